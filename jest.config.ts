@@ -1,0 +1,38 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from 'jest';
+
+/** Packages that ship only ES modules; Jest runs CommonJS, so they are transformed like our own code. */
+const ESM_ONLY = ['@nestjs', 'uuid'];
+
+const config: Config = {
+  testMatch: [
+    '<rootDir>/lib/**/*.spec.ts',
+    '<rootDir>/test/*.spec.ts',
+    '<rootDir>/test/{integration,e2e,isolation}/**/*.spec.ts',
+  ],
+  transform: {
+    '^.+\\.[jt]s$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+        },
+        module: { type: 'commonjs' },
+      },
+    ],
+  },
+  transformIgnorePatterns: [`/node_modules/(?!(${ESM_ONLY.join('|')})/)`],
+  moduleNameMapper: {
+    '^nestjs-tenancy$': '<rootDir>/lib/index.ts',
+    '^nestjs-tenancy/(admin|testing)$': '<rootDir>/lib/$1/index.ts',
+  },
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  testTimeout: 30_000,
+  maxWorkers: 2,
+  coverageProvider: 'v8',
+};
+
+export default config;

@@ -1,0 +1,72 @@
+import { TenancyUnavailableError } from './tenancy.errors';
+
+/** What Node's sockets and resolver answer when nobody is there, or no longer. */
+const SYSTEM_CODES = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+/**
+ * SQLSTATEs that say the server is going, coming or full: admin_shutdown, crash_shutdown, cannot_connect_now,
+ * idle_session_timeout, too_many_connections. Class 08 (connection exceptions) counts as a whole, but for 08P01.
+ */
+const SQL_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300']);
+
+/** 08P01: a malformed message of ours when it is an ERROR; how PgBouncer refuses a connection when it is FATAL. */
+const PROTOCOL_VIOLATION = '08P01';
+
+/** The messages of pg, pg-pool and TypeORM that come without a code. */
+const MESSAGES = [
+  /^Connection terminated/,
+  /^timeout exceeded when trying to connect$/,
+  /^timeout expired$/,
+  /^Client (?:has encountered a connection error|was closed) and is not queryable$/,
+  /^Cannot use a pool after calling end on the pool$/,
+  /^Driver not Connected$/,
+];
+
+/**
+ * Whether an error that came from the database driver says that the database cannot be reached or has no connection
+ * to lend, as opposed to an answer of its own. Looks into TypeORM's `driverError`, into causes, and into the several
+ * addresses of one host (`AggregateError`).
+ */
+export function isOutage(error: unknown): boolean {
+  return [...withInnerErrors(error)].some(saysOutage);
+}
+
+interface DriverError {
+  readonly message?: unknown;
+  readonly cause?: unknown;
+  readonly code?: unknown;
+  readonly severity?: unknown;
+  readonly driverError?: unknown;
+  readonly errors?: unknown;
+}
+
+function saysOutage(error: DriverError): boolean {
+  if (error instanceof TenancyUnavailableError) return true;
+  const { code, message, severity } = error;
+  if (typeof code !== 'string')
+    return typeof message === 'string' && MESSAGES.some((known) => known.test(message));
+  if (code === PROTOCOL_VIOLATION) return severity === 'FATAL';
+  return SYSTEM_CODES.has(code) || SQL_STATES.has(code) || /^08[0-9A-Z]{3}$/.test(code);
+}
+
+function withInnerErrors(error: unknown, seen = new Set<DriverError>()): Set<DriverError> {
+  // Not instanceof: an error of Node's own is no `Error` of a vm context, which is where Jest runs its tests.
+  if (typeof error !== 'object' || error === null || seen.has(error)) return seen;
+  const { cause, driverError, errors } = error as DriverError;
+  seen.add(error);
+  const inner: unknown[] = [cause, driverError, ...(Array.isArray(errors) ? (errors as unknown[]) : [])];
+  for (const each of inner) withInnerErrors(each, seen);
+  return seen;
+}

@@ -1,0 +1,27 @@
+/** Whatever runs one SQL text and gives its rows: a TypeORM `QueryRunner`, `EntityManager` or `DataSource`. */
+export interface SqlExecutor {
+  // TypeORM's own signature.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  query(sql: string, parameters?: any[]): Promise<any>;
+}
+
+/** NAMEDATALEN - 1, in bytes. PostgreSQL cuts longer names silently, so two tenants could share one schema. */
+export const MAX_IDENTIFIER_BYTES = 63;
+
+/** `we"ird` becomes `"we""ird"`. Throws `RangeError` for a name PostgreSQL cannot hold: empty, NUL, over 63 bytes. */
+export function quoteIdentifier(name: string): string {
+  const bytes = Buffer.byteLength(name);
+  if (bytes === 0 || bytes > MAX_IDENTIFIER_BYTES || name.includes('\0')) {
+    throw new RangeError(
+      `"${name.slice(0, 80)}" cannot be a PostgreSQL name: it must have 1 to ${MAX_IDENTIFIER_BYTES} bytes and no NUL.`,
+    );
+  }
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A string literal that means the same whatever `standard_conforming_strings` says. Throws `RangeError` for a NUL. */
+export function quoteLiteral(text: string): string {
+  if (text.includes('\0')) throw new RangeError('PostgreSQL text cannot hold a NUL character.');
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+}

@@ -1,0 +1,54 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+
+/** One refused field of a body, query or option. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+/**
+ * The base of everything this package throws on purpose. `code` is stable: match on it, not on the message.
+ *
+ * It extends `HttpException`, so Nest answers `{ statusCode, code, message }` by itself and filters written for
+ * `HttpException` see it. A caller's mistake overrides `statusCode`; a programmer's keeps 500.
+ */
+export abstract class TenancyError extends HttpException {
+  abstract readonly code: string;
+  readonly statusCode: number = HttpStatus.INTERNAL_SERVER_ERROR;
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, HttpStatus.INTERNAL_SERVER_ERROR, options);
+  }
+
+  override getStatus(): number {
+    return this.statusCode;
+  }
+
+  override getResponse(): Record<string, unknown> {
+    return { statusCode: this.statusCode, code: this.code, message: this.message };
+  }
+}
+
+/** The database behind the registry or the tenants cannot be reached, or has no connection to lend. */
+export class TenancyUnavailableError extends TenancyError {
+  readonly code = 'TENANCY_UNAVAILABLE';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+
+  constructor(what: string, options?: { cause?: unknown }) {
+    super(`${what} is not available right now. Try again shortly.`, options);
+  }
+}
+
+/** A body, query or path was refused; `errors` names each field. */
+export class ValidationFailedError extends TenancyError {
+  readonly code = 'VALIDATION_FAILED';
+  override readonly statusCode = HttpStatus.BAD_REQUEST;
+
+  constructor(readonly errors: readonly FieldError[]) {
+    super(`Validation failed: ${errors.map(({ field, message }) => `${field}: ${message}`).join('; ')}`);
+  }
+
+  override getResponse(): Record<string, unknown> {
+    return { ...super.getResponse(), errors: this.errors };
+  }
+}
