@@ -1,0 +1,20 @@
+import { normalizeDomain } from './domain';
+import { isSlug } from './slug';
+import type { TenantClaim } from './tenant';
+import { isUuid } from './uuid';
+
+/**
+ * The claim as the registry spells such values (ids and domains in lower case), or `undefined` when no tenant can
+ * have that name: not a slug, not a uuid, not a domain. What comes out is bounded and free of surprises, so it is
+ * safe as a cache key or a query parameter.
+ */
+export function normalizeClaim({ by, value }: TenantClaim): TenantClaim | undefined {
+  const normalized = NORMALIZE[by](value);
+  return normalized === undefined ? undefined : { by, value: normalized };
+}
+
+const NORMALIZE: Readonly<Record<TenantClaim['by'], (value: unknown) => string | undefined>> = {
+  slug: (value) => (isSlug(value) ? value : undefined),
+  id: (value) => (isUuid(value) ? value.toLowerCase() : undefined),
+  domain: normalizeDomain,
+};

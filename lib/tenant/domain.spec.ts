@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { normalizeDomain } from './domain';
+
+describe('a domain', () => {
+  it.each([
+    ['acme.example', 'acme.example'],
+    ['Shop.ACME.Example', 'shop.acme.example'],
+    ['acme.example.', 'acme.example'],
+    ['bücher.example', 'xn--bcher-kva.example'],
+    ['BÜCHER.example', 'xn--bcher-kva.example'],
+    ['XN--BCHER-KVA.example', 'xn--bcher-kva.example'],
+    ['東京。jp', 'xn--1lqs71d.jp'],
+    ['ａcme.example', 'acme.example'],
+    ['1.2.example', '1.2.example'],
+    ['a.xn--p1ai', 'a.xn--p1ai'],
+    [`${'a'.repeat(63)}.example`, `${'a'.repeat(63)}.example`],
+  ])('%s is kept as %s', (input, domain) => {
+    expect(normalizeDomain(input)).toBe(domain);
+  });
+
+  it('looks different from its look-alike', () => {
+    expect(normalizeDomain('аcme.example')).toBe('xn--cme-5cd.example');
+  });
+
+  it.each([
+    '',
+    '.',
+    'localhost',
+    'acme.',
+    '.acme.example',
+    'acme..example',
+    'acme.example..',
+    '-acme.example',
+    'acme-.example',
+    'ac_me.example',
+    'ac me.example',
+    'acme.example:443',
+    'http://acme.example',
+    'acme.example/path',
+    'acme.example?',
+    'acme.example#',
+    'user@acme.example',
+    '*.acme.example',
+    '%61cme.example',
+    'acme.example\0',
+    'acme\n.example',
+    "acme'.example",
+    '"acme.example"',
+    'xn--a.example',
+    '\ud800.example',
+    `${'a'.repeat(64)}.example`,
+    `${'a.'.repeat(125)}abcde`,
+    'a.'.repeat(5_120),
+  ])('may not be %j', (input) => {
+    expect(normalizeDomain(input)).toBeUndefined();
+  });
+
+  it.each([
+    '127.0.0.1',
+    '127.1.',
+    '0x7f.1',
+    '1.2.3',
+    '１２７.0.0.1',
+    '0300.0250.1',
+    'a.1',
+    'a.0x1',
+    '::1',
+    '[::1]',
+    '::ffff:1.2.3.4',
+  ])('may not be the IP address %s', (input) => {
+    expect(normalizeDomain(input)).toBeUndefined();
+  });
+
+  it.each([undefined, null, 1, {}, ['acme.example']])('may not be the value %p', (value) => {
+    expect(normalizeDomain(value)).toBeUndefined();
+  });
+
+  it('may have 253 characters, and a dot after them', () => {
+    const longest = `${'a.'.repeat(125)}abc`;
+    expect(longest).toHaveLength(253);
+    expect(normalizeDomain(longest)).toBe(longest);
+    expect(normalizeDomain(`${longest}.`)).toBe(longest);
+  });
+
+  it('is normalised once and for all, to what a browser would call the host', () => {
+    const likely = fc.stringMatching(/^[a-zA-Z0-9.\-äß東。]{1,40}$/u);
+    fc.assert(
+      fc.property(fc.oneof(fc.domain(), likely, fc.string({ unit: 'binary' })), (input) => {
+        const domain = normalizeDomain(input);
+        if (domain === undefined) return;
+        expect(domain).toMatch(/^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$/);
+        expect(normalizeDomain(domain)).toBe(domain);
+        expect(normalizeDomain(input.toUpperCase())).toBe(normalizeDomain(input.toUpperCase().toLowerCase()));
+        expect(new URL(`http://${domain}/`).hostname).toBe(domain);
+      }),
+    );
+  });
+
+  it('is every host name that the DNS knows', () => {
+    fc.assert(fc.property(fc.domain(), (domain) => normalizeDomain(domain) === domain.toLowerCase()));
+  });
+});

@@ -1,0 +1,143 @@
+/* eslint-disable @typescript-eslint/require-await -- async, so that what is thrown arrives as a rejection */
+import { normalizeClaim } from './claim';
+import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
+import { TenantStore } from './tenant.store';
+import type { NewTenant, TenantChanges, TenantQuery } from './tenant.store';
+import type { Tenant, TenantClaim, TenantStatus } from './tenant';
+
+/**
+ * Keeps tenants in this process, for tests and demonstrations: nothing survives it and no other instance sees it.
+ * What goes in and what comes out are copies.
+ */
+export class InMemoryTenantStore extends TenantStore {
+  /** By id, in lower case. */
+  private readonly tenants = new Map<string, Tenant>();
+
+  constructor(private readonly now: () => Date = () => new Date()) {
+    super();
+  }
+
+  async find(claim: TenantClaim): Promise<Tenant | undefined> {
+    const normalized = normalizeClaim(claim);
+    const found = normalized && this.first((tenant) => isNamed(tenant, normalized));
+    return found && copy(found);
+  }
+
+  async list({ limit, afterId = '', status, search = '' }: TenantQuery): Promise<Tenant[]> {
+    const part = search.toLowerCase();
+    return [...this.tenants.values()]
+      .filter(({ id }) => id > afterId.toLowerCase())
+      .filter((tenant) => status === undefined || tenant.status === status)
+      .filter(({ slug, name }) => [slug, name].some((text) => text.toLowerCase().includes(part)))
+      .sort((one, other) => (one.id < other.id ? -1 : 1))
+      .slice(0, limit)
+      .map(copy);
+  }
+
+  async insert(tenant: NewTenant): Promise<Tenant> {
+    const { schemaName } = tenant;
+    const id = tenant.id.toLowerCase();
+    if (this.tenants.has(id)) throw new Error(`There is a tenant with the id ${id} already.`);
+    this.assertSlugIsFree(tenant.slug, id);
+    if (this.first((other) => other.schemaName === schemaName)) throw new SchemaNameTakenError(schemaName);
+    const domains = [...new Set(tenant.domains)].sort();
+    for (const domain of domains) this.assertDomainIsFree(domain, id);
+    const createdAt = this.now();
+    return this.keep({
+      ...tenant,
+      id,
+      domains,
+      statusReason: null,
+      deletedFrom: null,
+      createdAt,
+      updatedAt: createdAt,
+    });
+  }
+
+  async update(
+    id: string,
+    { slug, name, status, statusReason, deletedFrom, metadata }: TenantChanges,
+    expectedStatus?: readonly TenantStatus[],
+  ): Promise<Tenant | undefined> {
+    const tenant = this.byId(id);
+    if (!tenant || expectedStatus?.includes(tenant.status) === false) return undefined;
+    if (slug !== undefined) this.assertSlugIsFree(slug, tenant.id);
+    return this.keep({
+      ...tenant,
+      slug: slug ?? tenant.slug,
+      name: name ?? tenant.name,
+      status: status ?? tenant.status,
+      // null is a value here: it forgets the old one.
+      statusReason: statusReason === undefined ? tenant.statusReason : statusReason,
+      deletedFrom: deletedFrom === undefined ? tenant.deletedFrom : deletedFrom,
+      metadata: metadata ?? tenant.metadata,
+      updatedAt: this.now(),
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    this.tenants.delete(id.toLowerCase());
+  }
+
+  async addDomain(id: string, domain: string): Promise<Tenant | undefined> {
+    const tenant = this.byId(id);
+    if (!tenant || tenant.domains.includes(domain)) return tenant && copy(tenant);
+    this.assertDomainIsFree(domain, tenant.id);
+    return this.keep({ ...tenant, domains: [...tenant.domains, domain].sort(), updatedAt: this.now() });
+  }
+
+  async removeDomain(id: string, domain: string): Promise<Tenant | undefined> {
+    const tenant = this.byId(id);
+    if (!tenant?.domains.includes(domain)) return tenant && copy(tenant);
+    return this.keep({
+      ...tenant,
+      domains: tenant.domains.filter((other) => other !== domain),
+      updatedAt: this.now(),
+    });
+  }
+
+  private byId(id: string): Tenant | undefined {
+    return this.tenants.get(id.toLowerCase());
+  }
+
+  private first(matches: (tenant: Tenant) => boolean): Tenant | undefined {
+    return [...this.tenants.values()].find(matches);
+  }
+
+  private assertSlugIsFree(slug: string, id: string): void {
+    if (this.first((other) => other.slug === slug && other.id !== id)) throw new TenantSlugTakenError(slug);
+  }
+
+  private assertDomainIsFree(domain: string, id: string): void {
+    if (this.first((other) => other.domains.includes(domain) && other.id !== id))
+      throw new DomainTakenError(domain);
+  }
+
+  private keep(tenant: Tenant): Tenant {
+    const kept = copy(tenant);
+    this.tenants.set(kept.id, kept);
+    return copy(kept);
+  }
+}
+
+function isNamed(tenant: Tenant, { by, value }: TenantClaim): boolean {
+  return by === 'domain' ? tenant.domains.includes(value) : tenant[by] === value;
+}
+
+/** As a row would be read: metadata goes through JSON, and only the fields of a tenant are carried. */
+function copy(tenant: Tenant): Tenant {
+  return {
+    id: tenant.id,
+    slug: tenant.slug,
+    name: tenant.name,
+    schemaName: tenant.schemaName,
+    status: tenant.status,
+    statusReason: tenant.statusReason,
+    deletedFrom: tenant.deletedFrom,
+    domains: [...tenant.domains],
+    metadata: JSON.parse(JSON.stringify(tenant.metadata)) as Tenant['metadata'],
+    templateVersion: tenant.templateVersion,
+    createdAt: new Date(tenant.createdAt),
+    updatedAt: new Date(tenant.updatedAt),
+  };
+}

@@ -1,0 +1,127 @@
+import { DataSource, MigrationExecutor } from 'typeorm';
+import type { DataSourceOptions, QueryRunner } from 'typeorm';
+import { isOutage } from '../common/outage';
+import { quoteIdentifier } from '../common/sql';
+import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { CreateRegistry1763600000000 } from './migrations/1763600000000-create-registry';
+import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
+import { TenantDomainEntity } from './tenant-domain.entity';
+import { TenantEntity } from './tenant.entity';
+import { RegistryNotMigratedError } from './tenant.errors';
+
+type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+
+/** How to reach the registry: TypeORM's own connection options, and those below. */
+export interface RegistryOptions extends Pick<
+  PostgresDataSourceOptions,
+  | 'url'
+  | 'host'
+  | 'port'
+  | 'username'
+  | 'password'
+  | 'database'
+  | 'ssl'
+  | 'applicationName'
+  | 'extra'
+  | 'logging'
+> {
+  /** The schema that holds the registry's tables: 1 to 63 characters of `[a-z0-9_]`. Default `tenancy`. */
+  readonly schema?: string;
+  /** How long to wait for a connection, new or lent, before the registry counts as unavailable. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+}
+
+/**
+ * Look-ups are cached and short, so two are plenty. They are the registry's own: a request that holds the last
+ * connection of the tenants' pool while it asks who its tenant is would wait for itself.
+ */
+const MAX_CONNECTIONS = 2;
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * The key of the advisory lock under which the registry is migrated, to be found in `pg_locks`: `tenancy` in ASCII,
+ * 0x74656e616e6379. It ends with the transaction, so it is safe behind PgBouncer.
+ */
+export const REGISTRY_MIGRATION_LOCK = '32762622053868409';
+
+/** Options of the registry's DataSource. Throws `RangeError` for a schema that cannot be used. */
+export function registryOptions({
+  schema = DEFAULT_REGISTRY_SCHEMA,
+  connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
+  extra,
+  ...connection
+}: RegistryOptions): PostgresDataSourceOptions {
+  return {
+    ...connection,
+    type: 'postgres',
+    schema: checkRegistrySchema(schema),
+    entities: [TenantEntity, TenantDomainEntity],
+    migrations: [CreateRegistry1763600000000],
+    migrationsTableName: 'registry_migrations',
+    installExtensions: false,
+    connectTimeoutMS: connectTimeoutMs,
+    // The pool has dropped the idle connection by then, and the next query opens another or says why it cannot.
+    poolErrorHandler: () => undefined,
+    extra: { keepAlive: true, ...(extra as object | undefined), max: MAX_CONNECTIONS },
+  };
+}
+
+/**
+ * Connects the registry and makes sure that its tables are there. After a failure everything is closed again, so it
+ * may be called once more.
+ *
+ * @throws TenancyUnavailableError, RegistryNotMigratedError
+ */
+export async function openRegistry(dataSource: DataSource, { migrate = true } = {}): Promise<void> {
+  try {
+    if (!dataSource.isInitialized) await dataSource.initialize();
+    await (migrate ? migrateRegistry(dataSource) : assertRegistryMigrated(dataSource));
+  } catch (error) {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+  }
+}
+
+/** Makes the registry's schema and runs its pending migrations; any number of instances may do so at once. */
+export async function migrateRegistry(dataSource: DataSource): Promise<void> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    // Under REPEATABLE READ, a possible default, who waited for the lock would still see the tables missing.
+    await queryRunner.startTransaction('READ COMMITTED');
+    await queryRunner.query('SELECT pg_advisory_xact_lock($1)', [REGISTRY_MIGRATION_LOCK]);
+    await createSchema(queryRunner, registrySchema(dataSource));
+    // It finds the transaction open, so it neither begins nor ends one.
+    await new MigrationExecutor(dataSource, queryRunner).executePendingMigrations();
+    await queryRunner.commitTransaction();
+  } finally {
+    await endTransaction(queryRunner);
+  }
+}
+
+/** @throws RegistryNotMigratedError */
+export async function assertRegistryMigrated(dataSource: DataSource): Promise<void> {
+  const pending = await new MigrationExecutor(dataSource).getPendingMigrations();
+  if (pending.length === 0) return;
+  throw new RegistryNotMigratedError(
+    registrySchema(dataSource),
+    pending.map(({ name }) => name),
+  );
+}
+
+async function createSchema(queryRunner: QueryRunner, schema: string): Promise<void> {
+  // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+  if (await queryRunner.hasSchema(schema)) return;
+  await queryRunner.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+}
+
+/** Rolls back what was not committed. A connection that cannot even do that is gone, and so is its transaction. */
+async function endTransaction(queryRunner: QueryRunner): Promise<void> {
+  try {
+    if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
+  } catch {
+    // What went wrong first is already on its way to the caller.
+  } finally {
+    await queryRunner.release();
+  }
+}

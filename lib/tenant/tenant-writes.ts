@@ -1,0 +1,140 @@
+import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
+import { TenantDomainEntity } from './tenant-domain.entity';
+import { selectTenants } from './tenant-queries';
+import { PURGED, TenantEntity } from './tenant.entity';
+import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
+import type { NewTenant, TenantChanges } from './tenant.store';
+import type { TenantStatus } from './tenant';
+
+/** SQLSTATE unique_violation. */
+const UNIQUE_VIOLATION = '23505';
+
+/** Column values of one UPDATE; an undefined one is left out by TypeORM. */
+type Values = Partial<
+  Pick<TenantEntity, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata'>
+>;
+
+export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<void> {
+  const { id, slug, name, schemaName, status, metadata, templateVersion } = tenant;
+  const row = { id, slug, name, schemaName, status, metadata: { ...metadata }, templateVersion };
+  await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));
+  // One at a time, so that the one that is taken can be named; sorted, so that two inserts never wait crosswise.
+  for (const domain of [...new Set(tenant.domains)].sort()) {
+    await taken({ domain }, () => insertRow(manager, TenantDomainEntity, { domain, tenantId: id }));
+  }
+}
+
+/** Whether there was such a tenant, in one of the expected states. */
+export async function updateTenant(
+  manager: EntityManager,
+  id: string,
+  { slug, name, status, statusReason, deletedFrom, metadata }: TenantChanges,
+  expectedStatus?: readonly TenantStatus[],
+): Promise<boolean> {
+  if (expectedStatus?.length === 0) return false;
+  const values: Values = {
+    slug,
+    name,
+    status,
+    statusReason,
+    deletedFrom,
+    metadata: metadata && { ...metadata },
+  };
+  return taken({ slug }, () => updateRow(manager, id, values, expectedStatus));
+}
+
+export async function deleteTenant(manager: EntityManager, id: string): Promise<void> {
+  await manager
+    .createQueryBuilder()
+    .delete()
+    .from(TenantEntity)
+    .where('id = :id AND status <> :purged', { id, purged: PURGED })
+    .callListeners(false)
+    .execute();
+}
+
+/** Whether there is such a tenant. Until the transaction ends nobody else changes it or its domains. */
+export async function lockTenant(manager: EntityManager, id: string): Promise<boolean> {
+  const query = selectTenants(manager).andWhere('tenant.id = :id', { id });
+  return (await query.setLock('for_no_key_update').getOne()) !== null;
+}
+
+export async function addDomain(manager: EntityManager, id: string, domain: string): Promise<void> {
+  if (await manager.existsBy(TenantDomainEntity, { domain, tenantId: id })) return;
+  await taken({ domain }, () => insertRow(manager, TenantDomainEntity, { domain, tenantId: id }));
+  await updateRow(manager, id, {});
+}
+
+export async function removeDomain(manager: EntityManager, id: string, domain: string): Promise<void> {
+  const { affected } = await manager
+    .createQueryBuilder()
+    .delete()
+    .from(TenantDomainEntity)
+    .where('domain = :domain AND tenant_id = :id', { domain, id })
+    .callListeners(false)
+    .execute();
+  if (affected) await updateRow(manager, id, {});
+}
+
+async function insertRow<Row extends object>(manager: EntityManager, table: new () => Row, row: object) {
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(table)
+    .values(row)
+    .updateEntity(false)
+    .callListeners(false)
+    .execute();
+}
+
+async function updateRow(
+  manager: EntityManager,
+  id: string,
+  values: Values,
+  expectedStatus?: readonly TenantStatus[],
+): Promise<boolean> {
+  const query = manager
+    .createQueryBuilder()
+    .update(TenantEntity)
+    // Not now(), the time the transaction began: whoever waited for the row would set the clock back.
+    .set({
+      ...(values as QueryDeepPartialEntity<TenantEntity>),
+      updatedAt: () => 'pg_catalog.clock_timestamp()',
+    })
+    .where('id = :id AND status <> :purged', { id, purged: PURGED })
+    .callListeners(false);
+  if (expectedStatus) query.andWhere('status IN (:...expectedStatus)', { expectedStatus });
+  return (await query.execute()).affected === 1;
+}
+
+interface Names {
+  readonly slug?: string;
+  readonly schemaName?: string;
+  readonly domain?: string;
+}
+
+/** Runs `work` and tells which of the names in it is taken, should one be. */
+async function taken<T>(names: Names, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw takenError(error as UniqueViolation, names) ?? error;
+  }
+}
+
+interface UniqueViolation {
+  readonly code?: unknown;
+  readonly constraint?: unknown;
+}
+
+function takenError(
+  { code, constraint }: UniqueViolation,
+  { slug, schemaName, domain }: Names,
+): Error | undefined {
+  if (code !== UNIQUE_VIOLATION) return undefined;
+  if (constraint === 'tenants_slug_key' && slug !== undefined) return new TenantSlugTakenError(slug);
+  if (constraint === 'tenants_schema_name_key' && schemaName !== undefined)
+    return new SchemaNameTakenError(schemaName);
+  if (constraint === 'tenant_domains_pkey' && domain !== undefined) return new DomainTakenError(domain);
+  return undefined;
+}

@@ -1,0 +1,91 @@
+import { HttpStatus } from '@nestjs/common';
+import { TenancyError } from '../common/tenancy.errors';
+import type { TenantStatus } from './tenant';
+
+/** Nobody has that name. Malformed and unknown answer alike, so nothing can be learned by asking. */
+export class TenantNotFoundError extends TenancyError {
+  readonly code = 'TENANT_NOT_FOUND';
+  override readonly statusCode = HttpStatus.NOT_FOUND;
+
+  constructor() {
+    super('No such tenant.');
+  }
+}
+
+export class TenantNotActiveError extends TenancyError {
+  readonly code = 'TENANT_NOT_ACTIVE';
+  override readonly statusCode = HttpStatus.FORBIDDEN;
+
+  constructor(
+    readonly slug: string,
+    readonly tenantStatus: TenantStatus,
+  ) {
+    super(`Tenant "${slug}" is not active (status: ${tenantStatus}).`);
+  }
+}
+
+export class TenantSlugTakenError extends TenancyError {
+  readonly code = 'TENANT_SLUG_TAKEN';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(readonly slug: string) {
+    super(`The slug "${slug}" is taken.`);
+  }
+}
+
+export class TenantSlugReservedError extends TenancyError {
+  readonly code = 'TENANT_SLUG_RESERVED';
+  override readonly statusCode = HttpStatus.BAD_REQUEST;
+
+  constructor(readonly slug: string) {
+    super(`The slug "${slug}" is reserved.`);
+  }
+}
+
+export class DomainTakenError extends TenancyError {
+  readonly code = 'DOMAIN_TAKEN';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(readonly domain: string) {
+    super(`The domain "${domain}" is taken.`);
+  }
+}
+
+export class InvalidTransitionError extends TenancyError {
+  readonly code = 'INVALID_TRANSITION';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(
+    readonly slug: string,
+    readonly from: TenantStatus,
+    readonly action: string,
+  ) {
+    super(`Tenant "${slug}" is ${from}; it cannot be told to ${action}.`);
+  }
+}
+
+/** Another tenant, perhaps one long purged, has or had that schema. Sharing it would share its rows. */
+export class SchemaNameTakenError extends TenancyError {
+  readonly code = 'SCHEMA_NAME_TAKEN';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(readonly schemaName: string) {
+    super(`The schema "${schemaName}" belongs to another tenant.`);
+  }
+}
+
+/** The registry's tables are missing or older than this version of the package. */
+export class RegistryNotMigratedError extends TenancyError {
+  readonly code = 'REGISTRY_NOT_MIGRATED';
+
+  constructor(
+    readonly schema: string,
+    readonly pending: readonly string[],
+  ) {
+    super(
+      `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. ` +
+        'This instance was told not to run them. Run migrateRegistry(dataSource) once as a step of the deployment, ' +
+        'or let an instance run them when it starts.',
+    );
+  }
+}

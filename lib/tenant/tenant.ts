@@ -1,0 +1,34 @@
+export const TENANT_STATUSES = ['provisioning', 'active', 'suspended', 'deleted'] as const;
+
+/** Where a tenant is in its life. Only `active` tenants are served. */
+export type TenantStatus = (typeof TENANT_STATUSES)[number];
+
+/** One customer: a row of the registry and the PostgreSQL schema it names. */
+export interface Tenant {
+  /** UUID version 7; never reused. */
+  readonly id: string;
+  /** What people type and what hosts carry; may be renamed. */
+  readonly slug: string;
+  readonly name: string;
+  /** Made once, never renamed, never reused. */
+  readonly schemaName: string;
+  readonly status: TenantStatus;
+  /** Why it has that status, as whoever changed it said. */
+  readonly statusReason: string | null;
+  /** What a deleted tenant was before, for its restoration; `null` for all others. */
+  readonly deletedFrom: TenantStatus | null;
+  /** Lower-case ASCII host names, sorted. */
+  readonly domains: readonly string[];
+  /** A JSON object of at most 16 kB. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Fingerprint of the template this tenant's schema was cloned from; `null` for an adopted schema. */
+  readonly templateVersion: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** What a resolver read from a request. Nothing in it has been checked yet. */
+export interface TenantClaim {
+  readonly by: 'slug' | 'id' | 'domain';
+  readonly value: string;
+}

@@ -1,0 +1,20 @@
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../lib/testing/embedded-postgres';
+
+declare global {
+  /** Handed from Jest's global setup to its global teardown; absent when `DATABASE_URL` names a server. */
+  var embeddedTestServer: EmbeddedPostgres | undefined;
+}
+
+/** One server for all test files: that of `DATABASE_URL`, else an embedded one whose data goes when it stops. */
+export default async function globalSetup(): Promise<void> {
+  if (process.env.DATABASE_URL) {
+    process.env.TEST_SERVER_URL = process.env.DATABASE_URL;
+    return;
+  }
+  const server = await startEmbeddedPostgres({ settings: { max_connections: 200 } });
+  globalThis.embeddedTestServer = server;
+  process.env.TEST_SERVER_URL = server.url;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void server.stop().finally(() => process.kill(process.pid, signal)));
+  }
+}

@@ -1,0 +1,21 @@
+import { randomUUID } from 'node:crypto';
+import type { Tenant } from '../../lib/tenant/tenant';
+
+/** A tenant that is in no registry: for tests of what does not look there. */
+export function makeTenant(slug: string, changes: Partial<Tenant> = {}): Tenant {
+  return {
+    id: randomUUID(),
+    slug,
+    name: slug,
+    schemaName: `t_${slug}`,
+    status: 'active',
+    statusReason: null,
+    deletedFrom: null,
+    domains: [],
+    metadata: {},
+    templateVersion: null,
+    createdAt: new Date(),
+    updatedAt: new Date(),
+    ...changes,
+  };
+}
