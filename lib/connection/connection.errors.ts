@@ -1,0 +1,34 @@
+import { TenancyError } from '../common/tenancy.errors';
+
+/** A connection lent to one tenant was asked to work for another. Nothing was sent. */
+export class TenantContextMismatchError extends TenancyError {
+  readonly code = 'TENANT_CONTEXT_MISMATCH';
+
+  constructor(lentTo: string, caller: string) {
+    super(
+      `This connection was lent to ${lentTo}, but the calling code runs for ${caller}. A QueryRunner, EntityManager or client ` +
+        'taken inside one TenantContext.run() must not be used inside another: take one inside each.',
+    );
+  }
+}
+
+/** A client was used after its release. Nothing was sent: the connection may already work for somebody else. */
+export class LeaseEndedError extends TenancyError {
+  readonly code = 'LEASE_ENDED';
+
+  constructor() {
+    super('This client was released. Take another from the pool; do not keep a client beyond release().');
+  }
+}
+
+/** The session behind the tenants' pool is not the empty one that isolation rests on. */
+export class UnsafeSessionError extends TenancyError {
+  readonly code = 'UNSAFE_SESSION';
+
+  constructor(searchPath: string) {
+    super(
+      `New sessions start with search_path = ${JSON.stringify(searchPath)}, so a statement without a tenant could find tables. ` +
+        'The start-up option "-c search_path=" was dropped, as PgBouncer does. Run: ALTER ROLE <the login role> SET search_path = \'\'.',
+    );
+  }
+}

@@ -1,0 +1,168 @@
+import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
+import { isOutage } from '../common/outage';
+import { type Scope, scopeKey } from '../context/scope';
+import type { TenantContext } from '../context/tenant-context';
+import { LeaseEndedError, TenantContextMismatchError } from './connection.errors';
+import { isCursor, RidingCursor, type Submittable, WrappedQuery } from './foreign-query';
+import type { QueryCallback } from './pg-internals';
+import { leavesSessionState } from './session-state';
+import type { TransactionSettings } from './settings';
+import type { StatementLease } from './statement-lease';
+import type { TenantClient } from './tenant-client';
+import { TenantQuery } from './tenant-query';
+
+/** Why a connection is destroyed at the end of a lease instead of going back to the pool. */
+export type Doubt =
+  | 'session state'
+  | 'client-side error'
+  | 'connection lost'
+  | 'query in flight'
+  | 'open transaction'
+  | 'told to';
+
+/**
+ * One loan of a connection to one tenant, from the pool's `connect` to `release`.
+ *
+ * What the borrower gets is `handle`: the pg client in every respect, but its `query` and `release` are this loan's
+ * own. One kept beyond its release can neither query nor release a connection that has been lent on.
+ */
+export class Lease implements StatementLease {
+  readonly handle: PoolClient;
+  #doubt: Doubt | undefined;
+  #released = false;
+
+  constructor(
+    readonly client: TenantClient,
+    private readonly scope: Scope,
+    private readonly settings: TransactionSettings | undefined,
+    private readonly context: TenantContext,
+    private readonly giveBack: (doubt: Doubt | undefined, error: Error | undefined) => void,
+  ) {
+    client.lease = this;
+    this.handle = this.#makeHandle();
+  }
+
+  refusal(): Error | undefined {
+    return this.client.lease === this ? undefined : new LeaseEndedError();
+  }
+
+  settingsToSend(): TransactionSettings | undefined {
+    return this.client.inTransaction() ? undefined : this.settings;
+  }
+
+  /** Has the connection destroyed when the lease ends. */
+  doubt(cause: Doubt): void {
+    this.#doubt ??= cause;
+  }
+
+  heedText(text: unknown): void {
+    if (typeof text === 'string' && leavesSessionState(text)) this.doubt('session state');
+  }
+
+  heed(error: Error): void {
+    // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
+    if (!(error instanceof DatabaseError)) this.doubt('client-side error');
+    // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
+    else if (isOutage(error)) this.doubt('connection lost');
+  }
+
+  /** Ends the lease. With an error, or after any doubt, the connection is destroyed. */
+  readonly release = (error?: Error | boolean): void => {
+    if (this.#released) {
+      throw new Error('Release called on client which has already been released to the pool.');
+    }
+    this.#released = true;
+    if (error) this.doubt('told to');
+    else this.#doubtUnlessIdle();
+    this.client.lease = undefined;
+    this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+  };
+
+  /**
+   * pg calls error callbacks before ReadyForQuery arrives, so the transaction's status alone can be a stale `I`; a
+   * statement still queued would run for whoever comes next.
+   */
+  #doubtUnlessIdle(): void {
+    if (!this.client.isIdle()) this.doubt('query in flight');
+    else if (this.client.inTransaction()) this.doubt('open transaction');
+  }
+
+  readonly #query = (
+    config: string | QueryConfig | Submittable,
+    values?: unknown,
+    callback?: unknown,
+  ): Promise<QueryResult> | Submittable | undefined => {
+    const caller = this.context.scope();
+    if (config !== null && typeof config === 'object' && 'submit' in config) {
+      return this.#queryForeign(config, values, callback, caller);
+    }
+    const query = new TenantQuery(this, config, values, callback);
+    const refusal = this.refusal() ?? this.#mismatch(caller);
+    if (query.callback) {
+      query.callback = this.#inScope(caller, query.callback);
+      this.#send(query, refusal);
+      return undefined;
+    }
+    return new Promise<QueryResult>((resolve, reject) => {
+      query.callback = (error, result) => (error ? reject(error) : resolve(result));
+      this.#send(query, refusal);
+    }).catch((error: Error) => {
+      // The socket's stack says nothing; the caller's says which statement it was.
+      Error.captureStackTrace(error);
+      throw error;
+    });
+  };
+
+  #send(query: TenantQuery, refusal: Error | undefined): void {
+    if (refusal) process.nextTick(() => query.callback?.(refusal, undefined as unknown as QueryResult));
+    else this.client.query(query);
+  }
+
+  #queryForeign(
+    query: Submittable,
+    values: unknown,
+    callback: unknown,
+    caller: Scope | undefined,
+  ): Submittable {
+    const ownCallback = typeof values === 'function' ? values : callback;
+    if (ownCallback !== undefined) query.callback ??= this.#inScope(caller, ownCallback as QueryCallback);
+    const refusal = this.refusal() ?? this.#mismatch(caller);
+    if (refusal) {
+      process.nextTick(() => query.handleError(refusal, this.client.connection));
+      return query;
+    }
+    this.heedText(query.text);
+    this.client.query(isCursor(query) ? new RidingCursor(this, query) : new WrappedQuery(this, query));
+    return query;
+  }
+
+  /** Nobody may use the lease for somebody else; code that lost its context (an event's listener) works for the lease's tenant. */
+  #mismatch(caller: Scope | undefined): Error | undefined {
+    const callerKey = scopeKey(caller);
+    const ownKey = scopeKey(this.scope);
+    if (callerKey === undefined || callerKey === ownKey) return undefined;
+    return new TenantContextMismatchError(String(ownKey), callerKey);
+  }
+
+  /** A callback runs where the socket was opened unless it is told otherwise. */
+  #inScope(scope: Scope | undefined, callback: QueryCallback): QueryCallback {
+    return (error, result) => this.context.runScope(scope, () => callback(error, result));
+  }
+
+  #makeHandle(): PoolClient {
+    const own: Record<PropertyKey, unknown> = { query: this.#query, release: this.release };
+    const handle: TenantClient = new Proxy(this.client, {
+      get: (client, property) => {
+        if (Object.hasOwn(own, property)) return own[property];
+        const value: unknown = Reflect.get(client, property, client);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          const result: unknown = value.apply(client, args);
+          return result === client ? handle : result;
+        };
+      },
+      set: (client, property, value) => Reflect.set(client, property, value, client),
+    });
+    return handle as unknown as PoolClient;
+  }
+}

@@ -1,0 +1,50 @@
+import { Client, Query, type ClientConfig, type QueryConfig, type QueryResult } from 'pg';
+
+/**
+ * The parts of node-postgres that its type definitions leave out and this folder needs. They are the ones that
+ * cursors, query streams and COPY streams, which are published apart from pg, are written against.
+ */
+export interface WireConnection {
+  readonly stream: { cork(): void; uncork(): void };
+  parse(message: { text: string; name?: string; types?: unknown }): void;
+  bind(message: { portal?: string; statement?: string; values?: readonly unknown[] }): void;
+  execute(message: { portal?: string; rows?: number }): void;
+  query(text: string): void;
+}
+
+export type QueryCallback = (error: Error | null | undefined, result: QueryResult) => void;
+
+/** `pg.Query`, told in full. */
+export interface WireQuery {
+  text: string;
+  name?: string;
+  callback?: QueryCallback;
+  query_timeout?: number;
+  submit(connection: WireConnection): Error | null;
+  prepare(connection: WireConnection): void;
+  requiresPreparation(): boolean;
+  handleError(error: Error, connection: WireConnection): void;
+  handleReadyForQuery(connection: WireConnection): void;
+}
+
+export const BaseQuery = Query as unknown as new (
+  config: string | QueryConfig,
+  values?: unknown,
+  callback?: unknown,
+) => WireQuery;
+
+/** `pg.Client`, told in full. */
+export interface WireClient extends Omit<Client, 'connection' | 'query'> {
+  readonly connection: WireConnection;
+  readonly _activeQuery?: unknown;
+  readonly _queryQueue: unknown[];
+  /** False from the moment a statement is sent until its ReadyForQuery has arrived. */
+  readonly readyForQuery?: boolean;
+  query(query: object): unknown;
+  _handleParseComplete(): void;
+  _handleDataRow(message: unknown): void;
+  _handleCommandComplete(message: unknown): void;
+  _handleErrorMessage(message: unknown): void;
+}
+
+export const BaseClient = Client as unknown as new (config?: ClientConfig) => WireClient;

@@ -1,0 +1,15 @@
+import type { TransactionSettings } from './settings';
+import type { TenantClient } from './tenant-client';
+
+/** What a statement has to know of the lease it is sent in. */
+export interface StatementLease {
+  readonly client: TenantClient;
+  /** Why a statement must not be sent now, if it must not. */
+  refusal(): Error | undefined;
+  /** What must travel with a statement that is sent now; inside a transaction nothing, the settings hold there. */
+  settingsToSend(): TransactionSettings | undefined;
+  /** Notes what a statement that is about to be sent may leave behind. */
+  heedText(text: unknown): void;
+  /** Notes what an error says of the connection. */
+  heed(error: Error): void;
+}

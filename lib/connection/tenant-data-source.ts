@@ -1,0 +1,58 @@
+import * as pg from 'pg';
+import type { PoolConfig } from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { TenantContext } from '../context/tenant-context';
+import { UnsafeSessionError } from './connection.errors';
+import { TenantPool, type TenantPoolOptions } from './tenant-pool';
+
+/** The name of the tenants' data source, for `@InjectRepository(Order, TENANT_DATA_SOURCE)` and its kin. */
+export const TENANT_DATA_SOURCE = 'tenancy';
+
+/** The `pg` that TypeORM is given: the real one, with a pool that lends to tenants. */
+export function tenantDriver(options: TenantPoolOptions): typeof pg {
+  class BoundTenantPool extends TenantPool {
+    constructor(config: PoolConfig) {
+      super(config, options);
+    }
+  }
+  // Where pg-native is installed TypeORM would take it instead; it speaks another protocol's subset.
+  return { ...pg, native: null, Pool: BoundTenantPool };
+}
+
+/**
+ * The initialised data source. TypeORM asks for the current schema while it starts; under the system's empty path the
+ * answer is none, so all it generates later is unqualified and lands in the tenant of the moment.
+ *
+ * @throws UnsafeSessionError when sessions do not start with an empty path
+ */
+export async function initializeTenantDataSource(
+  options: DataSourceOptions,
+  context: TenantContext,
+): Promise<DataSource> {
+  return context.runAsSystem(async () => {
+    const dataSource = await new DataSource(options).initialize();
+    const [row] = await dataSource.query<[{ path: string }]>(
+      `SELECT pg_catalog.current_setting('search_path') AS path`,
+    );
+    if (row.path !== '') {
+      await dataSource.destroy();
+      throw new UnsafeSessionError(row.path);
+    }
+    return dataSource;
+  });
+}
+
+/** The start-up options of a session that begins with an empty path, after whatever the caller has asked for. */
+export function withEmptySearchPath(options: string | undefined): string {
+  return [options, '-c search_path='].filter(Boolean).join(' ');
+}
+
+/** The same for a connection URL, whose own `options` would override ours. */
+export function withEmptySearchPathInUrl(url: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set(
+    'options',
+    withEmptySearchPath(parsed.searchParams.get('options') ?? process.env.PGOPTIONS),
+  );
+  return parsed.href;
+}

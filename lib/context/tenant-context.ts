@@ -1,0 +1,103 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Injectable } from '@nestjs/common';
+import type { Tenant } from '../tenant/tenant';
+import { TenantStore } from '../tenant/tenant.store';
+import { TenantRequiredError, TenantsFailedError } from './context.errors';
+import type { RequestScope, Scope } from './scope';
+
+const SYSTEM: Scope = Object.freeze({ system: true });
+const PAGE_SIZE = 100;
+
+export interface EachTenantOptions {
+  /** How many tenants are worked for at once: an integer from 1. Default 1. Keep it below the pool's size. */
+  readonly concurrency?: number;
+}
+
+/** Who the current code runs for. The answer follows `await`, timers and promises, through AsyncLocalStorage. */
+@Injectable()
+export class TenantContext {
+  readonly #storage = new AsyncLocalStorage<Scope | undefined>();
+
+  constructor(private readonly store: TenantStore) {}
+
+  /** What `work` gives, run for `tenant`. Nothing outside `work` notices. */
+  run<T>(tenant: Tenant, work: () => T): T {
+    if (typeof tenant?.id !== 'string' || typeof tenant.schemaName !== 'string') {
+      throw new TypeError(
+        'TenantContext.run() takes a Tenant, as TenantStore.find() and @CurrentTenant() give it, not its slug or id.',
+      );
+    }
+    return this.#storage.run({ tenant }, work);
+  }
+
+  /** What `work` gives, run for nobody: its statements see no tenant's tables unless they name a schema. */
+  runAsSystem<T>(work: () => T): T {
+    return this.#storage.run(SYSTEM, work);
+  }
+
+  /** What `work` gives, run with one schema as the whole world: how the template is built. */
+  runInSchema<T>(schemaName: string, work: () => T): T {
+    return this.#storage.run({ schemaName }, work);
+  }
+
+  /** What `work` gives, run in a scope whose tenant may still be set or cleared, or in none at all. */
+  runScope<T>(scope: Scope | RequestScope | undefined, work: () => T): T {
+    return this.#storage.run(scope, work);
+  }
+
+  /** The tenant of the current code, if there is one. */
+  find(): Tenant | undefined {
+    return this.#storage.getStore()?.tenant;
+  }
+
+  /** @throws TenantRequiredError when there is none */
+  tenant(): Tenant {
+    const tenant = this.find();
+    if (!tenant) throw new TenantRequiredError();
+    return tenant;
+  }
+
+  /** The scope of the current code, whatever its kind. */
+  scope(): Scope | undefined {
+    return this.#storage.getStore();
+  }
+
+  /**
+   * Runs `work` once for every active tenant, in the order of creation. One tenant's failure does not keep the others
+   * from their turn.
+   *
+   * @throws TenantsFailedError at the end, naming each tenant whose work failed
+   * @throws RangeError for a concurrency that is not an integer from 1
+   */
+  async eachTenant(
+    work: (tenant: Tenant) => unknown,
+    { concurrency = 1 }: EachTenantOptions = {},
+  ): Promise<void> {
+    if (!Number.isInteger(concurrency) || concurrency < 1) {
+      throw new RangeError(`concurrency must be an integer from 1, got ${concurrency}.`);
+    }
+    const failures: { tenant: Tenant; error: unknown }[] = [];
+    const tenants = this.#activeTenants();
+    const worker = async () => {
+      for await (const tenant of tenants) {
+        try {
+          await this.run(tenant, () => work(tenant));
+        } catch (error) {
+          failures.push({ tenant, error });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    if (failures.length > 0) throw new TenantsFailedError(failures);
+  }
+
+  /** Page by page, so that memory does not grow with the fleet. */
+  async *#activeTenants(): AsyncGenerator<Tenant> {
+    for (let afterId: string | undefined; ;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, status: 'active', afterId });
+      yield* page;
+      if (page.length < PAGE_SIZE) return;
+      afterId = page.at(-1)?.id;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { twoTenants, type TwoTenants } from '../../support/two-tenants';
+
+describe('What a tenant costs on the wire', () => {
+  let world: TwoTenants;
+
+  beforeAll(async () => {
+    world = await twoTenants(1);
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    await world.reset();
+    await world.query(world.acme, 'SELECT 1');
+    world.wire.reset();
+  });
+
+  it.each([
+    ['with parameters', 'SELECT owner FROM note WHERE id = $1', [1]],
+    ['without parameters', 'SELECT owner FROM note', undefined],
+    ['with a semicolon at its end', 'SELECT owner FROM note;', undefined],
+  ])('a statement %s takes one round trip', async (_kind, sql, parameters) => {
+    await expect(world.query(world.acme, sql, parameters)).resolves.toEqual([{ owner: 'acme' }]);
+    expect(world.wire.roundTrips).toBe(1);
+  });
+
+  it('several statements in one text take one round trip', async () => {
+    await world.query(world.acme, 'UPDATE note SET id = 2; DELETE FROM note WHERE id = 1');
+    expect(world.wire.roundTrips).toBe(1);
+  });
+
+  it('a statement takes one round trip too when the connection served another tenant before', async () => {
+    await world.query(world.globex, 'SELECT owner FROM note');
+    await expect(world.query(world.acme, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'acme' }]);
+    expect(world.wire.roundTrips).toBe(2);
+  });
+
+  it('a transaction of n statements takes n + 2, as it does without tenants', async () => {
+    await world.context.run(world.acme, () =>
+      world.dataSource.transaction(async (manager) => {
+        await manager.query('INSERT INTO note (id) VALUES ($1)', [2]);
+        await manager.query('SELECT owner FROM note');
+      }),
+    );
+    expect(world.wire.roundTrips).toBe(4);
+  });
+
+  it('inside a transaction a statement is sent as pg itself would send it', async () => {
+    await world.context.run(world.acme, () =>
+      world.dataSource.transaction(async (manager) => {
+        world.wire.reset();
+        await manager.query('SELECT owner FROM note WHERE id = $1', [1]);
+      }),
+    );
+    expect(world.wire.messages.join('')).toBe('PBDESQ');
+  });
+});

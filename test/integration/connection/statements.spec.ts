@@ -1,0 +1,314 @@
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import Cursor from 'pg-cursor';
+import { Query, type PoolClient, type QueryConfig } from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import QueryStream from 'pg-query-stream';
+import { twoTenants, type TwoTenants } from '../../support/two-tenants';
+
+/** One connection serves both, so whatever one leaves behind the other would find. */
+describe('Every kind of statement runs for its tenant', () => {
+  let world: TwoTenants;
+
+  beforeAll(async () => {
+    world = await twoTenants(1);
+  });
+  afterAll(() => world.close());
+  beforeEach(() => world.reset());
+
+  /** What `work` gives with a client lent to each tenant, one after the other and again. */
+  async function forEach<T>(work: (client: PoolClient, slug: string) => Promise<T>): Promise<void> {
+    for (const tenant of [world.acme, world.globex, world.acme, world.globex]) {
+      await world.context.run(tenant, async () => {
+        const client = await world.pool.connect();
+        try {
+          await work(client, tenant.slug);
+        } finally {
+          client.release();
+        }
+      });
+    }
+  }
+
+  const SELECT = 'SELECT owner FROM note WHERE id = $1';
+
+  it.each<[string, QueryConfig & Record<string, unknown>, unknown]>([
+    ['parameters', { text: SELECT, values: [1] }, [{ owner: undefined }]],
+    ['a name', { name: 'select-owner', text: SELECT, values: [1] }, [{ owner: undefined }]],
+    ['rowMode array', { text: SELECT, values: [1], rowMode: 'array' }, [[undefined]]],
+    ['binary results', { text: SELECT, values: [1], binary: true }, [{ owner: undefined }]],
+    ['rows in portions', { text: SELECT, values: [1], rows: 10 }, [{ owner: undefined }]],
+    [
+      'the extended protocol',
+      { text: 'SELECT owner FROM note', queryMode: 'extended' },
+      [{ owner: undefined }],
+    ],
+    [
+      'types of its own',
+      { text: SELECT, values: [1], types: { getTypeParser: () => (v: string) => v } },
+      [{ owner: undefined }],
+    ],
+    ['a query_timeout', { text: SELECT, values: [1], query_timeout: 10_000 }, [{ owner: undefined }]],
+  ])('with %s', async (_what, config, shape) => {
+    await forEach(async (client, slug) => {
+      const { rows, rowCount, command } = await client.query({ ...config });
+      const expected = JSON.parse(
+        JSON.stringify(shape, (_key, value) => (value === undefined ? slug : value)),
+      );
+      expect({ rows, rowCount, command }).toEqual({ rows: expected, rowCount: 1, command: 'SELECT' });
+    });
+  });
+
+  it('with several statements in one text: one result for each', async () => {
+    await forEach(async (client, slug) => {
+      const results = (await client.query('SELECT owner FROM note; SELECT 2 AS two;')) as unknown as {
+        rows: unknown[];
+      }[];
+      expect(results.map(({ rows }) => rows)).toEqual([[{ owner: slug }], [{ two: 2 }]]);
+    });
+  });
+
+  it.each(['', ' ', ';', '-- nothing', '/* nothing */'])('with nothing in it: %j', async (text) => {
+    await forEach(async (client) => {
+      await expect(client.query(text)).resolves.toMatchObject({ rows: [], rowCount: null });
+    });
+  });
+
+  it('with a semicolon in a string', async () => {
+    await forEach(async (client, slug) => {
+      await expect(client.query("SELECT owner, 'a; b' AS text FROM note")).resolves.toMatchObject({
+        rows: [{ owner: slug, text: 'a; b' }],
+        command: 'SELECT',
+      });
+    });
+  });
+
+  it('through a cursor, portion by portion', async () => {
+    await world.database.query(`INSERT INTO ${world.acme.schemaName}.note SELECT generate_series(2, 100)`);
+    await world.database.query(`INSERT INTO ${world.globex.schemaName}.note SELECT generate_series(2, 100)`);
+    await forEach(async (client, slug) => {
+      const cursor = client.query(new Cursor('SELECT id, owner FROM note WHERE id >= $1 ORDER BY id', [1]));
+      const first = await cursor.read(40);
+      const rest = await cursor.read(1000);
+      expect([...first, ...rest]).toEqual(
+        Array.from({ length: 100 }, (_, i) => ({ id: i + 1, owner: slug })),
+      );
+      await cursor.close();
+    });
+    expect(world.pool.destroyedByCause).toEqual({});
+  });
+
+  it('through a cursor that is closed before its end', async () => {
+    await forEach(async (client, slug) => {
+      const cursor = client.query(new Cursor('SELECT owner FROM note, generate_series(1, 1000)'));
+      await expect(cursor.read(1)).resolves.toEqual([{ owner: slug }]);
+      await cursor.close();
+      await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+        rows: [{ owner: slug }],
+      });
+    });
+    expect(world.pool.destroyedByCause).toEqual({});
+  });
+
+  it('through a cursor whose statement is wrong', async () => {
+    await forEach(async (client, slug) => {
+      const cursor = client.query(new Cursor('SELECT * FROM nowhere'));
+      await expect(cursor.read(1)).rejects.toMatchObject({ code: '42P01' });
+      await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+        rows: [{ owner: slug }],
+      });
+    });
+  });
+
+  it('through a stream', async () => {
+    await forEach(async (client, slug) => {
+      const rows = await client.query(new QueryStream(SELECT, [1])).toArray();
+      expect(rows).toEqual([{ owner: slug }]);
+    });
+  });
+
+  it('through a cursor and a stream in a transaction', async () => {
+    await forEach(async (client, slug) => {
+      await client.query('BEGIN');
+      await client.query('UPDATE note SET id = 2');
+      await expect(client.query(new QueryStream('SELECT * FROM note')).toArray()).resolves.toEqual([
+        { id: 2, owner: slug },
+      ]);
+      const cursor = client.query(new Cursor('SELECT * FROM note'));
+      await expect(cursor.read(5)).resolves.toEqual([{ id: 2, owner: slug }]);
+      await cursor.close();
+      await client.query('ROLLBACK');
+    });
+  });
+
+  it('through COPY, out and in', async () => {
+    await forEach(async (client, slug) => {
+      const out = client.query(copyTo('COPY note TO STDOUT'));
+      expect(Buffer.concat(await out.toArray()).toString()).toBe(`1\t${slug}\n`);
+      await pipeline(Readable.from([`2\t${slug}\n`]), client.query(copyFrom('COPY note FROM STDIN')));
+      await expect(client.query('SELECT * FROM note ORDER BY id')).resolves.toMatchObject({
+        rows: [
+          { id: 1, owner: slug },
+          { id: 2, owner: slug },
+        ],
+      });
+      await client.query('DELETE FROM note WHERE id = 2');
+    });
+    expect(world.pool.destroyedByCause).toEqual({});
+  });
+
+  it('through COPY in a transaction of the caller’s, who ends it', async () => {
+    await forEach(async (client) => {
+      await client.query('BEGIN');
+      await pipeline(Readable.from(['2\tx\n']), client.query(copyFrom('COPY note FROM STDIN')));
+      await client.query('ROLLBACK');
+      await expect(client.query('SELECT id FROM note')).resolves.toMatchObject({ rows: [{ id: 1 }] });
+    });
+  });
+
+  it('through COPY that fails: nothing is kept, and the connection is', async () => {
+    await forEach(async (client, slug) => {
+      await expect(
+        pipeline(Readable.from(['2\tx\n1\tduplicate\n']), client.query(copyFrom('COPY note FROM STDIN'))),
+      ).rejects.toMatchObject({ code: '23505' });
+      await expect(client.query('SELECT * FROM note')).resolves.toMatchObject({
+        rows: [{ id: 1, owner: slug }],
+      });
+    });
+    expect(world.pool.destroyedByCause).toEqual({});
+  });
+
+  it('through COPY whose COMMIT fails: the stream says so', async () => {
+    for (const { schemaName } of [world.acme, world.globex]) {
+      await world.database.query(
+        `CREATE TABLE IF NOT EXISTS ${schemaName}.late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)`,
+      );
+    }
+    await forEach(async (client) => {
+      await expect(
+        pipeline(Readable.from(['1\n1\n']), client.query(copyFrom('COPY late FROM STDIN'))),
+      ).rejects.toMatchObject({ code: '23505' });
+      await expect(client.query('SELECT * FROM late')).resolves.toMatchObject({ rows: [] });
+    });
+  });
+
+  it('through a pg.Query of the caller’s own', async () => {
+    await forEach(async (client, slug) => {
+      const rows = await new Promise((resolve, reject) => {
+        const query = client.query(new Query('SELECT owner FROM note'));
+        const seen: unknown[] = [];
+        query.on('row', (row) => seen.push(row));
+        query.on('error', reject);
+        query.on('end', () => resolve(seen));
+      });
+      expect(rows).toEqual([{ owner: slug }]);
+    });
+  });
+
+  it('queued behind one another without waiting, transactions too', async () => {
+    await forEach(async (client, slug) => {
+      const results = await Promise.all([
+        client.query('SELECT owner FROM note'),
+        client.query('BEGIN'),
+        client.query('INSERT INTO note (id) VALUES (2)'),
+        client.query(new QueryStream('SELECT owner FROM note WHERE id = 2')).toArray(),
+        client.query('ROLLBACK'),
+        client.query('SELECT owner FROM note'),
+      ]);
+      expect(results[0].rows).toEqual([{ owner: slug }]);
+      expect(results[3]).toEqual([{ owner: slug }]);
+      expect(results[5].rows).toEqual([{ owner: slug }]);
+    });
+  });
+
+  it('LISTEN hears what the tenant is sent, and its connection is not lent on', async () => {
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      await client.query('LISTEN news');
+      const heard = new Promise((resolve) => client.once('notification', resolve));
+      await world.database.query("NOTIFY news, 'hello'");
+      await expect(heard).resolves.toMatchObject({ channel: 'news', payload: 'hello' });
+      client.release();
+    });
+    expect(world.pool.totalCount).toBe(0);
+  });
+
+  it.each([
+    'VACUUM note',
+    'CREATE INDEX CONCURRENTLY note_owner ON note (owner)',
+    'REINDEX TABLE CONCURRENTLY note',
+  ])('what refuses a transaction is told how to run instead: %s', async (sql) => {
+    await expect(world.query(world.acme, sql)).rejects.toMatchObject({
+      code: '25001',
+      message: expect.stringContaining('runAsSystem'),
+    });
+    const asSystem = sql.replace(/\bnote\b(?!_)/, `${world.acme.schemaName}.note`);
+    await world.context.runAsSystem(() => world.dataSource.query(asSystem));
+  });
+
+  it('a missing function or type comes with the hint about extensions', async () => {
+    await expect(world.query(world.acme, "SELECT similarity('a', 'b')")).rejects.toMatchObject({
+      code: '42883',
+      hint: expect.stringContaining('sharedSchemas'),
+    });
+    await expect(world.query(world.acme, "SELECT 'a'::citext")).rejects.toMatchObject({
+      code: '42704',
+      hint: expect.stringContaining('sharedSchemas'),
+    });
+  });
+});
+
+describe('A named statement', () => {
+  let world: TwoTenants;
+
+  beforeEach(async () => {
+    world = await twoTenants(1);
+  });
+  afterEach(() => world.close());
+
+  const named = (text: string) => ({ name: 'mine', text });
+  const ask = (slug: 'acme' | 'globex', text: string) =>
+    world.context.run(world[slug], () => world.pool.query(named(text)));
+
+  it('is parsed once a connection, whoever asks', async () => {
+    await ask('acme', 'SELECT owner FROM note');
+    world.wire.reset();
+    await expect(ask('globex', 'SELECT owner FROM note')).resolves.toMatchObject({
+      rows: [{ owner: 'globex' }],
+    });
+    expect(world.wire.messages.filter((type) => type === 'P').length).toBeLessThanOrEqual(1);
+    expect(world.wire.roundTrips).toBe(1);
+  });
+
+  it('whose Parse failed can be sent again', async () => {
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      await expect(client.query(named('SELECT * FROM later'))).rejects.toMatchObject({ code: '42P01' });
+      await world.database.query(`CREATE TABLE ${world.acme.schemaName}.later (id int)`);
+      await expect(client.query(named('SELECT * FROM later'))).resolves.toMatchObject({ rows: [] });
+      await expect(client.query(named('SELECT * FROM later'))).resolves.toMatchObject({ rows: [] });
+      client.release();
+    });
+  });
+
+  it('works for tenants whose columns differ, as they do in the middle of a rollout', async () => {
+    await world.database.query(`ALTER TABLE ${world.globex.schemaName}.note ADD COLUMN added int DEFAULT 7`);
+    for (let i = 0; i < 2; i++) {
+      await expect(ask('acme', 'SELECT * FROM note')).resolves.toMatchObject({
+        rows: [{ id: 1, owner: 'acme' }],
+      });
+      await expect(ask('globex', 'SELECT * FROM note')).resolves.toMatchObject({
+        rows: [{ id: 1, owner: 'globex', added: 7 }],
+      });
+    }
+  });
+
+  it('cannot stand for two texts', async () => {
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      await client.query(named('SELECT 1'));
+      await expect(client.query(named('SELECT 2'))).rejects.toThrow('must be unique');
+      client.release();
+    });
+  });
+});
