@@ -1,0 +1,93 @@
+import { type SqlExecutor, quoteIdentifier } from '../common/sql';
+import type { Blueprint } from './blueprint';
+import { inSchema, rows, withSearchPath } from './catalog';
+import { structureFingerprint } from './fingerprint';
+import { type ObjectKey, readObjects } from './objects';
+import { CloneNotFaithfulError } from './schema.errors';
+import { readStructure, type StructureLine } from './structure';
+
+/** Enough to see what is wrong, and few enough for a log line. */
+const MAX_DIFFERENCES = 20;
+
+/** Function bodies may name what is made after them. Tablespaces are the database's default ones. */
+const REPLAY_SETTINGS = { check_function_bodies: 'off', default_tablespace: '' };
+
+/**
+ * Makes the schema and everything in it, in one message, within the caller's transaction. Settings are put back.
+ * A schema of that name may not exist yet.
+ *
+ * @throws TransactionRequiredError
+ */
+export async function replayBlueprint(
+  executor: SqlExecutor,
+  { statements }: Blueprint,
+  schemaName: string,
+): Promise<void> {
+  const script = [`CREATE SCHEMA ${quoteIdentifier(schemaName)}`, ...statements].join(';\n');
+  await withSearchPath(executor, schemaName, () => executor.query(script), REPLAY_SETTINGS);
+}
+
+/**
+ * Proves a fresh clone: its structure is the blueprint's, and neither it nor the template leans on the other.
+ *
+ * @throws CloneNotFaithfulError naming the differences
+ * @throws SchemaNotFoundError, TransactionRequiredError
+ */
+export async function verifyClone(
+  executor: SqlExecutor,
+  blueprint: Blueprint,
+  schemaName: string,
+): Promise<void> {
+  const clone = await readBoth(executor, schemaName);
+  const template = await inSchema(executor, blueprint.schemaName, (schema) => readObjects(executor, schema));
+  const differences = await describeEntanglements(executor, [
+    ...clone.objects.referencesInto(template),
+    ...template.referencesInto(clone.objects),
+  ]);
+  if (structureFingerprint(clone.structure) !== blueprint.fingerprint) {
+    const wanted = await inSchema(executor, blueprint.schemaName, (schema) =>
+      readStructure(executor, schema),
+    );
+    differences.push(...describeDifferences(wanted, clone.structure));
+  }
+  if (differences.length > 0) {
+    throw new CloneNotFaithfulError(schemaName, blueprint.schemaName, differences.slice(0, MAX_DIFFERENCES));
+  }
+}
+
+function readBoth(executor: SqlExecutor, schemaName: string) {
+  return inSchema(executor, schemaName, async (schema) => ({
+    objects: await readObjects(executor, schema),
+    structure: await readStructure(executor, schema),
+  }));
+}
+
+async function describeEntanglements(
+  executor: SqlExecutor,
+  pairs: readonly (readonly [ObjectKey, ObjectKey])[],
+): Promise<string[]> {
+  if (pairs.length === 0) return [];
+  const describe = (key: string) =>
+    `pg_describe_object(split_part(${key}, ':', 1)::regclass, split_part(${key}, ':', 2)::oid, 0)`;
+  const found = await rows<{ sentence: string }>(
+    executor,
+    `SELECT DISTINCT format('%s depends on %s', ${describe('dependent')}, ${describe('needed')}) AS sentence
+     FROM unnest($1::text[], $2::text[]) AS pair (dependent, needed) ORDER BY sentence`,
+    [pairs.map(([dependent]) => dependent), pairs.map(([, needed]) => needed)],
+  );
+  return found.map(({ sentence }) => sentence);
+}
+
+function describeDifferences(template: readonly StructureLine[], clone: readonly StructureLine[]): string[] {
+  const wanted = new Map(template.map(({ object, properties }) => [object, properties]));
+  const made = new Map(clone.map(({ object, properties }) => [object, properties]));
+  const objects = [...new Set([...wanted.keys(), ...made.keys()])].sort();
+  const differences = objects.flatMap((object) => {
+    if (!made.has(object)) return [`${object} is missing`];
+    if (!wanted.has(object)) return [`${object} is not in the template`];
+    return wanted.get(object) === made.get(object)
+      ? []
+      : [`${object} is ${made.get(object)}, not ${wanted.get(object)}`];
+  });
+  return differences.length > 0 ? differences : ['the template has changed since its blueprint was compiled'];
+}

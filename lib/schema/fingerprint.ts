@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto';
+import type { SqlExecutor } from '../common/sql';
+import { inSchema } from './catalog';
+import { readStructure, type StructureLine } from './structure';
+
+/**
+ * SHA-256, in hex, of a schema's structure: equal for two schemas that differ in name, oids, order of creation and
+ * rows only. Needs a transaction of the caller's; settings are put back.
+ *
+ * @throws SchemaNotFoundError, TransactionRequiredError
+ */
+export function fingerprintSchema(executor: SqlExecutor, schemaName: string): Promise<string> {
+  return inSchema(executor, schemaName, async (schema) =>
+    structureFingerprint(await readStructure(executor, schema)),
+  );
+}
+
+export function structureFingerprint(structure: readonly StructureLine[]): string {
+  const lines = structure.map(({ object, properties }) => JSON.stringify([object, properties])).sort();
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
+}

@@ -1,0 +1,61 @@
+import { SchemaMentions } from './mentions';
+
+const mentions = (schema: string, statement: string) =>
+  new SchemaMentions(schema, new Set(['orders', 'Order lines', 'total', "it's", 'we"ird'])).in(statement);
+
+describe('a mention of the schema is', () => {
+  it.each([
+    ['qualified', `'SELECT * FROM template.orders'`],
+    ['in capitals', `'SELECT * FROM TEMPLATE.Orders'`],
+    ['quoted', `'SELECT * FROM "template"."orders"'`],
+    ['spaced', `'SELECT * FROM template\n . orders'`],
+    ['behind the database', `'SELECT * FROM db.template.orders'`],
+    ['a function', `'SELECT template.total(1)'`],
+    ['an object with a blank', `'SELECT * FROM template."Order lines"'`],
+    ['an object with an apostrophe', `'SELECT * FROM template."it''s"'`],
+    ['an object with a quote', `'SELECT * FROM template."we""ird"'`],
+    ['in a string in a string', `'EXECUTE ''SELECT * FROM template.orders'''`],
+    ['continued', `'EXECUTE ''TABLE template.'' || name'`],
+    ['continued after a cast', `SELECT ('template.'::text || name)`],
+    ['formatted', `'EXECUTE format(''TABLE template.%I'', name)'`],
+    ['concatenated', `'SELECT concat(''template.'', name)'`],
+    ['on the search path', `'SET search_path = public, template'`],
+    ['on the search path by function', `'SELECT set_config(''search_path'', ''template'', true)'`],
+    ['named by kind', `'CREATE TABLE IN SCHEMA template'`],
+    ['code that PostgreSQL had to qualify', 'CREATE FUNCTION f(template.orders) RETURNS void'],
+  ])('%s', (_, statement) => {
+    expect(mentions('template', statement)).toBeDefined();
+  });
+
+  it.each([
+    ['My "Templ', `'SELECT * FROM "My ""Templ".orders'`],
+    ["o'clock", `'SELECT * FROM "o''clock".orders'`],
+    ['back\\slash', `E'SELECT * FROM "back\\\\slash".orders'`],
+    ['a.b*', `'SELECT * FROM "a.b*".orders'`],
+    ['Template', `'SELECT * FROM "Template".orders'`],
+    ['größe', `'SELECT * FROM GRößE.orders'`],
+    ['t$1', `'SELECT * FROM t$1.orders'`],
+  ])('found whatever the name: %s', (schema, statement) => {
+    expect(mentions(schema, statement)).toBeDefined();
+  });
+
+  it.each([
+    ['the word alone', `'template'`],
+    ['prose', `'Choose a template. Orders come later'`],
+    ['the end of a sentence', `'RAISE EXCEPTION ''no such template.'';'`],
+    ['a column of a table of that name', `'SELECT template.id FROM template'`],
+    ['a longer name', `'SELECT * FROM my_template.orders, template2.orders, ätemplate.orders'`],
+    ['another case in quotes', `'SELECT * FROM "Template".orders'`],
+    ['an alias in code', 'SELECT template.total FROM things template'],
+    ['a part of a longer path', `'SET search_path = templates'`],
+  ])('not %s', (_, statement) => {
+    expect(mentions('template', statement)).toBeUndefined();
+  });
+
+  it('found in a long hostile text without delay', () => {
+    const text = `'${'template . '.repeat(20_000)}${'"'.repeat(20_000)}${'search_path '.repeat(5_000)}'`;
+    const start = performance.now();
+    mentions('template', text);
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});

@@ -1,0 +1,86 @@
+import { quoteLiteral } from '../common/sql';
+
+/** Letters of a name as PostgreSQL lexes it: every character above ASCII counts as a letter. */
+const LETTER = String.raw`[\w$\u0080-\uffff]`;
+const START = String.raw`(?<!${LETTER})`;
+const END = String.raw`(?!${LETTER})`;
+const BARE_NAME = String.raw`[A-Za-z_\u0080-\uffff]${LETTER}*`;
+
+/** Strings and quoted names, so that neither is searched for the other. */
+const STRING_OR_NAME = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
+
+/**
+ * Finds texts that name a schema and would name it still in a clone: `template.orders` in a function's body, in a
+ * default, in a setting.
+ *
+ * What PostgreSQL prints as code is bare where it means the schema's own objects, because the schema is on the search
+ * path. Strings, bodies among them, stay as somebody wrote them.
+ */
+export class SchemaMentions {
+  private readonly qualified: RegExp;
+  private readonly searchPath: RegExp;
+  private readonly functionSearchPath: RegExp;
+  private readonly alias: RegExp;
+
+  /** `objectNames`: of the schema's tables, views, sequences, types and functions. */
+  constructor(
+    schemaName: string,
+    private readonly objectNames: ReadonlySet<string>,
+  ) {
+    const name = namePattern(schemaName);
+    const object = String.raw`(?:"{1,8}(?<quoted>(?:[^"]|"")+)"|(?<bare>${BARE_NAME}))`;
+    // "A template. Orders …" is prose, template . orders is not.
+    // 'template.' || name, format('template.%I', name)
+    const objectToBe = String.raw`(?:%|'+(?:::[\w ]+)?\)*\s*\|\|)`;
+    this.qualified = new RegExp(
+      String.raw`${START}${name}(?:\.|\s+\.\s*)(?:${object}|${objectToBe})|'${name}\s*\.'+\s*,`,
+      'g',
+    );
+    this.searchPath = new RegExp(
+      String.raw`(?:\b[Ss][Ee][Aa][Rr][Cc][Hh]_[Pp][Aa][Tt][Hh]\b[^;]{0,500}?|\b[Ss][Cc][Hh][Ee][Mm][Aa]\s+)${START}${name}${END}`,
+    );
+    this.functionSearchPath = new RegExp(
+      String.raw`SET "search_path" TO (?:\s*E?'(?:[^']|'')*',)*\s*${escapePattern(quoteLiteral(schemaName).trim())}`,
+    );
+    this.alias = new RegExp(String.raw`${START}(?<!\.)${name}${END}(?!\s*\.)`);
+  }
+
+  /** The first mention in a statement, as it stands there; `undefined` when there is none. */
+  in(statement: string): string | undefined {
+    const strings = [...statement.matchAll(STRING_OR_NAME)].filter(([text]) => text.startsWith("'"));
+    const inString = (at: number) =>
+      strings.some(({ index, 0: text }) => at >= index && at < index + text.length);
+    const code = statement.replace(STRING_OR_NAME, (text) => (text.startsWith("'") ? "''" : text));
+    // In code an alias may bear the schema's name. Which of the two it is, the verification of the clone knows for sure.
+    const isAlias = this.alias.test(code);
+    for (const match of statement.matchAll(this.qualified)) {
+      if (this.namesObject(match) && (inString(match.index) || !isAlias)) return match[0];
+    }
+    return (
+      this.functionSearchPath.exec(statement)?.[0] ??
+      strings.map(({ 0: text }) => this.searchPath.exec(text)?.[0]).find(Boolean)
+    );
+  }
+
+  private namesObject({ groups }: RegExpMatchArray): boolean {
+    const name = groups?.quoted?.replaceAll('""', '"').replaceAll("''", "'") ?? groups?.bare?.toLowerCase();
+    return name === undefined || this.objectNames.has(name);
+  }
+}
+
+/** `template` in any case or `"template"`. Inside a string quotes and backslashes are doubled, perhaps repeatedly. */
+function namePattern(schemaName: string): string {
+  const quoted = Array.from(schemaName, (character) =>
+    /['"\\]/.test(character) ? `${escapePattern(character)}+` : escapePattern(character),
+  ).join('');
+  const isBare = new RegExp(`^${BARE_NAME}$`).test(schemaName) && !/[A-Z]/.test(schemaName);
+  if (!isBare) return `"+${quoted}"+`;
+  const bare = schemaName
+    .replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
+    .replaceAll('$', String.raw`\$`);
+  return `(?:"+${quoted}"+|${bare}${END})`;
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+}

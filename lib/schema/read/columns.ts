@@ -1,0 +1,78 @@
+import { quoteIdentifier } from '../../common/sql';
+import { rows } from '../catalog';
+import type { Sequence } from './sequences';
+import type { SchemaSource } from './source';
+import { storageOptions } from './storage-options';
+
+export interface Column {
+  readonly tableOid: number;
+  readonly number: number;
+  readonly name: string;
+  readonly type: string;
+  /** Only where it is not the type's own. */
+  readonly collation: string | null;
+  readonly compression: string | null;
+  readonly notNull: string | null;
+  readonly identity: 'ALWAYS' | 'BY DEFAULT' | null;
+  readonly generated: 'STORED' | 'VIRTUAL' | null;
+  readonly defaultOid: number | null;
+  readonly default: string | null;
+  /** What `ALTER COLUMN` must add: storage, statistics target, options. */
+  readonly settings: string[];
+}
+
+/** Columns of the tables, and those columns of views that have a default. */
+export function readColumns({ executor, objects }: SchemaSource): Promise<Column[]> {
+  return rows(
+    executor,
+    // Not-null constraints have names since PostgreSQL 18. One that is not valid is added like other constraints.
+    `SELECT a.attrelid AS "tableOid", a.attnum AS number, a.attname AS name,
+            format_type(a.atttypid, a.atttypmod) AS type,
+            CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN a.attcollation::regcollation::text END AS collation,
+            CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
+            CASE WHEN con.oid IS NOT NULL AND con.convalidated
+                 THEN format('CONSTRAINT %I NOT NULL%s', con.conname,
+                             CASE WHEN con.connoinherit THEN ' NO INHERIT' ELSE '' END)
+                 WHEN a.attnotnull AND con.oid IS NULL THEN 'NOT NULL' END AS "notNull",
+            CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity,
+            CASE a.attgenerated WHEN 's' THEN 'STORED' WHEN 'v' THEN 'VIRTUAL' END AS generated,
+            d.oid AS "defaultOid", pg_get_expr(d.adbin, d.adrelid) AS "default",
+            array_remove(ARRAY[
+              CASE WHEN a.attstorage <> t.typstorage THEN 'SET STORAGE ' ||
+                CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
+              END,
+              CASE WHEN a.attstattarget >= 0 THEN 'SET STATISTICS ' || a.attstattarget END,
+              'SET (' || ${storageOptions('a.attoptions')} || ')'
+            ], NULL) AS settings
+     FROM pg_class c
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     JOIN pg_type t ON t.oid = a.atttypid
+     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     LEFT JOIN pg_constraint con ON con.conrelid = a.attrelid AND con.contype = 'n' AND con.conkey = ARRAY[a.attnum]
+     WHERE c.oid = ANY ($1::oid[]) AND (c.relkind = 'r' OR c.relkind = 'v' AND d.oid IS NOT NULL)
+     ORDER BY a.attrelid, a.attnum`,
+    [objects.oidsOf('pg_class')],
+  );
+}
+
+/** One line of `CREATE TABLE`. `withDefault` is false for a default that must wait for a function. */
+export function columnDefinition(column: Column, withDefault: boolean, sequence?: Sequence): string {
+  return [
+    quoteIdentifier(column.name),
+    column.type,
+    column.compression && `COMPRESSION ${column.compression}`,
+    column.collation && `COLLATE ${column.collation}`,
+    column.notNull,
+    valueOf(column, withDefault, sequence),
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function valueOf(column: Column, withDefault: boolean, sequence?: Sequence): string | undefined {
+  if (column.generated) return `GENERATED ALWAYS AS (${column.default}) ${column.generated}`;
+  if (column.identity && sequence) {
+    return `GENERATED ${column.identity} AS IDENTITY (SEQUENCE NAME ${quoteIdentifier(sequence.name)} ${sequence.options})`;
+  }
+  return withDefault && column.default !== null ? `DEFAULT ${column.default}` : undefined;
+}

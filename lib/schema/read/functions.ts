@@ -1,0 +1,92 @@
+import { quoteIdentifier, quoteLiteral } from '../../common/sql';
+import { rows } from '../catalog';
+import { Phase, type Step } from '../steps';
+import { splitNameList } from './name-list';
+import type { SchemaSource } from './source';
+
+interface FunctionRow {
+  readonly oid: number;
+  readonly name: string;
+  readonly kind: 'FUNCTION' | 'PROCEDURE';
+  readonly signature: string;
+  readonly arguments: string;
+  readonly result: string | null;
+  readonly language: string;
+  readonly volatility: string;
+  readonly parallel: string;
+  readonly strict: boolean;
+  readonly securityDefiner: boolean;
+  readonly leakproof: boolean;
+  readonly cost: string;
+  readonly resultRows: string | null;
+  readonly settings: string[];
+  readonly source: string;
+  /** `BEGIN ATOMIC …` or `RETURN …`, instead of `source`. */
+  readonly standardBody: string | null;
+}
+
+/** Built from the catalog's columns, because `pg_get_functiondef` always qualifies the function's own name. */
+export async function readFunctions({ executor, objects }: SchemaSource): Promise<Step[]> {
+  const found = await rows<FunctionRow>(
+    executor,
+    `SELECT p.oid, p.proname AS name, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS kind,
+            pg_get_function_identity_arguments(p.oid) AS signature, pg_get_function_arguments(p.oid) AS arguments,
+            pg_get_function_result(p.oid) AS result, quote_ident(l.lanname) AS language,
+            CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END AS volatility,
+            CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END AS parallel,
+            p.proisstrict AS strict, p.prosecdef AS "securityDefiner", p.proleakproof AS leakproof,
+            p.procost::text AS cost, CASE WHEN p.proretset THEN p.prorows::text END AS "resultRows",
+            coalesce(p.proconfig, '{}') AS settings, p.prosrc AS source, pg_get_function_sqlbody(p.oid) AS "standardBody"
+     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+     WHERE p.oid = ANY ($1::oid[]) AND p.prokind IN ('f', 'p')`,
+    [objects.oidsOf('pg_proc')],
+  );
+  return found.map((row) => ({
+    phase: Phase.Function,
+    label: `${row.kind.toLowerCase()} ${row.name}(${row.signature})`,
+    creates: [`pg_proc:${row.oid}`],
+    statements: [createFunction(row)],
+  }));
+}
+
+function createFunction(row: FunctionRow): string {
+  return [
+    `CREATE ${row.kind} ${quoteIdentifier(row.name)}(${row.arguments})`,
+    row.result !== null && `RETURNS ${row.result}`,
+    `LANGUAGE ${row.language}`,
+    ...(row.kind === 'FUNCTION' ? planning(row) : []),
+    row.securityDefiner && 'SECURITY DEFINER',
+    ...row.settings.map(setClause),
+    row.standardBody ?? `AS ${quoteLiteral(row.source)}`,
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+/** What a procedure cannot have. */
+function planning(row: FunctionRow): (string | false)[] {
+  return [
+    row.volatility,
+    row.leakproof && 'LEAKPROOF',
+    row.strict && 'STRICT',
+    `PARALLEL ${row.parallel}`,
+    `COST ${row.cost}`,
+    row.resultRows !== null && `ROWS ${row.resultRows}`,
+  ];
+}
+
+/** Settings whose value is a list of names; quoted as one string they would be one name. */
+const NAME_LISTS: ReadonlySet<string> = new Set([
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'temp_tablespaces',
+]);
+
+/** `search_path="a b", c` becomes `SET "search_path" TO 'a b', 'c'`. */
+function setClause(setting: string): string {
+  const [, name, value] = /^([^=]*)=(.*)$/s.exec(setting) as RegExpExecArray;
+  const values = NAME_LISTS.has(name.toLowerCase()) ? splitNameList(value) : [value];
+  const setName = name.split('.').map(quoteIdentifier).join('.');
+  return `SET ${setName} TO ${values.length === 0 ? "''" : values.map(quoteLiteral).join(', ')}`;
+}

@@ -1,0 +1,23 @@
+import { rows } from '../catalog';
+import { Phase, type Step } from '../steps';
+import type { SchemaSource } from './source';
+
+/** Indexes of their own; those behind a constraint come with it. */
+export async function readIndexes({ executor, objects }: SchemaSource): Promise<Step[]> {
+  const found = await rows<{ oid: number; name: string; definition: string }>(
+    executor,
+    // The pretty form: the other one always qualifies the table.
+    `SELECT c.oid, c.relname AS name, pg_get_indexdef(c.oid, 0, true) AS definition
+     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+     WHERE i.indexrelid = ANY ($1::oid[]) AND NOT EXISTS (
+       SELECT FROM pg_constraint con
+       WHERE con.conrelid = i.indrelid AND con.conindid = i.indexrelid AND con.contype IN ('p', 'u', 'x'))`,
+    [objects.oidsOf('pg_class')],
+  );
+  return found.map(({ oid, name, definition }) => ({
+    phase: Phase.Index,
+    label: `index ${name}`,
+    creates: [`pg_class:${oid}`],
+    statements: [definition],
+  }));
+}

@@ -1,0 +1,99 @@
+import { quoteIdentifier, quoteLiteral } from '../../common/sql';
+import { rows } from '../catalog';
+import { Phase, type Step } from '../steps';
+import type { SchemaSource } from './source';
+
+export interface Sequence {
+  readonly oid: number;
+  readonly name: string;
+  readonly unlogged: boolean;
+  /** `INCREMENT BY 1 MINVALUE 1 …`, without the type. */
+  readonly options: string;
+  readonly type: string;
+  readonly start: string;
+  /** The column it belongs to, if any. */
+  readonly tableOid: number | null;
+  readonly tableName: string | null;
+  readonly columnNumber: number | null;
+  readonly columnName: string | null;
+  /** An identity column's: made with its table. */
+  readonly identity: boolean;
+}
+
+export function readSequences({ executor, objects }: SchemaSource): Promise<Sequence[]> {
+  return rows(
+    executor,
+    `SELECT c.oid, c.relname AS name, c.relpersistence = 'u' AS unlogged, s.seqstart::text AS start,
+            format('INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s', s.seqincrement, s.seqmin,
+                   s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END) AS options,
+            format_type(s.seqtypid, NULL) AS type, coalesce(d.deptype = 'i', false) AS identity,
+            t.oid AS "tableOid", t.relname AS "tableName", a.attnum AS "columnNumber", a.attname AS "columnName"
+     FROM pg_class c
+     JOIN pg_sequence s ON s.seqrelid = c.oid
+     LEFT JOIN pg_depend d
+       ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+     LEFT JOIN pg_class t ON t.oid = d.refobjid
+     LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+     WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'S'`,
+    [objects.oidsOf('pg_class')],
+  );
+}
+
+/** Serial and stand-alone sequences. Identity columns bring their own. */
+export function sequenceSteps(sequences: readonly Sequence[]): Step[] {
+  return sequences.filter(({ identity }) => !identity).flatMap((sequence) => stepsOf(sequence));
+}
+
+function stepsOf({ oid, name, unlogged, type, options, tableName, columnName }: Sequence): Step[] {
+  const create = {
+    phase: Phase.Sequence,
+    label: `sequence ${name}`,
+    creates: [`pg_class:${oid}`],
+    statements: [
+      `CREATE${unlogged ? ' UNLOGGED' : ''} SEQUENCE ${quoteIdentifier(name)} AS ${type} ${options}`,
+    ],
+  };
+  if (tableName === null || columnName === null) return [create];
+  const column = `${quoteIdentifier(tableName)}.${quoteIdentifier(columnName)}`;
+  const own = {
+    phase: Phase.SequenceState,
+    label: `sequence ${name}`,
+    creates: [],
+    statements: [`ALTER SEQUENCE ${quoteIdentifier(name)} OWNED BY ${column}`],
+  };
+  return [create, own];
+}
+
+/**
+ * The positions of sequences that have moved. A migration that says `setval('invoice_number_seq', 1000)` means the
+ * tenants' sequences too.
+ */
+export async function readSequencePositions(
+  { executor }: SchemaSource,
+  sequences: readonly Sequence[],
+): Promise<Step[]> {
+  if (sequences.length === 0) return [];
+  const positions = await rows<{ place: number; value: string; called: boolean }>(
+    executor,
+    sequences
+      .map(
+        ({ name }, place) =>
+          `SELECT ${place} AS place, last_value::text AS value, is_called AS called FROM ${quoteIdentifier(name)}`,
+      )
+      .join(' UNION ALL '),
+  );
+  return positions
+    .filter(({ place, value, called }) => called || value !== sequences[place].start)
+    .map(({ place, value, called }) => {
+      const { name } = sequences[place];
+      return {
+        phase: Phase.SequenceState,
+        label: `sequence ${name}`,
+        creates: [],
+        statements: [
+          `SELECT pg_catalog.setval(${quoteLiteral(quoteIdentifier(name))}, ${value}, ${String(called)})`,
+        ],
+      };
+    });
+}

@@ -1,0 +1,79 @@
+import { SchemaNotCloneableError } from './schema.errors';
+import type { ObjectKey, SchemaObjects } from './objects';
+
+/** The order that suffices when no dependency asks for another one. */
+export enum Phase {
+  Enum,
+  Sequence,
+  Function,
+  Table,
+  Rows,
+  Default,
+  Constraint,
+  Index,
+  View,
+  ForeignKey,
+  Trigger,
+  SequenceState,
+  Comment,
+}
+
+/** One object to make, with the statements that make it. */
+export interface Step {
+  readonly phase: Phase;
+  /** Kind and name, for errors: `table orders`. */
+  readonly label: string;
+  /** The catalog objects these statements make; their parts need no mention. */
+  readonly creates: readonly ObjectKey[];
+  readonly statements: readonly string[];
+}
+
+/** By phase and name, except that what a step needs comes before it. Throws `SchemaNotCloneableError` for a cycle. */
+export function orderSteps(schemaName: string, steps: readonly Step[], objects: SchemaObjects): Step[] {
+  const needs = needsOf(steps, objects);
+  const ordered = new Set<Step>();
+  const open: Step[] = [];
+  const visit = (step: Step) => {
+    if (ordered.has(step)) return;
+    if (open.includes(step)) throw cycleError(schemaName, open.slice(open.indexOf(step)));
+    open.push(step);
+    inPhaseOrder(needs.get(step) ?? []).forEach(visit);
+    open.pop();
+    ordered.add(step);
+  };
+  inPhaseOrder(steps).forEach(visit);
+  return [...ordered];
+}
+
+function needsOf(steps: readonly Step[], objects: SchemaObjects): Map<Step, Set<Step>> {
+  const creators = new Map(steps.flatMap((step) => step.creates.map((key) => [key, step] as const)));
+  const creatorOf = (key: ObjectKey | undefined): Step | undefined =>
+    key === undefined ? undefined : (creators.get(key) ?? creatorOf(objects.ownerOf(key)));
+  const needs = new Map<Step, Set<Step>>();
+  for (const key of objects.keys()) {
+    const step = creatorOf(key);
+    // A sequence depends on the column that owns it, but is made before the table, whose default calls it.
+    if (!step || step.phase === Phase.Sequence) continue;
+    const found = needs.get(step) ?? new Set();
+    for (const reference of objects.referencesOf(key)) {
+      const needed = creatorOf(reference);
+      if (needed && needed !== step) found.add(needed);
+    }
+    needs.set(step, found);
+  }
+  return needs;
+}
+
+function inPhaseOrder(steps: Iterable<Step>): Step[] {
+  return [...steps].sort((a, b) => a.phase - b.phase || (a.label < b.label ? -1 : a.label > b.label ? 1 : 0));
+}
+
+function cycleError(schemaName: string, cycle: readonly Step[]): SchemaNotCloneableError {
+  const names = cycle.map(({ label }) => label);
+  return new SchemaNotCloneableError(schemaName, [
+    {
+      object: names[0],
+      remedy: `it is part of a cycle (${[...names, names[0]].join(' needs ')}), so no order of making them works. Break the cycle.`,
+    },
+  ]);
+}

@@ -1,0 +1,150 @@
+import type { SqlExecutor } from '../common/sql';
+import { type CatalogSchema, rows } from './catalog';
+import { OBJECTS, READ_CATALOGS } from './objects';
+
+/** One object and all that is known of it. */
+export interface StructureLine {
+  /** Kind and name: `column orders.id`. */
+  readonly object: string;
+  /** JSON text. */
+  readonly properties: string;
+}
+
+/**
+ * The structure of a schema, told independently of the DDL that a blueprint compiles it to: whole catalog rows, less
+ * the columns named here. So a property that a blueprint forgets, or one that a later PostgreSQL adds, shows.
+ *
+ * Left out are oids (names stand in their place), node trees (printed instead), owners and grants, whatever VACUUM,
+ * ANALYZE or mere use changes, and traces of history such as dropped columns.
+ */
+const LEFT_OUT = {
+  pg_class: `oid relnamespace reltype reloftype relowner relam relfilenode reltablespace relpages reltuples relallvisible
+    relallfrozen reltoastrelid relhasindex relnatts relchecks relhasrules relhastriggers relhassubclass relrewrite
+    relfrozenxid relminmxid relacl relpartbound reloptions schema`,
+  pg_attribute: `attrelid atttypid attnum attcacheoff attndims atttypmod attcollation attacl atthasmissing attmissingval
+    attstattarget attoptions attinhcount attisdropped`,
+  pg_constraint: `oid connamespace conrelid contypid conindid conparentid confrelid conkey confkey conpfeqop conppeqop
+    conffeqop conexclop conbin confdelsetcols`,
+  pg_index: `indexrelid indrelid indkey indcollation indclass indoption indexprs indpred indcheckxmin indnatts`,
+  pg_trigger: `oid tgrelid tgparentid tgfoid tgconstrrelid tgconstrindid tgconstraint tgattr tgargs tgqual tgnargs`,
+  pg_sequence: `seqrelid seqtypid`,
+  pg_proc: `oid pronamespace proowner prolang provariadic prosupport prorettype proargtypes proallargtypes proargdefaults
+    protrftypes prosqlbody proacl`,
+} as const;
+
+function rowOf(alias: string, catalog: keyof typeof LEFT_OUT): string {
+  return `to_jsonb(${alias}) - '{${LEFT_OUT[catalog].split(/\s+/).join(',')}}'::text[]`;
+}
+
+function sorted(array: string): string {
+  return `(SELECT array_agg(element ORDER BY element COLLATE "C") FROM unnest(${array}) AS element)`;
+}
+
+function comment(catalog: string, oid: string, column = '0'): string {
+  return `(SELECT description FROM pg_description
+           WHERE classoid = '${catalog}'::regclass AND objoid = ${oid} AND objsubid = ${column})`;
+}
+
+const STRUCTURE = `
+  WITH ${OBJECTS},
+  any_relation AS MATERIALIZED (
+    SELECT r.oid AS relid, NULL::oid AS tableid FROM relation r
+    UNION ALL
+    SELECT i.indexrelid, i.indrelid FROM relation r JOIN pg_index i ON i.indrelid = r.oid
+  )
+  SELECT concat_ws(' ', 'relation', quote_ident(c.relname)) AS object,
+         (${rowOf('c', 'pg_class')} || jsonb_build_object(
+           'access method', (SELECT amname FROM pg_am WHERE oid = c.relam),
+           'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace),
+           'row type', format_type(nullif(c.reloftype, 0), NULL),
+           'options', ${sorted('c.reloptions')},
+           'toast options', (SELECT ${sorted('toast.reloptions')} FROM pg_class toast WHERE toast.oid = c.reltoastrelid),
+           'parents', (SELECT array_agg(inhparent::regclass::text ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
+           'partition of', pg_get_expr(c.relpartbound, c.oid),
+           'view', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+           'statistics', (SELECT jsonb_object_agg(attnum, attstattarget) FROM pg_attribute
+                          WHERE c.relkind = 'i' AND attrelid = c.oid AND attstattarget >= 0),
+           'comment', ${comment('pg_class', 'c.oid')}))::text AS properties
+  FROM any_relation a JOIN pg_class c ON c.oid = a.relid
+  UNION ALL
+  SELECT format('column %I.%I', r.relname, a.attname),
+         (${rowOf('a', 'pg_attribute')} || jsonb_build_object(
+           'place', row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),
+           'type', format_type(a.atttypid, a.atttypmod),
+           'collation', nullif(a.attcollation, 0)::regcollation::text,
+           'default', pg_get_expr(d.adbin, d.adrelid),
+           'statistics', nullif(a.attstattarget, -1),
+           'options', ${sorted('a.attoptions')},
+           'comment', ${comment('pg_class', 'a.attrelid', 'a.attnum')}))::text
+  FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  WHERE r.relkind <> 'S'
+  UNION ALL
+  SELECT format('index %s', i.indexrelid::regclass),
+         (${rowOf('i', 'pg_index')} || jsonb_build_object('definition', pg_get_indexdef(i.indexrelid, 0, true)))::text
+  FROM relation r JOIN pg_index i ON i.indrelid = r.oid
+  UNION ALL
+  SELECT format('constraint %I on %I', con.conname, r.relname),
+         (${rowOf('con', 'pg_constraint')} || jsonb_build_object(
+           'definition', pg_get_constraintdef(con.oid),
+           'comment', ${comment('pg_constraint', 'con.oid')}))::text
+  FROM relation r JOIN pg_constraint con ON con.conrelid = r.oid
+  UNION ALL
+  SELECT format('trigger %I on %I', tg.tgname, r.relname),
+         (${rowOf('tg', 'pg_trigger')} || jsonb_build_object(
+           'definition', pg_get_triggerdef(tg.oid, true),
+           'comment', ${comment('pg_trigger', 'tg.oid')}))::text
+  FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid
+  WHERE NOT tg.tgisinternal
+  UNION ALL
+  SELECT format('checks of foreign key %I on %I', con.conname, r.relname),
+         jsonb_build_object('function', tg.tgfoid::regproc::text, 'state', tg.tgenabled)::text
+  FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid JOIN pg_constraint con ON con.oid = tg.tgconstraint
+  WHERE tg.tgisinternal AND tg.tgenabled <> 'O'
+  UNION ALL
+  SELECT format('rule %I on %I', w.rulename, r.relname),
+         jsonb_build_object('definition', pg_get_ruledef(w.oid, true), 'state', w.ev_enabled,
+                            'comment', ${comment('pg_rewrite', 'w.oid')})::text
+  FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
+  WHERE w.rulename <> '_RETURN' OR w.ev_enabled <> 'O'
+  UNION ALL
+  SELECT format('sequence %I', r.relname),
+         (${rowOf('s', 'pg_sequence')} || jsonb_build_object(
+           'type', format_type(s.seqtypid, NULL),
+           'owner', (SELECT format('%s.%I %s', d.refobjid::regclass, a.attname, d.deptype)
+                     FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                     WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')
+                       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0)))::text
+  FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid
+  UNION ALL
+  SELECT format('type %I', t.typname),
+         jsonb_build_object(
+           'kind', t.typtype, 'base', format_type(nullif(t.typbasetype, 0), t.typtypmod), 'not null', t.typnotnull,
+           'default', t.typdefault,
+           'labels', (SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
+           'comment', ${comment('pg_type', 't.oid')})::text
+  FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
+  UNION ALL
+  SELECT format('function %I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+         (${rowOf('p', 'pg_proc')} || jsonb_build_object(
+           'arguments', pg_get_function_arguments(p.oid),
+           'result', pg_get_function_result(p.oid),
+           'language', (SELECT lanname FROM pg_language WHERE oid = p.prolang),
+           'support', p.prosupport::text,
+           'transforms', p.protrftypes::regtype[]::text,
+           'standard body', pg_get_function_sqlbody(p.oid),
+           'comment', ${comment('pg_proc', 'p.oid')}))::text
+  FROM member m JOIN pg_proc p ON p.oid = m.objid WHERE m.classid = 'pg_proc'::regclass
+  UNION ALL
+  SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0), '{}'
+  FROM (SELECT classid, objid FROM object UNION ALL SELECT 'pg_namespace'::regclass, unnest($1::oid[])) o
+  CROSS JOIN LATERAL (
+    SELECT d.classid, d.objid FROM pg_depend d
+    WHERE d.refclassid = o.classid AND d.refobjid = o.objid AND d.deptype NOT IN ('e', 'x')
+  ) d
+  WHERE d.classid <> ALL (ARRAY[${READ_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[])`;
+
+/** In no particular order. The search path is already the schema's. */
+export function readStructure(executor: SqlExecutor, { oid }: CatalogSchema): Promise<StructureLine[]> {
+  return rows(executor, STRUCTURE, [[oid]]);
+}

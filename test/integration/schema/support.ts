@@ -1,0 +1,81 @@
+import { Client } from 'pg';
+import { quoteIdentifier, type SqlExecutor } from '../../../lib/common/sql';
+import { compileBlueprint } from '../../../lib/schema/blueprint';
+import { replayBlueprint, verifyClone } from '../../../lib/schema/clone';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+
+/** A database with one connection of the test's own, and what tests of schemas do with it. */
+export class SchemaBench {
+  private constructor(
+    readonly database: TestDatabase,
+    private readonly client: Client,
+  ) {}
+
+  static async open(): Promise<SchemaBench> {
+    const database = await createTestDatabase();
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    return new SchemaBench(database, client);
+  }
+
+  async close(): Promise<void> {
+    await this.client.end();
+    await this.database.drop();
+  }
+
+  readonly executor: SqlExecutor = {
+    query: async (sql: string, values?: unknown[]): Promise<unknown> => {
+      const result: unknown = await this.client.query(sql, values);
+      return (result as { rows?: unknown[] }).rows ?? result;
+    },
+  };
+
+  async rows<Row = Record<string, unknown>>(sql: string, values?: unknown[]): Promise<Row[]> {
+    return (await this.executor.query(sql, values)) as Row[];
+  }
+
+  /** Makes the schema afresh and runs the script with it alone on the search path. */
+  async build(schemaName: string, script: string): Promise<void> {
+    const name = quoteIdentifier(schemaName);
+    await this.executor.query(`DROP SCHEMA IF EXISTS ${name} CASCADE; CREATE SCHEMA ${name}`);
+    await this.alter(schemaName, script);
+  }
+
+  async alter(schemaName: string, script: string): Promise<void> {
+    await this.inTransaction(() =>
+      this.executor.query(`SET LOCAL search_path = ${quoteIdentifier(schemaName)}; ${script}`),
+    );
+  }
+
+  async clone(template: string, clone: string): Promise<string[]> {
+    await this.executor.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(clone)} CASCADE`);
+    return this.inTransaction(async () => {
+      const blueprint = await compileBlueprint(this.executor, template);
+      await replayBlueprint(this.executor, blueprint, clone);
+      await verifyClone(this.executor, blueprint, clone);
+      return [...blueprint.statements];
+    });
+  }
+
+  /** Runs `work` with the schema alone on the search path, and rolls back what it did. */
+  async trial<T>(schemaName: string, work: () => Promise<T>): Promise<T> {
+    await this.executor.query(`BEGIN; SET LOCAL search_path = ${quoteIdentifier(schemaName)}`);
+    try {
+      return await work();
+    } finally {
+      await this.executor.query('ROLLBACK');
+    }
+  }
+
+  async inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.executor.query('BEGIN');
+    try {
+      const result = await work();
+      await this.executor.query('COMMIT');
+      return result;
+    } catch (error) {
+      await this.executor.query('ROLLBACK');
+      throw error;
+    }
+  }
+}
