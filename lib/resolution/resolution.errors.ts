@@ -1,0 +1,24 @@
+import { HttpStatus } from '@nestjs/common';
+import { TenancyError } from '../common/tenancy.errors';
+
+/** No resolver found a tenant in a request whose route needs one. */
+export class TenantMissingError extends TenancyError {
+  readonly code = 'TENANT_MISSING';
+  override readonly statusCode = HttpStatus.BAD_REQUEST;
+
+  constructor() {
+    super('The request names no tenant.');
+  }
+}
+
+/** A resolver gave something that is not a claim. */
+export class InvalidClaimError extends TenancyError {
+  readonly code = 'TENANT_CLAIM_INVALID';
+
+  constructor(readonly resolverIndex: number) {
+    super(
+      `The tenant resolver at index ${resolverIndex} gave something that is not a claim. ` +
+        "Return { by: 'slug' | 'id' | 'domain', value: string }, or undefined when the request names no tenant.",
+    );
+  }
+}
