@@ -1,0 +1,25 @@
+import { HttpStatus } from '@nestjs/common';
+import { TenancyError } from '../common/tenancy.errors';
+import { MIN_MASTER_KEY_LENGTH } from './admin.options';
+
+/** The request carries no master key, or a wrong one. */
+export class MasterKeyInvalidError extends TenancyError {
+  readonly code = 'MASTER_KEY_INVALID';
+  override readonly statusCode = HttpStatus.UNAUTHORIZED;
+
+  constructor() {
+    super('The X-Master-Key header is missing or wrong.');
+  }
+}
+
+/** The module was configured without a usable key. Thrown at start. */
+export class MasterKeyMissingError extends TenancyError {
+  readonly code = 'MASTER_KEY_MISSING';
+
+  constructor(given: string) {
+    super(
+      `TenancyAdminModule needs a masterKey of at least ${MIN_MASTER_KEY_LENGTH} printable ASCII characters, and got ${given}. ` +
+        'Make one with: openssl rand -hex 32',
+    );
+  }
+}

@@ -1,0 +1,131 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { TenantContext } from '../context/tenant-context';
+import { TenantStore } from '../tenant/tenant.store';
+import { TemplateBehindError, TemplateMigrationError } from './provisioning.errors';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { Template } from './template';
+
+interface NamedMigration {
+  readonly name: string;
+  readonly timestamp: number;
+  readonly migration: MigrationInterface;
+}
+
+/** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
+@Injectable()
+export class TemplateMigrator implements OnModuleInit {
+  readonly #logger = new Logger(TemplateMigrator.name);
+
+  constructor(
+    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly context: TenantContext,
+    private readonly template: Template,
+    private readonly store: TenantStore,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /** Brings the template up to date, and fails the start when it cannot be cloned. */
+  async onModuleInit(): Promise<void> {
+    const applied = await this.migrate();
+    if (applied.length === 0) return;
+    this.#logger.log(`The template has seen ${applied.join(', ')}.`);
+    const [tenant] = await this.store.list({ limit: 1 });
+    if (tenant) {
+      this.#logger.warn(
+        'Tenants that were made before keep their structure: run these migrations for each of them.',
+      );
+    }
+  }
+
+  /**
+   * Names of the migrations run now. Any number of instances may call it at once: one works, the others wait and find
+   * nothing left. All in one transaction, so that no clone mixes two versions.
+   *
+   * @throws TemplateMigrationError, TemplateBehindError, UnsupportedSchemaError
+   */
+  migrate(): Promise<string[]> {
+    return this.context.runInSchema(this.template.schemaName, () =>
+      this.dataSource.transaction('READ COMMITTED', async (manager) => {
+        const queryRunner = manager.queryRunner as QueryRunner;
+        await this.template.lockExclusive(queryRunner);
+        await this.#createSchema(queryRunner);
+        const pending = await this.#pending(queryRunner);
+        if (pending.length > 0 && !this.options.migrateTemplate) {
+          throw new TemplateBehindError(pending.map(({ name }) => name));
+        }
+        if (pending.length > 0) await createMetadataTable(this.dataSource, queryRunner);
+        for (const each of pending) await this.#run(each, queryRunner);
+        await this.template.blueprint(queryRunner);
+        return pending.map(({ name }) => name);
+      }),
+    );
+  }
+
+  async #createSchema(queryRunner: QueryRunner): Promise<void> {
+    // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+    if (await queryRunner.hasSchema(this.template.schemaName)) return;
+    await queryRunner.query(`CREATE SCHEMA ${quoteIdentifier(this.template.schemaName)}`);
+  }
+
+  async #pending(queryRunner: QueryRunner): Promise<NamedMigration[]> {
+    const applied = new Set(await this.template.appliedMigrations(queryRunner));
+    return namedMigrations(this.dataSource.migrations).filter(({ name }) => !applied.has(name));
+  }
+
+  async #run({ name, timestamp, migration }: NamedMigration, queryRunner: QueryRunner): Promise<void> {
+    if (migration.transaction === false) {
+      throw new TemplateMigrationError(
+        name,
+        'it says transaction = false, but the template is built in one transaction. The template holds no rows, so nothing is ' +
+          'gained by CREATE INDEX CONCURRENTLY and its kin here: leave CONCURRENTLY out.',
+      );
+    }
+    try {
+      await migration.up(queryRunner);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new TemplateMigrationError(name, `${why}. Nothing was kept; mend it and start again.`, {
+        cause: error,
+      });
+    }
+    if (!queryRunner.isTransactionActive) {
+      throw new TemplateMigrationError(
+        name,
+        'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.',
+      );
+    }
+    await this.template.recordMigration(queryRunner, name, timestamp);
+  }
+}
+
+/** TypeORM's rules for names: 13 digits at the end, and no two alike. */
+function namedMigrations(migrations: readonly MigrationInterface[]): NamedMigration[] {
+  const named = migrations.map((migration) => {
+    const name = migration.name ?? migration.constructor.name;
+    const timestamp = Number(/\d{13}$/.exec(name)?.[0]);
+    if (!timestamp) {
+      throw new TemplateMigrationError(
+        name,
+        'its name must end with a 13-digit timestamp, as TypeORM makes it.',
+      );
+    }
+    return { name, timestamp, migration };
+  });
+  const duplicate = named.find(
+    ({ name }, index) => named.findIndex((other) => other.name === name) !== index,
+  );
+  if (duplicate) throw new TemplateMigrationError(duplicate.name, 'two migrations have this name.');
+  return named.sort((a, b) => a.timestamp - b.timestamp);
+}
+
+/** `typeorm_metadata`, which migrations of views and generated columns write to, as `runMigrations()` makes it. */
+async function createMetadataTable(dataSource: DataSource, queryRunner: QueryRunner): Promise<void> {
+  const builder = dataSource.driver.createSchemaBuilder() as unknown as {
+    createMetadataTableIfNecessary(queryRunner: QueryRunner): Promise<void>;
+  };
+  await builder.createMetadataTableIfNecessary(queryRunner);
+}

@@ -1,0 +1,83 @@
+import type { Type } from '@nestjs/common';
+import type { DataSourceOptions } from 'typeorm';
+import type { LookupCacheOptions } from './resolution/resolution.options';
+import type { TenantResolver } from './resolution/tenant-resolver';
+import type { TenantStore } from './tenant/tenant.store';
+
+/** Token of the checked options. */
+export const TENANCY_OPTIONS = Symbol('TENANCY_OPTIONS');
+
+type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+
+/** How to reach PostgreSQL. Either `url`, or the parts that TypeORM knows. */
+export interface TenancyDatabaseOptions extends Pick<
+  PostgresOptions,
+  'url' | 'host' | 'port' | 'username' | 'password' | 'database' | 'ssl' | 'applicationName' | 'extra'
+> {
+  /** Connections that all tenants share, an integer from 1. Default 10. The registry has two more of its own. */
+  readonly poolSize?: number;
+  /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** How often the start tries to reach PostgreSQL, an integer from 1. Default 10. */
+  readonly connectAttempts?: number;
+  /** Between two such tries, in milliseconds from 0. Default 3,000. */
+  readonly connectRetryDelayMs?: number;
+}
+
+/** What TypeORM may be told besides. What would break isolation or the template is refused with the reason. */
+export type TenancyTypeOrmOptions = Partial<
+  Omit<
+    PostgresOptions,
+    'type' | 'name' | 'driver' | 'entities' | 'migrations' | 'subscribers' | keyof TenancyDatabaseOptions
+  >
+>;
+
+export interface TenancyOptions {
+  /** `database.url` falls back to `TENANCY_DATABASE_URL`, then `DATABASE_URL`. */
+  readonly database?: TenancyDatabaseOptions;
+  /** Every entity of the tenants' data source. Entities name no schema. */
+  readonly entities: NonNullable<PostgresOptions['entities']>;
+  /** The application's TypeORM migrations, written with unqualified names: they build the template. Default none. */
+  readonly migrations?: PostgresOptions['migrations'];
+  readonly subscribers?: PostgresOptions['subscribers'];
+  /** How requests name their tenant. Asked in this order; the first claim decides. At least one. */
+  readonly resolvers: readonly TenantResolver[];
+  /** Slug of the tenant that serves requests without a claim. Default none: they are refused. */
+  readonly fallbackTenant?: string;
+  /** Schemas that every tenant sees after its own: extensions, look-up tables. Default none. */
+  readonly sharedSchemas?: readonly string[];
+  /** The schema that tenants are cloned from. Default `template`. */
+  readonly templateSchema?: string;
+  /** Run pending migrations on the template at start. Default true; with false, pending ones fail the start. */
+  readonly migrateTemplate?: boolean;
+  readonly registry?: {
+    /** The schema of our own tables. Default `tenancy`. */
+    readonly schema?: string;
+    /** Create and migrate it at start. Default true; with false, a registry that is behind fails the start. */
+    readonly migrate?: boolean;
+  };
+  /** Replaces the store over the registry: an instance, or a class that Nest instantiates. */
+  readonly store?: TenantStore | Type<TenantStore>;
+  /** Slugs that no tenant may have. Default `www api app admin mail static`. */
+  readonly reservedSlugs?: readonly string[];
+  /** How look-ups of tenants are remembered. */
+  readonly cache?: LookupCacheOptions;
+  /** Further TypeORM options: logging, naming strategy, replication and so on. */
+  readonly typeorm?: TenancyTypeOrmOptions;
+}
+
+/** The options with defaults and environment filled in, as the module works with them. */
+export interface ResolvedTenancyOptions extends TenancyOptions {
+  readonly database: TenancyDatabaseOptions &
+    Required<
+      Pick<
+        TenancyDatabaseOptions,
+        'poolSize' | 'connectTimeoutMs' | 'connectAttempts' | 'connectRetryDelayMs'
+      >
+    >;
+  readonly sharedSchemas: readonly string[];
+  readonly templateSchema: string;
+  readonly migrateTemplate: boolean;
+  readonly registry: { readonly schema: string; readonly migrate: boolean };
+  readonly reservedSlugs: readonly string[];
+}
