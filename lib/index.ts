@@ -35,10 +35,13 @@ export { TenantRequiredError, TenantsFailedError } from './context/context.error
 
 export { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 export { type IsolationLevel, TenantConnection } from './connection/tenant-connection';
+export { type TenantTransactionOptions, TenantTransactions } from './connection/tenant-transactions';
+export { TenantTransaction } from './connection/tenant-transaction.interceptor';
 export { InjectTenantRepository } from './connection/inject-tenant-repository.decorator';
 export {
   LeaseEndedError,
   TenantContextMismatchError,
+  TransactionDoomedError,
   UnsafeSessionError,
 } from './connection/connection.errors';
 

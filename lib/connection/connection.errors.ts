@@ -32,3 +32,15 @@ export class UnsafeSessionError extends TenancyError {
     );
   }
 }
+
+/** A part of a shared transaction was rolled back, so none of it can be kept. */
+export class TransactionDoomedError extends TenancyError {
+  readonly code = 'TRANSACTION_DOOMED';
+
+  constructor() {
+    super(
+      'A part of the transaction that this code shares was rolled back, so nothing of it is kept. Let the error of that part ' +
+        'reach the end of the transaction, or run the part on a manager of its own: connection.transaction(...) outside of it.',
+    );
+  }
+}

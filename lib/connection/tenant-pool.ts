@@ -4,6 +4,7 @@ import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { TenantRequiredError } from '../context/context.errors';
 import { scopeKey, type Scope } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
+import { AmbientTransaction } from './ambient-transaction';
 import { Lease, type Doubt } from './lease';
 import { settingsOf } from './settings';
 import { TenantClient } from './tenant-client';
@@ -53,6 +54,10 @@ export class TenantPool extends Pool {
   #lend(scope: Scope | undefined, callback: ConnectCallback): void {
     if (!scope || scopeKey(scope) === undefined)
       return callback(new TenantRequiredError(), undefined, () => {});
+    if (scope.transaction?.isOpen && scope.transaction instanceof AmbientTransaction) {
+      const client = scope.transaction.join();
+      return callback(undefined, client, () => client.release());
+    }
     // The scope of a request can be cleared while the connection is waited for; the loan is for who asked.
     const lessee: Scope = { ...scope };
     const settings = settingsOf(lessee, this.#sharedSchemas);

@@ -8,6 +8,13 @@ export interface Scope {
   tenant?: Tenant;
   readonly schemaName?: string;
   readonly system?: true;
+  /** The transaction that all code in this scope shares, if it does. */
+  readonly transaction?: SharedTransaction;
+}
+
+/** A transaction of the connection layer, as much as a scope needs to know of it. */
+export interface SharedTransaction {
+  readonly isOpen: boolean;
 }
 
 /** The scope of one request. */

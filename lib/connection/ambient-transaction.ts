@@ -1,0 +1,97 @@
+import type { PoolClient, QueryResult } from 'pg';
+import { TransactionDoomedError } from './connection.errors';
+
+type Verb = 'begin' | 'commit' | 'rollback' | 'isolation';
+
+const VERBS: readonly (readonly [Verb, RegExp])[] = [
+  ['begin', /^\s*(?:begin|start\s+transaction)\b[\w\s,]*;?\s*$/i],
+  ['commit', /^\s*(?:commit|end)(?:\s+(?:work|transaction))?\s*;?\s*$/i],
+  ['rollback', /^\s*(?:rollback|abort)(?:\s+(?:work|transaction))?\s*;?\s*$/i],
+  ['isolation', /^\s*set\s+transaction\s+isolation\s+level\s/i],
+];
+
+const ISOLATION_LEVEL = /level\s+([\w\s]+?)\s*;?\s*$/i;
+
+/**
+ * One transaction that all code of a scope shares. Whoever asks the pool for a connection there is given this one.
+ *
+ * What they begin and commit on it is part of it and ends with it. What they roll back dooms it as a whole: the server
+ * could not undo one part alone while others work beside it.
+ */
+export class AmbientTransaction {
+  #state: 'open' | 'doomed' | 'ended' = 'open';
+  /** The end of all that was asked so far: pg deprecates asking a client that is busy. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly client: PoolClient,
+    private readonly isolation: string,
+  ) {}
+
+  get isOpen(): boolean {
+    return this.#state !== 'ended';
+  }
+
+  /** Whether a part was rolled back, or a statement failed: PostgreSQL would answer COMMIT with a silent ROLLBACK. */
+  get isDoomed(): boolean {
+    return this.#state === 'doomed' || this.client.getTransactionStatus() === 'E';
+  }
+
+  /** From now on the pool lends connections as usual. */
+  end(): void {
+    this.#state = 'ended';
+  }
+
+  /** The shared client, for one more borrower: its `release` is only the borrower's good-bye. */
+  join(): PoolClient {
+    const own = { query: this.#query, release: () => undefined };
+    return new Proxy(this.client, {
+      get: (client, property) => {
+        if (Object.hasOwn(own, property)) return own[property as keyof typeof own];
+        const value: unknown = Reflect.get(client, property, client);
+        return value;
+      },
+    });
+  }
+
+  readonly #query = (config: unknown, values?: unknown, callback?: unknown): unknown => {
+    if (typeof config === 'object' && config !== null && 'submit' in config) {
+      return this.client.query(config as never, values as never, callback as never);
+    }
+    const answerTo = [values, callback].find((each) => typeof each === 'function') as Answer | undefined;
+    const answer = this.#after(() =>
+      this.#run(config as Config, typeof values === 'function' ? undefined : values),
+    );
+    if (!answerTo) return answer;
+    answer.then(
+      (result) => answerTo(undefined, result),
+      (error: Error) => answerTo(error),
+    );
+    return undefined;
+  };
+
+  #after(work: () => Promise<QueryResult>): Promise<QueryResult> {
+    const answer = this.#last.then(work, work);
+    this.#last = answer;
+    // The borrower hears of it; here it only means that the next may begin.
+    answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #run(config: Config, values: unknown): Promise<QueryResult> {
+    const text = typeof config === 'string' ? config : config.text;
+    const verb = VERBS.find(([, pattern]) => pattern.test(text))?.[0];
+    if (verb === 'rollback') this.#state = 'doomed';
+    else if (this.#state === 'doomed') throw new TransactionDoomedError();
+    const isOurs = verb !== undefined && (verb !== 'isolation' || this.#isSameLevel(text));
+    if (isOurs) return { command: verb.toUpperCase(), rowCount: null, oid: 0, fields: [], rows: [] };
+    return this.client.query(config as string, values as unknown[]);
+  }
+
+  #isSameLevel(text: string): boolean {
+    return ISOLATION_LEVEL.exec(text)?.[1].toUpperCase() === this.isolation;
+  }
+}
+
+type Answer = (error: Error | undefined, result?: QueryResult) => void;
+type Config = string | { readonly text: string };
