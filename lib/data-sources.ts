@@ -23,6 +23,7 @@ interface ForRegistry {
 /** The same for the tenants' one. */
 interface ForTenants {
   readonly tenantContext: TenantContext;
+  readonly directUrl?: string;
 }
 
 /** The registry's data source: our own tables, our own small pool. */
@@ -37,6 +38,8 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
     }),
     ...retries(database),
     migrateRegistry: registry.migrate,
+    // Nest 11 closes a data source by the name in its options.
+    name: REGISTRY_DATA_SOURCE,
   }),
   dataSourceFactory: async (options) => {
     const { migrateRegistry, ...dataSourceOptions } = options as DataSourceOptions & ForRegistry;
@@ -55,10 +58,15 @@ export const tenantDataSource: TypeOrmModuleAsyncOptions = {
       ...tenantDataSourceOptions(options, tenantContext),
       ...retries(options.database),
       tenantContext,
+      directUrl: options.database.directUrl,
+      name: TENANT_DATA_SOURCE,
     }) as unknown as TypeOrmModuleOptions,
   dataSourceFactory: (options) => {
-    const { tenantContext, ...dataSourceOptions } = options as unknown as DataSourceOptions & ForTenants;
-    return reachable('The database', () => initializeTenantDataSource(dataSourceOptions, tenantContext));
+    const { tenantContext, directUrl, ...dataSourceOptions } = options as unknown as DataSourceOptions &
+      ForTenants;
+    return reachable('The database', () =>
+      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl),
+    );
   },
 };
 
@@ -66,9 +74,15 @@ function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: Tenan
   const { database, entities, migrations, subscribers, sharedSchemas, typeorm } = options;
   const connection = connectionOf(database);
   const { extra } = connection;
+  const replication = typeorm?.replication;
   return {
     ...typeorm,
-    ...connection,
+    ...withEmptyPath(connection, extra?.options),
+    replication: replication && {
+      ...replication,
+      master: withEmptyPath(replication.master, extra?.options),
+      slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
+    },
     type: 'postgres',
     driver: tenantDriver({ context, sharedSchemas }),
     entities,
@@ -78,13 +92,28 @@ function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: Tenan
     connectTimeoutMS: database.connectTimeoutMs,
     installExtensions: false,
     uuidExtension: 'pgcrypto',
-    url: connection.url && withEmptySearchPathInUrl(connection.url),
     extra: {
       keepAlive: true,
       ...extra,
       options: withEmptySearchPath(extra?.options ?? process.env.PGOPTIONS),
     },
   };
+}
+
+/** A server whose URL, if it has one, asks for an empty path. One that is named by its parts is told so by `extra`. */
+function withEmptyPath<Server extends { readonly url?: string }>(
+  server: Server,
+  options: string | undefined,
+): Server {
+  return { ...server, url: server.url && withEmptySearchPathInUrl(withOptions(server.url, options)) };
+}
+
+/** The URL's own start-up options win over `extra.options`, as in pg; but ours, put there, must not hide the latter. */
+function withOptions(url: string, options: string | undefined): string {
+  const parsed = new URL(url);
+  if (options !== undefined && !parsed.searchParams.has('options'))
+    parsed.searchParams.set('options', options);
+  return parsed.href;
 }
 
 interface PoolExtra {

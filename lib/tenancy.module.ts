@@ -13,6 +13,7 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { TenantConnection } from './connection/tenant-connection';
 import { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
+import { TenantTransactions } from './connection/tenant-transactions';
 import { TenantContext } from './context/tenant-context';
 import { REGISTRY_DATA_SOURCE, registryDataSource, tenantDataSource } from './data-sources';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
@@ -85,6 +86,7 @@ const partsOfOptions: Provider[] = [
 const services = [
   TenantContext,
   TenantConnection,
+  TenantTransactions,
   TenantLookup,
   TenantResolution,
   TenantProvisioner,

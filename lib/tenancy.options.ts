@@ -14,6 +14,11 @@ export interface TenancyDatabaseOptions extends Pick<
   PostgresOptions,
   'url' | 'host' | 'port' | 'username' | 'password' | 'database' | 'ssl' | 'applicationName' | 'extra'
 > {
+  /**
+   * A URL that leads around the pooler that `url` leads to, for what needs a session of its own: LISTEN, session locks,
+   * migrations with `transaction = false`. Default `TENANCY_DIRECT_URL`; not needed without a pooler in transaction mode.
+   */
+  readonly directUrl?: string;
   /** Connections that all tenants share, an integer from 1. Default 10. The registry has two more of its own. */
   readonly poolSize?: number;
   /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */

@@ -27,7 +27,7 @@ describe('the master key of the admin API', () => {
     ['no key', {}, 'got none'],
     ['undefined', { masterKey: undefined }, 'got none'],
     ['null', { masterKey: null }, 'got none'],
-    ['a number', { masterKey: 12_345_678_901_234_567_890 }, 'got none'],
+    ['a number', { masterKey: 42 }, 'got none'],
     ['an empty key', { masterKey: '' }, 'got one of 0'],
     ['31 characters', { masterKey: 'k'.repeat(31) }, 'got one of 31'],
     ['a line feed at its end', { masterKey: `${'k'.repeat(32)}\n` }, 'a line feed at its end'],

@@ -33,6 +33,20 @@ export class UnsafeSessionError extends TenancyError {
   }
 }
 
+/** A pooler refused the tenants' connections for the start-up options they bring. Waiting does not help. */
+export class UnsupportedStartupParameterError extends TenancyError {
+  readonly code = 'UNSUPPORTED_STARTUP_PARAMETER';
+
+  /** Not `cause`: a connection that was refused counts as an outage there, and would be tried again. */
+  constructor(refusal: string) {
+    super(
+      `The pooler before PostgreSQL refuses connections that ask for an empty search_path: ${refusal}. ` +
+        'Set "ignore_startup_parameters = extra_float_digits,options" in pgbouncer.ini, so that it drops what it cannot pass on, ' +
+        "and give the login role the empty path instead: ALTER ROLE <the login role> SET search_path = ''.",
+    );
+  }
+}
+
 /** A part of a shared transaction was rolled back, so none of it can be kept. */
 export class TransactionDoomedError extends TenancyError {
   readonly code = 'TRANSACTION_DOOMED';

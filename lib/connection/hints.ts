@@ -1,7 +1,7 @@
 import type { DatabaseError } from 'pg';
 
 /** active_sql_transaction: VACUUM, CREATE INDEX CONCURRENTLY and others refuse to run beside settings. */
-const REFUSES_TRANSACTION = '25001';
+export const REFUSES_TRANSACTION = '25001';
 
 const HINTS: Readonly<Record<string, string>> = {
   [REFUSES_TRANSACTION]:

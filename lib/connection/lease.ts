@@ -34,11 +34,12 @@ export class Lease implements StatementLease {
   constructor(
     readonly client: TenantClient,
     private readonly scope: Scope,
-    private readonly settings: TransactionSettings | undefined,
+    readonly settings: TransactionSettings,
     private readonly context: TenantContext,
     private readonly giveBack: (doubt: Doubt | undefined, error: Error | undefined) => void,
   ) {
     client.lease = this;
+    client.on('error', this.#onConnectionError);
     this.handle = this.#makeHandle();
   }
 
@@ -46,8 +47,8 @@ export class Lease implements StatementLease {
     return this.client.lease === this ? undefined : new LeaseEndedError();
   }
 
-  settingsToSend(): TransactionSettings | undefined {
-    return this.client.inTransaction() ? undefined : this.settings;
+  get isSystem(): boolean {
+    return this.scope.system === true;
   }
 
   /** Has the connection destroyed when the lease ends. */
@@ -66,6 +67,9 @@ export class Lease implements StatementLease {
     else if (isOutage(error)) this.doubt('connection lost');
   }
 
+  /** Node ends the process over an `error` event that nobody hears, and not every borrower listens. */
+  readonly #onConnectionError = (): void => this.doubt('connection lost');
+
   /** Ends the lease. With an error, or after any doubt, the connection is destroyed. */
   readonly release = (error?: Error | boolean): void => {
     if (this.#released) {
@@ -73,8 +77,9 @@ export class Lease implements StatementLease {
     }
     this.#released = true;
     if (error) this.doubt('told to');
-    else this.#doubtUnlessIdle();
+    else this.#doubtUnlessClean();
     this.client.lease = undefined;
+    this.client.removeListener('error', this.#onConnectionError);
     this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
   };
 
@@ -82,8 +87,9 @@ export class Lease implements StatementLease {
    * pg calls error callbacks before ReadyForQuery arrives, so the transaction's status alone can be a stale `I`; a
    * statement still queued would run for whoever comes next.
    */
-  #doubtUnlessIdle(): void {
-    if (!this.client.isIdle()) this.doubt('query in flight');
+  #doubtUnlessClean(): void {
+    if (this.client.sessionIsDirty) this.doubt('session state');
+    else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
   }
 

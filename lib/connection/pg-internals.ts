@@ -5,10 +5,7 @@ import { Client, Query, type ClientConfig, type QueryConfig, type QueryResult } 
  * cursors, query streams and COPY streams, which are published apart from pg, are written against.
  */
 export interface WireConnection {
-  readonly stream: { cork(): void; uncork(): void };
-  parse(message: { text: string; name?: string; types?: unknown }): void;
-  bind(message: { portal?: string; statement?: string; values?: readonly unknown[] }): void;
-  execute(message: { portal?: string; rows?: number }): void;
+  readonly stream: { write(bytes: Buffer): void };
   query(text: string): void;
 }
 
@@ -42,7 +39,7 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   readonly readyForQuery?: boolean;
   query(query: object): unknown;
   _handleParseComplete(): void;
-  _handleDataRow(message: unknown): void;
+  _handleDataRow(message: { readonly fields: readonly unknown[] }): void;
   _handleCommandComplete(message: unknown): void;
   _handleErrorMessage(message: unknown): void;
 }

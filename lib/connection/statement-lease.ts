@@ -6,8 +6,10 @@ export interface StatementLease {
   readonly client: TenantClient;
   /** Why a statement must not be sent now, if it must not. */
   refusal(): Error | undefined;
-  /** What must travel with a statement that is sent now; inside a transaction nothing, the settings hold there. */
-  settingsToSend(): TransactionSettings | undefined;
+  /** What makes a transaction the tenant's. */
+  readonly settings: TransactionSettings;
+  /** Whether the statement is nobody's: it may then run without settings, where it refuses to run with them. */
+  readonly isSystem: boolean;
   /** Notes what a statement that is about to be sent may leave behind. */
   heedText(text: unknown): void;
   /** Notes what an error says of the connection. */

@@ -1,13 +1,6 @@
 import { BaseClient } from './pg-internals';
-import type { TransactionSettings } from './settings';
-
-/** What PostgreSQL will answer to a rider before, or between, the answers to the statement it travels with. */
-interface ExpectedAnswers {
-  /** Answers of the statement's own that come first: BEGIN's. */
-  pass: number;
-  /** Then so many CommandComplete messages are the rider's. */
-  commands: number;
-}
+import type { CarriedText } from './carried-text';
+import { isCleanSession, type TransactionSettings } from './settings';
 
 /**
  * A connection of the tenants' pool. It knows who has it now, and how to send a tenant's settings along with a
@@ -17,24 +10,37 @@ interface ExpectedAnswers {
 export class TenantClient extends BaseClient {
   /** The lease that has it now; `undefined` while it is idle in the pool. */
   lease: object | undefined;
-  #expected: ExpectedAnswers | undefined;
+  /** Whether a rider found something that was left in the session. */
+  sessionIsDirty = false;
+  /**
+   * Whether the session is this connection's own, so that it may remember the rider's statement. Behind a pooler the
+   * next transaction may be another session's. `undefined`: not known yet.
+   */
+  namesRider: boolean | undefined;
+  #riderIsParsed = false;
+  /** The answers to a rider of the extended protocol are still to come. */
+  #isRiding = false;
+  /** Whose answer each CommandComplete of a text is that carries settings. */
+  #isSetting: boolean[] = [];
 
   /**
    * Writes the settings as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
    * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither.
    */
-  ride({ sql, values }: TransactionSettings): void {
-    const { connection } = this;
-    connection.parse({ text: sql });
-    connection.bind({ values });
-    connection.execute({});
-    this.#expected = { pass: 0, commands: 1 };
+  ride({ rider }: TransactionSettings): void {
+    const { stream } = this.connection;
+    if (!this.namesRider) {
+      stream.write(rider.unnamed);
+    } else {
+      if (!this.#riderIsParsed) stream.write(rider.parse);
+      stream.write(rider.execute);
+    }
+    this.#isRiding = true;
   }
 
-  /** Sends one text of the simple protocol, in which `settings.commands` follow the first `pass` statements. */
-  sendWithCommands(text: string, { count }: TransactionSettings, pass = 0): void {
+  sendCarried({ text, isSetting }: CarriedText): void {
     this.connection.query(text);
-    this.#expected = { pass, commands: count };
+    this.#isSetting = [...isSetting];
   }
 
   inTransaction(): boolean {
@@ -47,27 +53,27 @@ export class TenantClient extends BaseClient {
     return !this._activeQuery && this._queryQueue.length === 0 && this.readyForQuery !== false;
   }
 
-  /** pg would take it for the statement's own, and remember a named statement whose Parse may yet fail. */
+  /** pg would take the rider's for the statement's own, and remember a named one whose Parse may yet fail. */
   override _handleParseComplete(): void {
-    if (!this.#expected) super._handleParseComplete();
+    if (this.#isRiding) this.#riderIsParsed = this.namesRider === true;
+    else super._handleParseComplete();
   }
 
-  override _handleDataRow(message: unknown): void {
-    if (!this.#expected) super._handleDataRow(message);
+  override _handleDataRow(message: { readonly fields: readonly unknown[] }): void {
+    if (!this.#isRiding) super._handleDataRow(message);
+    else if (!isCleanSession(message.fields)) this.sessionIsDirty = true;
   }
 
   override _handleCommandComplete(message: unknown): void {
-    const expected = this.#expected;
-    if (!expected) return super._handleCommandComplete(message);
-    if (expected.pass > 0) {
-      expected.pass--;
-      return super._handleCommandComplete(message);
-    }
-    if (--expected.commands === 0) this.#expected = undefined;
+    if (this.#isRiding) this.#isRiding = false;
+    else if (this.#isSetting.shift() !== true) super._handleCommandComplete(message);
   }
 
   override _handleErrorMessage(message: unknown): void {
-    this.#expected = undefined;
+    // The rider's statement may be gone (DISCARD ALL) or taken (a pooler that came later): from now on without a name.
+    if (this.#isRiding) this.namesRider = false;
+    this.#isRiding = false;
+    this.#isSetting = [];
     super._handleErrorMessage(message);
   }
 }

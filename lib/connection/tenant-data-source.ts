@@ -3,6 +3,8 @@ import type { PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { TenantContext } from '../context/tenant-context';
 import { UnsafeSessionError } from './connection.errors';
+import { checkSession, explainRefusal, probeSession } from './session-probe';
+import { guardLazyRelations } from './lazy-relations';
 import { TenantPool, type TenantPoolOptions } from './tenant-pool';
 
 /** The name of the tenants' data source, for `@InjectRepository(Order, TENANT_DATA_SOURCE)` and its kin. */
@@ -24,20 +26,30 @@ export function tenantDriver(options: TenantPoolOptions): typeof pg {
  * answer is none, so all it generates later is unqualified and lands in the tenant of the moment.
  *
  * @throws UnsafeSessionError when sessions do not start with an empty path
+ * @throws UnsupportedStartupParameterError when a pooler refuses to pass on that they should
  */
 export async function initializeTenantDataSource(
   options: DataSourceOptions,
   context: TenantContext,
+  directUrl?: string,
 ): Promise<DataSource> {
-  return context.runAsSystem(async () => {
-    const dataSource = await new DataSource(options).initialize();
-    const [row] = await dataSource.query<[{ path: string }]>(
-      `SELECT pg_catalog.current_setting('search_path') AS path`,
-    );
-    if (row.path !== '') {
+  return context.runAsStart(async () => {
+    const dataSource = await new DataSource(options).initialize().catch((error: unknown) => {
+      throw explainRefusal(error);
+    });
+    try {
+      const { master, slaves } = dataSource.driver as unknown as { master: TenantPool; slaves: TenantPool[] };
+      master.hasOwnSessions = (await checkSession(master, directUrl)).pooler === 'none';
+      for (const slave of slaves) {
+        const { sessionPathIsEmpty, searchPath, pooler } = await probeSession(slave);
+        if (!sessionPathIsEmpty) throw new UnsafeSessionError(searchPath);
+        slave.hasOwnSessions = pooler === 'none';
+      }
+    } catch (error) {
       await dataSource.destroy();
-      throw new UnsafeSessionError(row.path);
+      throw error;
     }
+    guardLazyRelations(dataSource, context);
     return dataSource;
   });
 }

@@ -3,10 +3,11 @@ import { isOutage } from '../common/outage';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { TenantRequiredError } from '../context/context.errors';
 import { scopeKey, type Scope } from '../context/scope';
+import type { Tenant } from '../tenant/tenant';
 import type { TenantContext } from '../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
 import { Lease, type Doubt } from './lease';
-import { settingsOf } from './settings';
+import { settingsOf, type TransactionSettings } from './settings';
 import { TenantClient } from './tenant-client';
 
 export interface TenantPoolOptions {
@@ -28,6 +29,10 @@ export class TenantPool extends Pool {
   readonly #context: TenantContext;
   readonly #sharedSchemas: readonly string[];
   readonly #destroyed = new Map<Doubt, number>();
+  /** Of each tenant object that somebody still has: the look-up cache hands out the same ones again. */
+  readonly #settings = new WeakMap<Tenant, TransactionSettings>();
+  /** Whether connections lead to sessions of their own, as far as is known: see `TenantClient.namesRider`. */
+  hasOwnSessions = false;
 
   constructor(config: PoolConfig, { context, sharedSchemas = [] }: TenantPoolOptions) {
     super({ ...config, Client: TenantClient as never });
@@ -60,7 +65,7 @@ export class TenantPool extends Pool {
     }
     // The scope of a request can be cleared while the connection is waited for; the loan is for who asked.
     const lessee: Scope = { ...scope };
-    const settings = settingsOf(lessee, this.#sharedSchemas);
+    const settings = this.#settingsOf(lessee);
     super.connect((error, client, release) => {
       this.#context.runScope(scope, () => {
         if (error) return callback(this.#explain(error), undefined, () => {});
@@ -68,10 +73,21 @@ export class TenantPool extends Pool {
           if (doubt) this.#destroyed.set(doubt, (this.#destroyed.get(doubt) ?? 0) + 1);
           release(cause ?? doubt !== undefined);
         };
-        const lease = new Lease(client as unknown as TenantClient, lessee, settings, this.#context, giveBack);
+        const tenantClient = client as unknown as TenantClient;
+        // A connection that has given it up does not take it up again.
+        tenantClient.namesRider ??= this.hasOwnSessions || undefined;
+        const lease = new Lease(tenantClient, lessee, settings, this.#context, giveBack);
         callback(undefined, lease.handle, lease.release);
       });
     });
+  }
+
+  #settingsOf(scope: Scope): TransactionSettings {
+    const known = scope.tenant && this.#settings.get(scope.tenant);
+    if (known) return known;
+    const settings = settingsOf(scope, this.#sharedSchemas);
+    if (scope.tenant) this.#settings.set(scope.tenant, settings);
+    return settings;
   }
 
   /**

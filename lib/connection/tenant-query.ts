@@ -1,14 +1,17 @@
 import { DatabaseError, type QueryConfig } from 'pg';
-import { addHint } from './hints';
-import type { StatementLease } from './statement-lease';
+import { carriedText } from './carried-text';
+import { addHint, REFUSES_TRANSACTION } from './hints';
 import { BaseQuery, type WireConnection } from './pg-internals';
-import type { TransactionSettings } from './settings';
+import type { StatementLease } from './statement-lease';
 
-/** `BEGIN` or `START TRANSACTION` with its modes, and what follows the first semicolon. */
-const OPENS_TRANSACTION = /^\s*((?:begin|start\s+transaction)\b[\w\s,]*)(?:;([\s\S]*))?$/i;
+/** invalid_sql_statement_name, duplicate_prepared_statement. */
+const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
 
-/** A semicolon with something after it. One inside a string counts too: such a text only takes the other way. */
-const SEVERAL_STATEMENTS = /;(?=\s*\S)/;
+/**
+ * How a statement is sent: `bare`, as pg would; `riding`, with the settings in front of it in the same message group;
+ * `carried`, as a text with the settings in it.
+ */
+type Mode = 'bare' | 'riding' | 'carried';
 
 /**
  * A statement that carries its tenant. Outside a transaction the lease's settings travel in front of it in the same
@@ -20,9 +23,9 @@ const SEVERAL_STATEMENTS = /;(?=\s*\S)/;
  */
 export class TenantQuery extends BaseQuery {
   readonly #lease: StatementLease;
-  #carriesSettings = false;
-  /** The settings that travel with this statement in the extended protocol. */
-  #rider: TransactionSettings | undefined;
+  #mode: Mode = 'bare';
+  #refusesSettings = false;
+  #lostRiderName = false;
 
   constructor(lease: StatementLease, config: string | QueryConfig, values?: unknown, callback?: unknown) {
     super(config, values, callback);
@@ -34,56 +37,56 @@ export class TenantQuery extends BaseQuery {
     const refusal = this.#lease.refusal();
     if (refusal) return refusal;
     this.#lease.heedText(this.text);
-
-    const settings = this.#lease.settingsToSend();
-    this.#carriesSettings = settings !== undefined;
-    if (!settings || !this.text) return super.submit(connection);
-    if (!super.requiresPreparation() && this.#submitText(settings)) return null;
-    this.#rider = settings;
-    return super.submit(connection);
+    this.#mode = this.#send();
+    return this.#mode === 'carried' ? null : super.submit(connection);
   }
 
-  /** Sends what only the simple protocol can carry, and says whether it was that. */
-  #submitText(settings: TransactionSettings): boolean {
-    const { client } = this.#lease;
-    const opening = OPENS_TRANSACTION.exec(this.text);
-    if (opening) {
-      // The settings go second: BEGIN must be first for its isolation level to be changed by the statement after it.
-      client.sendWithCommands(`${opening[1]}; ${settings.commands}${opening[2] ?? ''}`, settings, 1);
-    } else if (SEVERAL_STATEMENTS.test(this.text)) {
-      client.sendWithCommands(settings.commands + this.text, settings);
-    } else {
-      return false;
-    }
-    return true;
+  /** Sends what is to be carried, and says how the rest is to be sent. */
+  #send(): Mode {
+    const { client, settings } = this.#lease;
+    if (!this.text || this.#refusesSettings) return 'bare';
+    const inTransaction = client.inTransaction();
+    const carried = super.requiresPreparation() ? undefined : carriedText(this.text, settings, inTransaction);
+    if (!carried) return inTransaction ? 'bare' : 'riding';
+    client.sendCarried(carried);
+    return 'carried';
   }
 
   override requiresPreparation(): boolean {
-    return this.#rider !== undefined || super.requiresPreparation();
+    return this.#mode === 'riding' || super.requiresPreparation();
   }
 
   /** Called by pg between cork and uncork. */
   override prepare(connection: WireConnection): void {
-    if (this.#rider) this.#lease.client.ride(this.#rider);
+    if (this.#mode === 'riding') this.#lease.client.ride(this.#lease.settings);
     super.prepare(connection);
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    if (this.#runAgainUnnamed(error)) return;
+    if (error instanceof DatabaseError && this.#mode !== 'bare') {
+      if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
+      addHint(error);
+    }
     this.#lease.heed(error);
-    if (this.#carriesSettings && error instanceof DatabaseError) addHint(error);
     super.handleError(error, connection);
   }
 
-  /**
-   * A statement that was named and parsed for one tenant is refused for another whose columns differ, as they do in
-   * the middle of a rollout. Nothing has run, so outside a transaction it is sent once more, without its name.
-   */
-  #runAgainUnnamed(error: Error): boolean {
-    const planIsStale = error instanceof DatabaseError && error.routine === 'RevalidateCachedQuery';
-    if (!planIsStale || this.name === undefined || !this.#carriesSettings) return false;
-    this.name = undefined;
-    this.#lease.client._queryQueue.unshift(this);
-    return true;
+  /** Whether nothing has run yet, and it may if it is sent in another way. */
+  #canRunAgain({ code, routine }: DatabaseError): boolean {
+    if (code === REFUSES_TRANSACTION && this.#lease.isSystem) {
+      this.#refusesSettings = true;
+      return true;
+    }
+    // Of the rider's own statement: the client sends it without a name from now on.
+    if (this.#mode === 'riding' && RIDER_NAME_ERRORS.has(code ?? '') && !this.#lostRiderName) {
+      this.#lostRiderName = true;
+      return true;
+    }
+    // Named and parsed for one tenant, refused for another whose columns differ, as in the middle of a rollout.
+    if (routine === 'RevalidateCachedQuery' && this.name !== undefined) {
+      this.name = undefined;
+      return true;
+    }
+    return false;
   }
 }

@@ -8,6 +8,8 @@ export interface Scope {
   tenant?: Tenant;
   readonly schemaName?: string;
   readonly system?: true;
+  /** The system while the data source starts. */
+  readonly starting?: true;
   /** The transaction that all code in this scope shares, if it does. */
   readonly transaction?: SharedTransaction;
 }

@@ -6,6 +6,7 @@ import { TenantRequiredError, TenantsFailedError } from './context.errors';
 import type { RequestScope, Scope } from './scope';
 
 const SYSTEM: Scope = Object.freeze({ system: true });
+const STARTING: Scope = Object.freeze({ system: true, starting: true });
 const PAGE_SIZE = 100;
 
 export interface EachTenantOptions {
@@ -33,6 +34,11 @@ export class TenantContext {
   /** What `work` gives, run for nobody: its statements see no tenant's tables unless they name a schema. */
   runAsSystem<T>(work: () => T): T {
     return this.#storage.run(SYSTEM, work);
+  }
+
+  /** The same while the data source starts, which must find no current schema at all. */
+  runAsStart<T>(work: () => T): T {
+    return this.#storage.run(STARTING, work);
   }
 
   /** What `work` gives, run with one schema as the whole world: how the template is built. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { quoteIdentifier } from '../common/sql';
+import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
@@ -84,6 +84,7 @@ export class TemplateMigrator implements OnModuleInit {
           'gained by CREATE INDEX CONCURRENTLY and its kin here: leave CONCURRENTLY out.',
       );
     }
+    const transaction = await transactionId(queryRunner);
     try {
       await migration.up(queryRunner);
     } catch (error) {
@@ -92,14 +93,20 @@ export class TemplateMigrator implements OnModuleInit {
         cause: error,
       });
     }
-    if (!queryRunner.isTransactionActive) {
+    if (!queryRunner.isTransactionActive || (await transactionId(queryRunner)) !== transaction) {
       throw new TemplateMigrationError(
         name,
-        'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.',
+        'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator. What it committed is in the ' +
+          `schema "${this.template.schemaName}" now: undo it there before you start again.`,
       );
     }
     await this.template.recordMigration(queryRunner, name, timestamp);
   }
+}
+
+async function transactionId(executor: SqlExecutor): Promise<string> {
+  const [row] = (await executor.query('SELECT pg_catalog.txid_current() AS id')) as { id: string }[];
+  return row.id;
 }
 
 /** TypeORM's rules for names: 13 digits at the end, and no two alike. */

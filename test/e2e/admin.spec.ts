@@ -57,7 +57,7 @@ describe.each(ADAPTERS)('The admin API on %s', (platform, adapter) => {
   async function make(wanted: Record<string, unknown> = {}) {
     const { status, body } = await admin('POST /admin/tenants', { slug: freshSlug(), ...wanted });
     expect({ status, body }).toMatchObject({ status: 201 });
-    return body as Answer['body'];
+    return body;
   }
 
   const raw = (path: string, request: RawRequest = {}) =>

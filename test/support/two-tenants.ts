@@ -43,7 +43,7 @@ export async function twoTenants(
       `CREATE TABLE ${schemaName}.note (id int PRIMARY KEY, owner text NOT NULL DEFAULT '${slug}')`,
     );
   }
-  const wire = await tapWire(database.url);
+  const wire = await tapWire(database.poolUrl);
   const context = new TenantContext(new InMemoryTenantStore());
   const dataSource = await initializeTenantDataSource(
     {
@@ -55,6 +55,7 @@ export async function twoTenants(
       ...options,
     } as DataSourceOptions,
     context,
+    database.url,
   );
   const reset = async () => {
     for (const { schemaName } of tenants) {

@@ -39,11 +39,6 @@ describe('Code that runs for nobody', () => {
     });
   });
 
-  it('finds no table after a COMMIT in the middle of a text', async () => {
-    const work = world.query(world.acme, 'COMMIT; SELECT * FROM note');
-    await expect(work).rejects.toMatchObject({ code: '42P01' });
-  });
-
   it('gets an error for a tenant whose schema is gone, not another’s rows', async () => {
     const gone = { ...world.acme, id: 'gone', schemaName: 't_gone' };
     await expect(world.query(gone, 'SELECT * FROM note')).rejects.toMatchObject({ code: '42P01' });

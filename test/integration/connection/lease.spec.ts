@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 /** Resolves when the server is running a statement that contains `text`. */
@@ -115,6 +116,17 @@ describe('A connection that is lent', () => {
     expect(world.pool.totalCount).toBe(0);
   });
 
+  it('is destroyed after a function has set the session’s path, as soon as that is seen', async () => {
+    const hidden = `DO $$ BEGIN EXECUTE 'SELECT set_con' || 'fig(''search_path'', ''t_acme'', false)'; END $$`;
+    await world.query(world.acme, hidden);
+    await expect(
+      world.context.runAsSystem(() => world.dataSource.query('SELECT * FROM note')),
+    ).rejects.toMatchObject({
+      code: '42P01',
+    });
+    expect(world.pool.destroyedByCause).toEqual({ 'session state': 1 });
+  });
+
   it.each([
     'UPDATE note SET owner = owner',
     'SET LOCAL statement_timeout = 1000',
@@ -124,6 +136,20 @@ describe('A connection that is lent', () => {
   ])('is kept after what ends with its statement: %s', async (sql) => {
     await world.query(world.acme, sql);
     expect(world.pool.totalCount).toBe(sql.includes('create temp') ? 0 : 1);
+  });
+
+  const lost = behindPooler ? 'whose line to the pooler is cut' : 'whose backend is terminated';
+  it(`${lost} while nobody listens does not end the process`, async () => {
+    const client = await borrow();
+    const [{ pid }] = (await client.query('SELECT pg_backend_pid() AS pid')).rows;
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    if (behindPooler) world.wire.cut(0);
+    else await world.database.query('SELECT pg_terminate_backend($1)', [pid]);
+    await ended;
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+    client.release();
+    expect(world.pool.totalCount).toBe(0);
+    await expect(world.query(world.globex, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'globex' }]);
   });
 
   it('can be released once', async () => {

@@ -22,6 +22,28 @@ describe('What a tenant costs on the wire', () => {
     expect(world.wire.roundTrips).toBe(1);
   });
 
+  it('a connection parses the rider once, and then sends it by name', async () => {
+    await world.query(world.acme, 'SELECT owner FROM note WHERE id = $1', [1]);
+    expect(world.wire.messages.join('')).toBe('BEPBDES');
+  });
+
+  it('and without a name from when the session has forgotten it', async () => {
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      await client.query('DISCARD ALL').catch(() => undefined);
+      await client.query('DEALLOCATE ALL');
+      await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+        rows: [{ owner: 'acme' }],
+      });
+      world.wire.reset();
+      await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+        rows: [{ owner: 'acme' }],
+      });
+      expect(world.wire.messages.join('')).toBe('PBEPBDES');
+      client.release();
+    });
+  });
+
   it('several statements in one text take one round trip', async () => {
     await world.query(world.acme, 'UPDATE note SET id = 2; DELETE FROM note WHERE id = 1');
     expect(world.wire.roundTrips).toBe(1);

@@ -47,6 +47,50 @@ describe('A tenant’s transaction', () => {
     });
   });
 
+  it.each([
+    ['COMMIT; SELECT owner FROM note', false],
+    ['COMMIT; SELECT owner FROM note', true],
+    ['ROLLBACK; SELECT owner FROM note; COMMIT', true],
+    ['SELECT 1; BEGIN; SELECT owner FROM note; END; SELECT owner FROM note', false],
+    ["SELECT ';', E'\\';', $x$;COMMIT;$x$ /* ; */ -- ;\n; COMMIT /* */ ; SELECT owner FROM note", true],
+  ])('keeps its tenant on both sides of a transaction’s end in one text: %j', async (text, inTransaction) => {
+    for (const tenant of [world.acme, world.globex]) {
+      await world.context.run(tenant, async () => {
+        const client = await world.pool.connect();
+        if (inTransaction) await client.query('BEGIN');
+        const results = (await client.query(text)) as unknown as {
+          command: string;
+          rows: Record<string, unknown>[];
+        }[];
+        expect(results).toHaveLength(
+          text.includes('E') && text.startsWith('SELECT ') ? (inTransaction ? 3 : 5) : text.split(';').length,
+        );
+        const owners = results.flatMap(({ rows }) => rows.flatMap(({ owner }) => owner ?? []));
+        expect(new Set(owners)).toEqual(new Set([tenant.slug]));
+        client.release();
+      });
+    }
+    expect(world.pool.destroyedByCause).toEqual({});
+  });
+
+  it('keeps its tenant through COMMIT AND CHAIN', async () => {
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      await client.query('BEGIN');
+      await expect(client.query('COMMIT AND CHAIN')).resolves.toMatchObject({ command: 'COMMIT' });
+      await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+        rows: [{ owner: 'acme' }],
+      });
+      await client.query('ROLLBACK AND CHAIN;');
+      await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+        rows: [{ owner: 'acme' }],
+      });
+      await client.query('COMMIT AND NO CHAIN');
+      client.release();
+    });
+    expect(world.pool.destroyedByCause).toEqual({});
+  });
+
   it('keeps its tenant through savepoints, errors and ROLLBACK TO', async () => {
     await world.context.run(world.acme, () =>
       world.dataSource.transaction(async (outer) => {
@@ -83,10 +127,6 @@ describe('A tenant’s transaction', () => {
       await one.context.run(one.acme, () =>
         one.dataSource.transaction((manager) => manager.query('SELECT * FROM note')),
       );
-      const path = `SELECT current_setting('search_path') AS path`;
-      await expect(one.context.runAsSystem(() => one.dataSource.query(path))).resolves.toEqual([
-        { path: '' },
-      ]);
       await expect(one.query(one.globex, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'globex' }]);
       expect(one.pool.totalCount).toBe(1);
     } finally {

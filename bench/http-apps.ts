@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import {
+  Controller,
+  type DynamicModule,
+  Get,
+  Headers,
+  Inject,
+  Injectable,
+  Module,
+  Scope,
+  type Type,
+} from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
+import { ClsModule, ClsService } from 'nestjs-cls';
+import { fromHeader, InMemoryTenantStore, TenancyModule, TenantContext } from '../lib/index';
+import { type HttpVariant, TENANT_HEADER, tenantSlugs, WHOAMI_PATH } from './http-contract';
+
+interface Whoami {
+  readonly tenant: string;
+}
+
+@Controller()
+class PlainController {
+  @Get(WHOAMI_PATH)
+  whoami(@Headers(TENANT_HEADER) tenant: string): Whoami {
+    return { tenant };
+  }
+}
+
+@Module({ controllers: [PlainController] })
+class PlainModule {}
+
+@Injectable()
+class TenancyService {
+  constructor(private readonly context: TenantContext) {}
+
+  whoami(): Whoami {
+    return { tenant: this.context.tenant().slug };
+  }
+}
+
+@Controller()
+class TenancyController {
+  constructor(private readonly service: TenancyService) {}
+
+  @Get(WHOAMI_PATH)
+  whoami(): Whoami {
+    return this.service.whoami();
+  }
+}
+
+/** The lookup keeps the tenants as it does in production; behind it is memory instead of the registry. */
+async function oursModule(): Promise<DynamicModule> {
+  const store = new InMemoryTenantStore();
+  for (const slug of tenantSlugs()) {
+    await store.insert({
+      id: randomUUID(),
+      slug,
+      name: slug,
+      schemaName: `t_${slug}`,
+      status: 'active',
+      domains: [],
+      metadata: {},
+      templateVersion: null,
+    });
+  }
+  return {
+    module: class OursModule {},
+    imports: [TenancyModule.forRoot({ entities: [], resolvers: [fromHeader(TENANT_HEADER)], store })],
+    controllers: [TenancyController],
+    providers: [TenancyService],
+  };
+}
+
+@Injectable()
+class ClsTenantService {
+  constructor(private readonly cls: ClsService) {}
+
+  whoami(): Whoami {
+    return { tenant: this.cls.get('tenant') };
+  }
+}
+
+@Controller()
+class ClsController {
+  constructor(private readonly service: ClsTenantService) {}
+
+  @Get(WHOAMI_PATH)
+  whoami(): Whoami {
+    return this.service.whoami();
+  }
+}
+
+/** The name of the tenant in AsyncLocalStorage, and no more: nothing is looked up, nothing is refused. */
+@Module({
+  imports: [
+    ClsModule.forRoot({
+      middleware: {
+        mount: true,
+        setup: (cls, request: IncomingMessage) => cls.set('tenant', request.headers[TENANT_HEADER]),
+      },
+    }),
+  ],
+  controllers: [ClsController],
+  providers: [ClsTenantService],
+})
+class ClsAppModule {}
+
+@Injectable({ scope: Scope.REQUEST })
+class RequestTenant {
+  readonly slug: string;
+
+  constructor(@Inject(REQUEST) request: IncomingMessage) {
+    this.slug = request.headers[TENANT_HEADER] as string;
+  }
+}
+
+@Injectable()
+class RequestScopedService {
+  constructor(private readonly tenant: RequestTenant) {}
+
+  whoami(): Whoami {
+    return { tenant: this.tenant.slug };
+  }
+}
+
+@Controller()
+class RequestScopedController {
+  constructor(private readonly service: RequestScopedService) {}
+
+  @Get(WHOAMI_PATH)
+  whoami(): Whoami {
+    return this.service.whoami();
+  }
+}
+
+@Module({ controllers: [RequestScopedController], providers: [RequestTenant, RequestScopedService] })
+class RequestScopedModule {}
+
+export const httpApps: Readonly<Record<HttpVariant, () => Type | Promise<DynamicModule>>> = {
+  plain: () => PlainModule,
+  ours: oursModule,
+  cls: () => ClsAppModule,
+  'request-scoped': () => RequestScopedModule,
+};

@@ -1,0 +1,45 @@
+import 'reflect-metadata';
+import type { Bench } from './bench';
+import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
+import { openServer } from './bench-server';
+import { CleanUp } from './clean-up';
+import { httpBench } from './http';
+import { formatReport, makeReport } from './report';
+import { switchBench } from './switch';
+
+const BENCHES: Readonly<Record<string, Bench>> = { switch: switchBench, http: httpBench };
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+async function run(options: BenchOptions, cleanUp: CleanUp): Promise<void> {
+  const server = await openServer(options.prepare, cleanUp);
+  const progress = (line: string) => console.error(line);
+  const result = await BENCHES[options.name].run({ options, server, cleanUp, progress });
+  if (options.prepare) return;
+  const report = makeReport(options.name, server.version, result);
+  console.log(options.json ? JSON.stringify(report) : formatReport(report));
+}
+
+async function main(): Promise<void> {
+  const cleanUp = new CleanUp();
+  let interrupted = false;
+  for (const [signal, exitCode] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      interrupted = true;
+      void cleanUp.run().then(() => process.exit(exitCode));
+    });
+  }
+  try {
+    const abouts = Object.fromEntries(Object.entries(BENCHES).map(([name, { about }]) => [name, about]));
+    await run(parseBenchOptions(process.argv.slice(2), abouts), cleanUp);
+  } catch (error) {
+    // What is under way fails when everything is stopped under it.
+    if (interrupted) return;
+    console.error(error instanceof BenchUsageError ? error.message : error);
+    process.exitCode = 1;
+  } finally {
+    await cleanUp.run();
+  }
+}
+
+void main();

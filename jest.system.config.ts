@@ -1,0 +1,33 @@
+/** @jest-config-loader esbuild-register */
+import type { Config } from 'jest';
+import base from './jest.config';
+import { ENVIRONMENTS } from './test/support/system/environments';
+
+const { transform, transformIgnorePatterns, moduleNameMapper, testTimeout, maxWorkers } = base;
+
+/**
+ * The suites of the connection layer on the oldest and the newest PostgreSQL, directly and behind PgBouncer. They need
+ * system packages, and fail without them.
+ */
+const config: Config = {
+  testTimeout,
+  maxWorkers,
+  projects: ENVIRONMENTS.map((displayName) => ({
+    displayName,
+    transform,
+    transformIgnorePatterns,
+    moduleNameMapper,
+    testTimeout,
+    testMatch: [
+      '<rootDir>/test/integration/connection/**/*.spec.ts',
+      '<rootDir>/test/isolation/**/*.spec.ts',
+      ...(displayName.endsWith('PgBouncer') ? ['<rootDir>/test/system/**/*.spec.ts'] : []),
+    ],
+    globals: { systemTestEnvironment: displayName },
+    setupFiles: ['<rootDir>/test/support/system/choose-environment.ts'],
+    globalSetup: '<rootDir>/test/support/system/global-setup.ts',
+    globalTeardown: '<rootDir>/test/support/system/global-teardown.ts',
+  })),
+};
+
+export default config;

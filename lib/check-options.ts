@@ -1,0 +1,239 @@
+import { quoteIdentifier } from './common/sql';
+import type { FieldError } from './common/tenancy.errors';
+import type { Environment } from './environment-reader';
+import { show, showUrl } from './show-value';
+import type { ResolvedTenancyOptions } from './tenancy.options';
+import { checkRegistrySchema } from './tenant/registry-schema';
+import { isSlug } from './tenant/slug';
+
+/** Node's timers fire at once when told to wait longer: about 24.8 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** lru-cache makes room for all entries when it is made. */
+const MAX_CACHE_ENTRIES = 1_000_000;
+
+/** TypeORM options that tenancy cannot live with, or that have a place of their own, and why. */
+const REFUSED_TYPEORM_OPTIONS: Readonly<Record<string, string>> = {
+  schema: 'would be written in front of every table, so all tenants would share one',
+  synchronize: 'would change one schema behind the back of all others: write a migration',
+  migrationsRun: 'would run migrations outside the template: they are run by migrateTemplate',
+  dropSchema: 'would drop what TypeORM takes for the current schema',
+  cache:
+    'keeps rows by the text of the statement, which is the same for every tenant: one would get the rows of another',
+  driver: 'is how tenants get their connections',
+  type: 'is always postgres',
+  name: 'is always that of TENANT_DATA_SOURCE',
+  nativeDriver: 'cannot carry a tenant with a statement',
+  installExtensions:
+    'would install extensions at start: run CREATE EXTENSION … SCHEMA in one of the sharedSchemas once',
+  uuidExtension: 'is always pgcrypto, whose gen_random_uuid() needs no extension',
+  connectTimeoutMS: 'is database.connectTimeoutMs here',
+  ...Object.fromEntries(
+    [
+      'url',
+      'host',
+      'port',
+      'username',
+      'password',
+      'database',
+      'ssl',
+      'applicationName',
+      'extra',
+      'poolSize',
+    ].map((name) => [name, `is database.${name} here`]),
+  ),
+  ...Object.fromEntries(
+    ['entities', 'migrations', 'subscribers'].map((name) => [name, `is an option of its own: ${name}`]),
+  ),
+};
+
+const SCHEMA_RULE = 'must be 1 to 63 bytes, not pg_… and not a dot-separated name';
+
+type Check = readonly [field: string, ok: boolean, message: string];
+
+/** Every bad option, with its value and the remedy. */
+export function findProblems(options: ResolvedTenancyOptions, environment: Environment): FieldError[] {
+  const checks = [
+    ...databaseChecks(options.database),
+    ...applicationChecks(options),
+    ...schemaChecks(options),
+    ...cacheChecks(options.cache),
+    ...typeormChecks(options.typeorm),
+    [
+      'NODE_PG_FORCE_NATIVE',
+      !environment.NODE_PG_FORCE_NATIVE,
+      'is set, but the native driver cannot carry a tenant with a statement: unset it',
+    ] as const,
+  ];
+  return checks.filter(([, ok]) => !ok).map(([field, , message]) => ({ field, message }));
+}
+
+function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
+  return [
+    [
+      'database.url',
+      isReachable(database),
+      `is ${showUrl(database.url)}: give a postgres:// URL, or database.host, or set TENANCY_DATABASE_URL`,
+    ],
+    [
+      'database.directUrl',
+      database.directUrl === undefined || isPostgresUrl(database.directUrl),
+      `is ${showUrl(database.directUrl)}: give a postgres:// URL that leads around the pooler, or leave it out`,
+    ],
+    integerCheck('database.port', database.port ?? 5432, 1, 65_535),
+    integerCheck('database.poolSize', database.poolSize, 1),
+    integerCheck('database.connectTimeoutMs', database.connectTimeoutMs, 1, MAX_TIMER_MS, 'milliseconds, '),
+    integerCheck('database.connectAttempts', database.connectAttempts, 1),
+    integerCheck(
+      'database.connectRetryDelayMs',
+      database.connectRetryDelayMs,
+      0,
+      MAX_TIMER_MS,
+      'milliseconds, ',
+    ),
+  ];
+}
+
+function applicationChecks(options: ResolvedTenancyOptions): Check[] {
+  const { entities, migrations, subscribers, resolvers, fallbackTenant, store, reservedSlugs } = options;
+  return [
+    [
+      'entities',
+      isList(entities),
+      `is ${show(entities)}: list the entities of your tenants, [] if there are none`,
+    ],
+    ['migrations', migrations === undefined || isList(migrations), `is ${show(migrations)}: give a list`],
+    ['subscribers', subscribers === undefined || isList(subscribers), `is ${show(subscribers)}: give a list`],
+    [
+      'resolvers',
+      isListOf(resolvers, (each) => typeof each === 'function') && resolvers.length > 0,
+      `is ${show(resolvers)}: give at least one resolver, such as fromHeader('x-tenant-id')`,
+    ],
+    [
+      'fallbackTenant',
+      fallbackTenant === undefined || isSlug(fallbackTenant),
+      `is ${show(fallbackTenant)}: give the slug of a tenant`,
+    ],
+    [
+      'store',
+      store === undefined || typeof store === 'function' || typeof store?.find === 'function',
+      `is ${store ? 'something else' : show(store)}: give a TenantStore, or a class that is one`,
+    ],
+    [
+      'reservedSlugs',
+      isListOf(reservedSlugs, (each) => typeof each === 'string'),
+      `is ${show(reservedSlugs)}: give a list of words`,
+    ],
+  ];
+}
+
+function schemaChecks({
+  templateSchema,
+  registry,
+  sharedSchemas,
+  migrateTemplate,
+}: ResolvedTenancyOptions): Check[] {
+  const names: readonly unknown[] = Array.isArray(sharedSchemas) ? sharedSchemas : [];
+  return [
+    ['templateSchema', isSchemaName(templateSchema), `is ${show(templateSchema)}: it ${SCHEMA_RULE}`],
+    [
+      'registry.schema',
+      isRegistrySchema(registry.schema),
+      `is ${show(registry.schema)}: it ${SCHEMA_RULE}, of a-z, 0-9 and _`,
+    ],
+    [
+      'registry.schema',
+      registry.schema !== templateSchema,
+      `is ${show(registry.schema)}, as the templateSchema is: give them different names`,
+    ],
+    [
+      'sharedSchemas',
+      isListOf(sharedSchemas, isSchemaName),
+      `is ${show(sharedSchemas)}: give a list of names; each ${SCHEMA_RULE}`,
+    ],
+    [
+      'sharedSchemas',
+      !names.includes(templateSchema),
+      `names the template, ${show(templateSchema)}: tenants would see its tables; leave it out`,
+    ],
+    [
+      'sharedSchemas',
+      !names.includes(registry.schema),
+      `names the registry, ${show(registry.schema)}: tenants would see each other there; leave it out`,
+    ],
+    booleanCheck('migrateTemplate', migrateTemplate),
+    booleanCheck('registry.migrate', registry.migrate),
+  ];
+}
+
+function cacheChecks({
+  maxEntries = 1,
+  ttlMs = 0,
+}: NonNullable<ResolvedTenancyOptions['cache']> = {}): Check[] {
+  return [
+    integerCheck('cache.maxEntries', maxEntries, 1, MAX_CACHE_ENTRIES),
+    integerCheck('cache.ttlMs', ttlMs, 0, Number.MAX_SAFE_INTEGER, 'milliseconds, '),
+  ];
+}
+
+/** `synchronize: false` asks for nothing. */
+function typeormChecks(typeorm: object = {}): Check[] {
+  const given = new Map<string, unknown>(Object.entries(typeorm));
+  return Object.entries(REFUSED_TYPEORM_OPTIONS).map(([name, why]) => [
+    `typeorm.${name}`,
+    given.get(name) === undefined || given.get(name) === false,
+    `must not be set: it ${why}`,
+  ]);
+}
+
+function integerCheck(
+  field: string,
+  value: unknown,
+  from: number,
+  to = Number.MAX_SAFE_INTEGER,
+  unit = '',
+): Check {
+  const ok = Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= to;
+  const upTo = to === Number.MAX_SAFE_INTEGER ? '' : ` to ${to}`;
+  return [field, ok, `is ${show(value)}: give ${unit}an integer from ${from}${upTo}`];
+}
+
+function booleanCheck(field: string, value: unknown): Check {
+  // A text such as 'false' would count as true.
+  return [field, typeof value === 'boolean', `is ${show(value)}: give true or false`];
+}
+
+function isSchemaName(name: unknown): boolean {
+  if (typeof name !== 'string' || name.startsWith('pg_') || name.includes('.')) return false;
+  try {
+    return quoteIdentifier(name) !== '';
+  } catch {
+    return false;
+  }
+}
+
+function isRegistrySchema(name: unknown): boolean {
+  try {
+    return typeof name === 'string' && checkRegistrySchema(name) === name;
+  } catch {
+    return false;
+  }
+}
+
+function isReachable({ url, host }: { url?: unknown; host?: unknown }): boolean {
+  if (url === undefined) return typeof host === 'string' && host !== '';
+  return isPostgresUrl(url);
+}
+
+function isPostgresUrl(url: unknown): boolean {
+  return typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
+}
+
+/** TypeORM takes lists, and modules: objects whose values are the list. */
+function isList(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+function isListOf(value: unknown, check: (each: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(check);
+}

@@ -1,0 +1,16 @@
+import { inspect } from 'node:util';
+
+/** A value as an error message shows it: on one line, cut when it is long. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'missing';
+  return inspect(value, { depth: 0, maxStringLength: 100, maxArrayLength: 10, breakLength: Infinity });
+}
+
+/** A connection URL without what may be secret in it: user, password and parameters. */
+export function showUrl(url: unknown): string {
+  if (typeof url !== 'string') return url === undefined ? 'missing' : `of type ${typeof url}`;
+  if (!URL.canParse(url)) return `no URL (${url.length} characters, not shown: there may be a password)`;
+  const { protocol, host, pathname } = new URL(url);
+  // Of `user:password@host` without a scheme, `user` would be the scheme and the rest its path.
+  return host === '' ? `a URL of the kind ${show(protocol)}` : show(`${protocol}//…@${host}${pathname}`);
+}

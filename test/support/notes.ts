@@ -1,0 +1,34 @@
+import { Column, Entity, PrimaryGeneratedColumn, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { fromHeader, type TenancyOptions } from '../../lib';
+import type { TestDatabase } from './database';
+
+/** The smallest application of several tenants: one table. */
+@Entity()
+export class Note {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @Column()
+  text!: string;
+}
+
+export class CreateNotes1700000000000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('CREATE TABLE note (id serial PRIMARY KEY, text varchar NOT NULL)');
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('DROP TABLE note');
+  }
+}
+
+/** A server that is gone is not waited for: tests drop their databases. */
+export function notesOptions({ url }: TestDatabase, changes: Partial<TenancyOptions> = {}): TenancyOptions {
+  return {
+    database: { url, connectAttempts: 1 },
+    entities: [Note],
+    migrations: [CreateNotes1700000000000],
+    resolvers: [fromHeader('x-tenant-id')],
+    ...changes,
+  };
+}

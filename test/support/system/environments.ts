@@ -1,0 +1,22 @@
+/** Where the same tests run. Each is a Jest project of that name. */
+export const ENVIRONMENTS = [
+  'PostgreSQL 15',
+  'PostgreSQL 18',
+  'PostgreSQL 15 behind PgBouncer',
+  'PostgreSQL 18 behind PgBouncer',
+] as const;
+
+export type EnvironmentName = (typeof ENVIRONMENTS)[number];
+
+/** What test files find in the variables of their process. */
+export interface TestVariables {
+  /** The superuser's, without a pooler. */
+  readonly TEST_SERVER_URL: string;
+  /** The same server through a pooler, for what is under test. */
+  readonly TEST_POOLER_URL?: string;
+}
+
+/** How the global setup tells all workers, and each file its own. */
+export const VARIABLES = 'TEST_SYSTEM_ENVIRONMENTS';
+
+export type VariablesByEnvironment = Readonly<Record<EnvironmentName, TestVariables>>;
