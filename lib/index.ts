@@ -43,6 +43,7 @@ export {
   TenantContextMismatchError,
   TransactionDoomedError,
   UnsafeSessionError,
+  UnsupportedStartupParameterError,
 } from './connection/connection.errors';
 
 export { CloneNotFaithfulError, SchemaNotCloneableError } from './schema/schema.errors';

@@ -20,6 +20,7 @@ const ISOLATION_LEVEL = /level\s+([\w\s]+?)\s*;?\s*$/i;
  */
 export class AmbientTransaction {
   #state: 'open' | 'doomed' | 'ended' = 'open';
+  #hasFailed = false;
   /** The end of all that was asked so far: pg deprecates asking a client that is busy. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -32,9 +33,19 @@ export class AmbientTransaction {
     return this.#state !== 'ended';
   }
 
-  /** Whether a part was rolled back, or a statement failed: PostgreSQL would answer COMMIT with a silent ROLLBACK. */
-  get isDoomed(): boolean {
-    return this.#state === 'doomed' || this.client.getTransactionStatus() === 'E';
+  /**
+   * Whether nothing of it can be kept: a part was rolled back, or a statement failed and no savepoint caught it.
+   * PostgreSQL would answer COMMIT with a silent ROLLBACK.
+   */
+  async isDoomed(): Promise<boolean> {
+    if (this.#state === 'doomed') return true;
+    if (!this.#hasFailed) return false;
+    // The client's own word may be stale: an error arrives before the status that follows from it.
+    const isAlive = await this.client.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    return !isAlive;
   }
 
   /** From now on the pool lends connections as usual. */
@@ -56,6 +67,8 @@ export class AmbientTransaction {
 
   readonly #query = (config: unknown, values?: unknown, callback?: unknown): unknown => {
     if (typeof config === 'object' && config !== null && 'submit' in config) {
+      // How a cursor or a stream ends is not followed.
+      this.#hasFailed = true;
       return this.client.query(config as never, values as never, callback as never);
     }
     const answerTo = [values, callback].find((each) => typeof each === 'function') as Answer | undefined;
@@ -85,7 +98,12 @@ export class AmbientTransaction {
     else if (this.#state === 'doomed') throw new TransactionDoomedError();
     const isOurs = verb !== undefined && (verb !== 'isolation' || this.#isSameLevel(text));
     if (isOurs) return { command: verb.toUpperCase(), rowCount: null, oid: 0, fields: [], rows: [] };
-    return this.client.query(config as string, values as unknown[]);
+    try {
+      return await this.client.query(config as string, values as unknown[]);
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    }
   }
 
   #isSameLevel(text: string): boolean {

@@ -76,17 +76,28 @@ export class Lease implements StatementLease {
       throw new Error('Release called on client which has already been released to the pool.');
     }
     this.#released = true;
-    if (error) this.doubt('told to');
-    else this.#doubtUnlessClean();
     this.client.lease = undefined;
-    this.client.removeListener('error', this.#onConnectionError);
-    this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+    if (error) this.doubt('told to');
+    if (this.#doubt === undefined && this.client.awaitsReady()) this.#endWhenReady();
+    else this.#end(error);
   };
 
-  /**
-   * pg calls error callbacks before ReadyForQuery arrives, so the transaction's status alone can be a stale `I`; a
-   * statement still queued would run for whoever comes next.
-   */
+  /** All is answered but for the last word, ReadyForQuery, which tells the transaction's status: pg calls back before it. */
+  #endWhenReady(): void {
+    const end = (): void => {
+      this.client.removeListener('drain', end).removeListener('end', end);
+      this.#end();
+    };
+    this.client.once('drain', end).once('end', end);
+  }
+
+  #end(error?: Error | boolean): void {
+    if (!error) this.#doubtUnlessClean();
+    this.client.removeListener('error', this.#onConnectionError);
+    this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+  }
+
+  /** A statement that is still queued would run for whoever comes next. */
   #doubtUnlessClean(): void {
     if (this.client.sessionIsDirty) this.doubt('session state');
     else if (!this.client.isIdle()) this.doubt('query in flight');

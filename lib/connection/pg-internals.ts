@@ -35,6 +35,8 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   readonly connection: WireConnection;
   readonly _activeQuery?: unknown;
   readonly _queryQueue: unknown[];
+  /** False once the connection has failed. */
+  readonly _queryable: boolean;
   /** False from the moment a statement is sent until its ReadyForQuery has arrived. */
   readonly readyForQuery?: boolean;
   query(query: object): unknown;

@@ -1,6 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from '../common/sql';
 import type { Scope } from '../context/scope';
 import { bindAndExecuteMessage, parseMessage } from './rider-message';
+import { isEmptyPath } from './session-path';
 
 /**
  * Transaction-local settings that make a statement run for somebody. They travel in front of it, in the same message
@@ -33,7 +34,7 @@ const TEMPORARY_SCHEMA = 'pg_catalog.pg_my_temp_schema()';
  * have left either, where no statement's text shows it.
  */
 export function isCleanSession([path, temporarySchema]: readonly unknown[]): boolean {
-  return path === '' && temporarySchema === '0';
+  return isEmptyPath(path) && temporarySchema === '0';
 }
 
 export function transactionSettings(settings: Readonly<Record<string, string>>): TransactionSettings {

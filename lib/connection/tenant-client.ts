@@ -48,6 +48,13 @@ export class TenantClient extends BaseClient {
     return status === 'T' || status === 'E';
   }
 
+  /** Whether the last statement's callback has been called, but its ReadyForQuery has not come yet. */
+  awaitsReady(): boolean {
+    return (
+      !this._activeQuery && this._queryQueue.length === 0 && this.readyForQuery === false && this._queryable
+    );
+  }
+
   /** Whether nothing is being answered and nothing waits to be sent. */
   isIdle(): boolean {
     return !this._activeQuery && this._queryQueue.length === 0 && this.readyForQuery !== false;

@@ -37,6 +37,8 @@ export class TenantQuery extends BaseQuery {
     const refusal = this.#lease.refusal();
     if (refusal) return refusal;
     this.#lease.heedText(this.text);
+    // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
+    if (this.#lease.client.namesRider === undefined) this.name = undefined;
     this.#mode = this.#send();
     return this.#mode === 'carried' ? null : super.submit(connection);
   }

@@ -54,7 +54,7 @@ export class TenantTransactions {
   async #settle<T>(ambient: AmbientTransaction, work: () => Promise<T>): Promise<T> {
     try {
       const result = await work();
-      if (ambient.isDoomed) throw new TransactionDoomedError();
+      if (await ambient.isDoomed()) throw new TransactionDoomedError();
       return result;
     } finally {
       ambient.end();

@@ -49,13 +49,22 @@ describe('The probe at start', () => {
   it.each<[string, PgBouncerSettings]>([
     ['one session', { default_pool_size: 1 }],
     ['many sessions', { default_pool_size: 20, min_pool_size: 5 }],
-    ['sessions that serve in turn', { default_pool_size: 2, min_pool_size: 2, server_round_robin: 1 }],
     ['statement mode', { pool_mode: 'statement' }],
   ])('knows a pooler that shares sessions: %s', (_kind, changes) =>
     behind(changes, async (url) => {
       await expect(probe(url)).resolves.toMatchObject({ pooler: 'transaction', directUrlNeeded: true });
     }),
   );
+
+  it('knows it when its sessions serve in turn', () =>
+    behind({ default_pool_size: 2, server_round_robin: 1 }, async (url) => {
+      const others = new Pool({ connectionString: url, max: 2 });
+      const busy = async () =>
+        (await others.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.2)')).rows[0].pid;
+      expect(new Set(await Promise.all([busy(), busy()])).size).toBe(2);
+      await expect(probe(url)).resolves.toMatchObject({ pooler: 'transaction' });
+      await others.end();
+    }));
 
   it('knows it through a pool of one connection', () =>
     behind({}, async (url) => {

@@ -52,8 +52,8 @@ describe('A connection that is lent', () => {
     await client.query('BEGIN');
     await expect(client.query('SELECT 1/0')).rejects.toMatchObject({ code: '22012' });
     client.release();
-    expect(world.pool.destroyedByCause).toEqual({ 'open transaction': 1 });
     await expect(world.query(world.globex, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'globex' }]);
+    expect(world.pool.destroyedByCause).toEqual({ 'open transaction': 1 });
   });
 
   it('is destroyed when a statement is still running', async () => {

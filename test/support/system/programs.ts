@@ -20,7 +20,7 @@ function find(name: string, directories: readonly string[], remedy: string): str
   const path = directories.map((directory) => join(directory, name)).find(isExecutable);
   if (path !== undefined) return path;
   throw new Error(
-    `The system tests need the program "${name}", which is not in ${directories.join(', ')}. Install it: ${remedy}`,
+    `The system tests need the program "${name}", which is not there. Install it as root: ${remedy}`,
   );
 }
 
