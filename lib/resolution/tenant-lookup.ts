@@ -52,10 +52,16 @@ export class TenantLookup {
   find(claim: TenantClaim): Promise<Tenant | undefined> {
     const known = normalizeClaim(claim);
     if (!known) return Promise.resolve(undefined);
-    const key = `${known.by} ${known.value}`;
+    const key = keyOf(known);
     const tenant = this.#found.get(key);
     if (tenant || this.#absent.has(key)) return Promise.resolve(tenant);
     return this.#pending.get(key) ?? this.#ask(key, known);
+  }
+
+  /** The tenant a claim names if it is remembered, at once; `undefined` says nothing. */
+  remembered(claim: TenantClaim): Tenant | undefined {
+    const known = normalizeClaim(claim);
+    return known && this.#found.get(keyOf(known));
   }
 
   /** Drops what is remembered of a tenant, and every "nobody", since a changed tenant may have a new name. */
@@ -102,4 +108,8 @@ export class TenantLookup {
     if (tenant) this.#found.set(key, tenant, { start });
     else this.#absent.set(key, true, { start });
   }
+}
+
+function keyOf({ by, value }: TenantClaim): string {
+  return `${by} ${value}`;
 }

@@ -14,12 +14,18 @@ export interface PlatformRequest extends IncomingMessage {
  */
 const HOST = /^(\[[\da-f:.]+\]|[^\s:/?#@,\\[\]]+)(?::\d*)?$/;
 
-/** What resolvers see of a request of either platform. */
+/** What resolvers see of a request of either platform. Each part is read when it is asked for: most ask for one. */
 export function toTenantRequest(raw: PlatformRequest): TenantRequest {
   return {
-    host: hostOf(raw),
-    url: raw.originalUrl ?? raw.url ?? '',
-    ip: raw.ip ?? raw.socket.remoteAddress,
+    get host() {
+      return hostOf(raw);
+    },
+    get url() {
+      return raw.originalUrl ?? raw.url ?? '';
+    },
+    get ip() {
+      return raw.ip ?? raw.socket.remoteAddress;
+    },
     raw,
     header: (name) => headerOf(raw, name.toLowerCase()),
   };

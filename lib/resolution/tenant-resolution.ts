@@ -17,14 +17,28 @@ export class TenantResolution {
   ) {}
 
   /**
-   * The tenant of the first claim; without a claim the fallback tenant, if there is one.
+   * The tenant of the first claim; without a claim the fallback tenant, if there is one. At once when the resolvers are
+   * synchronous and the registry's answer is remembered, as for nearly every request; else as a promise.
    *
    * @throws TenantNotFoundError, TenantNotActiveError, TenancyUnavailableError
    * @throws InvalidClaimError for a resolver that gives no claim; and whatever a resolver throws
    */
-  async resolve(request: TenantRequest): Promise<Tenant | undefined> {
-    for (const [index, resolver] of this.options.resolvers.entries()) {
-      const claim: unknown = await resolver(request);
+  resolve(request: TenantRequest): Tenant | Promise<Tenant | undefined> {
+    const { resolvers } = this.options;
+    for (let index = 0; index < resolvers.length; index++) {
+      const claim: unknown = resolvers[index](request);
+      if (claim === undefined) continue;
+      const tenant = isClaim(claim) ? this.lookup.remembered(claim) : undefined;
+      return tenant ? requireActive(tenant) : this.#resolveFrom(request, index, claim);
+    }
+    return this.#resolveFrom(request, resolvers.length, undefined);
+  }
+
+  /** Goes on with what the resolver at `start` has given: a claim or the promise of one. */
+  async #resolveFrom(request: TenantRequest, start: number, first: unknown): Promise<Tenant | undefined> {
+    const { resolvers } = this.options;
+    for (let index = start; index < resolvers.length; index++) {
+      const claim: unknown = await (index === start ? first : resolvers[index](request));
       if (claim === undefined) continue;
       if (!isClaim(claim)) throw new InvalidClaimError(index);
       const tenant = await this.lookup.find(claim);

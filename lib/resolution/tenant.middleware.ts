@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import { TenantContext } from '../context/tenant-context';
+import type { Tenant } from '../tenant/tenant';
 import { setRequestState, type RequestState } from './request-state';
 import { toTenantRequest, type PlatformRequest } from './tenant-request';
 import { TenantResolution } from './tenant-resolution';
@@ -16,17 +17,23 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     private readonly context: TenantContext,
   ) {}
 
-  async use(request: PlatformRequest, _response: ServerResponse, next: () => void): Promise<void> {
-    const state = await this.#settle(request);
-    setRequestState(request, state);
-    this.context.runScope(state.scope, next);
-  }
-
-  async #settle(request: PlatformRequest): Promise<RequestState> {
+  use(request: PlatformRequest, _response: ServerResponse, next: () => void): void | Promise<void> {
+    const run = (state: RequestState) => {
+      setRequestState(request, state);
+      this.context.runScope(state.scope, next);
+    };
+    let tenant: Tenant | Promise<Tenant | undefined>;
     try {
-      return { scope: { tenant: await this.resolution.resolve(toTenantRequest(request)) } };
+      tenant = this.resolution.resolve(toTenantRequest(request));
     } catch (error) {
-      return { scope: {}, failure: { error } };
+      return run({ scope: {}, failure: { error } });
     }
+    if (!(tenant instanceof Promise)) return run({ scope: { tenant } });
+    return tenant
+      .then<RequestState, RequestState>(
+        (found) => ({ scope: { tenant: found } }),
+        (error: unknown) => ({ scope: {}, failure: { error } }),
+      )
+      .then(run);
   }
 }
