@@ -41,6 +41,7 @@ export { InjectTenantRepository } from './connection/inject-tenant-repository.de
 export {
   LeaseEndedError,
   TenantContextMismatchError,
+  TransactionCommandError,
   TransactionDoomedError,
   UnsafeSessionError,
   UnsupportedStartupParameterError,

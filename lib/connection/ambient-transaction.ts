@@ -1,16 +1,8 @@
 import type { PoolClient, QueryResult } from 'pg';
-import { TransactionDoomedError } from './connection.errors';
+import { TransactionCommandError, TransactionDoomedError } from './connection.errors';
+import { type TransactionCommand, transactionCommands } from './transaction-commands';
 
-type Verb = 'begin' | 'commit' | 'rollback' | 'isolation';
-
-const VERBS: readonly (readonly [Verb, RegExp])[] = [
-  ['begin', /^\s*(?:begin|start\s+transaction)\b[\w\s,]*;?\s*$/i],
-  ['commit', /^\s*(?:commit|end)(?:\s+(?:work|transaction))?\s*;?\s*$/i],
-  ['rollback', /^\s*(?:rollback|abort)(?:\s+(?:work|transaction))?\s*;?\s*$/i],
-  ['isolation', /^\s*set\s+transaction\s+isolation\s+level\s/i],
-];
-
-const ISOLATION_LEVEL = /level\s+([\w\s]+?)\s*;?\s*$/i;
+const SET_ISOLATION = /^\s*set\s+transaction\s+isolation\s+level\s+([\w\s]+?)\s*;?\s*$/i;
 
 /**
  * One transaction that all code of a scope shares. Whoever asks the pool for a connection there is given this one.
@@ -93,11 +85,11 @@ export class AmbientTransaction {
 
   async #run(config: Config, values: unknown): Promise<QueryResult> {
     const text = typeof config === 'string' ? config : config.text;
-    const verb = VERBS.find(([, pattern]) => pattern.test(text))?.[0];
-    if (verb === 'rollback') this.#state = 'doomed';
+    const command = soleCommand(text) ?? (this.#isSameLevel(text) ? 'isolation' : undefined);
+    if (command === 'rollback') this.#state = 'doomed';
     else if (this.#state === 'doomed') throw new TransactionDoomedError();
-    const isOurs = verb !== undefined && (verb !== 'isolation' || this.#isSameLevel(text));
-    if (isOurs) return { command: verb.toUpperCase(), rowCount: null, oid: 0, fields: [], rows: [] };
+    // Begun and ended once, for all: see the class.
+    if (command) return { command: command.toUpperCase(), rowCount: null, oid: 0, fields: [], rows: [] };
     try {
       return await this.client.query(config as string, values as unknown[]);
     } catch (error) {
@@ -107,8 +99,22 @@ export class AmbientTransaction {
   }
 
   #isSameLevel(text: string): boolean {
-    return ISOLATION_LEVEL.exec(text)?.[1].toUpperCase() === this.isolation;
+    return SET_ISOLATION.exec(text)?.[1].toUpperCase() === this.isolation;
   }
+}
+
+/**
+ * The command that a text is.
+ *
+ * @throws TransactionCommandError when it is one among other statements, or one that would leave what all share
+ */
+function soleCommand(text: string): TransactionCommand | undefined {
+  const commands = transactionCommands(text) ?? [];
+  const command = commands.find((each) => each !== undefined);
+  if (command === undefined) return undefined;
+  if (commands.length > 1 || command === 'chain' || command === 'prepare')
+    throw new TransactionCommandError();
+  return command;
 }
 
 type Answer = (error: Error | undefined, result?: QueryResult) => void;

@@ -1,5 +1,6 @@
 import type { TransactionSettings } from './settings';
-import { splitStatements, withoutComments } from './split-statements';
+import { splitStatements } from './split-statements';
+import { transactionCommand } from './transaction-commands';
 
 /** A text of the simple protocol with a tenant's settings put in where a transaction begins. */
 export interface CarriedText {
@@ -9,12 +10,6 @@ export interface CarriedText {
 }
 
 const SEVERAL_STATEMENTS = /;(?=\s*\S)/;
-const MAY_TOUCH_TRANSACTION = /\b(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
-const OPENS = /^\s*(?:begin|start\s+transaction)\b/i;
-const ENDS =
-  /^\s*(?:commit|end|rollback|abort|prepare\s+transaction)\b(?!\s+(?:(?:work|transaction)\s+)?(?:to|prepared)\b)/i;
-const CHAINS = /\band\s+chain\b/i;
-
 /**
  * The text to send instead of one that only the simple protocol takes, or that begins or ends a transaction.
  * `undefined` for all others.
@@ -28,7 +23,7 @@ export function carriedText(
   inTransaction: boolean,
 ): CarriedText | undefined {
   const hasSeveral = SEVERAL_STATEMENTS.test(text);
-  if (!hasSeveral && !MAY_TOUCH_TRANSACTION.test(text)) return undefined;
+  if (!hasSeveral && transactionCommand(text) === undefined) return undefined;
   const statements = splitStatements(text);
   if (!statements) return inTransaction ? undefined : withSettingsFirst(text, settings);
 
@@ -41,13 +36,13 @@ export function carriedText(
   statements.forEach((statement, index) => {
     const isFirst = index === 0;
     const isLast = index === statements.length - 1;
-    const plain = withoutComments(statement);
-    const opens = OPENS.test(plain);
-    if (isFirst && hasSeveral && !inTransaction && !opens) carry();
+    const command = transactionCommand(statement);
+    const begins = command === 'begin' || command === 'chain';
+    if (isFirst && hasSeveral && !inTransaction && command !== 'begin') carry();
     // On a line of its own, lest a comment at the statement's end swallows it.
     parts.push(`${statement}\n;`);
     isSetting.push(false);
-    if (opens || (ENDS.test(plain) && (!isLast || CHAINS.test(plain)))) carry();
+    if (begins || (command !== undefined && !isLast)) carry();
   });
   return isSetting.includes(true) ? { text: parts.join('\n'), isSetting } : undefined;
 }

@@ -58,3 +58,15 @@ export class TransactionDoomedError extends TenancyError {
     );
   }
 }
+
+/** A text would have ended a transaction that other code shares. Nothing was sent. */
+export class TransactionCommandError extends TenancyError {
+  readonly code = 'TRANSACTION_COMMAND_REFUSED';
+
+  constructor() {
+    super(
+      'A text that begins or ends a transaction among other statements, with AND CHAIN, or with PREPARE TRANSACTION, ' +
+        'cannot be sent inside a shared transaction (TenantTransactions, @TenantTransaction()). Send each command by itself.',
+    );
+  }
+}

@@ -12,7 +12,7 @@ export interface ResolutionOptions {
 
 /** How long and how much the answers of the registry are remembered, in each instance of the application. */
 export interface LookupCacheOptions {
-  /** Tenants found, by each name they were asked by; an integer from 1. Default 10,000. */
+  /** Tenants found, by each name they were asked by; an integer from 1 to 1,000,000. Default 10,000. */
   readonly maxEntries?: number;
   /**
    * Milliseconds, an integer from 0 (remember nothing). Default 1,000: for so long another instance may go on serving

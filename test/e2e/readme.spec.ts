@@ -1,15 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import * as ts from 'typescript';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { type Examples, writeExamples } from '../support/examples';
 import { codeBlocks, outputPattern, transcript } from '../support/readme';
 import { ADAPTERS, MASTER_KEY, type SampleApp, startSampleApp } from '../support/sample-app';
 
-const ROOT = join(__dirname, '../..');
 const blocks = codeBlocks('README.md');
 
 describe('README, "Try it"', () => {
@@ -38,20 +35,16 @@ describe('README, "Try it"', () => {
 });
 
 describe('README, "Quick start"', () => {
-  const directory = join(ROOT, '.data', `readme-${process.pid}`);
-  const files = blocks
-    .filter(({ language }) => language === 'ts')
-    .map(({ text }) => ({ path: join(directory, /^\/\/ (\S+)\n/.exec(text)![1]), text }));
+  let examples: Examples;
   let database: TestDatabase;
   let app: INestApplication;
 
   beforeAll(async () => {
-    mkdirSync(directory, { recursive: true });
-    for (const { path, text } of files) writeFileSync(path, text);
+    examples = writeExamples('README.md');
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
-    const { AppModule } = await import(join(directory, 'app.module.ts'));
-    const { ReportService } = await import(join(directory, 'report.service.ts'));
+    const { AppModule } = await examples.import('app.module.ts');
+    const { ReportService } = await examples.import('report.service.ts');
     const testing = await Test.createTestingModule({
       imports: [AppModule],
       providers: [ReportService],
@@ -62,7 +55,7 @@ describe('README, "Quick start"', () => {
   afterAll(async () => {
     await app?.close();
     await database.drop();
-    rmSync(directory, { recursive: true });
+    examples.remove();
   });
 
   const call = async (path: string, headers: Record<string, string>, body?: unknown) => {
@@ -76,13 +69,7 @@ describe('README, "Quick start"', () => {
   };
 
   it('compiles', () => {
-    const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
-    const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, ROOT);
-    const program = ts.createProgram(
-      files.map(({ path }) => path),
-      options,
-    );
-    expect(ts.formatDiagnostics(ts.getPreEmitDiagnostics(program), ts.createCompilerHost(options))).toBe('');
+    expect(examples.compileErrors()).toBe('');
   });
 
   it('does what it says', async () => {
@@ -92,7 +79,7 @@ describe('README, "Quick start"', () => {
     expect(await call('/orders', { 'x-tenant-id': 'acme' })).toEqual({ tenant: 'acme', orders: [order] });
     expect(await call('/orders', { 'x-tenant-id': 'globex' })).toEqual({ tenant: 'globex', orders: [] });
     expect(await call('/orders/price-list', {})).toEqual({ tea: 2 });
-    const { ReportService } = await import(join(directory, 'report.service.ts'));
+    const { ReportService } = await examples.import('report.service.ts');
     expect(await app.get(ReportService).ordersByTenant()).toEqual({ acme: 1, globex: 0 });
   });
 });

@@ -318,9 +318,10 @@ describe.each(ADAPTERS)('A transaction for each request, on %s', (_name, adapter
   };
 
   const start = async (poolSize: number) => {
+    database = await createTestDatabase();
     app = await startApp(
       notesOptions(database, {
-        database: { url: database.url, poolSize, connectAttempts: 1, connectTimeoutMs: 5_000 },
+        database: { url: database.url, poolSize, connectAttempts: 1, connectTimeoutMs: 2_000 },
       }),
       adapter,
     );
@@ -329,16 +330,15 @@ describe.each(ADAPTERS)('A transaction for each request, on %s', (_name, adapter
   const empty = async () => {
     for (const { schemaName } of tenants) await database.query(`TRUNCATE ${schemaName}.note`);
   };
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-  });
-  afterAll(() => database.drop());
+  const stop = async () => {
+    await app.close();
+    await database.drop();
+  };
 
   /** Whoever does not join the transaction waits for its connection, and is told that there is none. */
   describe('in a pool of one', () => {
     beforeAll(() => start(1));
-    afterAll(() => app.close());
+    afterAll(stop);
     beforeEach(empty);
 
     it.each(['/method/kept', '/method/observable', '/class/kept', '/run/kept'])(
@@ -454,7 +454,7 @@ describe.each(ADAPTERS)('A transaction for each request, on %s', (_name, adapter
 
   describe('in a pool of three', () => {
     beforeAll(() => start(3));
-    afterAll(() => app.close());
+    afterAll(stop);
     beforeEach(empty);
 
     it('is not seen by others while it is open, and the one that began first may end first', async () => {
@@ -491,7 +491,7 @@ describe('A transaction for each request, with a replica', () => {
     const typeorm = { replication: { master: { url: primary.url }, slaves: [{ url: replica.url }] } };
     app = await startApp(
       notesOptions(database, {
-        database: { url: database.url, poolSize: 1, connectAttempts: 1, connectTimeoutMs: 5_000 },
+        database: { url: database.url, poolSize: 1, connectAttempts: 1, connectTimeoutMs: 2_000 },
         typeorm,
       }),
       ADAPTERS[0][1],

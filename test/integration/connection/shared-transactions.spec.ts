@@ -85,6 +85,36 @@ describe('A shared transaction', () => {
     await expect(ids()).resolves.toEqual([1]);
   });
 
+  it.each(['ROLLBACK; SELECT 1', 'SELECT 1; COMMIT', 'COMMIT AND CHAIN', "PREPARE TRANSACTION 'x'"])(
+    'cannot be ended by a part: %s is refused before it is sent',
+    async (text) => {
+      await run(async () => {
+        await insert(2);
+        await expect(world.dataSource.query(text)).rejects.toMatchObject({
+          driverError: { code: 'TRANSACTION_COMMAND_REFUSED' },
+        });
+      });
+      await expect(ids()).resolves.toEqual([1, 2]);
+    },
+  );
+
+  it.each(['/* x */ COMMIT', '-- x\nEND'])('is not ended by %j: its end is its own', async (text) => {
+    await expect(
+      run(async () => {
+        await insert(2);
+        await world.dataSource.query(text);
+        throw new Error('late');
+      }),
+    ).rejects.toThrow('late');
+    await expect(ids()).resolves.toEqual([1]);
+  });
+
+  it('is doomed by a ROLLBACK behind a comment', async () => {
+    const work = run(() => insert(2).then(() => world.dataSource.query('-- x\nROLLBACK')));
+    await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED' });
+    await expect(ids()).resolves.toEqual([1]);
+  });
+
   it('runs at the level that was asked for, and inner ones may ask for the same', async () => {
     await run(
       async () => {
