@@ -116,32 +116,11 @@ function withOptions(url: string, options: string | undefined): string {
   return parsed.href;
 }
 
-interface PoolExtra {
-  readonly options?: string;
-}
-
-function connectionOf({
-  url,
-  host,
-  port,
-  username,
-  password,
-  database,
-  ssl,
-  applicationName,
-  extra,
-}: ResolvedTenancyOptions['database']) {
-  return {
-    url,
-    host,
-    port,
-    username,
-    password,
-    database,
-    ssl,
-    applicationName,
-    extra: extra as PoolExtra | undefined,
-  };
+/** What TypeORM knows of a connection, without what is ours. */
+function connectionOf(database: ResolvedTenancyOptions['database']) {
+  const { poolSize, connectTimeoutMs, connectAttempts, connectRetryDelayMs, directUrl, ...connection } =
+    database;
+  return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };
 }
 
 /** A server that is not there yet is waited for; anything else fails the start at once. */

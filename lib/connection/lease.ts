@@ -3,13 +3,15 @@ import { isOutage } from '../common/outage';
 import { type Scope, scopeKey } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
 import { LeaseEndedError, TenantContextMismatchError } from './connection.errors';
-import { isCursor, RidingCursor, type Submittable, WrappedQuery } from './foreign-query';
+import type { Submittable } from './foreign-query';
 import type { QueryCallback } from './pg-internals';
 import { leavesSessionState } from './session-state';
 import type { TransactionSettings } from './settings';
+import { isCursor, RidingCursor } from './riding-cursor';
 import type { StatementLease } from './statement-lease';
 import type { TenantClient } from './tenant-client';
 import { TenantQuery } from './tenant-query';
+import { WrappedQuery } from './wrapped-query';
 
 /** Why a connection is destroyed at the end of a lease instead of going back to the pool. */
 export type Doubt =

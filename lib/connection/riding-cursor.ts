@@ -1,0 +1,84 @@
+import { DatabaseError } from 'pg';
+import { isOutage } from '../common/outage';
+import { ForeignQuery, type Submittable } from './foreign-query';
+import type { WireConnection } from './pg-internals';
+import type { StatementLease } from './statement-lease';
+
+/** A cursor, or a stream over one: it speaks the extended protocol, so the settings ride in front as with any statement. */
+export class RidingCursor extends ForeignQuery {
+  readonly #cursor: CursorState;
+  #tellLost!: () => void;
+
+  constructor(lease: StatementLease, inner: Submittable) {
+    super(lease, inner);
+    const lost = new Promise<void>((resolve) => (this.#tellLost = resolve));
+    this.#cursor = cursorOf(inner) as CursorState;
+    endCloseWith(lost, this.#cursor);
+  }
+
+  override submit(connection: WireConnection): Error | null | undefined {
+    const refusal = this.lease.refusal();
+    if (refusal) return refusal;
+    const { client, settings } = this.lease;
+    if (!client.inTransaction()) client.ride(settings);
+    return this.inner.submit(connection);
+  }
+
+  override handleError(error: Error, connection: WireConnection): void {
+    this.lease.heed(error);
+    if (!(error instanceof DatabaseError) || isOutage(error)) this.#tellLost();
+    if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, error);
+    else this.inner.handleError(error, connection);
+  }
+
+  override handleReadyForQuery(connection: WireConnection): void {
+    this.inner.handleReadyForQuery?.(connection);
+  }
+
+  protected override isHeard(): boolean {
+    return true;
+  }
+}
+
+/** What pg-cursor keeps of itself. */
+interface CursorState {
+  state: string;
+  _error?: Error;
+  /** Whoever waits for rows. */
+  _cb: ((error: Error) => void) | null;
+  close(callback?: (error?: Error) => void): Promise<void> | undefined;
+}
+
+/**
+ * After the last row a cursor takes itself for done and is deaf to errors. But its transaction ends only then: the
+ * commit may be refused, or the connection lost, and whoever waits for the rows must hear of it.
+ */
+function failAfterEnd(cursor: CursorState, error: Error): void {
+  const reader = cursor._cb;
+  Object.assign(cursor, { state: 'error', _error: error, _cb: null });
+  reader?.(error);
+}
+
+/** `close` waits for the server's word, and the end of a stream for `close`: on a lost connection both would for ever. */
+function endCloseWith(lost: Promise<void>, cursor: CursorState): void {
+  const close = cursor.close.bind(cursor);
+  cursor.close = (callback) => {
+    const closed = new Promise<void>((resolve, reject) => {
+      void close((error) => (error ? reject(error) : resolve()));
+    });
+    const ended = Promise.race([closed, lost]);
+    if (!callback) return ended;
+    ended.then(() => callback(), callback);
+    return undefined;
+  };
+}
+
+/** pg-cursor, and pg-query-stream, which holds one. */
+export function isCursor(query: object): boolean {
+  const cursor = cursorOf(query);
+  return typeof cursor === 'object' && cursor !== null && '_getRows' in cursor && '_portal' in cursor;
+}
+
+function cursorOf(query: object): unknown {
+  return 'cursor' in query ? query.cursor : query;
+}

@@ -1,0 +1,57 @@
+import { ForeignQuery } from './foreign-query';
+import type { WireConnection } from './pg-internals';
+
+/** `bare`: in a transaction of the caller's, whose end is the caller's too. */
+type Phase = 'begin' | 'inside' | 'bare' | 'commit' | 'rollback';
+
+/**
+ * Anything else, such as COPY: it runs inside a transaction of ours that has the settings, for three round trips. To
+ * pg it is one query that is queued again for each phase.
+ *
+ * It hears that it is done only after the COMMIT, since a deferred constraint may yet refuse what it wrote.
+ */
+export class WrappedQuery extends ForeignQuery {
+  #phase: Phase = 'begin';
+
+  override submit(connection: WireConnection): Error | null | undefined {
+    const refusal = this.lease.refusal();
+    if (refusal) return refusal;
+    if (this.#phase === 'begin') return this.#begin(connection);
+    if (this.#phase === 'inside') return this.inner.submit(connection);
+    connection.query(this.#phase);
+    return null;
+  }
+
+  #begin(connection: WireConnection): Error | null | undefined {
+    const { client, settings } = this.lease;
+    if (client.inTransaction()) {
+      this.#phase = 'bare';
+      return this.inner.submit(connection);
+    }
+    connection.query(`BEGIN; ${settings.commands}`);
+    return null;
+  }
+
+  override handleReadyForQuery(connection: WireConnection): void {
+    if (this.#phase === 'begin') this.#again('inside');
+    else if (this.#phase === 'inside') this.#again('commit');
+    else if (this.#phase !== 'rollback') this.inner.handleReadyForQuery?.(connection);
+  }
+
+  override handleError(error: Error, connection: WireConnection): void {
+    this.lease.heed(error);
+    if (this.#phase === 'rollback') return;
+    if (this.#phase === 'inside') this.#again('rollback');
+    this.inner.handleError(error, connection);
+  }
+
+  /** pg takes the front of its queue when ReadyForQuery has come. */
+  #again(phase: Phase): void {
+    this.#phase = phase;
+    this.lease.client._queryQueue.unshift(this);
+  }
+
+  protected override isHeard(): boolean {
+    return this.#phase === 'inside' || this.#phase === 'bare';
+  }
+}
