@@ -166,10 +166,16 @@ describe('docs/connections.md, what happens with a statement', () => {
       }
     });
 
-  it('a procedure that commits finds no table after it; what it committed stays', async () => {
+  it('a procedure that commits finds no table after it, where PostgreSQL lets it commit at all', async () => {
+    const [{ version }] = await world.database.query<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int AS version`,
+    );
+    const letsItCommit = version < 180_000;
     await world.query(world.globex, 'SELECT owner FROM note');
-    await expect(world.query(world.acme, 'CALL commits()')).rejects.toMatchObject({ code: '42P01' });
-    await expect(ids(world.acme)).resolves.toEqual([1, 2]);
+    await expect(world.query(world.acme, 'CALL commits()')).rejects.toMatchObject({
+      code: letsItCommit ? '42P01' : '2D000',
+    });
+    await expect(ids(world.acme)).resolves.toEqual(letsItCommit ? [1, 2] : [1]);
     await expect(ids(world.globex)).resolves.toEqual([1]);
   });
 
