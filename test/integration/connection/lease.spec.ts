@@ -116,15 +116,17 @@ describe('A connection that is lent', () => {
     expect(world.pool.totalCount).toBe(0);
   });
 
-  it('is destroyed after a function has set the session’s path, as soon as that is seen', async () => {
+  const foundOut = behindPooler
+    ? 'is of no use to the system after a function has set the path of a pooler’s session'
+    : 'is destroyed after a function has set the session’s path, as soon as that is seen';
+  it(foundOut, async () => {
     const hidden = `DO $$ BEGIN EXECUTE 'SELECT set_con' || 'fig(''search_path'', ''t_acme'', false)'; END $$`;
     await world.query(world.acme, hidden);
-    await expect(
-      world.context.runAsSystem(() => world.dataSource.query('SELECT * FROM note')),
-    ).rejects.toMatchObject({
-      code: '42P01',
-    });
-    expect(world.pool.destroyedByCause).toEqual({ 'session state': 1 });
+    const asSystem = () => world.context.runAsSystem(() => world.dataSource.query('SELECT * FROM note'));
+    await expect(asSystem()).rejects.toMatchObject({ code: '42P01' });
+    await expect(world.query(world.globex, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'globex' }]);
+    // A pooler keeps the session whatever we do, and who meets it again is a matter of luck.
+    if (!behindPooler) expect(world.pool.destroyedByCause).toEqual({ 'session state': 1 });
   });
 
   it.each([
