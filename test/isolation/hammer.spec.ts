@@ -22,6 +22,7 @@ describe('The isolation hammer', () => {
     runHammer({
       stopAtFinding,
       databaseUrl: database.url,
+      poolUrl: database.poolUrl,
       seed: seed + poolSize,
       tenants: 20,
       poolSize,
