@@ -170,7 +170,7 @@ function openDataSource(
 async function settles(work: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), MAX_OPERATION_MS);
+    timer = setTimeout(() => resolve(false), MAX_OPERATION_MS).unref();
   });
   const ended = await Promise.race([work.then(() => true), tooLong]);
   clearTimeout(timer);
