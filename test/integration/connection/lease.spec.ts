@@ -219,6 +219,20 @@ describe('A connection that is lent', () => {
     client.release();
   });
 
+  it('is lent to who asked, though the request’s scope has changed while it was waited for', async () => {
+    const first = await borrow(world.globex);
+    const scope = { tenant: world.acme };
+    const waiting = world.context.runScope(scope, () => world.pool.connect());
+    scope.tenant = world.globex;
+    first.release();
+    const client = await waiting;
+    await expect(world.context.run(world.acme, () => owners(client))).resolves.toEqual([{ owner: 'acme' }]);
+    await expect(world.context.run(world.globex, () => owners(client))).rejects.toMatchObject({
+      code: 'TENANT_CONTEXT_MISMATCH',
+    });
+    client.release();
+  });
+
   it('works for who asked, though somebody else gave it back', async () => {
     const first = await borrow(world.acme);
     const second = world.context.run(world.globex, () => world.dataSource.query('SELECT owner FROM note'));
