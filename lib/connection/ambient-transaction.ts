@@ -49,11 +49,10 @@ export class AmbientTransaction {
   join(): PoolClient {
     const own = { query: this.#query, release: () => undefined };
     return new Proxy(this.client, {
-      get: (client, property) => {
-        if (Object.hasOwn(own, property)) return own[property as keyof typeof own];
-        const value: unknown = Reflect.get(client, property, client);
-        return value;
-      },
+      get: (client, property): unknown =>
+        Object.hasOwn(own, property)
+          ? own[property as keyof typeof own]
+          : Reflect.get(client, property, client),
     });
   }
 

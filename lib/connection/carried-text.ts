@@ -10,6 +10,7 @@ export interface CarriedText {
 }
 
 const SEVERAL_STATEMENTS = /;(?=\s*\S)/;
+
 /**
  * The text to send instead of one that only the simple protocol takes, or that begins or ends a transaction.
  * `undefined` for all others.

@@ -65,22 +65,26 @@ export class TenantQuery extends BaseQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    if (error instanceof DatabaseError && this.#mode !== 'bare') {
+    if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
-      addHint(error);
+      if (this.#mode !== 'bare') addHint(error);
     }
     this.#lease.heed(error);
     super.handleError(error, connection);
   }
 
-  /** Whether nothing has run yet, and it may if it is sent in another way. */
+  /**
+   * Whether nothing of it is kept, and it may succeed if it is sent in another way. Of a text with several statements a
+   * part may have been committed, so it is never sent twice.
+   */
   #canRunAgain({ code, routine }: DatabaseError): boolean {
+    if (this.#mode !== 'riding') return false;
     if (code === REFUSES_TRANSACTION && this.#lease.isSystem) {
       this.#refusesSettings = true;
       return true;
     }
     // Of the rider's own statement: the client sends it without a name from now on.
-    if (this.#mode === 'riding' && RIDER_NAME_ERRORS.has(code ?? '') && !this.#lostRiderName) {
+    if (RIDER_NAME_ERRORS.has(code ?? '') && !this.#lostRiderName) {
       this.#lostRiderName = true;
       return true;
     }

@@ -10,7 +10,7 @@ const MAY_BE_ONE = /\b(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
 const COMMANDS: readonly (readonly [TransactionCommand, RegExp])[] = [
   ['begin', /^(?:begin|start\s+transaction)\b/i],
   ['prepare', /^prepare\s+transaction\b/i],
-  ['chain', /^(?:commit|end|rollback|abort)\b.*\band\s+chain\b/i],
+  ['chain', /^(?:commit|end|rollback|abort)(?:\s+(?:work|transaction))?\s+and\s+chain\b/i],
   ['commit', /^(?:commit|end)\b(?!\s+prepared\b)/i],
   ['rollback', /^(?:rollback|abort)\b(?!\s+(?:(?:work|transaction)\s+)?(?:to|prepared)\b)/i],
 ];

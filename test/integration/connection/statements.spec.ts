@@ -287,6 +287,15 @@ describe('Every kind of statement runs for its tenant', () => {
     await world.context.runAsSystem(() => world.dataSource.query(asSystem));
   });
 
+  it('a text of the system’s is not sent twice: a part of it may have been committed', async () => {
+    const note = `${world.acme.schemaName}.note`;
+    const text = `INSERT INTO ${note} (id) SELECT max(id) + 1 FROM ${note}; COMMIT; VACUUM ${note}; SELECT 1`;
+    await expect(world.context.runAsSystem(() => world.dataSource.query(text))).rejects.toMatchObject({
+      code: '25001',
+    });
+    await expect(world.query(world.acme, 'SELECT count(*)::int AS n FROM note')).resolves.toEqual([{ n: 2 }]);
+  });
+
   it('a missing function or type comes with the hint about extensions', async () => {
     await expect(world.query(world.acme, "SELECT similarity('a', 'b')")).rejects.toMatchObject({
       code: '42883',

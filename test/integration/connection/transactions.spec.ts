@@ -77,7 +77,7 @@ describe('A tenant’s transaction', () => {
     await world.context.run(world.acme, async () => {
       const client = await world.pool.connect();
       await client.query('BEGIN');
-      await expect(client.query('COMMIT AND CHAIN')).resolves.toMatchObject({ command: 'COMMIT' });
+      await expect(client.query('COMMIT WORK\n  AND CHAIN')).resolves.toMatchObject({ command: 'COMMIT' });
       await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
         rows: [{ owner: 'acme' }],
       });
