@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Client, Query, type ClientConfig, type QueryConfig, type QueryResult } from 'pg';
 
 /**
@@ -5,7 +6,7 @@ import { Client, Query, type ClientConfig, type QueryConfig, type QueryResult } 
  * cursors, query streams and COPY streams, which are published apart from pg, are written against.
  */
 export interface WireConnection {
-  readonly stream: { write(bytes: Buffer): void };
+  readonly stream: Pick<Duplex, 'write' | 'listenerCount' | 'destroy'>;
   query(text: string): void;
 }
 

@@ -230,6 +230,24 @@ describe('Every kind of statement runs for its tenant', () => {
     });
   });
 
+  it('through COPY whose connection says goodbye as it begins: the stream says so, and nothing else breaks', async () => {
+    const client = await world.context.run(world.acme, () => world.pool.connect());
+    const goodbye = errorResponse('57P01', 'terminating connection due to administrator command');
+    const { stream } = (client as unknown as { connection: { stream: Readable } }).connection;
+    const push = stream.push.bind(stream);
+    // A pooler passes on what a terminated backend said, in one piece with the answer before, and adds a word of its own.
+    stream.push = (chunk: Buffer | null) => {
+      stream.push = push;
+      setImmediate(() => stream.destroyed || push(goodbye));
+      return push(Buffer.concat([chunk ?? Buffer.alloc(0), goodbye]));
+    };
+    const out = world.context.run(world.acme, () => client.query(copyTo('COPY note TO STDOUT')));
+    await expect(out.toArray()).rejects.toMatchObject({ code: '57P01' });
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    client.release();
+    await expect(world.query(world.globex, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'globex' }]);
+  });
+
   it('through a pg.Query of the caller’s own', async () => {
     await forEach(async (client, slug) => {
       const rows = await new Promise((resolve, reject) => {
@@ -368,3 +386,11 @@ describe('A named statement', () => {
     });
   });
 });
+
+/** PostgreSQL's ErrorResponse, as it comes over the wire. */
+function errorResponse(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const header = Buffer.from('E\0\0\0\0');
+  header.writeUInt32BE(fields.length + 4, 1);
+  return Buffer.concat([header, fields]);
+}
