@@ -2,7 +2,7 @@
 import type { Config } from 'jest';
 
 /** Packages that ship only ES modules; Jest runs CommonJS, so they are transformed like our own code. */
-const ESM_ONLY = ['@nestjs', 'uuid'];
+const ESM_ONLY = ['@nestjs', 'jose', 'uuid'];
 
 const config: Config = {
   testMatch: [
@@ -26,7 +26,7 @@ const config: Config = {
   transformIgnorePatterns: [`/node_modules/(?!(${ESM_ONLY.join('|')})/)`],
   moduleNameMapper: {
     '^nestjs-tenancy$': '<rootDir>/lib/index.ts',
-    '^nestjs-tenancy/(admin|testing)$': '<rootDir>/lib/$1/index.ts',
+    '^nestjs-tenancy/(admin|jwt|testing|transports)$': '<rootDir>/lib/$1/index.ts',
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
