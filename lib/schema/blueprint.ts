@@ -3,16 +3,8 @@ import { type CatalogSchema, inSchema, rows } from './catalog';
 import { structureFingerprint } from './fingerprint';
 import { SchemaMentions } from './mentions';
 import { readObjects } from './objects';
-import { readComments } from './read/comments';
-import { readEnums } from './read/enums';
-import { readFunctions } from './read/functions';
-import { readIndexes } from './read/indexes';
-import { readSequencePositions, readSequences, sequenceSteps } from './read/sequences';
 import type { SchemaSource } from './read/source';
-import { readTableRows } from './read/table-rows';
-import { readTables } from './read/tables';
-import { readTriggers } from './read/triggers';
-import { readViews } from './read/views';
+import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
 import { orderSteps, Phase, type Step } from './steps';
 import { readStructure } from './structure';
@@ -26,6 +18,13 @@ export interface Blueprint {
   readonly fingerprint: string;
   /** In an order that works, each without a semicolon at its end. */
   readonly statements: readonly string[];
+  /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
+  readonly rowsAt: number;
+}
+
+export interface CompileOptions {
+  /** Tables that may have rows, which whoever replays the blueprint copies; `all`: any table may. Default none. */
+  readonly filled?: readonly string[] | 'all';
 }
 
 /**
@@ -37,41 +36,30 @@ export interface Blueprint {
  * @throws SchemaNotCloneableError naming every object that a clone would lack or get wrong
  * @throws SchemaNotFoundError, TransactionRequiredError
  */
-export function compileBlueprint(executor: SqlExecutor, schemaName: string): Promise<Blueprint> {
+export function compileBlueprint(
+  executor: SqlExecutor,
+  schemaName: string,
+  { filled = [] }: CompileOptions = {},
+): Promise<Blueprint> {
   return inSchema(executor, schemaName, async (schema) => {
     refuse(schema, await findUnsupported(executor, schema));
     const source = { executor, schema, objects: await readObjects(executor, schema) };
-    const { steps, obstacles } = await readSteps(source);
+    const { steps, obstacles } = await readSteps(source, filled);
     refuse(schema, [...obstacles, ...(await findMentions(source, steps))]);
+    const fingerprint = structureFingerprint(await readStructure(executor, schema));
+    const ordered = orderSteps(schemaName, steps, source.objects);
+    const beforeRows = ordered.slice(0, ordered.findLastIndex(({ phase }) => phase <= Phase.Rows) + 1);
     return {
       schemaName,
-      fingerprint: structureFingerprint(await readStructure(executor, schema)),
-      statements: orderSteps(schemaName, steps, source.objects).flatMap(({ statements }) => statements),
+      fingerprint,
+      statements: ordered.flatMap(({ statements }) => statements),
+      rowsAt: beforeRows.flatMap(({ statements }) => statements).length,
     };
   });
 }
 
 function refuse({ name }: CatalogSchema, obstacles: readonly Obstacle[]): void {
   if (obstacles.length > 0) throw new SchemaNotCloneableError(name, obstacles);
-}
-
-/** One after the other: they share one connection. */
-async function readSteps(source: SchemaSource): Promise<{ steps: Step[]; obstacles: Obstacle[] }> {
-  const sequences = await readSequences(source);
-  const tableRows = await readTableRows(source);
-  const steps = [
-    ...(await readEnums(source)),
-    ...sequenceSteps(sequences),
-    ...(await readFunctions(source)),
-    ...(await readTables(source, sequences)),
-    ...(await readIndexes(source)),
-    ...(await readViews(source)),
-    ...(await readTriggers(source)),
-    ...(await readSequencePositions(source, sequences)),
-    ...(await readComments(source)),
-    ...tableRows.steps,
-  ];
-  return { steps, obstacles: tableRows.obstacles };
 }
 
 /** Comments may name the schema: nothing runs them. */
@@ -83,8 +71,13 @@ async function findMentions(
     executor,
     `SELECT relname AS name FROM pg_class WHERE oid = ANY ($1::oid[])
      UNION SELECT typname FROM pg_type WHERE oid = ANY ($2::oid[])
-     UNION SELECT proname FROM pg_proc WHERE oid = ANY ($3::oid[])`,
-    [objects.oidsOf('pg_class'), objects.oidsOf('pg_type'), objects.oidsOf('pg_proc')],
+     UNION SELECT proname FROM pg_proc WHERE oid = ANY ($3::oid[])
+     UNION SELECT collname FROM pg_collation WHERE oid = ANY ($4::oid[])
+     UNION SELECT cfgname FROM pg_ts_config WHERE oid = ANY ($5::oid[])
+     UNION SELECT dictname FROM pg_ts_dict WHERE oid = ANY ($6::oid[])`,
+    (['pg_class', 'pg_type', 'pg_proc', 'pg_collation', 'pg_ts_config', 'pg_ts_dict'] as const).map(
+      (catalog) => objects.oidsOf(catalog),
+    ),
   );
   const mentions = new SchemaMentions(schema.name, new Set(names.map(({ name }) => name)));
   return steps

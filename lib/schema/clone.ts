@@ -9,8 +9,12 @@ import { readStructure, type StructureLine } from './structure';
 /** Enough to see what is wrong, and few enough for a log line. */
 const MAX_DIFFERENCES = 20;
 
-/** Function bodies may name what is made after them. Tablespaces are the database's default ones. */
-const REPLAY_SETTINGS = { check_function_bodies: 'off', default_tablespace: '' };
+/** Function bodies may name what is made after them. What a statement leaves out is PostgreSQL's own default. */
+const REPLAY_SETTINGS = {
+  check_function_bodies: 'off',
+  default_tablespace: '',
+  default_table_access_method: 'heap',
+};
 
 /**
  * Makes the schema and everything in it, in one message, within the caller's transaction. Settings are put back.

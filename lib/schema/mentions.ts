@@ -22,7 +22,7 @@ export class SchemaMentions {
   private readonly functionSearchPath: RegExp;
   private readonly alias: RegExp;
 
-  /** `objectNames`: of the schema's tables, views, sequences, types and functions. */
+  /** `objectNames`: of the schema's tables, views, sequences, types, functions and whatever else has a name. */
   constructor(
     schemaName: string,
     private readonly objectNames: ReadonlySet<string>,
@@ -32,8 +32,9 @@ export class SchemaMentions {
     // "A template. Orders …" is prose, template . orders is not.
     // 'template.' || name, format('template.%I', name)
     const objectToBe = String.raw`(?:%|'+(?:::[\w ]+)?\)*\s*\|\|)`;
+    const operator = String.raw`\b[Oo][Pp][Ee][Rr][Aa][Tt][Oo][Rr]\s*\(\s*${name}\s*\.`;
     this.qualified = new RegExp(
-      String.raw`${START}${name}(?:\.|\s+\.\s*)(?:${object}|${objectToBe})|'${name}\s*\.'+\s*,`,
+      String.raw`${START}${name}(?:\.|\s+\.\s*)(?:${object}|${objectToBe})|'${name}\s*\.'+\s*,|${operator}`,
       'g',
     );
     this.searchPath = new RegExp(
@@ -54,7 +55,8 @@ export class SchemaMentions {
     // In code an alias may bear the schema's name. Which of the two it is, the verification of the clone knows for sure.
     const isAlias = this.alias.test(code);
     for (const match of statement.matchAll(this.qualified)) {
-      if (this.namesObject(match) && (inString(match.index) || !isAlias)) return match[0];
+      const isOperator = /^operator\s*\(/i.test(match[0]);
+      if (this.namesObject(match) && (inString(match.index) || isOperator || !isAlias)) return match[0];
     }
     return (
       this.functionSearchPath.exec(statement)?.[0] ??

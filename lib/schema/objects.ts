@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
+import { OWN_CASTS, TYPE_CATALOGS, TYPE_MEMBERS, TYPE_PARTS } from './type-objects';
 
 /** Catalog and oid: `pg_class:16384`. */
 export type ObjectKey = string;
@@ -13,6 +14,12 @@ export const READ_CATALOGS = [
   'pg_constraint',
   'pg_rewrite',
   'pg_trigger',
+  'pg_policy',
+  'pg_statistic_ext',
+  'pg_publication_rel',
+  'pg_publication_namespace',
+  'pg_default_acl',
+  ...TYPE_CATALOGS,
 ] as const;
 
 /**
@@ -37,8 +44,10 @@ export const OBJECTS = `
     UNION ALL
     SELECT t.oid, t.typarray, r.schema, r.oid FROM relation r JOIN pg_type t ON t.oid = r.reltype
   ),
-  object AS MATERIALIZED (
-    SELECT schema, classid, objid, NULL::oid AS ownerclass, NULL::oid AS ownerid FROM member
+  own_cast AS MATERIALIZED (${OWN_CASTS}
+  ),
+  object AS MATERIALIZED (${TYPE_MEMBERS}
+    UNION ALL${TYPE_PARTS}
     UNION ALL
     SELECT schema, 'pg_type'::regclass, oid, 'pg_class'::regclass, relid FROM own_type WHERE relid IS NOT NULL
     UNION ALL
@@ -67,6 +76,12 @@ export const OBJECTS = `
            CASE WHEN tg.tgisinternal THEN 'pg_constraint'::regclass ELSE 'pg_class'::regclass END,
            CASE WHEN tg.tgisinternal THEN tg.tgconstraint ELSE r.oid END
     FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid
+    UNION ALL
+    SELECT r.schema, 'pg_policy'::regclass, pol.oid, 'pg_class'::regclass, r.oid
+    FROM relation r JOIN pg_policy pol ON pol.polrelid = r.oid
+    UNION ALL
+    SELECT r.schema, 'pg_publication_rel'::regclass, pr.oid, 'pg_class'::regclass, r.oid
+    FROM relation r JOIN pg_publication_rel pr ON pr.prrelid = r.oid
   )`;
 
 /** Everything that lies in one schema, with its parts and what each of them needs. */
@@ -118,9 +133,9 @@ export class SchemaObjects {
     }
   }
 
-  /** Whether it calls a function of the schema, so that it must wait until that exists. */
+  /** Whether it calls a function or operator of the schema, so that it must wait until that exists. */
   callsFunction(key: ObjectKey): boolean {
-    return this.referencesOf(key).some((reference) => reference.startsWith('pg_proc:'));
+    return this.referencesOf(key).some((reference) => /^pg_(proc|operator):/.test(reference));
   }
 }
 

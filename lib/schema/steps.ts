@@ -3,19 +3,39 @@ import type { ObjectKey, SchemaObjects } from './objects';
 
 /** The order that suffices when no dependency asks for another one. */
 export enum Phase {
-  Enum,
+  /**
+   * Casts and operator classes come first, after what they are made of: an expression that needs one (`::`, ORDER BY,
+   * GROUP BY) depends in pg_depend on the function or operator behind it only.
+   */
+  Cast,
+  OperatorClass,
+  Type,
   Sequence,
   Function,
+  Operator,
   Table,
+  /** Parents and partitions find each other when all tables stand, and before anything that must reach both. */
+  Attachment,
   Rows,
   Default,
   Constraint,
   Index,
+  IndexAttachment,
+  Statistics,
   View,
   ForeignKey,
+  Rule,
   Trigger,
   SequenceState,
+  /** Replica identity, CLUSTER, statistics targets of indexes: marks on what is there. */
+  Mark,
+  Policy,
+  /** Rows of materialized views: their queries may call any function and read any table. */
+  Refresh,
+  Publication,
   Comment,
+  /** Last, because they may take rights from the owner that the steps before need. */
+  Grant,
 }
 
 /** One object to make, with the statements that make it. */

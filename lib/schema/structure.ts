@@ -1,6 +1,10 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
 import { OBJECTS, READ_CATALOGS } from './objects';
+import { OWNED } from './owned';
+import { SECURITY_LINES } from './structure-security';
+import { comment, rowOf, sorted } from './structure-sql';
+import { readTypeStructure } from './structure-types';
 
 /** One object and all that is known of it. */
 export interface StructureLine {
@@ -12,41 +16,10 @@ export interface StructureLine {
 
 /**
  * The structure of a schema, told independently of the DDL that a blueprint compiles it to: whole catalog rows, less
- * the columns named here. So a property that a blueprint forgets, or one that a later PostgreSQL adds, shows.
- *
- * Left out are oids (names stand in their place), node trees (printed instead), owners and grants, whatever VACUUM,
- * ANALYZE or mere use changes, and traces of history such as dropped columns.
+ * the columns that `rowOf` leaves out. So a property that a blueprint forgets, or one that a later PostgreSQL adds, shows.
  */
-const LEFT_OUT = {
-  pg_class: `oid relnamespace reltype reloftype relowner relam relfilenode reltablespace relpages reltuples relallvisible
-    relallfrozen reltoastrelid relhasindex relnatts relchecks relhasrules relhastriggers relhassubclass relrewrite
-    relfrozenxid relminmxid relacl relpartbound reloptions schema`,
-  pg_attribute: `attrelid atttypid attnum attcacheoff attndims atttypmod attcollation attacl atthasmissing attmissingval
-    attstattarget attoptions attinhcount attisdropped`,
-  pg_constraint: `oid connamespace conrelid contypid conindid conparentid confrelid conkey confkey conpfeqop conppeqop
-    conffeqop conexclop conbin confdelsetcols`,
-  pg_index: `indexrelid indrelid indkey indcollation indclass indoption indexprs indpred indcheckxmin indnatts`,
-  pg_trigger: `oid tgrelid tgparentid tgfoid tgconstrrelid tgconstrindid tgconstraint tgattr tgargs tgqual tgnargs`,
-  pg_sequence: `seqrelid seqtypid`,
-  pg_proc: `oid pronamespace proowner prolang provariadic prosupport prorettype proargtypes proallargtypes proargdefaults
-    protrftypes prosqlbody proacl`,
-} as const;
-
-function rowOf(alias: string, catalog: keyof typeof LEFT_OUT): string {
-  return `to_jsonb(${alias}) - '{${LEFT_OUT[catalog].split(/\s+/).join(',')}}'::text[]`;
-}
-
-function sorted(array: string): string {
-  return `(SELECT array_agg(element ORDER BY element COLLATE "C") FROM unnest(${array}) AS element)`;
-}
-
-function comment(catalog: string, oid: string, column = '0'): string {
-  return `(SELECT description FROM pg_description
-           WHERE classoid = '${catalog}'::regclass AND objoid = ${oid} AND objsubid = ${column})`;
-}
-
 const STRUCTURE = `
-  WITH ${OBJECTS},
+  WITH ${OBJECTS}, ${OWNED},
   any_relation AS MATERIALIZED (
     SELECT r.oid AS relid, NULL::oid AS tableid FROM relation r
     UNION ALL
@@ -59,11 +32,13 @@ const STRUCTURE = `
            'row type', format_type(nullif(c.reloftype, 0), NULL),
            'options', ${sorted('c.reloptions')},
            'toast options', (SELECT ${sorted('toast.reloptions')} FROM pg_class toast WHERE toast.oid = c.reltoastrelid),
-           'parents', (SELECT array_agg(inhparent::regclass::text ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
+           'parents', (SELECT array_agg(inhparent::regclass || CASE WHEN inhdetachpending THEN ' (detach pending)' ELSE '' END
+                                        ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
            'partition of', pg_get_expr(c.relpartbound, c.oid),
+           'partition by', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
            'view', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
            'statistics', (SELECT jsonb_object_agg(attnum, attstattarget) FROM pg_attribute
-                          WHERE c.relkind = 'i' AND attrelid = c.oid AND attstattarget >= 0),
+                          WHERE c.relkind IN ('i', 'I') AND attrelid = c.oid AND attstattarget >= 0),
            'comment', ${comment('pg_class', 'c.oid')}))::text AS properties
   FROM any_relation a JOIN pg_class c ON c.oid = a.relid
   UNION ALL
@@ -84,15 +59,25 @@ const STRUCTURE = `
          (${rowOf('i', 'pg_index')} || jsonb_build_object('definition', pg_get_indexdef(i.indexrelid, 0, true)))::text
   FROM relation r JOIN pg_index i ON i.indrelid = r.oid
   UNION ALL
-  SELECT format('constraint %I on %I', con.conname, r.relname),
-         (${rowOf('con', 'pg_constraint')} || jsonb_build_object(
+  SELECT CASE WHEN parent.conrelid = con.conrelid
+              THEN format('foreign key on %I to partition %s', r.relname, con.confrelid::regclass)
+              ELSE format('constraint %I on %I', con.conname, r.relname) END,
+         ((${rowOf('con', 'pg_constraint')}
+           -- PostgreSQL makes names up for a foreign key's reach into each partition, by the order of creation.
+           - CASE WHEN parent.conrelid = con.conrelid THEN 'conname' ELSE '' END
+           -- Means nothing but for checks, and tells only whether a part was attached or made by the partitioned table.
+           - CASE WHEN con.contype IN ('c', 'n') THEN '' ELSE 'connoinherit' END) || jsonb_build_object(
            'definition', pg_get_constraintdef(con.oid),
+           'part of', CASE WHEN parent.conrelid <> con.conrelid
+                           THEN format('%I on %s', parent.conname, parent.conrelid::regclass) END,
            'comment', ${comment('pg_constraint', 'con.oid')}))::text
   FROM relation r JOIN pg_constraint con ON con.conrelid = r.oid
+  LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
   UNION ALL
   SELECT format('trigger %I on %I', tg.tgname, r.relname),
          (${rowOf('tg', 'pg_trigger')} || jsonb_build_object(
            'definition', pg_get_triggerdef(tg.oid, true),
+           'part of', (SELECT parent.tgrelid::regclass::text FROM pg_trigger parent WHERE parent.oid = tg.tgparentid),
            'comment', ${comment('pg_trigger', 'tg.oid')}))::text
   FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid
   WHERE NOT tg.tgisinternal
@@ -106,7 +91,14 @@ const STRUCTURE = `
          jsonb_build_object('definition', pg_get_ruledef(w.oid, true), 'state', w.ev_enabled,
                             'comment', ${comment('pg_rewrite', 'w.oid')})::text
   FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
-  WHERE w.rulename <> '_RETURN' OR w.ev_enabled <> 'O'
+  WHERE w.rulename <> '_RETURN' OR w.ev_enabled <> 'O' OR ${comment('pg_rewrite', 'w.oid')} IS NOT NULL
+  UNION ALL
+  SELECT format('statistics %I on %I', s.stxname, r.relname),
+         jsonb_build_object(
+           'schema', s.stxnamespace = r.relnamespace, 'columns', pg_get_statisticsobjdef_columns(s.oid),
+           'kinds', ${sorted('s.stxkind::text[]')}, 'target', nullif(s.stxstattarget, -1),
+           'comment', ${comment('pg_statistic_ext', 's.oid')})::text
+  FROM relation r JOIN pg_statistic_ext s ON s.stxrelid = r.oid
   UNION ALL
   SELECT format('sequence %I', r.relname),
          (${rowOf('s', 'pg_sequence')} || jsonb_build_object(
@@ -118,11 +110,12 @@ const STRUCTURE = `
   FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid
   UNION ALL
   SELECT format('type %I', t.typname),
-         jsonb_build_object(
-           'kind', t.typtype, 'base', format_type(nullif(t.typbasetype, 0), t.typtypmod), 'not null', t.typnotnull,
-           'default', t.typdefault,
+         (${rowOf('t', 'pg_type')} || jsonb_build_object(
+           'base', format_type(nullif(t.typbasetype, 0), t.typtypmod),
+           'collation', nullif(t.typcollation, 0)::regcollation::text,
+           'default', coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault),
            'labels', (SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
-           'comment', ${comment('pg_type', 't.oid')})::text
+           'comment', ${comment('pg_type', 't.oid')}))::text
   FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
   UNION ALL
   SELECT format('function %I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
@@ -136,6 +129,8 @@ const STRUCTURE = `
            'comment', ${comment('pg_proc', 'p.oid')}))::text
   FROM member m JOIN pg_proc p ON p.oid = m.objid WHERE m.classid = 'pg_proc'::regclass
   UNION ALL
+  ${SECURITY_LINES}
+  UNION ALL
   SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0), '{}'
   FROM (SELECT classid, objid FROM object UNION ALL SELECT 'pg_namespace'::regclass, unnest($1::oid[])) o
   CROSS JOIN LATERAL (
@@ -145,6 +140,7 @@ const STRUCTURE = `
   WHERE d.classid <> ALL (ARRAY[${READ_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[])`;
 
 /** In no particular order. The search path is already the schema's. */
-export function readStructure(executor: SqlExecutor, { oid }: CatalogSchema): Promise<StructureLine[]> {
-  return rows(executor, STRUCTURE, [[oid]]);
+export async function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
+  const lines = await rows<StructureLine>(executor, STRUCTURE, [[schema.oid]]);
+  return [...lines, ...(await readTypeStructure(executor, schema))];
 }

@@ -9,24 +9,31 @@ export interface Column {
   readonly number: number;
   readonly name: string;
   readonly type: string;
+  /** Declared by the table itself, not, or not only, by one that it inherits from. */
+  readonly local: boolean;
   /** Only where it is not the type's own. */
   readonly collation: string | null;
   readonly compression: string | null;
+  /** Without the column's name: `NOT NULL`, since PostgreSQL 18 with a name. */
   readonly notNull: string | null;
+  /** Whether that is the table's own, and not only inherited. Always, before PostgreSQL 18. */
+  readonly notNullLocal: boolean;
+  /** Whether it is a constraint with a name, so that it is inherited for good. */
+  readonly notNullNamed: boolean;
   readonly identity: 'ALWAYS' | 'BY DEFAULT' | null;
   readonly generated: 'STORED' | 'VIRTUAL' | null;
   readonly defaultOid: number | null;
   readonly default: string | null;
-  /** What `ALTER COLUMN` must add: storage, statistics target, options. */
+  /** What `ALTER COLUMN` must add: storage, statistics target, options; of materialized views the compression too. */
   readonly settings: string[];
 }
 
-/** Columns of the tables, and those columns of views that have a default. */
+/** Columns of tables and materialized views, and those columns of views that have a default. */
 export function readColumns({ executor, objects }: SchemaSource): Promise<Column[]> {
   return rows(
     executor,
     // Not-null constraints have names since PostgreSQL 18. One that is not valid is added like other constraints.
-    `SELECT a.attrelid AS "tableOid", a.attnum AS number, a.attname AS name,
+    `SELECT a.attrelid AS "tableOid", a.attnum AS number, a.attname AS name, a.attislocal AS local,
             format_type(a.atttypid, a.atttypmod) AS type,
             CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN a.attcollation::regcollation::text END AS collation,
             CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
@@ -34,10 +41,13 @@ export function readColumns({ executor, objects }: SchemaSource): Promise<Column
                  THEN format('CONSTRAINT %I NOT NULL%s', con.conname,
                              CASE WHEN con.connoinherit THEN ' NO INHERIT' ELSE '' END)
                  WHEN a.attnotnull AND con.oid IS NULL THEN 'NOT NULL' END AS "notNull",
+            coalesce(con.conislocal, true) AS "notNullLocal", con.oid IS NOT NULL AS "notNullNamed",
             CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity,
             CASE a.attgenerated WHEN 's' THEN 'STORED' WHEN 'v' THEN 'VIRTUAL' END AS generated,
             d.oid AS "defaultOid", pg_get_expr(d.adbin, d.adrelid) AS "default",
             array_remove(ARRAY[
+              CASE WHEN c.relkind = 'm' AND a.attcompression <> '' THEN 'SET COMPRESSION ' ||
+                CASE a.attcompression WHEN 'p' THEN 'pglz' ELSE 'lz4' END END,
               CASE WHEN a.attstorage <> t.typstorage THEN 'SET STORAGE ' ||
                 CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
               END,
@@ -49,7 +59,7 @@ export function readColumns({ executor, objects }: SchemaSource): Promise<Column
      JOIN pg_type t ON t.oid = a.atttypid
      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      LEFT JOIN pg_constraint con ON con.conrelid = a.attrelid AND con.contype = 'n' AND con.conkey = ARRAY[a.attnum]
-     WHERE c.oid = ANY ($1::oid[]) AND (c.relkind = 'r' OR c.relkind = 'v' AND d.oid IS NOT NULL)
+     WHERE c.oid = ANY ($1::oid[]) AND (c.relkind IN ('r', 'p', 'm') OR c.relkind = 'v' AND d.oid IS NOT NULL)
      ORDER BY a.attrelid, a.attnum`,
     [objects.oidsOf('pg_class')],
   );
@@ -71,8 +81,20 @@ export function columnDefinition(column: Column, withDefault: boolean, sequence?
 
 function valueOf(column: Column, withDefault: boolean, sequence?: Sequence): string | undefined {
   if (column.generated) return `GENERATED ALWAYS AS (${column.default}) ${column.generated}`;
-  if (column.identity && sequence) {
-    return `GENERATED ${column.identity} AS IDENTITY (SEQUENCE NAME ${quoteIdentifier(sequence.name)} ${sequence.options})`;
-  }
+  if (column.identity && sequence) return identityClause(column, sequence);
   return withDefault && column.default !== null ? `DEFAULT ${column.default}` : undefined;
+}
+
+/** `GENERATED … AS IDENTITY (…)`, for `CREATE TABLE` and after `ALTER COLUMN … ADD`. */
+export function identityClause({ identity }: Column, { name, options }: Sequence): string {
+  return `GENERATED ${identity} AS IDENTITY (SEQUENCE NAME ${quoteIdentifier(name)} ${options})`;
+}
+
+/** Statements for the settings of the columns of a table or materialized view: none, or one. */
+export function columnSettings(relationName: string, columns: readonly Column[]): string[] {
+  const settings = columns.flatMap(({ name, settings: wanted }) =>
+    wanted.map((setting) => `ALTER COLUMN ${quoteIdentifier(name)} ${setting}`),
+  );
+  if (settings.length === 0) return [];
+  return [`ALTER TABLE ONLY ${quoteIdentifier(relationName)} ${settings.join(', ')}`];
 }

@@ -3,6 +3,7 @@ import { OBJECTS } from '../objects';
 import { rows } from '../catalog';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
+import { TYPE_COMMENT_TARGETS } from './type-comments';
 
 /** Comments on everything in the schema. Its own comment is its own: a tenant's says who lives there. */
 export async function readComments({ executor, schema }: SchemaSource): Promise<Step[]> {
@@ -14,24 +15,28 @@ export async function readComments({ executor, schema }: SchemaSource): Promise<
          SELECT CASE
              WHEN d.objsubid > 0 THEN format('COLUMN %I.%I', c.relname, (
                SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = d.objsubid))
-             ELSE format('%s %I', CASE c.relkind WHEN 'r' THEN 'TABLE' WHEN 'v' THEN 'VIEW' WHEN 'i' THEN 'INDEX'
-                                                 WHEN 'S' THEN 'SEQUENCE' END, c.relname)
+             ELSE format('%s %I', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+                                                 WHEN 'i' THEN 'INDEX' WHEN 'I' THEN 'INDEX' WHEN 'S' THEN 'SEQUENCE'
+                                                 ELSE 'TABLE' END, c.relname)
            END
          FROM pg_class c WHERE c.oid = d.objoid)
-       WHEN 'pg_type'::regclass THEN (SELECT format('TYPE %I', typname) FROM pg_type WHERE oid = d.objoid)
-       WHEN 'pg_proc'::regclass THEN (
-         SELECT format('%s %I(%s)', CASE prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, proname,
-                       pg_get_function_identity_arguments(oid))
-         FROM pg_proc WHERE oid = d.objoid)
+       ${TYPE_COMMENT_TARGETS}
        WHEN 'pg_constraint'::regclass THEN (
-         SELECT format('CONSTRAINT %I ON %I', con.conname, c.relname)
-         FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid WHERE con.oid = d.objoid)
+         SELECT format('CONSTRAINT %I ON %s%I', con.conname, CASE WHEN c.oid IS NULL THEN 'DOMAIN ' END,
+                       coalesce(c.relname, t.typname))
+         FROM pg_constraint con LEFT JOIN pg_class c ON c.oid = con.conrelid LEFT JOIN pg_type t ON t.oid = con.contypid
+         WHERE con.oid = d.objoid)
        WHEN 'pg_trigger'::regclass THEN (
          SELECT format('TRIGGER %I ON %I', tg.tgname, c.relname)
          FROM pg_trigger tg JOIN pg_class c ON c.oid = tg.tgrelid WHERE tg.oid = d.objoid)
        WHEN 'pg_rewrite'::regclass THEN (
          SELECT format('RULE %I ON %I', w.rulename, c.relname)
          FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class WHERE w.oid = d.objoid)
+       WHEN 'pg_policy'::regclass THEN (
+         SELECT format('POLICY %I ON %I', p.polname, c.relname)
+         FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE p.oid = d.objoid)
+       WHEN 'pg_statistic_ext'::regclass THEN (
+         SELECT format('STATISTICS %I', stxname) FROM pg_statistic_ext WHERE oid = d.objoid)
        END AS target
      FROM object o JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.objid`,
     [[schema.oid]],

@@ -1,6 +1,5 @@
-import { quoteIdentifier } from '../../common/sql';
 import { rows } from '../catalog';
-import { Phase, type Step } from '../steps';
+import { isPartitioning, type Relation } from './relations';
 import type { SchemaSource } from './source';
 import { storageOptions } from './storage-options';
 
@@ -11,62 +10,77 @@ export interface Constraint {
   readonly name: string;
   readonly type: 'p' | 'u' | 'x' | 'c' | 'f' | 'n';
   readonly valid: boolean;
+  /** The table's own, and not only inherited. */
+  readonly local: boolean;
   readonly columns: string;
   readonly definition: string;
   /** Storage parameters of the index behind it, which its definition leaves out. */
   readonly indexOptions: string | null;
+  /** Of a foreign key of a partition, the one of the partitioned table that it is a part of. */
+  readonly parentOid: number | null;
+  /** Those that PostgreSQL makes along with this one: a foreign key's for each partition on either side. */
+  readonly parts: number[];
+  /** Valid, although the parent's constraint that it came from is not. */
+  readonly validated: boolean;
 }
 
-/** All but those of constraint triggers, which come with the trigger, and valid NOT NULLs, which come with the column. */
+/**
+ * Constraints of tables, less those of constraint triggers, which come with the trigger, valid NOT NULLs, which come
+ * with the column, and those by which a foreign key reaches single partitions of the table that it refers to.
+ */
 export function readConstraints({ executor, objects }: SchemaSource): Promise<Constraint[]> {
   return rows(
     executor,
     `SELECT con.oid, con.conrelid AS "tableOid", c.relname AS "tableName", con.conname AS name, con.contype AS type,
             con.convalidated AS valid, con.conkey::text AS columns, pg_get_constraintdef(con.oid) AS definition,
-            CASE WHEN con.contype IN ('p', 'u', 'x') THEN ${storageOptions('i.reloptions')} END AS "indexOptions"
+            con.conislocal AS local,
+            CASE WHEN con.contype IN ('p', 'u', 'x') THEN ${storageOptions('i.reloptions')} END AS "indexOptions",
+            CASE WHEN con.contype = 'f' THEN parent.oid END AS "parentOid",
+            CASE WHEN con.contype = 'f' AND parent.oid IS NULL THEN ARRAY(${PARTS}) ELSE '{}' END AS parts,
+            con.convalidated AND (NOT parent.convalidated OR con.contype = 'c' AND EXISTS (
+              SELECT FROM pg_inherits h JOIN pg_constraint p ON p.conrelid = h.inhparent
+              WHERE h.inhrelid = con.conrelid AND con.coninhcount > 0 AND p.contype = 'c' AND p.conname = con.conname
+                AND NOT p.convalidated)) IS TRUE AS validated
      FROM pg_constraint con
      JOIN pg_class c ON c.oid = con.conrelid
      LEFT JOIN pg_class i ON i.oid = con.conindid
-     WHERE con.oid = ANY ($1::oid[]) AND con.contype <> 't' AND NOT (con.contype = 'n' AND con.convalidated)
-     ORDER BY con.contype, con.conname`,
+     LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
+     WHERE con.oid = ANY ($1::oid[]) AND con.contype IN ('p', 'u', 'x', 'c', 'f', 'n')
+       AND NOT (con.contype = 'n' AND con.convalidated)
+       AND NOT coalesce(parent.conrelid = con.conrelid, false)
+     ORDER BY con.contype, con.conname, c.relname`,
     [objects.oidsOf('pg_constraint')],
   );
 }
 
+/** Oids of all constraints below `con`. */
+const PARTS = `
+  WITH RECURSIVE part AS (
+    SELECT con.oid
+    UNION ALL
+    SELECT child.oid FROM part JOIN pg_constraint child ON child.conparentid = part.oid)
+  SELECT oid FROM part WHERE oid <> con.oid`;
+
 /**
  * The constraints that `CREATE TABLE` can state: much faster than adding them one by one. Foreign keys wait for all
  * tables, some checks for a function, and CREATE TABLE takes every constraint for valid and drops one of two unique
- * constraints on the same columns without a word.
+ * constraints on the same columns without a word. Keys of partitioned tables would look for indexes to attach, and
+ * those of parents make their children's columns not null.
  */
 export function inlineConstraints(
   { objects }: SchemaSource,
   constraints: readonly Constraint[],
+  relations: readonly Relation[],
 ): Constraint[] {
+  const tables = new Map(relations.map((relation) => [relation.oid, relation]));
   const indexed = new Set<string>();
   return constraints.filter(({ oid, tableOid, type, valid, columns }) => {
-    if (type === 'f' || !valid || objects.callsFunction(`pg_constraint:${oid}`)) return false;
+    const table = tables.get(tableOid);
+    if (!table || type === 'f' || !valid || objects.callsFunction(`pg_constraint:${oid}`)) return false;
+    if (table.inherits) return false;
     if (type === 'c') return true;
+    if (isPartitioning(table)) return false;
     const key = `${tableOid} ${columns}`;
     return !indexed.has(key) && Boolean(indexed.add(key));
   });
-}
-
-export function constraintStep({ oid, tableName, name, type, definition, ...constraint }: Constraint): Step {
-  const table = quoteIdentifier(tableName);
-  return {
-    phase: type === 'f' ? Phase.ForeignKey : Phase.Constraint,
-    label: `constraint ${name} on table ${tableName}`,
-    creates: [`pg_constraint:${oid}`],
-    statements: [
-      `ALTER TABLE ONLY ${table} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}`,
-      ...indexOptionStatements({ name, indexOptions: constraint.indexOptions }),
-    ],
-  };
-}
-
-export function indexOptionStatements({
-  name,
-  indexOptions,
-}: Pick<Constraint, 'name' | 'indexOptions'>): string[] {
-  return indexOptions === null ? [] : [`ALTER INDEX ${quoteIdentifier(name)} SET (${indexOptions})`];
 }

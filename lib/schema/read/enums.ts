@@ -18,7 +18,7 @@ export async function readEnums({ executor, objects }: SchemaSource): Promise<St
     [objects.oidsOf('pg_type')],
   );
   return found.map(({ oid, name, labels }) => ({
-    phase: Phase.Enum,
+    phase: Phase.Type,
     label: `type ${name}`,
     creates: [`pg_type:${oid}`],
     statements: [`CREATE TYPE ${quoteIdentifier(name)} AS ENUM (${labels.map(quoteLiteral).join(', ')})`],

@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
 import { rows } from '../catalog';
+import { objectName } from '../object-name';
 import { Phase, type Step } from '../steps';
 import { splitNameList } from './name-list';
 import type { SchemaSource } from './source';
@@ -19,6 +20,9 @@ interface FunctionRow {
   readonly leakproof: boolean;
   readonly cost: string;
   readonly resultRows: string | null;
+  /** Of the planner; written in C. */
+  readonly support: string | null;
+  readonly transformed: string[];
   readonly settings: string[];
   readonly source: string;
   /** `BEGIN ATOMIC …` or `RETURN …`, instead of `source`. */
@@ -36,24 +40,38 @@ export async function readFunctions({ executor, objects }: SchemaSource): Promis
             CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END AS parallel,
             p.proisstrict AS strict, p.prosecdef AS "securityDefiner", p.proleakproof AS leakproof,
             p.procost::text AS cost, CASE WHEN p.proretset THEN p.prorows::text END AS "resultRows",
+            ${objectName('pg_proc', 'p.prosupport')} AS support,
+            ARRAY(SELECT format_type(type, NULL) FROM unnest(p.protrftypes) AS type) AS transformed,
             coalesce(p.proconfig, '{}') AS settings, p.prosrc AS source, pg_get_function_sqlbody(p.oid) AS "standardBody"
      FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
      WHERE p.oid = ANY ($1::oid[]) AND p.prokind IN ('f', 'p')`,
     [objects.oidsOf('pg_proc')],
   );
-  return found.map((row) => ({
-    phase: Phase.Function,
-    label: `${row.kind.toLowerCase()} ${row.name}(${row.signature})`,
-    creates: [`pg_proc:${row.oid}`],
-    statements: [createFunction(row)],
-  }));
+  // Constructors of ranges come with their type.
+  return found
+    .filter(({ oid }) => objects.ownerOf(`pg_proc:${oid}`) === undefined)
+    .map((row) => ({
+      phase: Phase.Function,
+      label: `${row.kind.toLowerCase()} ${row.name}(${row.signature})`,
+      creates: [`pg_proc:${row.oid}`],
+      statements: callsItself(objects, row)
+        ? [createFunction({ ...row, standardBody: null }), createFunction(row, 'CREATE OR REPLACE')]
+        : [createFunction(row)],
+    }));
 }
 
-function createFunction(row: FunctionRow): string {
+/** A standard body is parsed when the function is made, so what calls itself must be there already: as a text at first. */
+function callsItself(objects: SchemaSource['objects'], { oid }: FunctionRow): boolean {
+  const key = `pg_proc:${oid}`;
+  return objects.referencesOf(key).includes(key);
+}
+
+function createFunction(row: FunctionRow, create = 'CREATE'): string {
   return [
-    `CREATE ${row.kind} ${quoteIdentifier(row.name)}(${row.arguments})`,
+    `${create} ${row.kind} ${quoteIdentifier(row.name)}(${row.arguments})`,
     row.result !== null && `RETURNS ${row.result}`,
     `LANGUAGE ${row.language}`,
+    row.transformed.length > 0 && `TRANSFORM ${row.transformed.map((type) => `FOR TYPE ${type}`).join(', ')}`,
     ...(row.kind === 'FUNCTION' ? planning(row) : []),
     row.securityDefiner && 'SECURITY DEFINER',
     ...row.settings.map(setClause),
@@ -72,6 +90,7 @@ function planning(row: FunctionRow): (string | false)[] {
     `PARALLEL ${row.parallel}`,
     `COST ${row.cost}`,
     row.resultRows !== null && `ROWS ${row.resultRows}`,
+    row.support !== null && `SUPPORT ${row.support}`,
   ];
 }
 

@@ -7,13 +7,20 @@ import type { SchemaSource } from './source';
 /** Where TypeORM keeps the expressions of views and generated columns: rows that are structure. */
 const TYPEORM_METADATA = 'typeorm_metadata';
 
-/** The rows that are cloned, and the tables whose rows would be lost. */
+interface Table {
+  readonly name: string;
+  /** The current user cannot see all of its rows: for want of a grant, or because of policies. */
+  readonly closed: boolean;
+}
+
+/** The rows that are cloned, and the tables whose rows would be lost, unless they are among the `filled`. */
 export async function readTableRows(
   source: SchemaSource,
+  filled: readonly string[] | 'all',
 ): Promise<{ readonly steps: Step[]; readonly obstacles: Obstacle[] }> {
-  const tables = await rows<{ name: string; columns: string[] }>(
+  const tables = await rows<Table & { columns: string[] }>(
     source.executor,
-    `SELECT c.relname AS name, ARRAY(
+    `SELECT c.relname AS name, row_security_active(c.oid) OR NOT has_table_privilege(c.oid, 'SELECT') AS closed, ARRAY(
        SELECT attname::text FROM pg_attribute
        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum) AS columns
      FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r' ORDER BY c.relname`,
@@ -24,7 +31,7 @@ export async function readTableRows(
     steps: metadata ? await readMetadataRows(source, metadata.columns) : [],
     obstacles: await readFilledTables(
       source,
-      tables.map(({ name }) => name).filter((name) => name !== TYPEORM_METADATA),
+      tables.filter(({ name }) => name !== TYPEORM_METADATA && filled !== 'all' && !filled.includes(name)),
     ),
   };
 }
@@ -61,20 +68,21 @@ async function readMetadataRows(
   ];
 }
 
-async function readFilledTables({ executor }: SchemaSource, names: readonly string[]): Promise<Obstacle[]> {
-  if (names.length === 0) return [];
+/** Whoever may not see rows still sees that the table takes room, which it does until TRUNCATE or VACUUM. */
+async function readFilledTables({ executor }: SchemaSource, tables: readonly Table[]): Promise<Obstacle[]> {
+  if (tables.length === 0) return [];
+  const isFilled = ({ name, closed }: Table) =>
+    closed
+      ? `pg_relation_size(${quoteLiteral(quoteIdentifier(name))}) > 0`
+      : `EXISTS (SELECT FROM ONLY ${quoteIdentifier(name)})`;
   const filled = await rows<{ place: number }>(
     executor,
-    names
-      .map(
-        (name, place) => `SELECT ${place} AS place WHERE EXISTS (SELECT FROM ONLY ${quoteIdentifier(name)})`,
-      )
-      .join(' UNION ALL '),
+    tables.map((table, place) => `SELECT ${place} AS place WHERE ${isFilled(table)}`).join(' UNION ALL '),
   );
   return filled.map(({ place }) => ({
-    object: `rows of table ${names[place]}`,
+    object: `rows of table ${tables[place].name}`,
     remedy:
-      'a clone has the structure, not the rows. Delete them here, and insert what every tenant needs when the tenant ' +
-      'has been created.',
+      'a clone has the structure, not the rows. Name the table in templateData if every tenant begins with them; else ' +
+      'delete them here.',
   }));
 }

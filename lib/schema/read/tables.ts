@@ -1,59 +1,58 @@
 import { quoteIdentifier } from '../../common/sql';
-import { rows } from '../catalog';
+import type { Obstacle } from '../schema.errors';
 import { Phase, type Step } from '../steps';
-import { type Column, columnDefinition, readColumns } from './columns';
-import {
-  type Constraint,
-  constraintStep,
-  indexOptionStatements,
-  inlineConstraints,
-  readConstraints,
-} from './constraints';
+import { type Column, columnDefinition, columnSettings, readColumns } from './columns';
+import { constraintSteps } from './constraint-steps';
+import { type Constraint, inlineConstraints, readConstraints } from './constraints';
+import { indexOptionStatements, withIndexOptions } from './index-options';
+import { inheritanceSteps } from './inheritance';
+import { readMaterializedViews } from './materialized-views';
+import { partitionSteps } from './partitions';
+import { createTable, readRelations, type Relation } from './relations';
 import type { Sequence } from './sequences';
 import type { SchemaSource } from './source';
-import { storageOptions } from './storage-options';
 
-interface Relation {
-  readonly oid: number;
-  readonly name: string;
-  readonly kind: 'r' | 'v';
-  readonly unlogged: boolean;
-  readonly options: string | null;
+/**
+ * Tables with all that belongs to them except indexes and triggers; materialized views, which have columns alike; and
+ * the defaults of views' columns.
+ */
+export async function readTables(
+  source: SchemaSource,
+  sequences: readonly Sequence[],
+): Promise<{ readonly steps: Step[]; readonly obstacles: Obstacle[] }> {
+  const relations = await readRelations(source);
+  const columnsOf = groupByTable(await readColumns(source));
+  const constraints = await readConstraints(source);
+  const inline = new Set(inlineConstraints(source, constraints, relations));
+  const inlineOf = groupByTable([...inline]);
+  const sequenceOf = identityFinder(sequences);
+  const columns = ({ oid }: Relation) => columnsOf.get(oid) ?? [];
+  const families = inheritanceSteps(relations, columns, sequenceOf);
+  const late = constraints.filter((constraint) => !inline.has(constraint));
+  const steps = [
+    ...relations
+      .filter((relation) => isTable(relation) && !relation.inherits)
+      .map((table) => tableStep(source, table, columns(table), inlineOf.get(table.oid) ?? [], sequenceOf)),
+    ...families.steps,
+    ...partitionSteps(relations),
+    ...relations.flatMap((relation) => lateDefaults(source, relation, columns(relation))),
+    ...constraintSteps(late, relations),
+    ...(await readMaterializedViews(source, relations, columnsOf)),
+  ];
+  return { steps, obstacles: families.obstacles };
 }
 
-/** Tables with all that belongs to them except indexes and triggers, and the defaults of views' columns. */
-export async function readTables(source: SchemaSource, sequences: readonly Sequence[]): Promise<Step[]> {
-  const relations = await readRelations(source);
-  const columns = await readColumns(source);
-  const constraints = await readConstraints(source);
-  const inline = new Set(inlineConstraints(source, constraints));
-  const columnsOf = groupByTable(columns);
-  const inlineOf = groupByTable([...inline]);
+function isTable({ kind }: Relation): boolean {
+  return kind === 'r' || kind === 'p';
+}
+
+function identityFinder(sequences: readonly Sequence[]): (column: Column) => Sequence | undefined {
   const identities = new Map(
     sequences
       .filter(({ identity }) => identity)
       .map((sequence) => [`${sequence.tableOid}.${sequence.columnNumber}`, sequence]),
   );
-  return [
-    ...relations
-      .filter(({ kind }) => kind === 'r')
-      .map((table) =>
-        tableStep(source, table, columnsOf.get(table.oid) ?? [], inlineOf.get(table.oid) ?? [], identities),
-      ),
-    ...relations.flatMap((relation) => lateDefaults(source, relation, columnsOf.get(relation.oid) ?? [])),
-    ...constraints.filter((constraint) => !inline.has(constraint)).map(constraintStep),
-  ];
-}
-
-function readRelations({ executor, objects }: SchemaSource): Promise<Relation[]> {
-  return rows(
-    executor,
-    `SELECT c.oid, c.relname AS name, c.relkind AS kind, c.relpersistence = 'u' AS unlogged,
-            concat_ws(', ', ${storageOptions('c.reloptions')}, ${storageOptions('toast.reloptions', 'toast.')}) AS options
-     FROM pg_class c LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
-     WHERE c.oid = ANY ($1::oid[]) AND c.relkind IN ('r', 'v')`,
-    [objects.oidsOf('pg_class')],
-  );
+  return ({ tableOid, number }) => identities.get(`${tableOid}.${number}`);
 }
 
 function tableStep(
@@ -61,21 +60,16 @@ function tableStep(
   table: Relation,
   columns: readonly Column[],
   constraints: readonly Constraint[],
-  identities: ReadonlyMap<string, Sequence>,
+  sequenceOf: (column: Column) => Sequence | undefined,
 ): Step {
-  const name = quoteIdentifier(table.name);
-  const sequenceOf = ({ tableOid, number }: Column) => identities.get(`${tableOid}.${number}`);
   const lines = [
     ...columns.map((column) =>
       columnDefinition(column, !waitsForFunction(objects, column), sequenceOf(column)),
     ),
     ...constraints.map(
-      (constraint) => `CONSTRAINT ${quoteIdentifier(constraint.name)} ${constraint.definition}`,
+      (constraint) => `CONSTRAINT ${quoteIdentifier(constraint.name)} ${withIndexOptions(constraint)}`,
     ),
   ];
-  const settings = columns.flatMap((column) =>
-    column.settings.map((setting) => `ALTER COLUMN ${quoteIdentifier(column.name)} ${setting}`),
-  );
   return {
     phase: Phase.Table,
     label: `table ${table.name}`,
@@ -84,24 +78,27 @@ function tableStep(
       ...columns.map(sequenceOf).flatMap((sequence) => (sequence ? [`pg_class:${sequence.oid}`] : [])),
     ],
     statements: [
-      `CREATE ${table.unlogged ? 'UNLOGGED ' : ''}TABLE ${name} (${lines.join(', ')})` +
-        (table.options ? ` WITH (${table.options})` : ''),
-      ...(settings.length > 0 ? [`ALTER TABLE ONLY ${name} ${settings.join(', ')}`] : []),
+      createTable(table, lines),
+      ...(table.ofType === null
+        ? []
+        : [`ALTER TABLE ONLY ${quoteIdentifier(table.name)} OF ${table.ofType}`]),
+      ...columnSettings(table.name, columns),
       ...constraints.flatMap(indexOptionStatements),
     ],
   };
 }
 
 function lateDefaults({ objects }: SchemaSource, relation: Relation, columns: readonly Column[]): Step[] {
+  const isView = relation.kind === 'v';
   return columns
     .filter((column) => column.default !== null && !column.generated)
-    .filter((column) => relation.kind === 'v' || waitsForFunction(objects, column))
+    .filter((column) => isView || relation.inherits || waitsForFunction(objects, column))
     .map((column) => ({
-      phase: relation.kind === 'v' ? Phase.Trigger : Phase.Default,
+      phase: isView ? Phase.Trigger : Phase.Default,
       label: `default of column ${relation.name}.${column.name}`,
       creates: [`pg_attrdef:${column.defaultOid}`],
       statements: [
-        `ALTER ${relation.kind === 'v' ? 'VIEW' : 'TABLE ONLY'} ${quoteIdentifier(relation.name)} ` +
+        `ALTER ${isView ? 'VIEW' : 'TABLE ONLY'} ${quoteIdentifier(relation.name)} ` +
           `ALTER COLUMN ${quoteIdentifier(column.name)} SET DEFAULT ${column.default}`,
       ],
     }));

@@ -197,7 +197,7 @@ const CHANGES: readonly (readonly [string, string, string?])[] = [
     `CREATE OR REPLACE TRIGGER nickname BEFORE INSERT OR UPDATE OF name ON customers FOR EACH ROW WHEN (NEW.nickname IS NULL) EXECUTE FUNCTION new_nickname('x')`,
   ],
   ['the comment on a trigger', `COMMENT ON TRIGGER nickname ON customers IS 'x'`],
-  // What is not cloned, but may turn up in a tenant's schema
+  // Kinds that the template has none of
   ['a domain', 'CREATE DOMAIN d AS text'],
   ['a statistics object', 'CREATE STATISTICS s ON total, code FROM orders'],
   ['a policy', 'CREATE POLICY p ON orders'],

@@ -4,6 +4,28 @@ import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint, verifyClone } from '../../../lib/schema/clone';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
+/** Those that grow with the number of schemas. */
+const CATALOGS = [
+  'pg_attrdef',
+  'pg_attribute',
+  'pg_class',
+  'pg_constraint',
+  'pg_default_acl',
+  'pg_depend',
+  'pg_description',
+  'pg_enum',
+  'pg_index',
+  'pg_inherits',
+  'pg_policy',
+  'pg_proc',
+  'pg_publication_rel',
+  'pg_rewrite',
+  'pg_sequence',
+  'pg_statistic_ext',
+  'pg_trigger',
+  'pg_type',
+];
+
 /** A database with one connection of the test's own, and what tests of schemas do with it. */
 export class SchemaBench {
   private constructor(
@@ -32,6 +54,22 @@ export class SchemaBench {
 
   async rows<Row = Record<string, unknown>>(sql: string, values?: unknown[]): Promise<Row[]> {
     return (await this.executor.query(sql, values)) as Row[];
+  }
+
+  async majorVersion(): Promise<number> {
+    const [{ version }] = await this.rows<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int / 10000 AS version`,
+    );
+    return version;
+  }
+
+  /** Rows that scans of whole catalogs have read in this transaction, by catalog. */
+  async scannedRows(): Promise<Map<string, number>> {
+    const counts = await this.rows<{ name: string; tuples: number }>(
+      `SELECT name, pg_stat_get_xact_tuples_returned(name::regclass)::int AS tuples FROM unnest($1::text[]) AS name`,
+      [CATALOGS],
+    );
+    return new Map(counts.map(({ name, tuples }) => [name, tuples]));
   }
 
   /** Makes the schema afresh and runs the script with it alone on the search path. */

@@ -10,6 +10,10 @@ export function findPostgres15(): { initdb: string; postgres: string; pgCtl: str
   return { initdb: program('initdb'), postgres: program('postgres'), pgCtl: program('pg_ctl') };
 }
 
+export function findPgDump(): string {
+  return find('pg_dump', [POSTGRES_15], 'apt-get install -y postgresql-15');
+}
+
 export function findPgBouncer(): string {
   const directories = [...(process.env.PATH ?? '').split(':').filter(Boolean), '/usr/sbin'];
   return find('pgbouncer', directories, 'apt-get install -y pgbouncer');

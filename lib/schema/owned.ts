@@ -1,0 +1,48 @@
+/**
+ * Common table expression `owned`, to stand after `OBJECTS`: whatever has an owner, with its grants. `kind` is that of
+ * `acldefault`; `default_kind` that of `ALTER DEFAULT PRIVILEGES`. Of columns only those with grants of their own.
+ *
+ * Objects without grants at all have NULL for `acl` and both kinds.
+ */
+export const OWNED = `
+  owned AS MATERIALIZED (
+    SELECT 'pg_class'::regclass AS classid, oid AS objid, 0 AS objsubid, relowner AS owner, relacl AS acl,
+           CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS kind,
+           CASE relkind WHEN 'S' THEN 'S' ELSE 'r' END::"char" AS default_kind
+    FROM relation WHERE relkind <> 'c'
+    UNION ALL
+    SELECT 'pg_class'::regclass, r.oid, a.attnum, r.relowner, a.attacl, 'c', NULL
+    FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
+    WHERE cardinality(a.attacl) > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT 'pg_proc'::regclass, p.oid, 0, proowner, proacl, 'f', 'f'
+    FROM member m JOIN pg_proc p ON p.oid = m.objid
+    -- Constructors of range types belong to the superuser who made the cluster.
+    WHERE m.classid = 'pg_proc'::regclass AND NOT EXISTS (
+      SELECT FROM pg_depend i WHERE i.classid = m.classid AND i.objid = m.objid AND i.deptype = 'i'
+        AND i.refclassid = 'pg_type'::regclass)
+    UNION ALL
+    SELECT 'pg_type'::regclass, t.oid, 0, typowner, typacl, 'T', 'T'
+    FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
+    UNION ALL
+    SELECT 'pg_namespace'::regclass, oid, 0, nspowner, nspacl, 'n', 'n' FROM pg_namespace WHERE oid = ANY ($1::oid[])
+    UNION ALL
+    SELECT m.classid, m.objid, 0, o.owner, NULL, NULL, NULL
+    FROM member m CROSS JOIN LATERAL (
+      SELECT stxowner FROM pg_statistic_ext WHERE m.classid = 'pg_statistic_ext'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT oprowner FROM pg_operator WHERE m.classid = 'pg_operator'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT opcowner FROM pg_opclass WHERE m.classid = 'pg_opclass'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT opfowner FROM pg_opfamily WHERE m.classid = 'pg_opfamily'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT collowner FROM pg_collation WHERE m.classid = 'pg_collation'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT conowner FROM pg_conversion WHERE m.classid = 'pg_conversion'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT dictowner FROM pg_ts_dict WHERE m.classid = 'pg_ts_dict'::regclass AND oid = m.objid
+      UNION ALL
+      SELECT cfgowner FROM pg_ts_config WHERE m.classid = 'pg_ts_config'::regclass AND oid = m.objid
+    ) o (owner)
+  )`;

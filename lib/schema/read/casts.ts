@@ -1,0 +1,38 @@
+import { rows } from '../catalog';
+import { Phase, type Step } from '../steps';
+import type { SchemaSource } from './source';
+
+interface CastRow {
+  readonly oid: number;
+  readonly types: string;
+  /** Empty for the cast from a range to its multirange, which comes with the type. */
+  readonly definition: string;
+}
+
+/** Casts from and to the types of the schema. They lie in no schema, and there is one for each pair of types. */
+export async function readCasts({ executor, objects }: SchemaSource): Promise<Step[]> {
+  const found = await rows<CastRow>(
+    executor,
+    `SELECT c.oid, format('%s AS %s', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)) AS types,
+            concat_ws(' ', CASE c.castmethod WHEN 'f' THEN 'WITH FUNCTION ' || c.castfunc::regprocedure
+                                             WHEN 'i' THEN 'WITH INOUT' ELSE 'WITHOUT FUNCTION' END,
+                      CASE c.castcontext WHEN 'a' THEN 'AS ASSIGNMENT' WHEN 'i' THEN 'AS IMPLICIT' END) AS definition
+     FROM pg_cast c WHERE c.oid = ANY ($1::oid[])`,
+    [objects.oidsOf('pg_cast')],
+  );
+  return found
+    .filter(({ oid }) => objects.ownerOf(`pg_cast:${oid}`) === undefined)
+    .map(({ oid, types, definition }) => ({
+      phase: castsRows(objects, oid) ? Phase.Index : Phase.Cast,
+      label: `cast (${types})`,
+      creates: [`pg_cast:${oid}`],
+      statements: [`CREATE CAST (${types}) ${definition}`],
+    }));
+}
+
+/** Whether it is a cast of a table's rows: made first, it would drag the table before what the table needs. */
+function castsRows(objects: SchemaSource['objects'], oid: number): boolean {
+  return objects
+    .referencesOf(`pg_cast:${oid}`)
+    .some((type) => objects.ownerOf(type)?.startsWith('pg_class:') === true);
+}

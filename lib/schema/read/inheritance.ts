@@ -1,0 +1,150 @@
+import { quoteIdentifier } from '../../common/sql';
+import type { Obstacle } from '../schema.errors';
+import { Phase, type Step } from '../steps';
+import { type Addition, type FamilyTable, orderAdditions } from './column-order';
+import { type Column, columnDefinition, identityClause } from './columns';
+import { createTable, type Relation } from './relations';
+import type { Sequence } from './sequences';
+
+/** A table that inherits or is inherited from, with its columns. */
+interface Member {
+  readonly table: Relation;
+  readonly quoted: string;
+  readonly columns: readonly Column[];
+  /** Parents from which it has got columns. */
+  readonly born: readonly string[];
+  /** Parents by ALTER TABLE … INHERIT: it had all of their columns before. */
+  readonly adopted: readonly string[];
+}
+
+type SequenceOf = (column: Column) => Sequence | undefined;
+
+/**
+ * One step for each family of tables that inherit from one another. The tables are made empty and then grow as they
+ * once grew: only so every column has its place, and is known to be inherited, declared, or both.
+ *
+ * Checks and keys come later (`familyChecks`), as well as defaults: children may have others than their parents.
+ */
+export function inheritanceSteps(
+  relations: readonly Relation[],
+  columnsOf: (relation: Relation) => readonly Column[],
+  sequenceOf: SequenceOf,
+): { readonly steps: Step[]; readonly obstacles: Obstacle[] } {
+  const members = relations
+    .filter(({ inherits }) => inherits)
+    .map((table) => memberOf(table, columnsOf(table), relations, columnsOf));
+  const steps: Step[] = [];
+  const obstacles: Obstacle[] = [];
+  for (const family of familiesOf(members)) {
+    const additions = orderAdditions(family.map(growthOf));
+    if (additions) steps.push(familyStep(family, additions, sequenceOf));
+    else obstacles.push({ object: `table ${family[0].table.name}`, remedy: COLUMN_ORDER });
+  }
+  return { steps, obstacles };
+}
+
+const COLUMN_ORDER =
+  'its columns and those of the tables that inherit from it stand in an order that no ADD COLUMN leads to. Recreate ' +
+  'the tables that inherit from it.';
+
+function memberOf(
+  table: Relation,
+  columns: readonly Column[],
+  relations: readonly Relation[],
+  columnsOf: (relation: Relation) => readonly Column[],
+): Member {
+  const own = new Set(columns.filter(({ local }) => local).map(({ name }) => name));
+  const hadAllOf = (parent: string) =>
+    relations
+      .filter(({ name }) => quoteIdentifier(name) === parent)
+      .every((relation) => columnsOf(relation).every(({ name }) => own.has(name)));
+  const last = table.parents.findLastIndex((parent) => !hadAllOf(parent));
+  return {
+    table,
+    quoted: quoteIdentifier(table.name),
+    columns,
+    born: table.parents.slice(0, last + 1),
+    adopted: table.parents.slice(last + 1),
+  };
+}
+
+/** Parents before children. */
+function familiesOf(members: readonly Member[]): Member[][] {
+  const families = new Map<Member, Member[]>();
+  const parentsOf = ({ table }: Member) => members.filter(({ quoted }) => table.parents.includes(quoted));
+  const join = (member: Member, family: Member[]): void => {
+    if (family.includes(member)) return;
+    parentsOf(member).forEach((parent) => join(parent, family));
+    if (family.includes(member)) return;
+    family.push(member);
+    families.set(member, family);
+    members.filter((child) => parentsOf(child).includes(member)).forEach((child) => join(child, family));
+  };
+  members.forEach((member) => {
+    if (!families.has(member)) join(member, []);
+  });
+  return [...new Set(families.values())];
+}
+
+function growthOf({ quoted, born, columns }: Member): FamilyTable {
+  return { name: quoted, parents: born, columns: new Map(columns.map(({ name, local }) => [name, local])) };
+}
+
+function familyStep(family: readonly Member[], additions: readonly Addition[], sequenceOf: SequenceOf): Step {
+  const sequences = family.flatMap(({ columns }) => columns.flatMap((column) => sequenceOf(column) ?? []));
+  const oldestLast = [...family].reverse();
+  return {
+    phase: Phase.Table,
+    label: `table ${family[0].table.name}`,
+    creates: [
+      ...family.map(({ table }) => `pg_class:${table.oid}`),
+      ...sequences.map(({ oid }) => `pg_class:${oid}`),
+    ],
+    statements: [
+      ...family.map(({ table, born }) => createTable({ ...table, parents: [...born] }, [])),
+      ...additions.map((addition) => growth(addition, family)),
+      ...oldestLast.flatMap(namedNotNulls),
+      ...family.flatMap((member) => ownSettings(member, sequenceOf)),
+      ...family.flatMap(({ quoted, adopted }) =>
+        adopted.map((parent) => `ALTER TABLE ONLY ${quoted} INHERIT ${parent}`),
+      ),
+      ...family.flatMap(({ quoted, table: { ofType } }) =>
+        ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
+      ),
+    ],
+  };
+}
+
+function growth({ table, columns }: Addition, family: readonly Member[]): string {
+  const member = family.find(({ quoted }) => quoted === table);
+  const lines = columns.flatMap((name) => member?.columns.filter((column) => column.name === name) ?? []);
+  const definitions = lines.map(
+    (column) =>
+      `ADD COLUMN ${columnDefinition({ ...column, notNull: null, compression: null, identity: null }, false)}`,
+  );
+  return `ALTER TABLE ${table} ${definitions.join(', ')}`;
+}
+
+/** Since PostgreSQL 18 a child's NOT NULL comes from its parent's, or is its own; then it must be there first. */
+function namedNotNulls({ quoted, columns }: Member): string[] {
+  return columns.flatMap(({ name, notNull, notNullNamed, notNullLocal }) => {
+    if (notNull === null || !notNullNamed || !notNullLocal) return [];
+    const constraint = notNull.replace(/ NOT NULL( NO INHERIT)?$/, ` NOT NULL ${quoteIdentifier(name)}$1`);
+    return [`ALTER TABLE ${quoted} ADD ${constraint}`];
+  });
+}
+
+function ownSettings({ quoted, columns }: Member, sequenceOf: SequenceOf): string[] {
+  const actions = columns.flatMap((column) => {
+    const sequence = sequenceOf(column);
+    return [
+      column.notNull !== null && !column.notNullNamed && 'SET NOT NULL',
+      column.compression !== null && `SET COMPRESSION ${column.compression}`,
+      ...column.settings,
+      column.identity !== null && sequence !== undefined && `ADD ${identityClause(column, sequence)}`,
+    ]
+      .filter(Boolean)
+      .map((action) => `ALTER COLUMN ${quoteIdentifier(column.name)} ${action}`);
+  });
+  return actions.length === 0 ? [] : [`ALTER TABLE ONLY ${quoted} ${actions.join(', ')}`];
+}

@@ -1,0 +1,67 @@
+import { quoteLiteral } from '../../common/sql';
+import { rows } from '../catalog';
+import { OBJECTS } from '../objects';
+import { OWNED } from '../owned';
+import { Phase, type Step } from '../steps';
+import { grantItems, GRANTS_OF_OWNED } from './grants';
+import { type Grant, grantStatements } from './grant-statements';
+import type { SchemaSource } from './source';
+
+/** Grants on the schema itself, and the default privileges of what will be made in it. */
+export async function readSchemaGrants(source: SchemaSource): Promise<Step[]> {
+  const commands = [...(await readOwnGrants(source)), ...(await readDefaultPrivileges(source))];
+  if (commands.length === 0) return [];
+  // Both cannot do without the schema's name. It is asked for first: a grant may take the right to see the schema.
+  const body = [
+    'DECLARE own text := pg_catalog.quote_ident(pg_catalog.current_schema());',
+    'BEGIN',
+    ...commands.map((parts) => `EXECUTE ${parts.map(quoteLiteral).join(' || own || ')};`),
+    'END',
+  ].join(' ');
+  return [
+    {
+      phase: Phase.Grant,
+      label: 'grants on the schema',
+      creates: [],
+      statements: [`DO LANGUAGE plpgsql ${quoteLiteral(body)}`],
+    },
+  ];
+}
+
+/** A command, cut where the schema's name goes. */
+type Cut = readonly [string, string];
+
+/** No role's name, and so no command, can hold it. */
+const CUT = '\0';
+
+async function readOwnGrants({ executor, schema }: SchemaSource): Promise<Cut[]> {
+  const [grants] = await rows<{ wanted: Grant[]; usual: Grant[] }>(
+    executor,
+    `WITH ${OBJECTS}, ${OWNED}
+     SELECT ${grantItems('wanted')} AS wanted, ${grantItems('usual')} AS usual
+     FROM owned CROSS JOIN LATERAL (${GRANTS_OF_OWNED}) AS grants WHERE classid = 'pg_namespace'::regclass`,
+    [[schema.oid]],
+  );
+  return grantStatements([{ kind: 'SCHEMA', name: CUT, ...grants }]).map(cut);
+}
+
+async function readDefaultPrivileges({ executor, objects }: SchemaSource): Promise<Cut[]> {
+  const found = await rows<{ role: string; kind: string; wanted: Grant[] }>(
+    executor,
+    `SELECT defaclrole::regrole::text AS role, ${grantItems('defaclacl')} AS wanted,
+            CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+                               WHEN 'T' THEN 'TYPES' END AS kind
+     FROM pg_default_acl WHERE oid = ANY ($1::oid[]) ORDER BY role, kind`,
+    [objects.oidsOf('pg_default_acl')],
+  );
+  return found.flatMap(({ role, kind, wanted }) =>
+    grantStatements([{ kind, wanted, usual: [] }]).map((statement) =>
+      cut(`ALTER DEFAULT PRIVILEGES FOR ROLE ${role} IN SCHEMA ${CUT} ${statement}`),
+    ),
+  );
+}
+
+function cut(command: string): Cut {
+  const [before, after] = command.split(CUT);
+  return [before, after];
+}

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { fingerprintSchema } from '../../../lib/schema/fingerprint';
+import { randomTemplate } from './random-templates';
+import { SchemaBench } from './support';
+
+let bench: SchemaBench;
+
+beforeAll(async () => {
+  bench = await SchemaBench.open();
+  // Policies do not hold for a superuser.
+  await bench.executor.query(
+    'DO $$ BEGIN CREATE ROLE random_template_user; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$',
+  );
+});
+afterAll(() => bench.close());
+
+it('a clone of whatever template has its fingerprint and behaves alike', async () => {
+  await fc.assert(
+    fc.asyncProperty(randomTemplate, async ({ script, trials }) => {
+      await bench.build('template', script);
+      await bench.clone('template', 'clone');
+      const [template, clone] = await bench.inTransaction(async () => [
+        await fingerprintSchema(bench.executor, 'template'),
+        await fingerprintSchema(bench.executor, 'clone'),
+      ]);
+      expect(clone).toBe(template);
+      expect(await outcomes('clone', trials)).toEqual(await outcomes('template', trials));
+    }),
+    { numRuns: 40 },
+  );
+}, 120_000);
+
+/** What each statement gives, as somebody who is no superuser: rows, or SQLSTATE. All is rolled back. */
+async function outcomes(schema: string, statements: readonly string[]): Promise<unknown[]> {
+  await bench.executor.query(
+    `GRANT USAGE ON SCHEMA ${schema} TO random_template_user;
+     GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO random_template_user; GRANT ALL ON ALL SEQUENCES IN SCHEMA ${schema} TO random_template_user`,
+  );
+  return bench.trial(schema, async () => {
+    await bench.executor.query('SET LOCAL ROLE random_template_user');
+    const found: unknown[] = [];
+    for (const statement of statements) {
+      await bench.executor.query('SAVEPOINT here');
+      try {
+        found.push(await bench.rows(statement));
+      } catch (error) {
+        found.push((error as { code?: string }).code ?? error);
+        await bench.executor.query('ROLLBACK TO here');
+      }
+    }
+    return found;
+  });
+}
