@@ -15,6 +15,8 @@ export interface FieldError {
 export abstract class TenancyError extends HttpException {
   abstract readonly code: string;
   readonly statusCode: number = HttpStatus.INTERNAL_SERVER_ERROR;
+  /** HTTP headers that the answer carries besides. */
+  readonly headers?: Readonly<Record<string, string>>;
 
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, HttpStatus.INTERNAL_SERVER_ERROR, options);

@@ -1,9 +1,30 @@
-import type { TenantResolver } from './tenant-resolver';
+import { normalizeDomain } from '../tenant/domain';
+import type { RequestClaim, TenantResolver } from './tenant-resolver';
+
+export interface FromDomainOptions {
+  /**
+   * Also find the tenant of `*.acme.com` for `shop.acme.com`: of one label, and only when nobody has `shop.acme.com`
+   * itself. Such domains are registered with the module's option `wildcardDomains`. Default false.
+   */
+  readonly wildcards?: boolean;
+}
 
 /**
  * `shop.acme.com` claims the tenant that this domain is registered for. A host registered for nobody makes no claim:
  * the next resolver is asked.
  */
-export function fromDomain(): TenantResolver {
-  return ({ host }) => (host === '' ? undefined : { by: 'domain', value: host });
+export function fromDomain({ wildcards = false }: FromDomainOptions = {}): TenantResolver {
+  return ({ host }): RequestClaim | undefined => {
+    // A star stands in the registry, never in the name of a host.
+    if (host === '' || host.includes('*')) return undefined;
+    return wildcards
+      ? { by: 'domain', value: host, wildcard: wildcardOf(host) }
+      : { by: 'domain', value: host };
+  };
+}
+
+/** `*.acme.com` of `shop.acme.com`. What it makes of a domain of two labels, `*.com`, nobody can have. */
+function wildcardOf(host: string): string | undefined {
+  const domain = normalizeDomain(host);
+  return domain && `*.${domain.slice(domain.indexOf('.') + 1)}`;
 }

@@ -1,4 +1,4 @@
-import { isUuid } from '../tenant/uuid';
+import { slugOrId } from './slug-or-id';
 import type { TenantResolver } from './tenant-resolver';
 
 /** RFC 9110, 5.1: a header's name is a token. */
@@ -18,6 +18,6 @@ export function fromHeader(name: string): TenantResolver {
   }
   return ({ header }) => {
     const value = header(name);
-    return value === undefined ? undefined : { by: isUuid(value) ? 'id' : 'slug', value };
+    return value === undefined ? undefined : slugOrId(value);
   };
 }

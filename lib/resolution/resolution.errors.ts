@@ -11,6 +11,16 @@ export class TenantMissingError extends TenancyError {
   }
 }
 
+/** A credential of the request belongs to another tenant than the request is for, or to nobody. */
+export class TenantMismatchError extends TenancyError {
+  readonly code = 'TENANT_MISMATCH';
+  override readonly statusCode = HttpStatus.FORBIDDEN;
+
+  constructor() {
+    super("The request's credentials belong to another tenant than the request is for.");
+  }
+}
+
 /** A resolver gave something that is not a claim. */
 export class InvalidClaimError extends TenancyError {
   readonly code = 'TENANT_CLAIM_INVALID';

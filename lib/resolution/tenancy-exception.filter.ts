@@ -1,8 +1,10 @@
 import { type ArgumentsHost, Catch, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
+import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
-import { isOutage } from '../common/outage';
-import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
+import { TenancyError } from '../common/tenancy.errors';
+import { clientAnswer } from './client-answer';
+import { unwrapError } from './unwrap-error';
 
 /**
  * Answers as Nest itself would, with two differences: our own errors of a programmer's making are logged, since Nest
@@ -19,18 +21,27 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     config.getGlobalFilters().unshift(this);
   }
 
-  override catch(exception: TenancyError | QueryFailedError, host: ArgumentsHost): void {
-    if (host.getType() !== 'http') throw exception;
-    const error = unwrapped(exception);
+  override catch(exception: TenancyError | QueryFailedError, host: ArgumentsHost): Observable<never> | void {
+    const type = host.getType();
+    if (type !== 'http' && type !== 'rpc') throw exception;
+    const error = unwrapError(exception);
     if (error instanceof TenancyError && error.statusCode >= 500)
       this.#logger.error(error.message, error.stack);
-    super.catch(error, host);
+    if (type === 'rpc') return this.#answerMessage(error);
+    if (error instanceof TenancyError) this.#setHeaders(error, host);
+    return super.catch(error, host);
   }
-}
 
-function unwrapped(exception: TenancyError | QueryFailedError): TenancyError | QueryFailedError {
-  if (exception instanceof TenancyError) return exception;
-  const cause: unknown = exception.driverError;
-  if (cause instanceof TenancyError) return cause;
-  return isOutage(exception) ? new TenancyUnavailableError('The database', { cause: exception }) : exception;
+  #setHeaders({ headers = {} }: TenancyError, host: ArgumentsHost): void {
+    const response: unknown = host.switchToHttp().getResponse();
+    for (const [name, value] of Object.entries(headers))
+      this.httpAdapterHost?.httpAdapter.setHeader(response, name, value);
+  }
+
+  /** A microservice sends what it is given as it is: thrown on, an error would show its SQL and values. */
+  #answerMessage(error: unknown): Observable<never> {
+    if (error instanceof TenancyError) return throwError(() => ({ status: 'error', ...clientAnswer(error) }));
+    this.#logger.error(error);
+    return throwError(() => ({ status: 'error', message: 'Internal server error' }));
+  }
 }

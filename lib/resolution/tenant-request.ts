@@ -1,5 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import proxyAddress from 'proxy-addr';
+import { normalizeDomain } from '../tenant/domain';
+import { keptOriginalUrl } from './original-url';
 import type { TenantRequest } from './tenant-resolver';
+import type { ProxyTrust } from './trusted-proxies';
 
 /** What Express and Fastify's middie add to Node's request. Their own settings say whether a proxy is believed. */
 export interface PlatformRequest extends IncomingMessage {
@@ -14,44 +18,82 @@ export interface PlatformRequest extends IncomingMessage {
  */
 const HOST = /^(\[[\da-f:.]+\]|[^\s:/?#@,\\[\]]+)(?::\d*)?$/;
 
-/** What resolvers see of a request of either platform. Each part is read when it is asked for: most ask for one. */
-export function toTenantRequest(raw: PlatformRequest): TenantRequest {
+/** Of several of these Node keeps the first and drops the others; a proxy may have read the last (RFC 9110, 5.3). */
+const KEPT_ONCE: ReadonlySet<string> = new Set(
+  (
+    'age authorization content-length content-type etag expires from host if-modified-since if-unmodified-since ' +
+    'last-modified location max-forwards proxy-authorization referer retry-after server user-agent'
+  ).split(' '),
+);
+
+/**
+ * What resolvers see of a request of either platform. Each part is read when it is asked for: most ask for one.
+ * With `trust` it alone says which proxies are believed; without it the platform's own setting does.
+ */
+export function toTenantRequest(raw: PlatformRequest, trust?: ProxyTrust): TenantRequest {
   return {
     get host() {
-      return hostOf(raw);
+      return hostOf(raw, trust);
     },
     get url() {
-      return raw.originalUrl ?? raw.url ?? '';
+      return keptOriginalUrl(raw) ?? raw.originalUrl ?? raw.url ?? '';
     },
     get ip() {
-      return raw.ip ?? raw.socket.remoteAddress;
+      return trust ? proxyAddress(raw, trust) : (raw.ip ?? raw.socket.remoteAddress);
     },
     raw,
     header: (name) => headerOf(raw, name.toLowerCase()),
   };
 }
 
-/** `ACME.Example.com.:3000` becomes `acme.example.com`; what cannot be a host becomes `''`. */
+/**
+ * `ACME.Example.com.:3000` becomes `acme.example.com`, and `bücher.example`, as Node hands its UTF-8 over, punycode;
+ * what cannot be a host becomes `''`.
+ */
 export function normalizeHost(text: string): string {
-  const [, name = ''] = HOST.exec(text.toLowerCase()) ?? [];
-  return name.endsWith('.') ? name.slice(0, -1) : name;
+  const [, name = ''] = HOST.exec(decoded(text).toLowerCase()) ?? [];
+  const host = name.endsWith('.') ? name.slice(0, -1) : name;
+  return isAscii(host) ? host : (normalizeDomain(host) ?? '');
 }
 
-function hostOf(raw: PlatformRequest): string {
-  // Node keeps the first of several Host headers and says nothing; a proxy may have routed by the last (RFC 9112, 3.2).
-  if (countHostHeaders(raw.rawHeaders) > 1) return '';
-  return normalizeHost(raw.hostname ?? raw.headers.host ?? headerOf(raw, ':authority') ?? '');
+function hostOf(raw: PlatformRequest, trust: ProxyTrust | undefined): string {
+  if (valuesOf(raw, 'host').length > 1) return '';
+  const host = trust ? forwardedHost(raw, trust) : raw.hostname;
+  return normalizeHost(host ?? raw.headers.host ?? headerOf(raw, ':authority') ?? '');
 }
 
-/** `rawHeaders` lists names and values in turn. */
-function countHostHeaders(rawHeaders: readonly string[]): number {
-  return rawHeaders.filter(
-    (text, index) => index % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host',
-  ).length;
+/** What a trusted proxy says the host was; `''` when it says several; `undefined` when it says nothing. */
+function forwardedHost(raw: IncomingMessage, trust: ProxyTrust): string | undefined {
+  const header = headerOf(raw, 'x-forwarded-host');
+  if (!header || !trust(raw.socket.remoteAddress ?? '', 0)) return undefined;
+  const [host, ...others] = new Set(header.split(',').map((each) => each.trim()));
+  return others.length === 0 ? host : '';
 }
 
-function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+function headerOf(raw: IncomingMessage, name: string): string | undefined {
+  if (KEPT_ONCE.has(name)) {
+    const values = valuesOf(raw, name);
+    if (values.length > 1) return values.join(', ');
+  }
   // Node's headers are an ordinary object: `constructor` is on its prototype.
-  const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  const value = Object.hasOwn(raw.headers, name) ? raw.headers[name] : undefined;
   return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** Every value of a header. `rawHeaders` lists names and values in turn. */
+function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  return rawHeaders.filter((_text, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1], name));
+}
+
+function isNamed(header: string, name: string): boolean {
+  return header.length === name.length && header.toLowerCase() === name;
+}
+
+/** Node reads a header's bytes as Latin-1. Not UTF-8: what comes out holds U+FFFD, which no host may. */
+function decoded(text: string): string {
+  return /[\x80-\xff]/.test(text) ? Buffer.from(text, 'latin1').toString() : text;
+}
+
+function isAscii(text: string): boolean {
+  return !/[^\0-\x7f]/.test(text);
 }

@@ -4,24 +4,31 @@ import type { TenantClaim } from '../tenant/tenant';
 /** What a resolver may read of a request, the same on Express and Fastify. Everything in it came from the caller. */
 export interface TenantRequest {
   /**
-   * Lower case, without port and one trailing dot; IPv6 in brackets; `''` when absent, repeated or malformed.
-   * `X-Forwarded-Host` counts when the application trusts its proxy: `app.set('trust proxy', …)` on Express,
-   * `trustProxy` on Fastify.
+   * Lower case, IDN as punycode, without port and one trailing dot; IPv6 in brackets; `''` when absent, repeated or
+   * malformed. `X-Forwarded-Host` counts when the proxy is trusted: by the module's `trustedProxies`, or without that
+   * option by `app.set('trust proxy', …)` on Express and `trustProxy` on Fastify.
    */
   readonly host: string;
-  /** The path and query as they were sent, `/orders?page=2`. */
+  /** The path and query as they were sent, `/orders?page=2`, whatever `stripTenantPath()` has taken from them. */
   readonly url: string;
-  /** The caller's address, which the application's trust in its proxy decides as well. */
+  /** The caller's address, which the trust in proxies decides as well. */
   readonly ip?: string;
   readonly raw: IncomingMessage;
-  /** A header by its name in any case; `undefined` when absent. Node joins a repeated one with `, `. */
+  /** A header by its name in any case; `undefined` when absent. A repeated one is joined with `, `. */
   header(name: string): string | undefined;
+}
+
+/** A claim by domain may name a second one, `*.acme.com`, that is asked when nobody has the first. */
+export interface RequestClaim extends TenantClaim {
+  readonly wildcard?: string;
 }
 
 /**
  * What a request says about its tenant, or `undefined` when it says nothing. The first resolver that makes a claim
  * decides. What it throws fails the request: it never counts as "no claim".
  */
-export type TenantResolver = (
-  request: TenantRequest,
-) => TenantClaim | undefined | Promise<TenantClaim | undefined>;
+export interface TenantResolver {
+  (request: TenantRequest): RequestClaim | undefined | Promise<RequestClaim | undefined>;
+  /** It reads a credential: it is asked even when the tenant is found, and must agree. See `credentialResolver()`. */
+  readonly credential?: boolean;
+}

@@ -3,7 +3,7 @@ import { Injectable, type NestMiddleware } from '@nestjs/common';
 import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
 import { setRequestState, type RequestState } from './request-state';
-import { toTenantRequest, type PlatformRequest } from './tenant-request';
+import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from './tenant-resolution';
 
 /**
@@ -24,7 +24,7 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     };
     let tenant: Tenant | Promise<Tenant | undefined>;
     try {
-      tenant = this.resolution.resolve(toTenantRequest(request));
+      tenant = this.resolution.resolve(this.resolution.requestOf(request));
     } catch (error) {
       return run({ scope: {}, failure: { error } });
     }

@@ -1,0 +1,43 @@
+import { credentialResolver } from '../resolution/credential-resolver';
+import type { TenantResolver } from '../resolution/tenant-resolver';
+import type { TenantClaim } from '../tenant/tenant';
+import { checkJwtOptions } from './check-jwt-options';
+import type { FromJwtClaimOptions } from './jwt.options';
+import { payloadClaim } from './payload-claim';
+import { tokenReader } from './token-reader';
+import { tokenVerifier } from './token-verifier';
+import { VerifiedTokens } from './verified-tokens';
+
+/**
+ * Claims the tenant that a verified token names: `fromJwtClaim({ claim: 'tenant', issuer, audience })`. A request
+ * without a token makes no claim. It is a credential: even when another resolver found the tenant, a token that names
+ * another one, or nobody, is 403 `TENANT_MISMATCH`.
+ *
+ * A bad token is 401 `TENANT_TOKEN_INVALID`, on every route but a `@TenantFree()` one; keys that cannot be had are 503
+ * `TENANCY_UNAVAILABLE`. The application's own authentication is not replaced: this says whose tenant, not who.
+ *
+ * @throws TypeError for options that verify nothing, or less than was meant
+ */
+export function fromJwtClaim(options: FromJwtClaimOptions): TenantResolver {
+  checkJwtOptions(options);
+  const { header = 'authorization', scheme = 'Bearer', clockToleranceSeconds = 5, cache = {} } = options;
+  const { maxEntries = 1_000, ttlMs = 10_000 } = cache;
+  const tokenOf = tokenReader(header, scheme);
+  const claimOf = payloadClaim(options);
+  const verify = tokenVerifier(options, clockToleranceSeconds, scheme);
+  const verified = new VerifiedTokens(maxEntries, ttlMs);
+
+  const verifiedClaim = async (token: string): Promise<TenantClaim | undefined> => {
+    const payload = await verify(token);
+    const claim = claimOf(payload);
+    verified.set(token, (payload.exp + clockToleranceSeconds) * 1_000, claim);
+    return claim;
+  };
+
+  return credentialResolver((request) => {
+    const token = tokenOf(request);
+    if (token === undefined) return undefined;
+    const known = verified.get(token);
+    return known ? known.claim : verifiedClaim(token);
+  });
+}

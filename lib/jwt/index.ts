@@ -1,0 +1,3 @@
+export { fromJwtClaim } from './from-jwt-claim';
+export { type FromJwtClaimOptions, type VerifiedTokenCacheOptions } from './jwt.options';
+export { TenantTokenInvalidError } from './jwt.errors';

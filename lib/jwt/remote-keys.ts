@@ -1,0 +1,105 @@
+import { Logger } from '@nestjs/common';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { TenancyUnavailableError } from '../common/tenancy.errors';
+
+/** How long a failure is the answer, at most: an issuer that is down is not asked for every request. */
+const MAX_REST_MS = 1_000;
+
+export interface RemoteKeysOptions {
+  /** The key set's URL; without it, the issuer's discovery document names it. */
+  readonly jwksUri?: string;
+  /** Needed for discovery. */
+  readonly issuer?: string;
+  readonly timeoutMs: number;
+  readonly cooldownMs: number;
+  readonly keysMaxAgeMs: number;
+}
+
+/** What the token, not the issuer, is to blame for. */
+const FAULTS_OF_TOKENS = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
+
+/**
+ * The keys that an issuer publishes, fetched when first needed, again when they are old, and again for a key that is
+ * not among them. Its functions throw `TenancyUnavailableError` when they cannot be had.
+ */
+export function remoteKeys({ jwksUri, issuer = '', ...times }: RemoteKeysOptions): JWTVerifyGetKey {
+  const url = new URL(jwksUri ?? discoveryUrl(issuer));
+  const load = async (init: RequestInit): Promise<unknown> => {
+    const keySetUrl = jwksUri ?? (await discover(url, issuer, init));
+    return keySetOf(await getJson(keySetUrl, init));
+  };
+  const rested = restAfterFailure(load, Math.min(times.cooldownMs, MAX_REST_MS), (error) => warn(url, error));
+  const keys = createRemoteJWKSet(url, {
+    timeoutDuration: times.timeoutMs,
+    cooldownDuration: times.cooldownMs,
+    cacheMaxAge: times.keysMaxAgeMs,
+    [customFetch]: async (_url, init) => Response.json(await rested(init)),
+  });
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (FAULTS_OF_TOKENS.some((fault) => error instanceof fault)) throw error;
+      throw new TenancyUnavailableError("The token issuer's key set", { cause: error });
+    }
+  };
+}
+
+function discoveryUrl(issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+}
+
+/** OpenID Connect Discovery 1.0, 4.3: the document must name the issuer that was asked. */
+async function discover(url: URL, issuer: string, init: RequestInit): Promise<string> {
+  const document = await getJson(url, init);
+  const { issuer: named, jwks_uri: keySetUrl } = document as { issuer?: unknown; jwks_uri?: unknown };
+  if (named !== issuer)
+    throw new Error(`it is of the issuer ${JSON.stringify(named)}, not ${JSON.stringify(issuer)}`);
+  if (typeof keySetUrl !== 'string' || !URL.canParse(keySetUrl)) throw new Error('it names no jwks_uri');
+  if (url.protocol === 'https:' && new URL(keySetUrl).protocol !== 'https:') {
+    throw new Error('its jwks_uri is not https');
+  }
+  return keySetUrl;
+}
+
+async function getJson(url: string | URL, init: RequestInit): Promise<object> {
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`${String(url)} answered with status ${response.status}`);
+  const document: unknown = await response.json();
+  if (typeof document !== 'object' || document === null)
+    throw new Error(`${String(url)} answered with no object`);
+  return document;
+}
+
+function keySetOf(document: object): object {
+  if (!('keys' in document) || !Array.isArray(document.keys))
+    throw new Error('the key set has no list of keys');
+  return document;
+}
+
+/** `work`, but for `restMs` after a failure the failure again. */
+function restAfterFailure<Input, Output>(
+  work: (input: Input) => Promise<Output>,
+  restMs: number,
+  onFailure: (error: unknown) => void,
+): (input: Input) => Promise<Output> {
+  let failure: { readonly error: unknown; readonly until: number } | undefined;
+  return async (input) => {
+    if (failure && Date.now() < failure.until) throw failure.error;
+    try {
+      const output = await work(input);
+      failure = undefined;
+      return output;
+    } catch (error) {
+      failure = { error, until: Date.now() + restMs };
+      onFailure(error);
+      throw error;
+    }
+  };
+}
+
+function warn(url: URL, error: unknown): void {
+  const { message, cause } = error as Error;
+  const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  new Logger('Tenancy').warn(`No keys to verify tokens with from ${url.href}: ${reason}`);
+}

@@ -1,0 +1,80 @@
+import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
+import { TenantTokenInvalidError } from './jwt.errors';
+import type { FromJwtClaimOptions } from './jwt.options';
+import { verificationKeys, type VerificationKeys } from './verification-keys';
+
+/** The payload of a token whose signature, times, issuer and audience are right. It has an `exp`. */
+export type VerifiedPayload = JWTPayload & { readonly exp: number };
+
+/**
+ * Verifies tokens.
+ *
+ * @throws TypeError for keys and algorithms that cannot be used. What it gives throws `TenantTokenInvalidError`, and
+ * `TenancyUnavailableError` when the issuer's keys cannot be had
+ */
+export function tokenVerifier(
+  options: FromJwtClaimOptions,
+  clockToleranceSeconds: number,
+  scheme: string,
+): (token: string) => Promise<VerifiedPayload> {
+  const { key, algorithms } = verificationKeys(options);
+  const { issuer, audience, typ } = options;
+  const rules: JWTVerifyOptions = {
+    algorithms: [...algorithms],
+    ...(issuer === undefined ? {} : { issuer: listed(issuer) }),
+    ...(audience === undefined || audience === false ? {} : { audience: listed(audience) }),
+    ...(typ === undefined ? {} : { typ }),
+    clockTolerance: clockToleranceSeconds,
+    requiredClaims: ['exp'],
+  };
+  return async (token) => {
+    try {
+      return await payloadOf(token, key, rules);
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError)) throw error;
+      throw new TenantTokenInvalidError(reasonOf(error), scheme, { cause: error });
+    }
+  };
+}
+
+async function payloadOf(
+  token: string,
+  key: VerificationKeys['key'],
+  rules: JWTVerifyOptions,
+): Promise<VerifiedPayload> {
+  try {
+    const { payload } = await jwtVerify<VerifiedPayload>(token, key, rules);
+    return payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    return firstVerified(token, error, rules);
+  }
+}
+
+/** A token that does not say which of the issuer's keys it was signed with may have been signed with any. */
+async function firstVerified(
+  token: string,
+  keys: InstanceType<typeof errors.JWKSMultipleMatchingKeys>,
+  rules: JWTVerifyOptions,
+): Promise<VerifiedPayload> {
+  for await (const key of keys) {
+    try {
+      const { payload } = await jwtVerify<VerifiedPayload>(token, key, rules);
+      return payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}
+
+function listed(texts: string | readonly string[]): string[] {
+  return typeof texts === 'string' ? [texts] : [...texts];
+}
+
+/** Nothing of the token is repeated. */
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'it has expired';
+  if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not accepted`;
+  return 'it could not be verified';
+}

@@ -1,0 +1,54 @@
+import { VerifiedTokens } from './verified-tokens';
+
+const ACME = { by: 'slug', value: 'acme' } as const;
+
+describe('verified tokens', () => {
+  let now = 1_000_000;
+  beforeEach(() => {
+    jest.spyOn(Date, 'now').mockImplementation(() => now);
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it('are remembered with what they say, be it nothing', () => {
+    const tokens = new VerifiedTokens(10, 1_000);
+    tokens.set('a', now + 60_000, ACME);
+    tokens.set('b', now + 60_000, undefined);
+    expect(tokens.get('a')?.claim).toEqual(ACME);
+    expect(tokens.get('b')).toMatchObject({ claim: undefined });
+    expect(tokens.get('c')).toBeUndefined();
+  });
+
+  it('are forgotten after their time', () => {
+    const tokens = new VerifiedTokens(10, 1_000);
+    tokens.set('a', now + 60_000, ACME);
+    now += 999;
+    expect(tokens.get('a')).toBeDefined();
+    now += 1;
+    expect(tokens.get('a')).toBeUndefined();
+  });
+
+  it('are forgotten when they expire, if that is earlier', () => {
+    const tokens = new VerifiedTokens(10, 1_000);
+    tokens.set('a', now + 500, ACME);
+    tokens.set('b', now, ACME);
+    expect(tokens.get('b')).toBeUndefined();
+    now += 499;
+    expect(tokens.get('a')).toBeDefined();
+    now += 1;
+    expect(tokens.get('a')).toBeUndefined();
+  });
+
+  it('are no more than there is room for: the one unused longest goes', () => {
+    const tokens = new VerifiedTokens(2, 1_000);
+    for (const token of ['a', 'b']) tokens.set(token, now + 60_000, ACME);
+    tokens.get('a');
+    tokens.set('c', now + 60_000, ACME);
+    expect(['a', 'b', 'c'].map((token) => tokens.get(token) !== undefined)).toEqual([true, false, true]);
+  });
+
+  it('are not remembered at all with a time of 0', () => {
+    const tokens = new VerifiedTokens(10, 0);
+    tokens.set('a', now + 60_000, ACME);
+    expect(tokens.get('a')).toBeUndefined();
+  });
+});

@@ -1,0 +1,25 @@
+/** Who wants to hear of changes. Both are called at once, in the order in which the changes were committed. */
+export interface TenantChangeSubscriber {
+  /** A tenant, or one of its domains, was made, changed or removed; without an id, any of them. */
+  changed(id?: string): void;
+  /** The feed begins (again). What was changed before this moment may never be told. */
+  begun(): void;
+}
+
+/** Tells an instance of the application which tenants were changed, whoever changed them. */
+export abstract class TenantChangeFeed {
+  /**
+   * The latest moment, as `Clock.now()` counts, of which it is known that everything committed before it has been told,
+   * back to the last `begun`. Minus infinity while nothing is known.
+   */
+  abstract readonly provenAt: number;
+
+  abstract subscribe(subscriber: TenantChangeSubscriber): void;
+}
+
+/** For a store that tells nobody: look-ups are remembered for a moment only. */
+export class NoTenantChanges extends TenantChangeFeed {
+  readonly provenAt = -Infinity;
+
+  subscribe(): void {}
+}
