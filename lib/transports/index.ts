@@ -1,0 +1,6 @@
+export { TenancyTransportsModule } from './tenancy-transports.module';
+export { type MessageTenantReader, type TenancyTransportsOptions } from './transports.options';
+export { TenantInterceptor } from './tenant.interceptor';
+export { TenantHandshakes } from './tenant-handshakes';
+export { fromPayload } from './from-payload';
+export { HandshakeUnknownError, MessageTenantReaderError } from './transports.errors';

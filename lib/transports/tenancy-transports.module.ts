@@ -1,0 +1,26 @@
+import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
+import { MessageTenants } from './message-tenants';
+import { TenantHandshakes } from './tenant-handshakes';
+import { TenantInterceptor } from './tenant.interceptor';
+import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyTransportsOptions>({
+  optionsInjectionToken: TRANSPORTS_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * Tenants for gateways and microservices: makes `TenantInterceptor` and `TenantHandshakes` injectable everywhere.
+ * Import it once, beside `TenancyModule`.
+ */
+@Global()
+@Module({
+  providers: [MessageTenants, TenantHandshakes, TenantInterceptor],
+  exports: [MessageTenants, TenantHandshakes, TenantInterceptor],
+})
+export class TenancyTransportsModule extends ConfigurableModuleClass {
+  static override forRoot(options: TenancyTransportsOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

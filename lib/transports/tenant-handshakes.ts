@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable, Logger } from '@nestjs/common';
+import { TenantMissingError } from '../resolution/resolution.errors';
+import { TenantResolution } from '../resolution/tenant-resolution';
+import type { TenantRequest } from '../resolution/tenant-resolver';
+import type { Tenant } from '../tenant/tenant';
+import { isCallersFault } from '../resolution/client-answer';
+import { refuseConnection } from './refuse-connection';
+import { HandshakeUnknownError } from './transports.errors';
+
+/** The requests that opened the WebSocket connections of now: they say whom each message is for. */
+@Injectable()
+export class TenantHandshakes {
+  readonly #logger = new Logger('Tenancy');
+  readonly #requests = new WeakMap<object, TenantRequest>();
+  readonly #refused = new WeakSet<object>();
+
+  constructor(private readonly resolution: TenantResolution) {}
+
+  /**
+   * The active tenant of a new connection. Call it first in `handleConnection(client, request)`; socket.io knows the
+   * request itself. Without a tenant to serve the connection is closed, and the answer is `undefined`; it never rejects.
+   */
+  async accept(client: object, request?: IncomingMessage): Promise<Tenant | undefined> {
+    if (request) this.keep(client, request);
+    try {
+      const tenant = await this.tenantOf(client);
+      if (!tenant) throw new TenantMissingError();
+      return tenant;
+    } catch (error) {
+      this.refuse(client, error);
+      return undefined;
+    }
+  }
+
+  /** Instead of `accept`, for a gateway with handlers that need no tenant: nothing is refused before a message comes. */
+  keep(client: object, request: IncomingMessage): void {
+    this.#requests.set(client, this.resolution.requestOf(request));
+  }
+
+  /**
+   * The active tenant that the handshake of a connection names at this moment, as the resolvers read it.
+   *
+   * @throws HandshakeUnknownError, and whatever refuses a request over HTTP
+   */
+  async tenantOf(client: object): Promise<Tenant | undefined> {
+    return this.resolution.resolve(this.#requestOf(client));
+  }
+
+  /** Ends a connection, once, and tells its client the error's code. What is not the client's fault is logged. */
+  refuse(client: object, error: unknown): void {
+    if (this.#refused.has(client)) return;
+    this.#refused.add(client);
+    if (!isCallersFault(error)) this.#logger.error(error);
+    refuseConnection(client, error);
+  }
+
+  /** Messages may go on coming until the other side has closed, too. */
+  isRefused(client: object): boolean {
+    return this.#refused.has(client);
+  }
+
+  #requestOf(client: object): TenantRequest {
+    const known = this.#requests.get(client);
+    if (known) return known;
+    if (!('request' in client)) throw new HandshakeUnknownError();
+    const request = this.resolution.requestOf(client.request as IncomingMessage);
+    this.#requests.set(client, request);
+    return request;
+  }
+}

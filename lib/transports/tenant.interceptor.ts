@@ -1,0 +1,116 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { catchError, EMPTY, from, mergeMap, Observable } from 'rxjs';
+import { TenancyError } from '../common/tenancy.errors';
+import type { RequestScope } from '../context/scope';
+import { TenantContext } from '../context/tenant-context';
+import { setMessageContext } from '../resolution/message-context';
+import { TenantMissingError } from '../resolution/resolution.errors';
+import { TENANT_NEED, type TenantNeed } from '../resolution/tenant-route.decorator';
+import { unwrapError } from '../resolution/unwrap-error';
+import type { Tenant } from '../tenant/tenant';
+import { isCallersFault } from '../resolution/client-answer';
+import { MessageTenants } from './message-tenants';
+import { TenantHandshakes } from './tenant-handshakes';
+import { toRpcException, toWsException } from './transport-exceptions';
+
+/** Nest's own mark on what handles events, which nobody is answered. */
+const HANDLER_TYPE = 'microservices:handler_type';
+const EVENT = 2;
+
+/**
+ * Runs the handler of each message of a gateway or a microservice for the message's tenant: pipes, the interceptors
+ * after this one, the handler, and all that the Observable it returns does. Guards come before it, and run for nobody.
+ * Over HTTP, where the middleware has done its work, it does nothing.
+ */
+@Injectable()
+export class TenantInterceptor implements NestInterceptor {
+  readonly #logger = new Logger('Tenancy');
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly context: TenantContext,
+    private readonly handshakes: TenantHandshakes,
+    private readonly messages: MessageTenants,
+  ) {}
+
+  intercept(message: ExecutionContext, next: CallHandler): Observable<unknown> {
+    switch (message.getType()) {
+      case 'ws':
+        return this.#fromSocket(message, next);
+      case 'rpc':
+        return this.#fromService(message, next);
+      default:
+        return next.handle();
+    }
+  }
+
+  #fromSocket(message: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const client = message.switchToWs().getClient<object>();
+    const settled = this.#settle(message, () => this.handshakes.tenantOf(client)).catch((error: unknown) =>
+      this.handshakes.refuse(client, error),
+    );
+    return from(settled).pipe(
+      // Asked last: another message of this client may have been refused in the meantime.
+      mergeMap((scope) =>
+        scope && !this.handshakes.isRefused(client) ? this.#handle(message, next, scope) : EMPTY,
+      ),
+      catchError((error) => this.#rethrow(message, error, toWsException)),
+    );
+  }
+
+  #fromService(message: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return from(this.#settle(message, () => this.messages.resolve(message))).pipe(
+      mergeMap((scope) => this.#handle(message, next, scope)),
+      catchError((error) => this.#rethrow(message, error, toRpcException)),
+    );
+  }
+
+  /** Whom the handler runs for. @throws TenantMissingError, and what `resolve` throws */
+  async #settle(
+    message: ExecutionContext,
+    resolve: () => Promise<Tenant | undefined>,
+  ): Promise<RequestScope> {
+    const need = this.reflector.getAllAndOverride<TenantNeed | undefined>(TENANT_NEED, [
+      message.getHandler(),
+      message.getClass(),
+    ]);
+    if (need === 'free') return {};
+    const tenant = await resolve();
+    if (!tenant && need !== 'optional') throw new TenantMissingError();
+    return { tenant };
+  }
+
+  #handle(message: ExecutionContext, next: CallHandler, scope: RequestScope): Observable<unknown> {
+    setMessageContext(message, this.context);
+    return new Observable((subscriber) => {
+      // An observer of our own: the subscriber itself would be unsubscribed past us, in the frame of whoever does it.
+      const subscription = this.context.runScope(scope, () =>
+        next.handle().subscribe({
+          next: (value) => subscriber.next(value),
+          error: (error) => subscriber.error(error),
+          complete: () => subscriber.complete(),
+        }),
+      );
+      return () => this.context.runScope(scope, () => subscription.unsubscribe());
+    });
+  }
+
+  async #rethrow(
+    message: ExecutionContext,
+    thrown: unknown,
+    toException: (error: TenancyError) => Promise<Error>,
+  ): Promise<never> {
+    const error = unwrapError(thrown);
+    if (!(error instanceof TenancyError)) throw thrown;
+    const isEvent = this.reflector.get(HANDLER_TYPE, message.getHandler()) === EVENT;
+    if (isEvent || !isCallersFault(error)) this.#logger.error(error);
+    throw await toException(error);
+  }
+}
