@@ -2,10 +2,29 @@ export const ADMIN_OPTIONS = Symbol('ADMIN_OPTIONS');
 
 export const MIN_MASTER_KEY_LENGTH = 32;
 
+/** A key and who has it. */
+export interface MasterKey {
+  /** 1 to 100 characters. What is done with the key is recorded under it, and outlives the key: name the holder. */
+  readonly name: string;
+  /** At least 32 printable ASCII characters, no white space around them. */
+  readonly key: string;
+}
+
+/** Asked when the module starts, and at most once in `masterKeysTtlMs` while requests come. */
+export type MasterKeySource = () => readonly MasterKey[] | Promise<readonly MasterKey[]>;
+
 export interface TenancyAdminOptions {
   /**
    * What callers send as `X-Master-Key`: at least 32 printable ASCII characters, no white space around them.
-   * Whoever has it may do everything to every tenant.
+   * Whoever has it may do everything to every tenant. Its name in the record is `master`. Either this or `masterKeys`.
    */
-  readonly masterKey: string | undefined;
+  readonly masterKey?: string;
+  /**
+   * Several keys, each with a name of its own; or a function that gives them, so that they can be rotated without a
+   * restart. When it fails, takes longer than 5 s, or gives keys that cannot be used, the last good ones hold for 5
+   * minutes; after that every call is answered with 503 until it works again.
+   */
+  readonly masterKeys?: readonly MasterKey[] | MasterKeySource;
+  /** How long the answer of such a function is used, in milliseconds, an integer from 0. Default 10,000. */
+  readonly masterKeysTtlMs?: number;
 }

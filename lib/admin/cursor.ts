@@ -6,13 +6,37 @@ export function encodeCursor(lastId: string): string {
   return Buffer.from(lastId).toString('base64url');
 }
 
-/** Throws `ValidationFailedError` for what `encodeCursor` never made. */
+/** The id of a tenant. Throws `ValidationFailedError` for what `encodeCursor` never made. */
 export function decodeCursor(cursor: string): string {
+  return decode(cursor, isUuid);
+}
+
+/** The id of a record, a `bigint` of PostgreSQL. Throws `ValidationFailedError` for what `encodeCursor` never made. */
+export function decodeAuditCursor(cursor: string): string {
+  return decode(cursor, (id) => /^[1-9]\d{0,17}$/.test(id));
+}
+
+function decode(cursor: string, isId: (id: string) => boolean): string {
   const id = Buffer.from(cursor, 'base64url').toString();
-  if (!isUuid(id) || encodeCursor(id) !== cursor) {
-    throw new ValidationFailedError([
-      { field: 'cursor', message: 'must be the nextCursor of an earlier page' },
-    ]);
-  }
-  return id;
+  if (isId(id) && encodeCursor(id) === cursor) return id;
+  throw new ValidationFailedError([
+    { field: 'cursor', message: 'must be the nextCursor of an earlier page' },
+  ]);
+}
+
+export interface Page<View> {
+  readonly data: View[];
+  /** Give it back as `cursor` for the next page; `null` on the last one. */
+  readonly nextCursor: string | null;
+}
+
+/** The first `limit` of `rows`, of which one more was asked for: it tells whether there is another page. */
+export function pageOf<Row extends { readonly id: string }, View>(
+  rows: readonly Row[],
+  limit: number,
+  view: (row: Row) => View,
+): Page<View> {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return { data: page.map(view), nextCursor: rows.length > limit && last ? encodeCursor(last.id) : null };
 }

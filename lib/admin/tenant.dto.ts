@@ -1,5 +1,6 @@
 import { IsArray, IsIn, IsObject, IsString, Matches, ValidateIf } from 'class-validator';
 import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../tenant/tenant';
+import type { AuditRecord } from '../tenant/tenant-audit';
 
 /** Absent is fine; `null` is not, unlike with class-validator's `IsOptional`. */
 const IfGiven = () => ValidateIf((_object, value) => value !== undefined);
@@ -44,14 +45,16 @@ export class TransitionBody {
   reason?: string;
 }
 
-export class ListTenantsQuery {
+export class PageQuery {
   @Matches(/^(?:[1-9]\d?|100)$/, { message: 'must be an integer from 1 to 100' })
   limit = '50';
 
   @IfGiven()
   @IsString()
   cursor?: string;
+}
 
+export class ListTenantsQuery extends PageQuery {
   @IfGiven()
   @IsIn(TENANT_STATUSES)
   status?: TenantStatus;
@@ -61,16 +64,22 @@ export class ListTenantsQuery {
   search?: string;
 }
 
+export class DeleteTenantQuery {
+  @IsIn(['true', 'false'])
+  purge = 'false';
+
+  @IfGiven()
+  @IsString()
+  reason?: string;
+}
+
 /** A tenant as the API shows it. Dates become ISO 8601 in UTC. */
-export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom'>;
+export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom' | 'version'>;
 
 export function toTenantView(tenant: Tenant): TenantView {
   const { id, slug, name, schemaName, status, domains, metadata, createdAt, updatedAt } = tenant;
   return { id, slug, name, schemaName, status, domains, metadata, createdAt, updatedAt };
 }
 
-export interface TenantPage {
-  readonly data: TenantView[];
-  /** Give it back as `cursor` for the next page; `null` on the last one. */
-  readonly nextCursor: string | null;
-}
+/** What was done to a tenant, as the API shows it. */
+export type AuditView = AuditRecord;

@@ -8,110 +8,145 @@ import {
   Param,
   Patch,
   Post,
-  Put,
   Query,
-  UseGuards,
-  UsePipes,
+  UseInterceptors,
 } from '@nestjs/common';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { TenantProvisioner } from '../provisioning/tenant-provisioner';
-import { TenantFree } from '../resolution/tenant-route.decorator';
+import { TenantPurge } from '../provisioning/tenant-purge';
+import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
-import { AdminValidationPipe } from './admin-validation.pipe';
-import { decodeCursor, encodeCursor } from './cursor';
-import { MasterKeyGuard } from './master-key.guard';
+import { Accepts, JSON_BODY, PATCH_BODY } from './accepts.decorator';
+import { AdminRoutes } from './admin-routes.decorator';
+import { decodeCursor, type Page, pageOf } from './cursor';
+import { type Claim, IdempotencyClaim } from './idempotency-claim';
+import { IdempotencyKeys } from './idempotency-keys';
+import { ChangeRequest, type RequestedChange } from './requested-change';
+import { TenantAnswerInterceptor } from './tenant-answer.interceptor';
+import { TenantConditions } from './tenant-conditions';
 import {
   CreateTenantBody,
+  DeleteTenantQuery,
   ListTenantsQuery,
-  type TenantPage,
   type TenantView,
   toTenantView,
   TransitionBody,
   UpdateTenantBody,
 } from './tenant.dto';
 
-/** `:tenant` is an id or a slug. */
+/** `:tenant` is an id or a slug. Handlers give tenants; `TenantAnswerInterceptor` shows them. */
 @Controller('admin/tenants')
-@TenantFree()
-@UseGuards(MasterKeyGuard)
-@UsePipes(AdminValidationPipe)
+@AdminRoutes()
 export class TenantsController {
   constructor(
     private readonly provisioner: TenantProvisioner,
     private readonly lifecycle: TenantLifecycle,
+    private readonly purge: TenantPurge,
     private readonly store: TenantStore,
+    private readonly keys: IdempotencyKeys,
+    private readonly conditions: TenantConditions,
   ) {}
 
   @Post()
-  async create(@Body() body: CreateTenantBody): Promise<TenantView> {
-    return toTenantView(await this.provisioner.create(body));
+  @Accepts({ body: JSON_BODY })
+  @UseInterceptors(TenantAnswerInterceptor)
+  async create(
+    @Body() body: CreateTenantBody,
+    @ChangeRequest() { actor }: RequestedChange,
+    @IdempotencyClaim() claim?: Claim,
+  ): Promise<Tenant> {
+    if (!claim?.isRepeated) return this.provisioner.create(body, { actor, id: claim?.tenantId });
+    // An earlier attempt may have made it and died before it could say so.
+    const made = await this.store.find({ by: 'id', value: claim.tenantId });
+    if (made) return made;
+    const { tenantId } = await this.keys.withNewTenantId(claim);
+    return this.provisioner.create(body, { actor, id: tenantId });
   }
 
   @Get()
-  async list(@Query() { cursor, status, search, ...query }: ListTenantsQuery): Promise<TenantPage> {
+  @Accepts({ query: true })
+  async list(@Query() { cursor, status, search, ...query }: ListTenantsQuery): Promise<Page<TenantView>> {
     const limit = Number(query.limit);
     const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    // One more than asked for tells whether there is another page.
     const tenants = await this.store.list({ limit: limit + 1, afterId, status, search });
-    const page = tenants.slice(0, limit);
-    const last = page.at(-1);
-    return {
-      data: page.map(toTenantView),
-      nextCursor: tenants.length > limit && last ? encodeCursor(last.id) : null,
-    };
+    return pageOf(tenants, limit, toTenantView);
   }
 
   @Get(':tenant')
-  async get(@Param('tenant') tenant: string): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.get(tenant));
+  @UseInterceptors(TenantAnswerInterceptor)
+  get(@Param('tenant') tenant: string): Promise<Tenant> {
+    return this.lifecycle.get(tenant);
   }
 
   @Patch(':tenant')
-  async update(@Param('tenant') tenant: string, @Body() body: UpdateTenantBody): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.update(tenant, body));
+  @Accepts({ body: PATCH_BODY })
+  @UseInterceptors(TenantAnswerInterceptor)
+  async update(
+    @Param('tenant') tenant: string,
+    @Body() body: UpdateTenantBody,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<Tenant> {
+    const { reference, options } = await this.conditions.wanted(tenant, change);
+    return this.lifecycle.update(reference, body, options);
   }
 
   @Post(':tenant/suspend')
   @HttpCode(HttpStatus.OK)
-  async suspend(@Param('tenant') tenant: string, @Body() { reason }: TransitionBody): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.suspend(tenant, reason));
+  @Accepts({ body: JSON_BODY })
+  @UseInterceptors(TenantAnswerInterceptor)
+  async suspend(
+    @Param('tenant') tenant: string,
+    @Body() { reason }: TransitionBody,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<Tenant> {
+    const { reference, options } = await this.conditions.wanted(tenant, change, reason);
+    return this.lifecycle.suspend(reference, options);
   }
 
   @Post(':tenant/activate')
   @HttpCode(HttpStatus.OK)
-  async activate(@Param('tenant') tenant: string, @Body() { reason }: TransitionBody): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.activate(tenant, reason));
+  @Accepts({ body: JSON_BODY })
+  @UseInterceptors(TenantAnswerInterceptor)
+  async activate(
+    @Param('tenant') tenant: string,
+    @Body() { reason }: TransitionBody,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<Tenant> {
+    const { reference, options } = await this.conditions.wanted(tenant, change, reason);
+    return this.lifecycle.activate(reference, options);
   }
 
   @Post(':tenant/restore')
   @HttpCode(HttpStatus.OK)
-  async restore(@Param('tenant') tenant: string, @Body() { reason }: TransitionBody): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.restore(tenant, reason));
+  @Accepts({ body: JSON_BODY })
+  @UseInterceptors(TenantAnswerInterceptor)
+  async restore(
+    @Param('tenant') tenant: string,
+    @Body() { reason }: TransitionBody,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<Tenant> {
+    const { reference, options } = await this.conditions.wanted(tenant, change, reason);
+    return this.lifecycle.restore(reference, options);
   }
 
+  /** Quarantine, or with `?purge=true` the end: 204. */
   @Delete(':tenant')
+  @Accepts({ query: true })
+  @UseInterceptors(TenantAnswerInterceptor)
   async delete(
     @Param('tenant') tenant: string,
-    @Query() query: Record<string, unknown>,
-  ): Promise<TenantView> {
-    refuseQuery(query);
-    return toTenantView(await this.lifecycle.delete(tenant));
+    @Query() { purge, reason }: DeleteTenantQuery,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<Tenant | undefined> {
+    if (purge === 'false') {
+      const { reference, options } = await this.conditions.wanted(tenant, change, reason);
+      return this.lifecycle.delete(reference, options);
+    }
+    if (reason !== undefined) {
+      throw new ValidationFailedError([{ field: 'reason', message: 'cannot be given with purge=true' }]);
+    }
+    const { reference } = await this.conditions.met(tenant, change);
+    await this.purge.purge(reference, { actor: change.actor });
   }
-
-  @Put(':tenant/domains/:domain')
-  async addDomain(@Param('tenant') tenant: string, @Param('domain') domain: string): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.addDomain(tenant, domain));
-  }
-
-  @Delete(':tenant/domains/:domain')
-  async removeDomain(@Param('tenant') tenant: string, @Param('domain') domain: string): Promise<TenantView> {
-    return toTenantView(await this.lifecycle.removeDomain(tenant, domain));
-  }
-}
-
-/** A caller who asks for more than a quarantine must not believe that it was done. */
-function refuseQuery(query: Record<string, unknown>): void {
-  const errors = Object.keys(query).map((field) => ({ field, message: 'is not known here' }));
-  if (errors.length > 0) throw new ValidationFailedError(errors);
 }

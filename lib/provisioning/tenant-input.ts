@@ -1,5 +1,5 @@
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
-import { normalizeDomain } from '../tenant/domain';
+import { normalizeDomain, normalizeWildcard } from '../tenant/domain';
 import { metadataProblem } from '../tenant/metadata';
 import { isSlug } from '../tenant/slug';
 import { TenantSlugReservedError } from '../tenant/tenant.errors';
@@ -19,16 +19,19 @@ export interface TenantRequestedBy {
 const MAX_NAME_LENGTH = 200;
 const MAX_DOMAINS = 50;
 const MAX_REASON_LENGTH = 500;
+const MAX_ACTOR_LENGTH = 200;
 
 const SLUG_RULE =
   'must be 1 to 60 characters of a-z, 0-9 and -, beginning with a letter, not ending with -, not shaped like a uuid, without -- at positions 3 and 4';
 const NAME_RULE = `must be 1 to ${MAX_NAME_LENGTH} characters, not only white space, without NUL or half of a surrogate pair`;
 const REASON_RULE = `must be at most ${MAX_REASON_LENGTH} characters, without NUL or half of a surrogate pair`;
+const ACTOR_RULE = `must be 1 to ${MAX_ACTOR_LENGTH} characters, without NUL or half of a surrogate pair`;
 
 /** The input with its defaults, domains normalised and sorted. Throws `ValidationFailedError` naming every bad field. */
 export function checkNewTenant(
   input: TenantRequestedBy,
   reservedSlugs: readonly string[],
+  wildcardDomains: boolean,
 ): Required<TenantRequestedBy> {
   const { slug, name = slug, metadata = {}, domains = [] } = input;
   const list: readonly string[] | undefined = Array.isArray(domains) ? domains : undefined;
@@ -43,10 +46,10 @@ export function checkNewTenant(
     ],
     ...(list ?? [])
       .slice(0, MAX_DOMAINS)
-      .map((domain, i): Problem => [`domains.${i}`, domainProblem(domain)]),
+      .map((domain, i): Problem => [`domains.${i}`, domainProblem(domain, wildcardDomains)]),
   ]);
   refuseReserved(slug, reservedSlugs);
-  const normalized = new Set(domains.map((domain) => normalizeDomain(domain) as string));
+  const normalized = new Set(domains.map((domain) => domainOf(domain, wildcardDomains) as string));
   return { slug, name, metadata, domains: [...normalized].sort() };
 }
 
@@ -71,16 +74,26 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>>): void
   refuseProblems([['metadata', metadataProblem(metadata)]]);
 }
 
-/** Throws `ValidationFailedError` for a reason that cannot be kept: over 500 characters, NUL, not Unicode. */
-export function checkReason(reason: string): void {
-  const isReason = [...reason].length <= MAX_REASON_LENGTH && isStorable(reason);
-  refuseProblems([['reason', isReason ? undefined : REASON_RULE]]);
+/** Who does something, and why, as far as they were told. */
+export interface ActorAndReason {
+  /** 1 to 200 characters. */
+  readonly actor?: string;
+  /** At most 500 characters. */
+  readonly reason?: string;
 }
 
-/** The domain as it is kept. Throws `ValidationFailedError` for what is none. */
-export function checkDomain(domain: string): string {
-  refuseProblems([['domain', domainProblem(domain)]]);
-  return normalizeDomain(domain) as string;
+/** Throws `ValidationFailedError` for what cannot be kept: too long, NUL, not Unicode, an actor without a name. */
+export function checkActorAndReason({ actor, reason }: ActorAndReason): void {
+  refuseProblems([
+    ['actor', actor === undefined || isText(actor, 1, MAX_ACTOR_LENGTH) ? undefined : ACTOR_RULE],
+    ['reason', reason === undefined || isText(reason, 0, MAX_REASON_LENGTH) ? undefined : REASON_RULE],
+  ]);
+}
+
+/** The domain as it is kept. Throws `ValidationFailedError` for what is none, `*.acme.com` too unless `wildcards`. */
+export function checkDomain(domain: string, wildcards: boolean): string {
+  refuseProblems([['domain', domainProblem(domain, wildcards)]]);
+  return domainOf(domain, wildcards) as string;
 }
 
 type Problem = readonly [field: string, problem: string | undefined];
@@ -95,18 +108,24 @@ function refuseReserved(slug: string, reservedSlugs: readonly string[]): void {
 }
 
 function nameProblem(name: unknown): string | undefined {
-  const isName =
-    typeof name === 'string' && name.trim() !== '' && [...name].length <= MAX_NAME_LENGTH && isStorable(name);
-  return isName ? undefined : NAME_RULE;
+  return isText(name, 1, MAX_NAME_LENGTH) && name.trim() !== '' ? undefined : NAME_RULE;
 }
 
 /** PostgreSQL's text holds no NUL, and UTF-8 no half of a surrogate pair: it would come back as U+FFFD. */
-function isStorable(text: string): boolean {
-  return !/[\0\ud800-\udfff]/u.test(text);
+function isText(text: unknown, from: number, to: number): text is string {
+  if (typeof text !== 'string' || /[\0\ud800-\udfff]/u.test(text)) return false;
+  const { length } = [...text];
+  return length >= from && length <= to;
 }
 
-function domainProblem(domain: unknown): string | undefined {
-  return normalizeDomain(domain)
-    ? undefined
-    : 'must be a host name such as shop.example.com, without port or path';
+function domainProblem(domain: unknown, wildcards: boolean): string | undefined {
+  if (domainOf(domain, wildcards)) return undefined;
+  const orWildcard = wildcards
+    ? ', or *.example.com for all names of one label below it (no public suffix)'
+    : '';
+  return `must be a host name such as shop.example.com, without port or path${orWildcard}`;
+}
+
+function domainOf(domain: unknown, wildcards: boolean): string | undefined {
+  return normalizeDomain(domain) ?? (wildcards ? normalizeWildcard(domain) : undefined);
 }

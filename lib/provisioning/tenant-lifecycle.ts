@@ -1,136 +1,119 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
-import { TenantLookup } from '../resolution/tenant-lookup';
 import { mergeMetadata } from '../tenant/metadata';
-import type { Tenant, TenantStatus } from '../tenant/tenant';
-import { InvalidTransitionError, TenantNotFoundError } from '../tenant/tenant.errors';
+import type { Tenant } from '../tenant/tenant';
 import { type TenantChanges, TenantStore } from '../tenant/tenant.store';
-import { isUuid } from '../tenant/uuid';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaComment } from './schema-comment';
-import { checkDomain, checkMetadata, checkReason, checkTenantPatch, type TenantPatch } from './tenant-input';
-
-interface Transition {
-  readonly action: string;
-  readonly from: readonly TenantStatus[];
-  /** Where it leads; a tenant that is there already is left alone. */
-  readonly to: (tenant: Tenant) => TenantStatus;
-}
-
-const SUSPEND: Transition = { action: 'suspend', from: ['active'], to: () => 'suspended' };
-const ACTIVATE: Transition = { action: 'activate', from: ['suspended'], to: () => 'active' };
-const DELETE: Transition = { action: 'delete', from: ['active', 'suspended'], to: () => 'deleted' };
-const RESTORE: Transition = { action: 'restore', from: ['deleted'], to: restored };
-
-/** What a deleted tenant was before; a tenant that is not deleted stays what it is. */
-function restored({ status, deletedFrom }: Tenant): TenantStatus {
-  return status === 'deleted' ? (deletedFrom ?? 'active') : status;
-}
+import { TenantChanger, type TenantChangeOptions } from './tenant-changer';
+import { checkDomain, checkMetadata, checkTenantPatch, type TenantPatch } from './tenant-input';
+import {
+  ACTIVATE,
+  changesOfTransition,
+  DELETE,
+  RESTORE,
+  SUSPEND,
+  type Transition,
+} from './tenant-transitions';
 
 /**
- * What happens to a tenant once it exists. `reference` is an id or a slug; `reason`, at most 500 characters, is kept
- * with the tenant. What is already as it should be is left alone, `updatedAt` too. All throw `TenantNotFoundError`.
+ * What happens to a tenant once it exists. `reference` is an id or a slug. What is already as it should be is left
+ * alone, `updatedAt` too, and nothing is recorded; each change is recorded with its actor and its reason.
+ *
+ * All throw `TenantNotFoundError`, and those that change something `ValidationFailedError`, `TenantVersionError` (see
+ * `ifVersion`) and `TenantBusyError`.
  */
 @Injectable()
 export class TenantLifecycle {
   constructor(
     private readonly store: TenantStore,
-    private readonly lookup: TenantLookup,
+    private readonly changer: TenantChanger,
     private readonly schemaComment: SchemaComment,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
   /** The tenant as the registry has it now, never from a cache. */
-  async get(reference: string): Promise<Tenant> {
-    return required(await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference }));
+  get(reference: string): Promise<Tenant> {
+    return this.changer.get(reference);
   }
 
   /** Refuses its requests until it is activated. @throws InvalidTransitionError */
-  suspend(reference: string, reason?: string): Promise<Tenant> {
-    return this.#move(reference, SUSPEND, reason);
+  suspend(reference: string, options?: TenantChangeOptions): Promise<Tenant> {
+    return this.#move(reference, SUSPEND, options);
   }
 
   /** Serves a suspended tenant again. @throws InvalidTransitionError */
-  activate(reference: string, reason?: string): Promise<Tenant> {
-    return this.#move(reference, ACTIVATE, reason);
+  activate(reference: string, options?: TenantChangeOptions): Promise<Tenant> {
+    return this.#move(reference, ACTIVATE, options);
   }
 
   /** Puts a tenant into quarantine: its requests are refused, its schema and its slug are kept. @throws InvalidTransitionError */
-  delete(reference: string, reason?: string): Promise<Tenant> {
-    return this.#move(reference, DELETE, reason);
+  delete(reference: string, options?: TenantChangeOptions): Promise<Tenant> {
+    return this.#move(reference, DELETE, options);
   }
 
   /** Makes a deleted tenant what it was. @throws InvalidTransitionError */
-  restore(reference: string, reason?: string): Promise<Tenant> {
-    return this.#move(reference, RESTORE, reason);
+  restore(reference: string, options?: TenantChangeOptions): Promise<Tenant> {
+    return this.#move(reference, RESTORE, options);
   }
 
   /**
-   * Changes names and merges metadata (RFC 7386).
+   * Changes names and merges metadata (RFC 7386). Of patches that come at once none is lost.
    *
-   * @throws ValidationFailedError, TenantSlugReservedError, TenantSlugTakenError
+   * @throws TenantSlugReservedError, TenantSlugTakenError
    */
-  async update(reference: string, patch: TenantPatch): Promise<Tenant> {
+  async update(reference: string, patch: TenantPatch, options?: TenantChangeOptions): Promise<Tenant> {
     checkTenantPatch(patch, this.options.reservedSlugs);
-    const tenant = await this.get(reference);
-    const { slug = tenant.slug, name = tenant.name } = patch;
-    const metadata = mergeMetadata(tenant.metadata, patch.metadata ?? {});
-    if (patch.metadata) checkMetadata(metadata);
-    const changes = changesOf(tenant, { slug, name, metadata });
-    if (Object.keys(changes).length === 0) return tenant;
-    const changed = this.#changed(await this.store.update(tenant.id, changes));
-    if (changes.slug !== undefined) await this.schemaComment.write(changed);
-    return changed;
+    let renamed = false;
+    const updated = await this.changer.change(reference, 'updated', options, async (tenant, write) => {
+      const changes = changesOfPatch(tenant, patch);
+      renamed = changes.slug !== undefined;
+      const fields = Object.keys(changes);
+      if (fields.length === 0) return tenant;
+      const slug = changes.slug === undefined ? {} : { slug: { from: tenant.slug, to: changes.slug } };
+      const { audit } = write('update', { fields, ...slug });
+      // Metadata was merged into what was seen: had it changed since, that change would be lost.
+      return this.store.update(tenant.id, changes, { expected: { version: tenant.version }, audit });
+    });
+    if (renamed) await this.schemaComment.write(updated);
+    return updated;
   }
 
-  /** @throws ValidationFailedError, DomainTakenError */
-  async addDomain(reference: string, domain: string): Promise<Tenant> {
-    const name = checkDomain(domain);
-    const { id } = await this.get(reference);
-    return this.#changed(await this.store.addDomain(id, name));
+  /** @throws DomainTakenError */
+  async addDomain(reference: string, domain: string, options?: TenantChangeOptions): Promise<Tenant> {
+    const name = checkDomain(domain, this.options.wildcardDomains);
+    return this.changer.change(reference, 'updated', options, ({ id }, write) =>
+      this.store.addDomain(id, name, write('add-domain', { domain: name })),
+    );
   }
 
-  /** @throws ValidationFailedError */
-  async removeDomain(reference: string, domain: string): Promise<Tenant> {
-    const name = checkDomain(domain);
-    const { id } = await this.get(reference);
-    return this.#changed(await this.store.removeDomain(id, name));
+  async removeDomain(reference: string, domain: string, options?: TenantChangeOptions): Promise<Tenant> {
+    const name = checkDomain(domain, true);
+    return this.changer.change(reference, 'updated', options, ({ id }, write) =>
+      this.store.removeDomain(id, name, write('remove-domain', { domain: name })),
+    );
   }
 
-  async #move(reference: string, { action, from, to }: Transition, reason?: string): Promise<Tenant> {
-    if (reason !== undefined) checkReason(reason);
-    for (;;) {
-      const tenant = await this.get(reference);
-      const status = to(tenant);
-      if (tenant.status === status && status !== 'provisioning') return tenant;
-      if (!from.includes(tenant.status)) throw new InvalidTransitionError(tenant.slug, tenant.status, action);
-      const deletedFrom = status === 'deleted' ? tenant.status : null;
-      const moved = await this.store.update(
-        tenant.id,
-        { status, deletedFrom, statusReason: reason ?? null },
-        [tenant.status],
-      );
-      if (moved) return this.#changed(moved);
-      // Somebody else moved it between the two: look again.
-    }
-  }
-
-  #changed(tenant: Tenant | undefined): Tenant {
-    const changed = required(tenant);
-    this.lookup.forget(changed);
-    return changed;
+  #move(reference: string, step: Transition, options: TenantChangeOptions = {}): Promise<Tenant> {
+    return this.changer.change(reference, step.event, options, async (tenant, write) => {
+      const changes = changesOfTransition(tenant, step, options.reason);
+      if (!changes) return tenant;
+      const { expected, audit } = write(step.action, { from: tenant.status, to: changes.status });
+      // Not its version, if none was asked for: a suspension does not wait for those who go on changing names.
+      const sameStatus = { ...expected, status: [tenant.status] };
+      return this.store.update(tenant.id, changes, { expected: sameStatus, audit });
+    });
   }
 }
 
-function required(tenant: Tenant | undefined): Tenant {
-  if (!tenant) throw new TenantNotFoundError();
-  return tenant;
-}
-
-/** The wanted properties that the tenant does not have yet. */
-function changesOf(tenant: Tenant, wanted: TenantChanges): TenantChanges {
+/** What a patch asks for that the tenant does not have yet. */
+function changesOfPatch(tenant: Tenant, patch: TenantPatch): TenantChanges {
+  const { slug = tenant.slug, name = tenant.name } = patch;
+  const metadata = mergeMetadata(tenant.metadata, patch.metadata ?? {});
+  if (patch.metadata) checkMetadata(metadata);
   const current = new Map<string, unknown>(Object.entries(tenant));
+  const wanted: TenantChanges = { slug, name, metadata };
   return Object.fromEntries(
-    Object.entries(wanted).filter(([name, value]) => !isDeepStrictEqual(current.get(name), value)),
+    Object.entries(wanted).filter(([field, value]) => !isDeepStrictEqual(current.get(field), value)),
   );
 }

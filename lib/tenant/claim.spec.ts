@@ -10,6 +10,10 @@ it('spells a claim as the registry spells its names', () => {
     by: 'domain',
     value: 'acme.example',
   });
+  expect(normalizeClaim({ by: 'domain', value: '*.Acme.Example.' })).toEqual({
+    by: 'domain',
+    value: '*.acme.example',
+  });
 });
 
 it.each([
@@ -18,6 +22,7 @@ it.each([
   ['id', 'acme'],
   ['domain', 'acme'],
   ['domain', '127.0.0.1'],
+  ['domain', '*.com'],
 ] as const)('makes nothing of the %s %s', (by, value) => {
   expect(normalizeClaim({ by, value })).toBeUndefined();
 });

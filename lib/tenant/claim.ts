@@ -1,4 +1,4 @@
-import { normalizeDomain } from './domain';
+import { normalizeDomain, normalizeWildcard } from './domain';
 import { isSlug } from './slug';
 import type { TenantClaim } from './tenant';
 import { isUuid } from './uuid';
@@ -16,5 +16,5 @@ export function normalizeClaim({ by, value }: TenantClaim): TenantClaim | undefi
 const NORMALIZE: Readonly<Record<TenantClaim['by'], (value: unknown) => string | undefined>> = {
   slug: (value) => (isSlug(value) ? value : undefined),
   id: (value) => (isUuid(value) ? value.toLowerCase() : undefined),
-  domain: normalizeDomain,
+  domain: (value) => normalizeDomain(value) ?? normalizeWildcard(value),
 };

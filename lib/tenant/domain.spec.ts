@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { normalizeDomain } from './domain';
+import { normalizeDomain, normalizeWildcard } from './domain';
 
 describe('a domain', () => {
   it.each([
@@ -98,5 +98,49 @@ describe('a domain', () => {
 
   it('is every host name that the DNS knows', () => {
     fc.assert(fc.property(fc.domain(), (domain) => normalizeDomain(domain) === domain.toLowerCase()));
+  });
+});
+
+describe('a wildcard domain', () => {
+  it.each([
+    ['*.acme.example', '*.acme.example'],
+    ['*.Shop.Bücher.Example.', '*.shop.xn--bcher-kva.example'],
+    ['*.shop.co.uk', '*.shop.co.uk'],
+    ['*.co.example', '*.co.example'],
+    ['*.acme.uk', '*.acme.uk'],
+  ])('%s is kept as %s', (input, domain) => {
+    expect(normalizeWildcard(input)).toBe(domain);
+    expect(normalizeWildcard(domain)).toBe(domain);
+  });
+
+  it.each([
+    '*',
+    '*.',
+    '*.com',
+    '*.localhost',
+    '*.co.uk',
+    '*.COM.AU.',
+    '*.org.br',
+    'acme.example',
+    '*acme.example',
+    'shop.*.example',
+    '*.*.acme.example',
+    '**.acme.example',
+    ' *.acme.example',
+    '*.acme.example:443',
+    '*.127.0.0.1',
+    '*.a.1',
+    '＊.acme.example',
+    '*.acme.example\0',
+    `*.${'a.'.repeat(124)}abcd`,
+    undefined,
+    ['*.acme.example'],
+  ])('may not be %p', (input) => {
+    expect(normalizeWildcard(input)).toBeUndefined();
+  });
+
+  it('is never a host name, nor a host name one', () => {
+    expect(normalizeDomain('*.acme.example')).toBeUndefined();
+    fc.assert(fc.property(fc.domain(), (domain) => normalizeWildcard(domain) === undefined));
   });
 });

@@ -24,3 +24,19 @@ export function normalizeDomain(input: unknown): string | undefined {
   const labels = domain.split('.');
   return labels.length > 1 && labels.every((label) => LABEL.test(label)) ? domain : undefined;
 }
+
+/** Second-level names that registries sell under: `co.uk`, `com.au`. Not all there are; see `normalizeWildcard`. */
+const SOLD_UNDER = new Set('ac co com edu gob gov ltd me mil ne net nom or org plc sch'.split(' '));
+
+/**
+ * `*.Shop.Bücher.DE` becomes `*.shop.xn--bcher-kva.de`; `undefined` for a star anywhere else than as the first of three
+ * or more labels, and for the plainest of public suffixes, `*.com` and `*.co.uk`. Others (`*.github.io`) are not known
+ * here: who may register a wildcard is for the application to decide.
+ */
+export function normalizeWildcard(input: unknown): string | undefined {
+  if (typeof input !== 'string' || !input.startsWith('*.')) return undefined;
+  const parent = normalizeDomain(input.slice(2));
+  if (parent === undefined || parent.length > MAX_DOMAIN_LENGTH - 2) return undefined;
+  const [second, top, ...deeper] = parent.split('.');
+  return deeper.length === 0 && top.length === 2 && SOLD_UNDER.has(second) ? undefined : `*.${parent}`;
+}

@@ -1,9 +1,17 @@
 /* eslint-disable @typescript-eslint/require-await -- async, so that what is thrown arrives as a rejection */
 import { normalizeClaim } from './claim';
+import { InMemoryAudit } from './in-memory-audit';
+import type { AuditQuery, AuditRecord } from './tenant-audit';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
 import { TenantStore } from './tenant.store';
-import type { NewTenant, TenantChanges, TenantQuery } from './tenant.store';
-import type { Tenant, TenantClaim, TenantStatus } from './tenant';
+import type {
+  NewTenant,
+  TenantChanges,
+  TenantExpectation,
+  TenantQuery,
+  TenantWriteOptions,
+} from './tenant.store';
+import type { Tenant, TenantClaim } from './tenant';
 
 /**
  * Keeps tenants in this process, for tests and demonstrations: nothing survives it and no other instance sees it.
@@ -12,9 +20,11 @@ import type { Tenant, TenantClaim, TenantStatus } from './tenant';
 export class InMemoryTenantStore extends TenantStore {
   /** By id, in lower case. */
   private readonly tenants = new Map<string, Tenant>();
+  private readonly audit: InMemoryAudit;
 
   constructor(private readonly now: () => Date = () => new Date()) {
     super();
+    this.audit = new InMemoryAudit(now);
   }
 
   async find(claim: TenantClaim): Promise<Tenant | undefined> {
@@ -34,7 +44,11 @@ export class InMemoryTenantStore extends TenantStore {
       .map(copy);
   }
 
-  async insert(tenant: NewTenant): Promise<Tenant> {
+  async insert(
+    tenant: NewTenant,
+    _transaction?: unknown,
+    { audit }: Pick<TenantWriteOptions, 'audit'> = {},
+  ): Promise<Tenant> {
     const { schemaName } = tenant;
     const id = tenant.id.toLowerCase();
     if (this.tenants.has(id)) throw new Error(`There is a tenant with the id ${id} already.`);
@@ -43,12 +57,14 @@ export class InMemoryTenantStore extends TenantStore {
     const domains = [...new Set(tenant.domains)].sort();
     for (const domain of domains) this.assertDomainIsFree(domain, id);
     const createdAt = this.now();
+    this.audit.add(id, audit);
     return this.keep({
       ...tenant,
       id,
       domains,
       statusReason: null,
       deletedFrom: null,
+      version: 1,
       createdAt,
       updatedAt: createdAt,
     });
@@ -57,13 +73,13 @@ export class InMemoryTenantStore extends TenantStore {
   async update(
     id: string,
     { slug, name, status, statusReason, deletedFrom, metadata }: TenantChanges,
-    expectedStatus?: readonly TenantStatus[],
+    { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
     const tenant = this.byId(id);
-    if (!tenant || expectedStatus?.includes(tenant.status) === false) return undefined;
+    if (!tenant || !isExpected(tenant, expected)) return undefined;
     if (slug !== undefined) this.assertSlugIsFree(slug, tenant.id);
-    return this.keep({
-      ...tenant,
+    this.audit.add(tenant.id, audit);
+    return this.change(tenant, {
       slug: slug ?? tenant.slug,
       name: name ?? tenant.name,
       status: status ?? tenant.status,
@@ -71,29 +87,41 @@ export class InMemoryTenantStore extends TenantStore {
       statusReason: statusReason === undefined ? tenant.statusReason : statusReason,
       deletedFrom: deletedFrom === undefined ? tenant.deletedFrom : deletedFrom,
       metadata: metadata ?? tenant.metadata,
-      updatedAt: this.now(),
     });
   }
 
   async remove(id: string): Promise<void> {
     this.tenants.delete(id.toLowerCase());
+    this.audit.forget(id.toLowerCase());
   }
 
-  async addDomain(id: string, domain: string): Promise<Tenant | undefined> {
+  async addDomain(
+    id: string,
+    domain: string,
+    { expected, audit }: TenantWriteOptions = {},
+  ): Promise<Tenant | undefined> {
     const tenant = this.byId(id);
-    if (!tenant || tenant.domains.includes(domain)) return tenant && copy(tenant);
+    if (!tenant || !isExpected(tenant, expected)) return undefined;
+    if (tenant.domains.includes(domain)) return copy(tenant);
     this.assertDomainIsFree(domain, tenant.id);
-    return this.keep({ ...tenant, domains: [...tenant.domains, domain].sort(), updatedAt: this.now() });
+    this.audit.add(tenant.id, audit);
+    return this.change(tenant, { domains: [...tenant.domains, domain].sort() });
   }
 
-  async removeDomain(id: string, domain: string): Promise<Tenant | undefined> {
+  async removeDomain(
+    id: string,
+    domain: string,
+    { expected, audit }: TenantWriteOptions = {},
+  ): Promise<Tenant | undefined> {
     const tenant = this.byId(id);
-    if (!tenant?.domains.includes(domain)) return tenant && copy(tenant);
-    return this.keep({
-      ...tenant,
-      domains: tenant.domains.filter((other) => other !== domain),
-      updatedAt: this.now(),
-    });
+    if (!tenant || !isExpected(tenant, expected)) return undefined;
+    if (!tenant.domains.includes(domain)) return copy(tenant);
+    this.audit.add(tenant.id, audit);
+    return this.change(tenant, { domains: tenant.domains.filter((other) => other !== domain) });
+  }
+
+  override async listAudit(query: AuditQuery): Promise<AuditRecord[]> {
+    return this.audit.list(query);
   }
 
   private byId(id: string): Tenant | undefined {
@@ -113,11 +141,19 @@ export class InMemoryTenantStore extends TenantStore {
       throw new DomainTakenError(domain);
   }
 
+  private change(tenant: Tenant, changes: Partial<Tenant>): Tenant {
+    return this.keep({ ...tenant, ...changes, version: tenant.version + 1, updatedAt: this.now() });
+  }
+
   private keep(tenant: Tenant): Tenant {
     const kept = copy(tenant);
     this.tenants.set(kept.id, kept);
     return copy(kept);
   }
+}
+
+function isExpected(tenant: Tenant, { status, version }: TenantExpectation = {}): boolean {
+  return status?.includes(tenant.status) !== false && (version === undefined || version === tenant.version);
 }
 
 function isNamed(tenant: Tenant, { by, value }: TenantClaim): boolean {
@@ -137,6 +173,7 @@ function copy(tenant: Tenant): Tenant {
     domains: [...tenant.domains],
     metadata: JSON.parse(JSON.stringify(tenant.metadata)) as Tenant['metadata'],
     templateVersion: tenant.templateVersion,
+    version: tenant.version,
     createdAt: new Date(tenant.createdAt),
     updatedAt: new Date(tenant.updatedAt),
   };

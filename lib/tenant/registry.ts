@@ -4,7 +4,12 @@ import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { CreateRegistry1763600000000 } from './migrations/1763600000000-create-registry';
+import { NotifyTenantChanges1763600100000 } from './migrations/1763600100000-notify-tenant-changes';
+import { CreateAdminRecords1763600200000 } from './migrations/1763600200000-create-admin-records';
+import { CreateSparesAndPurges1763600300000 } from './migrations/1763600300000-create-spares-and-purges';
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
+import { CreateFleetLedger1763600400000 } from './migrations/1763600400000-create-fleet-ledger';
+import { TenantAuditEntity } from './tenant-audit.entity';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
 import { RegistryNotMigratedError } from './tenant.errors';
@@ -56,14 +61,21 @@ export function registryOptions({
     ...connection,
     type: 'postgres',
     schema: checkRegistrySchema(schema),
-    entities: [TenantEntity, TenantDomainEntity],
-    migrations: [CreateRegistry1763600000000],
+    entities: [TenantEntity, TenantDomainEntity, TenantAuditEntity],
+    migrations: [
+      CreateRegistry1763600000000,
+      NotifyTenantChanges1763600100000,
+      CreateAdminRecords1763600200000,
+      CreateSparesAndPurges1763600300000,
+      CreateFleetLedger1763600400000,
+    ],
     migrationsTableName: 'registry_migrations',
     installExtensions: false,
     connectTimeoutMS: connectTimeoutMs,
     // The pool has dropped the idle connection by then, and the next query opens another or says why it cannot.
     poolErrorHandler: () => undefined,
-    extra: { keepAlive: true, ...(extra as object | undefined), max: MAX_CONNECTIONS },
+    // The change feed uses a connection every half a second, which must not keep a process that is done from ending.
+    extra: { keepAlive: true, allowExitOnIdle: true, ...(extra as object | undefined), max: MAX_CONNECTIONS },
   };
 }
 

@@ -6,7 +6,7 @@ import type { TenantQuery } from './tenant.store';
 import type { Tenant, TenantClaim, TenantStatus } from './tenant';
 
 /** What `withDomains` selects. */
-type TenantRow = TenantEntity & { readonly domains: readonly TenantDomainEntity[] };
+export type TenantRow = TenantEntity & { readonly domains: readonly TenantDomainEntity[] };
 
 export async function findTenant(
   manager: EntityManager,
@@ -38,7 +38,7 @@ export function selectTenants(manager: EntityManager): SelectQueryBuilder<Tenant
     .callListeners(false);
 }
 
-function withDomains(manager: EntityManager): SelectQueryBuilder<TenantEntity> {
+export function withDomains(manager: EntityManager): SelectQueryBuilder<TenantEntity> {
   return selectTenants(manager).leftJoinAndMapMany(
     'tenant.domains',
     TenantDomainEntity,
@@ -70,7 +70,7 @@ async function domainsOf(manager: EntityManager, page: readonly TenantEntity[]) 
   return domains;
 }
 
-function toTenant(row: TenantEntity, domains: readonly TenantDomainEntity[]): Tenant {
+export function toTenant(row: TenantEntity, domains: readonly TenantDomainEntity[]): Tenant {
   return {
     id: row.id,
     slug: row.slug,
@@ -83,6 +83,7 @@ function toTenant(row: TenantEntity, domains: readonly TenantDomainEntity[]): Te
     domains: domains.map(({ domain }) => domain).sort(),
     metadata: row.metadata,
     templateVersion: row.templateVersion,
+    version: row.version,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };

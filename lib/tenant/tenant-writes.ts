@@ -3,8 +3,7 @@ import { TenantDomainEntity } from './tenant-domain.entity';
 import { selectTenants } from './tenant-queries';
 import { PURGED, TenantEntity } from './tenant.entity';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
-import type { NewTenant, TenantChanges } from './tenant.store';
-import type { TenantStatus } from './tenant';
+import type { NewTenant, TenantChanges, TenantExpectation } from './tenant.store';
 
 /** SQLSTATE unique_violation. */
 const UNIQUE_VIOLATION = '23505';
@@ -24,14 +23,14 @@ export async function insertTenant(manager: EntityManager, tenant: NewTenant): P
   }
 }
 
-/** Whether there was such a tenant, in one of the expected states. */
+/** Whether there was such a tenant, and as it was expected. */
 export async function updateTenant(
   manager: EntityManager,
   id: string,
   { slug, name, status, statusReason, deletedFrom, metadata }: TenantChanges,
-  expectedStatus?: readonly TenantStatus[],
+  expected?: TenantExpectation,
 ): Promise<boolean> {
-  if (expectedStatus?.length === 0) return false;
+  if (expected?.status?.length === 0) return false;
   const values: Values = {
     slug,
     name,
@@ -40,7 +39,7 @@ export async function updateTenant(
     deletedFrom,
     metadata: metadata && { ...metadata },
   };
-  return taken({ slug }, () => updateRow(manager, id, values, expectedStatus));
+  return taken({ slug }, () => updateRow(manager, id, values, expected));
 }
 
 export async function deleteTenant(manager: EntityManager, id: string): Promise<void> {
@@ -53,19 +52,27 @@ export async function deleteTenant(manager: EntityManager, id: string): Promise<
     .execute();
 }
 
-/** Whether there is such a tenant. Until the transaction ends nobody else changes it or its domains. */
-export async function lockTenant(manager: EntityManager, id: string): Promise<boolean> {
+/** Whether there is such a tenant, and as it is expected. Until the transaction ends nobody else changes it or its domains. */
+export async function lockTenant(
+  manager: EntityManager,
+  id: string,
+  { status, version }: TenantExpectation = {},
+): Promise<boolean> {
   const query = selectTenants(manager).andWhere('tenant.id = :id', { id });
-  return (await query.setLock('for_no_key_update').getOne()) !== null;
+  const row = await query.setLock('for_no_key_update').getOne();
+  if (row === null || (version !== undefined && row.version !== version)) return false;
+  return status === undefined || (status as readonly string[]).includes(row.status);
 }
 
-export async function addDomain(manager: EntityManager, id: string, domain: string): Promise<void> {
-  if (await manager.existsBy(TenantDomainEntity, { domain, tenantId: id })) return;
+/** Whether the tenant did not have it before. */
+export async function addDomain(manager: EntityManager, id: string, domain: string): Promise<boolean> {
+  if (await manager.existsBy(TenantDomainEntity, { domain, tenantId: id })) return false;
   await taken({ domain }, () => insertRow(manager, TenantDomainEntity, { domain, tenantId: id }));
-  await updateRow(manager, id, {});
+  return updateRow(manager, id, {});
 }
 
-export async function removeDomain(manager: EntityManager, id: string, domain: string): Promise<void> {
+/** Whether the tenant had it before. */
+export async function removeDomain(manager: EntityManager, id: string, domain: string): Promise<boolean> {
   const { affected } = await manager
     .createQueryBuilder()
     .delete()
@@ -73,7 +80,7 @@ export async function removeDomain(manager: EntityManager, id: string, domain: s
     .where('domain = :domain AND tenant_id = :id', { domain, id })
     .callListeners(false)
     .execute();
-  if (affected) await updateRow(manager, id, {});
+  return affected ? updateRow(manager, id, {}) : false;
 }
 
 async function insertRow<Row extends object>(manager: EntityManager, table: new () => Row, row: object) {
@@ -91,7 +98,7 @@ async function updateRow(
   manager: EntityManager,
   id: string,
   values: Values,
-  expectedStatus?: readonly TenantStatus[],
+  expected: TenantExpectation = {},
 ): Promise<boolean> {
   const query = manager
     .createQueryBuilder()
@@ -100,10 +107,13 @@ async function updateRow(
     .set({
       ...(values as QueryDeepPartialEntity<TenantEntity>),
       updatedAt: () => 'pg_catalog.clock_timestamp()',
+      version: () => 'version + 1',
     })
     .where('id = :id AND status <> :purged', { id, purged: PURGED })
     .callListeners(false);
-  if (expectedStatus) query.andWhere('status IN (:...expectedStatus)', { expectedStatus });
+  const { status, version } = expected;
+  if (status) query.andWhere('status IN (:...status)', { status });
+  if (version !== undefined) query.andWhere('version = :version', { version });
   return (await query.execute()).affected === 1;
 }
 

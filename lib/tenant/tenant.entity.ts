@@ -34,6 +34,9 @@ export class TenantEntity {
   @Column({ name: 'template_version', type: 'text', nullable: true })
   templateVersion!: string | null;
 
+  @Column({ type: 'integer', default: 1 })
+  version!: number;
+
   @Column({ name: 'created_at', type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 

@@ -64,6 +64,26 @@ export class InvalidTransitionError extends TenancyError {
   }
 }
 
+/** The tenant was changed since the caller looked at it. Nothing was done. */
+export class TenantVersionError extends TenancyError {
+  readonly code = 'PRECONDITION_FAILED';
+  override readonly statusCode = HttpStatus.PRECONDITION_FAILED;
+
+  constructor(readonly slug: string) {
+    super(`Tenant "${slug}" is not what you expected it to be: it was changed. Read it again, then decide.`);
+  }
+}
+
+/** Others changed the tenant between every two looks at it. Nothing was done. */
+export class TenantBusyError extends TenancyError {
+  readonly code = 'TENANT_BUSY';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(readonly slug: string) {
+    super(`Tenant "${slug}" is being changed by too many others at once. Try again shortly.`);
+  }
+}
+
 /** Another tenant, perhaps one long purged, has or had that schema. Sharing it would share its rows. */
 export class SchemaNameTakenError extends TenancyError {
   readonly code = 'SCHEMA_NAME_TAKEN';

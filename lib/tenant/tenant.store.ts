@@ -1,13 +1,30 @@
 import type { QueryRunner } from 'typeorm';
 import type { Tenant, TenantClaim, TenantStatus } from './tenant';
+import type { AuditQuery, AuditRecord, TenantAction } from './tenant-audit';
 
 /** A tenant as the life cycle hands it over for keeping: checked, normalised, with its dates unset. */
-export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'createdAt' | 'updatedAt'>;
+export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'>;
 
 /** What may change in a tenant's life. `metadata` replaces the whole object. */
 export type TenantChanges = Partial<
   Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata'>
 >;
+
+/** What must be true of a tenant at the very moment it is changed; else nothing happens. */
+export interface TenantExpectation {
+  /** It is in one of these. */
+  readonly status?: readonly TenantStatus[];
+  readonly version?: number;
+}
+
+export interface TenantWriteOptions {
+  readonly expected?: TenantExpectation;
+  /**
+   * What to record if something changes, with the change or not at all. A store that has no `listAudit` may leave it
+   * out.
+   */
+  readonly audit?: TenantAction;
+}
 
 export interface TenantQuery {
   /** An integer from 1. */
@@ -33,6 +50,15 @@ export abstract class TenantStore {
    */
   abstract find(claim: TenantClaim): Promise<Tenant | undefined>;
 
+  /**
+   * The tenants that several claims name, each in the place of its claim. Requests for tenants that are not remembered
+   * are gathered, at most 500 at once, so a store that is asked over a network should answer them in one question;
+   * without an override it is asked for each, all at the same time.
+   */
+  findMany(claims: readonly TenantClaim[]): Promise<(Tenant | undefined)[]> {
+    return Promise.all(claims.map((claim) => this.find(claim)));
+  }
+
   /** Tenants in the order of their ids, at most `limit` of them. An empty `search` is no search. */
   abstract list(query: TenantQuery): Promise<Tenant[]>;
 
@@ -42,31 +68,48 @@ export abstract class TenantStore {
    *
    * @throws TenantSlugTakenError, DomainTakenError, SchemaNameTakenError
    */
-  abstract insert(tenant: NewTenant, transaction?: QueryRunner): Promise<Tenant>;
+  abstract insert(
+    tenant: NewTenant,
+    transaction?: QueryRunner,
+    options?: Pick<TenantWriteOptions, 'audit'>,
+  ): Promise<Tenant>;
 
   /**
-   * Changes a tenant and its `updatedAt`. With `expectedStatus` nothing happens unless the tenant is in one of them
-   * at that very moment, and the answer is `undefined`, as for an id that names nobody.
+   * Changes a tenant, its `updatedAt` and its `version`. `undefined`, and nothing happened, when the tenant is not
+   * what `expected` says or the id names nobody.
    *
    * @throws TenantSlugTakenError
    */
   abstract update(
     id: string,
     changes: TenantChanges,
-    expectedStatus?: readonly TenantStatus[],
+    options?: TenantWriteOptions,
   ): Promise<Tenant | undefined>;
 
-  /** Forgets a tenant whose creation failed. An id that names nobody is fine. */
+  /** Forgets a tenant whose creation failed, and what was recorded of it. An id that names nobody is fine. */
   abstract remove(id: string): Promise<void>;
 
   /**
    * Gives a domain, as `normalizeDomain` spells it, to a tenant; one it already has is fine and changes nothing.
-   * `undefined` when the id names nobody.
+   * `undefined`, and nothing happened, when the tenant is not what `expected` says or the id names nobody.
    *
    * @throws DomainTakenError
    */
-  abstract addDomain(id: string, domain: string): Promise<Tenant | undefined>;
+  abstract addDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined>;
 
-  /** Takes a domain away; one it does not have is fine and changes nothing. `undefined` when the id names nobody. */
-  abstract removeDomain(id: string, domain: string): Promise<Tenant | undefined>;
+  /**
+   * Takes a domain away; one it does not have is fine and changes nothing. `undefined`, and nothing happened, when the
+   * tenant is not what `expected` says or the id names nobody.
+   */
+  abstract removeDomain(
+    id: string,
+    domain: string,
+    options?: TenantWriteOptions,
+  ): Promise<Tenant | undefined>;
+
+  /**
+   * What was recorded of a tenant, the latest first. A tombstone's record is kept; an id that names nobody has none.
+   * Only in stores that record.
+   */
+  listAudit?(query: AuditQuery): Promise<AuditRecord[]>;
 }

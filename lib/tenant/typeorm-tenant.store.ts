@@ -2,6 +2,9 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { normalizeClaim } from './claim';
+import { findNamedTenants } from './find-named-tenants';
+import type { AuditQuery, AuditRecord } from './tenant-audit';
+import { findAudit, insertAudit } from './tenant-audit-log';
 import { findTenant, findTenants } from './tenant-queries';
 import {
   addDomain,
@@ -12,8 +15,8 @@ import {
   updateTenant,
 } from './tenant-writes';
 import { TenantStore } from './tenant.store';
-import type { NewTenant, TenantChanges, TenantQuery } from './tenant.store';
-import type { Tenant, TenantClaim, TenantStatus } from './tenant';
+import type { NewTenant, TenantChanges, TenantQuery, TenantWriteOptions } from './tenant.store';
+import type { Tenant, TenantClaim } from './tenant';
 import { isUuid } from './uuid';
 
 /**
@@ -30,6 +33,12 @@ export class TypeOrmTenantStore extends TenantStore {
     return normalized && this.answer(() => findTenant(this.dataSource.manager, normalized));
   }
 
+  override async findMany(claims: readonly TenantClaim[]): Promise<(Tenant | undefined)[]> {
+    const normalized = claims.map(normalizeClaim);
+    if (normalized.every((claim) => claim === undefined)) return normalized.map(() => undefined);
+    return this.answer(() => findNamedTenants(this.dataSource.manager, normalized));
+  }
+
   async list(query: TenantQuery): Promise<Tenant[]> {
     // No text in PostgreSQL holds a NUL, and it refuses even to look for one.
     if (query.search?.includes('\0')) return [];
@@ -37,9 +46,14 @@ export class TypeOrmTenantStore extends TenantStore {
   }
 
   /** `transaction` must be open, and of the database that holds the registry. */
-  async insert(tenant: NewTenant, transaction?: QueryRunner): Promise<Tenant> {
+  async insert(
+    tenant: NewTenant,
+    transaction?: QueryRunner,
+    { audit }: Pick<TenantWriteOptions, 'audit'> = {},
+  ): Promise<Tenant> {
     const work = async (manager: EntityManager) => {
       await insertTenant(manager, tenant);
+      if (audit) await insertAudit(manager, tenant.id, audit);
       return (await findTenant(manager, { by: 'id', value: tenant.id }))!;
     };
     return transaction
@@ -50,27 +64,40 @@ export class TypeOrmTenantStore extends TenantStore {
   async update(
     id: string,
     changes: TenantChanges,
-    expectedStatus?: readonly TenantStatus[],
+    { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
-    return this.change(id, (manager) => updateTenant(manager, id, changes, expectedStatus));
+    return this.change(id, async (manager) => {
+      if (!(await updateTenant(manager, id, changes, expected))) return false;
+      if (audit) await insertAudit(manager, id, audit);
+      return true;
+    });
   }
 
   async remove(id: string): Promise<void> {
     if (isUuid(id)) await this.write((manager) => deleteTenant(manager, id));
   }
 
-  async addDomain(id: string, domain: string): Promise<Tenant | undefined> {
-    return this.change(id, async (manager) => {
-      if (!(await lockTenant(manager, id))) return false;
-      await addDomain(manager, id, domain);
-      return true;
-    });
+  async addDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined> {
+    return this.changeLocked(id, options, (manager) => addDomain(manager, id, domain));
   }
 
-  async removeDomain(id: string, domain: string): Promise<Tenant | undefined> {
+  async removeDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined> {
+    return this.changeLocked(id, options, (manager) => removeDomain(manager, id, domain));
+  }
+
+  override async listAudit(query: AuditQuery): Promise<AuditRecord[]> {
+    return isUuid(query.tenantId) ? this.answer(() => findAudit(this.dataSource.manager, query)) : [];
+  }
+
+  /** `work` says whether it changed anything. */
+  private changeLocked(
+    id: string,
+    { expected, audit }: TenantWriteOptions = {},
+    work: (manager: EntityManager) => Promise<boolean>,
+  ): Promise<Tenant | undefined> {
     return this.change(id, async (manager) => {
-      if (!(await lockTenant(manager, id))) return false;
-      await removeDomain(manager, id, domain);
+      if (!(await lockTenant(manager, id, expected))) return false;
+      if ((await work(manager)) && audit) await insertAudit(manager, id, audit);
       return true;
     });
   }

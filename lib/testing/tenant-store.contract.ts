@@ -1,5 +1,5 @@
 import type { NewTenant, TenantStore } from '../tenant/tenant.store';
-import type { Tenant, TenantClaim } from '../tenant/tenant';
+import type { Tenant, TenantClaim, TenantStatus } from '../tenant/tenant';
 
 /** The part of Jest's globals used here; Vitest has it too when its option `globals` is on. */
 interface TestGlobals {
@@ -70,6 +70,7 @@ export function runTenantStoreContract(
           domains: ['a.example', 'b.example'],
           statusReason: null,
           deletedFrom: null,
+          version: 1,
         });
         expect(Object.prototype.toString.call(createdAt)).toBe('[object Date]');
         expect(updatedAt).toEqual(createdAt);
@@ -132,6 +133,64 @@ export function runTenantStoreContract(
         const metadata = { note: 'é'.repeat(8_186) };
         await store.insert(newTenant(1, { metadata }));
         expect((await find('id', id(1)))?.metadata).toEqual(metadata);
+      });
+    });
+
+    describe('findMany', () => {
+      it('answers each claim in its place, as find does', async () => {
+        const acme = await store.insert(newTenant(1, { domains: ['acme.example', 'shop.acme.example'] }));
+        const globex = await store.insert(newTenant(0xabc, { slug: 'globex', status: 'suspended' }));
+        const claims: TenantClaim[] = [
+          { by: 'slug', value: 'nobody' },
+          { by: 'slug', value: 'globex' },
+          { by: 'id', value: id(1) },
+          { by: 'id', value: id(0xabc).toUpperCase() },
+          { by: 'id', value: NOBODY },
+          { by: 'domain', value: 'Shop.ACME.example' },
+          { by: 'domain', value: 'globex' },
+          { by: 'slug', value: 'tenant-1' },
+          { by: 'slug', value: 'globex' },
+          { by: 'slug', value: id(1) },
+        ];
+        expect(await store.findMany(claims)).toEqual([
+          ...[undefined, globex, acme, globex, undefined, acme, undefined, acme, globex],
+          undefined,
+        ]);
+        for (const claim of claims) {
+          expect(await store.findMany([claim])).toEqual([await store.find(claim)]);
+        }
+      });
+
+      it('answers none to no claim, and 500 to 500', async () => {
+        await store.insert(newTenant(1));
+        expect(await store.findMany([])).toEqual([]);
+        for (const by of ['slug', 'id', 'domain'] as const) {
+          const values = { slug: 'tenant-1', id: id(1), domain: 'none.example' };
+          const claims = Array.from({ length: 500 }, (_, index) => ({
+            by,
+            value:
+              index === 250
+                ? values[by]
+                : { slug: `x${index}`, id: id(index + 0x1000), domain: `x${index}.example` }[by],
+          }));
+          const found = await store.findMany(claims);
+          expect(found.length).toBe(500);
+          expect(found.filter((tenant) => tenant !== undefined).length).toBe(by === 'domain' ? 0 : 1);
+          expect(found[250]?.slug).toBe(by === 'domain' ? undefined : 'tenant-1');
+        }
+      });
+
+      it('answers undefined, and nothing else, for every malformed claim beside good ones', async () => {
+        const acme = await store.insert(newTenant(1, { slug: 'acme', domains: ['acme.example'] }));
+        const malformed = (['slug', 'id', 'domain'] as const).flatMap((by) =>
+          MALFORMED.map((value) => ({ by, value })),
+        );
+        const nobody = malformed.map(() => undefined);
+        expect(await store.findMany(malformed)).toEqual(nobody);
+        expect(await store.findMany([...malformed, { by: 'slug', value: 'acme' }])).toEqual([
+          ...nobody,
+          acme,
+        ]);
       });
     });
 
@@ -259,13 +318,13 @@ export function runTenantStoreContract(
     });
 
     describe('update', () => {
-      it('changes what is given and nothing else, but for updatedAt', async () => {
+      it('changes what is given and nothing else, but for updatedAt and version', async () => {
         const { updatedAt: before, ...acme } = await store.insert(
           newTenant(1, { domains: ['acme.example'] }),
         );
         const updated = await store.update(acme.id, { name: 'Acme Ltd', metadata: { plan: 'pro' } });
         const { updatedAt, ...rest } = updated!;
-        expect(rest).toEqual({ ...acme, name: 'Acme Ltd', metadata: { plan: 'pro' } });
+        expect(rest).toEqual({ ...acme, name: 'Acme Ltd', metadata: { plan: 'pro' }, version: 2 });
         expect(updatedAt.getTime()).toBeGreaterThanOrEqual(before.getTime());
         expect(await find('id', acme.id)).toEqual(updated);
       });
@@ -277,7 +336,7 @@ export function runTenantStoreContract(
           slug: undefined,
           metadata: undefined,
         });
-        expect({ ...updated, updatedAt: null }).toEqual({ ...acme, updatedAt: null });
+        expect({ ...updated, updatedAt: null }).toEqual({ ...acme, version: 2, updatedAt: null });
       });
 
       it('replaces metadata as a whole', async () => {
@@ -316,11 +375,35 @@ export function runTenantStoreContract(
 
       it('changes nothing unless the tenant is in an expected status', async () => {
         const acme = await store.insert(newTenant(1, { status: 'suspended' }));
-        expect(await store.update(id(1), { status: 'deleted' }, ['active'])).toBe(undefined);
-        expect(await store.update(id(1), { status: 'deleted' }, [])).toBe(undefined);
+        const deletion = (...status: readonly TenantStatus[]) =>
+          store.update(id(1), { status: 'deleted' }, { expected: { status } });
+        expect(await deletion('active')).toBe(undefined);
+        expect(await deletion()).toBe(undefined);
         expect(await find('id', id(1))).toEqual(acme);
-        const updated = await store.update(id(1), { status: 'deleted' }, ['active', 'suspended']);
-        expect(updated?.status).toBe('deleted');
+        expect((await deletion('active', 'suspended'))?.status).toBe('deleted');
+      });
+
+      it('changes nothing unless the tenant has the expected version', async () => {
+        const acme = await store.insert(newTenant(1));
+        const rename = (version: number, status?: readonly TenantStatus[]) =>
+          store.update(id(1), { name: 'Acme' }, { expected: { version, status } });
+        expect(await rename(acme.version + 1)).toBe(undefined);
+        expect(await rename(acme.version - 1)).toBe(undefined);
+        expect(await rename(acme.version, ['deleted'])).toBe(undefined);
+        expect(await find('id', id(1))).toEqual(acme);
+        expect(await rename(acme.version)).toMatchObject({ name: 'Acme', version: acme.version + 1 });
+        expect(await rename(acme.version)).toBe(undefined);
+      });
+
+      it('lets one of eight that expect the same version win when they come at once', async () => {
+        const { version } = await store.insert(newTenant(1));
+        const answers = await Promise.all(
+          Array.from({ length: 8 }, (_, index) =>
+            store.update(id(1), { name: `Name ${index}` }, { expected: { version } }),
+          ),
+        );
+        expect(answers.filter((answer) => answer !== undefined).length).toBe(1);
+        expect((await find('id', id(1)))?.version).toBe(version + 1);
       });
 
       it('keeps why a tenant has its status and what it was before, until told otherwise', async () => {
@@ -337,7 +420,11 @@ export function runTenantStoreContract(
         await store.insert(newTenant(1, { status: 'active' }));
         const answers = await Promise.all(
           Array.from({ length: 8 }, (_, index) =>
-            store.update(id(1), { status: 'suspended', name: `winner ${index}` }, ['active']),
+            store.update(
+              id(1),
+              { status: 'suspended', name: `winner ${index}` },
+              { expected: { status: ['active'] } },
+            ),
           ),
         );
         const winners = answers.filter((answer) => answer !== undefined);
@@ -431,6 +518,109 @@ export function runTenantStoreContract(
       });
     });
 
+    describe('audit, if the store keeps one', () => {
+      const audit = async (tenantId: string, page: { limit?: number; beforeId?: string } = {}) =>
+        (await store.listAudit?.({ tenantId, limit: 100, ...page })) ?? [];
+      const actionsOf = async (tenantId: string) => (await audit(tenantId)).map(({ action }) => action);
+      const make = (number: number, given: Partial<NewTenant> = {}) =>
+        store.insert(newTenant(number, given), undefined, { audit: { action: 'create', actor: 'ops' } });
+
+      it('has who did what and why, the latest first', async () => {
+        const before = Date.now();
+        await make(1);
+        if (!store.listAudit) return;
+        const details = { fields: ['name'], slug: { from: 'a', to: 'b' } };
+        await store.update(
+          id(1),
+          { name: 'A' },
+          { audit: { action: 'update', reason: 'Größe 東京', details } },
+        );
+        const [update, create, ...others] = await audit(id(1));
+        const { id: updateId, at, ...rest } = update;
+        expect(rest).toEqual({
+          tenantId: id(1),
+          action: 'update',
+          actor: null,
+          reason: 'Größe 東京',
+          details,
+        });
+        expect(Math.abs(at.getTime() - before) < 60_000).toBe(true);
+        expect(create).toMatchObject({ action: 'create', actor: 'ops', reason: null, details: {} });
+        expect(BigInt(updateId) > BigInt(create.id)).toBe(true);
+        expect(others).toEqual([]);
+      });
+
+      it('has what changed something, and not what did not', async () => {
+        await make(1, { domains: ['a.example'] });
+        if (!store.listAudit) return;
+        const note = (action: string, expected?: { version: number }) => ({ audit: { action }, expected });
+        await store.update(id(1), { name: 'B' }, note('wrong version', { version: 9 }));
+        await store.addDomain(id(1), 'b.example', note('wrong version', { version: 9 }));
+        await store.removeDomain(id(1), 'a.example', note('wrong version', { version: 9 }));
+        await store.addDomain(id(1), 'a.example', note('has it'));
+        await store.removeDomain(id(1), 'c.example', note('has it not'));
+        expect(await actionsOf(id(1))).toEqual(['create']);
+        await store.addDomain(id(1), 'b.example', note('add'));
+        await store.removeDomain(id(1), 'a.example', note('remove'));
+        expect(await actionsOf(id(1))).toEqual(['remove', 'add', 'create']);
+      });
+
+      it('has nothing of what was refused', async () => {
+        await make(1, { slug: 'acme', domains: ['acme.example'] });
+        await make(2);
+        const options = { audit: { action: 'refused' } };
+        for (const refused of [
+          store.update(id(2), { slug: 'acme' }, options),
+          store.addDomain(id(2), 'acme.example', options),
+          make(3, { slug: 'acme' }),
+        ]) {
+          await refused.then(
+            () => expect('refused').toBe('taken'),
+            () => undefined,
+          );
+        }
+        if (!store.listAudit) return;
+        expect(await actionsOf(id(2))).toEqual(['create']);
+        expect(await actionsOf(id(3))).toEqual([]);
+      });
+
+      it('comes in pages, each record once', async () => {
+        await make(1);
+        await make(2);
+        if (!store.listAudit) return;
+        for (let i = 0; i < 5; i += 1) {
+          await store.update(id(1), { name: `N${i}` }, { audit: { action: `a${i}` } });
+          await store.update(id(2), { name: `N${i}` }, { audit: { action: `b${i}` } });
+        }
+        const seen: string[] = [];
+        for (let beforeId: string | undefined; ;) {
+          const page = await audit(id(1), { limit: 4, beforeId });
+          seen.push(...page.map(({ action }) => action));
+          if (page.length < 4) break;
+          beforeId = page[3].id;
+        }
+        expect(seen).toEqual(['a4', 'a3', 'a2', 'a1', 'a0', 'create']);
+      });
+
+      it('is as long as the changes are many, however they come at once', async () => {
+        await make(1);
+        if (!store.listAudit) return;
+        await Promise.all(
+          Array.from({ length: 8 }, (_, index) =>
+            store.addDomain(id(1), `d${index}.example`, { audit: { action: 'add', details: { index } } }),
+          ),
+        );
+        expect((await audit(id(1))).length).toBe(9);
+        expect((await find('id', id(1)))?.version).toBe(9);
+      });
+
+      it('is empty for an id that names nobody or is none, and gone with a removed tenant', async () => {
+        await make(1);
+        await store.remove(id(1));
+        for (const value of [id(1), NOBODY, ...MALFORMED]) expect(await audit(value)).toEqual([]);
+      });
+    });
+
     describe('remove', () => {
       it('forgets a tenant and frees its slug, its schema and its domains', async () => {
         const acme = newTenant(1, { slug: 'acme', domains: ['acme.example'] });
@@ -462,6 +652,7 @@ export function runTenantStoreContract(
         expect({ ...(await find('id', id(1))), updatedAt: null }).toEqual({
           ...kept,
           name: 'Acme',
+          version: 2,
           updatedAt: null,
         });
         spoil(await store.insert(newTenant(2)));

@@ -355,16 +355,16 @@ describe.each(ADAPTERS)('The admin API on %s', (platform, adapter) => {
   describe('a creation that fails', () => {
     it('because the template cannot be cloned leaves nothing, and the next one works', async () => {
       const slug = freshSlug();
-      await sample.database.query('CREATE DOMAIN template.amount AS numeric CHECK (VALUE > 0)');
+      await sample.database.query('CREATE EXTENSION citext SCHEMA template');
       await sample.database.query(
         `INSERT INTO tenancy.template_migrations (name, timestamp) VALUES ('ByHand1800000000000', 1800000000000)`,
       );
       const answer = await keepingNothing(() => admin('POST /admin/tenants', { slug }));
       expect(answer).toMatchObject({
         status: 500,
-        body: { code: 'SCHEMA_NOT_CLONEABLE', message: expect.stringContaining('amount') },
+        body: { code: 'SCHEMA_NOT_CLONEABLE', message: expect.stringContaining('citext') },
       });
-      await sample.database.query('DROP DOMAIN template.amount');
+      await sample.database.query('DROP EXTENSION citext');
       await expect(make({ slug })).resolves.toMatchObject({ slug });
     });
 
@@ -783,12 +783,11 @@ describe.each(ADAPTERS)('The admin API on %s', (platform, adapter) => {
       await expect(admin(`GET /admin/tenants/${slug}`)).resolves.toEqual(deleted);
     });
 
-    it('refuses to purge, instead of deleting and letting the caller believe in more', async () => {
+    it('refuses a query it does not know, instead of deleting and letting the caller believe in more', async () => {
       const tenant = await make();
-      for (const query of ['purge=true', 'purge=false', 'purge', 'force=1']) {
-        await expect(admin(`DELETE /admin/tenants/${tenant.id}?${query}`)).resolves.toEqual(
-          invalid(query.split('=')[0]),
-        );
+      for (const query of ['purge', 'purge=', 'purge=1', 'purge=TRUE', 'purge=true&purge=true', 'force=1']) {
+        const answer = await admin(`DELETE /admin/tenants/${tenant.id}?${query}`);
+        expect(oneErrorEach(answer)).toEqual(invalid(query.split('=')[0]));
       }
       await expect(admin(`GET /admin/tenants/${tenant.id}`)).resolves.toEqual({ status: 200, body: tenant });
       await expect(visit(tenant.slug)).resolves.toMatchObject({ status: 200 });
@@ -891,7 +890,6 @@ describe.each(ADAPTERS)('The admin API on %s', (platform, adapter) => {
       ['an IPv4 address in hexadecimal', '0x7f.0.0.1'],
       ['an IPv6 address', '%5B::1%5D'],
       ['a single label', 'localhost'],
-      ['a wildcard', '*.example.org'],
       ['two trailing dots', 'shop.example.org..'],
       ['an empty label', 'shop..example.org'],
       ['an underscore', 'my_shop.example.org'],

@@ -1,0 +1,47 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
+import { type Accepted, ACCEPTED, JSON_BODY } from './accepts.decorator';
+import { type AdminRequest, headerOf } from './admin-request';
+import { UnsupportedMediaTypeError } from './admin.errors';
+
+/**
+ * Refuses what a call does not take: a caller who sends more must not believe that it was heeded. The fields of a body
+ * or a query that it does take are checked by their classes.
+ */
+@Injectable()
+export class AcceptedGuard implements CanActivate {
+  constructor(private readonly reflector: Reflector) {}
+
+  /** @throws ValidationFailedError, UnsupportedMediaTypeError */
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<AdminRequest>();
+    const { query, body } = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
+    if (!query) refuseFields(request.query);
+    // The body of a GET means nothing to HTTP, and platforms differ in whether they read it.
+    if (request.method === 'GET' || request.method === 'HEAD') return true;
+    const mediaTypes = body ?? JSON_BODY;
+    if (hasBody(request) && !mediaTypes.includes(mediaTypeOf(request))) {
+      throw new UnsupportedMediaTypeError(mediaTypes);
+    }
+    if (!body) refuseFields(request.body);
+    return true;
+  }
+}
+
+function refuseFields(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const errors = Object.keys(value).map((field): FieldError => ({ field, message: 'should not exist' }));
+  if (errors.length > 0) throw new ValidationFailedError(errors);
+}
+
+/** As HTTP tells it (RFC 9112, 6.3): whether it was parsed depends on its type. */
+function hasBody(request: AdminRequest): boolean {
+  if (headerOf(request, 'transfer-encoding') !== undefined) return true;
+  return Number(headerOf(request, 'content-length') ?? 0) > 0;
+}
+
+function mediaTypeOf(request: AdminRequest): string {
+  const [type = ''] = (headerOf(request, 'content-type') ?? '').split(';');
+  return type.trim().toLowerCase();
+}

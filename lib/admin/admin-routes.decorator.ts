@@ -1,0 +1,15 @@
+import { applyDecorators, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
+import { TenantFree } from '../resolution/tenant-route.decorator';
+import { AcceptedGuard } from './accepted.guard';
+import { AdminValidationPipe } from './admin-validation.pipe';
+import { IdempotencyInterceptor } from './idempotency.interceptor';
+import { MasterKeyGuard } from './master-key.guard';
+
+/** What all controllers of the admin API have in common; in this order: the key, the kind of request, repetition, fields. */
+export const AdminRoutes = () =>
+  applyDecorators(
+    TenantFree(),
+    UseGuards(MasterKeyGuard, AcceptedGuard),
+    UseInterceptors(IdempotencyInterceptor),
+    UsePipes(AdminValidationPipe),
+  );

@@ -1,0 +1,38 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { AdminRequest } from './admin-request';
+
+/** What was answered: enough to answer so again. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly etag?: string;
+}
+
+/** A request that has its key to itself. */
+export interface Claim {
+  readonly id: Buffer;
+  readonly owner: string;
+  /** What a tenant made by this request is called, so that a later attempt finds what an earlier one made. */
+  readonly tenantId: string;
+  /** An earlier attempt ended without an answer. It may have done everything but answer. */
+  readonly isRepeated: boolean;
+}
+
+export type ClaimOutcome =
+  | { readonly kind: 'claimed'; readonly claim: Claim }
+  | { readonly kind: 'answered'; readonly answer: KeptAnswer }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'reused' };
+
+const CLAIM = Symbol('nestjs-tenancy idempotency claim');
+
+type ClaimingRequest = AdminRequest & { [CLAIM]?: Claim };
+
+export function setClaim(request: AdminRequest, claim: Claim): void {
+  (request as ClaimingRequest)[CLAIM] = claim;
+}
+
+/** The claim under which a request with an `Idempotency-Key` runs; `undefined` for one without. */
+export const IdempotencyClaim = createParamDecorator(
+  (_data: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<ClaimingRequest>()[CLAIM],
+);

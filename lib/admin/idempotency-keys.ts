@@ -1,0 +1,147 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { isOutage } from '../common/outage';
+import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { registrySchema } from '../tenant/registry-schema';
+import type { Claim, ClaimOutcome, KeptAnswer } from './idempotency-claim';
+
+/** How long an answer is kept, from the first request on. */
+const KEPT_HOURS = 24;
+/** How long a request that never answered blocks its key: its process may have died. Calls take seconds at most. */
+const CLAIM_SECONDS = 60;
+/** Old ones that a request clears away: more than the one it adds, so that they never pile up. */
+const CLEARED_AT_ONCE = 10;
+/** A key may be released between two looks at it, which makes it free for us; three times in a row is no accident. */
+const MAX_LOOKS = 10;
+
+interface Row {
+  readonly fingerprint: Buffer;
+  readonly answer: KeptAnswer | null;
+}
+
+/**
+ * Which requests were sent with which keys, for all instances: rows of the registry, each written by one short
+ * transaction. No connection is held while a request runs.
+ */
+@Injectable()
+export class IdempotencyKeys {
+  readonly #table: string;
+
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
+    this.#table = `${quoteIdentifier(registrySchema(registry))}.idempotency_keys`;
+  }
+
+  /** Claims a key, or says why not. `scope` are the texts that tell equal keys apart. @throws TenancyUnavailableError */
+  claim(scope: readonly string[], fingerprint: Buffer): Promise<ClaimOutcome> {
+    const id = createHash('sha256').update(JSON.stringify(scope)).digest();
+    return this.#write(async (transaction) => {
+      for (let look = 1; look <= MAX_LOOKS; look += 1) {
+        const claim = await this.#take(transaction, id, fingerprint);
+        if (claim) {
+          await this.#clear(transaction);
+          return { kind: 'claimed', claim };
+        }
+        const row = await this.#read(transaction, id);
+        if (!row) continue;
+        if (!row.fingerprint.equals(fingerprint)) return { kind: 'reused' };
+        return row.answer ? { kind: 'answered', answer: row.answer } : { kind: 'running' };
+      }
+      return { kind: 'running' };
+    });
+  }
+
+  /** Keeps the answer, unless the claim was lost to a later attempt. */
+  async keep({ id, owner }: Claim, answer: KeptAnswer): Promise<void> {
+    await this.#write((transaction) =>
+      transaction.query(`UPDATE ${this.#table} SET answer = $3 WHERE id = $1 AND owner = $2`, [
+        id,
+        owner,
+        JSON.stringify(answer),
+      ]),
+    );
+  }
+
+  /** Frees a key whose request did nothing: it may be sent with another body. */
+  async release({ id, owner }: Claim): Promise<void> {
+    await this.#write((transaction) =>
+      transaction.query(`DELETE FROM ${this.#table} WHERE id = $1 AND owner = $2`, [id, owner]),
+    );
+  }
+
+  /** Lets the same body be tried again at once: the request failed, and nobody knows how much of it was done. */
+  async giveUp({ id, owner }: Claim): Promise<void> {
+    await this.#write((transaction) =>
+      transaction.query(
+        `UPDATE ${this.#table} SET claimed_until = '-infinity' WHERE id = $1 AND owner = $2`,
+        [id, owner],
+      ),
+    );
+  }
+
+  /** The claim with another id for its tenant: an earlier attempt may still be about to make one of the old id. */
+  async withNewTenantId(claim: Claim): Promise<Claim> {
+    const tenantId = uuidv7();
+    await this.#write((transaction) =>
+      transaction.query(`UPDATE ${this.#table} SET tenant_id = $3 WHERE id = $1 AND owner = $2`, [
+        claim.id,
+        claim.owner,
+        tenantId,
+      ]),
+    );
+    return { ...claim, tenantId };
+  }
+
+  /**
+   * Atomic: of any number of instances one gets the row. Who waits for another's row sees it as that one left it.
+   * Time is PostgreSQL's, the same for all.
+   */
+  async #take(transaction: SqlExecutor, id: Buffer, fingerprint: Buffer): Promise<Claim | undefined> {
+    const [owner, newTenantId] = [randomUUID(), uuidv7()];
+    const rows = (await transaction.query(
+      `INSERT INTO ${this.#table} AS kept (id, fingerprint, owner, tenant_id, claimed_until, expires_at)
+       VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 second', clock_timestamp() + $6 * interval '1 hour')
+       ON CONFLICT (id) DO UPDATE SET
+         fingerprint = EXCLUDED.fingerprint, owner = EXCLUDED.owner, claimed_until = EXCLUDED.claimed_until, answer = NULL,
+         tenant_id = CASE WHEN kept.expires_at <= clock_timestamp() THEN EXCLUDED.tenant_id ELSE kept.tenant_id END,
+         expires_at = CASE WHEN kept.expires_at <= clock_timestamp() THEN EXCLUDED.expires_at ELSE kept.expires_at END
+       WHERE kept.expires_at <= clock_timestamp()
+          OR (kept.answer IS NULL AND kept.claimed_until <= clock_timestamp() AND kept.fingerprint = EXCLUDED.fingerprint)
+       RETURNING tenant_id`,
+      [id, fingerprint, owner, newTenantId, CLAIM_SECONDS, KEPT_HOURS],
+    )) as { tenant_id: string }[];
+    if (rows.length === 0) return undefined;
+    const tenantId = rows[0].tenant_id;
+    return { id, owner, tenantId, isRepeated: tenantId !== newTenantId };
+  }
+
+  async #read(transaction: SqlExecutor, id: Buffer): Promise<Row | undefined> {
+    const [row] = (await transaction.query(
+      `SELECT fingerprint, answer FROM ${this.#table} WHERE id = $1 AND expires_at > clock_timestamp()`,
+      [id],
+    )) as Row[];
+    return row;
+  }
+
+  /** Bounded, and never waiting for a row that somebody else has. */
+  async #clear(transaction: SqlExecutor): Promise<void> {
+    await transaction.query(
+      `DELETE FROM ${this.#table} WHERE id IN (
+         SELECT id FROM ${this.#table} WHERE expires_at <= clock_timestamp()
+         ORDER BY expires_at LIMIT ${CLEARED_AT_ONCE} FOR UPDATE SKIP LOCKED)`,
+    );
+  }
+
+  /** Explicitly READ COMMITTED: a stricter default of the database would make errors of lost races. */
+  async #write<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
+    try {
+      return await this.registry.transaction('READ COMMITTED', work);
+    } catch (error) {
+      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+    }
+  }
+}

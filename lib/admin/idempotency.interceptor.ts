@@ -1,0 +1,116 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  HttpException,
+  HttpStatus,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { lastValueFrom, type Observable, of } from 'rxjs';
+import { ValidationFailedError } from '../common/tenancy.errors';
+import { TenantBusyError } from '../tenant/tenant.errors';
+import { callerOf } from './admin-caller';
+import { type AdminRequest, countHeader, headerOf } from './admin-request';
+import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './admin.errors';
+import { type Claim, type KeptAnswer, setClaim } from './idempotency-claim';
+import { fingerprintOf } from './idempotency-fingerprint';
+import { IdempotencyKeys } from './idempotency-keys';
+
+/** Printable ASCII. What is beyond it arrives as other characters than were sent. */
+const KEY = /^[\x20-\x7e]{1,256}$/;
+
+/** A call takes milliseconds, so who is told to wait need not wait long. */
+const RETRY_AFTER_SECONDS = '1';
+
+/**
+ * Lets a POST with an `Idempotency-Key` do its work once: whoever repeats it gets the first answer again.
+ *
+ * Kept are answers of work that was done, and 409, a decision of the moment. A request that was refused before anything
+ * was done (400, 404, 412, 415) frees its key. One that failed (5xx) may be tried again with the same body.
+ */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  readonly #logger = new Logger(IdempotencyInterceptor.name);
+
+  constructor(
+    private readonly keys: IdempotencyKeys,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  /** @throws ValidationFailedError, IdempotencyKeyReusedError, IdempotencyInProgressError, TenancyUnavailableError */
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<AdminRequest>();
+    const key = request.method === 'POST' ? keyOf(request) : undefined;
+    if (key === undefined) return next.handle();
+    const call = [context.getClass().name, context.getHandler().name, request.params?.tenant ?? ''];
+    const outcome = await this.keys.claim([callerOf(request), ...call, key], fingerprintOf(request.body));
+    if (outcome.kind === 'reused') throw new IdempotencyKeyReusedError();
+    if (outcome.kind === 'running') {
+      this.#setHeader(context, 'Retry-After', RETRY_AFTER_SECONDS);
+      throw new IdempotencyInProgressError();
+    }
+    if (outcome.kind === 'answered') return of(this.#repeat(context, outcome.answer));
+    setClaim(request, outcome.claim);
+    return of(await this.#run(context, next, outcome.claim));
+  }
+
+  /** The body as it was, with the headers as they were; an error is thrown, so that filters see it as they saw the first. */
+  #repeat(context: ExecutionContext, { status, body, etag }: KeptAnswer): unknown {
+    this.#setHeader(context, 'Idempotent-Replayed', 'true');
+    if (status >= 400) throw new RepeatedError(status, body as Record<string, unknown>);
+    if (etag !== undefined) this.#setHeader(context, 'ETag', etag);
+    return body;
+  }
+
+  async #run(context: ExecutionContext, next: CallHandler, claim: Claim): Promise<unknown> {
+    let body: unknown;
+    try {
+      body = await lastValueFrom(next.handle(), { defaultValue: undefined });
+    } catch (error) {
+      await this.#settle(() => this.#fail(claim, error));
+      throw error;
+    }
+    const etag = this.#header(context, 'etag');
+    // Its status is that of the call, which is always the same.
+    await this.#settle(() => this.keys.keep(claim, { status: HttpStatus.OK, body, etag }));
+    return body;
+  }
+
+  #fail(claim: Claim, error: unknown): Promise<void> {
+    const status = error instanceof HttpException ? error.getStatus() : HttpStatus.INTERNAL_SERVER_ERROR;
+    if (status >= 500) return this.keys.giveUp(claim);
+    const isDecided = status === 409 && !(error instanceof TenantBusyError);
+    if (!isDecided) return this.keys.release(claim);
+    return this.keys.keep(claim, { status, body: (error as HttpException).getResponse() });
+  }
+
+  /** What was done is done, and its answer is due, kept or not: the claim ends by itself. */
+  async #settle(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#logger.error('The answer to a request with an Idempotency-Key could not be kept.', error);
+    }
+  }
+
+  #header(context: ExecutionContext, name: string): string | undefined {
+    const response: unknown = context.switchToHttp().getResponse();
+    return this.adapterHost.httpAdapter.getHeader?.(response, name) as string | undefined;
+  }
+
+  #setHeader(context: ExecutionContext, name: string, value: string): void {
+    this.adapterHost.httpAdapter.setHeader(context.switchToHttp().getResponse(), name, value);
+  }
+}
+
+function keyOf(request: AdminRequest): string | undefined {
+  const key = headerOf(request, 'idempotency-key');
+  if (key === undefined) return undefined;
+  // Node joins repeated ones to a value that looks like one.
+  if (KEY.test(key) && countHeader(request, 'idempotency-key') === 1) return key;
+  throw new ValidationFailedError([
+    { field: 'Idempotency-Key', message: 'must be sent once, with 1 to 256 printable ASCII characters' },
+  ]);
+}

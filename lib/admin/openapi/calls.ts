@@ -1,0 +1,130 @@
+import { TransitionBody } from '../tenant.dto';
+import { PATCH_BODY } from '../accepts.decorator';
+import { AuditPageModel, TenantModel, TenantPageModel } from './models';
+
+/** One call, as the document tells it. What the platform's routing and the parameters' classes say is not repeated. */
+export interface DocumentedCall {
+  readonly summary: string;
+  /** By status; `undefined` for an answer without a body. */
+  readonly answers: Readonly<Record<number, (new () => object) | undefined>>;
+  /** Codes by status. What every call may answer is not repeated. */
+  readonly errors?: Readonly<Record<number, string>>;
+  /** Request headers besides the key. */
+  readonly headers?: readonly (keyof typeof REQUEST_HEADERS)[];
+  /** Path parameters, in the order of the path. */
+  readonly params?: readonly (keyof typeof PATH_PARAMS)[];
+  readonly optionalBody?: new () => object;
+  readonly consumes?: readonly string[];
+}
+
+export const REQUEST_HEADERS = {
+  'Idempotency-Key':
+    '1 to 256 printable ASCII characters, kept 24 hours: the same body gets the first answer again, with Idempotent-Replayed: true',
+  'If-Match': 'An ETag, or several, or *: the call does nothing unless the tenant has one of them',
+  'If-None-Match': 'An ETag that the caller has: 304 when the tenant still has it',
+} as const;
+
+export const PATH_PARAMS = {
+  tenant: 'The id or the slug of a tenant',
+  domain: 'A host name, in any case, in punycode or not',
+} as const;
+
+/** Of every call. */
+export const COMMON_ERRORS: Readonly<Record<number, string>> = {
+  400: 'VALIDATION_FAILED',
+  401: 'MASTER_KEY_INVALID',
+  503: 'TENANCY_UNAVAILABLE',
+};
+
+const BODY_ERRORS = { 413: 'BODY_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' };
+const IDEMPOTENCY_ERRORS = { 422: 'IDEMPOTENCY_KEY_REUSED' };
+const UNKNOWN = { 404: 'TENANT_NOT_FOUND' };
+const CHANGED = { ...UNKNOWN, 412: 'PRECONDITION_FAILED' };
+
+const transition = (summary: string): DocumentedCall => ({
+  summary,
+  answers: { 200: TenantModel },
+  errors: {
+    ...CHANGED,
+    ...BODY_ERRORS,
+    ...IDEMPOTENCY_ERRORS,
+    409: 'INVALID_TRANSITION, TENANT_BUSY, IDEMPOTENCY_IN_PROGRESS',
+  },
+  headers: ['Idempotency-Key', 'If-Match'],
+  params: ['tenant'],
+  optionalBody: TransitionBody,
+});
+
+/** By the handlers of `TenantsController`. */
+export const TENANT_CALLS: Readonly<Record<string, DocumentedCall>> = {
+  create: {
+    summary: 'Make a tenant and its schema',
+    answers: { 201: TenantModel },
+    errors: {
+      ...BODY_ERRORS,
+      ...IDEMPOTENCY_ERRORS,
+      400: 'VALIDATION_FAILED, TENANT_SLUG_RESERVED',
+      409: 'TENANT_SLUG_TAKEN, DOMAIN_TAKEN, IDEMPOTENCY_IN_PROGRESS',
+    },
+    headers: ['Idempotency-Key'],
+  },
+  list: { summary: 'List tenants in the order of their creation', answers: { 200: TenantPageModel } },
+  get: {
+    summary: 'Show a tenant',
+    answers: { 200: TenantModel, 304: undefined },
+    errors: UNKNOWN,
+    headers: ['If-None-Match'],
+    params: ['tenant'],
+  },
+  update: {
+    summary: 'Change names, and merge metadata',
+    answers: { 200: TenantModel },
+    errors: {
+      ...CHANGED,
+      ...BODY_ERRORS,
+      400: 'VALIDATION_FAILED, TENANT_SLUG_RESERVED',
+      409: 'TENANT_SLUG_TAKEN, TENANT_BUSY',
+    },
+    headers: ['If-Match'],
+    params: ['tenant'],
+    consumes: PATCH_BODY,
+  },
+  suspend: transition('Refuse the requests of a tenant'),
+  activate: transition('Serve a suspended tenant again'),
+  restore: transition('Make a deleted tenant what it was'),
+  delete: {
+    summary: 'Delete a tenant, keeping its schema and its slug; or purge a deleted one',
+    answers: { 200: TenantModel, 204: undefined },
+    errors: { ...CHANGED, 409: 'INVALID_TRANSITION, TENANT_BUSY, PURGE_BLOCKED' },
+    headers: ['If-Match'],
+    params: ['tenant'],
+  },
+};
+
+/** By the handlers of `TenantDomainsController`. */
+export const DOMAIN_CALLS: Readonly<Record<string, DocumentedCall>> = {
+  addDomain: {
+    summary: 'Give a tenant a domain',
+    answers: { 200: TenantModel },
+    errors: { ...CHANGED, 409: 'DOMAIN_TAKEN, TENANT_BUSY' },
+    headers: ['If-Match'],
+    params: ['tenant', 'domain'],
+  },
+  removeDomain: {
+    summary: 'Take a domain away',
+    answers: { 200: TenantModel },
+    errors: { ...CHANGED, 409: 'TENANT_BUSY' },
+    headers: ['If-Match'],
+    params: ['tenant', 'domain'],
+  },
+};
+
+/** By the handlers of `TenantAuditController`. */
+export const AUDIT_CALLS: Readonly<Record<string, DocumentedCall>> = {
+  list: {
+    summary: 'Tell who did what to a tenant, the latest first',
+    answers: { 200: AuditPageModel },
+    errors: { ...UNKNOWN, 501: 'AUDIT_NOT_KEPT' },
+    params: ['tenant'],
+  },
+};

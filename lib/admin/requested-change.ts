@@ -1,0 +1,16 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { callerOf } from './admin-caller';
+import { type AdminRequest, headerOf } from './admin-request';
+
+/** Who wants a change, and on what condition. */
+export interface RequestedChange {
+  /** The name of the master key. */
+  readonly actor: string;
+  /** The `If-Match` header. */
+  readonly ifMatch: string | undefined;
+}
+
+export const ChangeRequest = createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const request = context.switchToHttp().getRequest<AdminRequest>();
+  return { actor: callerOf(request), ifMatch: headerOf(request, 'if-match') } satisfies RequestedChange;
+});

@@ -1,0 +1,33 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { TenantNotFoundError } from '../tenant/tenant.errors';
+import { TenantStore } from '../tenant/tenant.store';
+import { isUuid } from '../tenant/uuid';
+import { Accepts } from './accepts.decorator';
+import { AdminRoutes } from './admin-routes.decorator';
+import { AuditNotKeptError } from './admin.errors';
+import { decodeAuditCursor, type Page, pageOf } from './cursor';
+import { type AuditView, PageQuery } from './tenant.dto';
+
+/** Who did what to a tenant, when and why. */
+@Controller('admin/tenants')
+@AdminRoutes()
+export class TenantAuditController {
+  constructor(private readonly store: TenantStore) {}
+
+  /** The latest first. By its id a purged tenant has its record, too. */
+  @Get(':tenant/audit')
+  @Accepts({ query: true })
+  async list(
+    @Param('tenant') reference: string,
+    @Query() { cursor, ...query }: PageQuery,
+  ): Promise<Page<AuditView>> {
+    if (!this.store.listAudit) throw new AuditNotKeptError();
+    const limit = Number(query.limit);
+    const beforeId = cursor === undefined ? undefined : decodeAuditCursor(cursor);
+    const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
+    const tenantId = tenant?.id ?? reference;
+    const records = await this.store.listAudit({ tenantId, limit: limit + 1, beforeId });
+    if (!tenant && records.length === 0) throw new TenantNotFoundError();
+    return pageOf(records, limit, (record) => record);
+  }
+}

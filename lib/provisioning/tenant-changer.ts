@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { TenantLookup } from '../resolution/tenant-lookup';
+import type { Tenant } from '../tenant/tenant';
+import { TenantBusyError, TenantNotFoundError, TenantVersionError } from '../tenant/tenant.errors';
+import { TenantStore, type TenantWriteOptions } from '../tenant/tenant.store';
+import { isUuid } from '../tenant/uuid';
+import { type TenantEvent, TenantEvents } from './tenant-events';
+import { type ActorAndReason, checkActorAndReason } from './tenant-input';
+
+export interface TenantChangeOptions extends ActorAndReason {
+  /** Only if the tenant has this version, or one of these; else `TenantVersionError`, and nothing is done. */
+  readonly ifVersion?: number | readonly number[];
+}
+
+/** Each look at a tenant that others change at the same time lets one of them finish, so this serves as many at once. */
+const MAX_ATTEMPTS = 100;
+
+/** Changes a tenant as it was seen. `undefined` when it is no longer that; the tenant itself when there is nothing to do. */
+type Attempt = (
+  tenant: Tenant,
+  write: (action: string, details?: Record<string, unknown>) => TenantWriteOptions,
+) => Promise<Tenant | undefined>;
+
+/** Looks at a tenant and changes it, so that nobody's change comes between the two, and tells of it. */
+@Injectable()
+export class TenantChanger {
+  constructor(
+    private readonly store: TenantStore,
+    private readonly lookup: TenantLookup,
+    private readonly events: TenantEvents,
+  ) {}
+
+  /** The tenant as the registry has it now, never from a cache. `reference` is an id or a slug. @throws TenantNotFoundError */
+  async get(reference: string): Promise<Tenant> {
+    const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
+    if (!tenant) throw new TenantNotFoundError();
+    return tenant;
+  }
+
+  /**
+   * The tenant as `attempt` left it.
+   *
+   * @throws TenantNotFoundError, TenantVersionError, TenantBusyError, ValidationFailedError for a bad actor or reason
+   */
+  async change(
+    reference: string,
+    event: TenantEvent,
+    { ifVersion, actor, reason }: TenantChangeOptions = {},
+    attempt: Attempt,
+  ): Promise<Tenant> {
+    checkActorAndReason({ actor, reason });
+    let seen: Tenant | undefined;
+    for (let count = 1; count <= MAX_ATTEMPTS; count += 1) {
+      // By its id from the second look on: it may have been renamed.
+      const tenant = await this.get(seen?.id ?? reference);
+      seen = tenant;
+      if (!isVersion(tenant, ifVersion)) throw new TenantVersionError(tenant.slug);
+      const expected = ifVersion === undefined ? {} : { version: tenant.version };
+      const changed = await attempt(tenant, (action, details) => ({
+        expected,
+        audit: { action, actor, reason, details },
+      }));
+      if (!changed) continue;
+      if (changed.version !== tenant.version) await this.#tell(event, changed);
+      return changed;
+    }
+    throw new TenantBusyError(seen?.slug ?? reference);
+  }
+
+  async #tell(event: TenantEvent, tenant: Tenant): Promise<void> {
+    this.lookup.forget(tenant);
+    await this.events.emit(event, tenant);
+  }
+}
+
+function isVersion({ version }: Tenant, wanted?: number | readonly number[]): boolean {
+  if (wanted === undefined) return true;
+  return typeof wanted === 'number' ? version === wanted : wanted.includes(version);
+}
