@@ -1,0 +1,130 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import type { Tenant } from '../tenant/tenant';
+import { TenantStore } from '../tenant/tenant.store';
+import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
+
+/** A tenant, whatever its status, and which of the asked migrations it has seen. */
+export interface FleetMember {
+  readonly tenant: Tenant;
+  readonly done: readonly string[];
+}
+
+/** Which members are asked for: those that lack one of the names, or those that have one of them. */
+export type Missing = 'lacking' | 'having';
+
+/** At most so many are in memory at once. */
+export const PAGE_SIZE = 500;
+
+interface LedgerRow {
+  readonly tenant_id: string;
+  readonly done: readonly string[] | null;
+}
+
+/** The fleet as far as migrations go: every tenant but the purged ones, page by page. */
+@Injectable()
+export class FleetMembers {
+  readonly #schema: string;
+
+  constructor(
+    private readonly store: TenantStore,
+    private readonly transactions: SystemTransactions,
+    @Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions,
+  ) {
+    this.#schema = quoteIdentifier(registrySchema);
+  }
+
+  /** Members that lack (or have) any of the migrations, in the order of their ids. */
+  async *find(names: readonly string[], missing: Missing = 'lacking'): AsyncGenerator<FleetMember> {
+    for (let afterId: string | undefined; ;) {
+      const page = await this.#page(names, missing, afterId);
+      yield* page.members;
+      if (page.lastId === undefined) return;
+      afterId = page.lastId;
+    }
+  }
+
+  /** How many members lack (or have) any of the migrations; asked in a transaction of its own unless one is given. */
+  async count(
+    names: readonly string[],
+    missing: Missing = 'lacking',
+    transaction?: EntityManager,
+  ): Promise<number> {
+    if (this.store instanceof TypeOrmTenantStore) {
+      const [{ count }] = await this.#query<{ count: number }>(
+        `SELECT pg_catalog.count(*)::integer AS count FROM ${this.#schema}.tenants t
+         WHERE t.status <> 'purged' AND ${this.#condition(missing)}`,
+        [names],
+        transaction,
+      );
+      return count;
+    }
+    let count = 0;
+    for await (const _member of this.find(names, missing)) count++;
+    return count;
+  }
+
+  #page(names: readonly string[], missing: Missing, afterId: string | undefined) {
+    return this.store instanceof TypeOrmTenantStore
+      ? this.#pageOfRegistry(names, missing, afterId)
+      : this.#pageOfStore(names, missing, afterId);
+  }
+
+  /** Those that are up to date cost nothing: one query tells that there is nothing to do. */
+  async #pageOfRegistry(names: readonly string[], missing: Missing, afterId: string | undefined) {
+    const rows = await this.#query<LedgerRow>(
+      `SELECT t.id AS tenant_id, entries.done FROM ${this.#schema}.tenants t
+       CROSS JOIN LATERAL (${this.#entries('t.id')}) entries
+       WHERE t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
+         AND ${this.#condition(missing)}
+       ORDER BY t.id LIMIT ${PAGE_SIZE}`,
+      [names, afterId ?? null],
+    );
+    const tenants = await this.store.findMany(rows.map(({ tenant_id: value }) => ({ by: 'id', value })));
+    return {
+      members: rows.flatMap((row, i) => toMember(tenants[i], row)),
+      lastId: rows.length === PAGE_SIZE ? rows.at(-1)?.tenant_id : undefined,
+    };
+  }
+
+  async #pageOfStore(names: readonly string[], missing: Missing, afterId: string | undefined) {
+    const tenants = await this.store.list({ limit: PAGE_SIZE, afterId });
+    const rows = await this.#query<LedgerRow>(
+      `SELECT member.id AS tenant_id, entries.done
+       FROM pg_catalog.unnest($2::uuid[]) AS member (id) CROSS JOIN LATERAL (${this.#entries('member.id')}) entries`,
+      [names, tenants.map(({ id }) => id)],
+    );
+    const byId = new Map(rows.map((row) => [row.tenant_id, row]));
+    const wanted = ({ done }: FleetMember) =>
+      missing === 'lacking' ? done.length < names.length : done.length > 0;
+    return {
+      members: tenants.flatMap((tenant) => toMember(tenant, byId.get(tenant.id))).filter(wanted),
+      lastId: tenants.length === PAGE_SIZE ? tenants.at(-1)?.id : undefined,
+    };
+  }
+
+  #entries(id: string): string {
+    return `
+      SELECT pg_catalog.array_agg(m.name) AS done FROM ${this.#schema}.tenant_migrations m
+      WHERE m.tenant_id = ${id} AND m.state = 'done' AND m.name = ANY ($1::text[])`;
+  }
+
+  #condition(missing: Missing): string {
+    return `(SELECT pg_catalog.count(*) FROM ${this.#schema}.tenant_migrations m
+      WHERE m.tenant_id = t.id AND m.state = 'done' AND m.name = ANY ($1::text[]))
+      ${missing === 'lacking' ? '< pg_catalog.cardinality($1::text[])' : '> 0'}`;
+  }
+
+  #query<Row>(sql: string, parameters: unknown[], transaction?: EntityManager): Promise<Row[]> {
+    const ask = (manager: EntityManager) => manager.query<Row[]>(sql, parameters);
+    return transaction ? ask(transaction) : this.transactions.run(ask);
+  }
+}
+
+/** None for a tenant that was purged between two questions. */
+function toMember(tenant: Tenant | undefined, row: LedgerRow | undefined): FleetMember[] {
+  return tenant ? [{ tenant, done: row?.done ?? [] }] : [];
+}

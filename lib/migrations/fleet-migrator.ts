@@ -1,0 +1,161 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { checksumOf } from '../provisioning/migration-checksum';
+import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import { Template } from '../provisioning/template';
+import { TemplateMigrator } from '../provisioning/template-migrator';
+import { checkFleetOptions, type FleetMigrationOptions } from './fleet-migrator.options';
+import { FleetMembers } from './fleet-members';
+import type { FleetReport, FleetTally } from './fleet-report';
+import { FleetRun, type FleetTask } from './fleet-run';
+import { NothingToRevertError } from './migrations.errors';
+import { RunLease } from './run-lease';
+
+/** Brings every tenant to the version of the code, or back by one migration. */
+@Injectable()
+export class FleetMigrator {
+  constructor(
+    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly templateMigrator: TemplateMigrator,
+    private readonly template: Template,
+    private readonly transactions: SystemTransactions,
+    private readonly members: FleetMembers,
+    private readonly fleet: FleetRun,
+    private readonly lease: RunLease,
+  ) {}
+
+  /**
+   * Runs pending migrations: on the template first, so that tenants made meanwhile come out right, then on every tenant
+   * whatever its status, until none is behind. What failed is in the report, not thrown.
+   *
+   * @throws MigrationRunActiveError, TemplateMigrationError, RangeError for options out of bounds
+   */
+  async up(options: FleetMigrationOptions = {}): Promise<FleetReport> {
+    const start = performance.now();
+    const migrations = namedMigrations(this.dataSource.migrations);
+    const checked = checkFleetOptions(options, this.#poolSize);
+    const names = migrations.map(({ name }) => name);
+    const seen = await this.transactions.run((manager) => this.template.appliedChecksums(manager));
+    const warnings = findOddities(migrations, seen);
+    if (!(await this.#isBehind(names, seen))) return nothingToDo(names, warnings, start);
+    return this.lease.hold('up', names, checked, async (runId, isLost) => {
+      const template = await this.templateMigrator.migrate({ always: true });
+      const task: FleetTask = { runId, direction: 'up', migrations, options: checked, isLost };
+      return { ...(await this.#report(task, await this.fleet.visit(task), template, start)), warnings };
+    });
+  }
+
+  /**
+   * Takes back the migration that the template has seen last: from every tenant, then from the template. Tenants made
+   * meanwhile still have it, so the template goes last, when none is left.
+   *
+   * @throws NothingToRevertError, MigrationRunActiveError, RangeError for options out of bounds
+   */
+  async down(options: FleetMigrationOptions = {}): Promise<FleetReport> {
+    const start = performance.now();
+    const checked = checkFleetOptions(options, this.#poolSize);
+    const last = await this.#lastSeen();
+    return this.lease.hold('down', [last.name], checked, async (runId, isLost) => {
+      const task: FleetTask = { runId, direction: 'down', migrations: [last], options: checked, isLost };
+      for (;;) {
+        const tally = await this.fleet.visit(task);
+        if (tally.state !== 'done') return this.#report(task, tally, [], start);
+        if (await this.#revertTemplate(last)) return this.#report(task, tally, [last.name], start);
+      }
+    });
+  }
+
+  #revertTemplate(last: NamedMigration): Promise<boolean> {
+    return this.templateMigrator.revert(
+      last,
+      async (transaction) => (await this.members.count([last.name], 'having', transaction)) === 0,
+    );
+  }
+
+  async #lastSeen(): Promise<NamedMigration> {
+    const name = (await this.transactions.run((manager) => this.template.appliedMigrations(manager))).at(-1);
+    if (name === undefined) throw new NothingToRevertError('the template has seen none.');
+    const last = namedMigrations(this.dataSource.migrations).find((each) => each.name === name);
+    if (!last) throw new NothingToRevertError(`the last one, ${name}, is not in the code.`);
+    return last;
+  }
+
+  /** Whether the template or any tenant lacks one of them. */
+  async #isBehind(names: readonly string[], seen: ReadonlyMap<string, unknown>): Promise<boolean> {
+    return names.some((name) => !seen.has(name)) || (await this.members.count(names)) > 0;
+  }
+
+  async #report(
+    { runId, direction, migrations }: FleetTask,
+    tally: FleetTally,
+    template: readonly string[],
+    start: number,
+  ): Promise<FleetReport> {
+    const names = migrations.map(({ name }) => name);
+    const left = await this.members.count(names, direction === 'up' ? 'lacking' : 'having');
+    const { state, done, skipped, failed, halted } = tally;
+    return {
+      ...{
+        runId,
+        direction,
+        state,
+        migrations: names,
+        template,
+        done,
+        skipped,
+        failed,
+        halted,
+        warnings: [],
+      },
+      notReached: Math.max(0, left - failed.length),
+      ms: Math.round(performance.now() - start),
+    };
+  }
+
+  get #poolSize(): number {
+    return (this.dataSource.options as { poolSize?: number }).poolSize ?? 10;
+  }
+}
+
+function nothingToDo(migrations: readonly string[], warnings: readonly string[], start: number): FleetReport {
+  return {
+    ...{
+      runId: null,
+      direction: 'up',
+      state: 'done',
+      migrations,
+      template: [],
+      done: 0,
+      skipped: 0,
+      failed: [],
+    },
+    ...{ notReached: 0, halted: undefined, warnings, ms: Math.round(performance.now() - start) },
+  };
+}
+
+/** What differs between the code and what the template has seen, in words. */
+function findOddities(
+  migrations: readonly NamedMigration[],
+  seen: ReadonlyMap<string, string | null>,
+): string[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  const edited = migrations.filter(({ name, migration }) => {
+    const checksum = seen.get(name);
+    return typeof checksum === 'string' && checksum !== checksumOf(migration);
+  });
+  return [
+    ...edited.map(
+      ({ name }) =>
+        `${name} was edited after it ran. Tenants keep what it did then: write another migration.`,
+    ),
+    ...[...seen.keys()]
+      .filter((name) => !known.has(name))
+      .map(
+        (name) =>
+          `${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
+      ),
+  ];
+}

@@ -1,0 +1,150 @@
+import { Injectable } from '@nestjs/common';
+import type { NamedMigration } from '../provisioning/named-migrations';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import type { CheckedFleetOptions } from './fleet-migrator.options';
+import { type FleetMember, FleetMembers } from './fleet-members';
+import { FleetTally } from './fleet-report';
+import { type MigrationFailure, MigrationLedger } from './migration-ledger';
+import type { RunDirection } from './migration-runs';
+import { type MigrationDone, TenantMigrationFailure, TenantMigrator } from './tenant-migrator';
+import { planWaves, type Wave } from './waves';
+
+/** What one run has to do. */
+export interface FleetTask {
+  readonly runId: string;
+  readonly direction: RunDirection;
+  readonly migrations: readonly NamedMigration[];
+  readonly options: CheckedFleetOptions;
+  /** Whether another run may have taken over. */
+  readonly isLost: () => boolean;
+}
+
+/** Durations are written down so many at a time: nobody waits for them. */
+const DURATIONS_AT_ONCE = 100;
+
+/** Goes through the fleet, wave by wave, until nobody is left or something says stop. */
+@Injectable()
+export class FleetRun {
+  constructor(
+    private readonly members: FleetMembers,
+    private readonly migrator: TenantMigrator,
+    private readonly ledger: MigrationLedger,
+    private readonly transactions: SystemTransactions,
+  ) {}
+
+  async visit(task: FleetTask): Promise<FleetTally> {
+    const tally = new FleetTally();
+    const total = await this.members.count(namesOf(task), missingIn(task));
+    if (total === 0) return tally;
+    const waves = planWaves(total, task.options);
+    for (const [index, wave] of waves.entries()) {
+      // Whoever joined while a pass went by is found by the next one.
+      while (tally.halted === undefined && (await this.#pass(task, tally, wave, total)));
+      if (tally.halted === undefined && index < waves.length - 1) await askToGoOn(task, tally, wave);
+    }
+    return tally;
+  }
+
+  /** Whether anybody was visited. */
+  async #pass(task: FleetTask, tally: FleetTally, wave: Wave, total: number): Promise<boolean> {
+    const before = tally.finished;
+    const durations: { tenantId: string; name: string; ms: number }[] = [];
+    const members = this.members.find(namesOf(task), missingIn(task));
+    let begun = before;
+    const worker = async (): Promise<void> => {
+      for await (const member of members) {
+        if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) continue;
+        if (begun >= wave.upTo || !mayGoOn(task, tally)) return;
+        begun++;
+        tally.settled.add(member.tenant.id);
+        const done = await this.#visitOne(task, tally, member);
+        durations.push(...done.map((each) => ({ ...each, tenantId: member.tenant.id })));
+        if (durations.length >= DURATIONS_AT_ONCE) await this.#record(task, durations.splice(0));
+        task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
+      }
+    };
+    await Promise.all(Array.from({ length: task.options.concurrency }, worker));
+    await this.#record(task, durations);
+    return tally.finished > before && tally.finished < wave.upTo;
+  }
+
+  async #visitOne(task: FleetTask, tally: FleetTally, member: FleetMember): Promise<MigrationDone[]> {
+    const { tenant } = member;
+    const migrations = task.migrations.filter(
+      ({ name }) => member.done.includes(name) === (task.direction === 'down'),
+    );
+    try {
+      const options = { runId: task.runId, ...task.options };
+      const done = await this.migrator[task.direction](tenant, migrations, options);
+      if (done.length > 0) tally.done++;
+      else tally.skipped++;
+      return done;
+    } catch (error) {
+      await this.#fail(task, tally, member, error);
+      return [];
+    }
+  }
+
+  async #fail(task: FleetTask, tally: FleetTally, { tenant }: FleetMember, error: unknown): Promise<void> {
+    if (!(error instanceof TenantMigrationFailure)) throw error;
+    const failure: MigrationFailure = {
+      tenantId: tenant.id,
+      slug: tenant.slug,
+      migration: error.migration.name,
+      message: error.message,
+      statement: statementOf(error.cause),
+    };
+    tally.failed.push(failure);
+    if (tally.failed.length > task.options.maxFailures) {
+      tally.halt(
+        `${tally.failed.length} failed, and maxFailures is ${task.options.maxFailures}. Mend the cause and run again: what is done stays done.`,
+      );
+    }
+    if (task.direction === 'down') return;
+    await this.transactions.run((manager) =>
+      this.ledger.recordFailure(manager, failure, error.migration, task.runId),
+    );
+  }
+
+  async #record(task: FleetTask, durations: { tenantId: string; name: string; ms: number }[]): Promise<void> {
+    if (task.direction === 'down' || durations.length === 0) return;
+    await this.transactions.run((manager) => this.ledger.recordDurations(manager, task.runId, durations));
+  }
+}
+
+function namesOf({ migrations }: FleetTask): string[] {
+  return migrations.map(({ name }) => name);
+}
+
+function missingIn({ direction }: FleetTask): 'lacking' | 'having' {
+  return direction === 'up' ? 'lacking' : 'having';
+}
+
+function isIn({ slugs }: Wave, { tenant }: FleetMember): boolean {
+  return slugs === undefined || slugs.includes(tenant.slug);
+}
+
+function mayGoOn({ isLost }: FleetTask, tally: FleetTally): boolean {
+  if (isLost()) tally.halt('another run may have taken over, since this one could not renew its lease.');
+  return tally.halted === undefined;
+}
+
+async function askToGoOn(
+  { options: { afterWave } }: FleetTask,
+  tally: FleetTally,
+  { name }: Wave,
+): Promise<void> {
+  try {
+    await afterWave?.(name, { done: tally.done, failed: tally.failed });
+  } catch (error) {
+    tally.halt(
+      `the check after the wave "${name}" said no: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+/** TypeORM's `QueryFailedError` knows what it has sent. */
+function statementOf(error: unknown): string | undefined {
+  const { query } = (error ?? {}) as { query?: unknown };
+  return typeof query === 'string' ? query : undefined;
+}

@@ -1,0 +1,51 @@
+import { HttpStatus } from '@nestjs/common';
+import { TenancyError } from '../common/tenancy.errors';
+
+/** Another run works on the fleet. */
+export class MigrationRunActiveError extends TenancyError {
+  readonly code = 'MIGRATION_RUN_ACTIVE';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(
+    readonly runId: string,
+    holder: string,
+    startedAt: Date,
+  ) {
+    super(
+      `A migration run is under way: ${runId}, by ${holder}, since ${startedAt.toISOString()}. Wait for its end, or ask for ` +
+        'wait: true. A run that died is noticed within half a minute.',
+    );
+  }
+}
+
+/** Another run took over while this one could not renew its lease. */
+export class MigrationRunLostError extends TenancyError {
+  readonly code = 'MIGRATION_RUN_LOST';
+
+  constructor(runId: string) {
+    super(
+      `The run ${runId} could not renew its lease in time, and counts as dead. What it has done is kept and recorded: run again.`,
+    );
+  }
+}
+
+/** There is nothing that could be reverted. */
+export class NothingToRevertError extends TenancyError {
+  readonly code = 'NOTHING_TO_REVERT';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(why: string) {
+    super(`No migration can be reverted: ${why}`);
+  }
+}
+
+/** TypeORM's command would leave out the tenants, or the ledger. */
+export class CommandNotForTemplateError extends TenancyError {
+  readonly code = 'COMMAND_NOT_FOR_TEMPLATE';
+
+  constructor(command: string, remedy: string) {
+    super(
+      `TypeORM's command line cannot ${command} here: the tenants would be left out. Instead, ${remedy}.`,
+    );
+  }
+}

@@ -1,0 +1,104 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { namedMigrations } from '../provisioning/named-migrations';
+import { CommandNotForTemplateError } from './migrations.errors';
+import { type Statement, unqualified } from './unqualified-sql';
+
+export interface TemplatePlace {
+  readonly templateSchema: string;
+  readonly registrySchema: string;
+}
+
+/** What TypeORM's schema builder would do. */
+interface SqlInMemory {
+  upQueries: Statement[];
+  downQueries: Statement[];
+}
+
+/**
+ * The template as TypeORM's own command line sees it: `migration:generate` compares entities with it and writes names
+ * without a schema, `migration:create` works as ever, `migration:show` tells what the template has seen.
+ *
+ * Its sessions must have the template alone on their path. It is for development, and serves no requests.
+ */
+export class TemplateDataSource extends DataSource {
+  constructor(
+    options: DataSourceOptions,
+    private readonly place: TemplatePlace,
+  ) {
+    super(options);
+  }
+
+  override async initialize(): Promise<this> {
+    // TypeORM asks for the current schema while it connects, and one that is missing is none.
+    await createSchema(this.options, this.place.templateSchema);
+    await super.initialize();
+    this.#writeUnqualified();
+    return this;
+  }
+
+  /** Whether a migration is waiting; each is listed, as TypeORM does. */
+  override async showMigrations(): Promise<boolean> {
+    const seen = new Set(await this.#seen());
+    const named = namedMigrations(this.migrations);
+    for (const { name } of named) this.logger.logSchemaBuild(`[${seen.has(name) ? 'X' : ' '}] ${name}`);
+    return named.some(({ name }) => !seen.has(name));
+  }
+
+  /** @throws CommandNotForTemplateError always */
+  override runMigrations(): Promise<never> {
+    return Promise.reject(
+      new CommandNotForTemplateError(
+        'run its migrations',
+        'start the application, or call FleetMigrator.up()',
+      ),
+    );
+  }
+
+  /** @throws CommandNotForTemplateError always */
+  override undoLastMigration(): Promise<never> {
+    return Promise.reject(new CommandNotForTemplateError('revert one', 'write a migration that undoes it'));
+  }
+
+  /** @throws CommandNotForTemplateError always */
+  override synchronize(): Promise<never> {
+    return Promise.reject(new CommandNotForTemplateError('synchronize it', 'use migration:generate'));
+  }
+
+  #writeUnqualified(): void {
+    const { driver, place } = this;
+    const createSchemaBuilder = driver.createSchemaBuilder.bind(driver);
+    driver.createSchemaBuilder = () => {
+      const builder = createSchemaBuilder();
+      const log = builder.log.bind(builder);
+      builder.log = async () => {
+        const sql = (await log()) as unknown as SqlInMemory;
+        const bare = (each: Statement) => unqualified(each, place.templateSchema, driver.database ?? '');
+        sql.upQueries = sql.upQueries.map(bare);
+        sql.downQueries = sql.downQueries.map(bare);
+        return sql as unknown as Awaited<ReturnType<typeof log>>;
+      };
+      return builder;
+    };
+  }
+
+  async #seen(): Promise<string[]> {
+    const ledger = `${quoteIdentifier(this.place.registrySchema)}.template_migrations`;
+    const [{ table }] = await this.query<{ table: string | null }[]>('SELECT to_regclass($1) AS table', [
+      ledger,
+    ]);
+    if (table === null) return [];
+    const rows = await this.query<{ name: string }[]>(`SELECT name FROM ${ledger}`);
+    return rows.map(({ name }) => name);
+  }
+}
+
+async function createSchema(options: DataSourceOptions, schemaName: string): Promise<void> {
+  const dataSource = new DataSource({ ...options, entities: [], migrations: [], subscribers: [] });
+  await dataSource.initialize();
+  try {
+    await dataSource.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schemaName)}`);
+  } finally {
+    await dataSource.destroy();
+  }
+}

@@ -1,0 +1,53 @@
+import { quoteIdentifier } from '../common/sql';
+
+/** One statement with its parameters, as TypeORM's schema builder gives it. */
+export interface Statement {
+  readonly query: string;
+  readonly parameters?: readonly unknown[];
+}
+
+/** What may hold the schema's name without meaning it: strings, dollar quotes and comments. Else a quoted name. */
+const TOKEN = /E?'(?:[^'\\]|\\.|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*|\/\*.*?\*\/|"(?:[^"]|"")*"\.?/gs;
+
+/**
+ * The statement without the schema's name, so that it means the schema of the moment: TypeORM qualifies enums and
+ * indexes whatever it is told, and writes where it is into `typeorm_metadata`.
+ */
+export function unqualified(
+  { query, parameters }: Statement,
+  schemaName: string,
+  database: string,
+): Statement {
+  const prefix = `${quoteIdentifier(schemaName)}.`;
+  const bare = query.replaceAll(TOKEN, (token) => (token === prefix ? '' : token));
+  if (!parameters?.length || !bare.includes('"typeorm_metadata"')) return { query: bare, parameters };
+  return whereItRuns(
+    { query: bare, parameters },
+    new Map([
+      [schemaName, 'current_schema()'],
+      [database, 'current_database()'],
+    ]),
+  );
+}
+
+/** Parameters that name this place become what names every place. */
+function whereItRuns({ query, parameters = [] }: Statement, places: ReadonlyMap<unknown, string>): Statement {
+  const kept: unknown[] = [];
+  const text = query.replaceAll(/\$(\d+)/g, (_whole, number: string) => {
+    const value = parameters[Number(number) - 1];
+    // Only the columns of places: a view may be called as the database is.
+    const place = isPlace(query, Number(number)) ? places.get(value) : undefined;
+    return place ?? `$${kept.push(value)}`;
+  });
+  return { query: text, parameters: kept };
+}
+
+const METADATA_COLUMNS = /"typeorm_metadata"\(([^)]*)\) VALUES \(([^)]*)\)/;
+
+/** Whether a parameter stands for the column "database" or "schema". */
+function isPlace(query: string, number: number): boolean {
+  const inserted = METADATA_COLUMNS.exec(query);
+  if (!inserted) return new RegExp(`"(database|schema)" = \\$${number}\\b`).test(query);
+  const [columns, values] = inserted.slice(1).map((list) => list.split(',').map((each) => each.trim()));
+  return ['"database"', '"schema"'].includes(columns[values.indexOf(`$${number}`)]);
+}

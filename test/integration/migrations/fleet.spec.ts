@@ -1,0 +1,342 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import {
+  FleetMigrator,
+  type FleetReport,
+  type FleetMigrationOptions,
+  TenantConnection,
+  TenantContext,
+  TenantLifecycle,
+  TenantProvisioner,
+  type Tenant,
+} from '../../../lib';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { CreateNotes1700000000000 } from '../../support/notes';
+import type { TestApp } from '../../support/test-app';
+import { startAppOn } from '../provisioning/app';
+
+class AddPlace1700000001000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`ALTER TABLE note ADD COLUMN place text DEFAULT 'here'`);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE note DROP COLUMN place');
+  }
+}
+
+/** Fails where a note says so, after it has changed something. */
+class AddLength1700000002000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE note ADD COLUMN length integer');
+    await queryRunner.query('UPDATE note SET length = 10 / (char_length(text) - 3)');
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE note DROP COLUMN length');
+  }
+}
+
+const OLD = [CreateNotes1700000000000];
+const NEW = [...OLD, AddPlace1700000001000];
+const RISKY = [...NEW, AddLength1700000002000];
+
+let database: TestDatabase;
+let apps: TestApp[];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  apps = [];
+});
+
+afterEach(async () => {
+  for (const { app } of apps) await app.close();
+  await database.drop();
+});
+
+/** An instance of one version of the application. */
+async function start(migrations: typeof OLD): Promise<TestApp> {
+  const app = await startAppOn(database, { migrations });
+  apps.push(app);
+  return app;
+}
+
+async function makeTenants({ create }: TestApp, count: number): Promise<Tenant[]> {
+  const tenants: Tenant[] = [];
+  for (let i = 0; i < count; i++) tenants.push(await create({ slug: `tenant-${i}` }));
+  return tenants;
+}
+
+const up = ({ app }: TestApp, options?: FleetMigrationOptions): Promise<FleetReport> =>
+  app.get(FleetMigrator).up(options);
+
+/** Columns of each tenant's table, by slug. */
+async function columns({ app }: TestApp, tenants: readonly Tenant[]): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const tenant of tenants) {
+    const [{ count }] = await app
+      .get(TenantContext)
+      .run(tenant, () =>
+        app
+          .get(TenantConnection)
+          .query<{ count: number }[]>(
+            `SELECT count(*)::int AS count FROM pg_attribute WHERE attrelid = 'note'::regclass AND attnum > 0 AND NOT attisdropped`,
+          ),
+      );
+    found[tenant.slug] = count;
+  }
+  return found;
+}
+
+const insertNote = ({ app }: TestApp, tenant: Tenant, text: string) =>
+  app
+    .get(TenantContext)
+    .run(tenant, () => app.get(TenantConnection).query('INSERT INTO note (text) VALUES ($1)', [text]));
+
+const ledger = (state: string) =>
+  database.query<{ name: string; tenant_id: string; error: string; statement: string; duration_ms: number }>(
+    `SELECT name, tenant_id, error, statement, duration_ms FROM tenancy.tenant_migrations WHERE state = '${state}' ORDER BY tenant_id, name`,
+  );
+
+describe('A fleet', () => {
+  it('is brought to the version of the code, whatever the status of its tenants', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 5);
+    await old.app.get(TenantLifecycle).suspend('tenant-1');
+    await old.app.get(TenantLifecycle).delete('tenant-2');
+    const app = await start(NEW);
+    await expect(up(app)).resolves.toMatchObject({
+      state: 'done',
+      done: 5,
+      skipped: 0,
+      failed: [],
+      notReached: 0,
+    });
+    expect(Object.values(await columns(app, tenants))).toEqual([3, 3, 3, 3, 3]);
+    expect((await ledger('done')).filter(({ duration_ms }) => duration_ms !== null)).toHaveLength(5);
+  });
+
+  it('that has nothing to do is told so by two queries, and no run is recorded', async () => {
+    const app = await start(OLD);
+    await makeTenants(app, 3);
+    await expect(up(app)).resolves.toMatchObject({
+      runId: null,
+      state: 'done',
+      done: 0,
+      migrations: [OLD[0].name],
+    });
+    await expect(database.query('SELECT FROM tenancy.migration_runs')).resolves.toEqual([]);
+  });
+
+  it('gets new tenants at the version of the template, which run nothing again', async () => {
+    await makeTenants(await start(OLD), 1);
+    const app = await start(NEW);
+    await app.create({ slug: 'new' });
+    await app.app.get(TenantProvisioner).clone('new', 'copy-of-new');
+    await app.app.get(TenantProvisioner).clone('tenant-0', 'copy-of-old');
+    await expect(up(app)).resolves.toMatchObject({ done: 2, skipped: 0, failed: [] });
+  });
+
+  it('keeps nothing of a tenant that fails, tells which and why, and goes on where it stopped', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 4);
+    await insertNote(old, tenants[1], 'abc');
+    const app = await start(RISKY);
+    const report = await up(app, { concurrency: 1 });
+    expect(report).toMatchObject({ state: 'halted', done: 1, notReached: 2 });
+    expect(report.failed).toEqual([
+      {
+        tenantId: tenants[1].id,
+        slug: 'tenant-1',
+        migration: 'AddLength1700000002000',
+        message: 'division by zero',
+        statement: 'UPDATE note SET length = 10 / (char_length(text) - 3)',
+      },
+    ]);
+    expect(await columns(app, tenants)).toEqual({
+      'tenant-0': 4,
+      'tenant-1': 2,
+      'tenant-2': 2,
+      'tenant-3': 2,
+    });
+    expect(await ledger('failed')).toMatchObject([{ tenant_id: tenants[1].id, error: 'division by zero' }]);
+
+    await app.app
+      .get(TenantContext)
+      .run(tenants[1], () => app.app.get(TenantConnection).query('DELETE FROM note'));
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 3, notReached: 0 });
+    expect(await ledger('failed')).toEqual([]);
+  });
+
+  it('goes on past failures as far as maxFailures allows', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 6);
+    for (const i of [1, 3]) await insertNote(old, tenants[i], 'abc');
+    const app = await start(RISKY);
+    await expect(up(app, { maxFailures: 2 })).resolves.toMatchObject({
+      state: 'failed',
+      done: 4,
+      notReached: 0,
+    });
+  });
+
+  it('is asked between waves, and stops when the answer is no', async () => {
+    const old = await start(OLD);
+    await makeTenants(old, 10);
+    const app = await start(NEW);
+    const waves: [string, number][] = [];
+    const afterWave = (wave: string, { done }: { done: number }) => {
+      waves.push([wave, done]);
+      if (wave === '50 %') throw new Error('too slow');
+    };
+    const options = { canary: ['tenant-7'], percents: [20, 50, 80], afterWave, concurrency: 3 };
+    await expect(up(app, options)).resolves.toMatchObject({ state: 'halted', done: 5, notReached: 5 });
+    expect(waves).toEqual([
+      ['canary', 1],
+      ['20 %', 2],
+      ['50 %', 5],
+    ]);
+    const [first] = await database.query<{ slug: string }>(
+      `SELECT slug FROM tenancy.tenant_migrations m JOIN tenancy.tenants t ON t.id = m.tenant_id
+       WHERE m.name LIKE 'AddPlace%' ORDER BY m.at LIMIT 1`,
+    );
+    expect(first.slug).toBe('tenant-7');
+  });
+
+  it('is migrated by one run at a time: a second one says who has it, or waits', async () => {
+    const old = await start(OLD);
+    await makeTenants(old, 3);
+    const [one, two] = [await start(NEW), await start(NEW)];
+    let second: Promise<unknown> | undefined;
+    const first = up(one, {
+      canary: 1,
+      afterWave: async () => {
+        await expect(up(two)).rejects.toMatchObject({ code: 'MIGRATION_RUN_ACTIVE', statusCode: 409 });
+        second = up(two, { wait: true });
+      },
+    });
+    await expect(first).resolves.toMatchObject({ state: 'done', done: 3 });
+    await expect(second).resolves.toMatchObject({ state: 'done', done: 0, skipped: 0 });
+  });
+
+  it('is taken over from a run whose process died', async () => {
+    const old = await start(OLD);
+    await makeTenants(old, 2);
+    const app = await start(NEW);
+    await database.query(
+      `INSERT INTO tenancy.migration_runs (id, direction, state, holder, migrations, lease_until)
+       VALUES (gen_random_uuid(), 'up', 'running', 'a dead one', '[]', now() - interval '1 s')`,
+    );
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 2 });
+    await expect(
+      database.query('SELECT state FROM tenancy.migration_runs ORDER BY started_at'),
+    ).resolves.toEqual([{ state: 'abandoned' }, { state: 'done' }]);
+  });
+
+  it('goes on when a tenant’s table is locked too long, which is told', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 3);
+    const app = await start(NEW);
+    const held = await app.app.get(TenantContext).run(tenants[1], async () => {
+      const runner = app.app.get(TenantConnection).manager.connection.createQueryRunner();
+      await runner.startTransaction();
+      await runner.query('LOCK TABLE note');
+      return runner;
+    });
+    const report = await up(app, { lockTimeoutMs: 50, retries: 1, maxFailures: 1 });
+    expect(report).toMatchObject({ state: 'failed', done: 2, failed: [{ slug: 'tenant-1' }] });
+    expect(report.failed[0].message).toContain('lock timeout');
+    await app.app.get(TenantContext).run(tenants[1], () => held.rollbackTransaction());
+    await held.release();
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 1 });
+  });
+
+  it('tells of a tenant whose schema is gone, and does not touch another one', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 2);
+    await database.query(`DROP SCHEMA ${tenants[0].schemaName} CASCADE`);
+    const app = await start(NEW);
+    await expect(up(app, { maxFailures: 1 })).resolves.toMatchObject({
+      state: 'failed',
+      done: 1,
+      failed: [{ slug: 'tenant-0', message: 'relation "note" does not exist' }],
+    });
+  });
+
+  it('serves requests meanwhile, on either side of the change', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 8);
+    const app = await start(NEW);
+    let running = true;
+    const requests = (async () => {
+      for (let i = 0; running; i++) await insertNote(app, tenants[i % 8], `note ${i}`);
+    })();
+    await expect(up(app, { concurrency: 2 })).resolves.toMatchObject({ done: 8, failed: [] });
+    running = false;
+    await requests;
+  });
+
+  it('takes the last migration back, from tenants and then from the template', async () => {
+    const app = await start(NEW);
+    const tenants = await makeTenants(app, 3);
+    const down = () => app.app.get(FleetMigrator).down();
+    await expect(down()).resolves.toMatchObject({
+      state: 'done',
+      done: 3,
+      template: ['AddPlace1700000001000'],
+    });
+    expect(Object.values(await columns(app, tenants))).toEqual([2, 2, 2]);
+    const later = await app.create({ slug: 'later' });
+    expect(await columns(app, [later])).toEqual({ later: 2 });
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 4 });
+    expect(Object.values(await columns(app, [...tenants, later]))).toEqual([3, 3, 3, 3]);
+  });
+
+  it('is told of a migration that was edited after it ran, and of one that the code does not know', async () => {
+    await start(NEW);
+    const edited = {
+      [OLD[0].name]: class extends OLD[0] {
+        override async up() {}
+      },
+    }[OLD[0].name];
+    Object.defineProperty(edited, 'name', { value: OLD[0].name });
+    const { warnings } = await up(await start([edited]));
+    expect(warnings).toEqual([
+      'CreateNotes1700000000000 was edited after it ran. Tenants keep what it did then: write another migration.',
+      'AddPlace1700000001000 has run and is not in the code: it was removed, or a newer version runs elsewhere.',
+    ]);
+    await expect(up(await start(NEW))).resolves.toMatchObject({ warnings: [] });
+  });
+
+  it('takes nothing back that the code does not know', async () => {
+    await start(NEW);
+    const old = await start(OLD);
+    await expect(old.app.get(FleetMigrator).down()).rejects.toMatchObject({
+      code: 'NOTHING_TO_REVERT',
+      message: 'No migration can be reverted: the last one, AddPlace1700000001000, is not in the code.',
+    });
+  });
+
+  it('reverts the template only when no tenant has the migration any more', async () => {
+    const app = await start(RISKY);
+    const tenants = await makeTenants(app, 3);
+    await database.query(`ALTER TABLE ${tenants[1].schemaName}.note DROP COLUMN length`);
+    const report = await app.app.get(FleetMigrator).down({ maxFailures: 1 });
+    expect(report).toMatchObject({ state: 'failed', done: 2, failed: [{ slug: 'tenant-1' }], template: [] });
+    await expect(
+      database.query(`SELECT FROM tenancy.template_migrations WHERE name LIKE 'AddLength%'`),
+    ).resolves.toHaveLength(1);
+  });
+
+  it.each([
+    [{ concurrency: 0 }, /concurrency must be an integer from 1, got 0/],
+    [{ maxFailures: -1 }, /maxFailures must be an integer from 0/],
+    [{ lockTimeoutMs: 1.5 }, /lockTimeoutMs/],
+    [{ percents: [50, 20] }, /percents must ascend/],
+    [{ canary: -1 }, /canary/],
+  ])('refuses %j before anything happens', async (options, message) => {
+    const app = await start(OLD);
+    await makeTenants(app, 1);
+    await expect(up(app, options)).rejects.toThrow(message);
+    await expect(database.query('SELECT FROM tenancy.migration_runs')).resolves.toEqual([]);
+  });
+});
