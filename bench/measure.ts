@@ -85,6 +85,7 @@ export function rounded(value: number): number {
   return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }
 
-function quantile(sorted: readonly number[], share: number): number {
+/** `share` of the values, which are in ascending order, are not above it. */
+export function quantile(sorted: readonly number[], share: number): number {
   return sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }

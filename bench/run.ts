@@ -4,10 +4,17 @@ import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-o
 import { openServer } from './bench-server';
 import { CleanUp } from './clean-up';
 import { httpBench } from './http';
+import { provisionBench } from './provision';
 import { formatReport, makeReport } from './report';
+import { resolveBench } from './resolve';
 import { switchBench } from './switch';
 
-const BENCHES: Readonly<Record<string, Bench>> = { switch: switchBench, http: httpBench };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  switch: switchBench,
+  http: httpBench,
+  resolve: resolveBench,
+  provision: provisionBench,
+};
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 

@@ -1,6 +1,7 @@
 import { quoteIdentifier } from './common/sql';
 import type { FieldError } from './common/tenancy.errors';
 import type { Environment } from './environment-reader';
+import { trustIn } from './resolution/trusted-proxies';
 import { show, showUrl } from './show-value';
 import type { ResolvedTenancyOptions } from './tenancy.options';
 import { checkRegistrySchema } from './tenant/registry-schema';
@@ -11,6 +12,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** lru-cache makes room for all entries when it is made. */
 const MAX_CACHE_ENTRIES = 1_000_000;
+
+/** Each is a whole schema; more of them are a slip of the finger. */
+const MAX_SPARES = 1_000;
 
 /** TypeORM options that tenancy cannot live with, or that have a place of their own, and why. */
 const REFUSED_TYPEORM_OPTIONS: Readonly<Record<string, string>> = {
@@ -57,6 +61,7 @@ export function findProblems(options: ResolvedTenancyOptions, environment: Envir
     ...databaseChecks(options.database),
     ...applicationChecks(options),
     ...schemaChecks(options),
+    ...provisioningChecks(options),
     ...cacheChecks(options.cache),
     ...typeormChecks(options.typeorm),
     [
@@ -96,6 +101,7 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
 
 function applicationChecks(options: ResolvedTenancyOptions): Check[] {
   const { entities, migrations, subscribers, resolvers, fallbackTenant, store, reservedSlugs } = options;
+  const { trustedProxies, wildcardDomains } = options;
   return [
     [
       'entities',
@@ -115,6 +121,11 @@ function applicationChecks(options: ResolvedTenancyOptions): Check[] {
       `is ${show(fallbackTenant)}: give the slug of a tenant`,
     ],
     [
+      'trustedProxies',
+      trustedProxies === undefined || isListOf(trustedProxies, isProxy),
+      `is ${show(trustedProxies)}: list IP addresses, CIDR ranges, 'loopback', 'linklocal' or 'uniquelocal'`,
+    ],
+    [
       'store',
       store === undefined || typeof store === 'function' || typeof store?.find === 'function',
       `is ${store ? 'something else' : show(store)}: give a TenantStore, or a class that is one`,
@@ -124,6 +135,7 @@ function applicationChecks(options: ResolvedTenancyOptions): Check[] {
       isListOf(reservedSlugs, (each) => typeof each === 'string'),
       `is ${show(reservedSlugs)}: give a list of words`,
     ],
+    booleanCheck('wildcardDomains', wildcardDomains),
   ];
 }
 
@@ -166,13 +178,35 @@ function schemaChecks({
   ];
 }
 
+function provisioningChecks({ templateData, hooks, spares, sweeper }: ResolvedTenancyOptions): Check[] {
+  return [
+    [
+      'templateData',
+      isListOf(templateData, (each) => typeof each === 'string' && each !== ''),
+      `is ${show(templateData)}: give a list of tables of the template`,
+    ],
+    [
+      'hooks.onProvision',
+      isListOf(hooks.onProvision, (each) => typeof each === 'function'),
+      `is ${show(hooks.onProvision)}: give a list of functions; a class is a provider with @OnProvision()`,
+    ],
+    integerCheck('spares.count', spares.count, 0, MAX_SPARES),
+    integerCheck('spares.refillConcurrency', spares.refillConcurrency, 1),
+    integerCheck('sweeper.intervalMs', sweeper.intervalMs, 0, MAX_TIMER_MS, 'milliseconds, '),
+    integerCheck('sweeper.purgeAfterMs', sweeper.purgeAfterMs ?? 0, 0, undefined, 'milliseconds, '),
+    integerCheck('sweeper.orphanAfterMs', sweeper.orphanAfterMs, 0, undefined, 'milliseconds, '),
+  ];
+}
+
 function cacheChecks({
   maxEntries = 1,
   ttlMs = 0,
+  staleIfErrorMs = 0,
 }: NonNullable<ResolvedTenancyOptions['cache']> = {}): Check[] {
   return [
     integerCheck('cache.maxEntries', maxEntries, 1, MAX_CACHE_ENTRIES),
     integerCheck('cache.ttlMs', ttlMs, 0, Number.MAX_SAFE_INTEGER, 'milliseconds, '),
+    integerCheck('cache.staleIfErrorMs', staleIfErrorMs, 0, Number.MAX_SAFE_INTEGER, 'milliseconds, '),
   ];
 }
 
@@ -201,6 +235,14 @@ function integerCheck(
 function booleanCheck(field: string, value: unknown): Check {
   // A text such as 'false' would count as true.
   return [field, typeof value === 'boolean', `is ${show(value)}: give true or false`];
+}
+
+function isProxy(proxy: unknown): boolean {
+  try {
+    return typeof proxy === 'string' && trustIn([proxy]) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function isSchemaName(name: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { TypeOrmModuleAsyncOptions, TypeOrmModuleOptions } from '@nestjs/typeorm';
+import type { ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isOutage } from './common/outage';
 import { TenancyUnavailableError } from './common/tenancy.errors';
@@ -109,15 +110,31 @@ function withEmptyPath<Server extends { readonly url?: string }>(
 }
 
 /** The URL's own start-up options win over `extra.options`, as in pg; but ours, put there, must not hide the latter. */
-function withOptions(url: string, options: string | undefined): string {
+export function withOptions(url: string, options: string | undefined): string {
   const parsed = new URL(url);
   if (options !== undefined && !parsed.searchParams.has('options'))
     parsed.searchParams.set('options', options);
   return parsed.href;
 }
 
+/** A connection of one's own, around the pooler if there is one, for what needs a session that is not shared. */
+export function directConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
+  const { url, username, applicationName, extra, ...connection } = connectionOf(database);
+  return {
+    ...connection,
+    connectionString: database.directUrl ?? url,
+    user: username,
+    application_name: applicationName,
+    keepAlive: true,
+    ...extra,
+    connectionTimeoutMillis: database.connectTimeoutMs,
+    query_timeout: database.connectTimeoutMs,
+    // TypeORM's type of a password given by a function differs from pg's own.
+  } as ClientConfig;
+}
+
 /** What TypeORM knows of a connection, without what is ours. */
-function connectionOf(database: ResolvedTenancyOptions['database']) {
+export function connectionOf(database: ResolvedTenancyOptions['database']) {
   const { poolSize, connectTimeoutMs, connectAttempts, connectRetryDelayMs, directUrl, ...connection } =
     database;
   return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };

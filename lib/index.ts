@@ -14,20 +14,30 @@ export {
 } from './common/tenancy.errors';
 
 export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './tenant/tenant';
-export { type NewTenant, type TenantChanges, type TenantQuery, TenantStore } from './tenant/tenant.store';
+export {
+  type NewTenant,
+  type TenantChanges,
+  type TenantExpectation,
+  type TenantQuery,
+  TenantStore,
+  type TenantWriteOptions,
+} from './tenant/tenant.store';
+export { type AuditQuery, type AuditRecord, type TenantAction } from './tenant/tenant-audit';
 export { InMemoryTenantStore } from './tenant/in-memory-tenant.store';
 export { TypeOrmTenantStore } from './tenant/typeorm-tenant.store';
 export { DEFAULT_RESERVED_SLUGS, isSlug } from './tenant/slug';
 export { normalizeClaim } from './tenant/claim';
-export { normalizeDomain } from './tenant/domain';
+export { normalizeDomain, normalizeWildcard } from './tenant/domain';
 export {
   DomainTakenError,
   InvalidTransitionError,
   SchemaNameTakenError,
+  TenantBusyError,
   TenantNotActiveError,
   TenantNotFoundError,
   TenantSlugReservedError,
   TenantSlugTakenError,
+  TenantVersionError,
 } from './tenant/tenant.errors';
 
 export { type EachTenantOptions, TenantContext } from './context/tenant-context';
@@ -49,22 +59,69 @@ export {
 
 export { CloneNotFaithfulError, SchemaNotCloneableError } from './schema/schema.errors';
 
-export { type TenantRequest, type TenantResolver } from './resolution/tenant-resolver';
+export { type RequestClaim, type TenantRequest, type TenantResolver } from './resolution/tenant-resolver';
 export { type LookupCacheOptions } from './resolution/resolution.options';
 export { fromHeader } from './resolution/from-header';
 export { fromSubdomain, type FromSubdomainOptions } from './resolution/from-subdomain';
-export { fromDomain } from './resolution/from-domain';
+export { fromDomain, type FromDomainOptions } from './resolution/from-domain';
+export { fromPath } from './resolution/from-path';
+export { type TenantPathOptions } from './resolution/tenant-path';
+export { stripTenantPath, type TenantPathStripper } from './resolution/strip-tenant-path';
+export { fromQuery } from './resolution/from-query';
+export { fromCookie } from './resolution/from-cookie';
+export { credentialResolver } from './resolution/credential-resolver';
 export { TenantLookup } from './resolution/tenant-lookup';
 export { CurrentTenant } from './resolution/current-tenant.decorator';
 export { CURRENT_TENANT } from './resolution/current-tenant.provider';
 export { TenantFree, TenantOptional } from './resolution/tenant-route.decorator';
-export { InvalidClaimError, TenantMissingError } from './resolution/resolution.errors';
+export { InvalidClaimError, TenantMismatchError, TenantMissingError } from './resolution/resolution.errors';
 
-export { TenantProvisioner } from './provisioning/tenant-provisioner';
+export {
+  type AdoptOptions,
+  type CloneOptions,
+  type TenantDetails,
+  TenantProvisioner,
+} from './provisioning/tenant-provisioner';
+export { type Mask } from './provisioning/template-data';
+export { OnProvision, type TenantProvisionHook } from './provisioning/provision-hooks';
+export {
+  type HookOptions,
+  type ProvisionHook,
+  type SparesOptions,
+  type SweeperOptions,
+  type TenantOrigin,
+} from './provisioning/provisioning.options';
 export { TenantLifecycle } from './provisioning/tenant-lifecycle';
+export { type TenantChangeOptions } from './provisioning/tenant-changer';
+export { type TenantEvent, TenantEvents, type TenantListener } from './provisioning/tenant-events';
+export { type PurgeOptions, TenantPurge } from './provisioning/tenant-purge';
+export { type SweepReport, TenantSweeper } from './provisioning/tenant-sweeper';
+export { type HalfMadeReport } from './provisioning/half-made';
+export { type OrphanReport } from './provisioning/orphans';
+export { type PurgeRecord } from './provisioning/purge-records';
 export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-input';
 export {
+  InvalidProvisionHookError,
+  ProvisionHookFailedError,
   ProvisioningFailedError,
+  PurgeBlockedError,
+  PurgeFailedError,
+  SchemaDiffersError,
+  SchemaNotAdoptableError,
   TemplateBehindError,
   TemplateMigrationError,
+  UnknownTableError,
 } from './provisioning/provisioning.errors';
+
+export { FleetMigrator } from './migrations/fleet-migrator';
+export { type FleetMigrationOptions } from './migrations/fleet-migrator.options';
+export { type FleetReport } from './migrations/fleet-report';
+export { type MigrationFailure } from './migrations/migration-ledger';
+export { type WaveOptions } from './migrations/waves';
+export {
+  CommandNotForTemplateError,
+  MigrationRunActiveError,
+  MigrationRunLostError,
+  NothingToRevertError,
+} from './migrations/migrations.errors';
+export { tenantDataSource, type TenantDataSourceOptions } from './template-data-source';

@@ -39,9 +39,14 @@ describe('options', () => {
       fallbackTenant: undefined,
       sharedSchemas: [],
       templateSchema: 'template',
+      templateData: [],
+      hooks: { onProvision: [] },
+      spares: { count: 0, refillConcurrency: 1 },
+      sweeper: { intervalMs: 600_000, purgeAfterMs: undefined, orphanAfterMs: 86_400_000 },
       migrateTemplate: true,
       registry: { schema: 'tenancy', migrate: true },
       reservedSlugs: ['www', 'api', 'app', 'admin', 'mail', 'static'],
+      wildcardDomains: false,
     });
   });
 
@@ -63,12 +68,18 @@ describe('options', () => {
       subscribers: [],
       resolvers: [resolver],
       fallbackTenant: 'acme',
+      trustedProxies: ['loopback', '10.0.0.0/8', '2001:db8::1'],
       sharedSchemas: ['extensions', 'Weird "name"'],
       templateSchema: 'Шаблон',
+      templateData: ['currencies'],
+      hooks: { onProvision: [() => undefined] },
+      spares: { count: 1000, refillConcurrency: 2 },
+      sweeper: { intervalMs: 0, purgeAfterMs: 0, orphanAfterMs: 0 },
       migrateTemplate: false,
       registry: { schema: 'registry', migrate: false },
       store: OwnStore,
       reservedSlugs: [],
+      wildcardDomains: true,
       cache: { maxEntries: 1, ttlMs: 0 },
       typeorm: { logging: ['error'], synchronize: false, parseInt8: true },
     };
@@ -146,6 +157,30 @@ describe('options', () => {
       { fallbackTenant: { slug: 'acme' } },
       "fallbackTenant is { slug: 'acme' }: give",
     ],
+    [
+      'text as trusted proxies',
+      { trustedProxies: 'loopback' },
+      "trustedProxies is 'loopback': list IP addresses, CIDR ranges, 'loopback', 'linklocal' or 'uniquelocal'",
+    ],
+    ['true as trusted proxies', { trustedProxies: true }, 'trustedProxies is true: list IP addresses'],
+    [
+      'a proxy that is a host name',
+      { trustedProxies: ['loopback', 'nginx'] },
+      "trustedProxies is [ 'loopback', 'nginx' ]: list IP addresses",
+    ],
+    ['a proxy that is empty', { trustedProxies: [''] }, "trustedProxies is [ '' ]: list"],
+    ['a range of no size', { trustedProxies: ['10.0.0.0/0'] }, "trustedProxies is [ '10.0.0.0/0' ]: list"],
+    [
+      'a range that is too long',
+      { trustedProxies: ['10.0.0.0/33'] },
+      "trustedProxies is [ '10.0.0.0/33' ]: list",
+    ],
+    ['a hop count', { trustedProxies: [1] }, 'trustedProxies is [ 1 ]: list'],
+    [
+      'text instead of true for wildcards',
+      { wildcardDomains: 'yes' },
+      "wildcardDomains is 'yes': give true or false",
+    ],
     ['an empty template', { templateSchema: '' }, "templateSchema is '': it must be 1 to 63 bytes"],
     [
       'a template of 64 bytes',
@@ -213,6 +248,11 @@ describe('options', () => {
       'cache.maxEntries is Infinity: give an integer from 1 to 1000000',
     ],
     ['a negative ttl', { cache: { ttlMs: -1 } }, 'cache.ttlMs is -1: give milliseconds, an integer from 0'],
+    [
+      'a text as staleIfErrorMs',
+      { cache: { staleIfErrorMs: '1 s' as unknown as number } },
+      "cache.staleIfErrorMs is '1 s': give milliseconds, an integer from 0",
+    ],
     ['NaN as ttl', { cache: { ttlMs: NaN } }, 'cache.ttlMs is NaN: give'],
   ])('refuse %s', (_case, options, problem) => {
     const found = problemsOf(options);
@@ -307,12 +347,20 @@ describe('the environment', () => {
     TENANCY_CONNECT_ATTEMPTS: '3',
     TENANCY_CONNECT_RETRY_DELAY_MS: '0',
     TENANCY_FALLBACK_TENANT: 'acme',
+    TENANCY_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8',
     TENANCY_SHARED_SCHEMAS: ' extensions, lookup ,,',
     TENANCY_TEMPLATE_SCHEMA: 'model',
+    TENANCY_TEMPLATE_DATA: 'currencies, countries',
+    TENANCY_SPARES_COUNT: '5',
+    TENANCY_SPARES_REFILL_CONCURRENCY: '2',
+    TENANCY_SWEEPER_INTERVAL_MS: '1000',
+    TENANCY_SWEEPER_PURGE_AFTER_MS: '2592000000',
+    TENANCY_SWEEPER_ORPHAN_AFTER_MS: '0',
     TENANCY_MIGRATE_TEMPLATE: 'false',
     TENANCY_REGISTRY_SCHEMA: 'registry',
     TENANCY_REGISTRY_MIGRATE: 'false',
     TENANCY_RESERVED_SLUGS: 'help,status',
+    TENANCY_WILDCARD_DOMAINS: 'true',
   };
   const silent: TenancyOptions = { entities: [], resolvers: [resolver] };
 
@@ -327,11 +375,17 @@ describe('the environment', () => {
         connectRetryDelayMs: 0,
       },
       fallbackTenant: 'acme',
+      trustedProxies: ['loopback', '10.0.0.0/8'],
       sharedSchemas: ['extensions', 'lookup'],
       templateSchema: 'model',
+      templateData: ['currencies', 'countries'],
+      hooks: { onProvision: [] },
+      spares: { count: 5, refillConcurrency: 2 },
+      sweeper: { intervalMs: 1000, purgeAfterMs: 2_592_000_000, orphanAfterMs: 0 },
       migrateTemplate: false,
       registry: { schema: 'registry', migrate: false },
       reservedSlugs: ['help', 'status'],
+      wildcardDomains: true,
     });
   });
 
@@ -377,6 +431,7 @@ describe('the environment', () => {
     ['TENANCY_CONNECT_TIMEOUT_MS', '10s', "is '10s': give an integer"],
     ['TENANCY_MIGRATE_TEMPLATE', '1', "is '1': give true or false"],
     ['TENANCY_REGISTRY_MIGRATE', 'TRUE', "is 'TRUE': give true or false"],
+    ['TENANCY_WILDCARD_DOMAINS', '1', "is '1': give true or false"],
   ])('with a bad %s: %p is named', (name, value, problem) => {
     expect(problems(GOOD, { [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} is `))]);
     expect(problems(GOOD, { [name]: value })[0]).toContain(problem);
@@ -384,6 +439,7 @@ describe('the environment', () => {
 
   it.each([
     ['TENANCY_POOL_SIZE', '0', 'database.poolSize is 0'],
+    ['TENANCY_TRUSTED_PROXIES', 'nginx', "trustedProxies is [ 'nginx' ]"],
     ['TENANCY_FALLBACK_TENANT', 'Not a slug', "fallbackTenant is 'Not a slug'"],
     ['TENANCY_TEMPLATE_SCHEMA', 'pg_catalog', "templateSchema is 'pg_catalog'"],
     ['TENANCY_REGISTRY_SCHEMA', 'template', "registry.schema is 'template'"],

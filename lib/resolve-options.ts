@@ -27,7 +27,7 @@ export function resolveOptions(
 }
 
 function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedTenancyOptions {
-  const { database = {}, registry = {} } = given;
+  const { database = {}, registry = {}, hooks = {}, spares = {}, sweeper = {} } = given;
   return {
     ...given,
     database: {
@@ -41,14 +41,27 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
         database.connectRetryDelayMs ?? read.integer('TENANCY_CONNECT_RETRY_DELAY_MS') ?? 3_000,
     },
     fallbackTenant: given.fallbackTenant ?? read.text('TENANCY_FALLBACK_TENANT'),
+    trustedProxies: given.trustedProxies ?? read.list('TENANCY_TRUSTED_PROXIES'),
     sharedSchemas: given.sharedSchemas ?? read.list('TENANCY_SHARED_SCHEMAS') ?? [],
     templateSchema: given.templateSchema ?? read.text('TENANCY_TEMPLATE_SCHEMA') ?? 'template',
+    templateData: given.templateData ?? read.list('TENANCY_TEMPLATE_DATA') ?? [],
+    hooks: { onProvision: hooks.onProvision ?? [] },
+    spares: {
+      count: spares.count ?? read.integer('TENANCY_SPARES_COUNT') ?? 0,
+      refillConcurrency: spares.refillConcurrency ?? read.integer('TENANCY_SPARES_REFILL_CONCURRENCY') ?? 1,
+    },
+    sweeper: {
+      intervalMs: sweeper.intervalMs ?? read.integer('TENANCY_SWEEPER_INTERVAL_MS') ?? 600_000,
+      purgeAfterMs: sweeper.purgeAfterMs ?? read.integer('TENANCY_SWEEPER_PURGE_AFTER_MS'),
+      orphanAfterMs: sweeper.orphanAfterMs ?? read.integer('TENANCY_SWEEPER_ORPHAN_AFTER_MS') ?? 86_400_000,
+    },
     migrateTemplate: given.migrateTemplate ?? read.boolean('TENANCY_MIGRATE_TEMPLATE') ?? true,
     registry: {
       schema: registry.schema ?? read.text('TENANCY_REGISTRY_SCHEMA') ?? DEFAULT_REGISTRY_SCHEMA,
       migrate: registry.migrate ?? read.boolean('TENANCY_REGISTRY_MIGRATE') ?? true,
     },
     reservedSlugs: given.reservedSlugs ?? read.list('TENANCY_RESERVED_SLUGS') ?? DEFAULT_RESERVED_SLUGS,
+    wildcardDomains: given.wildcardDomains ?? read.boolean('TENANCY_WILDCARD_DOMAINS') ?? false,
   };
 }
 
@@ -56,7 +69,7 @@ function urlOf(read: EnvironmentReader): string | undefined {
   return read.text('TENANCY_DATABASE_URL') ?? read.text('DATABASE_URL');
 }
 
-const GROUPS = ['database', 'registry', 'cache', 'typeorm'] as const;
+const GROUPS = ['database', 'registry', 'hooks', 'spares', 'sweeper', 'cache', 'typeorm'] as const;
 
 /** What should hold options and is no object. */
 function findMisshapen(given: unknown): FieldError[] {

@@ -8,20 +8,42 @@ import {
   type NestModule,
   type Provider,
 } from '@nestjs/common';
-import { APP_GUARD, ModuleRef } from '@nestjs/core';
+import { APP_GUARD, DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { TenantConnection } from './connection/tenant-connection';
 import { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 import { TenantTransactions } from './connection/tenant-transactions';
 import { TenantContext } from './context/tenant-context';
-import { REGISTRY_DATA_SOURCE, registryDataSource, tenantDataSource } from './data-sources';
+import { directConnection, REGISTRY_DATA_SOURCE, registryDataSource, tenantDataSource } from './data-sources';
+import { ProvisionHooks } from './provisioning/provision-hooks';
+import { HalfMade } from './provisioning/half-made';
+import { Orphans } from './provisioning/orphans';
+import { FleetMembers } from './migrations/fleet-members';
+import { FleetMigrator } from './migrations/fleet-migrator';
+import { FleetRun } from './migrations/fleet-run';
+import { MigrationLedger } from './migrations/migration-ledger';
+import { MigrationRuns } from './migrations/migration-runs';
+import { RunLease } from './migrations/run-lease';
+import { TenantMigrator } from './migrations/tenant-migrator';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
+import { PurgeRecords } from './provisioning/purge-records';
+import { SchemaAdoption } from './provisioning/schema-adoption';
 import { SchemaComment } from './provisioning/schema-comment';
+import { SpareRefill } from './provisioning/spare-refill';
+import { Spares } from './provisioning/spares';
+import { SystemTransactions } from './provisioning/system-transactions';
 import { Template } from './provisioning/template';
 import { TemplateMigrator } from './provisioning/template-migrator';
+import { TenantCopy } from './provisioning/tenant-copy';
+import { TenantChanger } from './provisioning/tenant-changer';
+import { TenantEvents } from './provisioning/tenant-events';
 import { TenantLifecycle } from './provisioning/tenant-lifecycle';
+import { TenantMaker } from './provisioning/tenant-maker';
 import { TenantProvisioner } from './provisioning/tenant-provisioner';
+import { TenantVersions } from './provisioning/tenant-versions';
+import { TenantPurge } from './provisioning/tenant-purge';
+import { TenantSweeper } from './provisioning/tenant-sweeper';
 import { CURRENT_TENANT, currentTenantProvider } from './resolution/current-tenant.provider';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution/resolution.options';
 import { TenancyExceptionFilter } from './resolution/tenancy-exception.filter';
@@ -31,6 +53,10 @@ import { TenantGuard } from './resolution/tenant.guard';
 import { TenantMiddleware } from './resolution/tenant.middleware';
 import { resolveOptions } from './resolve-options';
 import { TENANCY_OPTIONS, type ResolvedTenancyOptions, type TenancyOptions } from './tenancy.options';
+import { notify } from './tenant/notify';
+import { NoTenantChanges, TenantChangeFeed } from './tenant/tenant-changes';
+import { changesChannel } from './tenant/tenant-changes-channel';
+import { TenantChangesListener } from './tenant/tenant-changes-listener';
 import { TenantStore } from './tenant/tenant.store';
 import { TypeOrmTenantStore } from './tenant/typeorm-tenant.store';
 
@@ -60,26 +86,46 @@ const store: FactoryProvider<TenantStore | Promise<TenantStore>> = {
   },
 };
 
+/** The registry tells of its changes; of those in another store nobody knows. */
+const changeFeed: FactoryProvider<TenantChangeFeed> = {
+  provide: TenantChangeFeed,
+  inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: ({ store, database, registry }: ResolvedTenancyOptions, dataSource: DataSource) => {
+    if (store !== undefined) return new NoTenantChanges();
+    return new TenantChangesListener({
+      connection: directConnection(database),
+      channel: changesChannel(registry.schema),
+      notify: (channel, payload) => notify(dataSource, channel, payload),
+    });
+  },
+};
+
 const partsOfOptions: Provider[] = [
   {
     provide: RESOLUTION_OPTIONS,
     inject: [TENANCY_OPTIONS],
-    useFactory: ({ resolvers, fallbackTenant, cache }: ResolvedTenancyOptions): ResolutionOptions => ({
-      resolvers,
-      fallbackTenant,
-      cache,
+    useFactory: (options: ResolvedTenancyOptions): ResolutionOptions => ({
+      resolvers: options.resolvers,
+      fallbackTenant: options.fallbackTenant,
+      trustedProxies: options.trustedProxies,
+      cache: options.cache,
     }),
   },
   {
     provide: PROVISIONING_OPTIONS,
     inject: [TENANCY_OPTIONS],
-    useFactory: ({ templateSchema, migrateTemplate, registry, reservedSlugs }: ResolvedTenancyOptions) =>
-      ({
-        templateSchema,
-        migrateTemplate,
-        registrySchema: registry.schema,
-        reservedSlugs,
-      }) satisfies ProvisioningOptions,
+    useFactory: (options: ResolvedTenancyOptions): ProvisioningOptions => ({
+      templateSchema: options.templateSchema,
+      templateData: options.templateData,
+      sharedSchemas: options.sharedSchemas,
+      onProvision: options.hooks.onProvision,
+      spares: options.spares,
+      sweeper: options.sweeper,
+      migrateTemplate: options.migrateTemplate,
+      registrySchema: options.registry.schema,
+      reservedSlugs: options.reservedSlugs,
+      wildcardDomains: options.wildcardDomains,
+    }),
   },
 ];
 
@@ -91,6 +137,10 @@ const services = [
   TenantResolution,
   TenantProvisioner,
   TenantLifecycle,
+  FleetMigrator,
+  TenantEvents,
+  TenantPurge,
+  TenantSweeper,
 ];
 
 /** Turns the application into one for many tenants. Import it once, in the root module. */
@@ -121,6 +171,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
     global: true,
     imports: [
       optionsModule,
+      DiscoveryModule,
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...registryDataSource }),
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...tenantDataSource }),
     ],
@@ -128,7 +179,26 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       ...partsOfOptions,
       ...services,
       store,
+      changeFeed,
       SchemaComment,
+      TenantChanger,
+      SystemTransactions,
+      PurgeRecords,
+      Spares,
+      SpareRefill,
+      ProvisionHooks,
+      SchemaAdoption,
+      TenantCopy,
+      TenantMaker,
+      TenantVersions,
+      MigrationLedger,
+      MigrationRuns,
+      RunLease,
+      FleetMembers,
+      TenantMigrator,
+      FleetRun,
+      HalfMade,
+      Orphans,
       Template,
       TemplateMigrator,
       TenantMiddleware,

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { DataSourceOptions } from 'typeorm';
 import type { LookupCacheOptions } from './resolution/resolution.options';
+import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
 import type { TenantResolver } from './resolution/tenant-resolver';
 import type { TenantStore } from './tenant/tenant.store';
 
@@ -19,7 +20,10 @@ export interface TenancyDatabaseOptions extends Pick<
    * migrations with `transaction = false`. Default `TENANCY_DIRECT_URL`; not needed without a pooler in transaction mode.
    */
   readonly directUrl?: string;
-  /** Connections that all tenants share, an integer from 1. Default 10. The registry has two more of its own. */
+  /**
+   * Connections that all tenants share, an integer from 1. Default 10. The registry has two more of its own, and one
+   * that hears of its changes.
+   */
   readonly poolSize?: number;
   /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */
   readonly connectTimeoutMs?: number;
@@ -49,10 +53,27 @@ export interface TenancyOptions {
   readonly resolvers: readonly TenantResolver[];
   /** Slug of the tenant that serves requests without a claim. Default none: they are refused. */
   readonly fallbackTenant?: string;
+  /**
+   * Proxies whose `X-Forwarded-Host` and `X-Forwarded-For` are believed: addresses, CIDR ranges, or `loopback`,
+   * `linklocal`, `uniquelocal`. When given it alone decides for tenants, `[]` for no proxy at all. Default: what Express
+   * (`trust proxy`) or Fastify (`trustProxy`) was told.
+   */
+  readonly trustedProxies?: readonly string[];
   /** Schemas that every tenant sees after its own: extensions, look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
   /** The schema that tenants are cloned from. Default `template`. */
   readonly templateSchema?: string;
+  /**
+   * Tables of the template whose rows, put there by migrations, every tenant begins with. Default none: rows in any
+   * other table of the template fail the start, because no tenant would get them.
+   */
+  readonly templateData?: readonly string[];
+  /** What else is done for each new tenant. */
+  readonly hooks?: HookOptions;
+  /** Schemas that wait for new tenants. */
+  readonly spares?: SparesOptions;
+  /** What is purged and repaired in the background. */
+  readonly sweeper?: SweeperOptions;
   /** Run pending migrations on the template at start. Default true; with false, pending ones fail the start. */
   readonly migrateTemplate?: boolean;
   readonly registry?: {
@@ -65,6 +86,8 @@ export interface TenancyOptions {
   readonly store?: TenantStore | Type<TenantStore>;
   /** Slugs that no tenant may have. Default `www api app admin mail static`. */
   readonly reservedSlugs?: readonly string[];
+  /** Tenants may have domains such as `*.acme.com`, which `fromDomain({ wildcards: true })` finds. Default false. */
+  readonly wildcardDomains?: boolean;
   /** How look-ups of tenants are remembered. */
   readonly cache?: LookupCacheOptions;
   /** Further TypeORM options: logging, naming strategy, replication and so on. */
@@ -82,7 +105,12 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
     >;
   readonly sharedSchemas: readonly string[];
   readonly templateSchema: string;
+  readonly templateData: readonly string[];
+  readonly hooks: Required<HookOptions>;
+  readonly spares: Required<SparesOptions>;
+  readonly sweeper: Required<Omit<SweeperOptions, 'purgeAfterMs'>> & Pick<SweeperOptions, 'purgeAfterMs'>;
   readonly migrateTemplate: boolean;
   readonly registry: { readonly schema: string; readonly migrate: boolean };
   readonly reservedSlugs: readonly string[];
+  readonly wildcardDomains: boolean;
 }

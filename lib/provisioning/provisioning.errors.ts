@@ -1,3 +1,4 @@
+import { HttpStatus } from '@nestjs/common';
 import { TenancyError } from '../common/tenancy.errors';
 
 /** A migration cannot be run on the template, or failed there. Nothing of this run was kept. */
@@ -30,5 +31,100 @@ export class ProvisioningFailedError extends TenancyError {
       `The tenant "${slug}" could not be created; nothing of it was kept: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     );
+  }
+}
+
+/** A tenant cannot be purged as things are. What was dropped before stays dropped. */
+export class PurgeBlockedError extends TenancyError {
+  readonly code = 'PURGE_BLOCKED';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(slug: string, why: string, options?: { cause?: unknown }) {
+    super(`The tenant "${slug}" cannot be purged now: ${why}`, options);
+  }
+}
+
+/** A purge stopped half-way. The next one, or the sweeper, goes on where it stopped. */
+export class PurgeFailedError extends TenancyError {
+  readonly code = 'PURGE_FAILED';
+
+  constructor(slug: string, cause: unknown) {
+    super(
+      `The tenant "${slug}" is not purged to the end; call purge again to go on: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** A hook failed, so nothing of the new tenant was kept. */
+export class ProvisionHookFailedError extends TenancyError {
+  readonly code = 'PROVISION_HOOK_FAILED';
+
+  constructor(
+    readonly hook: string,
+    cause: unknown,
+  ) {
+    super(
+      `The hook "${hook}" failed, so the tenant was not created; nothing of it was kept: ` +
+        (cause instanceof Error ? cause.message : String(cause)),
+      { cause },
+    );
+  }
+}
+
+/** A provider with `@OnProvision()` cannot be called. Thrown at start. */
+export class InvalidProvisionHookError extends TenancyError {
+  readonly code = 'PROVISION_HOOK_INVALID';
+
+  constructor(hook: string, why: string) {
+    super(
+      `The provider ${hook} has @OnProvision(), but ${why}. It must be a class of the default scope with that method.`,
+    );
+  }
+}
+
+/** Rows were to be copied, or columns masked, of tables that the schema does not have. */
+export class UnknownTableError extends TenancyError {
+  readonly code = 'UNKNOWN_TABLE';
+
+  constructor(
+    readonly schemaName: string,
+    readonly names: readonly string[],
+  ) {
+    super(
+      `The schema "${schemaName}" has no table or writable column ${names.join(', ')}. Names are compared as they are, ` +
+        'without quotes and without a schema; templateData names tables, and a mask tables and their columns.',
+    );
+  }
+}
+
+/** A schema to be adopted is not like the template. Nothing was changed. */
+export class SchemaDiffersError extends TenancyError {
+  readonly code = 'SCHEMA_DIFFERS';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(
+    readonly schemaName: string,
+    readonly differences: readonly string[],
+  ) {
+    super(
+      `The schema "${schemaName}" cannot be adopted, because it differs from the template:\n` +
+        differences.map((difference) => `- ${difference}`).join('\n') +
+        '\nBring it up to date first, or adopt it as it is with { force: true }: the migrations of later versions must ' +
+        'then be able to cope with it.',
+    );
+  }
+}
+
+/** A schema that cannot become a tenant's: missing, or one that is everybody's. */
+export class SchemaNotAdoptableError extends TenancyError {
+  readonly code = 'SCHEMA_NOT_ADOPTABLE';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(
+    readonly schemaName: string,
+    why: string,
+  ) {
+    super(`The schema "${schemaName.slice(0, 80)}" cannot be adopted: ${why}.`);
   }
 }

@@ -1,12 +1,63 @@
+import type { EntityManager } from 'typeorm';
+import type { Tenant } from '../tenant/tenant';
+
 export const PROVISIONING_OPTIONS = Symbol('PROVISIONING_OPTIONS');
+
+/** How a tenant came to be. */
+export type TenantOrigin = 'create' | 'clone' | 'adopt';
+
+/**
+ * Called for each new tenant, in the transaction that makes its row and its schema. `manager` works in that
+ * transaction; so does every injected repository, because the code runs for the new tenant. When it fails, nothing of
+ * the tenant is kept.
+ */
+export type ProvisionHook = (tenant: Tenant, manager: EntityManager, origin: TenantOrigin) => unknown;
+
+export interface HookOptions {
+  /** Called for each new tenant, in this order. Default none. Providers: see `@OnProvision()`. */
+  readonly onProvision?: readonly ProvisionHook[];
+}
+
+/** Clones of the template that wait for their tenants, so that a sign-up does not wait for a clone. */
+export interface SparesOptions {
+  /** How many are kept ready, an integer from 0 to 1,000. Default 0. Each is a whole schema. */
+  readonly count?: number;
+  /** How many of them one instance makes at once, an integer from 1. Default 1. Each takes a connection of the pool. */
+  readonly refillConcurrency?: number;
+}
+
+/** What is put in order in the background. */
+export interface SweeperOptions {
+  /** Between two sweeps, in milliseconds; the first comes at start. Default 600,000. 0: only when `sweep()` is called. */
+  readonly intervalMs?: number;
+  /**
+   * How long a deleted tenant can still be restored, in milliseconds from 0 since it was last changed; then it is purged.
+   * Default: for ever, because nothing brings a purged tenant back.
+   */
+  readonly purgeAfterMs?: number;
+  /**
+   * How long an empty schema with a name like those of tenants may belong to nobody before it is dropped, in
+   * milliseconds from 0. Default 86,400,000, a day.
+   */
+  readonly orphanAfterMs?: number;
+}
 
 export interface ProvisioningOptions {
   /** The schema that new tenants are cloned from. */
   readonly templateSchema: string;
+  /** Tables of the template whose rows every tenant begins with. */
+  readonly templateData: readonly string[];
   /** The schema of the registry, which holds the template's ledger. */
   readonly registrySchema: string;
+  /** Schemas that every tenant sees after its own. */
+  readonly sharedSchemas: readonly string[];
   /** Run pending migrations on the template at start; else their presence is an error. */
   readonly migrateTemplate: boolean;
   /** Slugs that no tenant may have. */
   readonly reservedSlugs: readonly string[];
+  /** Tenants may have domains such as `*.acme.com`. */
+  readonly wildcardDomains: boolean;
+  readonly onProvision: readonly ProvisionHook[];
+  readonly spares: Required<SparesOptions>;
+  readonly sweeper: Required<Omit<SweeperOptions, 'purgeAfterMs'>> & Pick<SweeperOptions, 'purgeAfterMs'>;
 }

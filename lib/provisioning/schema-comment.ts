@@ -30,8 +30,12 @@ export class SchemaComment {
   }
 }
 
+export function schemaComment(slug: string): string {
+  return `tenant ${slug}`;
+}
+
 export async function writeSchemaComment(executor: SqlExecutor, { schemaName, slug }: Named): Promise<void> {
   await executor.query(
-    `COMMENT ON SCHEMA ${quoteIdentifier(schemaName)} IS ${quoteLiteral(`tenant ${slug}`)}`,
+    `COMMENT ON SCHEMA ${quoteIdentifier(schemaName)} IS ${quoteLiteral(schemaComment(slug))}`,
   );
 }

@@ -1,19 +1,14 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
+import { type NamedMigration, namedMigrations } from './named-migrations';
 import { TemplateBehindError, TemplateMigrationError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { Template } from './template';
-
-interface NamedMigration {
-  readonly name: string;
-  readonly timestamp: number;
-  readonly migration: MigrationInterface;
-}
 
 /** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
 @Injectable()
@@ -36,7 +31,7 @@ export class TemplateMigrator implements OnModuleInit {
     const [tenant] = await this.store.list({ limit: 1 });
     if (tenant) {
       this.#logger.warn(
-        'Tenants that were made before keep their structure: run these migrations for each of them.',
+        'Tenants that were made before keep their structure until FleetMigrator.up() has brought these migrations to them.',
       );
     }
   }
@@ -45,22 +40,45 @@ export class TemplateMigrator implements OnModuleInit {
    * Names of the migrations run now. Any number of instances may call it at once: one works, the others wait and find
    * nothing left. All in one transaction, so that no clone mixes two versions.
    *
-   * @throws TemplateMigrationError, TemplateBehindError, UnsupportedSchemaError
+   * `always`: whatever `migrateTemplate` says, which is about the start.
+   *
+   * @throws TemplateMigrationError, TemplateBehindError, SchemaNotCloneableError
    */
-  migrate(): Promise<string[]> {
+  migrate({ always = false } = {}): Promise<string[]> {
     return this.context.runInSchema(this.template.schemaName, () =>
       this.dataSource.transaction('READ COMMITTED', async (manager) => {
         const queryRunner = manager.queryRunner as QueryRunner;
         await this.template.lockExclusive(queryRunner);
         await this.#createSchema(queryRunner);
         const pending = await this.#pending(queryRunner);
-        if (pending.length > 0 && !this.options.migrateTemplate) {
+        if (pending.length > 0 && !this.options.migrateTemplate && !always) {
           throw new TemplateBehindError(pending.map(({ name }) => name));
         }
         if (pending.length > 0) await createMetadataTable(this.dataSource, queryRunner);
         for (const each of pending) await this.#run(each, queryRunner);
-        await this.template.blueprint(queryRunner);
+        await this.template.current(queryRunner);
         return pending.map(({ name }) => name);
+      }),
+    );
+  }
+
+  /**
+   * Takes back the migration that the template has seen last, unless `mayRevert` says no, which is asked while nobody
+   * can be cloned. Whether it did.
+   */
+  revert(
+    { name, migration }: NamedMigration,
+    mayRevert: (transaction: EntityManager) => Promise<boolean>,
+  ): Promise<boolean> {
+    return this.context.runInSchema(this.template.schemaName, () =>
+      this.dataSource.transaction('READ COMMITTED', async (manager) => {
+        const queryRunner = manager.queryRunner as QueryRunner;
+        await this.template.lockExclusive(queryRunner);
+        if (!(await mayRevert(manager))) return false;
+        await migration.down(queryRunner);
+        await this.template.forgetMigration(queryRunner, name);
+        await this.template.current(queryRunner);
+        return true;
       }),
     );
   }
@@ -76,7 +94,8 @@ export class TemplateMigrator implements OnModuleInit {
     return namedMigrations(this.dataSource.migrations).filter(({ name }) => !applied.has(name));
   }
 
-  async #run({ name, timestamp, migration }: NamedMigration, queryRunner: QueryRunner): Promise<void> {
+  async #run(named: NamedMigration, queryRunner: QueryRunner): Promise<void> {
+    const { name, migration } = named;
     if (migration.transaction === false) {
       throw new TemplateMigrationError(
         name,
@@ -100,33 +119,13 @@ export class TemplateMigrator implements OnModuleInit {
           `schema "${this.template.schemaName}" now: undo it there before you start again.`,
       );
     }
-    await this.template.recordMigration(queryRunner, name, timestamp);
+    await this.template.recordMigration(queryRunner, named);
   }
 }
 
 async function transactionId(executor: SqlExecutor): Promise<string> {
   const [row] = (await executor.query('SELECT pg_catalog.txid_current() AS id')) as { id: string }[];
   return row.id;
-}
-
-/** TypeORM's rules for names: 13 digits at the end, and no two alike. */
-function namedMigrations(migrations: readonly MigrationInterface[]): NamedMigration[] {
-  const named = migrations.map((migration) => {
-    const name = migration.name ?? migration.constructor.name;
-    const timestamp = Number(/\d{13}$/.exec(name)?.[0]);
-    if (!timestamp) {
-      throw new TemplateMigrationError(
-        name,
-        'its name must end with a 13-digit timestamp, as TypeORM makes it.',
-      );
-    }
-    return { name, timestamp, migration };
-  });
-  const duplicate = named.find(
-    ({ name }, index) => named.findIndex((other) => other.name === name) !== index,
-  );
-  if (duplicate) throw new TemplateMigrationError(duplicate.name, 'two migrations have this name.');
-  return named.sort((a, b) => a.timestamp - b.timestamp);
 }
 
 /** `typeorm_metadata`, which migrations of views and generated columns write to, as `runMigrations()` makes it. */

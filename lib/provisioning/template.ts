@@ -1,22 +1,38 @@
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { SqlExecutor } from '../common/sql';
 import { quoteIdentifier } from '../common/sql';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
+import { checksumOf } from './migration-checksum';
+import type { NamedMigration } from './named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { withRows } from './template-data';
 
 /** Key of the advisory lock on the template: shared by clones, exclusive for its migrator. "template" in ASCII. */
 const TEMPLATE_LOCK = '8387230210669507685';
+
+/** The template as it is at one moment. */
+export interface TemplateVersion {
+  /** Its DDL, with the rows that every tenant begins with. */
+  readonly blueprint: Blueprint;
+  /** SHA-256, in hex, of what may make two clones differ: migrations, structure, the choice of rows. */
+  readonly version: string;
+}
 
 /** The schema that new tenants are cloned from. */
 @Injectable()
 export class Template {
   readonly schemaName: string;
+  readonly #data: readonly string[];
   readonly #ledger: string;
   /** Of the version that was compiled last. */
-  #compiled: { version: string; blueprint: Blueprint } | undefined;
+  #compiled: (TemplateVersion & { readonly migrations: string }) | undefined;
 
-  constructor(@Inject(PROVISIONING_OPTIONS) { templateSchema, registrySchema }: ProvisioningOptions) {
+  constructor(
+    @Inject(PROVISIONING_OPTIONS) { templateSchema, templateData, registrySchema }: ProvisioningOptions,
+  ) {
     this.schemaName = templateSchema;
+    this.#data = templateData;
     this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
   }
 
@@ -30,13 +46,24 @@ export class Template {
     await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock($1)', [TEMPLATE_LOCK]);
   }
 
-  /** The template's compiled DDL. The caller's transaction holds a lock. */
-  async blueprint(transaction: SqlExecutor): Promise<Blueprint> {
-    const version = (await this.appliedMigrations(transaction)).join();
-    if (this.#compiled?.version !== version) {
-      this.#compiled = { version, blueprint: await compileBlueprint(transaction, this.schemaName) };
+  /**
+   * The template's compiled DDL. The caller's transaction holds a lock.
+   *
+   * @throws SchemaNotCloneableError, UnknownTableError
+   */
+  async current(transaction: SqlExecutor): Promise<TemplateVersion> {
+    const migrations = JSON.stringify(await this.appliedMigrations(transaction));
+    if (this.#compiled?.migrations !== migrations) {
+      this.#compiled = { migrations, ...(await this.#compile(transaction, migrations)) };
     }
-    return this.#compiled.blueprint;
+    return this.#compiled;
+  }
+
+  async #compile(transaction: SqlExecutor, migrations: string): Promise<TemplateVersion> {
+    const compiled = await compileBlueprint(transaction, this.schemaName, { filled: this.#data });
+    const blueprint = await withRows(transaction, compiled, this.#data);
+    const parts = JSON.stringify([migrations, blueprint.fingerprint, [...this.#data].sort()]);
+    return { blueprint, version: createHash('sha256').update(parts).digest('hex') };
   }
 
   /** Names of the migrations that the template has seen, in their order. */
@@ -47,10 +74,26 @@ export class Template {
     return rows.map(({ name }) => name);
   }
 
-  async recordMigration(transaction: SqlExecutor, name: string, timestamp: number): Promise<void> {
-    await transaction.query(`INSERT INTO ${this.#ledger} (name, timestamp) VALUES ($1, $2)`, [
+  /** The same with the checksum of each at the time; `null` when none was kept. */
+  async appliedChecksums(executor: SqlExecutor): Promise<Map<string, string | null>> {
+    const rows = (await executor.query(
+      `SELECT name, checksum FROM ${this.#ledger} ORDER BY timestamp, name`,
+    )) as { name: string; checksum: string | null }[];
+    return new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  }
+
+  async recordMigration(
+    transaction: SqlExecutor,
+    { name, timestamp, migration }: NamedMigration,
+  ): Promise<void> {
+    await transaction.query(`INSERT INTO ${this.#ledger} (name, timestamp, checksum) VALUES ($1, $2, $3)`, [
       name,
       timestamp,
+      checksumOf(migration),
     ]);
+  }
+
+  async forgetMigration(transaction: SqlExecutor, name: string): Promise<void> {
+    await transaction.query(`DELETE FROM ${this.#ledger} WHERE name = $1`, [name]);
   }
 }

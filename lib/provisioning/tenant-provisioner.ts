@@ -1,108 +1,118 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import { isOutage } from '../common/outage';
-import { quoteIdentifier } from '../common/sql';
-import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
-import { TenantContext } from '../context/tenant-context';
-import { TenantLookup } from '../resolution/tenant-lookup';
 import { replayBlueprint, verifyClone } from '../schema/clone';
 import { generateSchemaName } from '../tenant/schema-name';
 import type { Tenant } from '../tenant/tenant';
-import { type NewTenant, TenantStore } from '../tenant/tenant.store';
-import { ProvisioningFailedError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { writeSchemaComment } from './schema-comment';
+import { SchemaAdoption } from './schema-adoption';
+import { SpareRefill } from './spare-refill';
+import { Spares } from './spares';
 import { Template } from './template';
-import { checkNewTenant, type TenantRequestedBy } from './tenant-input';
+import type { Mask } from './template-data';
+import { TenantCopy } from './tenant-copy';
+import {
+  type ActorAndReason,
+  checkActorAndReason,
+  checkNewTenant,
+  type TenantRequestedBy,
+} from './tenant-input';
+import { type Draft, TenantMaker, type Making } from './tenant-maker';
 
-/** Makes tenants: a row in the registry and a clone of the template, both or neither. */
+/** The rest of what may be said of a tenant to be made. */
+export type TenantDetails = Omit<TenantRequestedBy, 'slug'>;
+
+export interface CreateTenantOptions extends ActorAndReason {
+  /** A UUID of version 7 that was never used. Default: a new one. */
+  readonly id?: string;
+}
+
+export interface CloneOptions extends TenantDetails, ActorAndReason {
+  /** What the copy's columns hold instead of the source's values. Default: all is copied as it is. */
+  readonly mask?: Mask;
+}
+
+export interface AdoptOptions extends TenantDetails, ActorAndReason {
+  /** Adopt it although it differs from the template. Default false. */
+  readonly force?: boolean;
+}
+
+/**
+ * Makes tenants: a row in the registry and a schema, both or neither.
+ *
+ * All throw `ValidationFailedError`, `TenantSlugReservedError`, `TenantSlugTakenError`, `DomainTakenError`,
+ * `ProvisionHookFailedError`, `ProvisioningFailedError` and `TenancyUnavailableError`; nothing is left then.
+ */
 @Injectable()
 export class TenantProvisioner {
-  readonly #logger = new Logger(TenantProvisioner.name);
-
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly context: TenantContext,
-    private readonly store: TenantStore,
-    private readonly lookup: TenantLookup,
+    private readonly maker: TenantMaker,
     private readonly template: Template,
+    private readonly spares: Spares,
+    private readonly refill: SpareRefill,
+    private readonly copy: TenantCopy,
+    private readonly adoption: SchemaAdoption,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
+  /** A new active tenant with a clone of the template: a spare, if one is waiting. */
+  async create(input: TenantRequestedBy, by: CreateTenantOptions = {}): Promise<Tenant> {
+    const draft = { ...this.#draft(input, by), ...(by.id !== undefined && { id: by.id }) };
+    const build = (making: Making) => this.#takeOrClone(making, draft.schemaName);
+    const tenant = await this.maker.make(draft, build, { ...by, origin: 'create' });
+    if (this.options.spares.count > 0) this.refill.start();
+    return tenant;
+  }
+
   /**
-   * A new active tenant with its own schema.
+   * A new active tenant with the structure and the rows of another one, as they were at one moment, however busy the
+   * source is. `mask` says what to put in the place of values that must not leave it.
    *
-   * @throws ValidationFailedError, TenantSlugReservedError, TenantSlugTakenError, DomainTakenError
-   * @throws TenancyUnavailableError, ProvisioningFailedError when the clone failed; nothing is left of it
+   * @throws TenantNotFoundError, InvalidTransitionError when the source is neither active nor suspended
+   * @throws SchemaNotCloneableError, UnknownTableError for a mask of what is not there
    */
-  async create(input: TenantRequestedBy): Promise<Tenant> {
-    const wanted = checkNewTenant(input, this.options.reservedSlugs);
-    const tenant: Omit<NewTenant, 'templateVersion'> = {
-      ...wanted,
-      id: uuidv7(),
-      schemaName: generateSchemaName(),
-      status: 'active',
-    };
-    const kept: { tenant?: Tenant } = {};
-    try {
-      await this.context.runAsSystem(() =>
-        this.dataSource.transaction('READ COMMITTED', async (manager) => {
-          await this.#clone(manager, tenant, kept);
-        }),
-      );
-    } catch (error) {
-      if (kept.tenant) await this.#forget(kept.tenant);
-      throw this.#explain(tenant.slug, error);
-    }
-    const created = kept.tenant as Tenant;
-    this.lookup.forget(created);
-    return created;
-  }
-
-  async #clone(
-    manager: EntityManager,
-    tenant: Omit<NewTenant, 'templateVersion'>,
-    kept: { tenant?: Tenant },
-  ): Promise<void> {
-    await this.template.lockShared(manager);
-    const blueprint = await this.template.blueprint(manager);
-    // The row before the schema: a slug that is taken costs no clone, and a second create of it waits here.
-    kept.tenant = await this.store.insert(
-      { ...tenant, templateVersion: blueprint.fingerprint },
-      manager.queryRunner,
-    );
-    await replayBlueprint(manager, blueprint, tenant.schemaName);
-    await verifyClone(manager, blueprint, tenant.schemaName);
-    await writeSchemaComment(manager, tenant);
+  async clone(
+    source: string,
+    slug: string,
+    { mask, actor, reason, ...details }: CloneOptions = {},
+  ): Promise<Tenant> {
+    const draft = this.#draft({ ...details, slug }, { actor, reason });
+    const from = await this.copy.prepare(source);
+    const build = (making: Making) => this.copy.build(making, from, draft.schemaName, mask);
+    const by = { actor, reason, origin: 'clone', copyOf: from.tenant.id } as const;
+    return this.maker.make(draft, build, { ...by, isolation: 'REPEATABLE READ' });
   }
 
   /**
-   * Undoes what may be left: the row in a store outside the database, which is no part of the transaction; row and
-   * schema when the connection was lost while COMMIT was under way, and it was done after all.
+   * A new active tenant with a schema that is there already, under the name that it has.
+   *
+   * @throws SchemaNotAdoptableError, SchemaNameTakenError, SchemaDiffersError telling how it differs from the template
    */
-  async #forget({ id, slug, schemaName }: Tenant): Promise<void> {
-    try {
-      // The name was made for this creation alone, so nobody else's schema can have it.
-      await this.context.runAsSystem(() =>
-        this.dataSource.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schemaName)} CASCADE`),
-      );
-      await this.store.remove(id);
-    } catch (error) {
-      this.#logger.error(
-        `The creation of "${slug}" failed, and so did its removal: look for its row (${id}) in the registry, and for ` +
-          `the schema ${schemaName}.`,
-        error,
-      );
-    }
+  async adopt(
+    schemaName: string,
+    slug: string,
+    { force = false, actor, reason, ...details }: AdoptOptions = {},
+  ): Promise<Tenant> {
+    const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), schemaName };
+    this.adoption.check(schemaName);
+    const build = (making: Making) => this.adoption.build(making, schemaName, force);
+    return this.maker.make(draft, build, { actor, reason, origin: 'adopt' });
   }
 
-  #explain(slug: string, error: unknown): unknown {
-    if (error instanceof TenancyError) return error;
-    return isOutage(error)
-      ? new TenancyUnavailableError('The database', { cause: error })
-      : new ProvisioningFailedError(slug, error);
+  #draft(input: TenantRequestedBy, by: ActorAndReason): Draft {
+    checkActorAndReason(by);
+    const { reservedSlugs, wildcardDomains } = this.options;
+    const wanted = checkNewTenant(input, reservedSlugs, wildcardDomains);
+    return { ...wanted, id: uuidv7(), schemaName: generateSchemaName() };
+  }
+
+  async #takeOrClone({ manager, insert }: Making, schemaName: string): Promise<void> {
+    await this.template.lockShared(manager);
+    const { blueprint, version } = await this.template.current(manager);
+    const templateVersion = blueprint.fingerprint;
+    const spare = await this.spares.take(manager, version);
+    await insert({ schemaName: spare ?? schemaName, templateVersion });
+    if (spare !== undefined) return;
+    await replayBlueprint(manager, blueprint, schemaName);
+    await verifyClone(manager, blueprint, schemaName);
   }
 }

@@ -6,6 +6,7 @@ import { CreateOrders1700000000000 } from './orders/1700000000000-create-orders'
 import { Order } from './orders/order.entity';
 import { OrdersModule } from './orders/orders.module';
 import { TenantController } from './tenant.controller';
+import { tokenResolvers } from './token-resolvers';
 
 @Module({
   imports: [
@@ -18,6 +19,7 @@ import { TenantController } from './tenant.controller';
           fromHeader('x-tenant-id'),
           fromSubdomain(process.env.TENANCY_PARENT_DOMAIN ?? 'localhost'),
           fromDomain(),
+          ...tokenResolvers(),
         ],
       }),
     }),

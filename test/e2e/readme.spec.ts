@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
 import { codeBlocks, outputPattern, transcript } from '../support/readme';
@@ -12,23 +14,33 @@ const blocks = codeBlocks('README.md');
 describe('README, "Try it"', () => {
   let sample: SampleApp;
   beforeAll(async () => {
-    sample = await startSampleApp(ADAPTERS[0][1]);
+    sample = await startSampleApp(ADAPTERS[0][1], () => ({
+      TENANCY_JWT_SECRET: randomBytes(32).toString('hex'),
+    }));
   });
-  afterAll(() => sample.close());
+  afterAll(async () => {
+    delete process.env.TENANCY_JWT_SECRET;
+    await sample.close();
+  });
 
   const steps = blocks.filter(({ test }) => test === 'transcript').flatMap(transcript);
   const commands = steps.filter(({ command }) => command.startsWith('curl'));
+  /** Of a token, say; what the reader must find out has an ellipsis, and is in our environment. */
+  const assignments = steps.filter(({ command }) => /^[A-Z]+=[^…]+$/.test(command));
 
-  it('has commands to try', () => expect(commands).toHaveLength(7));
+  it('has commands to try', () => expect([commands.length, assignments.length]).toEqual([10, 1]));
 
   it.each(commands)('$command', async ({ command, output }) => {
     const port = new URL(sample.url).port;
     const { stdout } = await promisify(execFile)(
       'bash',
-      ['-c', command.replaceAll('localhost:3000', `localhost:${port}`)],
-      {
-        env: { ...process.env, KEY: MASTER_KEY },
-      },
+      [
+        '-c',
+        [...assignments.map((each) => each.command), command]
+          .join('\n')
+          .replaceAll('localhost:3000', `localhost:${port}`),
+      ],
+      { cwd: REPOSITORY, env: { ...process.env, KEY: MASTER_KEY } },
     );
     expect(stdout).toMatch(outputPattern(output));
   });
@@ -81,5 +93,41 @@ describe('README, "Quick start"', () => {
     expect(await call('/orders/price-list', {})).toEqual({ tea: 2 });
     const { ReportService } = await examples.import('report.service.ts');
     expect(await app.get(ReportService).ordersByTenant()).toEqual({ acme: 1, globex: 0 });
+  });
+
+  it('makes, copies, adopts and ends tenants', async () => {
+    const { AppModule } = await examples.import('app.module.ts');
+    const { TenantsService } = await examples.import('tenants.service.ts');
+    const { WelcomeHook } = await examples.import('welcome.hook.ts');
+    const providers = [TenantsService, WelcomeHook];
+    const testing = await Test.createTestingModule({ imports: [AppModule], providers }).compile();
+    const other = await testing.createNestApplication({ logger: false }).init();
+    const tenants = other.get(TenantsService);
+    const { schemaName } = await tenants.signUp('initech');
+    expect(await call('/orders', { 'x-tenant-id': 'initech' })).toMatchObject({
+      orders: [{ description: 'a welcome to initech' }],
+    });
+    await tenants.copyForSupport('initech');
+    expect(await call('/orders', { 'x-tenant-id': 'initech-support' })).toMatchObject({
+      orders: [
+        { description: expect.stringMatching(/^order /) },
+        { description: 'a welcome to initech-support' },
+      ],
+    });
+    await expect(tenants.adopt(schemaName, 'again')).rejects.toMatchObject({ code: 'SCHEMA_NAME_TAKEN' });
+    expect(await tenants.endContract('initech', 'readme')).toMatchObject({ tables: { orders: 1 }, rows: 1 });
+    await other.close();
+  });
+
+  it('shows TypeORM’s command line what the template has seen', async () => {
+    const { default: dataSource } = await examples.import('data-source.ts');
+    await dataSource.initialize();
+    expect(await dataSource.showMigrations()).toBe(false);
+    await dataSource.destroy();
+  });
+
+  it('brings the fleet to the version of the code', async () => {
+    const { migrateFleet } = await examples.import('migrate-fleet.ts');
+    expect(await migrateFleet()).toMatchObject({ state: 'done', failed: [] });
   });
 });

@@ -85,7 +85,11 @@ describe('An application with a replica', () => {
     startTestApp({
       imports: [
         TenancyModule.forRoot(
-          notesOptions(database, { typeorm: { replication: { master, slaves: [slave] } } }),
+          notesOptions(database, {
+            typeorm: { replication: { master, slaves: [slave] } },
+            // Round trips are counted.
+            sweeper: { intervalMs: 0 },
+          }),
         ),
         TenancyModule.forFeature([Note]),
       ],

@@ -198,9 +198,7 @@ describe('the start of an application', () => {
       ],
       [
         'that makes what cannot be cloned',
-        failing('Domains1700000000001', (queryRunner) =>
-          queryRunner.query('CREATE DOMAIN amount AS numeric'),
-        ),
+        failing('Shell1700000000001', (queryRunner) => queryRunner.query('CREATE TYPE amount')),
         'SCHEMA_NOT_CLONEABLE',
         'amount',
       ],
@@ -276,7 +274,9 @@ describe('the start of an application', () => {
     expect(apps).toHaveLength(10);
     expect(migrated).toEqual(['once']);
     expect(await ledger()).toEqual([{ name: 'CreateNotes1700000000000' }, { name: 'Counted1700000000001' }]);
-    expect(await database.query('SELECT name FROM tenancy.registry_migrations')).toHaveLength(1);
+    expect(
+      await database.query('SELECT name FROM tenancy.registry_migrations GROUP BY name HAVING count(*) > 1'),
+    ).toEqual([]);
     expect(Object.keys(await schemas()).sort()).toEqual(['template', 'tenancy']);
 
     const made = await Promise.all(apps.map(({ create }, i) => create({ slug: `shop-${i}` })));

@@ -12,6 +12,8 @@ export interface WireTap {
   /** Resets every open connection, and refuses new ones until `restore`, or the next `refusals` of them. */
   cut(refusals?: number): void;
   restore(): void;
+  /** From now on nothing passes on the connections that are open, and nobody is told: a line that broke in silence. */
+  freeze(): void;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,9 @@ export async function tapWire(databaseUrl: string): Promise<WireTap> {
     },
     restore: () => {
       refusalsLeft = 0;
+    },
+    freeze: () => {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     close: () =>
       new Promise((resolve) => {

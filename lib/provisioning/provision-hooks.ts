@@ -1,0 +1,115 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import type { PoolClient } from 'pg';
+import type { EntityManager, QueryRunner } from 'typeorm';
+import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { AmbientTransaction } from '../connection/ambient-transaction';
+import { TenantContext } from '../context/tenant-context';
+import type { Tenant } from '../tenant/tenant';
+import { InvalidProvisionHookError, ProvisionHookFailedError } from './provisioning.errors';
+import {
+  PROVISIONING_OPTIONS,
+  type ProvisionHook,
+  type ProvisioningOptions,
+  type TenantOrigin,
+} from './provisioning.options';
+
+/** What a class with `@OnProvision()` implements. */
+export interface TenantProvisionHook {
+  onProvision: ProvisionHook;
+}
+
+/** Marks a provider of any module, whose method `onProvision(tenant, manager, origin)` is called for each new tenant. */
+export const OnProvision = DiscoveryService.createDecorator();
+
+interface NamedHook {
+  readonly name: string;
+  readonly run: ProvisionHook;
+}
+
+/** The application's hooks: functions of the options first, then classes in the order in which Nest knows them. */
+@Injectable()
+export class ProvisionHooks implements OnModuleInit {
+  #hooks: readonly NamedHook[] = [];
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly context: TenantContext,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /** @throws InvalidProvisionHookError */
+  onModuleInit(): void {
+    const functions = this.options.onProvision.map((run, place) => ({
+      name: run.name || `hooks.onProvision[${place}]`,
+      run,
+    }));
+    const classes = this.discovery.getProviders({ metadataKey: OnProvision.KEY }).map((provider) => {
+      const name = String(provider.name);
+      const instance = provider.instance as Partial<TenantProvisionHook> | undefined;
+      if (!provider.isDependencyTreeStatic()) {
+        throw new InvalidProvisionHookError(name, 'it, or something it injects, is request-scoped');
+      }
+      if (typeof instance?.onProvision !== 'function') {
+        throw new InvalidProvisionHookError(name, 'it has no method onProvision(tenant, manager, origin)');
+      }
+      return { name, run: instance.onProvision.bind(instance) };
+    });
+    this.#hooks = [...functions, ...classes];
+  }
+
+  /**
+   * Calls them one after the other, within the caller's transaction, which was opened for the tenant.
+   *
+   * @throws ProvisionHookFailedError naming the one that failed
+   */
+  async run(tenant: Tenant, manager: EntityManager, origin: TenantOrigin): Promise<void> {
+    if (this.#hooks.length === 0) return;
+    const queryRunner = manager.queryRunner as QueryRunner;
+    const path = [tenant.schemaName, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
+    // A spare has another name than the one that the transaction began with.
+    await manager.query(`SET LOCAL search_path = ${path}, pg_temp`);
+    const transaction = new AmbientTransaction((await queryRunner.connect()) as PoolClient, 'READ COMMITTED');
+    const id = await transactionId(manager);
+    try {
+      for (const hook of this.#hooks) {
+        await this.context.runScope({ tenant, transaction }, () => call(hook, tenant, manager, origin));
+        await this.#requireTransaction(hook, manager, transaction, id);
+      }
+    } finally {
+      transaction.end();
+    }
+  }
+
+  /** COMMIT of a transaction that a swallowed error has aborted is a silent ROLLBACK. */
+  async #requireTransaction(
+    { name }: NamedHook,
+    manager: EntityManager,
+    transaction: AmbientTransaction,
+    id: string,
+  ): Promise<void> {
+    if (await transaction.isDoomed())
+      throw new ProvisionHookFailedError(name, new Error('it rolled a part of the transaction back'));
+    const now = await transactionId(manager).catch((error: unknown) => {
+      throw new ProvisionHookFailedError(
+        name,
+        new Error('a statement of it failed, and it went on', { cause: error }),
+      );
+    });
+    if (now !== id)
+      throw new ProvisionHookFailedError(name, new Error('it ended the transaction that it was given'));
+  }
+}
+
+async function call({ name, run }: NamedHook, ...[tenant, manager, origin]: Parameters<ProvisionHook>) {
+  try {
+    await run(tenant, manager, origin);
+  } catch (error) {
+    throw new ProvisionHookFailedError(name, error);
+  }
+}
+
+async function transactionId(executor: SqlExecutor): Promise<string> {
+  const [row] = (await executor.query('SELECT pg_catalog.txid_current() AS id')) as { id: string }[];
+  return row.id;
+}

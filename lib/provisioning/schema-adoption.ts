@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import type { Blueprint } from '../schema/blueprint';
+import { verifyClone } from '../schema/clone';
+import { CloneNotFaithfulError } from '../schema/schema.errors';
+import { SchemaDiffersError, SchemaNotAdoptableError } from './provisioning.errors';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { Spares } from './spares';
+import { Template } from './template';
+import type { Making } from './tenant-maker';
+
+/** A schema that is there already, taken in as a tenant's. */
+@Injectable()
+export class SchemaAdoption {
+  constructor(
+    private readonly template: Template,
+    private readonly spares: Spares,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /** @throws SchemaNotAdoptableError for a name that no tenant's schema can have */
+  check(schemaName: string): void {
+    const { templateSchema, registrySchema, sharedSchemas } = this.options;
+    const refuse = (why: string) => new SchemaNotAdoptableError(String(schemaName), why);
+    if (!isIdentifier(schemaName)) throw refuse('no schema can have that name');
+    if (schemaName === templateSchema) throw refuse('it is the template, which others are cloned from');
+    if (schemaName === registrySchema) throw refuse('it is the registry, which holds all tenants’ rows');
+    if (sharedSchemas.includes(schemaName))
+      throw refuse('it is one of the sharedSchemas, which all tenants see');
+    if (schemaName.startsWith('pg_') || schemaName === 'information_schema')
+      throw refuse('it is PostgreSQL’s own');
+  }
+
+  /** @throws SchemaNotAdoptableError, SchemaDiffersError */
+  async build({ manager, insert }: Making, schemaName: string, force: boolean): Promise<void> {
+    await this.template.lockShared(manager);
+    const found = await manager.query<unknown[]>('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [
+      schemaName,
+    ]);
+    if (found.length === 0) throw new SchemaNotAdoptableError(schemaName, 'there is no such schema');
+    if (await this.spares.has(manager, schemaName))
+      throw new SchemaNotAdoptableError(schemaName, 'it is a spare, and waits for a tenant to be created');
+    const { blueprint } = await this.template.current(manager);
+    const differences = await compare(manager, blueprint, schemaName);
+    if (differences.length > 0 && !force) throw new SchemaDiffersError(schemaName, differences);
+    const templateVersion = differences.length > 0 ? null : blueprint.fingerprint;
+    await insert({ schemaName, templateVersion });
+  }
+}
+
+/** In words; none when the two are alike. */
+async function compare(
+  manager: EntityManager,
+  blueprint: Blueprint,
+  schemaName: string,
+): Promise<readonly string[]> {
+  try {
+    await verifyClone(manager, blueprint, schemaName);
+    return [];
+  } catch (error) {
+    if (error instanceof CloneNotFaithfulError) return error.differences;
+    throw error;
+  }
+}
+
+function isIdentifier(name: unknown): name is string {
+  try {
+    return typeof name === 'string' && quoteIdentifier(name) !== '';
+  } catch {
+    return false;
+  }
+}

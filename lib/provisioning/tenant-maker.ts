@@ -1,0 +1,163 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { isOutage } from '../common/outage';
+import { quoteIdentifier } from '../common/sql';
+import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
+import type { IsolationLevel } from '../connection/tenant-connection';
+import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { TenantContext } from '../context/tenant-context';
+import { TenantLookup } from '../resolution/tenant-lookup';
+import type { Tenant } from '../tenant/tenant';
+import { type NewTenant, TenantStore } from '../tenant/tenant.store';
+import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
+import { ProvisionHooks } from './provision-hooks';
+import { ProvisioningFailedError } from './provisioning.errors';
+import type { TenantOrigin } from './provisioning.options';
+import { writeSchemaComment } from './schema-comment';
+import { Spares } from './spares';
+import { TenantEvents } from './tenant-events';
+import type { ActorAndReason } from './tenant-input';
+import { TenantVersions } from './tenant-versions';
+
+/** What is known of a tenant before it has a schema. */
+export type Draft = Omit<NewTenant, 'status' | 'templateVersion'>;
+
+/** A tenant that is being made, in a transaction of its own. */
+export interface Making {
+  readonly manager: EntityManager;
+  /** Keeps the tenant's row. To be called once, before what is costly: a slug that is taken costs nothing then. */
+  insert(schema: Pick<NewTenant, 'schemaName' | 'templateVersion'>): Promise<void>;
+}
+
+export interface MakeOptions extends ActorAndReason {
+  readonly origin: TenantOrigin;
+  readonly isolation?: IsolationLevel;
+  /** The id of the tenant whose schema is copied. Default none: it is one of the template's version. */
+  readonly copyOf?: string;
+}
+
+/** Makes row and schema of a tenant, both or neither, whatever the way to the schema. */
+@Injectable()
+export class TenantMaker {
+  readonly #logger = new Logger(TenantMaker.name);
+
+  constructor(
+    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly context: TenantContext,
+    private readonly store: TenantStore,
+    private readonly lookup: TenantLookup,
+    private readonly spares: Spares,
+    private readonly versions: TenantVersions,
+    private readonly hooks: ProvisionHooks,
+    private readonly events: TenantEvents,
+  ) {}
+
+  /**
+   * The tenant, once it is committed and its hooks have run. `build` makes the schema.
+   *
+   * @throws ProvisionHookFailedError, ProvisioningFailedError, TenancyUnavailableError; nothing is left then
+   */
+  async make(draft: Draft, build: (making: Making) => Promise<void>, options: MakeOptions): Promise<Tenant> {
+    const kept: { tenant?: Tenant } = {};
+    try {
+      // For the tenant from the start, so that its hooks can work in the same transaction.
+      await this.context.run(unborn(draft), () =>
+        this.dataSource.transaction(options.isolation ?? 'READ COMMITTED', async (manager) => {
+          const insert = async (schema: Pick<NewTenant, 'schemaName' | 'templateVersion'>) => {
+            kept.tenant = await this.#insert(manager, { ...draft, ...schema }, options);
+          };
+          await build({ manager, insert });
+          await this.versions.record(manager, draft.id, options.copyOf);
+          await writeSchemaComment(manager, kept.tenant!);
+          await this.hooks.run(kept.tenant!, manager, options.origin);
+        }),
+      );
+      const made = await this.#activate(kept.tenant!);
+      this.lookup.forget(made);
+      await this.events.emit('created', made);
+      return made;
+    } catch (error) {
+      if (kept.tenant) await this.#forget(kept.tenant, options.origin);
+      throw explain(draft.slug, error);
+    }
+  }
+
+  async #insert(
+    manager: EntityManager,
+    tenant: Omit<NewTenant, 'status'>,
+    { actor, reason, origin }: MakeOptions,
+  ): Promise<Tenant> {
+    // A row outside of the transaction is seen before its schema is there.
+    const status = this.store instanceof TypeOrmTenantStore ? 'active' : 'provisioning';
+    const audit = { action: origin, actor, reason };
+    const queryRunner = manager.queryRunner as QueryRunner;
+    try {
+      return await this.store.insert({ ...tenant, status }, queryRunner, { audit });
+    } finally {
+      // A manager of another data source over this query runner makes itself the query runner's own.
+      Object.assign(queryRunner, { manager });
+    }
+  }
+
+  async #activate(tenant: Tenant): Promise<Tenant> {
+    if (tenant.status === 'active') return tenant;
+    const activated = await this.store.update(
+      tenant.id,
+      { status: 'active' },
+      { expected: { status: ['provisioning'] } },
+    );
+    // The sweeper of another instance may have been faster.
+    const now = activated ?? (await this.store.find({ by: 'id', value: tenant.id }));
+    if (now === undefined || now.status === 'provisioning')
+      throw new Error('its row in the store was removed meanwhile');
+    return now;
+  }
+
+  /**
+   * Undoes what may be left: the row in a store outside the database, which is no part of the transaction; row and
+   * schema when the connection was lost while COMMIT was under way, and it was done after all.
+   */
+  async #forget({ id, slug, schemaName }: Tenant, origin: TenantOrigin): Promise<void> {
+    try {
+      if (origin !== 'adopt') await this.context.runAsSystem(() => this.#dropSchema(schemaName));
+      await this.store.remove(id);
+    } catch (error) {
+      this.#logger.error(
+        `The creation of "${slug}" failed, and so did its removal: look for its row (${id}) in the registry, and for ` +
+          `the schema ${schemaName}.`,
+        error,
+      );
+    }
+  }
+
+  #dropSchema(schemaName: string): Promise<void> {
+    return this.dataSource.transaction('READ COMMITTED', async (manager) => {
+      // Rolled back, a spare waits again. Any other name was made for this creation alone.
+      if (await this.spares.has(manager, schemaName)) return;
+      await manager.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schemaName)} CASCADE`);
+    });
+  }
+}
+
+/** A tenant to run for before there is one. */
+function unborn(draft: Draft): Tenant {
+  const now = new Date();
+  return {
+    ...draft,
+    status: 'provisioning',
+    statusReason: null,
+    deletedFrom: null,
+    templateVersion: null,
+    version: 1,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+function explain(slug: string, error: unknown): unknown {
+  if (error instanceof TenancyError) return error;
+  return isOutage(error)
+    ? new TenancyUnavailableError('The database', { cause: error })
+    : new ProvisioningFailedError(slug, error);
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { Client } from 'pg';
+import { cleanEnvironment, REPOSITORY } from '../support/commands';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { rawRequest } from '../support/raw-request';
+import { ADAPTERS } from '../support/sample-app';
+import type { StoppableAppEvent } from '../support/stoppable-app';
+
+/** The Nest of this run, of which the child must not have another. */
+const NEST = dirname(dirname(require.resolve('@nestjs/core/package.json')));
+
+describe.each(ADAPTERS)('SIGTERM to an application with enableShutdownHooks() on %s', (platform) => {
+  let database: TestDatabase;
+  let locker: Client;
+  let child: ChildProcess;
+  let lines: Interface;
+  let stderr = '';
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    locker = new Client({ connectionString: database.url });
+    await locker.connect();
+    const program = ['test/support/run-program.ts', NEST, join(REPOSITORY, 'test/support/stoppable-app.ts')];
+    child = spawn(process.execPath, ['-r', 'esbuild-register', ...program, platform, database.url], {
+      cwd: REPOSITORY,
+      env: cleanEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    lines = createInterface(child.stdout!);
+    child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  });
+  afterAll(async () => {
+    child.kill('SIGKILL');
+    await locker.end();
+    await database.drop();
+  });
+
+  async function nextEvent(): Promise<Partial<Record<'listening' | 'stopping', string>>> {
+    const ended = once(child, 'close').then(() => Promise.reject(new Error(`It ended: ${stderr}`)));
+    const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+    return JSON.parse(line) as StoppableAppEvent;
+  }
+
+  const connections = () =>
+    database.query(
+      `SELECT application_name, query FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> ALL($1)`,
+      [[(locker as unknown as { processID: number }).processID]],
+    );
+
+  it('lets requests under way finish, closes every pool, and leaves nothing that keeps the process', async () => {
+    const { listening: url } = await nextEvent();
+    await locker.query('SELECT pg_advisory_lock(1)');
+    const underWay = rawRequest(url!, '/lock', {
+      headers: { 'x-tenant-id': 'acme', connection: 'close' },
+    });
+    const waits = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
+    while ((await database.query(waits)).length === 0);
+
+    const closed = once(child, 'close');
+    const stopping = nextEvent();
+    child.kill('SIGTERM');
+    await expect(stopping).resolves.toEqual({ stopping: 'SIGTERM' });
+    await locker.query('SELECT pg_advisory_unlock(1)');
+
+    await expect(underWay).resolves.toEqual({ status: 200, body: { done: true } });
+    await expect(closed).resolves.toEqual([0, null]);
+    expect(stderr).toBe('');
+    // Its own connection, which asks, is all that is there.
+    await expect(connections()).resolves.toHaveLength(1);
+  });
+});

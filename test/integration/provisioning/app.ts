@@ -1,0 +1,56 @@
+import type { ModuleMetadata } from '@nestjs/common';
+import { TenancyModule, type TenancyOptions } from '../../../lib';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { notesOptions } from '../../support/notes';
+import { startTestApp, type TestApp } from '../../support/test-app';
+
+/** An application with a database of its own. */
+export interface ProvisioningApp extends TestApp {
+  readonly database: TestDatabase;
+  /** Names of the tenants' schemas that are there. */
+  schemas(): Promise<string[]>;
+}
+
+export async function startProvisioningApp(
+  changes: Partial<TenancyOptions> = {},
+  metadata: ModuleMetadata = {},
+): Promise<ProvisioningApp> {
+  const database = await createTestDatabase();
+  const running = await startAppOn(database, changes, metadata).catch(async (error: unknown) => {
+    await database.drop();
+    throw error;
+  });
+  return {
+    ...running,
+    database,
+    schemas: () => schemasOf(database),
+    close: async () => {
+      await running.close();
+      await database.drop();
+    },
+  };
+}
+
+/** One more application on a database that is there. */
+export function startAppOn(
+  database: TestDatabase,
+  changes: Partial<TenancyOptions> = {},
+  { imports = [], ...metadata }: ModuleMetadata = {},
+): Promise<TestApp> {
+  return startTestApp({
+    ...metadata,
+    imports: [TenancyModule.forRoot(notesOptions(database, withDatabase(database, changes))), ...imports],
+  });
+}
+
+export async function schemasOf(database: TestDatabase): Promise<string[]> {
+  const found = await database.query<{ name: string }>(
+    `SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 't\\_%' ORDER BY 1`,
+  );
+  return found.map(({ name }) => name);
+}
+
+/** A pool of another size must not lose the URL. */
+function withDatabase({ url }: TestDatabase, changes: Partial<TenancyOptions>): Partial<TenancyOptions> {
+  return { ...changes, database: { url, connectAttempts: 1, ...changes.database } };
+}

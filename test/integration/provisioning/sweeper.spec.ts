@@ -1,0 +1,236 @@
+import { Client } from 'pg';
+import {
+  type SweepReport,
+  type Tenant,
+  TenantLifecycle,
+  TenantPurge,
+  TenantStore,
+  TenantSweeper,
+} from '../../../lib';
+import { CLOCK, type Clock } from '../../../lib/common/clock';
+import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
+import { generateSchemaName } from '../../../lib/tenant/schema-name';
+import { Global, Module } from '@nestjs/common';
+import { type ProvisioningApp, startAppOn, startProvisioningApp } from './app';
+
+const NOTHING: SweepReport = {
+  purged: [],
+  halfMade: { activated: [], removed: [] },
+  orphans: { dropped: [], withRows: [] },
+  problems: [],
+};
+const NEVER = { intervalMs: 0 };
+
+describe('the sweeper', () => {
+  let running: ProvisioningApp;
+  afterEach(() => running.close());
+
+  const sweep = () => running.app.get(TenantSweeper).sweep();
+  const sql = (text: string, values?: unknown[]) => running.database.query(text, values);
+
+  async function deleted(slug: string): Promise<Tenant> {
+    await running.create({ slug });
+    return running.app.get(TenantLifecycle).delete(slug);
+  }
+
+  it('purges deleted tenants after the time of grace, and nobody else', async () => {
+    running = await startProvisioningApp({ sweeper: { ...NEVER, purgeAfterMs: 60_000 } });
+    const old = await deleted('old');
+    await deleted('young');
+    await running.create({ slug: 'active' });
+    await running.create({ slug: 'suspended' });
+    await running.app.get(TenantLifecycle).suspend('suspended');
+    await sql(`UPDATE tenancy.tenants SET updated_at = now() - interval '61 seconds' WHERE slug <> 'young'`);
+    await expect(sweep()).resolves.toEqual({ ...NOTHING, purged: ['old'] });
+    await expect(running.schemas()).resolves.not.toContain(old.schemaName);
+    await expect(sql('SELECT purged_by FROM tenancy.purges')).resolves.toEqual([{ purged_by: 'sweeper' }]);
+    await expect(running.app.get(TenantStore).list({ limit: 9 })).resolves.toHaveLength(3);
+    await expect(sweep()).resolves.toEqual(NOTHING);
+  });
+
+  it('purges nobody unless it is told when', async () => {
+    running = await startProvisioningApp({ sweeper: NEVER });
+    await deleted('old');
+    await sql(`UPDATE tenancy.tenants SET updated_at = '2001-01-01'`);
+    await expect(sweep()).resolves.toEqual(NOTHING);
+  });
+
+  it('brings a purge to its end that was held up', async () => {
+    running = await startProvisioningApp({ sweeper: NEVER });
+    const { schemaName } = await deleted('acme');
+    const holder = new Client({ connectionString: running.database.url });
+    await holder.connect();
+    await holder.query(`BEGIN; SELECT FROM ${schemaName}.note`);
+    await expect(running.app.get(TenantPurge).purge('acme')).rejects.toMatchObject({ code: 'PURGE_BLOCKED' });
+    await holder.end();
+    await expect(sweep()).resolves.toEqual({ ...NOTHING, purged: ['acme'] });
+    await expect(running.schemas()).resolves.toEqual([]);
+  });
+
+  it('drops empty schemas of nobody, later, and keeps those with rows and those of other names', async () => {
+    running = await startProvisioningApp({
+      sweeper: { ...NEVER, orphanAfterMs: 60_000 },
+      spares: { count: 1 },
+    });
+    const tenant = await running.create({ slug: 'acme' });
+    const [empty, full] = [generateSchemaName(), generateSchemaName()].sort();
+    await sql(`CREATE SCHEMA ${empty}; CREATE TABLE ${empty}.note (id int)`);
+    await sql(`CREATE SCHEMA ${full}; CREATE TABLE ${full}.note AS SELECT 1 AS id`);
+    for (const name of [
+      't_short',
+      't_',
+      'T_AAAAAAAAAAAAAAAAAAAA',
+      'x_aaaaaaaaaaaaaaaaaaaa',
+      't_aaaaaaaaaaaaaaaaaaaaa',
+    ])
+      await sql(`CREATE SCHEMA "${name}"`);
+    const before = (await sql('SELECT nspname FROM pg_namespace ORDER BY 1')).map(({ nspname }) => nspname);
+    await expect(sweep()).resolves.toEqual(NOTHING);
+    await sql(`UPDATE tenancy.orphans SET first_seen_at = now() - interval '61 seconds'`);
+    await expect(sweep()).resolves.toEqual({ ...NOTHING, orphans: { dropped: [empty], withRows: [full] } });
+    const after = (await sql('SELECT nspname FROM pg_namespace ORDER BY 1')).map(({ nspname }) => nspname);
+    expect(before.filter((name) => !after.includes(name))).toEqual([empty]);
+    expect(after).toEqual(expect.arrayContaining([tenant.schemaName, full]));
+  });
+
+  it('forgets an orphan that has found a tenant', async () => {
+    running = await startProvisioningApp({ sweeper: { ...NEVER, orphanAfterMs: 60_000 } });
+    const name = generateSchemaName();
+    await sql(`CREATE SCHEMA ${name}`);
+    await sweep();
+    await expect(sql('SELECT schema_name FROM tenancy.orphans')).resolves.toEqual([{ schema_name: name }]);
+    await running.app.get(TenantStore).insert({
+      id: '01900000-0000-7000-8000-000000000001',
+      slug: 'acme',
+      name: 'acme',
+      schemaName: name,
+      status: 'active',
+      domains: [],
+      metadata: {},
+      templateVersion: null,
+    });
+    await sql(`UPDATE tenancy.orphans SET first_seen_at = '2001-01-01'`);
+    await expect(sweep()).resolves.toEqual(NOTHING);
+    await expect(sql('SELECT schema_name FROM tenancy.orphans')).resolves.toEqual([]);
+  });
+
+  it('never touches a creation under way, however impatient', async () => {
+    let finish = () => {};
+    const started = new Promise<void>((resolve) => {
+      const go = new Promise<void>((resume) => (finish = resume));
+      void startProvisioningApp({
+        store: new InMemoryTenantStore(),
+        sweeper: { ...NEVER, orphanAfterMs: 0 },
+        hooks: {
+          onProvision: [
+            () => {
+              resolve();
+              return go;
+            },
+          ],
+        },
+      }).then((app) => {
+        running = app;
+        creation = app.create({ slug: 'acme' });
+      });
+    });
+    let creation: Promise<Tenant> | undefined;
+    await started;
+    const sweeping = sweep();
+    // It waits for the creation's lock before it judges the row.
+    const isWaiting = async () =>
+      (
+        await sql(`SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+            WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted`)
+      ).length > 0;
+    while (!(await isWaiting()));
+    finish();
+    await expect(creation).resolves.toMatchObject({ status: 'active' });
+    await expect(sweeping).resolves.toMatchObject({ halfMade: { removed: [] }, orphans: { dropped: [] } });
+    await expect(running.app.get(TenantStore).list({ limit: 9 })).resolves.toMatchObject([
+      { status: 'active' },
+    ]);
+    await expect(running.schemas()).resolves.toHaveLength(1);
+  });
+
+  it('settles rows of an outside store whose creation was cut off: with a schema active, without one gone', async () => {
+    const store = new InMemoryTenantStore();
+    running = await startProvisioningApp({ store, sweeper: NEVER });
+    const complete = await running.create({ slug: 'complete' });
+    await store.update(complete.id, { status: 'provisioning' });
+    await sql('CREATE SCHEMA legacy');
+    for (const [i, schemaName] of [generateSchemaName(), 'legacy'].entries()) {
+      await store.insert({
+        ...complete,
+        id: `01900000-0000-7000-8000-00000000000${i}`,
+        slug: `cut-${i}`,
+        schemaName,
+        status: 'provisioning',
+      });
+    }
+    await expect(sweep()).resolves.toEqual({
+      ...NOTHING,
+      halfMade: { activated: ['complete'], removed: ['cut-0', 'cut-1'] },
+    });
+    await expect(store.list({ limit: 9 })).resolves.toMatchObject([{ slug: 'complete', status: 'active' }]);
+    await expect(sql(`SELECT FROM pg_namespace WHERE nspname = 'legacy'`)).resolves.toHaveLength(1);
+  });
+
+  it('goes on after a failure, and tells of it', async () => {
+    running = await startProvisioningApp({ sweeper: { ...NEVER, purgeAfterMs: 0 } });
+    const stuck = await deleted('stuck');
+    await deleted('free');
+    await sql(`CREATE VIEW public.outside AS SELECT * FROM ${stuck.schemaName}.note`);
+    const report = await sweep();
+    expect(report.purged).toEqual(['free']);
+    expect(report.problems).toEqual([
+      expect.stringMatching(/could not purge .*: The tenant "stuck" .*public\.outside|view outside/),
+    ]);
+  });
+
+  it('of several instances at once does nothing twice', async () => {
+    running = await startProvisioningApp({ sweeper: { ...NEVER, purgeAfterMs: 0, orphanAfterMs: 0 } });
+    const other = await startAppOn(running.database, {
+      sweeper: { ...NEVER, purgeAfterMs: 0, orphanAfterMs: 0 },
+    });
+    for (let i = 0; i < 4; i++) await deleted(`shop-${i}`);
+    const reports = await Promise.all([sweep(), other.app.get(TenantSweeper).sweep(), sweep()]);
+    for (const { problems } of reports) expect(problems).toEqual([]);
+    await expect(running.schemas()).resolves.toEqual([]);
+    await expect(
+      sql('SELECT count(*)::int AS count FROM tenancy.purges WHERE finished_at IS NOT NULL'),
+    ).resolves.toEqual([{ count: 4 }]);
+    await other.close();
+  });
+
+  it('comes at start, then after each pause, and stops when the application closes', async () => {
+    const pauses: { ms: number; work: () => void }[] = [];
+    let cancelled = 0;
+    const clock: Clock = {
+      now: () => 0,
+      after: (ms, work) => {
+        pauses.push({ ms, work });
+        return () => void cancelled++;
+      },
+    };
+    @Global()
+    @Module({ providers: [{ provide: CLOCK, useValue: clock }], exports: [CLOCK] })
+    class ClockModule {}
+    running = await startProvisioningApp(
+      { sweeper: { intervalMs: 1234, purgeAfterMs: 0 } },
+      { imports: [ClockModule] },
+    );
+    await sweep();
+    const own = () => pauses.filter(({ ms }) => ms === 1234);
+    expect(own()).toHaveLength(1);
+    const { schemaName } = await deleted('acme');
+    own()[0].work();
+    await sweep();
+    await expect(running.schemas()).resolves.not.toContain(schemaName);
+    expect(own()).toHaveLength(2);
+    const { close } = running;
+    await close();
+    expect(cancelled).toBeGreaterThan(0);
+    running = await startProvisioningApp();
+  });
+});

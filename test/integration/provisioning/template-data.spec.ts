@@ -1,0 +1,146 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { type Tenant, type TenancyOptions, TenantProvisioner } from '../../../lib';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { type ProvisioningApp, startAppOn, startProvisioningApp } from './app';
+
+/** Tables that need each other's rows, in an order that no alphabet gives, with all that a copy may trip over. */
+class CreateShop1700000000001 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      CREATE TABLE "Zone" (code char(3) PRIMARY KEY, parent char(3) REFERENCES "Zone", head int);
+      CREATE TABLE clerk (
+        id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, zone char(3) NOT NULL REFERENCES "Zone",
+        shout text GENERATED ALWAYS AS (upper(name)) STORED, tags text[], extra jsonb, at timestamptz, raw bytea);
+      ALTER TABLE "Zone" ADD FOREIGN KEY (head) REFERENCES clerk;
+      CREATE TABLE counter (id serial PRIMARY KEY, n numeric);
+      CREATE TABLE marker ();
+      CREATE TABLE trail (what text);
+      CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO trail VALUES (TG_TABLE_NAME); RETURN NEW; END $$;
+      INSERT INTO "Zone" VALUES ('eu', NULL), ('de', 'eu');
+      INSERT INTO clerk (id, name, zone, tags, extra, at, raw) OVERRIDING SYSTEM VALUE
+        VALUES (7, E'O''Hara \\\\ "x"', 'de', '{a,NULL}', '{"a": 1}', '2020-01-01 00:00+00', '\\x00ff');
+      ALTER TABLE clerk ALTER COLUMN id RESTART WITH 8;
+      UPDATE "Zone" SET head = 7;
+      INSERT INTO counter (n) SELECT 'NaN' FROM generate_series(1, 500);
+      INSERT INTO marker DEFAULT VALUES;
+      CREATE TRIGGER seen AFTER INSERT ON clerk FOR EACH ROW EXECUTE FUNCTION note_it()`);
+  }
+
+  async down(): Promise<void> {}
+}
+
+const SHOP: Partial<TenancyOptions> = {
+  entities: [],
+  migrations: [CreateShop1700000000001],
+  templateData: ['Zone', 'clerk', 'counter', 'marker'],
+};
+
+const TABLES = ['"Zone"', 'clerk', 'counter', 'marker', 'trail'];
+
+/** All rows, as text, by table. */
+async function contents(database: TestDatabase, schema: string): Promise<Record<string, unknown[]>> {
+  const entries = await Promise.all(
+    TABLES.map(async (table) => {
+      const found = await database.query(`SELECT t::text AS row FROM ${schema}.${table} t ORDER BY 1`);
+      return [table, found.map(({ row }) => row)] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+describe('template data', () => {
+  let running: ProvisioningApp;
+  let acme: Tenant;
+
+  beforeAll(async () => {
+    running = await startProvisioningApp(SHOP);
+    acme = await running.create({ slug: 'acme' });
+  });
+  afterAll(() => running.close());
+
+  it('is in every new tenant: foreign keys both ways, identity, generated columns, tables without columns', async () => {
+    const template = await contents(running.database, 'template');
+    expect(template.counter).toHaveLength(500);
+    await expect(contents(running.database, acme.schemaName)).resolves.toEqual(template);
+    expect(template.clerk[0]).toContain(`O'HARA`);
+  });
+
+  it('fires no trigger, and leaves the triggers in place', async () => {
+    const { database } = running;
+    await database.query(
+      `SET search_path = ${acme.schemaName}; INSERT INTO clerk (name, zone) VALUES ('new', 'eu')`,
+    );
+    await expect(database.query(`SELECT what FROM ${acme.schemaName}.trail`)).resolves.toEqual([
+      { what: 'clerk' },
+    ]);
+  });
+
+  it('advances identity and serial sequences, so that the first own rows do not collide', async () => {
+    const globex = await running.create({ slug: 'globex' });
+    const insert = (sql: string) =>
+      running.database.query(
+        `WITH i AS (INSERT INTO ${globex.schemaName}.${sql} RETURNING id) SELECT id FROM i`,
+      );
+    await expect(insert('counter (n) VALUES (1)')).resolves.toEqual([{ id: 501 }]);
+    await running.database.query(`ALTER TABLE ${globex.schemaName}.clerk DISABLE TRIGGER seen`);
+    await expect(insert(`clerk (name, zone) VALUES ('x', 'de')`)).resolves.toEqual([{ id: 8 }]);
+  });
+
+  it('is checked by the foreign keys of the new tenant, not of the template', async () => {
+    await expect(
+      running.database.query(`DELETE FROM ${acme.schemaName}."Zone" WHERE code = 'eu'`),
+    ).rejects.toMatchObject({ code: '23503' });
+    await running.database.query(`UPDATE ${acme.schemaName}."Zone" SET head = NULL WHERE code = 'de'`);
+  });
+});
+
+describe('rows in the template', () => {
+  it('of tables that are not named fail the start, with both remedies', async () => {
+    await expect(
+      startProvisioningApp({ ...SHOP, templateData: ['Zone', 'clerk', 'marker'] }),
+    ).rejects.toMatchObject({
+      code: 'SCHEMA_NOT_CLONEABLE',
+      message: expect.stringMatching(/rows of table counter: .*templateData.*delete/),
+    });
+  });
+
+  it.each(['zone', 'template.clerk', '"Zone"', '', 'nothing; DROP TABLE clerk'])(
+    'of a table that is not there fail the start: %j',
+    async (name) => {
+      await expect(
+        startProvisioningApp({ ...SHOP, templateData: [...SHOP.templateData!, name] }),
+      ).rejects.toMatchObject(
+        name === '' ? { code: 'TENANCY_OPTIONS_INVALID' } : { code: 'UNKNOWN_TABLE', names: [name] },
+      );
+    },
+  );
+
+  it('come with a later migration to the tenants made from then on', async () => {
+    class AddZone1700000000002 implements MigrationInterface {
+      async up(queryRunner: QueryRunner): Promise<void> {
+        await queryRunner.query(`INSERT INTO "Zone" VALUES ('us', NULL)`);
+      }
+      async down(): Promise<void> {}
+    }
+    const database = await createTestDatabase();
+    const first = await startAppOn(database, SHOP);
+    await first.create({ slug: 'acme' });
+    const second = await startAppOn(database, {
+      ...SHOP,
+      migrations: [CreateShop1700000000001, AddZone1700000000002],
+    });
+    for (const [app, slug] of [
+      [second, 'globex'],
+      [first, 'initech'],
+    ] as const) {
+      const { schemaName } = await app.app.get(TenantProvisioner).create({ slug });
+      await expect(database.query(`SELECT code FROM ${schemaName}."Zone" ORDER BY 1`)).resolves.toHaveLength(
+        3,
+      );
+    }
+    await first.close();
+    await second.close();
+    await database.drop();
+  });
+});

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HttpException } from '@nestjs/common';
+import { TenancyError } from '../../lib';
+import { dependencies } from './package.json';
+
+const FOLDER = join(__dirname, 'node_modules/');
+
+describe('the suites of this run', () => {
+  it.each(Object.keys(dependencies))('are given %s of Nest 11', (name) => {
+    const manifest = require.resolve(`${name}/package.json`);
+    expect(manifest.startsWith(FOLDER)).toBe(true);
+    // The configuration module counts for itself: its 4 is the one for Nest 11.
+    const major = name === '@nestjs/config' ? 4 : 11;
+    expect(JSON.parse(readFileSync(manifest, 'utf8')).version).toMatch(new RegExp(`^${major}\\.`));
+  });
+
+  it('run the library on it, too', () => {
+    expect(require.resolve('@nestjs/common').startsWith(FOLDER)).toBe(true);
+    expect(TenancyError.prototype).toBeInstanceOf(HttpException);
+  });
+
+  it('share everything else with `npm test`', () => {
+    for (const name of ['typeorm', 'pg', 'rxjs', 'reflect-metadata', 'class-validator']) {
+      expect(require.resolve(name).startsWith(FOLDER)).toBe(false);
+    }
+  });
+});
