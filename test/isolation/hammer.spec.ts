@@ -4,6 +4,9 @@ import { runHammer } from '../support/hammer/hammer';
 
 const CLEAN = { wrongReads: 0, wrongWrites: 0, lostWrites: 0, hangs: 0, findings: [] };
 
+// 2,000 operations take 10 seconds on a quiet machine; what hangs is counted by the hammer itself.
+jest.setTimeout(180_000);
+
 describe('The isolation hammer', () => {
   let database: TestDatabase;
 

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as library from '../../lib';
 import * as libraryAdmin from '../../lib/admin';
+import * as libraryJwt from '../../lib/jwt';
 import * as libraryTesting from '../../lib/testing';
+import * as libraryTransports from '../../lib/transports';
 import { REPOSITORY, run } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -29,10 +31,9 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 it('carries the built library, its types, the readme and the licence, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
-  const entries = ['index', 'admin/index', 'testing/index'].flatMap((entry) => [
-    `dist/${entry}.js`,
-    `dist/${entry}.d.ts`,
-  ]);
+  const entries = ['index', 'admin/index', 'jwt/index', 'testing/index', 'transports/index'].flatMap(
+    (entry) => [`dist/${entry}.js`, `dist/${entry}.d.ts`],
+  );
   expect(paths).toEqual(expect.arrayContaining([...entries, 'README.md', 'LICENSE', 'package.json']));
   expect(
     paths.filter((path) => !/^(dist\/.*\.(js|d\.ts)|README\.md|LICENSE|package\.json)$/.test(path)),
@@ -55,6 +56,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
         '@nestjs/typeorm': `^${nest}.0.0`,
         '@types/node': '^20.0.0',
         'class-transformer': '^0.5.1',
+        jose: '^6.0.0',
         'class-validator': nest === 11 ? '^0.14.0' : '^0.15.0',
         'nestjs-tenancy': `file:${join(base, packed.filename)}`,
         pg: '^8.16.0',
@@ -106,6 +108,8 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
       });
       expect(namesOf(told.names['.'])).toEqual(namesOf(Object.keys(library)));
       expect(namesOf(told.names['./admin'])).toEqual(namesOf(Object.keys(libraryAdmin)));
+      expect(namesOf(told.names['./jwt'])).toEqual(namesOf(Object.keys(libraryJwt)));
+      expect(namesOf(told.names['./transports'])).toEqual(namesOf(Object.keys(libraryTransports)));
       expect(namesOf(told.names['./testing'])).toEqual(namesOf(Object.keys(libraryTesting)));
     });
   });

@@ -11,7 +11,9 @@ import {
   type Tenant,
 } from 'nestjs-tenancy';
 import * as admin from 'nestjs-tenancy/admin';
+import * as jwt from 'nestjs-tenancy/jwt';
 import * as testing from 'nestjs-tenancy/testing';
+import * as transports from 'nestjs-tenancy/transports';
 import {
   Column,
   Entity,
@@ -111,6 +113,8 @@ async function main(): Promise<void> {
       '.': Object.keys(tenancy),
       './admin': Object.keys(admin),
       './testing': Object.keys(testing),
+      './jwt': Object.keys(jwt),
+      './transports': Object.keys(transports),
     },
     created: await call('POST', '/admin/tenants', { 'x-master-key': masterKey }, { slug: 'acme' }),
     refused: await call('POST', '/admin/tenants', { 'x-master-key': masterKey }, { slug: 'NO' }),
