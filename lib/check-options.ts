@@ -101,7 +101,7 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
 
 function applicationChecks(options: ResolvedTenancyOptions): Check[] {
   const { entities, migrations, subscribers, resolvers, fallbackTenant, store, reservedSlugs } = options;
-  const { trustedProxies, wildcardDomains } = options;
+  const { trustedProxies, wildcardDomains, domainProof } = options;
   return [
     [
       'entities',
@@ -136,6 +136,11 @@ function applicationChecks(options: ResolvedTenancyOptions): Check[] {
       `is ${show(reservedSlugs)}: give a list of words`,
     ],
     booleanCheck('wildcardDomains', wildcardDomains),
+    [
+      'domainProof',
+      domainProof === undefined || typeof domainProof?.prove === 'function',
+      `is ${domainProof ? 'something else' : show(domainProof)}: give dnsTxtProof(), or an object with prove()`,
+    ],
   ];
 }
 

@@ -91,6 +91,8 @@ export {
   type SweeperOptions,
   type TenantOrigin,
 } from './provisioning/provisioning.options';
+export { type DomainProof } from './provisioning/domain-proof';
+export { dnsTxtProof, type DnsTxtProofOptions, type TxtResolver } from './provisioning/dns-txt-proof';
 export { TenantLifecycle } from './provisioning/tenant-lifecycle';
 export { type TenantChangeOptions } from './provisioning/tenant-changer';
 export { type TenantEvent, TenantEvents, type TenantListener } from './provisioning/tenant-events';
@@ -101,6 +103,7 @@ export { type OrphanReport } from './provisioning/orphans';
 export { type PurgeRecord } from './provisioning/purge-records';
 export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-input';
 export {
+  DomainNotProvenError,
   InvalidProvisionHookError,
   ProvisionHookFailedError,
   ProvisioningFailedError,

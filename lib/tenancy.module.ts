@@ -125,6 +125,7 @@ const partsOfOptions: Provider[] = [
       registrySchema: options.registry.schema,
       reservedSlugs: options.reservedSlugs,
       wildcardDomains: options.wildcardDomains,
+      domainProof: options.domainProof,
     }),
   },
 ];

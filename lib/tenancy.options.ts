@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { DataSourceOptions } from 'typeorm';
 import type { LookupCacheOptions } from './resolution/resolution.options';
+import type { DomainProof } from './provisioning/domain-proof';
 import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
 import type { TenantResolver } from './resolution/tenant-resolver';
 import type { TenantStore } from './tenant/tenant.store';
@@ -88,6 +89,11 @@ export interface TenancyOptions {
   readonly reservedSlugs?: readonly string[];
   /** Tenants may have domains such as `*.acme.com`, which `fromDomain({ wildcards: true })` finds. Default false. */
   readonly wildcardDomains?: boolean;
+  /**
+   * How a tenant proves that a domain is its own before it is given it: `dnsTxtProof()`, or one of your own. Default none:
+   * whoever may give domains decides.
+   */
+  readonly domainProof?: DomainProof;
   /** How look-ups of tenants are remembered. */
   readonly cache?: LookupCacheOptions;
   /** Further TypeORM options: logging, naming strategy, replication and so on. */

@@ -83,6 +83,22 @@ export class InvalidProvisionHookError extends TenancyError {
   }
 }
 
+/** A domain that its tenant has not been seen to own. Nothing was written. */
+export class DomainNotProvenError extends TenancyError {
+  readonly code = 'DOMAIN_NOT_PROVEN';
+  override readonly statusCode = HttpStatus.UNPROCESSABLE_ENTITY;
+
+  /** `remedy` continues the sentence: what to do, in words for whoever asked for the domain. */
+  constructor(
+    readonly domain: string,
+    slug: string,
+    remedy: string,
+    options?: { cause?: unknown },
+  ) {
+    super(`The domain "${domain}" is not proven to be the tenant "${slug}"'s own: ${remedy}.`, options);
+  }
+}
+
 /** Rows were to be copied, or columns masked, of tables that the schema does not have. */
 export class UnknownTableError extends TenancyError {
   readonly code = 'UNKNOWN_TABLE';

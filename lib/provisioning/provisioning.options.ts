@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Tenant } from '../tenant/tenant';
+import type { DomainProof } from './domain-proof';
 
 export const PROVISIONING_OPTIONS = Symbol('PROVISIONING_OPTIONS');
 
@@ -57,6 +58,8 @@ export interface ProvisioningOptions {
   readonly reservedSlugs: readonly string[];
   /** Tenants may have domains such as `*.acme.com`. */
   readonly wildcardDomains: boolean;
+  /** Asked before a tenant is given a domain. None: whoever may give it decides. */
+  readonly domainProof?: DomainProof;
   readonly onProvision: readonly ProvisionHook[];
   readonly spares: Required<SparesOptions>;
   readonly sweeper: Required<Omit<SweeperOptions, 'purgeAfterMs'>> & Pick<SweeperOptions, 'purgeAfterMs'>;

@@ -79,12 +79,18 @@ export class TenantLifecycle {
     return updated;
   }
 
-  /** @throws DomainTakenError */
+  /** @throws DomainTakenError, DomainNotProvenError with the option `domainProof`, and what that throws */
   async addDomain(reference: string, domain: string, options?: TenantChangeOptions): Promise<Tenant> {
-    const name = checkDomain(domain, this.options.wildcardDomains);
-    return this.changer.change(reference, 'updated', options, ({ id }, write) =>
-      this.store.addDomain(id, name, write('add-domain', { domain: name })),
-    );
+    const { domainProof, wildcardDomains } = this.options;
+    const name = checkDomain(domain, wildcardDomains);
+    return this.changer.change(reference, 'updated', options, async (tenant, write) => {
+      if (domainProof) {
+        // Not written again: it may be gone by now, and would come back unproven.
+        if (tenant.domains.includes(name)) return tenant;
+        await domainProof.prove(name, tenant);
+      }
+      return this.store.addDomain(tenant.id, name, write('add-domain', { domain: name }));
+    });
   }
 
   async removeDomain(reference: string, domain: string, options?: TenantChangeOptions): Promise<Tenant> {

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { replayBlueprint, verifyClone } from '../schema/clone';
 import { generateSchemaName } from '../tenant/schema-name';
 import type { Tenant } from '../tenant/tenant';
+import { proveDomains } from './domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
 import { SpareRefill } from './spare-refill';
@@ -40,7 +41,8 @@ export interface AdoptOptions extends TenantDetails, ActorAndReason {
  * Makes tenants: a row in the registry and a schema, both or neither.
  *
  * All throw `ValidationFailedError`, `TenantSlugReservedError`, `TenantSlugTakenError`, `DomainTakenError`,
- * `ProvisionHookFailedError`, `ProvisioningFailedError` and `TenancyUnavailableError`; nothing is left then.
+ * `ProvisionHookFailedError`, `ProvisioningFailedError` and `TenancyUnavailableError`; nothing is left then. With the
+ * option `domainProof` also `DomainNotProvenError` for domains, which nobody can prove before the tenant is there.
  */
 @Injectable()
 export class TenantProvisioner {
@@ -54,9 +56,13 @@ export class TenantProvisioner {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** A new active tenant with a clone of the template: a spare, if one is waiting. */
+  /**
+   * A new active tenant with a clone of the template: a spare, if one is waiting. With the option `domainProof` it may
+   * have domains that were proven for the `id` that it is given.
+   */
   async create(input: TenantRequestedBy, by: CreateTenantOptions = {}): Promise<Tenant> {
     const draft = { ...this.#draft(input, by), ...(by.id !== undefined && { id: by.id }) };
+    await proveDomains(this.options.domainProof, draft, { isIdChosen: by.id !== undefined });
     const build = (making: Making) => this.#takeOrClone(making, draft.schemaName);
     const tenant = await this.maker.make(draft, build, { ...by, origin: 'create' });
     if (this.options.spares.count > 0) this.refill.start();
@@ -76,6 +82,7 @@ export class TenantProvisioner {
     { mask, actor, reason, ...details }: CloneOptions = {},
   ): Promise<Tenant> {
     const draft = this.#draft({ ...details, slug }, { actor, reason });
+    await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     const from = await this.copy.prepare(source);
     const build = (making: Making) => this.copy.build(making, from, draft.schemaName, mask);
     const by = { actor, reason, origin: 'clone', copyOf: from.tenant.id } as const;
@@ -93,6 +100,7 @@ export class TenantProvisioner {
     { force = false, actor, reason, ...details }: AdoptOptions = {},
   ): Promise<Tenant> {
     const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), schemaName };
+    await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     this.adoption.check(schemaName);
     const build = (making: Making) => this.adoption.build(making, schemaName, force);
     return this.maker.make(draft, build, { actor, reason, origin: 'adopt' });

@@ -62,9 +62,9 @@ export const TENANT_CALLS: Readonly<Record<string, DocumentedCall>> = {
     answers: { 201: TenantModel },
     errors: {
       ...BODY_ERRORS,
-      ...IDEMPOTENCY_ERRORS,
       400: 'VALIDATION_FAILED, TENANT_SLUG_RESERVED',
       409: 'TENANT_SLUG_TAKEN, DOMAIN_TAKEN, IDEMPOTENCY_IN_PROGRESS',
+      422: 'DOMAIN_NOT_PROVEN, IDEMPOTENCY_KEY_REUSED',
     },
     headers: ['Idempotency-Key'],
   },
@@ -106,7 +106,7 @@ export const DOMAIN_CALLS: Readonly<Record<string, DocumentedCall>> = {
   addDomain: {
     summary: 'Give a tenant a domain',
     answers: { 200: TenantModel },
-    errors: { ...CHANGED, 409: 'DOMAIN_TAKEN, TENANT_BUSY' },
+    errors: { ...CHANGED, 409: 'DOMAIN_TAKEN, TENANT_BUSY', 422: 'DOMAIN_NOT_PROVEN' },
     headers: ['If-Match'],
     params: ['tenant', 'domain'],
   },
