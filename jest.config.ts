@@ -30,7 +30,8 @@ const config: Config = {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  testTimeout: 30_000,
+  // Whole applications start and PostgreSQL is real: on a busy machine a test takes ten times as long as on a quiet one.
+  testTimeout: 120_000,
   maxWorkers: 2,
   coverageProvider: 'v8',
 };

@@ -21,18 +21,28 @@ describe('The isolation hammer', () => {
   /** Another one each day, and told in the report. A finding is repeated with HAMMER_SEED. */
   const seed = Number(process.env.HAMMER_SEED ?? Math.floor(Date.now() / 86_400_000));
 
-  const hammer = (poolSize: number, operations: number, stopAtFinding = false) =>
+  const hammer = (poolSize: number, operations: number, { stopAtFinding = false, seedOffset = 0 } = {}) =>
     runHammer({
       stopAtFinding,
       databaseUrl: database.url,
       poolUrl: database.poolUrl,
-      seed: seed + poolSize,
+      seed: seed + poolSize + seedOffset,
       tenants: 20,
       poolSize,
       concurrency: 24,
       operations,
       operationsPerFault: 25,
     });
+
+  /** Rows of somebody else that were read or written. What is broken may hang before it leaks: then once more. */
+  async function leaks(): Promise<number> {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const options = { stopAtFinding: true, seedOffset: attempt * 1_000 };
+      const { wrongReads, wrongWrites } = await hammer(2, 2_000, options);
+      if (wrongReads + wrongWrites > 0) return wrongReads + wrongWrites;
+    }
+    return 0;
+  }
 
   it.each([1, 2, 10])('finds nothing wrong with a pool of %i', async (poolSize) => {
     const report = await hammer(poolSize, 2_000);
@@ -45,13 +55,11 @@ describe('The isolation hammer', () => {
 
   it('finds leaks when connections are lent on in whatever state they are', async () => {
     jest.spyOn(Lease.prototype, 'doubt').mockImplementation(() => undefined);
-    const { wrongReads, wrongWrites } = await hammer(2, 2_000, true);
-    expect(wrongReads + wrongWrites).toBeGreaterThan(0);
+    expect(await leaks()).toBeGreaterThan(0);
   });
 
   it('finds leaks when a released client goes on working', async () => {
     jest.spyOn(Lease.prototype, 'refusal').mockReturnValue(undefined);
-    const { wrongReads } = await hammer(2, 2_000, true);
-    expect(wrongReads).toBeGreaterThan(0);
+    expect(await leaks()).toBeGreaterThan(0);
   });
 });

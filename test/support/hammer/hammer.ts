@@ -139,7 +139,8 @@ async function makeSchemas(admin: Client, count: number): Promise<Tenant[]> {
   const tenants = Array.from({ length: count }, (_, i) => makeTenant(`h${i}`));
   for (const { slug, schemaName } of tenants) {
     await admin.query(
-      `CREATE SCHEMA "${schemaName}";
+      `DROP SCHEMA IF EXISTS "${schemaName}" CASCADE;
+       CREATE SCHEMA "${schemaName}";
        CREATE TABLE "${schemaName}".account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
        INSERT INTO "${schemaName}".account (id, owner) SELECT id, '${slug}' FROM generate_series(1, 5) AS id;
        CREATE TABLE "${schemaName}".entry (write text NOT NULL, owner text NOT NULL)`,
