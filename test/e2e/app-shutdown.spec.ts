@@ -47,7 +47,7 @@ describe.each(ADAPTERS)('SIGTERM to an application with enableShutdownHooks() on
   const connections = () =>
     database.query(
       `SELECT application_name, query FROM pg_stat_activity
-       WHERE datname = current_database() AND pid <> ALL($1)`,
+       WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> ALL($1)`,
       [[(locker as unknown as { processID: number }).processID]],
     );
 

@@ -215,7 +215,7 @@ describe('An application', () => {
     wire.restore();
     await hearing(app);
     await app.close();
-    const backends = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+    const backends = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
     expect(await felt(async () => (await database.query(backends)).length === 0)).toBeLessThan(5_000);
   });
 

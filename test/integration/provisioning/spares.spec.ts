@@ -238,7 +238,7 @@ describe('spares', () => {
     expect((await names()).length).toBeLessThan(50);
     await expect(
       database.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`,
       ),
     ).resolves.toEqual([]);
   });
