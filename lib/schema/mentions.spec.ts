@@ -1,3 +1,4 @@
+import { cpuTimeOf } from '../../test/support/cpu-time';
 import { SchemaMentions } from './mentions';
 
 const mentions = (schema: string, statement: string) =>
@@ -57,8 +58,6 @@ describe('a mention of the schema is', () => {
 
   it('found in a long hostile text without delay', () => {
     const text = `'${'template . '.repeat(20_000)}${'"'.repeat(20_000)}${'search_path '.repeat(5_000)}'`;
-    const start = performance.now();
-    mentions('template', text);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(cpuTimeOf(() => mentions('template', text))).toBeLessThan(2_000);
   });
 });
