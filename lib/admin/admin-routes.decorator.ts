@@ -1,8 +1,8 @@
 import { applyDecorators, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 import { TenantFree } from '../resolution/tenant-route.decorator';
-import { AcceptedGuard } from './accepted.guard';
-import { AdminValidationPipe } from './admin-validation.pipe';
-import { IdempotencyInterceptor } from './idempotency.interceptor';
+import { AcceptedGuard } from '../http/accepted.guard';
+import { ApiValidationPipe } from '../http/api-validation.pipe';
+import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
 import { MasterKeyGuard } from './master-key.guard';
 
 /** What all controllers of the admin API have in common; in this order: the key, the kind of request, repetition, fields. */
@@ -11,5 +11,5 @@ export const AdminRoutes = () =>
     TenantFree(),
     UseGuards(MasterKeyGuard, AcceptedGuard),
     UseInterceptors(IdempotencyInterceptor),
-    UsePipes(AdminValidationPipe),
+    UsePipes(ApiValidationPipe),
   );

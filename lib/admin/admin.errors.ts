@@ -24,46 +24,6 @@ export class MasterKeyMissingError extends TenancyError {
   }
 }
 
-/** The key of an earlier request came with another body. */
-export class IdempotencyKeyReusedError extends TenancyError {
-  readonly code = 'IDEMPOTENCY_KEY_REUSED';
-  override readonly statusCode = HttpStatus.UNPROCESSABLE_ENTITY;
-
-  constructor() {
-    super('This Idempotency-Key was used for another body. Send a new key with a new request.');
-  }
-}
-
-/** The first request with this key has no answer yet. */
-export class IdempotencyInProgressError extends TenancyError {
-  readonly code = 'IDEMPOTENCY_IN_PROGRESS';
-  override readonly statusCode = HttpStatus.CONFLICT;
-
-  constructor() {
-    super('The first request with this Idempotency-Key is still running. Try again shortly.');
-  }
-}
-
-/** The body is not JSON. */
-export class UnsupportedMediaTypeError extends TenancyError {
-  readonly code = 'UNSUPPORTED_MEDIA_TYPE';
-  override readonly statusCode = HttpStatus.UNSUPPORTED_MEDIA_TYPE;
-
-  constructor(readonly accepted: readonly string[]) {
-    super(`Send the body as ${accepted.join(' or ')}.`);
-  }
-}
-
-/** The body is larger than the application's body parser takes. */
-export class BodyTooLargeError extends TenancyError {
-  readonly code = 'BODY_TOO_LARGE';
-  override readonly statusCode = HttpStatus.PAYLOAD_TOO_LARGE;
-
-  constructor() {
-    super('The body is larger than this application takes.');
-  }
-}
-
 /** The application's own store records no actions. */
 export class AuditNotKeptError extends TenancyError {
   readonly code = 'AUDIT_NOT_KEPT';
@@ -71,24 +31,5 @@ export class AuditNotKeptError extends TenancyError {
 
   constructor() {
     super('The TenantStore of this application records no actions: it has no listAudit().');
-  }
-}
-
-/** The error that the first request with an `Idempotency-Key` was answered with, once more. */
-export class RepeatedError extends TenancyError {
-  readonly code: string;
-  override readonly statusCode: number;
-
-  constructor(
-    statusCode: number,
-    private readonly body: Readonly<Record<string, unknown>>,
-  ) {
-    super(String(body.message));
-    this.code = String(body.code);
-    this.statusCode = statusCode;
-  }
-
-  override getResponse(): Record<string, unknown> {
-    return { ...this.body };
   }
 }

@@ -1,12 +1,10 @@
 export { TenancyAdminModule } from './tenancy-admin.module';
 export { type MasterKey, type MasterKeySource, type TenancyAdminOptions } from './admin.options';
+export { AuditNotKeptError, MasterKeyInvalidError, MasterKeyMissingError } from './admin.errors';
 export {
-  AuditNotKeptError,
   BodyTooLargeError,
   IdempotencyInProgressError,
   IdempotencyKeyReusedError,
-  MasterKeyInvalidError,
-  MasterKeyMissingError,
   UnsupportedMediaTypeError,
-} from './admin.errors';
+} from '../http/http.errors';
 export { MASTER_KEY_SCHEME, withMasterKeyScheme } from './openapi/master-key-scheme';

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { setCaller } from './admin-caller';
-import { type AdminRequest, headerOf } from './admin-request';
+import { setCaller } from '../http/caller';
+import { type ApiRequest, headerOf } from '../http/api-request';
 import { MasterKeyInvalidError } from './admin.errors';
 import { MasterKeys } from './master-keys';
 
@@ -11,7 +11,7 @@ export class MasterKeyGuard implements CanActivate {
 
   /** @throws MasterKeyInvalidError, TenancyUnavailableError */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<AdminRequest>();
+    const request = context.switchToHttp().getRequest<ApiRequest>();
     const name = await this.keys.nameOf(headerOf(request, 'x-master-key') ?? '');
     if (name === undefined) throw new MasterKeyInvalidError();
     setCaller(request, name);

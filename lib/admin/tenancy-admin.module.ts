@@ -1,9 +1,10 @@
 import { ConfigurableModuleBuilder, Module, type NestModule } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { API_PATHS } from '../http/body-errors';
+import { FastifyBodyFilter } from '../http/fastify-bodies';
+import { IdempotencyKeys } from '../http/idempotency-keys';
+import { readBodies } from '../http/read-bodies';
 import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
-import { readExpressBodies } from './express-bodies';
-import { FastifyBodyFilter, readFastifyBodies } from './fastify-bodies';
-import { IdempotencyKeys } from './idempotency-keys';
 import { MasterKeys } from './master-keys';
 import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantAuditController } from './tenant-audit.controller';
@@ -16,6 +17,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOp
 })
   .setClassMethodName('forRoot')
   .build();
+
+const PATHS = /\/admin\/tenants(?:[/?]|$)/i;
 
 const OPENAPI = Symbol('OPENAPI');
 
@@ -30,6 +33,7 @@ const OPENAPI = Symbol('OPENAPI');
     IdempotencyKeys,
     TenantConditions,
     FastifyBodyFilter,
+    { provide: API_PATHS, useValue: PATHS },
     // While the application is put together, so that it is done before anybody can ask for a document.
     { provide: OPENAPI, useFactory: documentAdminApi },
   ],
@@ -39,14 +43,7 @@ export class TenancyAdminModule extends ConfigurableModuleClass implements NestM
     super();
   }
 
-  /**
-   * Has merge patches read as JSON, and what is refused of a body told in our words. Called after the platform's own
-   * body parsers are in place, and before any route is.
-   */
   configure(): void {
-    // There is none in an application without HTTP, such as a command line.
-    const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
-    if (httpAdapter?.getType() === 'express') readExpressBodies(httpAdapter);
-    if (httpAdapter?.getType() === 'fastify') readFastifyBodies(httpAdapter);
+    readBodies(this.adapterHost, PATHS);
   }
 }

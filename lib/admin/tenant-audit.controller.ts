@@ -2,11 +2,12 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { TenantNotFoundError } from '../tenant/tenant.errors';
 import { TenantStore } from '../tenant/tenant.store';
 import { isUuid } from '../tenant/uuid';
-import { Accepts } from './accepts.decorator';
+import { Accepts } from '../http/accepts.decorator';
 import { AdminRoutes } from './admin-routes.decorator';
 import { AuditNotKeptError } from './admin.errors';
-import { decodeAuditCursor, type Page, pageOf } from './cursor';
-import { type AuditView, PageQuery } from './tenant.dto';
+import { decodeAuditCursor, type Page, pageOf } from '../http/cursor';
+import { PageQuery } from '../http/page-query';
+import type { AuditView } from './tenant.dto';
 
 /** Who did what to a tenant, when and why. */
 @Controller('admin/tenants')

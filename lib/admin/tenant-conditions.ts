@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { TenantChangeOptions } from '../provisioning/tenant-changer';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { TenantVersionError } from '../tenant/tenant.errors';
-import { versionsMatching } from './etag';
-import type { RequestedChange } from './requested-change';
+import { versionsMatching } from '../http/etag';
+import type { RequestedChange } from '../http/requested-change';
 
 /** A change as the life cycle takes it: to which tenant, and with what. */
 export interface WantedChange {

@@ -2,7 +2,7 @@ import { Controller, Delete, Param, Put, UseInterceptors } from '@nestjs/common'
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import type { Tenant } from '../tenant/tenant';
 import { AdminRoutes } from './admin-routes.decorator';
-import { ChangeRequest, type RequestedChange } from './requested-change';
+import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantAnswerInterceptor } from './tenant-answer.interceptor';
 import { TenantConditions } from './tenant-conditions';
 

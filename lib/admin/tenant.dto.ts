@@ -1,9 +1,8 @@
-import { IsArray, IsIn, IsObject, IsString, Matches, ValidateIf } from 'class-validator';
+import { IsArray, IsIn, IsObject, IsString } from 'class-validator';
+import { IfGiven } from '../http/if-given.decorator';
+import { PageQuery } from '../http/page-query';
 import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../tenant/tenant';
 import type { AuditRecord } from '../tenant/tenant-audit';
-
-/** Absent is fine; `null` is not, unlike with class-validator's `IsOptional`. */
-const IfGiven = () => ValidateIf((_object, value) => value !== undefined);
 
 export class CreateTenantBody {
   @IsString()
@@ -43,15 +42,6 @@ export class TransitionBody {
   @IfGiven()
   @IsString()
   reason?: string;
-}
-
-export class PageQuery {
-  @Matches(/^(?:[1-9]\d?|100)$/, { message: 'must be an integer from 1 to 100' })
-  limit = '50';
-
-  @IfGiven()
-  @IsString()
-  cursor?: string;
 }
 
 export class ListTenantsQuery extends PageQuery {

@@ -17,12 +17,12 @@ import { TenantProvisioner } from '../provisioning/tenant-provisioner';
 import { TenantPurge } from '../provisioning/tenant-purge';
 import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
-import { Accepts, JSON_BODY, PATCH_BODY } from './accepts.decorator';
+import { Accepts, JSON_BODY, PATCH_BODY } from '../http/accepts.decorator';
 import { AdminRoutes } from './admin-routes.decorator';
-import { decodeCursor, type Page, pageOf } from './cursor';
-import { type Claim, IdempotencyClaim } from './idempotency-claim';
-import { IdempotencyKeys } from './idempotency-keys';
-import { ChangeRequest, type RequestedChange } from './requested-change';
+import { decodeCursor, type Page, pageOf } from '../http/cursor';
+import { type Claim, IdempotencyClaim } from '../http/idempotency-claim';
+import { IdempotencyKeys } from '../http/idempotency-keys';
+import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantAnswerInterceptor } from './tenant-answer.interceptor';
 import { TenantConditions } from './tenant-conditions';
 import {

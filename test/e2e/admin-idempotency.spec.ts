@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { IdempotencyKeys } from '../../lib/admin/idempotency-keys';
+import { IdempotencyKeys } from '../../lib/http/idempotency-keys';
 import { rawRequest } from '../support/raw-request';
 import { ADAPTERS, type Answer, MASTER_KEY, type SampleApp, startSampleApp } from '../support/sample-app';
 

@@ -1,10 +1,11 @@
-import type { Type } from '@nestjs/common';
+import type { Model } from '../../http/openapi/describe-api';
+import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
+import { PageQuery } from '../../http/page-query';
 import { TENANT_STATUSES } from '../../tenant/tenant';
 import {
   CreateTenantBody,
   DeleteTenantQuery,
   ListTenantsQuery,
-  PageQuery,
   TransitionBody,
   UpdateTenantBody,
 } from '../tenant.dto';
@@ -15,14 +16,6 @@ export class TenantPageModel {}
 export class AuditRecordModel {}
 export class AuditPageModel {}
 export class ErrorModel {}
-
-/** A class, its name in the document, and its fields as `ApiProperty` takes them. */
-export interface Model {
-  readonly type: Type;
-  /** Not for queries, whose fields become parameters. */
-  readonly name?: string;
-  readonly fields: Readonly<Record<string, object>>;
-}
 
 const SLUG = {
   type: String,
@@ -39,18 +32,8 @@ const METADATA = {
   example: { plan: 'gold' },
 };
 const DOMAINS = { type: String, isArray: true, example: ['shop.acme.com'] };
-const ID = { type: String, format: 'uuid' };
-const DATE = { type: String, format: 'date-time' };
 const STATUS = { type: String, enum: [...TENANT_STATUSES] };
 const REASON = { type: String, maxLength: 500, description: 'Kept with the tenant and in its record' };
-const NEXT_CURSOR = { type: String, nullable: true, description: 'null on the last page' };
-
-const optional = (field: object) => ({ ...field, required: false });
-
-const PAGE = {
-  limit: { type: 'integer', minimum: 1, maximum: 100, default: 50, required: false },
-  cursor: optional({ type: String, description: 'nextCursor of the page before' }),
-};
 
 export const MODELS: readonly Model[] = [
   {
@@ -98,21 +81,7 @@ export const MODELS: readonly Model[] = [
   {
     type: ErrorModel,
     name: 'AdminError',
-    fields: {
-      statusCode: { type: 'integer', example: 404 },
-      code: { type: String, description: 'Stable: match on it', example: 'TENANT_NOT_FOUND' },
-      message: { type: String },
-      errors: {
-        type: 'array',
-        required: false,
-        description: 'Of VALIDATION_FAILED: each refused field',
-        items: {
-          type: 'object',
-          required: ['field', 'message'],
-          properties: { field: { type: 'string' }, message: { type: 'string' } },
-        },
-      },
-    },
+    fields: ERROR_FIELDS,
   },
   {
     type: CreateTenantBody,

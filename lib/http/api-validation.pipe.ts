@@ -3,13 +3,13 @@ import { validate, type ValidationError } from 'class-validator';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 
 /**
- * Checks bodies and queries of the admin API by the rules of their classes; what these do not know is refused.
+ * Checks bodies and queries of our APIs by the rules of their classes; what these do not know is refused.
  *
  * Not Nest's ValidationPipe: that one drops keys such as `constructor` at any depth, and metadata would lose them
  * without a word. Here a value's fields are taken just as they came.
  */
 @Injectable()
-export class AdminValidationPipe implements PipeTransform {
+export class ApiValidationPipe implements PipeTransform {
   /** @throws ValidationFailedError naming every bad field */
   async transform(value: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
     if ((type !== 'body' && type !== 'query') || !metatype || metatype === Object) return value;

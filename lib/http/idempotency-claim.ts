@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { AdminRequest } from './admin-request';
+import type { ApiRequest } from './api-request';
 
 /** What was answered: enough to answer so again. */
 export interface KeptAnswer {
@@ -26,9 +26,9 @@ export type ClaimOutcome =
 
 const CLAIM = Symbol('nestjs-tenancy idempotency claim');
 
-type ClaimingRequest = AdminRequest & { [CLAIM]?: Claim };
+type ClaimingRequest = ApiRequest & { [CLAIM]?: Claim };
 
-export function setClaim(request: AdminRequest, claim: Claim): void {
+export function setClaim(request: ApiRequest, claim: Claim): void {
   (request as ClaimingRequest)[CLAIM] = claim;
 }
 

@@ -1,7 +1,7 @@
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { MERGE_PATCH } from './accepts.decorator';
-import type { AdminRequest } from './admin-request';
-import { explainBodyError, isAdminRequest } from './body-errors';
+import type { ApiRequest } from './api-request';
+import { explainBodyError, isFor } from './body-errors';
 
 /** An error of body-parser, which Nest's parsers and most others of Express are. */
 interface ParserError {
@@ -10,15 +10,15 @@ interface ParserError {
 }
 
 /** Before routes are registered. */
-export function readExpressBodies(adapter: AbstractHttpAdapter): void {
+export function readExpressBodies(adapter: AbstractHttpAdapter, paths: RegExp): void {
   // With Express's own parser, which does nothing where another has read the body.
   (
     adapter as unknown as { useBodyParser(type: string, rawBody: boolean, options: object): void }
   ).useBodyParser('json', false, { type: MERGE_PATCH });
   // Four parameters, by which Express knows a handler of errors.
   adapter.use(
-    (error: ParserError, request: AdminRequest, _response: unknown, next: (error: unknown) => void): void =>
-      next(isParserError(error) && isAdminRequest(request) ? explainBodyError(error.statusCode) : error),
+    (error: ParserError, request: ApiRequest, _response: unknown, next: (error: unknown) => void): void =>
+      next(isParserError(error) && isFor(paths, request) ? explainBodyError(error.statusCode) : error),
   );
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 /** What Express and Fastify requests have in common. */
-export interface AdminRequest {
+export interface ApiRequest {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
   readonly url?: string;
@@ -14,13 +14,13 @@ export interface AdminRequest {
 }
 
 /** A header's value; `undefined` when it is absent. `name` in lower case. */
-export function headerOf({ headers }: AdminRequest, name: string): string | undefined {
+export function headerOf({ headers }: ApiRequest, name: string): string | undefined {
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
 /** How often a header was sent: Node joins or drops what is repeated. `name` in lower case. */
-export function countHeader(request: AdminRequest, name: string): number {
+export function countHeader(request: ApiRequest, name: string): number {
   const { rawHeaders } = request.raw ?? (request as unknown as IncomingMessage);
   return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;
 }

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { callerOf } from './admin-caller';
-import { type AdminRequest, headerOf } from './admin-request';
+import { callerOf } from './caller';
+import { type ApiRequest, headerOf } from './api-request';
 
 /** Who wants a change, and on what condition. */
 export interface RequestedChange {
@@ -11,6 +11,6 @@ export interface RequestedChange {
 }
 
 export const ChangeRequest = createParamDecorator((_data: unknown, context: ExecutionContext) => {
-  const request = context.switchToHttp().getRequest<AdminRequest>();
+  const request = context.switchToHttp().getRequest<ApiRequest>();
   return { actor: callerOf(request), ifMatch: headerOf(request, 'if-match') } satisfies RequestedChange;
 });

@@ -1,10 +1,14 @@
-import type { Tenant } from '../tenant/tenant';
+/** What changes, and counts its changes. */
+export interface Versioned {
+  readonly id: string;
+  readonly version: number;
+}
 
 /**
- * The tag of a tenant as it is shown now. With its id, since a slug may come to name another tenant, whose version may
+ * The tag of a resource as it is shown now. With its id, since a slug may come to name another tenant, whose version may
  * be the same.
  */
-export function etagOf({ id, version }: Pick<Tenant, 'id' | 'version'>): string {
+export function etagOf({ id, version }: Versioned): string {
   return `"${id}.${version}"`;
 }
 
@@ -17,12 +21,12 @@ interface EntityTag {
 }
 
 /**
- * The versions of a tenant that an `If-Match` lets pass: `undefined` when any will do, `*` or no header; an empty list
+ * The versions of a resource that an `If-Match` lets pass: `undefined` when any will do, `*` or no header; an empty list
  * when none does. Compared strongly: a weak tag never matches (RFC 9110, 13.1.1), nor does what is no tag at all.
  */
 export function versionsMatching(
   ifMatch: string | undefined,
-  { id }: Pick<Tenant, 'id'>,
+  { id }: Pick<Versioned, 'id'>,
 ): number[] | undefined {
   if (ifMatch === undefined || ifMatch.trim() === '*') return undefined;
   return tagsOf(ifMatch).flatMap(({ isWeak, opaque }) => {

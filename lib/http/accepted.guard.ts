@@ -2,8 +2,8 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { type Accepted, ACCEPTED, JSON_BODY } from './accepts.decorator';
-import { type AdminRequest, headerOf } from './admin-request';
-import { UnsupportedMediaTypeError } from './admin.errors';
+import { type ApiRequest, headerOf } from './api-request';
+import { UnsupportedMediaTypeError } from './http.errors';
 
 /**
  * Refuses what a call does not take: a caller who sends more must not believe that it was heeded. The fields of a body
@@ -15,7 +15,7 @@ export class AcceptedGuard implements CanActivate {
 
   /** @throws ValidationFailedError, UnsupportedMediaTypeError */
   canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<AdminRequest>();
+    const request = context.switchToHttp().getRequest<ApiRequest>();
     const { query, body } = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
     if (!query) refuseFields(request.query);
     // The body of a GET means nothing to HTTP, and platforms differ in whether they read it.
@@ -36,12 +36,12 @@ function refuseFields(value: unknown): void {
 }
 
 /** As HTTP tells it (RFC 9112, 6.3): whether it was parsed depends on its type. */
-function hasBody(request: AdminRequest): boolean {
+function hasBody(request: ApiRequest): boolean {
   if (headerOf(request, 'transfer-encoding') !== undefined) return true;
   return Number(headerOf(request, 'content-length') ?? 0) > 0;
 }
 
-function mediaTypeOf(request: AdminRequest): string {
+function mediaTypeOf(request: ApiRequest): string {
   const [type = ''] = (headerOf(request, 'content-type') ?? '').split(';');
   return type.trim().toLowerCase();
 }

@@ -11,9 +11,9 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantBusyError } from '../tenant/tenant.errors';
-import { callerOf } from './admin-caller';
-import { type AdminRequest, countHeader, headerOf } from './admin-request';
-import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './admin.errors';
+import { callerOf } from './caller';
+import { type ApiRequest, countHeader, headerOf } from './api-request';
+import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './http.errors';
 import { type Claim, type KeptAnswer, setClaim } from './idempotency-claim';
 import { fingerprintOf } from './idempotency-fingerprint';
 import { IdempotencyKeys } from './idempotency-keys';
@@ -41,7 +41,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   /** @throws ValidationFailedError, IdempotencyKeyReusedError, IdempotencyInProgressError, TenancyUnavailableError */
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    const request = context.switchToHttp().getRequest<AdminRequest>();
+    const request = context.switchToHttp().getRequest<ApiRequest>();
     const key = request.method === 'POST' ? keyOf(request) : undefined;
     if (key === undefined) return next.handle();
     const call = [context.getClass().name, context.getHandler().name, request.params?.tenant ?? ''];
@@ -105,7 +105,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-function keyOf(request: AdminRequest): string | undefined {
+function keyOf(request: ApiRequest): string | undefined {
   const key = headerOf(request, 'idempotency-key');
   if (key === undefined) return undefined;
   // Node joins repeated ones to a value that looks like one.

@@ -1,8 +1,8 @@
-import { type ArgumentsHost, Catch, HttpException, Injectable } from '@nestjs/common';
+import { type ArgumentsHost, Catch, HttpException, Inject, Injectable } from '@nestjs/common';
 import { type AbstractHttpAdapter, ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { MERGE_PATCH } from './accepts.decorator';
-import type { AdminRequest } from './admin-request';
-import { explainBodyError, isAdminRequest } from './body-errors';
+import type { ApiRequest } from './api-request';
+import { API_PATHS, explainBodyError, isFor } from './body-errors';
 
 /** The part of Fastify used here. */
 interface FastifyInstance {
@@ -33,11 +33,14 @@ abstract class FastifyBodyError {
   }
 }
 
-/** Answers what Fastify refuses of the admin API's calls in the admin API's words, and of others in Nest's own. */
+/** Answers what Fastify refuses of a module's calls in our words, and of others in Nest's own. */
 @Catch(FastifyBodyError)
 @Injectable()
 export class FastifyBodyFilter extends BaseExceptionFilter {
-  constructor(config: ApplicationConfig) {
+  constructor(
+    config: ApplicationConfig,
+    @Inject(API_PATHS) private readonly paths: RegExp,
+  ) {
     super();
     // First in the list is last in turn: every filter of the application is asked before this one.
     config.getGlobalFilters().unshift(this);
@@ -45,7 +48,7 @@ export class FastifyBodyFilter extends BaseExceptionFilter {
 
   override catch(error: HttpException, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
-    const isOurs = isAdminRequest(host.switchToHttp().getRequest<AdminRequest>());
+    const isOurs = isFor(this.paths, host.switchToHttp().getRequest<ApiRequest>());
     super.catch(isOurs ? explainBodyError(error.getStatus()) : error, host);
   }
 }

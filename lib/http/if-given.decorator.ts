@@ -1,0 +1,4 @@
+import { ValidateIf } from 'class-validator';
+
+/** Absent is fine; `null` is not, unlike with class-validator's `IsOptional`. */
+export const IfGiven = () => ValidateIf((_object, value) => value !== undefined);

@@ -1,0 +1,132 @@
+import type { Type } from '@nestjs/common';
+import { type DocumentedCall, PATH_PARAMS, REQUEST_HEADERS } from './documented-call';
+import { loadSwagger } from './load-swagger';
+
+type Swagger = NonNullable<Awaited<ReturnType<typeof loadSwagger>>>;
+
+/** A class, its name in the document, and its fields as `ApiProperty` takes them. */
+export interface Model {
+  readonly type: Type;
+  /** Not for queries, whose fields become parameters. */
+  readonly name?: string;
+  readonly fields: Readonly<Record<string, object>>;
+}
+
+export interface ApiDescription {
+  readonly tag: string;
+  /** The name of the security scheme. */
+  readonly scheme: string;
+  readonly models: readonly Model[];
+  /** Answers that come with an `ETag`. */
+  readonly tagged: readonly Type[];
+  /** What an answer without a body says. */
+  readonly gone: string;
+  readonly errorModel: Type;
+  /** Codes that every call may answer with, by status. */
+  readonly commonErrors: Readonly<Record<number, string>>;
+  /** Controllers, and their calls by the names of their handlers. */
+  readonly controllers: readonly (readonly [
+    controller: { readonly prototype: object },
+    calls: Readonly<Record<string, DocumentedCall>>,
+  ])[];
+}
+
+/** On a controller that has been described: what is added twice would appear twice. */
+const DOCUMENTED = Symbol('nestjs-tenancy documented');
+
+/** Describes an API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
+export async function describeApi(api: ApiDescription): Promise<void> {
+  const swagger = await loadSwagger();
+  const [[first]] = api.controllers;
+  // Two applications of one process share the classes.
+  if (!swagger || Reflect.hasOwnMetadata(DOCUMENTED, first)) return;
+  Reflect.defineMetadata(DOCUMENTED, true, first);
+  describeModels(swagger, api.models);
+  for (const each of api.controllers) describeController(swagger, api, each);
+}
+
+function describeModels({ ApiProperty, ApiSchema }: Swagger, models: readonly Model[]): void {
+  for (const { type, name, fields } of models) {
+    if (name !== undefined) ApiSchema({ name })(type);
+    for (const [field, options] of Object.entries(fields))
+      ApiProperty(options)(type.prototype as object, field);
+  }
+}
+
+function describeController(
+  swagger: Swagger,
+  api: ApiDescription,
+  [controller, calls]: ApiDescription['controllers'][number],
+): void {
+  swagger.ApiTags(api.tag)(controller as never);
+  swagger.ApiSecurity(api.scheme)(controller as never);
+  for (const [handler, call] of Object.entries(calls)) {
+    const descriptor = Object.getOwnPropertyDescriptor(controller.prototype, handler) as PropertyDescriptor;
+    for (const decorate of decoratorsOf(swagger, api, call))
+      decorate(controller.prototype, handler, descriptor);
+  }
+}
+
+function decoratorsOf(swagger: Swagger, api: ApiDescription, call: DocumentedCall): MethodDecorator[] {
+  const { summary, headers = [], params = [], optionalBody, consumes } = call;
+  return [
+    swagger.ApiOperation({ summary }),
+    ...params.map((name) => swagger.ApiParam({ name, description: PATH_PARAMS[name], type: String })),
+    ...headers.map((name) =>
+      swagger.ApiHeader({
+        name,
+        description: REQUEST_HEADERS[name],
+        required: false,
+        schema: { type: 'string' },
+      }),
+    ),
+    ...(optionalBody ? [swagger.ApiBody({ type: optionalBody, required: false })] : []),
+    ...(consumes ? [swagger.ApiConsumes(...consumes)] : []),
+    ...answersOf(swagger, api, call),
+  ];
+}
+
+function answersOf(
+  { ApiResponse }: Swagger,
+  { tagged, errorModel, commonErrors, gone }: ApiDescription,
+  { answers, errors, headers = [] }: DocumentedCall,
+) {
+  const isRepeatable = headers.includes('Idempotency-Key');
+  const good = Object.entries(answers).map(([status, type]) =>
+    ApiResponse({
+      status: Number(status),
+      type,
+      description: type ? 'Done' : Number(status) === 304 ? 'Nothing changed' : gone,
+      headers: answerHeaders((type && tagged.includes(type)) || Number(status) === 304, isRepeatable),
+    }),
+  );
+  const bad = Object.entries({ ...commonErrors, ...errors }).map(([status, codes]) =>
+    ApiResponse({
+      status: Number(status),
+      type: errorModel,
+      description: codes,
+      headers: Number(status) === 409 && isRepeatable ? RETRY_HEADERS : undefined,
+    }),
+  );
+  return [...good, ...bad];
+}
+
+const RETRY_HEADERS = {
+  'Retry-After': {
+    description: 'Seconds. With IDEMPOTENCY_IN_PROGRESS',
+    schema: { type: 'integer' as const },
+  },
+  'Idempotent-Replayed': {
+    description: 'true when this is the first answer again',
+    schema: { type: 'string' as const },
+  },
+};
+
+function answerHeaders(isTagged: boolean | undefined, isRepeatable: boolean) {
+  return {
+    ...(isTagged && {
+      ETag: { description: 'Of this state', schema: { type: 'string' as const } },
+    }),
+    ...(isRepeatable && { 'Idempotent-Replayed': RETRY_HEADERS['Idempotent-Replayed'] }),
+  };
+}
