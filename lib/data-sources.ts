@@ -1,9 +1,14 @@
-import type { TypeOrmModuleAsyncOptions, TypeOrmModuleOptions } from '@nestjs/typeorm';
+import {
+  getDataSourceToken,
+  type TypeOrmModuleAsyncOptions,
+  type TypeOrmModuleOptions,
+} from '@nestjs/typeorm';
 import type { ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isOutage } from './common/outage';
 import { TenancyUnavailableError } from './common/tenancy.errors';
 import {
+  ADMIN_DATA_SOURCE,
   initializeTenantDataSource,
   TENANT_DATA_SOURCE,
   tenantDriver,
@@ -69,6 +74,14 @@ export const tenantDataSource: TypeOrmModuleAsyncOptions = {
       initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl),
     );
   },
+};
+
+/** For DDL. The same object as the tenants' one, so that closing it twice closes it once. */
+export const adminDataSource: TypeOrmModuleAsyncOptions = {
+  name: ADMIN_DATA_SOURCE,
+  inject: [getDataSourceToken(TENANT_DATA_SOURCE)],
+  useFactory: (shared: DataSource) => ({ shared }) as unknown as TypeOrmModuleOptions,
+  dataSourceFactory: (options) => Promise.resolve((options as unknown as { shared: DataSource }).shared),
 };
 
 function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: TenantContext): DataSourceOptions {

@@ -43,7 +43,7 @@ export {
 export { type EachTenantOptions, TenantContext } from './context/tenant-context';
 export { TenantRequiredError, TenantsFailedError } from './context/context.errors';
 
-export { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
+export { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 export { type IsolationLevel, TenantConnection } from './connection/tenant-connection';
 export { type TenantTransactionOptions, TenantTransactions } from './connection/tenant-transactions';
 export { TenantTransaction } from './connection/tenant-transaction.interceptor';

@@ -15,7 +15,13 @@ import { TenantConnection } from './connection/tenant-connection';
 import { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 import { TenantTransactions } from './connection/tenant-transactions';
 import { TenantContext } from './context/tenant-context';
-import { directConnection, REGISTRY_DATA_SOURCE, registryDataSource, tenantDataSource } from './data-sources';
+import {
+  adminDataSource,
+  directConnection,
+  REGISTRY_DATA_SOURCE,
+  registryDataSource,
+  tenantDataSource,
+} from './data-sources';
 import { ProvisionHooks } from './provisioning/provision-hooks';
 import { HalfMade } from './provisioning/half-made';
 import { Orphans } from './provisioning/orphans';
@@ -175,6 +181,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       DiscoveryModule,
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...registryDataSource }),
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...tenantDataSource }),
+      TypeOrmModule.forRootAsync(adminDataSource),
     ],
     providers: [
       ...partsOfOptions,

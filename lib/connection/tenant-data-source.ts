@@ -10,6 +10,12 @@ import { TenantPool, type TenantPoolOptions } from './tenant-pool';
 /** The name of the tenants' data source, for `@InjectRepository(Order, TENANT_DATA_SOURCE)` and its kin. */
 export const TENANT_DATA_SOURCE = 'tenancy';
 
+/**
+ * The name of the data source that makes, changes and drops schemas, whoever they belong to. With `roles` its connections
+ * are those of `database.adminUrl`; without, it is the tenants' one.
+ */
+export const ADMIN_DATA_SOURCE = 'tenancy-admin';
+
 /** The `pg` that TypeORM is given: the real one, with a pool that lends to tenants. */
 export function tenantDriver(options: TenantPoolOptions): typeof pg {
   class BoundTenantPool extends TenantPool {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { checksumOf } from '../provisioning/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
 import { SystemTransactions } from '../provisioning/system-transactions';
@@ -18,7 +18,7 @@ import { RunLease } from './run-lease';
 @Injectable()
 export class FleetMigrator {
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly templateMigrator: TemplateMigrator,
     private readonly template: Template,
     private readonly transactions: SystemTransactions,

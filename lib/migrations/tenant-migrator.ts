@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import type { Tenant } from '../tenant/tenant';
@@ -37,7 +37,7 @@ export class TenantMigrationFailure extends Error {
 @Injectable()
 export class TenantMigrator {
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly ledger: MigrationLedger,
   ) {}

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
 
@@ -14,7 +14,7 @@ export class SchemaComment {
   readonly #logger = new Logger(SchemaComment.name);
 
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
   ) {}
 

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 
 /** Transactions that run for no tenant: what they touch, they name in full. */
 @Injectable()
 export class SystemTransactions {
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
   ) {}
 

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
 import { type NamedMigration, namedMigrations } from './named-migrations';
@@ -16,7 +16,7 @@ export class TemplateMigrator implements OnModuleInit {
   readonly #logger = new Logger(TemplateMigrator.name);
 
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly template: Template,
     private readonly store: TenantStore,

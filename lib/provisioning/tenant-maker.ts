@@ -5,7 +5,7 @@ import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
 import type { IsolationLevel } from '../connection/tenant-connection';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantLookup } from '../resolution/tenant-lookup';
 import type { Tenant } from '../tenant/tenant';
@@ -43,7 +43,7 @@ export class TenantMaker {
   readonly #logger = new Logger(TenantMaker.name);
 
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly store: TenantStore,
     private readonly lookup: TenantLookup,
