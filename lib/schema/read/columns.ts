@@ -86,8 +86,10 @@ function valueOf(column: Column, withDefault: boolean, sequence?: Sequence): str
 }
 
 /** `GENERATED … AS IDENTITY (…)`, for `CREATE TABLE` and after `ALTER COLUMN … ADD`. */
-export function identityClause({ identity }: Column, { name, options }: Sequence): string {
-  return `GENERATED ${identity} AS IDENTITY (SEQUENCE NAME ${quoteIdentifier(name)} ${options})`;
+export function identityClause({ identity }: Column, { name, options, retyped }: Sequence): string {
+  // Bounds of another type may be too wide for the column's.
+  const bounds = retyped ? '' : ` ${options}`;
+  return `GENERATED ${identity} AS IDENTITY (SEQUENCE NAME ${quoteIdentifier(name)}${bounds})`;
 }
 
 /** Statements for the settings of the columns of a table or materialized view: none, or one. */

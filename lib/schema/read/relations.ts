@@ -11,7 +11,7 @@ export interface Relation {
   readonly unlogged: boolean;
   /** `fillfactor='70', toast.…`, or empty. */
   readonly options: string;
-  /** Only where it is not `heap`. */
+  /** Only where it is not `heap`; of a partitioned table, its partitions' own, if it was ever stated. */
   readonly accessMethod: string | null;
   /** The composite type of `CREATE TABLE … OF`. */
   readonly ofType: string | null;
@@ -30,7 +30,8 @@ export function readRelations({ executor, objects }: SchemaSource): Promise<Rela
     executor,
     `SELECT c.oid, c.relname AS name, c.relkind AS kind, c.relpersistence = 'u' AS unlogged,
             concat_ws(', ', ${storageOptions('c.reloptions')}, ${storageOptions('toast.reloptions', 'toast.')}) AS options,
-            (SELECT quote_ident(amname) FROM pg_am WHERE oid = c.relam AND amname <> 'heap') AS "accessMethod",
+            (SELECT quote_ident(amname) FROM pg_am WHERE oid = c.relam AND (amname <> 'heap' OR c.relkind = 'p'))
+              AS "accessMethod",
             format_type(nullif(c.reloftype, 0), NULL) AS "ofType", pg_get_partkeydef(c.oid) AS "partitionKey",
             pg_get_expr(c.relpartbound, c.oid) AS bound,
             ARRAY(SELECT '"' || replace(p.relname, '"', '""') || '"' FROM pg_inherits JOIN pg_class p ON p.oid = inhparent

@@ -16,8 +16,12 @@ export interface Sequence {
   readonly tableName: string | null;
   readonly columnNumber: number | null;
   readonly columnName: string | null;
-  /** An identity column's: made with its table. */
+  /** An identity column's: made with its table, of the column's type and as lasting as the table. */
   readonly identity: boolean;
+  /** Of an identity column's: it was given another type than the column since. */
+  readonly retyped: boolean;
+  /** Of an identity column's: it was made logged or unlogged apart from its table. */
+  readonly apart: boolean;
 }
 
 export function readSequences({ executor, objects }: SchemaSource): Promise<Sequence[]> {
@@ -27,6 +31,8 @@ export function readSequences({ executor, objects }: SchemaSource): Promise<Sequ
             format('INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s', s.seqincrement, s.seqmin,
                    s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END) AS options,
             format_type(s.seqtypid, NULL) AS type, coalesce(d.deptype = 'i', false) AS identity,
+            coalesce(d.deptype = 'i' AND a.atttypid <> s.seqtypid, false) AS retyped,
+            coalesce(d.deptype = 'i' AND t.relpersistence <> c.relpersistence, false) AS apart,
             t.oid AS "tableOid", t.relname AS "tableName", a.attnum AS "columnNumber", a.attname AS "columnName"
      FROM pg_class c
      JOIN pg_sequence s ON s.seqrelid = c.oid
@@ -40,9 +46,25 @@ export function readSequences({ executor, objects }: SchemaSource): Promise<Sequ
   );
 }
 
-/** Serial and stand-alone sequences. Identity columns bring their own. */
+/** Serial and stand-alone sequences. Identity columns bring their own, of which only what was changed since is stated. */
 export function sequenceSteps(sequences: readonly Sequence[]): Step[] {
-  return sequences.filter(({ identity }) => !identity).flatMap((sequence) => stepsOf(sequence));
+  return sequences.flatMap((sequence) => (sequence.identity ? changesOf(sequence) : stepsOf(sequence)));
+}
+
+function changesOf({ name, unlogged, type, options, retyped, apart }: Sequence): Step[] {
+  const changes = [
+    ...(retyped ? [`AS ${type} ${options}`] : []),
+    ...(apart ? [unlogged ? 'SET UNLOGGED' : 'SET LOGGED'] : []),
+  ];
+  if (changes.length === 0) return [];
+  return [
+    {
+      phase: Phase.SequenceState,
+      label: `sequence ${name}`,
+      creates: [],
+      statements: changes.map((change) => `ALTER SEQUENCE ${quoteIdentifier(name)} ${change}`),
+    },
+  ];
 }
 
 function stepsOf({ oid, name, unlogged, type, options, tableName, columnName }: Sequence): Step[] {

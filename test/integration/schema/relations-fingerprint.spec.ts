@@ -41,6 +41,12 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     'ALTER SEQUENCE "Narrow Seq" NO CYCLE',
     'ALTER SEQUENCE "Narrow Seq" RENAME TO other_name',
   ],
+  'identities whose sequences were changed since': [
+    'ALTER SEQUENCE wider_id_seq AS integer MAXVALUE 2147483647 RESTART 1',
+    'ALTER SEQUENCE narrower_id_seq AS bigint',
+    'ALTER SEQUENCE wider_small_seq SET LOGGED',
+    'ALTER SEQUENCE fleeting_id_seq SET UNLOGGED',
+  ],
   'keys with parameters': [
     'ALTER INDEX first_ SET (fillfactor = 71)',
     'ALTER INDEX first_ RESET (deduplicate_items)',
@@ -192,6 +198,11 @@ const CHANGES_18: typeof CHANGES = {
     'ALTER TABLE top DROP CONSTRAINT loose',
   ],
   'keys over periods': ['ALTER TABLE stays DROP CONSTRAINT stays_room_during_fkey'],
+  'access methods of partitioned tables': [
+    'ALTER TABLE unstated SET ACCESS METHOD heap',
+    'ALTER TABLE ONLY stated SET ACCESS METHOD pile',
+    'ALTER TABLE other_2 SET ACCESS METHOD pile',
+  ],
   'identities of partitions': ['ALTER TABLE p ALTER id SET INCREMENT 2'],
 };
 

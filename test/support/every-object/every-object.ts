@@ -7,8 +7,8 @@ export const EVERY_OBJECT: Readonly<Record<string, string>> = { ...RELATIONS, ..
 
 /** What the scripts find in the database: a schema that is not cloned, and roles. */
 export const SURROUNDINGS = [
-  `CREATE SCHEMA shared`,
-  `CREATE TABLE shared.countries (code char(2) PRIMARY KEY)`,
+  `CREATE SCHEMA IF NOT EXISTS shared`,
+  `CREATE TABLE IF NOT EXISTS shared.countries (code char(2) PRIMARY KEY)`,
   // Another test file may have made them: roles belong to the server.
   ...ROLES.map(
     (role) =>

@@ -48,4 +48,4 @@ export const SECURITY: Readonly<Record<string, string>> = {
 };
 
 /** Roles belong to the server, so they have names that nobody else takes. */
-export const ROLES = ['every_object_reader', '"odd ""role"" of every object"'];
+export const ROLES = ['every_object_reader', '"odd ""role"" of every object"'] as const;
