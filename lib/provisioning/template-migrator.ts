@@ -4,6 +4,8 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
+import { tryBlueprint } from '../schema/trial';
+import { generateSchemaName } from '../tenant/schema-name';
 import { TenantStore } from '../tenant/tenant.store';
 import { type NamedMigration, namedMigrations } from './named-migrations';
 import { TemplateBehindError, TemplateMigrationError } from './provisioning.errors';
@@ -38,11 +40,12 @@ export class TemplateMigrator implements OnModuleInit {
 
   /**
    * Names of the migrations run now. Any number of instances may call it at once: one works, the others wait and find
-   * nothing left. All in one transaction, so that no clone mixes two versions.
+   * nothing left. All in one transaction, so that no clone mixes two versions, and none of it is kept unless a trial clone
+   * succeeds.
    *
    * `always`: whatever `migrateTemplate` says, which is about the start.
    *
-   * @throws TemplateMigrationError, TemplateBehindError, SchemaNotCloneableError
+   * @throws TemplateMigrationError, TemplateBehindError, SchemaNotCloneableError, CloneNotFaithfulError
    */
   migrate({ always = false } = {}): Promise<string[]> {
     return this.context.runInSchema(this.template.schemaName, () =>
@@ -56,7 +59,8 @@ export class TemplateMigrator implements OnModuleInit {
         }
         if (pending.length > 0) await createMetadataTable(this.dataSource, queryRunner);
         for (const each of pending) await this.#run(each, queryRunner);
-        await this.template.current(queryRunner);
+        const { blueprint } = await this.template.current(queryRunner);
+        if (pending.length > 0) await tryBlueprint(queryRunner, blueprint, generateSchemaName());
         return pending.map(({ name }) => name);
       }),
     );
@@ -77,7 +81,8 @@ export class TemplateMigrator implements OnModuleInit {
         if (!(await mayRevert(manager))) return false;
         await migration.down(queryRunner);
         await this.template.forgetMigration(queryRunner, name);
-        await this.template.current(queryRunner);
+        const { blueprint } = await this.template.current(queryRunner);
+        await tryBlueprint(queryRunner, blueprint, generateSchemaName());
         return true;
       }),
     );

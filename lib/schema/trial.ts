@@ -1,0 +1,65 @@
+import { isOutage } from '../common/outage';
+import type { SqlExecutor } from '../common/sql';
+import { TenancyError } from '../common/tenancy.errors';
+import type { Blueprint } from './blueprint';
+import { replayBlueprint, verifyClone } from './clone';
+import { SchemaNotCloneableError } from './schema.errors';
+
+/** SQLSTATE class 53, insufficient resources: a full disk or lock table says nothing about the schema. */
+const NO_RESOURCES = /^53/;
+
+/** Enough of a statement to know it by. */
+const EXCERPT = 120;
+
+/**
+ * Makes a clone under a name that is free, verifies it, and undoes it all. What no look at the catalogs foretells is told
+ * here, before anybody waits for a tenant. Needs a transaction of the caller's, which stays usable.
+ *
+ * @throws SchemaNotCloneableError with the statement that fails, CloneNotFaithfulError with what is not alike
+ */
+export async function tryBlueprint(
+  executor: SqlExecutor,
+  blueprint: Blueprint,
+  freeName: string,
+): Promise<void> {
+  const failure = await undone(executor, async () => {
+    await replayBlueprint(executor, blueprint, freeName);
+    await verifyClone(executor, blueprint, freeName);
+  });
+  if (failure === undefined) return;
+  if (failure instanceof TenancyError || isOutage(failure)) throw failure;
+  if (NO_RESOURCES.test(String('code' in failure && failure.code))) return;
+  throw new SchemaNotCloneableError(blueprint.schemaName, [
+    {
+      object: await findCulprit(executor, blueprint, freeName),
+      remedy:
+        `PostgreSQL refused this in a clone: ${failure.message}. ` +
+        'Write it without what a clone has not got yet at that moment, or keep it in a shared schema.',
+    },
+  ]);
+}
+
+/** The first statement that fails, found by halves: the error of all of them together does not tell. */
+async function findCulprit(executor: SqlExecutor, blueprint: Blueprint, freeName: string): Promise<string> {
+  const { statements } = blueprint;
+  let [working, failing] = [0, statements.length];
+  while (failing - working > 1) {
+    const middle = (working + failing) >> 1;
+    const some = { ...blueprint, statements: statements.slice(0, middle) };
+    const failure = await undone(executor, () => replayBlueprint(executor, some, freeName));
+    if (failure === undefined) working = middle;
+    else failing = middle;
+  }
+  return statements[failing - 1].slice(0, EXCERPT);
+}
+
+/** What `work` failed with, if it failed. Nothing of it is left. */
+async function undone(executor: SqlExecutor, work: () => Promise<void>): Promise<Error | undefined> {
+  await executor.query('SAVEPOINT trial');
+  const failure = await work().then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error), { cause: error })),
+  );
+  await executor.query('ROLLBACK TO SAVEPOINT trial');
+  return failure;
+}
