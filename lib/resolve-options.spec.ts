@@ -47,6 +47,7 @@ describe('options', () => {
       registry: { schema: 'tenancy', migrate: true },
       reservedSlugs: ['www', 'api', 'app', 'admin', 'mail', 'static'],
       wildcardDomains: false,
+      cache: {},
     });
   });
 
@@ -361,6 +362,10 @@ describe('the environment', () => {
     TENANCY_REGISTRY_MIGRATE: 'false',
     TENANCY_RESERVED_SLUGS: 'help,status',
     TENANCY_WILDCARD_DOMAINS: 'true',
+    TENANCY_DIRECT_URL: 'postgres://direct',
+    TENANCY_CACHE_TTL_MS: '0',
+    TENANCY_CACHE_MAX_ENTRIES: '500',
+    TENANCY_CACHE_STALE_IF_ERROR_MS: '1000',
   };
   const silent: TenancyOptions = { entities: [], resolvers: [resolver] };
 
@@ -369,6 +374,7 @@ describe('the environment', () => {
       ...silent,
       database: {
         url: 'postgres://tenancy',
+        directUrl: 'postgres://direct',
         poolSize: 7,
         connectTimeoutMs: 700,
         connectAttempts: 3,
@@ -386,6 +392,7 @@ describe('the environment', () => {
       registry: { schema: 'registry', migrate: false },
       reservedSlugs: ['help', 'status'],
       wildcardDomains: true,
+      cache: { ttlMs: 0, maxEntries: 500, staleIfErrorMs: 1000 },
     });
   });
 
@@ -397,6 +404,7 @@ describe('the environment', () => {
       registry: { migrate: true },
       sharedSchemas: [],
       reservedSlugs: [],
+      cache: { ttlMs: 5 },
     };
     expect(resolveOptions(given, FULL)).toMatchObject({
       database: { url: URL, poolSize: 1, connectAttempts: 3 },
@@ -404,6 +412,7 @@ describe('the environment', () => {
       registry: { schema: 'registry', migrate: true },
       sharedSchemas: [],
       reservedSlugs: [],
+      cache: { ttlMs: 5, maxEntries: 500 },
     });
   });
 
@@ -444,6 +453,8 @@ describe('the environment', () => {
     ['TENANCY_TEMPLATE_SCHEMA', 'pg_catalog', "templateSchema is 'pg_catalog'"],
     ['TENANCY_REGISTRY_SCHEMA', 'template', "registry.schema is 'template'"],
     ['TENANCY_SHARED_SCHEMAS', 'a,template', 'sharedSchemas names the template'],
+    ['TENANCY_DIRECT_URL', 'mysql://a', 'database.directUrl is '],
+    ['TENANCY_CACHE_MAX_ENTRIES', '0', 'cache.maxEntries is 0'],
     ['NODE_PG_FORCE_NATIVE', '1', 'NODE_PG_FORCE_NATIVE is set, but'],
   ])('is checked as the code is: %s=%s', (name, value, problem) => {
     expect(problems(GOOD, { [name]: value })).toEqual([expect.stringContaining(problem)]);

@@ -27,7 +27,7 @@ export function resolveOptions(
 }
 
 function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedTenancyOptions {
-  const { database = {}, registry = {}, hooks = {}, spares = {}, sweeper = {} } = given;
+  const { database = {}, registry = {}, hooks = {}, spares = {}, sweeper = {}, cache = {} } = given;
   return {
     ...given,
     database: {
@@ -62,6 +62,11 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
     },
     reservedSlugs: given.reservedSlugs ?? read.list('TENANCY_RESERVED_SLUGS') ?? DEFAULT_RESERVED_SLUGS,
     wildcardDomains: given.wildcardDomains ?? read.boolean('TENANCY_WILDCARD_DOMAINS') ?? false,
+    cache: {
+      ttlMs: cache.ttlMs ?? read.integer('TENANCY_CACHE_TTL_MS'),
+      maxEntries: cache.maxEntries ?? read.integer('TENANCY_CACHE_MAX_ENTRIES'),
+      staleIfErrorMs: cache.staleIfErrorMs ?? read.integer('TENANCY_CACHE_STALE_IF_ERROR_MS'),
+    },
   };
 }
 
