@@ -21,6 +21,8 @@ const config: Config = {
     testMatch: [
       '<rootDir>/test/integration/connection/**/*.spec.ts',
       '<rootDir>/test/isolation/**/*.spec.ts',
+      // Isolation levels, locks and streams, as TypeORM asks for them.
+      '<rootDir>/test/integration/typeorm/{transactions,query-builder}.spec.ts',
       // pg_dump of a version reads servers up to its own.
       ...(displayName === 'PostgreSQL 15' ? ['<rootDir>/test/oracle/**/*.spec.ts'] : []),
       ...(displayName.endsWith('PgBouncer') ? ['<rootDir>/test/system/**/*.spec.ts'] : []),

@@ -90,6 +90,30 @@ describe.each([1, 3])('TypeORM’s transactions in a pool of %i', (poolSize) => 
     await expectTags((slug) => (slug === 'acme' ? ['acme one', 'acme four'] : []));
   });
 
+  it('of a query runner that is kept stay its tenant’s, whoever comes by between its statements', async () => {
+    const runner = shop.dataSource.createQueryRunner();
+    const refused = { code: 'TENANT_CONTEXT_MISMATCH' };
+    try {
+      await shop.context.run(shop.acme, () => runner.startTransaction());
+      await shop.context.run(shop.acme, () => runner.manager.save(Tag, { label: 'acme kept' }));
+      await expect(shop.context.run(shop.globex, () => runner.manager.find(Tag))).rejects.toMatchObject(
+        refused,
+      );
+      await expect(shop.context.run(shop.globex, () => runner.query('COMMIT'))).rejects.toMatchObject(
+        refused,
+      );
+      await expect(shop.context.runAsSystem(() => runner.query('SELECT 1'))).rejects.toMatchObject(refused);
+      if (poolSize > 1) await shop.context.run(shop.globex, () => shop.repository(Tag).find());
+      // Where the context was lost, as in an event's listener, it works for whom it was taken.
+      expect(ownersIn(await runner.manager.find(Tag))).toEqual(['acme']);
+      await shop.context.run(shop.acme, () => runner.commitTransaction());
+    } finally {
+      await runner.release();
+    }
+    await expect(shop.context.run(shop.acme, () => runner.query('SELECT 1'))).rejects.toThrow(/released/i);
+    await expectTags((slug) => (slug === 'acme' ? ['acme kept'] : []));
+  });
+
   it('carry repositories of the application’s own', async () => {
     const tags = shop.repository(Tag).extend({
       findBySuffix(suffix: string) {
