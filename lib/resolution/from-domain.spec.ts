@@ -1,4 +1,7 @@
+import fc from 'fast-check';
 import { fromDomain } from './from-domain';
+import { normalizeDomain } from '../tenant/domain';
+import { normalizeHost } from './tenant-request';
 import type { TenantRequest } from './tenant-resolver';
 
 const at = (host: string) => ({ host }) as TenantRequest;
@@ -19,5 +22,26 @@ describe('fromDomain', () => {
       value: 'shop.acme.com',
       wildcard: '*.acme.com',
     });
+  });
+
+  it('claims of 100,000 hosts just the host, and no wildcard but that of one label more', () => {
+    const resolve = fromDomain({ wildcards: true });
+    const label = fc.constantFrom('a', 'acme', 'xn--bcher-kva', '*', '', '-', 'com', '1', "'", '[::1]', '\0');
+    const host = fc.oneof(
+      fc.domain(),
+      fc.array(label, { maxLength: 5 }).map((labels) => normalizeHost(labels.join('.'))),
+      fc.string({ unit: 'binary' }).map(normalizeHost),
+    );
+    fc.assert(
+      fc.property(host, (text) => {
+        const claim = resolve(at(text));
+        if (text === '' || text.includes('*')) return claim === undefined;
+        if (claim instanceof Promise || claim?.by !== 'domain' || claim.value !== text) return false;
+        if (![undefined, text].includes(normalizeDomain(text))) return false;
+        const parent = text.slice(text.indexOf('.') + 1).toLowerCase();
+        return claim.wildcard === undefined || claim.wildcard === `*.${parent}`;
+      }),
+      { numRuns: 100_000 },
+    );
   });
 });

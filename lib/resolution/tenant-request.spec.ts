@@ -33,9 +33,12 @@ describe('normalizeHost', () => {
     expect(normalizeHost(sent(text))).toBe(host);
   });
 
-  it('takes one trailing dot away, not two: such a host is nobody’s', () => {
-    expect(normalizeHost('acme.example.com..')).toBe('acme.example.com.');
-  });
+  it.each(['acme.example.com..', 'acme.example.com..:80', sent('bücher.example..'), '..'])(
+    'takes one trailing dot away, not two: %j is no host',
+    (text) => {
+      expect(normalizeHost(text)).toBe('');
+    },
+  );
 
   it.each([
     '',
@@ -218,6 +221,38 @@ describe('trusted proxies', () => {
     ['white space', [' '], ''],
   ])('that say %s', (_what, forwarded, expected) => {
     expect(host(forwarded)).toBe(expected);
+  });
+
+  it('say, of 100,000 headers, one host that is in all of them, or none', () => {
+    const said = fc.constantFrom(
+      'a.example',
+      'A.example:80',
+      'b.example',
+      '',
+      ' ',
+      'x@a.example',
+      '[::1]',
+      '\0',
+    );
+    const headers = fc.array(
+      fc.array(said, { minLength: 1, maxLength: 3 }).map((hosts) => hosts.join(',')),
+      { maxLength: 3 },
+    );
+    fc.assert(
+      fc.property(headers, fc.boolean(), (values, isTrusted) => {
+        const found = host(values, isTrusted ? '10.1.2.3' : '11.1.2.3');
+        const hosts = new Set(
+          values
+            .join(',')
+            .split(',')
+            .map((each) => each.trim()),
+        );
+        const [only = ''] = hosts;
+        if (!isTrusted || values.join(', ') === '') return found === 'own.example';
+        return found === (hosts.size === 1 ? normalizeHost(only) : '');
+      }),
+      { numRuns: 100_000 },
+    );
   });
 
   it('of an empty list are none', () => {

@@ -53,6 +53,8 @@ export function toTenantRequest(raw: PlatformRequest, trust?: ProxyTrust): Tenan
 export function normalizeHost(text: string): string {
   const [, name = ''] = HOST.exec(decoded(text).toLowerCase()) ?? [];
   const host = name.endsWith('.') ? name.slice(0, -1) : name;
+  // Were it left, whoever reads the host as a domain would take the second dot away.
+  if (host.endsWith('.')) return '';
   return isAscii(host) ? host : (normalizeDomain(host) ?? '');
 }
 

@@ -82,17 +82,21 @@ describe('a domain', () => {
     expect(normalizeDomain(`${longest}.`)).toBe(longest);
   });
 
-  it('is normalised once and for all, to what a browser would call the host', () => {
+  it('is normalised once and for all, to what a browser would call the host: of 100,000 texts', () => {
     const likely = fc.stringMatching(/^[a-zA-Z0-9.\-äß東。]{1,40}$/u);
     fc.assert(
       fc.property(fc.oneof(fc.domain(), likely, fc.string({ unit: 'binary' })), (input) => {
         const domain = normalizeDomain(input);
-        if (domain === undefined) return;
-        expect(domain).toMatch(/^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$/);
-        expect(normalizeDomain(domain)).toBe(domain);
-        expect(normalizeDomain(input.toUpperCase())).toBe(normalizeDomain(input.toUpperCase().toLowerCase()));
-        expect(new URL(`http://${domain}/`).hostname).toBe(domain);
+        const upper = input.toUpperCase();
+        if (normalizeDomain(upper) !== normalizeDomain(upper.toLowerCase())) return false;
+        if (domain === undefined) return true;
+        return (
+          /^[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$/.test(domain) &&
+          normalizeDomain(domain) === domain &&
+          new URL(`http://${domain}/`).hostname === domain
+        );
       }),
+      { numRuns: 100_000 },
     );
   });
 

@@ -60,6 +60,9 @@ describe.each<[string, (trustProxy?: TrustProxy) => AbstractHttpAdapter]>([
       ['Latin-1', 'b\xfccher.example', MISSING],
       ['broken UTF-8', '\xc3.example', MISSING],
       ['a user', utf8('acme@bücher.example'), MISSING],
+      ['a domain with a trailing dot', 'shop.acme.com.', servedAs('acme')],
+      ['a domain with two trailing dots', 'shop.acme.com..', MISSING],
+      ['a domain with two trailing dots and a port', 'shop.acme.com..:80', MISSING],
       ['a star', '*.acme.com', MISSING],
       ['a star under the parent', '*.example.com', NOT_FOUND],
     ])('may be sent as %s', async (_case, host, expected) => {
