@@ -146,6 +146,17 @@ export function directConnection(database: ResolvedTenancyOptions['database']): 
   } as ClientConfig;
 }
 
+/** The same for work whose statements take as long as they take, with the empty path of all our sessions. */
+export function ownSessionConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
+  const { connectionString, options, ...connection } = directConnection(database);
+  return {
+    ...connection,
+    connectionString: connectionString && withEmptySearchPathInUrl(withOptions(connectionString, options)),
+    options: withEmptySearchPath(options),
+    query_timeout: undefined,
+  };
+}
+
 /** What TypeORM knows of a connection, without what is ours. */
 export function connectionOf(database: ResolvedTenancyOptions['database']) {
   const { poolSize, connectTimeoutMs, connectAttempts, connectRetryDelayMs, directUrl, ...connection } =

@@ -105,6 +105,7 @@ export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-
 export {
   DomainNotProvenError,
   InvalidProvisionHookError,
+  OwnSessionRequiredError,
   ProvisionHookFailedError,
   ProvisioningFailedError,
   PurgeBlockedError,
@@ -116,6 +117,14 @@ export {
   UnknownTableError,
 } from './provisioning/provisioning.errors';
 
+export { FleetDrift } from './migrations/fleet-drift';
+export {
+  type DriftDifference,
+  type DriftOptions,
+  type DriftReport,
+  type RepairOptions,
+  type TenantDrift,
+} from './migrations/drift-report';
 export { FleetMigrator } from './migrations/fleet-migrator';
 export { type FleetMigrationOptions } from './migrations/fleet-migrator.options';
 export { type FleetReport } from './migrations/fleet-report';
@@ -126,5 +135,6 @@ export {
   MigrationRunActiveError,
   MigrationRunLostError,
   NothingToRevertError,
+  TemplateMovedError,
 } from './migrations/migrations.errors';
 export { tenantDataSource, type TenantDataSourceOptions } from './template-data-source';

@@ -18,19 +18,24 @@ import { TenantContext } from './context/tenant-context';
 import {
   adminDataSource,
   directConnection,
+  ownSessionConnection,
   REGISTRY_DATA_SOURCE,
   registryDataSource,
   tenantDataSource,
 } from './data-sources';
 import { ProvisionHooks } from './provisioning/provision-hooks';
 import { HalfMade } from './provisioning/half-made';
+import { OWN_SESSION, OwnSessions } from './provisioning/own-sessions';
 import { Orphans } from './provisioning/orphans';
+import { FleetDrift } from './migrations/fleet-drift';
 import { FleetMembers } from './migrations/fleet-members';
 import { FleetMigrator } from './migrations/fleet-migrator';
 import { FleetRun } from './migrations/fleet-run';
 import { MigrationLedger } from './migrations/migration-ledger';
 import { MigrationRuns } from './migrations/migration-runs';
 import { RunLease } from './migrations/run-lease';
+import { SchemaDrift } from './migrations/schema-drift';
+import { TenantRepair } from './migrations/tenant-repair';
 import { TenantMigrator } from './migrations/tenant-migrator';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
 import { PurgeRecords } from './provisioning/purge-records';
@@ -136,6 +141,13 @@ const partsOfOptions: Provider[] = [
   },
 ];
 
+/** Statements of migrations take as long as they take. */
+const ownSession: FactoryProvider = {
+  provide: OWN_SESSION,
+  inject: [TENANCY_OPTIONS],
+  useFactory: ({ database }: ResolvedTenancyOptions) => ownSessionConnection(database),
+};
+
 const services = [
   TenantContext,
   TenantConnection,
@@ -145,6 +157,7 @@ const services = [
   TenantProvisioner,
   TenantLifecycle,
   FleetMigrator,
+  FleetDrift,
   TenantEvents,
   TenantPurge,
   TenantSweeper,
@@ -199,10 +212,14 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TenantCopy,
       TenantMaker,
       TenantVersions,
+      ownSession,
+      OwnSessions,
       MigrationLedger,
       MigrationRuns,
       RunLease,
       FleetMembers,
+      SchemaDrift,
+      TenantRepair,
       TenantMigrator,
       FleetRun,
       HalfMade,

@@ -42,7 +42,7 @@ export function checkFleetOptions(options: FleetMigrationOptions, poolSize: numb
   return checked;
 }
 
-function requireInteger(name: string, value: number, from: number): void {
+export function requireInteger(name: string, value: number, from: number): void {
   if (Number.isInteger(value) && value >= from) return;
   throw new RangeError(`${name} must be an integer from ${from}, got ${String(value)}.`);
 }

@@ -18,9 +18,22 @@ export interface MigrationFailure {
 @Injectable()
 export class MigrationLedger {
   readonly #table: string;
+  readonly #template: string;
 
   constructor(@Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions) {
     this.#table = `${quoteIdentifier(registrySchema)}.tenant_migrations`;
+    this.#template = `${quoteIdentifier(registrySchema)}.template_migrations`;
+  }
+
+  /** Names of the migrations that the template has seen and the tenant has not. */
+  async pendingOf(executor: SqlExecutor, tenantId: string): Promise<string[]> {
+    const found = (await executor.query(
+      `SELECT t.name FROM ${this.#template} t WHERE NOT EXISTS (
+         SELECT FROM ${this.#table} m WHERE m.tenant_id = $1 AND m.name = t.name AND m.state = 'done')
+       ORDER BY t.timestamp, t.name`,
+      [tenantId],
+    )) as { name: string }[];
+    return found.map(({ name }) => name);
   }
 
   /**

@@ -49,3 +49,15 @@ export class CommandNotForTemplateError extends TenancyError {
     );
   }
 }
+
+/** The template was migrated while tenants were compared with it. */
+export class TemplateMovedError extends TenancyError {
+  readonly code = 'TEMPLATE_MOVED';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor() {
+    super(
+      'The template was changed while tenants were compared with it, so the answer means nothing. Ask again.',
+    );
+  }
+}

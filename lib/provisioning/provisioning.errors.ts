@@ -144,3 +144,15 @@ export class SchemaNotAdoptableError extends TenancyError {
     super(`The schema "${schemaName.slice(0, 80)}" cannot be adopted: ${why}.`);
   }
 }
+
+/** A session of its own was needed, and a pooler gives it to others after each transaction. Nothing was run. */
+export class OwnSessionRequiredError extends TenancyError {
+  readonly code = 'OWN_SESSION_REQUIRED';
+
+  constructor() {
+    super(
+      'A migration with transaction = false needs a session of its own, and a pooler stands before PostgreSQL. Set ' +
+        'database.directUrl (TENANCY_DIRECT_URL) to a URL that leads to PostgreSQL itself.',
+    );
+  }
+}

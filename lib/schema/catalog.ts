@@ -24,13 +24,13 @@ const PRINTING_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /** A row that a policy hides would be taken for one that is not there: PostgreSQL refuses the query instead. */
-const READING_SETTINGS: Readonly<Record<string, string>> = { row_security: 'off' };
+export const READING_SETTINGS: Readonly<Record<string, string>> = { row_security: 'off' };
 
 /**
  * Looks catalogs up by index. The planner knows nothing of the few oids that will come, and would read pg_class or
  * pg_depend whole, whose size follows the number of tenants.
  */
-const PLANNER_SETTINGS: Readonly<Record<string, string>> = {
+export const PLANNER_SETTINGS: Readonly<Record<string, string>> = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',

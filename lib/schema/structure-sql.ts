@@ -11,7 +11,7 @@ const LEFT_OUT = {
     relfrozenxid relminmxid relacl relpartbound reloptions schema`,
   pg_attribute: `attrelid atttypid attnum attcacheoff attndims atttypmod attcollation attacl atthasmissing attmissingval
     attstattarget attoptions attisdropped`,
-  pg_constraint: `oid connamespace conrelid contypid conindid conparentid confrelid conkey confkey conpfeqop conppeqop
+  pg_constraint: `oid conname connoinherit connamespace conrelid contypid conindid conparentid confrelid conkey confkey conpfeqop conppeqop
     conffeqop conexclop conbin confdelsetcols`,
   pg_index: `indexrelid indrelid indkey indcollation indclass indoption indexprs indpred indcheckxmin indnatts`,
   pg_trigger: `oid tgrelid tgparentid tgfoid tgconstrrelid tgconstrindid tgconstraint tgattr tgargs tgqual tgnargs`,
@@ -38,7 +38,34 @@ const LEFT_OUT = {
 
 /** JSON of a catalog's whole row, less the columns left out. */
 export function rowOf(alias: string, catalog: keyof typeof LEFT_OUT): string {
-  return `to_jsonb(${alias}) - '{${LEFT_OUT[catalog].split(/\s+/).join(',')}}'::text[]`;
+  return `to_jsonb(${alias}) - ${leftOut(catalog)}`;
+}
+
+function leftOut(catalog: keyof typeof LEFT_OUT): string {
+  return `'{${LEFT_OUT[catalog].split(/\s+/).join(',')}}'::text[]`;
+}
+
+/** The catalogs that `rowOf` reads, for which this server's columns are asked. */
+export const ROW_CATALOGS = Object.keys(LEFT_OUT) as (keyof typeof LEFT_OUT)[];
+
+/**
+ * The same lines with properties that only hashing can use: plain text in the place of JSON, which takes PostgreSQL a
+ * third of the time. `columnsOf` are all columns of a catalog on this server.
+ */
+export function withoutJson(lines: string, columnsOf: (catalog: string) => readonly string[]): string {
+  const bare = ROW_CATALOGS.reduce((sql, catalog) => {
+    const kept = columnsOf(catalog).filter((column) => !LEFT_OUT[catalog].split(/\s+/).includes(column));
+    const pattern = new RegExp(`to_jsonb\\((\\w+)\\) - ${escape(leftOut(catalog))}`, 'g');
+    return sql.replaceAll(
+      pattern,
+      (_whole, alias: string) => `ROW(${kept.map((column) => `${alias}.${column}`).join(', ')})::text`,
+    );
+  }, lines);
+  return bare.replaceAll('jsonb_build_object(', 'json_build_object(');
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 export function sorted(array: string): string {

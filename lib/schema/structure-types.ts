@@ -122,15 +122,15 @@ const LINES = [
   }),
 ];
 
-/** The structure of what is no relation, enum or function. The search path is already the schema's. */
+/** Lines of what is no relation, enum or function. */
+export const TYPE_STRUCTURE = `
+  WITH ${OBJECTS}
+  SELECT * FROM (${LINES.join('\n  UNION ALL\n  ')}) AS line (object, properties)`;
+
+/** The search path is already the schema's. */
 export function readTypeStructure(
   executor: SqlExecutor,
   { oid }: CatalogSchema,
 ): Promise<{ object: string; properties: string }[]> {
-  return rows(
-    executor,
-    `WITH ${OBJECTS}
-     SELECT * FROM (${LINES.join('\n  UNION ALL\n  ')}) AS line (object, properties)`,
-    [[oid]],
-  );
+  return rows(executor, TYPE_STRUCTURE, [[oid]]);
 }

@@ -18,7 +18,7 @@ export interface StructureLine {
  * The structure of a schema, told independently of the DDL that a blueprint compiles it to: whole catalog rows, less
  * the columns that `rowOf` leaves out. So a property that a blueprint forgets, or one that a later PostgreSQL adds, shows.
  */
-const STRUCTURE = `
+export const STRUCTURE = `
   WITH ${OBJECTS}, ${OWNED},
   any_relation AS MATERIALIZED (
     SELECT r.oid AS relid, NULL::oid AS tableid FROM relation r
@@ -62,11 +62,11 @@ const STRUCTURE = `
   SELECT CASE WHEN parent.conrelid = con.conrelid
               THEN format('foreign key on %I to partition %s', r.relname, con.confrelid::regclass)
               ELSE format('constraint %I on %I', con.conname, r.relname) END,
-         ((${rowOf('con', 'pg_constraint')}
+         (${rowOf('con', 'pg_constraint')} || jsonb_build_object(
            -- PostgreSQL makes names up for a foreign key's reach into each partition, by the order of creation.
-           - CASE WHEN parent.conrelid = con.conrelid THEN 'conname' ELSE '' END
+           'name', CASE WHEN parent.conrelid = con.conrelid THEN NULL ELSE con.conname END,
            -- Means nothing but for checks, and tells only whether a part was attached or made by the partitioned table.
-           - CASE WHEN con.contype IN ('c', 'n') THEN '' ELSE 'connoinherit' END) || jsonb_build_object(
+           'no inherit', CASE WHEN con.contype IN ('c', 'n') THEN con.connoinherit END,
            'definition', pg_get_constraintdef(con.oid),
            'part of', CASE WHEN parent.conrelid <> con.conrelid
                            THEN format('%I on %s', parent.conname, parent.conrelid::regclass) END,

@@ -1,0 +1,77 @@
+import type { DifferenceKind } from '../schema/structure-differences';
+
+export interface DriftOptions {
+  /** Ids or slugs of the tenants to look at. Default all, whatever their status. */
+  readonly tenants?: readonly string[];
+  /** Sessions that look at once, an integer from 1; none of them is of the tenants' pool. Default 2. */
+  readonly concurrency?: number;
+  /** How many of the tenants that differ are told one by one, an integer from 0. Default 100; all are counted. */
+  readonly limit?: number;
+  /** Called after each group of tenants, for a progress bar. */
+  readonly onProgress?: (checked: number) => void;
+}
+
+export interface RepairOptions extends DriftOptions {
+  /** How long a statement waits for a lock, in milliseconds from 1. Default 5,000. */
+  readonly lockTimeoutMs?: number;
+}
+
+/** How the tenants' schemas differ from the template. */
+export interface DriftReport {
+  readonly checked: number;
+  /** How many of them differ; after a repair, how many still do. */
+  readonly drifted: number;
+  /** How many were changed by this repair. */
+  readonly repaired: number;
+  /** The first of those that differ or were repaired, in the order of their creation. */
+  readonly tenants: readonly TenantDrift[];
+  readonly ms: number;
+}
+
+export interface TenantDrift {
+  readonly tenantId: string;
+  readonly slug: string;
+  readonly schemaName: string;
+  /** Migrations that the template has seen and this tenant has not. They come before any repair: run `FleetMigrator.up()`. */
+  readonly pending: readonly string[];
+  /** What still differs. */
+  readonly differences: readonly DriftDifference[];
+  /** SQL that a repair has run, in its order. */
+  readonly repaired: readonly string[];
+  /** Why the repair failed, if it did; nothing of it was kept. */
+  readonly error?: string;
+}
+
+export interface DriftDifference {
+  /** Kind and name: `column orders.place`. */
+  readonly object: string;
+  readonly kind: DifferenceKind;
+  /** `The index orders_place_idx is missing.` */
+  readonly sentences: readonly string[];
+  /** SQL that takes it away, with names that mean the tenant's schema on its path; `null` when a person must decide. */
+  readonly repair: readonly string[] | null;
+  /** Whether `repair()` runs it: it creates or alters what is missing, and never drops what may hold data. */
+  readonly isSafe: boolean;
+}
+
+/** A report while it grows. */
+export class DriftTally {
+  checked = 0;
+  drifted = 0;
+  repaired = 0;
+  readonly #tenants: TenantDrift[] = [];
+
+  constructor(private readonly limit: number) {}
+
+  add(tenant: TenantDrift): void {
+    if (tenant.differences.length > 0) this.drifted++;
+    if (tenant.repaired.length > 0) this.repaired++;
+    if (this.#tenants.length < this.limit) this.#tenants.push(tenant);
+  }
+
+  report(ms: number): DriftReport {
+    const { checked, drifted, repaired } = this;
+    const tenants = this.#tenants.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
+    return { checked, drifted, repaired, tenants, ms: Math.round(ms) };
+  }
+}

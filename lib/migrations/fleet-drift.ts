@@ -1,0 +1,154 @@
+import { Injectable } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import { OwnSessions } from '../provisioning/own-sessions';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import type { Tenant } from '../tenant/tenant';
+import { TenantNotFoundError } from '../tenant/tenant.errors';
+import { TenantStore } from '../tenant/tenant.store';
+import { isUuid } from '../tenant/uuid';
+import { type DriftOptions, type DriftReport, DriftTally, type RepairOptions } from './drift-report';
+import { requireInteger } from './fleet-migrator.options';
+import { TemplateMovedError } from './migrations.errors';
+import { type DriftStandard, SchemaDrift } from './schema-drift';
+import { TenantRepair } from './tenant-repair';
+
+/** Schemas that one question is about: enough to plan it once for many, few enough to see progress. */
+const TENANTS_PER_QUERY = 10;
+
+/** A backend keeps 2 MB of what it has seen of a schema of 30 tables, and forgets it only by ending. */
+const QUERIES_PER_SESSION = 10;
+
+const PAGE_SIZE = 500;
+
+type Look = (standard: DriftStandard, tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
+
+/** Tells which tenants' schemas are not like the template, and makes them so where that is safe. */
+@Injectable()
+export class FleetDrift {
+  constructor(
+    private readonly store: TenantStore,
+    private readonly sessions: OwnSessions,
+    private readonly transactions: SystemTransactions,
+    private readonly drift: SchemaDrift,
+    private readonly tenantRepair: TenantRepair,
+  ) {}
+
+  /**
+   * How tenants differ from the template, in words. Takes no locks that anybody waits for.
+   *
+   * @throws TenantNotFoundError, TemplateMovedError, RangeError for options out of bounds
+   */
+  async check(options: DriftOptions = {}): Promise<DriftReport> {
+    return this.#look(options, async (standard, tenant) => this.tenantRepair.look(standard, tenant));
+  }
+
+  /**
+   * The same after it has run the repairs that are safe, each tenant's in one transaction. Tenants that lack migrations
+   * are left alone.
+   *
+   * @throws TenantNotFoundError, TemplateMovedError, RangeError for options out of bounds
+   */
+  async repair({ lockTimeoutMs = 5_000, ...options }: RepairOptions = {}): Promise<DriftReport> {
+    requireInteger('lockTimeoutMs', lockTimeoutMs, 1);
+    return this.#look(options, (standard, tenant) =>
+      this.tenantRepair.repair(standard, tenant, lockTimeoutMs),
+    );
+  }
+
+  async #look(
+    { tenants, concurrency = 2, limit = 100, onProgress }: DriftOptions,
+    examine: (standard: DriftStandard, tenant: Tenant) => ReturnType<TenantRepair['look']>,
+  ): Promise<DriftReport> {
+    requireInteger('concurrency', concurrency, 1);
+    requireInteger('limit', limit, 0);
+    const start = performance.now();
+    const tally = new DriftTally(limit);
+    const groups = inGroups(tenants ? await this.#find(tenants) : this.#all());
+    const standard = await this.transactions.run((manager) => this.drift.readStandard(manager));
+    await this.#inSessions(groups, concurrency, standard, async (_standard, group, session) => {
+      const names = group.map(({ schemaName }) => schemaName);
+      const different = await inTransaction(session, () =>
+        this.drift.findDifferent(session, standard, names),
+      );
+      for (const tenant of group.filter(({ schemaName }) => different.has(schemaName))) {
+        const found = await examine(standard, tenant);
+        if (found) tally.add(found);
+      }
+      tally.checked += group.length;
+      onProgress?.(tally.checked);
+    });
+    const now = await this.transactions.run((manager) =>
+      this.drift.hashTemplate(manager, standard.hashQuery),
+    );
+    if (now !== standard.hash) throw new TemplateMovedError();
+    return tally.report(performance.now() - start);
+  }
+
+  /** Each worker ends its session from time to time, so that no backend grows with the fleet. */
+  async #inSessions(
+    groups: AsyncIterator<Tenant[]>,
+    concurrency: number,
+    standard: DriftStandard,
+    look: Look,
+  ): Promise<void> {
+    let failed = false;
+    const visit = async (session: QueryRunner, group: Tenant[]): Promise<boolean> => {
+      let next: IteratorResult<Tenant[]> = { value: group };
+      for (let count = 1; !next.done; count++) {
+        await look(standard, next.value, session);
+        if (count === QUERIES_PER_SESSION) return true;
+        next = await groups.next();
+      }
+      return false;
+    };
+    const worker = async (): Promise<void> => {
+      for (let goOn = true; goOn && !failed;) {
+        const first = await groups.next();
+        goOn =
+          !first.done &&
+          (await this.sessions.run((session) => visit(session, first.value), { isRequired: false }));
+      }
+    };
+    const guarded = () =>
+      worker().catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    const outcomes = await Promise.allSettled(Array.from({ length: concurrency }, guarded));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  async #find(references: readonly string[]): Promise<Tenant[]> {
+    const found = await this.store.findMany(
+      references.map((value) => ({ by: isUuid(value) ? 'id' : 'slug', value })),
+    );
+    if (found.some((tenant) => tenant === undefined)) throw new TenantNotFoundError();
+    return found as Tenant[];
+  }
+
+  async *#all(): AsyncGenerator<Tenant> {
+    for (let afterId: string | undefined; ;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
+      yield* page.filter(({ status }) => status !== 'provisioning');
+      if (page.length < PAGE_SIZE) return;
+      afterId = page.at(-1)?.id;
+    }
+  }
+}
+
+async function* inGroups(tenants: AsyncIterable<Tenant> | Iterable<Tenant>): AsyncGenerator<Tenant[]> {
+  let group: Tenant[] = [];
+  for await (const tenant of tenants) {
+    if (group.push(tenant) < TENANTS_PER_QUERY) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+async function inTransaction<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
+  await session.startTransaction('READ COMMITTED');
+  const result = await work();
+  await session.commitTransaction();
+  return result;
+}

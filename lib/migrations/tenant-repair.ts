@@ -1,0 +1,113 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager, QueryRunner } from 'typeorm';
+import type { SqlExecutor } from '../common/sql';
+import { TenantContext } from '../context/tenant-context';
+import { OwnSessions } from '../provisioning/own-sessions';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import { statementsOf } from '../schema/repairs';
+import { SchemaNotFoundError } from '../schema/schema.errors';
+import type { Tenant } from '../tenant/tenant';
+import { TenantStore } from '../tenant/tenant.store';
+import type { TenantDrift } from './drift-report';
+import { MigrationLedger } from './migration-ledger';
+import {
+  type DriftStandard,
+  type RepairableDifference,
+  SchemaDrift,
+  toDriftDifference,
+} from './schema-drift';
+
+/** How one tenant differs from the template, and what takes that away. */
+@Injectable()
+export class TenantRepair {
+  constructor(
+    private readonly store: TenantStore,
+    private readonly context: TenantContext,
+    private readonly transactions: SystemTransactions,
+    private readonly sessions: OwnSessions,
+    private readonly drift: SchemaDrift,
+    private readonly ledger: MigrationLedger,
+  ) {}
+
+  /** `undefined` when it does not differ after all, or was purged meanwhile. */
+  async look(standard: DriftStandard, tenant: Tenant): Promise<TenantDrift | undefined> {
+    const { found, pending } = await this.transactions.run((manager) =>
+      this.#read(manager, standard, tenant),
+    );
+    if (found === 'gone') return this.#gone(tenant, pending);
+    return found.length === 0 ? undefined : toDrift(tenant, pending, found);
+  }
+
+  /** The same after the safe repairs were run, all or none of them. */
+  async repair(
+    standard: DriftStandard,
+    tenant: Tenant,
+    lockTimeoutMs: number,
+  ): Promise<TenantDrift | undefined> {
+    const { found, pending } = await this.transactions.run((manager) =>
+      this.#read(manager, standard, tenant),
+    );
+    if (found === 'gone') return this.#gone(tenant, pending);
+    const statements = pending.length > 0 ? [] : safeStatements(found);
+    if (statements.length === 0) return found.length === 0 ? undefined : toDrift(tenant, pending, found);
+    try {
+      await this.#run(tenant, statements, lockTimeoutMs);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { ...toDrift(tenant, pending, found), error: message };
+    }
+    const left = await this.transactions.run((manager) => this.#read(manager, standard, tenant));
+    return { ...toDrift(tenant, pending, left.found === 'gone' ? [] : left.found), repaired: statements };
+  }
+
+  async #read(manager: EntityManager, standard: DriftStandard, tenant: Tenant) {
+    const pending = await this.ledger.pendingOf(manager, tenant.id);
+    return { pending, found: await this.#compare(manager, standard, tenant.schemaName) };
+  }
+
+  async #compare(
+    executor: SqlExecutor,
+    standard: DriftStandard,
+    schemaName: string,
+  ): Promise<RepairableDifference[] | 'gone'> {
+    try {
+      return await this.drift.compare(executor, standard, schemaName);
+    } catch (error) {
+      if (error instanceof SchemaNotFoundError) return 'gone';
+      throw error;
+    }
+  }
+
+  async #gone(tenant: Tenant, pending: readonly string[]): Promise<TenantDrift | undefined> {
+    if (!(await this.store.find({ by: 'id', value: tenant.id }))) return undefined;
+    const object = `schema ${tenant.schemaName}`;
+    const sentences = [
+      `The ${object} is missing. Bring it back from a backup, or delete and purge the tenant.`,
+    ];
+    const differences = [{ object, kind: 'missing', sentences, repair: null, isSafe: false } as const];
+    return { ...toDrift(tenant, pending, []), differences };
+  }
+
+  /** In a session of its own, for whose path names are bare, and whose caches nobody inherits. */
+  #run(tenant: Tenant, statements: readonly string[], lockTimeoutMs: number): Promise<void> {
+    const work = async (session: QueryRunner) => {
+      await session.startTransaction('READ COMMITTED');
+      await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, true)`, [`${lockTimeoutMs}`]);
+      for (const statement of statements) await session.query(statement);
+      await session.commitTransaction();
+    };
+    return this.context.run(tenant, () => this.sessions.run(work, { schemaName: tenant.schemaName }));
+  }
+}
+
+function safeStatements(found: readonly RepairableDifference[]): string[] {
+  return statementsOf(found.flatMap(({ repair }) => (repair?.isSafe ? [repair] : [])));
+}
+
+function toDrift(
+  { id: tenantId, slug, schemaName }: Tenant,
+  pending: readonly string[],
+  found: readonly RepairableDifference[],
+): TenantDrift {
+  return { tenantId, slug, schemaName, pending, differences: found.map(toDriftDifference), repaired: [] };
+}
