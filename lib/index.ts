@@ -127,6 +127,9 @@ export {
 } from './migrations/drift-report';
 export { FleetMigrator } from './migrations/fleet-migrator';
 export { type FleetMigrationOptions } from './migrations/fleet-migrator.options';
+export { type FleetStatus, type MigrationReach, type MigrationTrouble } from './migrations/fleet-status';
+export { type MigrationPlan, type PlannedMigration } from './migrations/migration-plan';
+export { type MigrationRun, type RunDirection, type RunState } from './migrations/migration-runs';
 export { type FleetReport } from './migrations/fleet-report';
 export { type MigrationFailure } from './migrations/migration-ledger';
 export { type WaveOptions } from './migrations/waves';

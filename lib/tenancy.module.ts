@@ -25,10 +25,14 @@ import {
 } from './data-sources';
 import { ProvisionHooks } from './provisioning/provision-hooks';
 import { HalfMade } from './provisioning/half-made';
+import { SessionMigrations } from './provisioning/session-migrations';
+import { UnfinishedMigrations } from './provisioning/unfinished-migrations';
 import { OWN_SESSION, OwnSessions } from './provisioning/own-sessions';
 import { Orphans } from './provisioning/orphans';
 import { FleetDrift } from './migrations/fleet-drift';
 import { FleetMembers } from './migrations/fleet-members';
+import { FleetStates } from './migrations/fleet-state';
+import { RehearsalStage } from './migrations/rehearsal';
 import { FleetMigrator } from './migrations/fleet-migrator';
 import { FleetRun } from './migrations/fleet-run';
 import { MigrationLedger } from './migrations/migration-ledger';
@@ -218,6 +222,10 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       MigrationRuns,
       RunLease,
       FleetMembers,
+      FleetStates,
+      RehearsalStage,
+      SessionMigrations,
+      UnfinishedMigrations,
       SchemaDrift,
       TenantRepair,
       TenantMigrator,

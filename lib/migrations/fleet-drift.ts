@@ -7,6 +7,7 @@ import { TenantNotFoundError } from '../tenant/tenant.errors';
 import { TenantStore } from '../tenant/tenant.store';
 import { isUuid } from '../tenant/uuid';
 import { type DriftOptions, type DriftReport, DriftTally, type RepairOptions } from './drift-report';
+import { FleetMembers } from './fleet-members';
 import { requireInteger } from './fleet-migrator.options';
 import { TemplateMovedError } from './migrations.errors';
 import { type DriftStandard, SchemaDrift } from './schema-drift';
@@ -18,8 +19,6 @@ const TENANTS_PER_QUERY = 10;
 /** A backend keeps 2 MB of what it has seen of a schema of 30 tables, and forgets it only by ending. */
 const QUERIES_PER_SESSION = 10;
 
-const PAGE_SIZE = 500;
-
 type Look = (standard: DriftStandard, tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
 
 /** Tells which tenants' schemas are not like the template, and makes them so where that is safe. */
@@ -29,6 +28,7 @@ export class FleetDrift {
     private readonly store: TenantStore,
     private readonly sessions: OwnSessions,
     private readonly transactions: SystemTransactions,
+    private readonly members: FleetMembers,
     private readonly drift: SchemaDrift,
     private readonly tenantRepair: TenantRepair,
   ) {}
@@ -63,7 +63,7 @@ export class FleetDrift {
     requireInteger('limit', limit, 0);
     const start = performance.now();
     const tally = new DriftTally(limit);
-    const groups = inGroups(tenants ? await this.#find(tenants) : this.#all());
+    const groups = inGroups(tenants ? await this.#find(tenants) : this.members.all());
     const standard = await this.transactions.run((manager) => this.drift.readStandard(manager));
     await this.#inSessions(groups, concurrency, standard, async (_standard, group, session) => {
       const names = group.map(({ schemaName }) => schemaName);
@@ -124,15 +124,6 @@ export class FleetDrift {
     );
     if (found.some((tenant) => tenant === undefined)) throw new TenantNotFoundError();
     return found as Tenant[];
-  }
-
-  async *#all(): AsyncGenerator<Tenant> {
-    for (let afterId: string | undefined; ;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
-      yield* page.filter(({ status }) => status !== 'provisioning');
-      if (page.length < PAGE_SIZE) return;
-      afterId = page.at(-1)?.id;
-    }
   }
 }
 

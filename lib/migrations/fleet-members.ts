@@ -17,7 +17,7 @@ export interface FleetMember {
 export type Missing = 'lacking' | 'having';
 
 /** At most so many are in memory at once. */
-export const PAGE_SIZE = 500;
+const PAGE_SIZE = 500;
 
 interface LedgerRow {
   readonly tenant_id: string;
@@ -45,6 +45,22 @@ export class FleetMembers {
       if (page.lastId === undefined) return;
       afterId = page.lastId;
     }
+  }
+
+  /** Every tenant, whatever its status, in the order of their ids. */
+  async *all(): AsyncGenerator<Tenant> {
+    for (let afterId: string | undefined; ;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
+      yield* page;
+      if (page.length < PAGE_SIZE) return;
+      afterId = page.at(-1)?.id;
+    }
+  }
+
+  async countAll(): Promise<number> {
+    let count = 0;
+    for await (const _tenant of this.all()) count++;
+    return count;
   }
 
   /** How many members lack (or have) any of the migrations; asked in a transaction of its own unless one is given. */

@@ -11,6 +11,12 @@ import { checkFleetOptions, type FleetMigrationOptions } from './fleet-migrator.
 import { FleetMembers } from './fleet-members';
 import type { FleetReport, FleetTally } from './fleet-report';
 import { FleetRun, type FleetTask } from './fleet-run';
+import { FleetStates } from './fleet-state';
+import type { FleetStatus } from './fleet-status';
+import { MigrationLedger } from './migration-ledger';
+import type { MigrationPlan } from './migration-plan';
+import { MigrationRuns } from './migration-runs';
+import { RehearsalStage } from './rehearsal';
 import { NothingToRevertError } from './migrations.errors';
 import { RunLease } from './run-lease';
 
@@ -23,6 +29,10 @@ export class FleetMigrator {
     private readonly template: Template,
     private readonly transactions: SystemTransactions,
     private readonly members: FleetMembers,
+    private readonly states: FleetStates,
+    private readonly stage: RehearsalStage,
+    private readonly ledger: MigrationLedger,
+    private readonly runs: MigrationRuns,
     private readonly fleet: FleetRun,
     private readonly lease: RunLease,
   ) {}
@@ -38,9 +48,9 @@ export class FleetMigrator {
     const migrations = namedMigrations(this.dataSource.migrations);
     const checked = checkFleetOptions(options, this.#poolSize);
     const names = migrations.map(({ name }) => name);
-    const seen = await this.transactions.run((manager) => this.template.appliedChecksums(manager));
+    const { template: seen, behind } = await this.states.read(names);
     const warnings = findOddities(migrations, seen);
-    if (!(await this.#isBehind(names, seen))) return nothingToDo(names, warnings, start);
+    if (behind === 0 && names.every((name) => seen.has(name))) return nothingToDo(names, warnings, start);
     return this.lease.hold('up', names, checked, async (runId, isLost) => {
       const template = await this.templateMigrator.migrate({ always: true });
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, isLost };
@@ -68,6 +78,45 @@ export class FleetMigrator {
     });
   }
 
+  /** What `up()` would do, with its SQL. Nothing is changed, and no tenant waits. */
+  async plan(): Promise<MigrationPlan> {
+    const { migrations, state, warnings } = await this.#state();
+    const lacks = ({ name }: NamedMigration) =>
+      !state.template.has(name) || (state.having.get(name) ?? 0) < state.tenants;
+    const pending = migrations.filter(lacks);
+    const told = await this.stage.run(pending, (name) => !state.template.has(name));
+    return {
+      migrations: pending.map(({ name, migration }) => ({
+        name,
+        transaction: migration.transaction !== false,
+        template: !state.template.has(name),
+        tenants: state.tenants - (state.having.get(name) ?? 0),
+        ...(told.get(name) ?? { sql: null }),
+      })),
+      warnings,
+    };
+  }
+
+  /** How far each migration has come, and what stands in the way. */
+  async status(): Promise<FleetStatus> {
+    const { migrations, state, warnings } = await this.#state();
+    const troubles = await this.transactions.run((manager) => this.ledger.listTroubles(manager));
+    const reach = ({ name }: NamedMigration) => ({
+      name,
+      template: state.template.has(name),
+      tenants: state.having.get(name) ?? 0,
+    });
+    const { tenants, behind } = state;
+    const lastRun = (await this.runs.findLast()) ?? null;
+    return { tenants, behind, migrations: migrations.map(reach), troubles, lastRun, warnings };
+  }
+
+  async #state() {
+    const migrations = namedMigrations(this.dataSource.migrations);
+    const state = await this.states.read(migrations.map(({ name }) => name));
+    return { migrations, state, warnings: findOddities(migrations, state.template) };
+  }
+
   #revertTemplate(last: NamedMigration): Promise<boolean> {
     return this.templateMigrator.revert(
       last,
@@ -81,11 +130,6 @@ export class FleetMigrator {
     const last = namedMigrations(this.dataSource.migrations).find((each) => each.name === name);
     if (!last) throw new NothingToRevertError(`the last one, ${name}, is not in the code.`);
     return last;
-  }
-
-  /** Whether the template or any tenant lacks one of them. */
-  async #isBehind(names: readonly string[], seen: ReadonlyMap<string, unknown>): Promise<boolean> {
-    return names.some((name) => !seen.has(name)) || (await this.members.count(names)) > 0;
   }
 
   async #report(

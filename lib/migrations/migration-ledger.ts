@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { checksumOf } from '../provisioning/migration-checksum';
 import type { NamedMigration } from '../provisioning/named-migrations';
+import { TEMPLATE_ID } from '../provisioning/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import type { MigrationTrouble } from './fleet-status';
 
 /** What went wrong in one tenant. */
 export interface MigrationFailure {
@@ -19,10 +21,12 @@ export interface MigrationFailure {
 export class MigrationLedger {
   readonly #table: string;
   readonly #template: string;
+  readonly #tenants: string;
 
   constructor(@Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions) {
     this.#table = `${quoteIdentifier(registrySchema)}.tenant_migrations`;
     this.#template = `${quoteIdentifier(registrySchema)}.template_migrations`;
+    this.#tenants = `${quoteIdentifier(registrySchema)}.tenants`;
   }
 
   /** Names of the migrations that the template has seen and the tenant has not. */
@@ -93,6 +97,18 @@ export class MigrationLedger {
       // PostgreSQL's text holds no NUL.
       [tenantId, name, timestamp, runId, withoutNul(message), statement && withoutNul(statement)],
     );
+  }
+
+  /** What is not as it should be, the latest first, at most 100 entries. */
+  async listTroubles(executor: SqlExecutor): Promise<MigrationTrouble[]> {
+    const found = (await executor.query(
+      `SELECT nullif(tenant_id, $1::uuid) AS "tenantId", name AS migration, state, error, statement, run_id AS "runId", at
+       FROM ${this.#table} m WHERE state <> 'done' AND NOT EXISTS (
+         SELECT FROM ${this.#tenants} t WHERE t.id = m.tenant_id AND t.status = 'purged')
+       ORDER BY at DESC, tenant_id LIMIT 100`,
+      [TEMPLATE_ID],
+    )) as MigrationTrouble[];
+    return found;
   }
 
   async recordDurations(

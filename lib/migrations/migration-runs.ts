@@ -86,11 +86,20 @@ export class MigrationRuns {
     );
   }
 
-  async find(id: string): Promise<MigrationRun | undefined> {
+  find(id: string): Promise<MigrationRun | undefined> {
+    return this.#first('WHERE id = $1', [id]);
+  }
+
+  /** The run that works now, else the one that began last. */
+  findLast(): Promise<MigrationRun | undefined> {
+    return this.#first(`ORDER BY state = 'running' DESC, started_at DESC, id DESC LIMIT 1`, []);
+  }
+
+  async #first(which: string, parameters: unknown[]): Promise<MigrationRun | undefined> {
     const [row] = await this.transactions.run((manager) =>
       manager.query<RunRow[]>(
-        `SELECT id, direction, state, holder, migrations, report, started_at, finished_at FROM ${this.#table} WHERE id = $1`,
-        [id],
+        `SELECT id, direction, state, holder, migrations, report, started_at, finished_at FROM ${this.#table} ${which}`,
+        parameters,
       ),
     );
     if (!row) return undefined;

@@ -5,7 +5,7 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { OwnSessionRequiredError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 
@@ -26,7 +26,7 @@ export interface OwnSessionOptions {
 @Injectable()
 export class OwnSessions {
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(OWN_SESSION) private readonly connection: ClientConfig,
     @Inject(PROVISIONING_OPTIONS) private readonly options: Pick<ProvisioningOptions, 'sharedSchemas'>,
   ) {}

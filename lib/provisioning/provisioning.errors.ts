@@ -156,3 +156,53 @@ export class OwnSessionRequiredError extends TenancyError {
     );
   }
 }
+
+/** A migration with `transaction = false` was begun and did not end as it should. A person must say what is to be done. */
+export class MigrationUnfinishedError extends TenancyError {
+  readonly code = 'MIGRATION_UNFINISHED';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(
+    readonly migration: string,
+    { label, schemaName }: { readonly label: string; readonly schemaName: string },
+    why: string | null,
+    /** Names of indexes in that schema that are not valid. */
+    readonly invalidIndexes: readonly string[],
+    options?: { cause?: unknown },
+  ) {
+    super(
+      `The migration ${migration}, which says transaction = false, did not come to its end in ${label}: ` +
+        `${why ?? 'its process died, or lost its connection, or is still at it in another session'}. ` +
+        `A part of it may be there, so it is not run again by itself. Look at the schema "${schemaName}"` +
+        (invalidIndexes.length === 0
+          ? ''
+          : `, which has indexes that are not valid (${invalidIndexes.join(', ')})`) +
+        `; mend it; then FleetMigrator.resolve('${migration}', 'done') says that all of it is there, and 'rerun' that nothing ` +
+        'of it is left and the next run shall try again.',
+      options,
+    );
+  }
+}
+
+/** Another session is running migrations there. */
+export class MigrationBusyError extends TenancyError {
+  readonly code = 'MIGRATION_BUSY';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(migration: string, label: string) {
+    super(
+      `The migration ${migration} cannot begin in ${label}: another session is at work there. Try again later.`,
+    );
+  }
+}
+
+/** A tenant's schema is not there. Nothing was run: shared schemas are on the same path. */
+export class SchemaGoneError extends TenancyError {
+  readonly code = 'SCHEMA_GONE';
+
+  constructor(label: string, schemaName: string) {
+    super(
+      `The schema "${schemaName}" of ${label} is gone. Bring it back from a backup, or delete and purge the tenant.`,
+    );
+  }
+}

@@ -9,6 +9,7 @@ import { CreateAdminRecords1763600200000 } from './migrations/1763600200000-crea
 import { CreateSparesAndPurges1763600300000 } from './migrations/1763600300000-create-spares-and-purges';
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
 import { CreateFleetLedger1763600400000 } from './migrations/1763600400000-create-fleet-ledger';
+import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-track-schema-versions';
 import { TenantAuditEntity } from './tenant-audit.entity';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
@@ -68,6 +69,7 @@ export function registryOptions({
       CreateAdminRecords1763600200000,
       CreateSparesAndPurges1763600300000,
       CreateFleetLedger1763600400000,
+      TrackSchemaVersions1763600600000,
     ],
     migrationsTableName: 'registry_migrations',
     installExtensions: false,

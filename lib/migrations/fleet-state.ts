@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
+import { TenantContext } from '../context/tenant-context';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { TenantStore } from '../tenant/tenant.store';
+import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
+import { FleetMembers } from './fleet-members';
+
+/** Where the fleet stands, of some migrations. */
+export interface FleetState {
+  /** All tenants but the purged ones. */
+  readonly tenants: number;
+  /** How many of them lack any of the migrations. */
+  readonly behind: number;
+  /** How many have each of them, by name. */
+  readonly having: ReadonlyMap<string, number>;
+  /** What the template has seen, in its order, with the checksum of each at the time, if one was kept. */
+  readonly template: ReadonlyMap<string, string | null>;
+}
+
+interface StateRow {
+  readonly tenants: number | null;
+  readonly behind: number | null;
+  readonly having: Readonly<Record<string, number>> | null;
+  readonly template: readonly (readonly [string, string | null])[] | null;
+}
+
+/** Asks in one statement, and outside of a transaction, so that a run with nothing to do costs one round trip. */
+@Injectable()
+export class FleetStates {
+  readonly #schema: string;
+
+  constructor(
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly context: TenantContext,
+    private readonly store: TenantStore,
+    private readonly members: FleetMembers,
+    @Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions,
+  ) {
+    this.#schema = quoteIdentifier(registrySchema);
+  }
+
+  async read(names: readonly string[]): Promise<FleetState> {
+    const isOurs = this.store instanceof TypeOrmTenantStore;
+    const [row] = await this.context.runAsSystem(() =>
+      this.dataSource.query<StateRow[]>(isOurs ? this.#ofRegistry() : this.#ofLedger(), [names]),
+    );
+    const counts = isOurs ? row : await this.#countInStore(names);
+    return {
+      tenants: counts.tenants ?? 0,
+      behind: counts.behind ?? 0,
+      having: new Map(Object.entries(row.having ?? {})),
+      template: new Map(row.template ?? []),
+    };
+  }
+
+  #ofRegistry(): string {
+    return `
+      WITH fleet AS MATERIALIZED (SELECT id FROM ${this.#schema}.tenants WHERE status <> 'purged'),
+      seen AS MATERIALIZED (
+        SELECT m.tenant_id, m.name FROM ${this.#schema}.tenant_migrations m JOIN fleet ON fleet.id = m.tenant_id
+        WHERE m.state = 'done' AND m.name = ANY ($1::text[]))
+      SELECT (SELECT pg_catalog.count(*)::integer FROM fleet) AS tenants,
+             (SELECT pg_catalog.count(*)::integer FROM fleet LEFT JOIN (
+                SELECT tenant_id, pg_catalog.count(*) AS names FROM seen GROUP BY tenant_id) done ON done.tenant_id = fleet.id
+              WHERE coalesce(done.names, 0) < pg_catalog.cardinality($1::text[])) AS behind, ${this.#columns()}`;
+  }
+
+  /** Another store than ours knows which tenants there are. */
+  #ofLedger(): string {
+    return `
+      WITH seen AS MATERIALIZED (
+        SELECT tenant_id, name FROM ${this.#schema}.tenant_migrations WHERE state = 'done' AND name = ANY ($1::text[]))
+      SELECT NULL::integer AS tenants, NULL::integer AS behind, ${this.#columns()}`;
+  }
+
+  #columns(): string {
+    return `
+      (SELECT pg_catalog.json_object_agg(name, tenants) FROM (
+         SELECT name, pg_catalog.count(*) AS tenants FROM seen GROUP BY name) by_name) AS having,
+      (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, checksum) ORDER BY timestamp, name)
+       FROM ${this.#schema}.template_migrations) AS template`;
+  }
+
+  async #countInStore(names: readonly string[]): Promise<Pick<StateRow, 'tenants' | 'behind'>> {
+    return { tenants: await this.members.countAll(), behind: await this.members.count(names) };
+  }
+}

@@ -1,0 +1,115 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { TenantContext } from '../context/tenant-context';
+import type { NamedMigration } from '../provisioning/named-migrations';
+import { OwnSessions } from '../provisioning/own-sessions';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { compileBlueprint } from '../schema/blueprint';
+import { replayBlueprint } from '../schema/clone';
+import { generateSchemaName } from '../tenant/schema-name';
+import { FleetMembers } from './fleet-members';
+import type { Rehearsal } from './migration-plan';
+
+/** What a rehearsal may wait for: tables of shared schemas, which a foreign key locks for a moment. */
+const LOCK_TIMEOUT_MS = 5_000;
+
+/** Begins and ends what the migrator begins and ends, or asks PostgreSQL what is there: not what a migration does. */
+const NOT_TOLD =
+  /^\s*(?:START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SELECT\b.*(?:information_schema|"?pg_(?:class|catalog|constraint|index|namespace|type|attribute)|current_schema\(\)|version\(\)))/is;
+
+/**
+ * Runs migrations on an empty copy of a schema that lacks them, in a transaction that is rolled back: so that their SQL
+ * can be read before it is meant. No tenant's table is locked but for reading its definition.
+ */
+@Injectable()
+export class RehearsalStage {
+  constructor(
+    private readonly sessions: OwnSessions,
+    private readonly context: TenantContext,
+    private readonly members: FleetMembers,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /** By name. Those that the schema has seen, and those that cannot be shown, say so in a note. */
+  async run(
+    pending: readonly NamedMigration[],
+    templateLacks: (name: string) => boolean,
+  ): Promise<Map<string, Rehearsal>> {
+    if (pending.length === 0) return new Map();
+    const { schemaName, done } = await this.#chooseModel(pending, templateLacks);
+    const scratch = generateSchemaName();
+    return this.context.runInSchema(scratch, () =>
+      this.sessions.run(
+        async (session) => {
+          await session.startTransaction('READ COMMITTED');
+          await this.#setUp(session, schemaName, scratch);
+          const told = new Map<string, Rehearsal>();
+          for (const each of pending) {
+            told.set(each.name, done(each.name) ? NOT_LACKED : await rehearse(session, each));
+          }
+          await session.rollbackTransaction();
+          return told;
+        },
+        { isRequired: false },
+      ),
+    );
+  }
+
+  /** A tenant that lacks one of them, else the template. */
+  async #chooseModel(pending: readonly NamedMigration[], templateLacks: (name: string) => boolean) {
+    const names = pending.map(({ name }) => name);
+    for await (const { tenant, done } of this.members.find(names)) {
+      return { schemaName: tenant.schemaName, done: (name: string) => done.includes(name) };
+    }
+    return { schemaName: this.options.templateSchema, done: (name: string) => !templateLacks(name) };
+  }
+
+  async #setUp(session: QueryRunner, model: string, scratch: string): Promise<void> {
+    await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, true)`, [`${LOCK_TIMEOUT_MS}`]);
+    // Before its first migration there is no template.
+    if (await session.hasSchema(model)) {
+      await replayBlueprint(session, await compileBlueprint(session, model, { filled: 'all' }), scratch);
+    } else {
+      await session.query(`CREATE SCHEMA ${quoteIdentifier(scratch)}`);
+    }
+    const path = [scratch, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
+    await session.query(`SELECT pg_catalog.set_config('search_path', $1, true)`, [`${path}, pg_temp`]);
+  }
+}
+
+const NOT_LACKED: Rehearsal = {
+  sql: null,
+  note: 'The tenant that was taken as a model has seen it: it is another one that lacks it.',
+};
+
+const OUTSIDE: Rehearsal = {
+  sql: null,
+  note: 'It says transaction = false, so it cannot be tried and rolled back: read its code.',
+};
+
+async function rehearse(session: QueryRunner, { migration }: NamedMigration): Promise<Rehearsal> {
+  if (migration.transaction === false) return OUTSIDE;
+  const sql: string[] = [];
+  const query = session.query.bind(session);
+  await session.startTransaction();
+  session.query = ((text: string, parameters?: unknown[], ...rest: []) => {
+    if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
+    return query(text, parameters as never, ...rest);
+  }) as QueryRunner['query'];
+  try {
+    await migration.up(session);
+    session.query = query;
+    await session.commitTransaction();
+    return { sql };
+  } catch (error) {
+    session.query = query;
+    await session.rollbackTransaction();
+    const why = error instanceof Error ? error.message : String(error);
+    return { sql, note: `On an empty copy of the structure it fails after these: ${why}` };
+  }
+}
+
+function withParameters(text: string, parameters: readonly unknown[] | undefined): string {
+  return parameters?.length ? `${text} -- ${JSON.stringify(parameters)}` : text;
+}
