@@ -126,6 +126,25 @@ describe('options', () => {
     expect(problems(options)).toEqual([problem]);
   });
 
+  it.each<[string, Record<string, unknown>]>([
+    ['sharedSchema', { sharedSchema: ['extensions'] }],
+    ['database.poolsize', { database: { url: URL, poolsize: 5 } }],
+    ['registry.name', { registry: { name: 'tenancy' } }],
+    ['hooks.afterProvision', { hooks: { afterProvision: [] } }],
+    ['spares.size', { spares: { size: 5 } }],
+    ['sweeper.every', { sweeper: { every: 1 } }],
+    ['cache.ttl', { cache: { ttl: 5 } }],
+    ['constructor', { constructor: 'acme' }],
+  ])('refuse %s, which is none of them', (name, options) => {
+    expect(problemsOf(options)).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is no option: .* or say`)),
+    ]);
+  });
+
+  it('may be undefined under any name', () => {
+    expect(problemsOf({ sharedSchema: undefined })).toEqual([]);
+  });
+
   it.each<[string, Record<string, unknown>, string]>([
     [
       'no entities',

@@ -1,6 +1,7 @@
 import { findProblems } from './check-options';
 import type { FieldError } from './common/tenancy.errors';
 import { type Environment, EnvironmentReader } from './environment-reader';
+import { findUnknown } from './known-options';
 import { show } from './show-value';
 import { InvalidTenancyOptionsError } from './tenancy.errors';
 import type { ResolvedTenancyOptions, TenancyOptions } from './tenancy.options';
@@ -21,7 +22,7 @@ export function resolveOptions(
   if (misshapen.length > 0) throw new InvalidTenancyOptionsError(misshapen);
   const read = new EnvironmentReader(environment);
   const options = withDefaults(given, read);
-  const problems = [...read.problems, ...findProblems(options, environment)];
+  const problems = [...read.problems, ...findUnknown(given), ...findProblems(options, environment)];
   if (problems.length > 0) throw new InvalidTenancyOptionsError(problems);
   return options;
 }

@@ -1,0 +1,77 @@
+import type { FieldError } from './common/tenancy.errors';
+import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
+import type { LookupCacheOptions } from './resolution/resolution.options';
+import type { TenancyDatabaseOptions, TenancyOptions } from './tenancy.options';
+
+/** The compiler wants every name that there is, and no other. */
+type Names<Options> = Readonly<Record<keyof Options, true>>;
+
+const OPTIONS: Names<TenancyOptions> = {
+  database: true,
+  entities: true,
+  migrations: true,
+  subscribers: true,
+  resolvers: true,
+  fallbackTenant: true,
+  trustedProxies: true,
+  sharedSchemas: true,
+  templateSchema: true,
+  templateData: true,
+  hooks: true,
+  spares: true,
+  sweeper: true,
+  migrateTemplate: true,
+  registry: true,
+  store: true,
+  reservedSlugs: true,
+  wildcardDomains: true,
+  domainProof: true,
+  cache: true,
+  typeorm: true,
+};
+
+const DATABASE: Names<TenancyDatabaseOptions> = {
+  url: true,
+  host: true,
+  port: true,
+  username: true,
+  password: true,
+  database: true,
+  ssl: true,
+  applicationName: true,
+  extra: true,
+  directUrl: true,
+  poolSize: true,
+  connectTimeoutMs: true,
+  connectAttempts: true,
+  connectRetryDelayMs: true,
+};
+
+const REGISTRY: Names<NonNullable<TenancyOptions['registry']>> = { schema: true, migrate: true };
+const HOOKS: Names<HookOptions> = { onProvision: true };
+const SPARES: Names<SparesOptions> = { count: true, refillConcurrency: true };
+const SWEEPER: Names<SweeperOptions> = { intervalMs: true, purgeAfterMs: true, orphanAfterMs: true };
+const CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };
+
+/** What is given under names that no option has. Ignored, a misspelled one would leave its user with the default. */
+export function findUnknown(given: TenancyOptions): FieldError[] {
+  return [
+    ...unknownIn('', OPTIONS, given),
+    ...unknownIn('database.', DATABASE, given.database),
+    ...unknownIn('registry.', REGISTRY, given.registry),
+    ...unknownIn('hooks.', HOOKS, given.hooks),
+    ...unknownIn('spares.', SPARES, given.spares),
+    ...unknownIn('sweeper.', SWEEPER, given.sweeper),
+    ...unknownIn('cache.', CACHE, given.cache),
+  ];
+}
+
+/** Values are not shown: one that is misplaced may be a password. */
+function unknownIn(group: string, known: Readonly<Record<string, true>>, given: object = {}): FieldError[] {
+  return Object.entries(given)
+    .filter(([name, value]) => value !== undefined && !Object.hasOwn(known, name))
+    .map(([name]) => ({
+      field: `${group}${name}`,
+      message: `is no option: leave it out, or say one of ${Object.keys(known).join(' ')}`,
+    }));
+}
