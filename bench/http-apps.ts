@@ -1,17 +1,21 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
+  type CanActivate,
   Controller,
   type DynamicModule,
   Get,
   Headers,
   Inject,
   Injectable,
+  type MiddlewareConsumer,
   Module,
+  type NestModule,
   Scope,
   type Type,
 } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { APP_GUARD, REQUEST } from '@nestjs/core';
 import { ClsModule, ClsService } from 'nestjs-cls';
 import { fromHeader, InMemoryTenantStore, TenancyModule, TenantContext } from '../lib/index';
 import { type HttpVariant, TENANT_HEADER, tenantSlugs, WHOAMI_PATH } from './http-contract';
@@ -30,6 +34,33 @@ class PlainController {
 
 @Module({ controllers: [PlainController] })
 class PlainModule {}
+
+const byHand = new AsyncLocalStorage<string>();
+
+@Injectable()
+class ByHandGuard implements CanActivate {
+  canActivate(): boolean {
+    return byHand.getStore() !== undefined;
+  }
+}
+
+@Controller()
+class ByHandController {
+  @Get(WHOAMI_PATH)
+  whoami(): Whoami {
+    return { tenant: byHand.getStore()! };
+  }
+}
+
+/** What an application without a library would write: nothing is looked up, nothing is refused. */
+@Module({ controllers: [ByHandController], providers: [{ provide: APP_GUARD, useClass: ByHandGuard }] })
+class ByHandModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    const use = ({ headers }: IncomingMessage, _response: unknown, next: () => void) =>
+      byHand.run(headers[TENANT_HEADER] as string, next);
+    consumer.apply(use).forRoutes('{*splat}');
+  }
+}
 
 @Injectable()
 class TenancyService {
@@ -140,6 +171,7 @@ class RequestScopedModule {}
 
 export const httpApps: Readonly<Record<HttpVariant, () => Type | Promise<DynamicModule>>> = {
   plain: () => PlainModule,
+  'by-hand': () => ByHandModule,
   ours: oursModule,
   cls: () => ClsAppModule,
   'request-scoped': () => RequestScopedModule,

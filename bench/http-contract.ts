@@ -1,8 +1,11 @@
 export const ADAPTERS = ['express', 'fastify'] as const;
 export type Adapter = (typeof ADAPTERS)[number];
 
-/** `plain` knows no tenant: its handler reads the header. */
-export const HTTP_VARIANTS = ['plain', 'ours', 'cls', 'request-scoped'] as const;
+/**
+ * `plain` knows no tenant: its handler reads the header. `by-hand` is the least that any middleware with a context and a
+ * guard costs on Nest.
+ */
+export const HTTP_VARIANTS = ['plain', 'by-hand', 'ours', 'cls', 'request-scoped'] as const;
 export type HttpVariant = (typeof HTTP_VARIANTS)[number];
 
 export const TENANT_HEADER = 'x-tenant-id';

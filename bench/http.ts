@@ -80,9 +80,11 @@ function ratiosOf(rows: readonly Row[]): Record<string, number> {
       rounded(tenancy.opsPerSecond / row(`${adapter} ${variant}`).opsPerSecond);
     return [
       [`${adapter}VsPlain`, versus('plain')],
+      [`${adapter}VsByHand`, versus('by-hand')],
       [`${adapter}VsCls`, versus('cls')],
       [`${adapter}VsRequestScoped`, versus('request-scoped')],
       [`${adapter}AddedCpuMicros`, tenancy.addedCpuMicros as number],
+      [`${adapter}AddedCpuMicrosByHand`, row(`${adapter} by-hand`).addedCpuMicros as number],
     ];
   });
   return Object.fromEntries(entries);
