@@ -8,6 +8,7 @@ import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
 import { orderSteps, Phase, type Step } from './steps';
 import { readStructure } from './structure';
+import { readHash } from './structure-hashes';
 import { findUnsupported } from './unsupported';
 
 /** A schema as the DDL that makes another one like it. No statement names a schema of its own. */
@@ -16,6 +17,8 @@ export interface Blueprint {
   readonly schemaName: string;
   /** Of that schema's structure: see `fingerprintSchema`. */
   readonly fingerprint: string;
+  /** Of the same, by which this server sees faster that a clone is alike: see `readHash`. */
+  readonly hash: string | undefined;
   /** In an order that works, each without a semicolon at its end. */
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
@@ -52,6 +55,7 @@ export function compileBlueprint(
     return {
       schemaName,
       fingerprint,
+      hash: await readHash(executor, schemaName),
       statements: ordered.flatMap(({ statements }) => statements),
       rowsAt: beforeRows.flatMap(({ statements }) => statements).length,
     };

@@ -2,9 +2,11 @@ import { type SqlExecutor, quoteIdentifier } from '../common/sql';
 import type { Blueprint } from './blueprint';
 import { inSchema, rows, withSearchPath } from './catalog';
 import { structureFingerprint } from './fingerprint';
-import { type ObjectKey, readObjects } from './objects';
+import { readObjects } from './objects';
 import { CloneNotFaithfulError } from './schema.errors';
 import { readStructure, type StructureLine } from './structure';
+import { readHash } from './structure-hashes';
+import { readOutsideTies, type Tie } from './ties';
 
 /** Enough to see what is wrong, and few enough for a log line. */
 const MAX_DIFFERENCES = 20;
@@ -42,42 +44,52 @@ export async function verifyClone(
   blueprint: Blueprint,
   schemaName: string,
 ): Promise<void> {
-  const clone = await readBoth(executor, schemaName);
-  const template = await inSchema(executor, blueprint.schemaName, (schema) => readObjects(executor, schema));
-  const differences = await describeEntanglements(executor, [
-    ...clone.objects.referencesInto(template),
-    ...template.referencesInto(clone.objects),
-  ]);
-  if (structureFingerprint(clone.structure) !== blueprint.fingerprint) {
-    const wanted = await inSchema(executor, blueprint.schemaName, (schema) =>
-      readStructure(executor, schema),
-    );
-    differences.push(...describeDifferences(wanted, clone.structure));
-  }
+  const differences = [
+    ...(await readEntanglements(executor, blueprint.schemaName, schemaName)),
+    ...(await readDifferences(executor, blueprint, schemaName)),
+  ];
   if (differences.length > 0) {
     throw new CloneNotFaithfulError(schemaName, blueprint.schemaName, differences.slice(0, MAX_DIFFERENCES));
   }
 }
 
-function readBoth(executor: SqlExecutor, schemaName: string) {
-  return inSchema(executor, schemaName, async (schema) => ({
-    objects: await readObjects(executor, schema),
-    structure: await readStructure(executor, schema),
-  }));
+/** In words, which cost far more than the hash by which most clones are seen to have none. */
+async function readDifferences(
+  executor: SqlExecutor,
+  blueprint: Blueprint,
+  schemaName: string,
+): Promise<string[]> {
+  if ((await readHash(executor, schemaName)) === blueprint.hash) return [];
+  const read = (name: string) => inSchema(executor, name, (schema) => readStructure(executor, schema));
+  const made = await read(schemaName);
+  if (structureFingerprint(made) === blueprint.fingerprint) return [];
+  return describeDifferences(await read(blueprint.schemaName), made);
 }
 
-async function describeEntanglements(
+/** Most clones have no tie at all, or few to shared schemas: only then is the template looked at. */
+async function readEntanglements(
   executor: SqlExecutor,
-  pairs: readonly (readonly [ObjectKey, ObjectKey])[],
+  templateName: string,
+  schemaName: string,
 ): Promise<string[]> {
-  if (pairs.length === 0) return [];
+  const ties = await inSchema(executor, schemaName, (schema) => readOutsideTies(executor, schema));
+  if (ties.length === 0) return [];
+  const template = await inSchema(executor, templateName, (schema) => readObjects(executor, schema));
+  return describeTies(
+    executor,
+    ties.filter((tie) => tie.some((key) => template.has(key))),
+  );
+}
+
+async function describeTies(executor: SqlExecutor, ties: readonly Tie[]): Promise<string[]> {
+  if (ties.length === 0) return [];
   const describe = (key: string) =>
     `pg_describe_object(split_part(${key}, ':', 1)::regclass, split_part(${key}, ':', 2)::oid, 0)`;
   const found = await rows<{ sentence: string }>(
     executor,
     `SELECT DISTINCT format('%s depends on %s', ${describe('dependent')}, ${describe('needed')}) AS sentence
      FROM unnest($1::text[], $2::text[]) AS pair (dependent, needed) ORDER BY sentence`,
-    [pairs.map(([dependent]) => dependent), pairs.map(([, needed]) => needed)],
+    [ties.map(([dependent]) => dependent), ties.map(([, needed]) => needed)],
   );
   return found.map(({ sentence }) => sentence);
 }

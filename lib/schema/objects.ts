@@ -126,13 +126,6 @@ export class SchemaObjects {
     return this.references.has(key) || key === `pg_namespace:${this.schema.oid}`;
   }
 
-  /** Pairs of an object of this schema and one of the other that it needs. */
-  *referencesInto(other: SchemaObjects): Iterable<readonly [ObjectKey, ObjectKey]> {
-    for (const [key, references] of this.references) {
-      for (const reference of references) if (other.has(reference)) yield [key, reference];
-    }
-  }
-
   /** Whether it calls a function or operator of the schema, so that it must wait until that exists. */
   callsFunction(key: ObjectKey): boolean {
     return this.referencesOf(key).some((reference) => /^pg_(proc|operator):/.test(reference));

@@ -56,3 +56,8 @@ export async function hashStructures(
   const hashes = await withSearchPath(executor, 'pg_catalog', ask, settings);
   return new Map(hashes.map(({ name, hash }) => [name, hash]));
 }
+
+/** The same of one schema, whatever the server is by now; `undefined` when there is none. */
+export async function readHash(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
+  return (await hashStructures(executor, await readHashQuery(executor), [schemaName])).get(schemaName);
+}

@@ -2,6 +2,8 @@ import { Client } from 'pg';
 import { quoteIdentifier, type SqlExecutor } from '../../../lib/common/sql';
 import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint, verifyClone } from '../../../lib/schema/clone';
+import { fingerprintSchema } from '../../../lib/schema/fingerprint';
+import { readHash } from '../../../lib/schema/structure-hashes';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 /** Those that grow with the number of schemas. */
@@ -25,6 +27,16 @@ const CATALOGS = [
   'pg_trigger',
   'pg_type',
 ];
+
+export interface Prints {
+  readonly fingerprint: string;
+  readonly hash: string | undefined;
+}
+
+export function expectOtherPrints(after: Prints, before: Prints): void {
+  expect(after.fingerprint).not.toBe(before.fingerprint);
+  expect(after.hash).not.toBe(before.hash);
+}
 
 /** A database with one connection of the test's own, and what tests of schemas do with it. */
 export class SchemaBench {
@@ -77,6 +89,14 @@ export class SchemaBench {
     const name = quoteIdentifier(schemaName);
     await this.executor.query(`DROP SCHEMA IF EXISTS ${name} CASCADE; CREATE SCHEMA ${name}`);
     await this.alter(schemaName, script);
+  }
+
+  /** What is kept of a schema's structure, and what clones are verified by: each must change with every property. */
+  async prints(schemaName: string): Promise<Prints> {
+    return {
+      fingerprint: await fingerprintSchema(this.executor, schemaName),
+      hash: await readHash(this.executor, schemaName),
+    };
   }
 
   async alter(schemaName: string, script: string): Promise<void> {
