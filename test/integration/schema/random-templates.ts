@@ -117,7 +117,8 @@ function buildTable(table: Table, index: number, tables: readonly Table[]) {
     ...(table.policy
       ? [
           `ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;`,
-          `CREATE POLICY "some" ON ${name} USING (stamped IS NULL OR mood <> 'sad');`,
+          `CREATE POLICY "some" ON ${name} USING (mood <> 'sad') WITH CHECK (true);`,
+          `CREATE POLICY "never" ON ${name} AS RESTRICTIVE FOR INSERT WITH CHECK (stamped IS DISTINCT FROM 'no');`,
         ]
       : []),
     ...(comment !== '' ? [`COMMENT ON TABLE ${name} IS ${quoteLiteral(comment)};`] : []),
@@ -134,6 +135,9 @@ function buildTable(table: Table, index: number, tables: readonly Table[]) {
       )
       .concat([
         `INSERT INTO ${name} DEFAULT VALUES RETURNING *`,
+        // A policy hides the one, and refuses the other unless a trigger stamps it.
+        `INSERT INTO ${name} (${list}, mood) VALUES (${values(1)}, 'sad')`,
+        `INSERT INTO ${name} (${list}, stamped) VALUES (${values(2)}, 'no')`,
         `SELECT * FROM ${name}`,
         ...(parent ? [`DELETE FROM ${parent}`] : []),
       ]),
