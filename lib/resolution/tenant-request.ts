@@ -31,19 +31,33 @@ const KEPT_ONCE: ReadonlySet<string> = new Set(
  * With `trust` it alone says which proxies are believed; without it the platform's own setting does.
  */
 export function toTenantRequest(raw: PlatformRequest, trust?: ProxyTrust): TenantRequest {
-  return {
-    get host() {
-      return hostOf(raw, trust);
-    },
-    get url() {
-      return keptOriginalUrl(raw) ?? raw.originalUrl ?? raw.url ?? '';
-    },
-    get ip() {
-      return trust ? proxyAddress(raw, trust) : (raw.ip ?? raw.socket.remoteAddress);
-    },
-    raw,
-    header: (name) => headerOf(raw, name.toLowerCase()),
-  };
+  return new ReadRequest(raw, trust);
+}
+
+/** A class: of an object literal with getters V8 makes a new hidden class each time, which lives until a full collection. */
+class ReadRequest implements TenantRequest {
+  readonly #trust: ProxyTrust | undefined;
+
+  constructor(
+    readonly raw: PlatformRequest,
+    trust: ProxyTrust | undefined,
+  ) {
+    this.#trust = trust;
+  }
+
+  get host(): string {
+    return hostOf(this.raw, this.#trust);
+  }
+
+  get url(): string {
+    return keptOriginalUrl(this.raw) ?? this.raw.originalUrl ?? this.raw.url ?? '';
+  }
+
+  get ip(): string | undefined {
+    return this.#trust ? proxyAddress(this.raw, this.#trust) : (this.raw.ip ?? this.raw.socket.remoteAddress);
+  }
+
+  readonly header = (name: string): string | undefined => headerOf(this.raw, name.toLowerCase());
 }
 
 /**
