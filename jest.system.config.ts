@@ -24,7 +24,9 @@ const config: Config = {
       // Isolation levels, locks and streams, as TypeORM asks for them.
       '<rootDir>/test/integration/typeorm/{transactions,query-builder}.spec.ts',
       // pg_dump of a version reads servers up to its own.
-      ...(displayName === 'PostgreSQL 15' ? ['<rootDir>/test/oracle/**/*.spec.ts'] : []),
+      ...(displayName === 'PostgreSQL 15'
+        ? ['<rootDir>/test/oracle/**/*.spec.ts', '<rootDir>/test/versions/**/*.spec.ts']
+        : []),
       ...(displayName.endsWith('PgBouncer') ? ['<rootDir>/test/system/**/*.spec.ts'] : []),
     ],
     globals: { systemTestEnvironment: displayName },

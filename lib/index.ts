@@ -140,4 +140,8 @@ export {
   NothingToRevertError,
   TemplateMovedError,
 } from './migrations/migrations.errors';
+export { type ExportOptions, type ExportReport, TenantExport } from './transfer/tenant-export';
+export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';
+export { type Verification } from './transfer/verify-import';
+export { ExportFileError, ImportNotFaithfulError, PackageMissingError } from './transfer/transfer.errors';
 export { tenantDataSource, type TenantDataSourceOptions } from './template-data-source';

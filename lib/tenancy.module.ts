@@ -67,13 +67,21 @@ import { TenantResolution } from './resolution/tenant-resolution';
 import { TenantGuard } from './resolution/tenant.guard';
 import { TenantMiddleware } from './resolution/tenant.middleware';
 import { resolveOptions } from './resolve-options';
-import { TENANCY_OPTIONS, type ResolvedTenancyOptions, type TenancyOptions } from './tenancy.options';
+import {
+  type OptionsChange,
+  type ResolvedTenancyOptions,
+  TENANCY_OPTIONS,
+  TENANCY_OPTIONS_CHANGE,
+  type TenancyOptions,
+} from './tenancy.options';
 import { notify } from './tenant/notify';
 import { NoTenantChanges, TenantChangeFeed } from './tenant/tenant-changes';
 import { changesChannel } from './tenant/tenant-changes-channel';
 import { TenantChangesListener } from './tenant/tenant-changes-listener';
 import { TenantStore } from './tenant/tenant.store';
 import { TypeOrmTenantStore } from './tenant/typeorm-tenant.store';
+import { TenantExport } from './transfer/tenant-export';
+import { TenantImport } from './transfer/tenant-import';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<TenancyOptions>()
   .setClassMethodName('forRoot')
@@ -84,8 +92,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   providers: [
     {
       provide: TENANCY_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: TenancyOptions) => resolveOptions(options),
+      inject: [MODULE_OPTIONS_TOKEN, { token: TENANCY_OPTIONS_CHANGE, optional: true }],
+      useFactory: (options: TenancyOptions, change?: OptionsChange) => {
+        const resolved = resolveOptions(options);
+        return change ? change(resolved) : resolved;
+      },
     },
   ],
   exports: [TENANCY_OPTIONS],
@@ -137,6 +148,7 @@ const partsOfOptions: Provider[] = [
       spares: options.spares,
       sweeper: options.sweeper,
       migrateTemplate: options.migrateTemplate,
+      leaveTemplate: options.leaveTemplate,
       registrySchema: options.registry.schema,
       reservedSlugs: options.reservedSlugs,
       wildcardDomains: options.wildcardDomains,
@@ -165,6 +177,8 @@ const services = [
   TenantEvents,
   TenantPurge,
   TenantSweeper,
+  TenantExport,
+  TenantImport,
 ];
 
 /** Turns the application into one for many tenants. Import it once, in the root module. */

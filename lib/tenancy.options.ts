@@ -9,6 +9,15 @@ import type { TenantStore } from './tenant/tenant.store';
 /** Token of the checked options. */
 export const TENANCY_OPTIONS = Symbol('TENANCY_OPTIONS');
 
+/**
+ * Token of an `OptionsChange`, looked up among global providers, for whoever starts somebody's application for another
+ * purpose than to serve: the command line.
+ */
+export const TENANCY_OPTIONS_CHANGE = Symbol('TENANCY_OPTIONS_CHANGE');
+
+/** What comes of the checked options. What it throws fails the start. */
+export type OptionsChange = (options: ResolvedTenancyOptions) => ResolvedTenancyOptions;
+
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
 /** How to reach PostgreSQL. Either `url`, or the parts that TypeORM knows. */
@@ -116,6 +125,8 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
   readonly spares: Required<SparesOptions>;
   readonly sweeper: Required<Omit<SweeperOptions, 'purgeAfterMs'>> & Pick<SweeperOptions, 'purgeAfterMs'>;
   readonly migrateTemplate: boolean;
+  /** The start leaves the template as it is, even if it is behind. Only by `OptionsChange`. */
+  readonly leaveTemplate?: boolean;
   readonly registry: { readonly schema: string; readonly migrate: boolean };
   readonly reservedSlugs: readonly string[];
   readonly wildcardDomains: boolean;

@@ -5,7 +5,7 @@ import type { DomainProof } from './domain-proof';
 export const PROVISIONING_OPTIONS = Symbol('PROVISIONING_OPTIONS');
 
 /** How a tenant came to be. */
-export type TenantOrigin = 'create' | 'clone' | 'adopt';
+export type TenantOrigin = 'create' | 'clone' | 'adopt' | 'import';
 
 /**
  * Called for each new tenant, in the transaction that makes its row and its schema. `manager` works in that
@@ -54,6 +54,8 @@ export interface ProvisioningOptions {
   readonly sharedSchemas: readonly string[];
   /** Run pending migrations on the template at start; else their presence is an error. */
   readonly migrateTemplate: boolean;
+  /** The start does not even look at the template. */
+  readonly leaveTemplate?: boolean;
   /** Slugs that no tenant may have. */
   readonly reservedSlugs: readonly string[];
   /** Tenants may have domains such as `*.acme.com`. */

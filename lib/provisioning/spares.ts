@@ -30,6 +30,16 @@ export class Spares {
     return row?.name;
   }
 
+  /** How many wait, of that version and of others. */
+  async count(executor: SqlExecutor, version: string): Promise<{ ready: number; stale: number }> {
+    const [found] = (await executor.query(
+      `SELECT pg_catalog.count(*) FILTER (WHERE template_version = $1)::int AS ready,
+              pg_catalog.count(*) FILTER (WHERE template_version <> $1)::int AS stale FROM ${this.#table}`,
+      [version],
+    )) as { ready: number; stale: number }[];
+    return found;
+  }
+
   /** Slots that have no spare of that version, the first `count` of them and those that have one of another. */
   async listOpenSlots(transaction: SqlExecutor, version: string, count: number): Promise<number[]> {
     const found = (await transaction.query(

@@ -6,9 +6,9 @@ import { UnknownTableError } from './provisioning.errors';
 export type Mask = Readonly<Record<string, Readonly<Record<string, string | null>>>>;
 
 /** Its rows are structure, and in the blueprint. */
-const TYPEORM_METADATA = 'typeorm_metadata';
+export const TYPEORM_METADATA = 'typeorm_metadata';
 
-interface TableColumns {
+export interface TableColumns {
   readonly name: string;
   /** Those that can be written: generated ones are computed again. */
   readonly columns: string[];
@@ -60,7 +60,7 @@ function copyStatement(
 }
 
 /** Partitions are tables of their own; what they are parts of has no rows itself. */
-async function readColumns(executor: SqlExecutor, schemaName: string): Promise<TableColumns[]> {
+export async function readColumns(executor: SqlExecutor, schemaName: string): Promise<TableColumns[]> {
   return (await executor.query(
     `SELECT c.relname AS name, ARRAY(
        SELECT a.attname::text FROM pg_catalog.pg_attribute a

@@ -27,6 +27,7 @@ export class TemplateMigrator implements OnModuleInit {
 
   /** Brings the template up to date, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
+    if (this.options.leaveTemplate) return;
     const applied = await this.migrate();
     if (applied.length === 0) return;
     this.#logger.log(`The template has seen ${applied.join(', ')}.`);

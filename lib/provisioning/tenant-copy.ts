@@ -8,6 +8,7 @@ import { isUuid } from '../tenant/uuid';
 import { SystemTransactions } from './system-transactions';
 import { type Mask, withRows } from './template-data';
 import type { Making } from './tenant-maker';
+import { listTables, lockTables } from './tenant-tables';
 
 /** A tenant to be copied. */
 export interface CopySource {
@@ -30,13 +31,8 @@ export class TenantCopy {
     if (!tenant) throw new TenantNotFoundError();
     if (tenant.status !== 'active' && tenant.status !== 'suspended')
       throw new InvalidTransitionError(tenant.slug, tenant.status, 'be cloned');
-    const found = await this.transactions.run((manager) =>
-      manager.query<{ name: string }[]>(
-        `SELECT pg_catalog.format('%I.%I', schemaname, tablename) AS name FROM pg_catalog.pg_tables WHERE schemaname = $1`,
-        [tenant.schemaName],
-      ),
-    );
-    return { tenant, tables: found.map(({ name }) => name) };
+    const tables = await this.transactions.run((manager) => listTables(manager, tenant.schemaName));
+    return { tenant, tables };
   }
 
   /** Needs a transaction under REPEATABLE READ that has done nothing yet: all rows are read as of one moment. */
@@ -47,9 +43,7 @@ export class TenantCopy {
     mask?: Mask,
   ): Promise<void> {
     const { tenant, tables } = source;
-    // Unlike a SELECT, LOCK takes no snapshot; so what it had to wait for is seen, and the structure stays as it is.
-    if (tables.length > 0)
-      await manager.query(`LOCK TABLE ONLY ${tables.join(', ONLY ')} IN ACCESS SHARE MODE`);
+    await lockTables(manager, tables);
     // A policy that hid rows from the owner would lose them in silence; this way it is an error.
     await manager.query('SET LOCAL row_security = off');
     await insert({ schemaName, templateVersion: tenant.templateVersion });

@@ -18,7 +18,7 @@ import { writeSchemaComment } from './schema-comment';
 import { Spares } from './spares';
 import { TenantEvents } from './tenant-events';
 import type { ActorAndReason } from './tenant-input';
-import { TenantVersions } from './tenant-versions';
+import { type SeenMigration, TenantVersions } from './tenant-versions';
 
 /** What is known of a tenant before it has a schema. */
 export type Draft = Omit<NewTenant, 'status' | 'templateVersion'>;
@@ -35,6 +35,10 @@ export interface MakeOptions extends ActorAndReason {
   readonly isolation?: IsolationLevel;
   /** The id of the tenant whose schema is copied. Default none: it is one of the template's version. */
   readonly copyOf?: string;
+  /** The migrations that its schema has seen, elsewhere. Default: those of the template, or of what it is a copy of. */
+  readonly seen?: readonly SeenMigration[];
+  /** What it is in the end. Default active. */
+  readonly status?: 'active' | 'suspended';
 }
 
 /** Makes row and schema of a tenant, both or neither, whatever the way to the schema. */
@@ -68,12 +72,12 @@ export class TenantMaker {
             kept.tenant = await this.#insert(manager, { ...draft, ...schema }, options);
           };
           await build({ manager, insert });
-          await this.versions.record(manager, draft.id, options.copyOf);
+          await this.#recordVersion(manager, draft.id, options);
           await writeSchemaComment(manager, kept.tenant!);
           await this.hooks.run(kept.tenant!, manager, options.origin);
         }),
       );
-      const made = await this.#activate(kept.tenant!);
+      const made = await this.#settle(kept.tenant!, options.status);
       this.lookup.forget(made);
       await this.events.emit('created', made);
       return made;
@@ -86,10 +90,10 @@ export class TenantMaker {
   async #insert(
     manager: EntityManager,
     tenant: Omit<NewTenant, 'status'>,
-    { actor, reason, origin }: MakeOptions,
+    { actor, reason, origin, status: wanted = 'active' }: MakeOptions,
   ): Promise<Tenant> {
     // A row outside of the transaction is seen before its schema is there.
-    const status = this.store instanceof TypeOrmTenantStore ? 'active' : 'provisioning';
+    const status = this.store instanceof TypeOrmTenantStore ? wanted : 'provisioning';
     const audit = { action: origin, actor, reason };
     const queryRunner = manager.queryRunner as QueryRunner;
     try {
@@ -100,15 +104,19 @@ export class TenantMaker {
     }
   }
 
-  async #activate(tenant: Tenant): Promise<Tenant> {
-    if (tenant.status === 'active') return tenant;
-    const activated = await this.store.update(
+  #recordVersion(manager: EntityManager, id: string, { seen, copyOf }: MakeOptions): Promise<void> {
+    return seen ? this.versions.recordSeen(manager, id, seen) : this.versions.record(manager, id, copyOf);
+  }
+
+  async #settle(tenant: Tenant, status: Tenant['status'] = 'active'): Promise<Tenant> {
+    if (tenant.status !== 'provisioning') return tenant;
+    const settled = await this.store.update(
       tenant.id,
-      { status: 'active' },
+      { status },
       { expected: { status: ['provisioning'] } },
     );
     // The sweeper of another instance may have been faster.
-    const now = activated ?? (await this.store.find({ by: 'id', value: tenant.id }));
+    const now = settled ?? (await this.store.find({ by: 'id', value: tenant.id }));
     if (now === undefined || now.status === 'provisioning')
       throw new Error('its row in the store was removed meanwhile');
     return now;

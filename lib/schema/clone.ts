@@ -20,17 +20,30 @@ const REPLAY_SETTINGS = {
 
 /**
  * Makes the schema and everything in it, in one message, within the caller's transaction. Settings are put back.
- * A schema of that name may not exist yet.
+ * A schema of that name may not exist yet. `fill`, if given, is called when tables are there, and before what checks,
+ * indexes or heeds their rows.
  *
  * @throws TransactionRequiredError
  */
 export async function replayBlueprint(
   executor: SqlExecutor,
-  { statements }: Blueprint,
+  { statements, rowsAt }: Pick<Blueprint, 'statements' | 'rowsAt'>,
   schemaName: string,
+  fill?: () => Promise<void>,
 ): Promise<void> {
-  const script = [`CREATE SCHEMA ${quoteIdentifier(schemaName)}`, ...statements].join(';\n');
-  await withSearchPath(executor, schemaName, () => executor.query(script), REPLAY_SETTINGS);
+  const create = `CREATE SCHEMA ${quoteIdentifier(schemaName)}`;
+  const parts = fill ? [statements.slice(0, rowsAt), statements.slice(rowsAt)] : [statements, []];
+  const [before, after] = parts.map((part) => part.join(';\n'));
+  await withSearchPath(
+    executor,
+    schemaName,
+    async () => {
+      await executor.query(`${create};\n${before}`);
+      await fill?.();
+      if (after !== '') await executor.query(after);
+    },
+    REPLAY_SETTINGS,
+  );
 }
 
 /**

@@ -104,7 +104,7 @@ export class RegistryNotMigratedError extends TenancyError {
   ) {
     super(
       `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. ` +
-        'This instance was told not to run them. Run migrateRegistry(dataSource) once as a step of the deployment, ' +
+        'This instance was told not to run them. Run "tenancy migrate up" once as a step of the deployment, ' +
         'or let an instance run them when it starts.',
     );
   }

@@ -1,0 +1,50 @@
+import { TENANT_STATUSES } from '../tenant/tenant';
+import type { ExportHeader } from './export-format';
+import { ExportFileError } from './transfer.errors';
+
+type Shape = (value: unknown) => boolean;
+
+const isText: Shape = (value) => typeof value === 'string';
+const isObject: Shape = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isListOf =
+  (shape: Shape): Shape =>
+  (value) =>
+    Array.isArray(value) && value.every(shape);
+const has =
+  (shapes: Readonly<Record<string, Shape>>): Shape =>
+  (value) =>
+    isObject(value) &&
+    Object.entries(shapes).every(([name, shape]) => shape((value as Record<string, unknown>)[name]));
+
+const HEADER = has({
+  seal: (value) => value === 'sha256' || value === 'hmac-sha256',
+  exportedAt: isText,
+  postgres: (value) => Number.isSafeInteger(value),
+  tenant: has({
+    id: isText,
+    slug: isText,
+    name: isText,
+    status: (value) => (TENANT_STATUSES as readonly unknown[]).includes(value),
+    statusReason: (value) => value === null || isText(value),
+    domains: isListOf(isText),
+    metadata: isObject,
+  }),
+  migrations: isListOf(
+    has({
+      name: isText,
+      timestamp: (value) => Number.isSafeInteger(value),
+      checksum: (value) => value === null || isText(value),
+    }),
+  ),
+  fingerprint: isText,
+  objects: isListOf(isText),
+  statements: isListOf(isText),
+  rowsAt: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  tables: isListOf(has({ name: isText, columns: isListOf(isText) })),
+});
+
+/** The header, when it has the shape of one. Its seal is still to be checked. @throws ExportFileError */
+export function checkHeader(value: unknown): ExportHeader {
+  if (!HEADER(value)) throw new ExportFileError('it is damaged: its header is not as it should be.');
+  return value as ExportHeader;
+}

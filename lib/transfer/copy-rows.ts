@@ -1,0 +1,71 @@
+import { pipeline } from 'node:stream/promises';
+import type { PoolClient } from 'pg';
+import type { EntityManager, QueryRunner } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import type { WireConnection } from '../connection/pg-internals';
+import type { CopyStreams } from './copy-streams';
+import type { ExportedTable } from './export-format';
+import { ExportFileError } from './transfer.errors';
+
+/** Text that every version reads, whatever the encoding of the database. */
+const FORMAT = `(FORMAT text, ENCODING 'UTF8')`;
+
+const LINE_FEED = 0x0a;
+
+/** The rows of a table of its own, not of those that inherit from it, in pieces; at last how many they were. */
+export async function* copyOut(
+  manager: EntityManager,
+  { to }: CopyStreams,
+  table: ExportedTable,
+): AsyncGenerator<Buffer, number> {
+  const client = await clientOf(manager);
+  const stream = client.query(to(`COPY ${target(table)} TO STDOUT WITH ${FORMAT}`));
+  // Once it is destroyed nobody else would hear that the connection has ended.
+  stream.on('error', () => undefined);
+  let rows = 0;
+  let isWhole = false;
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      rows += linesIn(piece);
+      yield piece;
+    }
+    isWhole = true;
+    return rows;
+  } finally {
+    // PostgreSQL goes on sending what nobody reads, and nothing else gets through: only the connection's end stops it.
+    if (!isWhole) (client as unknown as { connection: WireConnection }).connection.stream.destroy();
+  }
+}
+
+/** Writes rows into a table. @throws ExportFileError when they are not as many as `pieces` says at last */
+export async function copyIn(
+  manager: EntityManager,
+  { from }: CopyStreams,
+  table: ExportedTable,
+  pieces: AsyncGenerator<Buffer, number>,
+): Promise<number> {
+  const client = await clientOf(manager);
+  const stream = client.query(from(`COPY ${target(table)} FROM STDIN WITH ${FORMAT}`));
+  let rows = 0;
+  await pipeline(async function* () {
+    rows = yield* pieces;
+  }, stream);
+  if (stream.rowCount === rows) return rows;
+  throw new ExportFileError(`the table "${table.name}" has ${stream.rowCount} rows instead of ${rows}.`);
+}
+
+function target({ name, columns }: ExportedTable): string {
+  // A table without columns has rows all the same.
+  return quoteIdentifier(name) + (columns.length > 0 ? ` (${columns.map(quoteIdentifier).join(', ')})` : '');
+}
+
+/** The text format writes a line feed that is part of a value in another way. */
+function linesIn(piece: Buffer): number {
+  let count = 0;
+  for (let at = piece.indexOf(LINE_FEED); at !== -1; at = piece.indexOf(LINE_FEED, at + 1)) count += 1;
+  return count;
+}
+
+async function clientOf({ queryRunner }: EntityManager): Promise<PoolClient> {
+  return (await (queryRunner as QueryRunner).connect()) as PoolClient;
+}

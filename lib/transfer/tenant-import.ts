@@ -1,0 +1,173 @@
+import type { Readable } from 'node:stream';
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { proveDomains } from '../provisioning/domain-proof';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import { Template } from '../provisioning/template';
+import { type ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
+import { type Draft, type Making, TenantMaker } from '../provisioning/tenant-maker';
+import { replayBlueprint } from '../schema/clone';
+import { generateSchemaName } from '../tenant/schema-name';
+import type { Tenant } from '../tenant/tenant';
+import { copyIn } from './copy-rows';
+import { type CopyStreams, loadCopyStreams } from './copy-streams';
+import { checkKey, type ExportHeader } from './export-format';
+import { ExportReader } from './export-reader';
+import { majorOf, serverVersion } from './server-version';
+import { ExportFileError } from './transfer.errors';
+import { type Verification, verifyImport } from './verify-import';
+
+export interface ImportOptions extends ActorAndReason {
+  /** Default: the slug that it had. */
+  readonly slug?: string;
+  /** Default: the name that it had. */
+  readonly name?: string;
+  /** Give it its domains, too. Default false: where it comes from it may still have them. */
+  readonly domains?: boolean;
+  /** Give it the id that it had. Default false: a new one. Refused where that id was ever used. */
+  readonly keepId?: boolean;
+  /** What the export was sealed with. One that was not is refused then. */
+  readonly key?: string;
+  /** Ends it; nothing is kept. */
+  readonly signal?: AbortSignal;
+  /** Called after each table, for a progress bar. */
+  readonly onProgress?: (finished: number, total: number) => void;
+}
+
+/** What was imported. */
+export interface ImportReport {
+  readonly tenant: Tenant;
+  /** Rows by table. */
+  readonly tables: Readonly<Record<string, number>>;
+  /** All of them together. */
+  readonly rows: number;
+  readonly verification: Verification;
+}
+
+/** Makes a tenant of an export, in one transaction: all of it or nothing. */
+@Injectable()
+export class TenantImport {
+  constructor(
+    private readonly maker: TenantMaker,
+    private readonly transactions: SystemTransactions,
+    private readonly template: Template,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /**
+   * The new tenant: active, or suspended if it was not active where it comes from. An export holds DDL, so it is code:
+   * import none from somebody whom you would not let write your migrations, or have exports sealed with a `key`.
+   *
+   * @throws ExportFileError for what is no export, cut off, changed, or sealed otherwise
+   * @throws ImportNotFaithfulError, PackageMissingError, and what `TenantProvisioner.create()` throws
+   */
+  async import(source: Readable, options: ImportOptions = {}): Promise<ImportReport> {
+    checkKey(options.key);
+    checkActorAndReason(options);
+    const streams = await loadCopyStreams();
+    const reader = new ExportReader(source, options.key, options.signal);
+    try {
+      const header = await reader.header();
+      await this.#requireVersion(header);
+      const draft = await this.#draft(header, options);
+      const outcome: { rows: Record<string, number>; verification?: Verification } = { rows: {} };
+      const build = async (making: Making) => {
+        await making.insert({
+          schemaName: draft.schemaName,
+          templateVersion: await this.#templateVersion(header),
+        });
+        outcome.rows = await fill(making.manager, { header, reader, streams, options }, draft.schemaName);
+        outcome.verification = await verifyImport(making.manager, header, draft);
+      };
+      const { actor, reason } = options;
+      const tenant = await this.maker.make(draft, build, {
+        ...{ actor, reason, origin: 'import', seen: header.migrations },
+        status: header.tenant.status === 'active' ? 'active' : 'suspended',
+      });
+      const rows = Object.values(outcome.rows).reduce((sum, count) => sum + count, 0);
+      return { tenant, tables: outcome.rows, rows, verification: outcome.verification! };
+    } finally {
+      reader.close();
+    }
+  }
+
+  async #draft(
+    { tenant }: ExportHeader,
+    { slug, name, domains = false, keepId = false }: ImportOptions,
+  ): Promise<Draft> {
+    const { reservedSlugs, wildcardDomains, domainProof } = this.options;
+    const wanted = checkNewTenant(
+      {
+        slug: slug ?? tenant.slug,
+        name: name ?? tenant.name,
+        metadata: tenant.metadata,
+        domains: domains ? tenant.domains : [],
+      },
+      reservedSlugs,
+      wildcardDomains,
+    );
+    const draft = { ...wanted, id: keepId ? checkId(tenant.id) : uuidv7(), schemaName: generateSchemaName() };
+    await proveDomains(domainProof, draft, { isIdChosen: keepId });
+    return draft;
+  }
+
+  /** Newer versions say what older ones do not understand. */
+  async #requireVersion({ postgres }: ExportHeader): Promise<void> {
+    const here = majorOf(await this.transactions.run(serverVersion));
+    const there = majorOf(postgres);
+    if (there <= here) return;
+    throw new ExportFileError(
+      `it comes from PostgreSQL ${there}, and this is ${here}. Import it into ${there} or newer.`,
+    );
+  }
+
+  /** Of a tenant whose structure is that of the template here, the template's version. */
+  async #templateVersion({ fingerprint }: ExportHeader): Promise<string | null> {
+    const { blueprint } = await this.transactions.run(async (manager) => {
+      await this.template.lockShared(manager);
+      return this.template.current(manager);
+    });
+    return blueprint.fingerprint === fingerprint ? fingerprint : null;
+  }
+}
+
+interface ImportSource {
+  readonly header: ExportHeader;
+  readonly reader: ExportReader;
+  readonly streams: CopyStreams;
+  readonly options: ImportOptions;
+}
+
+/** Makes the schema with its rows, up to the end of the export, and gives how many rows each table has. */
+async function fill(
+  manager: EntityManager,
+  { header, reader, streams, options }: ImportSource,
+  schemaName: string,
+): Promise<Record<string, number>> {
+  const rows: Record<string, number> = {};
+  const { tables } = header;
+  const transaction = await transactionId(manager);
+  await replayBlueprint(manager, header, schemaName, async () => {
+    for (const [place, table] of tables.entries()) {
+      rows[table.name] = await copyIn(manager, streams, table, reader.rows(table.name));
+      options.onProgress?.(place + 1, tables.length);
+    }
+    await reader.end();
+  });
+  if ((await transactionId(manager)) === transaction) return rows;
+  throw new ExportFileError('its DDL ends the transaction that it is run in.');
+}
+
+async function transactionId(manager: EntityManager): Promise<string> {
+  const [{ id }] = await manager.query<{ id: string }[]>('SELECT pg_catalog.txid_current() AS id');
+  return id;
+}
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+function checkId(id: string): string {
+  if (UUID_V7.test(id)) return id;
+  throw new ExportFileError('the id in it is no UUID of version 7.');
+}

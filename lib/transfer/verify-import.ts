@@ -1,0 +1,43 @@
+import type { SqlExecutor } from '../common/sql';
+import type { Draft } from '../provisioning/tenant-maker';
+import { fingerprintSchema } from '../schema/fingerprint';
+import type { ExportHeader } from './export-format';
+import { listObjects } from './list-objects';
+import { majorOf, serverVersion } from './server-version';
+import { ImportNotFaithfulError } from './transfer.errors';
+
+/**
+ * How the structure was proven: by its `fingerprint`, which covers every property of every object; between two versions
+ * of PostgreSQL, which print and keep the same thing in different ways, by the kinds and names of all `objects`.
+ */
+export type Verification = 'fingerprint' | 'objects';
+
+/** Enough to see what is wrong, and few enough for a log line. */
+const MAX_DIFFERENCES = 20;
+
+/** From version 18 on NOT NULL is a constraint with a name, too. */
+const NOT_NULL = /^constraint .*_not_null\d*"? on /;
+
+/** Proves that the schema has come out as it was exported. @throws ImportNotFaithfulError */
+export async function verifyImport(
+  executor: SqlExecutor,
+  header: ExportHeader,
+  { slug, schemaName }: Draft,
+): Promise<Verification> {
+  if ((await fingerprintSchema(executor, schemaName)) === header.fingerprint) return 'fingerprint';
+  const isSameVersion = majorOf(await serverVersion(executor)) === majorOf(header.postgres);
+  const differences = compare(header.objects, await listObjects(executor, schemaName), isSameVersion);
+  if (differences.length === 0 && !isSameVersion) return 'objects';
+  const words =
+    differences.length > 0 ? differences : ['a property of an object, such as an owner or a default'];
+  throw new ImportNotFaithfulError(slug, words.slice(0, MAX_DIFFERENCES));
+}
+
+function compare(wanted: readonly string[], made: readonly string[], isSameVersion: boolean): string[] {
+  const [before, after] = [new Set(wanted), new Set(made)];
+  const isNew = (object: string) => !before.has(object) && (isSameVersion || !NOT_NULL.test(object));
+  return [
+    ...wanted.filter((object) => !after.has(object)).map((object) => `${object} is missing`),
+    ...made.filter(isNew).map((object) => `${object} is not in the export`),
+  ];
+}
