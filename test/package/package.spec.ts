@@ -80,6 +80,50 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
     ).toEqual([]);
   });
 
+  describe('its command line', () => {
+    let database: TestDatabase;
+
+    beforeAll(async () => {
+      database = await createTestDatabase();
+      for (const [name, source] of Object.entries(CLI_MODULES)) await writeFile(join(project, name), source);
+    });
+
+    afterAll(() => database.drop());
+
+    const tenancy = async (...args: string[]): Promise<string> => {
+      const { stdout } = await run(project, join(project, 'node_modules/.bin/tenancy'), args, {
+        DATABASE_URL: database.url,
+      });
+      return stdout;
+    };
+
+    it('says what else it needs, and works once that is there', async () => {
+      await expect(tenancy('--help')).rejects.toThrow('npm install nest-commander');
+      await run(project, 'npm', ['install', '--ignore-scripts', ...FROM_CACHE_IF_POSSIBLE, 'nest-commander']);
+      expect(await tenancy('--help')).toContain('Exit codes:');
+      const made = JSON.parse(
+        await tenancy('tenant', 'create', 'acme', '--json', '--module', 'cli.cjs'),
+      ) as object;
+      expect(made).toMatchObject({ slug: 'acme', status: 'active' });
+      expect(
+        JSON.parse(await tenancy('tenant', 'list', '--json', '--module', 'cli.mjs#AppModule')),
+      ).toMatchObject({ data: [made] });
+      await expect(tenancy('export', 'acme', '--to', 'acme.tenant', '--module', 'cli.cjs')).rejects.toThrow(
+        'npm install pg-copy-streams',
+      );
+      await run(project, 'npm', [
+        'install',
+        '--ignore-scripts',
+        ...FROM_CACHE_IF_POSSIBLE,
+        'pg-copy-streams',
+      ]);
+      await tenancy('export', 'acme', '--to', 'acme.tenant', '--module', 'cli.cjs');
+      expect(await tenancy('import', 'acme.tenant', '--slug', 'copy', '--module', 'cli.mjs')).toContain(
+        'verified by fingerprint',
+      );
+    });
+  });
+
   describe.each(['commonjs', 'module'] as const)('a project of type "%s"', (type) => {
     let database: TestDatabase;
 
@@ -114,6 +158,17 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
     });
   });
 });
+
+/** The same module in both module systems, without a compiler's help. */
+const ROOT_MODULE = `Module({
+  imports: [TenancyModule.forRoot({ entities: [], resolvers: [fromHeader('x-tenant-id')], database: { url: process.env.DATABASE_URL } })],
+})(AppModule);`;
+const CLI_MODULES = {
+  'cli.cjs': `const { Module } = require('@nestjs/common'); const { TenancyModule, fromHeader } = require('nestjs-tenancy');
+    class AppModule {} ${ROOT_MODULE} exports.AppModule = AppModule;`,
+  'cli.mjs': `import { Module } from '@nestjs/common'; import { TenancyModule, fromHeader } from 'nestjs-tenancy';
+    export class AppModule {} ${ROOT_MODULE}`,
+};
 
 /** Node gives an ES module that imports CommonJS two names more. */
 function namesOf(keys: readonly string[]): string[] {

@@ -1,0 +1,30 @@
+import { TenancyError } from '../common/tenancy.errors';
+import { EXIT } from './exit-codes';
+
+/** The command line, or what it leads to, cannot be used; the message says what to write instead. */
+export class CommandLineError extends TenancyError {
+  readonly code = 'COMMAND_LINE_INVALID';
+  override readonly statusCode = 400;
+  readonly exitCode = EXIT.usage;
+}
+
+/** Something would be destroyed, and nobody said yes. Nothing was done. */
+export class NotConfirmedError extends TenancyError {
+  readonly code = 'NOT_CONFIRMED';
+  override readonly statusCode = 400;
+  readonly exitCode = EXIT.unconfirmed;
+
+  constructor(why: string) {
+    super(`Nothing was done: ${why}`);
+  }
+}
+
+/** Ctrl-C. What was begun is undone. */
+export class InterruptedError extends TenancyError {
+  readonly code = 'INTERRUPTED';
+  readonly exitCode = EXIT.interrupted;
+
+  constructor(what: string) {
+    super(`Interrupted. ${what}`);
+  }
+}

@@ -1,0 +1,45 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { Application } from './application';
+import { Confirmation } from './confirmation';
+import { DoctorCommand } from './doctor/doctor.command';
+import { DriftCommand } from './drift.command';
+import { ExecCommand } from './exec.command';
+import { InitCommand } from './init/init.command';
+import { Interrupts } from './interrupts';
+import { MigrateCommand } from './migrate/migrate.command';
+import { Program } from './program';
+import { Progress } from './progress';
+import { SparesCommand } from './spares.command';
+import { TenantCommand } from './tenant/tenant.command';
+import { ExportCommand } from './transfer/export.command';
+import { ImportCommand } from './transfer/import.command';
+import { Terminal } from './terminal';
+
+/** The commands, and what they share. The user's application is another one, which `Application` starts. */
+@Global()
+@Module({})
+export class CliModule {
+  static on(terminal: Terminal): DynamicModule {
+    return {
+      module: CliModule,
+      providers: [
+        { provide: Terminal, useValue: terminal },
+        Application,
+        Confirmation,
+        Interrupts,
+        Progress,
+        Program,
+        InitCommand,
+        ...TenantCommand.registerWithSubCommands(),
+        ...MigrateCommand.registerWithSubCommands(),
+        DriftCommand,
+        ExecCommand,
+        ExportCommand,
+        ImportCommand,
+        SparesCommand,
+        DoctorCommand,
+      ],
+      exports: [Application],
+    };
+  }
+}

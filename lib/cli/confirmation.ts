@@ -1,0 +1,27 @@
+import { createInterface } from 'node:readline/promises';
+import { Injectable } from '@nestjs/common';
+import { NotConfirmedError } from './cli.errors';
+import { Terminal } from './terminal';
+
+/** Asks before something is destroyed. */
+@Injectable()
+export class Confirmation {
+  constructor(private readonly terminal: Terminal) {}
+
+  /** Resolves once somebody has said yes, in advance by `--yes`. @throws NotConfirmedError */
+  async ask(what: string, { yes = false }: { readonly yes?: boolean }): Promise<void> {
+    if (yes) return;
+    if (!this.terminal.isInteractive) {
+      throw new NotConfirmedError(
+        `this would ${what}, and there is no terminal to ask. Add --yes if you mean it.`,
+      );
+    }
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      const answer = await terminal.question(`This will ${what}. Go on? [y/N] `);
+      if (!/^y(es)?$/i.test(answer.trim())) throw new NotConfirmedError('you did not say yes.');
+    } finally {
+      terminal.close();
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { Command } from 'nest-commander';
+import { TenantStore } from '../../tenant/tenant.store';
+import { InvalidTenancyOptionsError } from '../../tenancy.errors';
+import { EXIT } from '../exit-codes';
+import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
+import { examine } from './examine';
+import { type Finding, ok, problem, type Severity } from './finding';
+
+const MARKS: Readonly<Record<Severity, string>> = { ok: '✓', warning: '!', problem: '✗', skipped: '-' };
+
+@Command({
+  name: 'doctor',
+  description: 'check options, PostgreSQL, registry, template and tenants; each finding with its remedy',
+})
+export class DoctorCommand extends TenancyCommand {
+  protected readonly examples = ['tenancy doctor', 'tenancy doctor --json'];
+
+  protected async work(_args: readonly string[], options: CommonOptions): Promise<Answer> {
+    const findings = await this.#examine(options);
+    const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
+    const [problems, warnings] = [count('problem'), count('warning')];
+    return {
+      value: { problems, warnings, findings },
+      text: [...findings.map(toText), `problems: ${problems}, warnings: ${warnings}`].join('\n'),
+      exitCode: problems > 0 ? EXIT.findings : EXIT.done,
+    };
+  }
+
+  async #examine(options: CommonOptions): Promise<Finding[]> {
+    try {
+      const configured = await this.application.options(options);
+      const found = await examine(configured);
+      return [ok('options', 'are complete and agree'), ...found, await this.#checkStart(options)];
+    } catch (error) {
+      if (!(error instanceof InvalidTenancyOptionsError)) throw error;
+      return error.problems.map(({ field, message }) =>
+        problem(
+          'options',
+          `${field} ${message}`,
+          'change it where TenancyModule.forRoot() is called, or in the environment',
+        ),
+      );
+    }
+  }
+
+  /** Whatever else the application asks for at its start: hooks, stores, other modules. */
+  async #checkStart(options: CommonOptions): Promise<Finding> {
+    try {
+      await this.application.get(TenantStore, 'look', options);
+      return ok('start', 'the application starts');
+    } catch (error) {
+      return problem(
+        'start',
+        (error as Error).message,
+        'what the message says; --verbose shows where it comes from',
+      );
+    }
+  }
+}
+
+function toText({ check, severity, message, remedy }: Finding): string {
+  return `${MARKS[severity]} ${check}: ${message}${remedy === undefined ? '' : `\n    ${remedy}`}`;
+}

@@ -1,0 +1,95 @@
+import { Pool } from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { connectionOf, ownSessionConnection } from '../../data-sources';
+import type { ResolvedTenancyOptions } from '../../tenancy.options';
+import { type Check, type Finding, ok, type Patient, problem } from './finding';
+import { checkFleet, checkRegistry, checkTemplate } from './registry-checks';
+import {
+  checkConnections,
+  checkExtensions,
+  checkLocks,
+  checkPrivileges,
+  checkVersion,
+} from './server-checks';
+import { checkSessions } from './session-checks';
+import { checkHalfDone, checkSchemas, checkSpares } from './tenant-checks';
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  PostgreSQL: checkVersion,
+  'session path': checkSessions,
+  connections: checkConnections,
+  locks: checkLocks,
+  privileges: checkPrivileges,
+  extensions: checkExtensions,
+  registry: checkRegistry,
+  template: checkTemplate,
+};
+
+/** Those that read the registry. */
+const TENANT_CHECKS: Readonly<Record<string, Check>> = {
+  migrations: checkFleet,
+  schemas: checkSchemas,
+  'half-done': checkHalfDone,
+  spares: checkSpares,
+};
+
+/** What all checks have found; each is done, whatever the others find. */
+export async function examine(options: ResolvedTenancyOptions): Promise<Finding[]> {
+  const database = new DataSource(checkupOptions(options));
+  try {
+    await database.initialize();
+  } catch (error) {
+    return [
+      problem(
+        'connection',
+        (error as Error).message,
+        'see that PostgreSQL runs, and that database.url (directUrl) leads to it',
+      ),
+    ];
+  }
+  const pool = new Pool({ ...ownSessionConnection({ ...options.database, directUrl: undefined }), max: 1 });
+  // A connection that breaks while it is idle: the check that uses it next tells.
+  pool.on('error', () => undefined);
+  try {
+    const patient = { options, database, pool };
+    const general = await runAll(CHECKS, patient);
+    const hasRegistry = general.some(({ check, severity }) => check === 'registry' && severity !== 'problem');
+    return [
+      ok('connection', 'PostgreSQL answers'),
+      ...general,
+      ...(hasRegistry ? await runAll(TENANT_CHECKS, patient) : []),
+    ];
+  } finally {
+    await pool.end();
+    await database.destroy();
+  }
+}
+
+/** One after the other: it is no hurry, and they look at the same server. */
+async function runAll(checks: Readonly<Record<string, Check>>, patient: Patient): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      findings.push(...[await check(patient)].flat());
+    } catch (error) {
+      findings.push(
+        problem(name, `the check failed: ${(error as Error).message}`, 'mend that, and run it again'),
+      );
+    }
+  }
+  return findings;
+}
+
+function checkupOptions({ database, migrations }: ResolvedTenancyOptions): DataSourceOptions {
+  const connection = connectionOf(database);
+  return {
+    ...connection,
+    url: database.directUrl ?? connection.url,
+    type: 'postgres',
+    entities: [],
+    migrations,
+    poolSize: 1,
+    connectTimeoutMS: database.connectTimeoutMs,
+    installExtensions: false,
+  };
+}

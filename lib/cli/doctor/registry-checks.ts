@@ -1,0 +1,126 @@
+import type { DataSource } from 'typeorm';
+import { connectionOf } from '../../data-sources';
+import { quoteIdentifier } from '../../common/sql';
+import { namedMigrations } from '../../provisioning/named-migrations';
+import { compileBlueprint } from '../../schema/blueprint';
+import { SchemaNotCloneableError } from '../../schema/schema.errors';
+import type { ResolvedTenancyOptions } from '../../tenancy.options';
+import { registryOptions } from '../../tenant/registry';
+import { type Check, ok, problem, skipped, warning } from './finding';
+
+const MIGRATE = 'run: tenancy migrate up';
+
+/** Whether the registry's own tables are those that this version of the package works with. */
+export const checkRegistry: Check = async ({ options, database }) => {
+  const { schema } = options.registry;
+  const wanted = (
+    registryOptions({ ...connectionOf(options.database), schema }).migrations as { name: string }[]
+  ).map(({ name }) => name);
+  const seen = await namesIn(database, `${quoteIdentifier(schema)}.registry_migrations`);
+  if (!seen)
+    return problem(
+      'registry',
+      `the schema "${schema}" has no registry yet`,
+      'start the application, or ' + MIGRATE,
+    );
+  const pending = wanted.filter((name) => !seen.includes(name));
+  const newer = seen.filter((name) => !wanted.includes(name));
+  if (pending.length > 0)
+    return problem('registry', `it lacks ${pending.join(', ')}`, 'start the application, or ' + MIGRATE);
+  return newer.length > 0
+    ? warning(
+        'registry',
+        `it is newer than this version of the package: ${newer.join(', ')}`,
+        'use the version that the newest instance uses',
+      )
+    : ok('registry', `is at ${wanted.at(-1)}`);
+};
+
+/** Whether the template has seen every migration, and can be cloned. */
+export const checkTemplate: Check = async ({ options, database }) => {
+  const wanted = namedMigrations(database.migrations).map(({ name }) => name);
+  const seen = await templateMigrations(database, options);
+  if (!seen) return skipped('template', 'there is no registry that tells what it has seen');
+  const pending = wanted.filter((name) => !seen.includes(name));
+  const unknown = seen.filter((name) => !wanted.includes(name));
+  return [
+    pending.length > 0
+      ? problem('template', `it lacks ${pending.join(', ')}`, MIGRATE)
+      : ok('template', wanted.length > 0 ? `is at ${wanted.at(-1)}` : 'there are no migrations'),
+    ...(unknown.length > 0
+      ? [
+          warning(
+            'template',
+            `it has seen ${unknown.join(', ')}, which the code does not have`,
+            'deploy the version that has them',
+          ),
+        ]
+      : []),
+    await checkCloneable(database, options.templateSchema),
+  ];
+};
+
+async function checkCloneable(database: DataSource, templateSchema: string) {
+  try {
+    const { statements } = await database.transaction('READ COMMITTED', (manager) =>
+      compileBlueprint(manager, templateSchema, { filled: 'all' }),
+    );
+    return ok('clone', `a tenant is made of ${statements.length} statements`);
+  } catch (error) {
+    if (error instanceof SchemaNotCloneableError) {
+      return problem('clone', error.message, 'write a migration that does what each line says');
+    }
+    return problem('clone', (error as Error).message, MIGRATE);
+  }
+}
+
+/** How many tenants lack a migration that the code has, and in how many one has failed. */
+export const checkFleet: Check = async ({ options, database }) => {
+  if (options.store)
+    return skipped(
+      'migrations',
+      'the tenants are in a store of the application’s own: run: tenancy migrate status',
+    );
+  const schema = quoteIdentifier(options.registry.schema);
+  const names = namedMigrations(database.migrations).map(({ name }) => name);
+  const [{ behind, total, failed }] = await database.query<
+    { behind: number; total: number; failed: number }[]
+  >(
+    `SELECT pg_catalog.count(*)::int AS total,
+            pg_catalog.count(*) FILTER (WHERE done < pg_catalog.cardinality($1::text[]))::int AS behind,
+            pg_catalog.count(*) FILTER (WHERE failed > 0)::int AS failed
+     FROM (SELECT (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
+                   WHERE m.tenant_id = t.id AND m.state = 'done' AND m.name = ANY ($1::text[])) AS done,
+                  (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
+                   WHERE m.tenant_id = t.id AND m.state <> 'done') AS failed
+           FROM ${schema}.tenants t WHERE t.status <> 'purged') AS fleet`,
+    [names],
+  );
+  if (failed > 0)
+    return problem(
+      'migrations',
+      `a migration has failed in ${failed} of ${total} tenants`,
+      'see tenancy migrate status, mend it, and ' + MIGRATE,
+    );
+  return behind > 0
+    ? problem('migrations', `${behind} of ${total} tenants lack a migration`, MIGRATE)
+    : ok('migrations', `all ${total} tenants are at the version of the code`);
+};
+
+export async function templateMigrations(
+  database: DataSource,
+  { registry }: ResolvedTenancyOptions,
+): Promise<string[] | undefined> {
+  return namesIn(database, `${quoteIdentifier(registry.schema)}.template_migrations`);
+}
+
+/** `undefined`: there is no such table. */
+async function namesIn(database: DataSource, table: string): Promise<string[] | undefined> {
+  const [{ found }] = await database.query<{ found: boolean }[]>(
+    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
+    [table],
+  );
+  if (!found) return undefined;
+  const rows = await database.query<{ name: string }[]>(`SELECT name FROM ${table} ORDER BY timestamp, name`);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { Command, Option } from 'nest-commander';
+import type { PoolClient, QueryResult } from 'pg';
+import type { QueryRunner } from 'typeorm';
+import { TenantConnection } from '../connection/tenant-connection';
+import { TenantContext } from '../context/tenant-context';
+import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
+import type { Tenant } from '../tenant/tenant';
+import { CommandLineError } from './cli.errors';
+import { EXIT } from './exit-codes';
+import { integer } from './json-option';
+import { table } from './table';
+import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
+
+interface ExecOptions extends CommonOptions {
+  readonly tenant?: string;
+  readonly all?: boolean;
+  readonly file?: string;
+  readonly write?: boolean;
+  readonly concurrency?: number;
+}
+
+/** What one statement gave. */
+interface StatementResult {
+  readonly command: string;
+  readonly rowCount: number | null;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** What the text gave in one tenant, or why it failed there. */
+interface Outcome {
+  readonly tenant: string;
+  readonly results: readonly StatementResult[];
+  readonly error?: string;
+}
+
+@Command({
+  name: 'exec',
+  arguments: '[sql]',
+  description:
+    'run SQL for one tenant or for every active one, each in a transaction of its own that only reads',
+})
+export class ExecCommand extends TenancyCommand<ExecOptions> {
+  protected readonly examples = [
+    `tenancy exec --tenant acme 'SELECT count(*) FROM orders'`,
+    `tenancy exec --all --json 'SELECT max(created_at) FROM orders'`,
+    `tenancy exec --all --write --yes --file fix-totals.sql`,
+  ];
+
+  @Option({ flags: '-t, --tenant <tenant>', description: 'for this one, by its id or slug' })
+  parseTenant(tenant: string): string {
+    return tenant;
+  }
+
+  @Option({ flags: '-a, --all', description: 'for every active tenant' })
+  parseAll(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-f, --file <file>', description: 'the file with the SQL; - for what comes on stdin' })
+  parseFile(file: string): string {
+    return file;
+  }
+
+  @Option({ flags: '-w, --write', description: 'let it write; with --all you are asked first' })
+  parseWrite(): boolean {
+    return true;
+  }
+
+  @Option({
+    flags: '--concurrency <n>',
+    description: 'tenants at once, from 1 to the pool’s size (default: 1)',
+  })
+  parseConcurrency(concurrency: string): number {
+    return integer('--concurrency', concurrency, 1);
+  }
+
+  protected async work([given]: readonly string[], options: ExecOptions): Promise<Answer> {
+    const { tenant, all = false, write = false, concurrency = 1 } = options;
+    if ((tenant === undefined) === !all) throw new CommandLineError('Say for whom: --tenant acme, or --all.');
+    const sql = await readSql(given, options.file);
+    if (write && all) await this.confirmation.ask('run SQL that may write in every active tenant', options);
+    const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
+    const context = await this.application.get(TenantContext, 'look', options);
+    const { dataSource } = await this.application.get(TenantConnection, 'look', options);
+    const outcomes: Outcome[] = [];
+    const runFor = async (each: Tenant) => {
+      outcomes.push(await runSql(dataSource, each.slug, sql, write));
+    };
+    if (tenant !== undefined) {
+      const one = await lifecycle.get(tenant);
+      await context.run(one, () => runFor(one));
+    } else {
+      const workers = Math.min(concurrency, this.application.configured.database.poolSize);
+      await context.eachTenant(runFor, { concurrency: workers });
+    }
+    const failed = outcomes.filter(({ error }) => error !== undefined).length;
+    const exitCode = failed === 0 ? EXIT.done : failed === outcomes.length ? EXIT.failed : EXIT.findings;
+    return {
+      value: { tenants: outcomes },
+      text: outcomes.map(toText).join('\n\n') || 'No active tenant.',
+      exitCode,
+    };
+  }
+}
+
+async function readSql(given: string | undefined, file: string | undefined): Promise<string> {
+  if ((given === undefined) === (file === undefined)) {
+    throw new CommandLineError('Give the SQL, or --file with the name of a file that has it.');
+  }
+  const sql = given ?? (file === '-' ? await text(process.stdin) : await readSqlFile(file!));
+  if (sql.includes('\0'))
+    throw new CommandLineError('The SQL has a NUL character in it, which PostgreSQL cannot read.');
+  if (sql.trim() === '') throw new CommandLineError('The SQL is empty.');
+  return sql;
+}
+
+async function readSqlFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CommandLineError(`--file cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function runSql(
+  dataSource: TenantConnection['dataSource'],
+  slug: string,
+  sql: string,
+  write: boolean,
+): Promise<Outcome> {
+  try {
+    const results = await dataSource.transaction(async ({ queryRunner }) => {
+      const client = (await (queryRunner as QueryRunner).connect()) as PoolClient;
+      if (!write) await client.query('SET TRANSACTION READ ONLY');
+      // A text of several statements gives a list.
+      const result: QueryResult<Record<string, unknown>> | QueryResult<Record<string, unknown>>[] =
+        await client.query(sql);
+      return [result].flat();
+    });
+    const toResult = ({ command, rowCount, rows }: QueryResult<Record<string, unknown>>) => ({
+      command,
+      rowCount,
+      rows,
+    });
+    return { tenant: slug, results: results.map(toResult) };
+  } catch (error) {
+    const { message } = error as Error;
+    const hint =
+      (error as { code?: unknown }).code === '25006' ? ': add --write if it is meant to write' : '';
+    return { tenant: slug, results: [], error: message + hint };
+  }
+}
+
+function toText({ tenant, results, error }: Outcome): string {
+  if (error !== undefined) return `${tenant}: error: ${error}`;
+  return results
+    .map((result) => `${tenant}: ${result.command} ${result.rowCount ?? ''}`.trimEnd() + rowsOf(result))
+    .join('\n');
+}
+
+function rowsOf({ rows }: StatementResult): string {
+  if (rows.length === 0) return '';
+  const columns = Object.keys(rows[0]);
+  return `\n${table(
+    columns,
+    rows.map((row) => columns.map((column) => cell(row[column]))),
+  )}`;
+}
+
+function cell(value: unknown): string {
+  if (value === null) return 'NULL';
+  if (typeof value === 'string') return value;
+  return value instanceof Date ? value.toISOString() : JSON.stringify(value);
+}

@@ -1,0 +1,21 @@
+import { CommandLineError } from './cli.errors';
+
+/** The JSON object that an option holds. @throws CommandLineError */
+export function jsonObject<T>(option: string, text: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new CommandLineError(`${option} is no JSON: ${(error as Error).message}`, { cause: error });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T;
+  throw new CommandLineError(`${option} must be a JSON object, as in '{ "key": "value" }'.`);
+}
+
+/** The integer that an option holds. @throws CommandLineError */
+export function integer(option: string, text: string, from: number, to = Number.MAX_SAFE_INTEGER): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= from && value <= to) return value;
+  const upTo = to === Number.MAX_SAFE_INTEGER ? '' : ` to ${to}`;
+  throw new CommandLineError(`${option} must be an integer from ${from}${upTo}, got "${text}".`);
+}

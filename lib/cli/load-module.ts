@@ -1,0 +1,125 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, extname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { CommandLineError } from './cli.errors';
+
+export type RootModule = Type | DynamicModule;
+
+/** Where a module is, and how whoever named it wrote that. */
+interface ModulePlace {
+  readonly file: string;
+  readonly name: string | undefined;
+  readonly source: string;
+}
+
+/**
+ * The application's root module: of `--module`, else of `TENANCY_MODULE`, else of `"tenancy": { "module": … }` in the
+ * nearest package.json. CommonJS and ES modules alike.
+ *
+ * @throws CommandLineError telling what to write instead
+ */
+export async function loadModule(given: string | undefined): Promise<RootModule> {
+  const place = findPlace(given);
+  requireOwnCopy(place.file);
+  const exports = await importFile(place);
+  const found = place.name === undefined ? guess(exports) : exports.get(place.name);
+  if (isModule(found)) return found;
+  const names = [...exports.keys()].filter((name) => isModule(exports.get(name))).join(', ');
+  throw new CommandLineError(
+    `${place.source}: ${place.file} exports no module${place.name === undefined ? ' that could be meant' : ` "${place.name}"`}. ` +
+      `Name it behind a #, as in ${place.file}#AppModule. It exports ${names || 'no class'}.`,
+  );
+}
+
+function findPlace(given: string | undefined): ModulePlace {
+  if (given !== undefined) return toPlace(given, process.cwd(), '--module');
+  const variable = process.env.TENANCY_MODULE;
+  if (variable) return toPlace(variable, process.cwd(), 'TENANCY_MODULE');
+  const manifest = nearestManifest(process.cwd());
+  const named = manifest?.module;
+  if (manifest && typeof named === 'string')
+    return toPlace(named, manifest.directory, `${manifest.directory}/package.json`);
+  throw new CommandLineError(
+    'Where is the application? Name its compiled root module: --module dist/app.module.js#AppModule, or TENANCY_MODULE, or ' +
+      '"tenancy": { "module": "dist/app.module.js#AppModule" } in package.json.',
+  );
+}
+
+function toPlace(text: string, directory: string, source: string): ModulePlace {
+  const [path, name] = text.split(/#(?=[^#/]*$)/);
+  return { file: resolve(directory, path), name, source };
+}
+
+function nearestManifest(directory: string): { directory: string; module: unknown } | undefined {
+  const file = join(directory, 'package.json');
+  if (existsSync(file)) return { directory, module: moduleOf(file) };
+  const parent = dirname(directory);
+  return parent === directory ? undefined : nearestManifest(parent);
+}
+
+function moduleOf(file: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { tenancy?: { module?: unknown } }).tenancy?.module;
+  } catch (error) {
+    throw new CommandLineError(`${file} cannot be read: ${String(error)}`, { cause: error });
+  }
+}
+
+/** Two copies have two of each class: the application's services would not be those that the commands ask for. */
+function requireOwnCopy(file: string): void {
+  const own = join(__dirname, '../index.js');
+  let theirs: string;
+  try {
+    theirs = createRequire(file).resolve('nestjs-tenancy');
+  } catch {
+    // Whatever it imports it may have put into one file.
+    return;
+  }
+  if (theirs === own) return;
+  throw new CommandLineError(
+    `The application uses another copy of nestjs-tenancy (${theirs}) than this program (${own}). Run the one that is ` +
+      'installed with it: npx tenancy, in its directory.',
+  );
+}
+
+async function importFile({ file, source }: ModulePlace): Promise<Map<string, unknown>> {
+  if (!existsSync(file)) {
+    throw new CommandLineError(
+      `${source}: there is no file ${file}. Build the application first, if that is what makes it.`,
+    );
+  }
+  try {
+    const namespace = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    // Of CommonJS Node knows some names only by looking at what the file has made of its exports.
+    const inner = (namespace.default ?? {}) as Record<string, unknown>;
+    return new Map([
+      ...(typeof inner === 'object' ? Object.entries(inner) : []),
+      ...Object.entries(namespace),
+    ]);
+  } catch (error) {
+    if (/\.[cm]?tsx?$/.test(extname(file))) {
+      throw new CommandLineError(
+        `${source}: ${file} is TypeScript, which Node cannot run as it is. Name what it is compiled to, such as ` +
+          `dist/app.module.js, or let a loader compile it: node --import tsx node_modules/.bin/tenancy … (${String(error)})`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** `AppModule`, the default export, or the only module there is. */
+function guess(exports: ReadonlyMap<string, unknown>): unknown {
+  const modules = new Set([...exports.values()].filter(isModule));
+  return (
+    ['AppModule', 'default'].map((name) => exports.get(name)).find(isModule) ??
+    (modules.size === 1 ? [...modules][0] : undefined)
+  );
+}
+
+function isModule(value: unknown): value is RootModule {
+  if (typeof value === 'function') return /^class\b/.test(Function.prototype.toString.call(value));
+  return typeof (value as DynamicModule | undefined)?.module === 'function';
+}

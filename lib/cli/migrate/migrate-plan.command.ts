@@ -1,0 +1,26 @@
+import { SubCommand } from 'nest-commander';
+import { FleetMigrator } from '../../migrations/fleet-migrator';
+import type { MigrationPlan, PlannedMigration } from '../../migrations/migration-plan';
+import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
+
+@SubCommand({ name: 'plan', description: 'tell what up would do, with its SQL, and do nothing' })
+export class MigratePlanCommand extends TenancyCommand {
+  protected readonly examples = ['tenancy migrate plan', 'tenancy migrate plan --json'];
+
+  protected async work(_args: readonly string[], options: CommonOptions): Promise<Answer> {
+    const plan = await (await this.application.get(FleetMigrator, 'look', options)).plan();
+    return { value: plan, text: toText(plan) };
+  }
+}
+
+function toText({ migrations, warnings }: MigrationPlan): string {
+  const told = migrations.length > 0 ? migrations.map(describe) : ['Nothing to do.'];
+  return [...warnings.map((warning) => `! ${warning}`), ...told].join('\n');
+}
+
+function describe({ name, transaction, template, tenants, sql, note }: PlannedMigration): string {
+  const where = [...(template ? ['the template'] : []), `${tenants} tenants`].join(' and ');
+  const outside = transaction ? '' : ', outside of a transaction';
+  const lines = sql?.map((statement) => `    ${statement};`) ?? [`    ${note ?? 'no SQL'}`];
+  return [`${name}: on ${where}${outside}`, ...lines].join('\n');
+}

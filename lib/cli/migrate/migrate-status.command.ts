@@ -1,0 +1,42 @@
+import { SubCommand } from 'nest-commander';
+import { FleetMigrator } from '../../migrations/fleet-migrator';
+import type { FleetStatus } from '../../migrations/fleet-status';
+import { EXIT } from '../exit-codes';
+import { table } from '../table';
+import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
+
+@SubCommand({
+  name: 'status',
+  description: 'tell how far each migration has come, and what stands in the way',
+})
+export class MigrateStatusCommand extends TenancyCommand {
+  protected readonly examples = [
+    'tenancy migrate status',
+    'tenancy migrate status --json || tenancy migrate up',
+  ];
+
+  protected async work(_args: readonly string[], options: CommonOptions): Promise<Answer> {
+    const status = await (await this.application.get(FleetMigrator, 'look', options)).status();
+    const isDone = status.behind === 0 && status.migrations.every(({ template }) => template);
+    const exitCode = isDone && status.troubles.length === 0 ? EXIT.done : EXIT.findings;
+    return { value: status, text: toText(status), exitCode };
+  }
+}
+
+function toText({ tenants, behind, migrations, troubles, lastRun, warnings }: FleetStatus): string {
+  const reach = migrations.map(({ name, template, tenants: seen }) => [
+    name,
+    template ? 'yes' : 'no',
+    `${seen} of ${tenants}`,
+  ]);
+  return [
+    ...warnings.map((warning) => `! ${warning}`),
+    table(['migration', 'template', 'tenants'], reach),
+    ...troubles.map(
+      ({ tenantId, migration, state, error }) =>
+        `✗ ${tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was kept'}`,
+    ),
+    ...(lastRun === null ? [] : [`last run: ${lastRun.direction}, ${lastRun.state}, by ${lastRun.holder}`]),
+    `behind: ${behind} of ${tenants} tenants`,
+  ].join('\n');
+}

@@ -1,0 +1,12 @@
+import { Command } from 'nest-commander';
+import { CommandGroup } from '../command-group';
+import { MigrateDownCommand, MigrateUpCommand } from './migrate-fleet.commands';
+import { MigratePlanCommand } from './migrate-plan.command';
+import { MigrateStatusCommand } from './migrate-status.command';
+
+@Command({
+  name: 'migrate',
+  description: 'bring all tenants to the version of the code, or back',
+  subCommands: [MigrateUpCommand, MigrateDownCommand, MigrateStatusCommand, MigratePlanCommand],
+})
+export class MigrateCommand extends CommandGroup {}

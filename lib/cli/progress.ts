@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { isAbsentPackage } from './absent-package';
+import { Terminal } from './terminal';
+
+/** How far something is, on stderr. */
+export interface Gauge {
+  update(done: number, total: number): void;
+  end(): void;
+}
+
+/** Without a terminal a line is told each time a tenth of the work is done. */
+const STEPS = 10;
+
+@Injectable()
+export class Progress {
+  constructor(private readonly terminal: Terminal) {}
+
+  /** A bar on a terminal, where `cli-progress` is installed; else plain lines; with `json` nothing. */
+  async begin(what: string, { json = false }: { readonly json?: boolean }): Promise<Gauge> {
+    if (json) return { update: () => undefined, end: () => undefined };
+    const bars = process.stderr.isTTY ? await loadBars() : undefined;
+    return bars ? bar(what, bars) : this.#lines(what);
+  }
+
+  #lines(what: string): Gauge {
+    let told = 0;
+    return {
+      update: (done, total) => {
+        const step = total === 0 ? STEPS : Math.floor((done * STEPS) / total);
+        if (step <= told) return;
+        told = step;
+        this.terminal.tell(`${what}: ${done} of ${total}`);
+      },
+      end: () => undefined,
+    };
+  }
+}
+
+function bar(what: string, { SingleBar, Presets }: typeof import('cli-progress')): Gauge {
+  const single = new SingleBar(
+    { format: `${what} {bar} {value}/{total} {eta_formatted}`, stream: process.stderr, hideCursor: true },
+    Presets.shades_classic,
+  );
+  let isStarted = false;
+  return {
+    update: (done, total) => {
+      if (!isStarted) single.start(total, done);
+      isStarted = true;
+      single.setTotal(total);
+      single.update(done);
+    },
+    end: () => single.stop(),
+  };
+}
+
+async function loadBars(): Promise<typeof import('cli-progress') | undefined> {
+  try {
+    return await import('cli-progress');
+  } catch (error) {
+    if (isAbsentPackage(error, 'cli-progress')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import { TenancyError } from '../common/tenancy.errors';
+import { EXIT, exitCodeOf } from './exit-codes';
+import type { Terminal } from './terminal';
+
+interface Presentation {
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** What Commander throws: it has told the user itself by then, help included. */
+interface CommanderError {
+  readonly code: string;
+  readonly exitCode: number;
+  readonly message: string;
+}
+
+/** Tells what went wrong, and leaves in the terminal what the program ends with. */
+export function reportFailure(terminal: Terminal, error: unknown, { json, verbose }: Presentation): void {
+  if (isCommanderError(error)) {
+    if (error.exitCode === 0) return;
+    terminal.exitCode = EXIT.usage;
+    if (json) terminal.print(toJson('COMMAND_LINE_INVALID', error.message.replace(/^error: /, '')));
+    return;
+  }
+  terminal.exitCode = exitCodeOf(error);
+  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
+  const isExpected = error instanceof TenancyError;
+  terminal.tell(verbose && stack ? stack : `error: ${message}`);
+  if (json) terminal.print(toJson(isExpected ? error.code : 'FAILED', message));
+}
+
+function toJson(code: string, message: string): string {
+  return JSON.stringify({ error: { code, message } }, null, 2);
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && code.startsWith('commander.');
+}

@@ -1,0 +1,41 @@
+import { Command, Option } from 'nest-commander';
+import { SpareRefill } from '../provisioning/spare-refill';
+import { Spares } from '../provisioning/spares';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import { Template } from '../provisioning/template';
+import { list } from './table';
+import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
+
+interface SparesCommandOptions extends CommonOptions {
+  readonly refill?: boolean;
+}
+
+@Command({
+  name: 'spares',
+  description: 'tell how many schemas wait for tenants, or make those that are missing',
+})
+export class SparesCommand extends TenancyCommand<SparesCommandOptions> {
+  protected readonly examples = ['tenancy spares', 'tenancy spares --refill --json'];
+
+  @Option({ flags: '--refill', description: 'make what is missing, and drop what is of an older template' })
+  parseRefill(): boolean {
+    return true;
+  }
+
+  protected async work(_args: readonly string[], options: SparesCommandOptions): Promise<Answer> {
+    const purpose = options.refill ? 'spares' : 'look';
+    const spares = await this.application.get(Spares, purpose, options);
+    const template = await this.application.get(Template, purpose, options);
+    const transactions = await this.application.get(SystemTransactions, purpose, options);
+    if (options.refill) await (await this.application.get(SpareRefill, purpose, options)).refill();
+    const found = await transactions.run(async (manager) => {
+      await template.lockShared(manager);
+      return spares.count(manager, (await template.current(manager)).version);
+    });
+    const wanted = this.application.configured.spares.count;
+    return {
+      value: { wanted, ...found },
+      text: list({ wanted: `${wanted}`, ready: `${found.ready}`, stale: `${found.stale}` }),
+    };
+  }
+}

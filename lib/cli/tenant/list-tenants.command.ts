@@ -1,0 +1,64 @@
+import { Option, SubCommand } from 'nest-commander';
+import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../../tenant/tenant';
+import { TenantStore } from '../../tenant/tenant.store';
+import { isUuid } from '../../tenant/uuid';
+import { CommandLineError } from '../cli.errors';
+import { integer } from '../json-option';
+import { table } from '../table';
+import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
+
+interface ListOptions extends CommonOptions {
+  readonly status?: TenantStatus;
+  readonly search?: string;
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+const DEFAULT_LIMIT = 100;
+
+@SubCommand({ name: 'list', description: 'list tenants in the order in which they were made' })
+export class ListTenantsCommand extends TenancyCommand<ListOptions> {
+  protected readonly examples = [
+    'tenancy tenant list --status suspended',
+    'tenancy tenant list --search acme --limit 10 --json',
+  ];
+
+  @Option({ flags: '--status <status>', description: 'only those', choices: [...TENANT_STATUSES] })
+  parseStatus(status: string): string {
+    return status;
+  }
+
+  @Option({ flags: '--search <text>', description: 'a part of slug or name' })
+  parseSearch(search: string): string {
+    return search;
+  }
+
+  @Option({ flags: '--limit <n>', description: `how many, from 1 to 1000 (default: ${DEFAULT_LIMIT})` })
+  parseLimit(limit: string): number {
+    return integer('--limit', limit, 1, 1000);
+  }
+
+  @Option({ flags: '--after <id>', description: 'go on behind that tenant' })
+  parseAfter(id: string): string {
+    if (!isUuid(id)) throw new CommandLineError(`--after must be the id of a tenant, got "${String(id)}".`);
+    return id;
+  }
+
+  protected async work(_args: readonly string[], options: ListOptions): Promise<Answer> {
+    const { status, search, limit = DEFAULT_LIMIT, after: afterId } = options;
+    const store = await this.application.get(TenantStore, 'look', options);
+    const found = await store.list({ limit: limit + 1, status, search, afterId });
+    const data = found.slice(0, limit);
+    const next = found.length > limit ? data.at(-1)?.id : undefined;
+    const more = next === undefined ? '' : `\nThere are more: --after ${next}`;
+    return { value: { data, after: next ?? null }, text: toTable(data) + more };
+  }
+}
+
+function toTable(tenants: readonly Tenant[]): string {
+  if (tenants.length === 0) return 'No tenant.';
+  return table(
+    ['slug', 'status', 'schema', 'name'],
+    tenants.map(({ slug, status, schemaName, name }) => [slug, status, schemaName, name]),
+  );
+}

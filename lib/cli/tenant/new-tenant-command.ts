@@ -1,0 +1,33 @@
+import { Option } from 'nest-commander';
+import { jsonObject } from '../json-option';
+import { AuditedCommand, type AuditedOptions } from './audited-command';
+
+export interface NewTenantOptions extends AuditedOptions {
+  readonly name?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly domain?: readonly string[];
+}
+
+/** A command that makes a tenant, whatever the way to its schema. */
+export abstract class NewTenantCommand<
+  Options extends NewTenantOptions = NewTenantOptions,
+> extends AuditedCommand<Options> {
+  @Option({ flags: '--name <text>', description: 'what it is called (default: the slug)' })
+  parseName(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--metadata <json>', description: 'a JSON object of at most 16 kB' })
+  parseMetadata(metadata: string): Record<string, unknown> {
+    return jsonObject('--metadata', metadata);
+  }
+
+  @Option({ flags: '--domain <host>', description: 'a domain; may be repeated' })
+  parseDomain(domain: string, domains: readonly string[] = []): readonly string[] {
+    return [...domains, domain];
+  }
+}
+
+export function detailsOf({ name, metadata, domain }: NewTenantOptions) {
+  return { name, metadata, domains: domain };
+}

@@ -1,0 +1,93 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { Command, Option } from 'nest-commander';
+import { TenantImport } from '../../transfer/tenant-import';
+import { CommandLineError, InterruptedError } from '../cli.errors';
+import { AuditedCommand, type AuditedOptions, byWhom } from '../tenant/audited-command';
+import { tenantAnswer } from '../tenant/tenant-answer';
+import type { Answer } from '../tenancy-command';
+import { exportKey } from './export-key';
+
+interface ImportCommandOptions extends AuditedOptions {
+  readonly slug?: string;
+  readonly name?: string;
+  readonly domains?: boolean;
+  readonly keepId?: boolean;
+}
+
+@Command({
+  name: 'import',
+  arguments: '<file>',
+  description: 'make a tenant of a file that export wrote, here or elsewhere; - for what comes on stdin',
+})
+export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
+  protected readonly examples = [
+    'tenancy import acme.tenant',
+    'tenancy import acme.tenant --slug acme-copy --name "Acme, a copy"',
+    'tenancy import acme.tenant --keep-id --domains   # it has moved for good',
+  ];
+
+  @Option({ flags: '--slug <slug>', description: 'default: the one that it had' })
+  parseSlug(slug: string): string {
+    return slug;
+  }
+
+  @Option({ flags: '--name <text>', description: 'default: the one that it had' })
+  parseName(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--domains', description: 'give it its domains, too' })
+  parseDomains(): boolean {
+    return true;
+  }
+
+  @Option({
+    flags: '--keep-id',
+    description: 'give it the id that it had, which must never have been used here',
+  })
+  parseKeepId(): boolean {
+    return true;
+  }
+
+  protected async work([file]: readonly string[], options: ImportCommandOptions): Promise<Answer> {
+    const { slug, name, domains, keepId, json } = options;
+    const source = await openSource(file);
+    const key = exportKey();
+    const service = await this.application.get(TenantImport, 'change', options);
+    const gauge = await this.progress.begin(`importing ${file}`, { json });
+    const report = await this.interrupts.during(async (signal) => {
+      const onProgress = (done: number, total: number) => gauge.update(done, total);
+      try {
+        return await service.import(source, {
+          slug,
+          name,
+          domains,
+          keepId,
+          key,
+          signal,
+          onProgress,
+          ...byWhom(options),
+        });
+      } catch (error) {
+        throw signal.aborted ? new InterruptedError('Nothing was imported.') : error;
+      } finally {
+        gauge.end();
+      }
+    });
+    const { tenant, tables, rows, verification } = report;
+    const summary = `${rows} rows of ${Object.keys(tables).length} tables, verified by ${verification}`;
+    return { value: report, text: `${tenantAnswer(tenant).text}\n${summary}` };
+  }
+}
+
+async function openSource(file: string): Promise<Readable> {
+  if (file === '-') return process.stdin;
+  try {
+    const handle = await open(file);
+    return createReadStream('', { fd: handle });
+  } catch (error) {
+    throw new CommandLineError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}

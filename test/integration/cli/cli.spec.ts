@@ -1,0 +1,406 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as ts from 'typescript';
+import { cleanEnvironment } from '../../support/commands';
+import { type CliApp, SAMPLE, startCliApp } from './cli-app';
+
+let cli: CliApp;
+
+beforeAll(async () => {
+  cli = await startCliApp();
+});
+afterAll(() => cli.close());
+
+const said = (code: number, stderr: string | RegExp) =>
+  expect.objectContaining({ code, stdout: '', stderr: expect.stringMatching(stderr) });
+
+describe('help', () => {
+  it.each([
+    [[]],
+    [['tenant']],
+    [['tenant', 'create']],
+    [['migrate', 'up']],
+    [['drift']],
+    [['exec']],
+    [['export']],
+    [['import']],
+  ])('tenancy %j --help needs no application, and shows examples', async (command) => {
+    const { code, stdout, stderr } = await cli.line.run([...command, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatchSnapshot();
+  });
+});
+
+describe('before there is anything', () => {
+  it('says that the registry is missing, and what makes it', async () => {
+    expect(await cli.run('tenant', 'list')).toEqual(
+      said(1, /lacks these migrations[\s\S]*tenancy migrate up/),
+    );
+    const { problems, findings } = await cli.json('doctor');
+    expect(problems).toBeGreaterThanOrEqual(2);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: 'registry',
+        severity: 'problem',
+        remedy: expect.stringContaining('tenancy migrate up'),
+      }),
+    );
+  });
+
+  it('and to look has made nothing', async () => {
+    expect(
+      await cli.database.query(`SELECT nspname FROM pg_namespace WHERE nspname IN ('tenancy', 'template')`),
+    ).toEqual([]);
+  });
+});
+
+describe('the life of a tenant', () => {
+  it('runs from its creation to its purge', async () => {
+    const made = await cli.json(
+      'tenant',
+      'create',
+      'acme',
+      '--name',
+      'Acme Inc.',
+      '--domain',
+      'shop.acme.test',
+      '--domain',
+      'acme.test',
+      '--metadata',
+      '{"plan":"gold"}',
+    );
+    expect(made).toMatchObject({
+      slug: 'acme',
+      name: 'Acme Inc.',
+      status: 'active',
+      domains: ['acme.test', 'shop.acme.test'],
+      metadata: { plan: 'gold' },
+    });
+    await cli.database.query(`INSERT INTO ${made.schemaName}.orders (description) VALUES ('tea'), ('milk')`);
+    expect(await cli.json('tenant', 'show', made.id)).toEqual(made);
+    expect(await cli.json('tenant', 'rename', 'acme', '--slug', 'acme-inc')).toMatchObject({
+      id: made.id,
+      slug: 'acme-inc',
+    });
+    expect(await cli.json('tenant', 'suspend', 'acme-inc', '--reason', 'unpaid')).toMatchObject({
+      status: 'suspended',
+      statusReason: 'unpaid',
+    });
+    expect(await cli.json('tenant', 'activate', 'acme-inc', '--actor', 'ops')).toMatchObject({
+      status: 'active',
+    });
+    const mask = JSON.stringify({ orders: { description: "'masked'" } });
+    const copy = await cli.json('tenant', 'clone', 'acme-inc', 'support', '--mask', mask);
+    expect(await cli.database.query(`SELECT DISTINCT description FROM ${copy.schemaName}.orders`)).toEqual([
+      { description: 'masked' },
+    ]);
+    expect(await cli.json('tenant', 'delete', 'acme-inc', '--yes')).toMatchObject({ status: 'deleted' });
+    expect(await cli.json('tenant', 'restore', 'acme-inc')).toMatchObject({ status: 'active' });
+    expect(await cli.run('tenant', 'purge', 'acme-inc', '--yes')).toEqual(
+      said(3, /cannot be purged|must be deleted|be purged/),
+    );
+    await cli.run('tenant', 'delete', 'acme-inc', '--yes');
+    expect(await cli.json('tenant', 'purge', 'acme-inc', '--yes', '--actor', 'ops')).toMatchObject({
+      slug: 'acme-inc',
+      rows: 2,
+      purgedBy: 'ops',
+    });
+    const { data } = await cli.json('tenant', 'list');
+    expect(data.map((each: { slug: string }) => each.slug)).toEqual(['support']);
+    const audit = await cli.database.query(
+      'SELECT action, actor FROM tenancy.tenant_audit WHERE tenant_id = $1 ORDER BY id',
+      [made.id],
+    );
+    expect(audit.map(({ action }) => action)).toEqual([
+      'create',
+      'update',
+      'suspend',
+      'activate',
+      'delete',
+      'restore',
+      'delete',
+      'purge',
+    ]);
+    expect(audit[0].actor).toMatch(/^cli:/);
+    expect(audit[3].actor).toBe('ops');
+  });
+
+  it('adopts a schema that is there, and says how another one differs', async () => {
+    await cli.database.query('CREATE SCHEMA legacy; CREATE TABLE legacy.orders (id integer)');
+    expect(await cli.run('tenant', 'adopt', 'legacy', 'old')).toEqual(said(3, /differs from the template/));
+    expect(await cli.json('tenant', 'adopt', 'legacy', 'old', '--force')).toMatchObject({
+      slug: 'old',
+      schemaName: 'legacy',
+    });
+  });
+
+  it('lists page by page', async () => {
+    const first = await cli.json('tenant', 'list', '--limit', '1');
+    expect(first.data).toHaveLength(1);
+    const second = await cli.json('tenant', 'list', '--limit', '1', '--after', first.after);
+    expect(second.data[0].slug).toBe('old');
+    expect(second.after).toBeNull();
+    const { code, stdout } = await cli.run('tenant', 'list', '--search', 'sup');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^slug +status +schema +name\nsupport +active +t_\w+ +support\n$/),
+    });
+  });
+});
+
+describe('what destroys', () => {
+  it('asks on a terminal, and does nothing without one and without --yes', async () => {
+    expect(await cli.run('tenant', 'delete', 'support')).toEqual(said(6, /no terminal to ask. Add --yes/));
+    expect(await cli.run('tenant', 'purge', 'support')).toEqual(said(6, /Add --yes/));
+    expect(await cli.run('exec', '--all', '--write', 'DELETE FROM orders')).toEqual(said(6, /Add --yes/));
+    expect(await onTerminal('n', 'tenant', 'delete', 'support')).toMatchObject({
+      code: 6,
+      stdout: expect.stringMatching(
+        /refuse all requests of the tenant "support"[\s\S]*\[y\/N\][\s\S]*you did not say yes/,
+      ),
+    });
+    expect(await cli.json('tenant', 'show', 'support')).toMatchObject({ status: 'active' });
+    expect((await onTerminal('y', 'tenant', 'delete', 'support')).code).toBe(0);
+    expect(await cli.json('tenant', 'restore', 'support')).toMatchObject({ status: 'active' });
+  });
+
+  /** util-linux gives the program a terminal, which nothing in Node does. */
+  function onTerminal(answer: string, ...args: string[]): Promise<{ code: number; stdout: string }> {
+    const command = [process.execPath, cli.line.program, ...args].join(' ');
+    return new Promise((resolve) => {
+      const options = { cwd: cli.line.directory, env: cleanEnvironment(cli.environment) };
+      const child = execFile('script', ['-qec', command, '/dev/null'], options, (error, stdout) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout }),
+      );
+      child.stdout?.on('data', (text: string) => {
+        if (text.includes('[y/N]')) child.stdin?.write(`${answer}\n`);
+      });
+    });
+  }
+});
+
+describe('exec', () => {
+  it('runs for one tenant or for all, several statements too, and reads unless it is told that it may write', async () => {
+    expect(
+      await cli.json('exec', '--tenant', 'support', 'SELECT 1 AS one; SELECT count(*)::int AS n FROM orders'),
+    ).toEqual({
+      tenants: [
+        {
+          tenant: 'support',
+          results: [
+            { command: 'SELECT', rowCount: 1, rows: [{ one: 1 }] },
+            { command: 'SELECT', rowCount: 1, rows: [{ n: 2 }] },
+          ],
+        },
+      ],
+    });
+    const insert = "INSERT INTO orders (description) VALUES ('x')";
+    expect(await cli.run('exec', '--tenant', 'support', insert)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('--write'),
+    });
+    cli.write('fill.sql', insert);
+    const { code, stdout } = await cli.run('exec', '--all', '--write', '--yes', '--file', 'fill.sql');
+    // The adopted schema has other columns.
+    expect({ code, stdout }).toEqual({
+      code: 4,
+      stdout: expect.stringMatching(/support: INSERT 1[\s\S]*old: error: column "description"/),
+    });
+  });
+
+  it('takes SQL from stdin, and shows what cannot be shown as it is', async () => {
+    const { stdout } = await cli.line.run(
+      ['exec', '-t', 'support', '-f', '-'],
+      cli.environment,
+      `SELECT NULL AS a, e'\\x1b[31m' AS b, '{"k":1}'::jsonb AS c`,
+    );
+    expect(stdout).toBe('support: SELECT 1\na     b           c\nNULL  \\u001b[31m  {"k":1}\n');
+  });
+});
+
+describe('hostile arguments', () => {
+  it.each([
+    [['tenant', 'create', `a'; DROP SCHEMA tenancy CASCADE; --`], 3, 'VALIDATION_FAILED'],
+    [['tenant', 'create', 'аcme'], 3, 'VALIDATION_FAILED'],
+    [['tenant', 'create', 'x', '--metadata', '[1]'], 2, 'COMMAND_LINE_INVALID'],
+    [['tenant', 'show', `' OR true --`], 3, 'TENANT_NOT_FOUND'],
+    [['tenant', 'list', '--limit', '0'], 2, 'COMMAND_LINE_INVALID'],
+    [['tenant', 'nonsense'], 2, 'COMMAND_LINE_INVALID'],
+    [['tenant', 'show', 'a', '--wrong'], 2, 'COMMAND_LINE_INVALID'],
+    [['exec', 'SELECT 1'], 2, 'COMMAND_LINE_INVALID'],
+    [['exec', '--all', '--tenant', 'a', 'SELECT 1'], 2, 'COMMAND_LINE_INVALID'],
+    [['exec', '--all', '--file', 'none.sql'], 2, 'COMMAND_LINE_INVALID'],
+  ])('%j is refused with %i', async (args, code, error) => {
+    const result = await cli.run(...args, '--json');
+    expect({ code: result.code, error: JSON.parse(result.stdout).error.code }).toEqual({ code, error });
+  });
+});
+
+describe('spares and doctor', () => {
+  it('spares tells how many wait, and makes those that are missing', async () => {
+    const environment = { ...cli.environment, TENANCY_SPARES_COUNT: '2' };
+    const spares = async (...args: string[]) =>
+      JSON.parse((await cli.line.run(['spares', '--json', ...args], environment)).stdout) as unknown;
+    expect(await spares()).toEqual({ wanted: 2, ready: 0, stale: 0 });
+    const doctor = JSON.parse((await cli.line.run(['doctor', '--json'], environment)).stdout) as {
+      findings: unknown[];
+    };
+    expect(doctor.findings).toContainEqual(
+      expect.objectContaining({
+        check: 'spares',
+        severity: 'warning',
+        remedy: 'run: tenancy spares --refill',
+      }),
+    );
+    expect(await spares('--refill')).toEqual({ wanted: 2, ready: 2, stale: 0 });
+  });
+
+  it('doctor finds what is wrong, each with its remedy, and says so by its exit code', async () => {
+    const healthy = await cli.json('doctor');
+    expect(healthy).toMatchObject({ problems: 0 });
+    const [{ name }] = await cli.database.query<{ name: string }>('SELECT current_database() AS name');
+    await cli.database.query(`
+      GRANT TEMPORARY ON DATABASE ${name} TO PUBLIC; GRANT CREATE ON SCHEMA public TO PUBLIC; CREATE EXTENSION citext;
+      CREATE SCHEMA t_aaaaaaaaaaaaaaaaaaaa;
+      UPDATE tenancy.tenants SET schema_name = 't_bbbbbbbbbbbbbbbbbbbb' WHERE slug = 'support';
+      DELETE FROM tenancy.tenant_migrations; DELETE FROM tenancy.template_migrations;
+      INSERT INTO tenancy.purges (tenant_id, slug, schema_name) VALUES (gen_random_uuid(), 'gone', 't_cccccccccccccccccccc')`);
+    const { code, stdout } = await cli.run('doctor', '--json');
+    const { findings } = JSON.parse(stdout) as {
+      findings: { check: string; severity: string; message: string; remedy?: string }[];
+    };
+    expect(code).toBe(4);
+    const seen = Object.fromEntries(
+      findings
+        .filter(({ severity }) => severity !== 'ok' && severity !== 'skipped')
+        .map((each) => [`${each.severity} ${each.check}`, each.remedy]),
+    );
+    expect(seen).toMatchObject({
+      'warning TEMPORARY': `REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC`,
+      'warning CREATE on public': 'REVOKE CREATE ON SCHEMA public FROM PUBLIC',
+      'warning extensions': expect.stringContaining('sharedSchemas'),
+      'warning unfinished purges': expect.stringContaining('sweeper'),
+      'problem template': 'run: tenancy migrate up',
+      'problem migrations': 'run: tenancy migrate up',
+      'warning schemas': expect.stringContaining('adopt'),
+      'problem schemas': expect.stringContaining('tenancy import'),
+    });
+  });
+
+  it('doctor names bad options, an unreachable server, and a start that fails', async () => {
+    const bad = await cli.line.run(['doctor', '--json'], { ...cli.environment, TENANCY_POOL_SIZE: 'many' });
+    expect(bad.code).toBe(4);
+    expect(JSON.parse(bad.stdout).findings).toEqual([
+      expect.objectContaining({ check: 'options', message: expect.stringContaining('TENANCY_POOL_SIZE') }),
+    ]);
+    const gone = await cli.line.run(['doctor', '--json'], {
+      ...cli.environment,
+      DATABASE_URL: 'postgres://127.0.0.1:1/none',
+    });
+    expect(JSON.parse(gone.stdout).findings).toContainEqual(
+      expect.objectContaining({ check: 'connection', severity: 'problem' }),
+    );
+    expect(
+      await cli.line.run(['tenant', 'list'], {
+        ...cli.environment,
+        DATABASE_URL: 'postgres://127.0.0.1:1/none',
+      }),
+    ).toEqual(said(5, /not available right now/));
+  });
+});
+
+describe('the application', () => {
+  it('is found by --module, by TENANCY_MODULE and by package.json, as an ES module too', async () => {
+    const { TENANCY_MODULE, ...environment } = cli.environment;
+    const list = (...args: string[]) => cli.line.run(['tenant', 'list', ...args], environment);
+    expect(await list()).toEqual(
+      said(2, /Where is the application\?[\s\S]*--module[\s\S]*TENANCY_MODULE[\s\S]*package\.json/),
+    );
+    cli.write('app.mjs', `export { AppModule as Shop } from './dist/app.module.js'; export const other = 1;`);
+    expect((await list('--module', 'app.mjs#Shop')).code).toBe(0);
+    expect((await list('--module', 'app.mjs')).code).toBe(0);
+    cli.write('package.json', JSON.stringify({ tenancy: { module: TENANCY_MODULE } }));
+    expect((await list()).code).toBe(0);
+  });
+
+  it.each([
+    ['nowhere.js', /no file .*nowhere\.js[\s\S]*Build the application first/],
+    [`${SAMPLE.split('#')[0]}#Nobody`, /exports no module "Nobody"[\s\S]*It exports AppModule/],
+    ['raw.ts', /is TypeScript[\s\S]*dist\/app\.module\.js/],
+    ['empty.js#EmptyModule', /does not import TenancyModule/],
+  ])('%s: says what to write instead', async (module, message) => {
+    cli.write(
+      'raw.ts',
+      'enum Kind { A } export class AppModule { constructor(private readonly kind: Kind) {} }',
+    );
+    cli.write(
+      'empty.js',
+      'exports.EmptyModule = class EmptyModule {}; require("@nestjs/common").Module({})(exports.EmptyModule);',
+    );
+    expect(await cli.run('tenant', 'list', '--module', module)).toEqual(said(2, message));
+  });
+
+  it('may write to stdout and log as it likes: what a script reads is one JSON document', async () => {
+    cli.write(
+      'noisy.js',
+      `console.log('loading'); const { AppModule } = require('./dist/app.module.js'); process.stdout.write('loaded\\n');
+       class Noise { onModuleInit() { console.log('starting'); new (require('@nestjs/common').Logger)('Noise').log('hello'); } }
+       require('@nestjs/common').Module({ imports: [AppModule], providers: [Noise] })(Noise);
+       exports.NoisyModule = Noise;`,
+    );
+    const { stdout, stderr, code } = await cli.run(
+      'tenant',
+      'list',
+      '--json',
+      '--verbose',
+      '--module',
+      'noisy.js',
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ data: expect.any(Array) });
+    expect(stderr).toMatch(/loading[\s\S]*loaded[\s\S]*starting/);
+    expect(stderr).toContain('hello');
+    expect(code).toBe(0);
+  });
+});
+
+describe('init', () => {
+  it('writes files that compile, tells the next steps, and never overwrites', async () => {
+    const { written } = await cli.json('init', '--directory', 'src');
+    expect(written).toEqual(['src/tenancy.options.ts', 'src/data-source.ts']);
+    const files = written.map((file: string) => join(cli.line.directory, file));
+    const { config } = ts.readConfigFile(join(__dirname, '../../../tsconfig.json'), (path) =>
+      ts.sys.readFile(path),
+    );
+    const { options } = ts.parseJsonConfigFileContent(
+      { ...config, include: [] },
+      ts.sys,
+      join(__dirname, '../../..'),
+    );
+    const compiler = ts.createProgram(files, options);
+    const found = files.flatMap((file: string) =>
+      compiler.getSemanticDiagnostics(compiler.getSourceFile(file)),
+    );
+    expect(found.map(({ messageText }: ts.Diagnostic) => messageText)).toEqual([]);
+    cli.write('src/data-source.ts', 'mine');
+    rmSync(files[0]);
+    const { code, stdout } = await cli.run('init');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /written +src\/tenancy\.options\.ts\nkept +src\/data-source\.ts[\s\S]*npx tenancy doctor/,
+    );
+    expect(readFileSync(files[1], 'utf8')).toBe('mine');
+  });
+});
+
+it('says how to install what is missing', async () => {
+  cli.write(
+    'without.js',
+    `const Module = require('module'); const load = Module._load;
+    Module._load = (name, ...rest) => { if (name === 'nest-commander') throw Object.assign(new Error("Cannot find module 'nest-commander'"), { code: 'MODULE_NOT_FOUND' }); return load(name, ...rest); };`,
+  );
+  const result = await cli.line.run(['--help'], {
+    NODE_OPTIONS: `--require ${join(cli.line.directory, 'without.js')}`,
+  });
+  expect(result).toEqual(said(2, /npm install nest-commander/));
+});

@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cleanEnvironment, REPOSITORY, run } from '../../support/commands';
+import { createTestDatabase } from '../../support/database';
+import { type CliApp, environmentFor, startCliApp } from './cli-app';
+
+const DOCUMENT = join(REPOSITORY, 'docs/cli.md');
+const BLOCK = /```console\n([\s\S]*?)```/g;
+
+/** Writes what the commands print into the document instead of comparing the two. */
+const WRITE = process.env.TENANCY_TEST_WRITE_DOCS === '1';
+
+let cli: CliApp;
+let bin: string;
+
+beforeAll(async () => {
+  cli = await startCliApp();
+  bin = join(cli.line.directory, 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'tenancy'), `#!/bin/sh\nexec "${process.execPath}" "${cli.line.program}" "$@"\n`);
+  chmodSync(join(bin, 'tenancy'), 0o755);
+  // A role that is what the documentation recommends, in a database that is too: nothing to warn of.
+  const [{ name }] = await cli.database.query<{ name: string }>('SELECT current_database() AS name');
+  await cli.database.query(`REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC`);
+});
+afterAll(() => cli.close());
+
+/** What differs each time it is run. */
+function mask(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, '…')
+    .replaceAll(/t_[a-z0-9]{20}(?= {2})/g, 't_…'.padEnd(22))
+    .replaceAll(/t_[a-z0-9]{20}/g, 't_…')
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '…')
+    .replaceAll(/"templateVersion": "[0-9a-f]{64}"/g, '"templateVersion": "…"')
+    .replaceAll(/in \d+ ms/g, 'in … ms')
+    .replaceAll(/bytes( +)\d+/g, 'bytes$1…')
+    .replaceAll(/(version|max|PostgreSQL) (is of version )?\d+\.\d+/g, '$1 $2…')
+    .replaceAll(/PostgreSQL has \d+ for all: enough for \d+/g, 'PostgreSQL has … for all: enough for …')
+    .replaceAll(/about \d+ of \d+ locks/g, 'about … of … locks')
+    .replaceAll(/at Create\w+\d{13}/g, 'at …');
+}
+
+/** As a terminal would show it: stdout and stderr. */
+function show(command: string): Promise<string> {
+  const options = {
+    cwd: cli.line.directory,
+    env: { ...cleanEnvironment(cli.environment), PATH: `${bin}:${process.env.PATH}` },
+  };
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', `{ ${command}\n} 2>&1`], options, (_error, stdout) => resolve(mask(stdout)));
+  });
+}
+
+it('docs/cli.md shows what the commands print', async () => {
+  const before = readFileSync(DOCUMENT, 'utf8');
+  let after = before;
+  for (const [block, text] of before.matchAll(BLOCK)) {
+    const lines: string[] = [];
+    const commands = text.split('\n').filter((line) => line.startsWith('$ '));
+    for (const command of commands) lines.push(`${command}\n${await show(command.slice(2))}`);
+    after = after.replace(block, () => `\`\`\`console\n${lines.join('')}\`\`\``);
+  }
+  if (WRITE) writeFileSync(DOCUMENT, after);
+  else expect(before).toBe(after);
+});
+
+it('the commands of the README work', async () => {
+  const [, block] = /## Command line\n+```sh\n([\s\S]*?)```/.exec(
+    readFileSync(join(REPOSITORY, 'README.md'), 'utf8'),
+  )!;
+  const commands = block.split('\n').filter((line) => line.startsWith('npx '));
+  expect(commands.length).toBeGreaterThanOrEqual(5);
+  const database = await createTestDatabase();
+  try {
+    const script = ['set -e', ...commands.map((line) => line.replace('npx ', ''))].join('\n');
+    const environment = { ...environmentFor(database), PATH: `${bin}:${process.env.PATH}` };
+    rmSync(join(cli.line.directory, 'acme.tenant'), { force: true });
+    await run(cli.line.directory, 'bash', ['-c', script], environment);
+  } finally {
+    await database.drop();
+  }
+});
