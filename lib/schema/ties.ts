@@ -6,8 +6,8 @@ import { type ObjectKey, OBJECTS } from './objects';
 export type Tie = readonly [dependent: ObjectKey, needed: ObjectKey];
 
 /**
- * The ties that cross a schema's border, either way. PostgreSQL's own objects have none, and the TOAST tables of the
- * schema's do not count.
+ * The ties that cross a schema's border, either way. PostgreSQL's own objects have none; languages, which lie in no
+ * schema, and the schema's TOAST tables do not count.
  *
  * `NOT IN` becomes a look-up by hash, which the settings of reading do not forbid as they forbid a join.
  */
@@ -23,6 +23,7 @@ export async function readOutsideTies(executor: SqlExecutor, { oid }: CatalogSch
        FROM own o CROSS JOIN LATERAL (
          SELECT * FROM pg_depend WHERE classid = o.classid AND objid = o.objid OFFSET 0) d
        WHERE (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM own)
+         AND d.refclassid <> 'pg_language'::regclass
        UNION ALL
        SELECT d.classid, d.objid, d.refclassid, d.refobjid
        FROM own o CROSS JOIN LATERAL (
