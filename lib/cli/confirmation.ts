@@ -17,8 +17,10 @@ export class Confirmation {
       );
     }
     const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    // Ctrl-C and Ctrl-D close it, and leave the question without an answer.
+    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
     try {
-      const answer = await terminal.question(`This will ${what}. Go on? [y/N] `);
+      const answer = await Promise.race([terminal.question(`This will ${what}. Go on? [y/N] `), closed]);
       if (!/^y(es)?$/i.test(answer.trim())) throw new NotConfirmedError('you did not say yes.');
     } finally {
       terminal.close();

@@ -4,6 +4,8 @@ import { EXIT } from './exit-codes';
 import { Terminal } from './terminal';
 
 async function main(): Promise<void> {
+  // Should all that is waited for go away, that is no success.
+  process.exitCode = EXIT.failed;
   const terminal = Terminal.take();
   try {
     const { run } = await import('./run.js');

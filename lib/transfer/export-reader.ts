@@ -16,7 +16,7 @@ import { ExportFileError } from './transfer.errors';
 export class ExportReader {
   readonly #seal: RunningSeal;
   readonly #chunks: AsyncIterator<Buffer>;
-  readonly #source: Readable;
+  readonly #streams: readonly Readable[];
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(
@@ -25,8 +25,8 @@ export class ExportReader {
     signal?: AbortSignal,
   ) {
     this.#seal = new RunningSeal(key);
-    this.#source = source;
     const unzipped = source.pipe(createGunzip());
+    this.#streams = [source, unzipped];
     source.on('error', (error) => unzipped.destroy(error));
     if (signal) addAbortSignal(signal, unzipped);
     this.#chunks = (unzipped as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
@@ -67,7 +67,7 @@ export class ExportReader {
 
   /** Nobody reads on. */
   close(): void {
-    this.#source.destroy();
+    for (const stream of this.#streams) stream.destroy();
   }
 
   #checkKind(seal: ExportHeader['seal']): void {

@@ -4,7 +4,7 @@ import { createGzip } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { readColumns, TYPEORM_METADATA } from '../provisioning/template-data';
@@ -54,7 +54,7 @@ interface ExportSource {
 @Injectable()
 export class TenantExport {
   constructor(
-    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly transactions: SystemTransactions,
     private readonly store: TenantStore,

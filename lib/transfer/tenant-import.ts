@@ -80,6 +80,7 @@ export class TenantImport {
         });
         outcome.rows = await fill(making.manager, { header, reader, streams, options }, draft.schemaName);
         outcome.verification = await verifyImport(making.manager, header, draft);
+        options.signal?.throwIfAborted();
       };
       const { actor, reason } = options;
       const tenant = await this.maker.make(draft, build, {

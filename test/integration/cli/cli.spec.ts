@@ -160,6 +160,7 @@ describe('what destroys', () => {
         /refuse all requests of the tenant "support"[\s\S]*\[y\/N\][\s\S]*you did not say yes/,
       ),
     });
+    expect((await onTerminal('\x03', 'tenant', 'delete', 'support')).code).toBe(6);
     expect(await cli.json('tenant', 'show', 'support')).toMatchObject({ status: 'active' });
     expect((await onTerminal('y', 'tenant', 'delete', 'support')).code).toBe(0);
     expect(await cli.json('tenant', 'restore', 'support')).toMatchObject({ status: 'active' });

@@ -112,9 +112,9 @@ async function rowsOf(database: TestDatabase, schemaName: string): Promise<unkno
 }
 
 /** Nothing is left of an import that failed. */
-async function expectNothingLeft(work: Promise<unknown>, error: object): Promise<void> {
+async function expectNothingLeft(work: () => Promise<unknown>, error: object): Promise<void> {
   const before = [await schemasOf(there), await there.query('SELECT id FROM tenancy.tenants ORDER BY id')];
-  await expect(work).rejects.toMatchObject(error);
+  await expect(work()).rejects.toMatchObject(error);
   expect([await schemasOf(there), await there.query('SELECT id FROM tenancy.tenants ORDER BY id')]).toEqual(
     before,
   );
@@ -165,11 +165,13 @@ describe('a tenant that is exported and imported elsewhere', () => {
   it('keeps its id and its domains when it has moved for good, and only where the id was never used', async () => {
     const { tenant } = await imported(file, { slug: 'moved', keepId: true, domains: true });
     expect(tenant).toMatchObject({ id: acme.id, domains: ['acme.test'] });
-    await expectNothingLeft(imported(file, { slug: 'again', keepId: true }), { code: 'PROVISIONING_FAILED' });
-    await expectNothingLeft(imported(file, { slug: 'again', domains: true }), { code: 'DOMAIN_TAKEN' });
-    await expectNothingLeft(imported(file, { slug: 'moved' }), { code: 'TENANT_SLUG_TAKEN' });
-    await expectNothingLeft(imported(file, { slug: 'www' }), { code: 'TENANT_SLUG_RESERVED' });
-    await expectNothingLeft(imported(file, { slug: `a'b` }), { code: 'VALIDATION_FAILED' });
+    await expectNothingLeft(() => imported(file, { slug: 'again', keepId: true }), {
+      code: 'PROVISIONING_FAILED',
+    });
+    await expectNothingLeft(() => imported(file, { slug: 'again', domains: true }), { code: 'DOMAIN_TAKEN' });
+    await expectNothingLeft(() => imported(file, { slug: 'moved' }), { code: 'TENANT_SLUG_TAKEN' });
+    await expectNothingLeft(() => imported(file, { slug: 'www' }), { code: 'TENANT_SLUG_RESERVED' });
+    await expectNothingLeft(() => imported(file, { slug: `a'b` }), { code: 'VALIDATION_FAILED' });
   });
 
   it('comes back suspended when it was not active: also one that was deleted, as an archive', async () => {
@@ -281,15 +283,15 @@ describe('an import leaves nothing', () => {
       ...Array.from({ length: 12 }, () => Math.floor(random() * plain.length)),
     ];
     for (const place of places) {
-      await expectNothingLeft(imported(gzipSync(plain.subarray(0, place)), { slug: 'cut' }), {
+      await expectNothingLeft(() => imported(gzipSync(plain.subarray(0, place)), { slug: 'cut' }), {
         code: 'EXPORT_FILE_INVALID',
       });
     }
-    await expectNothingLeft(imported(file.subarray(0, file.length - 20), { slug: 'cut' }), {
+    await expectNothingLeft(() => imported(file.subarray(0, file.length - 20), { slug: 'cut' }), {
       code: 'EXPORT_FILE_INVALID',
     });
     await expectNothingLeft(
-      imported(Buffer.concat([gzipSync(Buffer.concat([plain, Buffer.from('x')]))]), { slug: 'cut' }),
+      () => imported(Buffer.concat([gzipSync(Buffer.concat([plain, Buffer.from('x')]))]), { slug: 'cut' }),
       { code: 'EXPORT_FILE_INVALID' },
     );
   });
@@ -301,14 +303,14 @@ describe('an import leaves nothing', () => {
       const changed = Buffer.from(plain);
       const place = Math.floor(random() * plain.length);
       changed[place] ^= 1;
-      const work = imported(gzipSync(changed), { slug: 'changed' });
+      const work = () => imported(gzipSync(changed), { slug: 'changed' });
       // PostgreSQL may notice first, when it cannot read a value.
       await expectNothingLeft(work, {
         code: expect.stringMatching(/^(EXPORT_FILE_INVALID|PROVISIONING_FAILED)$/),
       });
     }
     const evil = Buffer.from(plain.toString('latin1').replace('CREATE TABLE', 'DROP SCHEMA '), 'latin1');
-    await expectNothingLeft(imported(gzipSync(evil), { slug: 'evil' }), {
+    await expectNothingLeft(() => imported(gzipSync(evil), { slug: 'evil' }), {
       code: 'EXPORT_FILE_INVALID',
       message: expect.stringContaining('seal'),
     });
@@ -321,18 +323,18 @@ describe('an import leaves nothing', () => {
       gzipSync('hello'),
       gzipSync(Buffer.alloc(100_000)),
     ])
-      await expectNothingLeft(imported(bytes, { slug: 'none' }), { code: 'EXPORT_FILE_INVALID' });
+      await expectNothingLeft(() => imported(bytes, { slug: 'none' }), { code: 'EXPORT_FILE_INVALID' });
   });
 
   it('of an export that another key has sealed, or that has no key where one is asked for', async () => {
     const sealed = await exported('acme', { key: KEY });
-    await expectNothingLeft(imported(sealed, { slug: 'sealed' }), {
+    await expectNothingLeft(() => imported(sealed, { slug: 'sealed' }), {
       message: expect.stringContaining('Give that key'),
     });
-    await expectNothingLeft(imported(sealed, { slug: 'sealed', key: `${KEY}!` }), {
+    await expectNothingLeft(() => imported(sealed, { slug: 'sealed', key: `${KEY}!` }), {
       message: expect.stringContaining('another key'),
     });
-    await expectNothingLeft(imported(file, { slug: 'sealed', key: KEY }), {
+    await expectNothingLeft(() => imported(file, { slug: 'sealed', key: KEY }), {
       message: expect.stringContaining('anybody may have made it'),
     });
     expect(await imported(sealed, { slug: 'sealed', key: KEY })).toMatchObject({ rows: 11 });
@@ -340,13 +342,13 @@ describe('an import leaves nothing', () => {
 
   it('of one whose DDL ends the transaction, or makes something else than it says', async () => {
     const ends = withHeader((text) => text.replace('CREATE TABLE', 'COMMIT; CREATE TABLE'));
-    await expectNothingLeft(imported(ends, { slug: 'else' }), {
+    await expectNothingLeft(() => imported(ends, { slug: 'else' }), {
       message: expect.stringContaining('ends the transaction'),
     });
     const makesMore = withHeader((text) =>
       text.replace('CREATE TABLE', 'CREATE TABLE more (x integer); CREATE TABLE'),
     );
-    await expectNothingLeft(imported(makesMore, { slug: 'else' }), {
+    await expectNothingLeft(() => imported(makesMore, { slug: 'else' }), {
       code: 'IMPORT_NOT_FAITHFUL',
       message: expect.stringContaining('column more.x is not in the export'),
     });
@@ -355,12 +357,13 @@ describe('an import leaves nothing', () => {
   it('when it is stopped in the middle', async () => {
     const bytes = await exported('busy');
     const controller = new AbortController();
-    const work = target.app.get(TenantImport).import(Readable.from([bytes]), {
-      slug: 'stopped',
-      signal: controller.signal,
-      onProgress: () => controller.abort(),
-    });
-    await expectNothingLeft(work, { name: expect.any(String) });
+    const work = () =>
+      target.app.get(TenantImport).import(Readable.from([bytes]), {
+        slug: 'stopped',
+        signal: controller.signal,
+        onProgress: () => controller.abort(),
+      });
+    await expectNothingLeft(work, { code: 'PROVISIONING_FAILED', message: expect.stringMatching(/abort/i) });
     expect(await imported(file, { slug: 'after' })).toMatchObject({ rows: 11 });
   });
 
