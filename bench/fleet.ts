@@ -37,6 +37,7 @@ export function makeFleet(count: number): Tenant[] {
       domains: [],
       metadata: {},
       templateVersion: null,
+      schemaVersion: null,
       version: 1,
       createdAt,
       updatedAt: createdAt,

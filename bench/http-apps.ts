@@ -94,6 +94,7 @@ async function oursModule(): Promise<DynamicModule> {
       domains: [],
       metadata: {},
       templateVersion: null,
+      schemaVersion: null,
     });
   }
   return {

@@ -64,5 +64,6 @@ function newTenant(number: number) {
     domains: [`shop-${number}.test`],
     metadata: {},
     templateVersion: null,
+    schemaVersion: null,
   } as const;
 }

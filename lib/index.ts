@@ -105,15 +105,19 @@ export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-
 export {
   DomainNotProvenError,
   InvalidProvisionHookError,
+  MigrationBusyError,
+  MigrationUnfinishedError,
   OwnSessionRequiredError,
   ProvisionHookFailedError,
   ProvisioningFailedError,
   PurgeBlockedError,
   PurgeFailedError,
   SchemaDiffersError,
+  SchemaGoneError,
   SchemaNotAdoptableError,
   TemplateBehindError,
   TemplateMigrationError,
+  TemplateUnfinishedError,
   UnknownTableError,
 } from './provisioning/provisioning.errors';
 
@@ -139,6 +143,7 @@ export {
   MigrationRunLostError,
   NothingToRevertError,
   TemplateMovedError,
+  UnknownMigrationError,
 } from './migrations/migrations.errors';
 export { type ExportOptions, type ExportReport, TenantExport } from './transfer/tenant-export';
 export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';

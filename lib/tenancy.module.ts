@@ -32,6 +32,7 @@ import { Orphans } from './provisioning/orphans';
 import { FleetDrift } from './migrations/fleet-drift';
 import { FleetMembers } from './migrations/fleet-members';
 import { FleetStates } from './migrations/fleet-state';
+import { UnfinishedResolver } from './migrations/unfinished-resolver';
 import { RehearsalStage } from './migrations/rehearsal';
 import { FleetMigrator } from './migrations/fleet-migrator';
 import { FleetRun } from './migrations/fleet-run';
@@ -238,6 +239,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       FleetMembers,
       FleetStates,
       RehearsalStage,
+      UnfinishedResolver,
       SessionMigrations,
       UnfinishedMigrations,
       SchemaDrift,

@@ -67,8 +67,9 @@ export class DeleteTenantQuery {
 export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom' | 'version'>;
 
 export function toTenantView(tenant: Tenant): TenantView {
-  const { id, slug, name, schemaName, status, domains, metadata, createdAt, updatedAt } = tenant;
-  return { id, slug, name, schemaName, status, domains, metadata, createdAt, updatedAt };
+  const { id, slug, name, schemaName, schemaVersion, status, domains, metadata, createdAt, updatedAt } =
+    tenant;
+  return { id, slug, name, schemaName, schemaVersion, status, domains, metadata, createdAt, updatedAt };
 }
 
 /** What was done to a tenant, as the API shows it. */

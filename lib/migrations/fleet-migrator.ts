@@ -17,7 +17,8 @@ import { MigrationLedger } from './migration-ledger';
 import type { MigrationPlan } from './migration-plan';
 import { MigrationRuns } from './migration-runs';
 import { RehearsalStage } from './rehearsal';
-import { NothingToRevertError } from './migrations.errors';
+import { NothingToRevertError, UnknownMigrationError } from './migrations.errors';
+import { UnfinishedResolver } from './unfinished-resolver';
 import { RunLease } from './run-lease';
 
 /** Brings every tenant to the version of the code, or back by one migration. */
@@ -33,6 +34,7 @@ export class FleetMigrator {
     private readonly stage: RehearsalStage,
     private readonly ledger: MigrationLedger,
     private readonly runs: MigrationRuns,
+    private readonly resolver: UnfinishedResolver,
     private readonly fleet: FleetRun,
     private readonly lease: RunLease,
   ) {}
@@ -109,6 +111,26 @@ export class FleetMigrator {
     const { tenants, behind } = state;
     const lastRun = (await this.runs.findLast()) ?? null;
     return { tenants, behind, migrations: migrations.map(reach), troubles, lastRun, warnings };
+  }
+
+  /**
+   * Says of a migration with `transaction = false` that did not come to its end what a person has found or mended: with
+   * `done` all of it is there, with `rerun` nothing is, and the next run tries again. In one tenant (id or slug), or
+   * wherever it waits for that, the template too. How many entries were settled.
+   *
+   * @throws UnknownMigrationError for a name that the code does not know, TenantNotFoundError, MigrationBusyError
+   */
+  async resolve(
+    migration: string,
+    outcome: 'done' | 'rerun',
+    { tenant }: { readonly tenant?: string } = {},
+  ): Promise<number> {
+    const named = namedMigrations(this.dataSource.migrations).find(({ name }) => name === migration);
+    if (!named) throw new UnknownMigrationError(migration);
+    if (outcome !== 'done' && outcome !== 'rerun') {
+      throw new RangeError(`The outcome must be "done" or "rerun", got ${JSON.stringify(outcome)}.`);
+    }
+    return this.resolver.resolve(named, outcome, tenant);
   }
 
   async #state() {

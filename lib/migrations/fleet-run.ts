@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { SystemTransactions } from '../provisioning/system-transactions';
+import type { Tenant } from '../tenant/tenant';
+import { TenantStore } from '../tenant/tenant.store';
+import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';
@@ -30,6 +33,7 @@ export class FleetRun {
     private readonly migrator: TenantMigrator,
     private readonly ledger: MigrationLedger,
     private readonly transactions: SystemTransactions,
+    private readonly store: TenantStore,
   ) {}
 
   async visit(task: FleetTask): Promise<FleetTally> {
@@ -63,7 +67,7 @@ export class FleetRun {
         task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
       }
     };
-    await Promise.all(Array.from({ length: task.options.concurrency }, worker));
+    await this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally);
     await this.#record(task, durations);
     return tally.finished > before && tally.finished < wave.upTo;
   }
@@ -75,7 +79,8 @@ export class FleetRun {
     );
     try {
       const options = { runId: task.runId, ...task.options };
-      const done = await this.migrator[task.direction](tenant, migrations, options);
+      const done = await this.migrator.run(tenant, task.direction, migrations, options);
+      if (done.length > 0) await this.#tellStore(tenant);
       if (done.length > 0) tally.done++;
       else tally.skipped++;
       return done;
@@ -83,6 +88,26 @@ export class FleetRun {
       await this.#fail(task, tally, member, error);
       return [];
     }
+  }
+
+  /** The first error, once nobody is at work any more. */
+  async #allOf(workers: readonly Promise<void>[], tally: FleetTally): Promise<void> {
+    const guarded = workers.map((worker) =>
+      worker.catch((error: unknown) => {
+        tally.halt('the run itself failed.');
+        throw error;
+      }),
+    );
+    for (const outcome of await Promise.allSettled(guarded)) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+    }
+  }
+
+  /** Ours knows already, from the transaction of the migration. */
+  async #tellStore({ id }: Tenant): Promise<void> {
+    if (this.store instanceof TypeOrmTenantStore) return;
+    const schemaVersion = await this.transactions.run((manager) => this.ledger.readVersion(manager, id));
+    await this.store.update(id, { schemaVersion });
   }
 
   async #fail(task: FleetTask, tally: FleetTally, { tenant }: FleetMember, error: unknown): Promise<void> {
@@ -145,6 +170,7 @@ async function askToGoOn(
 
 /** TypeORM's `QueryFailedError` knows what it has sent. */
 function statementOf(error: unknown): string | undefined {
-  const { query } = (error ?? {}) as { query?: unknown };
-  return typeof query === 'string' ? query : undefined;
+  const { query, cause } = (error ?? {}) as { query?: unknown; cause?: unknown };
+  if (typeof query === 'string') return query;
+  return cause === undefined ? undefined : statementOf(cause);
 }

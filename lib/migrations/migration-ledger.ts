@@ -4,6 +4,8 @@ import { checksumOf } from '../provisioning/migration-checksum';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { TEMPLATE_ID } from '../provisioning/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { SchemaGoneError } from '../provisioning/provisioning.errors';
+import type { Tenant } from '../tenant/tenant';
 import type { MigrationTrouble } from './fleet-status';
 
 /** What went wrong in one tenant. */
@@ -44,10 +46,12 @@ export class MigrationLedger {
    * Whether the migration is the caller's to run on that tenant. Told in the caller's transaction, which then runs it:
    * the row and what the migration does appear together or not at all. Somebody else who asks meanwhile waits for the
    * outcome, at most `lockTimeoutMs`, which then holds for all that the transaction waits for.
+   *
+   * @throws SchemaGoneError
    */
-  async claim(
+  async up(
     transaction: SqlExecutor,
-    tenantId: string,
+    tenant: Tenant,
     { name, timestamp, migration }: NamedMigration,
     { runId, lockTimeoutMs }: { runId: string; lockTimeoutMs: number },
   ): Promise<boolean> {
@@ -58,27 +62,46 @@ export class MigrationLedger {
        ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
          at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
        WHERE ledger.state = 'failed'
-       RETURNING name`,
-      [tenantId, name, timestamp, checksumOf(migration), runId, `${lockTimeoutMs}`],
-    )) as unknown[];
-    return claimed.length === 1;
+       RETURNING pg_catalog.current_schema() AS schema`,
+      [tenant.id, name, timestamp, checksumOf(migration), runId, `${lockTimeoutMs}`],
+    )) as { schema: string | null }[];
+    return isOurs(claimed, tenant);
   }
 
-  /** Whether there was such an entry, which is the caller's to revert. As `claim`. */
-  async unclaim(
+  /** Whether there was such an entry, which is the caller's to revert. As `up`. */
+  async down(
     transaction: SqlExecutor,
-    tenantId: string,
-    name: string,
-    lockTimeoutMs: number,
+    tenant: Tenant,
+    { name }: NamedMigration,
+    { lockTimeoutMs }: { lockTimeoutMs: number },
   ): Promise<boolean> {
     const deleted = (await transaction.query(
       `WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', $3, true)),
        deleted AS (
          DELETE FROM ${this.#table} USING patience WHERE tenant_id = $1 AND name = $2 AND state = 'done' RETURNING name)
-       SELECT name FROM deleted`,
-      [tenantId, name, `${lockTimeoutMs}`],
-    )) as unknown[];
-    return deleted.length === 1;
+       SELECT pg_catalog.current_schema() AS schema FROM deleted`,
+      [tenant.id, name, `${lockTimeoutMs}`],
+    )) as { schema: string | null }[];
+    return isOurs(deleted, tenant);
+  }
+
+  /** Writes beside the tenant what it has seen last. Its `updatedAt` stays: nobody has changed it in that sense. */
+  async writeVersion(transaction: SqlExecutor, tenantId: string): Promise<void> {
+    await transaction.query(
+      `UPDATE ${this.#tenants} SET version = version + 1, schema_version = (
+         SELECT name FROM ${this.#table} WHERE tenant_id = $1 AND state = 'done' ORDER BY timestamp DESC, name DESC LIMIT 1)
+       WHERE id = $1`,
+      [tenantId],
+    );
+  }
+
+  /** What `writeVersion` writes, for stores that keep tenants elsewhere. */
+  async readVersion(executor: SqlExecutor, tenantId: string): Promise<string | null> {
+    const [row] = (await executor.query(
+      `SELECT name FROM ${this.#table} WHERE tenant_id = $1 AND state = 'done' ORDER BY timestamp DESC, name DESC LIMIT 1`,
+      [tenantId],
+    )) as { name: string }[];
+    return row?.name ?? null;
   }
 
   /** What failed, for people to read. It never covers up that the migration is done. */
@@ -130,6 +153,13 @@ export class MigrationLedger {
       ],
     );
   }
+}
+
+/** Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone. */
+function isOurs([entry]: readonly { schema: string | null }[], { slug, schemaName }: Tenant): boolean {
+  if (!entry) return false;
+  if (entry.schema !== schemaName) throw new SchemaGoneError(`tenant "${slug}"`, schemaName);
+  return true;
 }
 
 function withoutNul(text: string): string {

@@ -39,6 +39,18 @@ export class NothingToRevertError extends TenancyError {
   }
 }
 
+/** No migration of the code has that name. */
+export class UnknownMigrationError extends TenancyError {
+  readonly code = 'UNKNOWN_MIGRATION';
+  override readonly statusCode = HttpStatus.NOT_FOUND;
+
+  constructor(name: string) {
+    super(
+      `The application has no migration ${JSON.stringify(String(name).slice(0, 80))}. Names end with their 13 digits.`,
+    );
+  }
+}
+
 /** TypeORM's command would leave out the tenants, or the ledger. */
 export class CommandNotForTemplateError extends TenancyError {
   readonly code = 'COMMAND_NOT_FOR_TEMPLATE';

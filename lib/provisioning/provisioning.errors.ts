@@ -206,3 +206,18 @@ export class SchemaGoneError extends TenancyError {
     );
   }
 }
+
+/** The template cannot be cloned while a migration with `transaction = false` is at it, or has broken off. */
+export class TemplateUnfinishedError extends TenancyError {
+  readonly code = 'TEMPLATE_UNFINISHED';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+
+  constructor(migration: string, why: string | null) {
+    super(
+      `The template is neither of one version nor of the next: ${migration}, which says transaction = false, ` +
+        (why === null
+          ? 'is running there, or its process died. Try again later.'
+          : `did not come to its end: ${why}. FleetMigrator.resolve() says what is to be done.`),
+    );
+  }
+}

@@ -41,11 +41,11 @@ export class SchemaAdoption {
     if (found.length === 0) throw new SchemaNotAdoptableError(schemaName, 'there is no such schema');
     if (await this.spares.has(manager, schemaName))
       throw new SchemaNotAdoptableError(schemaName, 'it is a spare, and waits for a tenant to be created');
-    const { blueprint } = await this.template.current(manager);
+    const { blueprint, schemaVersion } = await this.template.current(manager);
     const differences = await compare(manager, blueprint, schemaName);
     if (differences.length > 0 && !force) throw new SchemaDiffersError(schemaName, differences);
     const templateVersion = differences.length > 0 ? null : blueprint.fingerprint;
-    await insert({ schemaName, templateVersion });
+    await insert({ schemaName, templateVersion, schemaVersion });
   }
 }
 

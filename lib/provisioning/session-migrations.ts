@@ -7,15 +7,7 @@ import type { NamedMigration } from './named-migrations';
 import { OwnSessions } from './own-sessions';
 import { MigrationBusyError, MigrationUnfinishedError, SchemaGoneError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { UnfinishedMigrations } from './unfinished-migrations';
-
-/** Whose schema it is: a tenant's, or the template's. */
-export interface MigrationOwner {
-  readonly id: string;
-  /** `tenant "acme"`, for people. */
-  readonly label: string;
-  readonly schemaName: string;
-}
+import { type MigrationOwner, UnfinishedMigrations } from './unfinished-migrations';
 
 /** One run of one migration outside of a transaction. Each of the books is kept in a transaction of its own. */
 export interface SessionTask {
@@ -80,6 +72,31 @@ export class SessionMigrations {
     return new MigrationUnfinishedError(found.name, owner, found.error, invalid);
   }
 
+  /**
+   * Settles what did not come to its end: whether it was waiting for that. `settle` writes the books in the same
+   * transaction, and nobody can begin meanwhile.
+   *
+   * @throws MigrationBusyError while a session is at it
+   */
+  settle(
+    { id, label }: Pick<MigrationOwner, 'id' | 'label'>,
+    name: string,
+    settle: (transaction: EntityManager) => Promise<boolean>,
+  ): Promise<boolean> {
+    return this.transactions.run(async (manager) => {
+      const [{ locked }] = await manager.query<{ locked: boolean }[]>(
+        'SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 0)) AS locked',
+        [this.#lockName(id)],
+      );
+      if (!locked) throw new MigrationBusyError(name, label);
+      return settle(manager);
+    });
+  }
+
+  #lockName(id: string): string {
+    return `migrations of ${this.options.registrySchema} ${id}`;
+  }
+
   async #begin(manager: EntityManager, task: SessionTask): Promise<boolean> {
     const inTheWay = await this.explain(manager, task.owner);
     if (inTheWay) throw inTheWay;
@@ -104,7 +121,7 @@ export class SessionMigrations {
   async #lock(session: QueryRunner, { id }: MigrationOwner): Promise<boolean> {
     const [{ locked }] = (await session.query(
       'SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) AS locked',
-      [`migrations of ${this.options.registrySchema} ${id}`],
+      [this.#lockName(id)],
     )) as { locked: boolean }[];
     return locked;
   }

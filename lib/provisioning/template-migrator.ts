@@ -8,9 +8,11 @@ import { tryBlueprint } from '../schema/trial';
 import { generateSchemaName } from '../tenant/schema-name';
 import { TenantStore } from '../tenant/tenant.store';
 import { type NamedMigration, namedMigrations } from './named-migrations';
-import { TemplateBehindError, TemplateMigrationError } from './provisioning.errors';
+import { MigrationUnfinishedError, TemplateBehindError, TemplateMigrationError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
+import { templateOwner, UnfinishedMigrations } from './unfinished-migrations';
 
 /** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
 @Injectable()
@@ -21,6 +23,8 @@ export class TemplateMigrator implements OnModuleInit {
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly template: Template,
+    private readonly sessions: SessionMigrations,
+    private readonly unfinished: UnfinishedMigrations,
     private readonly store: TenantStore,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
@@ -28,7 +32,12 @@ export class TemplateMigrator implements OnModuleInit {
   /** Brings the template up to date, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
-    const applied = await this.migrate();
+    const applied = await this.migrate().catch((error: unknown) => {
+      // Who is to say what is to be done needs the application to say it.
+      if (!(error instanceof MigrationUnfinishedError)) throw error;
+      this.#logger.error(`No tenant can be made: ${error.message}`);
+      return [];
+    });
     if (applied.length === 0) return;
     this.#logger.log(`The template has seen ${applied.join(', ')}.`);
     const [tenant] = await this.store.list({ limit: 1 });
@@ -42,13 +51,25 @@ export class TemplateMigrator implements OnModuleInit {
   /**
    * Names of the migrations run now. Any number of instances may call it at once: one works, the others wait and find
    * nothing left. All in one transaction, so that no clone mixes two versions, and none of it is kept unless a trial clone
-   * succeeds.
+   * succeeds; but for those that say `transaction = false`.
    *
    * `always`: whatever `migrateTemplate` says, which is about the start.
    *
-   * @throws TemplateMigrationError, TemplateBehindError, SchemaNotCloneableError, CloneNotFaithfulError
+   * @throws TemplateMigrationError, TemplateBehindError, SchemaNotCloneableError, CloneNotFaithfulError,
+   * MigrationUnfinishedError, OwnSessionRequiredError
    */
-  migrate({ always = false } = {}): Promise<string[]> {
+  async migrate({ always = false } = {}): Promise<string[]> {
+    const seen: string[] = [];
+    for (;;) {
+      const { names, outside } = await this.#migrateInTransaction(always);
+      seen.push(...names);
+      if (!outside) return seen;
+      if (await this.#runOutside(outside)) seen.push(outside.name);
+    }
+  }
+
+  /** As far as a migration that says `transaction = false`, if there is one. */
+  #migrateInTransaction(always: boolean): Promise<{ names: string[]; outside?: NamedMigration }> {
     return this.context.runInSchema(this.template.schemaName, () =>
       this.dataSource.transaction('READ COMMITTED', async (manager) => {
         const queryRunner = manager.queryRunner as QueryRunner;
@@ -58,12 +79,40 @@ export class TemplateMigrator implements OnModuleInit {
         if (pending.length > 0 && !this.options.migrateTemplate && !always) {
           throw new TemplateBehindError(pending.map(({ name }) => name));
         }
+        const outside = pending.find(({ migration }) => migration.transaction === false);
+        const inside = outside ? pending.slice(0, pending.indexOf(outside)) : pending;
         if (pending.length > 0) await createMetadataTable(this.dataSource, queryRunner);
-        for (const each of pending) await this.#run(each, queryRunner);
-        const { blueprint } = await this.template.current(queryRunner);
-        if (pending.length > 0) await tryBlueprint(queryRunner, blueprint, generateSchemaName());
-        return pending.map(({ name }) => name);
+        for (const each of inside) await this.#run(each, queryRunner);
+        if (inside.length > 0 || !outside) await this.#check(queryRunner, inside.length > 0);
+        return { names: inside.map(({ name }) => name), outside };
       }),
+    );
+  }
+
+  /** Meanwhile tenants are cloned from the version before, by whoever has compiled it. */
+  async #runOutside(migration: NamedMigration): Promise<boolean> {
+    const owner = templateOwner(this.template.schemaName);
+    return this.context.runInSchema(this.template.schemaName, () =>
+      this.sessions.run(
+        {
+          owner,
+          migration,
+          direction: 'up',
+          begin: async (transaction) => {
+            await this.template.lockExclusive(transaction);
+            const applied = await this.template.appliedMigrations(transaction);
+            if (applied.includes(migration.name)) return false;
+            return this.unfinished.begin(transaction, owner.id, migration, { runId: null, from: 'failed' });
+          },
+          complete: async (transaction) => {
+            await this.template.lockExclusive(transaction);
+            await this.template.recordMigration(transaction, migration);
+            await this.unfinished.forget(transaction, owner.id, migration.name);
+          },
+        },
+        // Of ten instances that start at once, one works.
+        { wait: true },
+      ),
     );
   }
 
@@ -72,21 +121,63 @@ export class TemplateMigrator implements OnModuleInit {
    * can be cloned. Whether it did.
    */
   revert(
+    migration: NamedMigration,
+    mayRevert: (transaction: EntityManager) => Promise<boolean>,
+  ): Promise<boolean> {
+    const { schemaName } = this.template;
+    return this.context.runInSchema(schemaName, () => {
+      if (migration.migration.transaction !== false) return this.#revertInTransaction(migration, mayRevert);
+      const owner = templateOwner(schemaName);
+      return this.sessions.run({
+        owner,
+        migration,
+        direction: 'down',
+        begin: async (transaction) => {
+          await this.template.lockExclusive(transaction);
+          if (!(await mayRevert(transaction))) return false;
+          // From here on nobody can be cloned: the template is neither this version nor the one before.
+          await this.template.forgetMigration(transaction, migration.name);
+          return this.unfinished.begin(transaction, owner.id, migration, { runId: null, from: 'failed' });
+        },
+        complete: (transaction) => this.unfinished.forget(transaction, owner.id, migration.name),
+      });
+    });
+  }
+
+  /**
+   * Says of a migration with `transaction = false` that did not come to its end in the template whether all of it is
+   * there: whether it was waiting for that.
+   *
+   * @throws MigrationBusyError while it is still running
+   */
+  resolve(migration: NamedMigration, isThere: boolean): Promise<boolean> {
+    const owner = templateOwner(this.template.schemaName);
+    return this.sessions.settle(owner, migration.name, async (transaction) => {
+      await this.template.lockExclusive(transaction);
+      const wasWaiting = await this.unfinished.forget(transaction, owner.id, migration.name);
+      if (wasWaiting && isThere) await this.template.recordMigration(transaction, migration);
+      return wasWaiting;
+    });
+  }
+
+  #revertInTransaction(
     { name, migration }: NamedMigration,
     mayRevert: (transaction: EntityManager) => Promise<boolean>,
   ): Promise<boolean> {
-    return this.context.runInSchema(this.template.schemaName, () =>
-      this.dataSource.transaction('READ COMMITTED', async (manager) => {
-        const queryRunner = manager.queryRunner as QueryRunner;
-        await this.template.lockExclusive(queryRunner);
-        if (!(await mayRevert(manager))) return false;
-        await migration.down(queryRunner);
-        await this.template.forgetMigration(queryRunner, name);
-        const { blueprint } = await this.template.current(queryRunner);
-        await tryBlueprint(queryRunner, blueprint, generateSchemaName());
-        return true;
-      }),
-    );
+    return this.dataSource.transaction('READ COMMITTED', async (manager) => {
+      const queryRunner = manager.queryRunner as QueryRunner;
+      await this.template.lockExclusive(queryRunner);
+      if (!(await mayRevert(manager))) return false;
+      await migration.down(queryRunner);
+      await this.template.forgetMigration(queryRunner, name);
+      await this.#check(queryRunner, true);
+      return true;
+    });
+  }
+
+  async #check(queryRunner: QueryRunner, isNew: boolean): Promise<void> {
+    const { blueprint } = await this.template.current(queryRunner);
+    if (isNew) await tryBlueprint(queryRunner, blueprint, generateSchemaName());
   }
 
   async #createSchema(queryRunner: QueryRunner): Promise<void> {
@@ -102,13 +193,6 @@ export class TemplateMigrator implements OnModuleInit {
 
   async #run(named: NamedMigration, queryRunner: QueryRunner): Promise<void> {
     const { name, migration } = named;
-    if (migration.transaction === false) {
-      throw new TemplateMigrationError(
-        name,
-        'it says transaction = false, but the template is built in one transaction. The template holds no rows, so nothing is ' +
-          'gained by CREATE INDEX CONCURRENTLY and its kin here: leave CONCURRENTLY out.',
-      );
-    }
     const transaction = await transactionId(queryRunner);
     try {
       await migration.up(queryRunner);

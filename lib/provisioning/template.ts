@@ -5,6 +5,8 @@ import { quoteIdentifier } from '../common/sql';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { checksumOf } from './migration-checksum';
 import type { NamedMigration } from './named-migrations';
+import { TemplateUnfinishedError } from './provisioning.errors';
+import { TEMPLATE_ID, UnfinishedMigrations } from './unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { withRows } from './template-data';
 
@@ -17,6 +19,8 @@ export interface TemplateVersion {
   readonly blueprint: Blueprint;
   /** SHA-256, in hex, of what may make two clones differ: migrations, structure, the choice of rows. */
   readonly version: string;
+  /** Name of the last migration that it has seen; `null`: none. */
+  readonly schemaVersion: string | null;
 }
 
 /** The schema that new tenants are cloned from. */
@@ -29,6 +33,7 @@ export class Template {
   #compiled: (TemplateVersion & { readonly migrations: string }) | undefined;
 
   constructor(
+    private readonly unfinished: UnfinishedMigrations,
     @Inject(PROVISIONING_OPTIONS) { templateSchema, templateData, registrySchema }: ProvisioningOptions,
   ) {
     this.schemaName = templateSchema;
@@ -49,17 +54,24 @@ export class Template {
   /**
    * The template's compiled DDL. The caller's transaction holds a lock.
    *
-   * @throws SchemaNotCloneableError, UnknownTableError
+   * @throws SchemaNotCloneableError, UnknownTableError, TemplateUnfinishedError
    */
   async current(transaction: SqlExecutor): Promise<TemplateVersion> {
-    const migrations = JSON.stringify(await this.appliedMigrations(transaction));
+    const applied = await this.appliedMigrations(transaction);
+    const migrations = JSON.stringify(applied);
     if (this.#compiled?.migrations !== migrations) {
-      this.#compiled = { migrations, ...(await this.#compile(transaction, migrations)) };
+      const schemaVersion = applied.at(-1) ?? null;
+      this.#compiled = { migrations, schemaVersion, ...(await this.#compile(transaction, migrations)) };
     }
     return this.#compiled;
   }
 
-  async #compile(transaction: SqlExecutor, migrations: string): Promise<TemplateVersion> {
+  async #compile(
+    transaction: SqlExecutor,
+    migrations: string,
+  ): Promise<Omit<TemplateVersion, 'schemaVersion'>> {
+    const [unfinished] = await this.unfinished.find(transaction, { tenantId: TEMPLATE_ID });
+    if (unfinished) throw new TemplateUnfinishedError(unfinished.name, unfinished.error);
     const compiled = await compileBlueprint(transaction, this.schemaName, { filled: this.#data });
     const blueprint = await withRows(transaction, compiled, this.#data);
     const parts = JSON.stringify([migrations, blueprint.fingerprint, [...this.#data].sort()]);

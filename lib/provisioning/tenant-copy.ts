@@ -46,7 +46,8 @@ export class TenantCopy {
     await lockTables(manager, tables);
     // A policy that hid rows from the owner would lose them in silence; this way it is an error.
     await manager.query('SET LOCAL row_security = off');
-    await insert({ schemaName, templateVersion: tenant.templateVersion });
+    const { templateVersion, schemaVersion } = tenant;
+    await insert({ schemaName, templateVersion, schemaVersion });
     const compiled = await compileBlueprint(manager, tenant.schemaName, { filled: 'all' });
     const blueprint = await withRows(manager, compiled, 'all', mask);
     await replayBlueprint(manager, blueprint, schemaName);

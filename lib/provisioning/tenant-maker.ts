@@ -21,13 +21,13 @@ import type { ActorAndReason } from './tenant-input';
 import { type SeenMigration, TenantVersions } from './tenant-versions';
 
 /** What is known of a tenant before it has a schema. */
-export type Draft = Omit<NewTenant, 'status' | 'templateVersion'>;
+export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'>;
 
 /** A tenant that is being made, in a transaction of its own. */
 export interface Making {
   readonly manager: EntityManager;
   /** Keeps the tenant's row. To be called once, before what is costly: a slug that is taken costs nothing then. */
-  insert(schema: Pick<NewTenant, 'schemaName' | 'templateVersion'>): Promise<void>;
+  insert(schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>): Promise<void>;
 }
 
 export interface MakeOptions extends ActorAndReason {
@@ -68,7 +68,9 @@ export class TenantMaker {
       // For the tenant from the start, so that its hooks can work in the same transaction.
       await this.context.run(unborn(draft), () =>
         this.dataSource.transaction(options.isolation ?? 'READ COMMITTED', async (manager) => {
-          const insert = async (schema: Pick<NewTenant, 'schemaName' | 'templateVersion'>) => {
+          const insert = async (
+            schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>,
+          ) => {
             kept.tenant = await this.#insert(manager, { ...draft, ...schema }, options);
           };
           await build({ manager, insert });
@@ -157,6 +159,7 @@ function unborn(draft: Draft): Tenant {
     statusReason: null,
     deletedFrom: null,
     templateVersion: null,
+    schemaVersion: null,
     version: 1,
     createdAt: now,
     updatedAt: now,

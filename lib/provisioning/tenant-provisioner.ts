@@ -115,10 +115,10 @@ export class TenantProvisioner {
 
   async #takeOrClone({ manager, insert }: Making, schemaName: string): Promise<void> {
     await this.template.lockShared(manager);
-    const { blueprint, version } = await this.template.current(manager);
+    const { blueprint, version, schemaVersion } = await this.template.current(manager);
     const templateVersion = blueprint.fingerprint;
     const spare = await this.spares.take(manager, version);
-    await insert({ schemaName: spare ?? schemaName, templateVersion });
+    await insert({ schemaName: spare ?? schemaName, templateVersion, schemaVersion });
     if (spare !== undefined) return;
     await replayBlueprint(manager, blueprint, schemaName);
     await verifyClone(manager, blueprint, schemaName);

@@ -7,6 +7,18 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.o
 /** What the ledger calls the template, which is no tenant: no tenant has this id. */
 export const TEMPLATE_ID = '00000000-0000-0000-0000-000000000000';
 
+/** Whose schema it is: a tenant's, or the template's. */
+export interface MigrationOwner {
+  readonly id: string;
+  /** `tenant "acme"`, for people. */
+  readonly label: string;
+  readonly schemaName: string;
+}
+
+export function templateOwner(schemaName: string): MigrationOwner {
+  return { id: TEMPLATE_ID, label: 'the template', schemaName };
+}
+
 /** A migration that was begun outside of a transaction, and has not ended as it should. */
 export interface UnfinishedMigration {
   /** `TEMPLATE_ID`: the template. */

@@ -20,6 +20,7 @@ const ACME: NewTenant = {
   domains: ['shop.acme.com'],
   metadata: {},
   templateVersion: null,
+  schemaVersion: null,
 };
 const GLOBEX: NewTenant = {
   ...ACME,

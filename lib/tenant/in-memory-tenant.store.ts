@@ -173,6 +173,7 @@ function copy(tenant: Tenant): Tenant {
     domains: [...tenant.domains],
     metadata: JSON.parse(JSON.stringify(tenant.metadata)) as Tenant['metadata'],
     templateVersion: tenant.templateVersion,
+    schemaVersion: tenant.schemaVersion,
     version: tenant.version,
     createdAt: new Date(tenant.createdAt),
     updatedAt: new Date(tenant.updatedAt),

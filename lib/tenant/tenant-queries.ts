@@ -83,6 +83,7 @@ export function toTenant(row: TenantEntity, domains: readonly TenantDomainEntity
     domains: domains.map(({ domain }) => domain).sort(),
     metadata: row.metadata,
     templateVersion: row.templateVersion,
+    schemaVersion: row.schemaVersion,
     version: row.version,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

@@ -10,12 +10,18 @@ const UNIQUE_VIOLATION = '23505';
 
 /** Column values of one UPDATE; an undefined one is left out by TypeORM. */
 type Values = Partial<
-  Pick<TenantEntity, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata'>
+  Pick<
+    TenantEntity,
+    'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'
+  >
 >;
 
 export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<void> {
-  const { id, slug, name, schemaName, status, metadata, templateVersion } = tenant;
-  const row = { id, slug, name, schemaName, status, metadata: { ...metadata }, templateVersion };
+  const { id, slug, name, schemaName, status, metadata, templateVersion, schemaVersion } = tenant;
+  const row = {
+    ...{ id, slug, name, schemaName, status, templateVersion, schemaVersion },
+    metadata: { ...metadata },
+  };
   await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));
   // One at a time, so that the one that is taken can be named; sorted, so that two inserts never wait crosswise.
   for (const domain of [...new Set(tenant.domains)].sort()) {
@@ -27,7 +33,7 @@ export async function insertTenant(manager: EntityManager, tenant: NewTenant): P
 export async function updateTenant(
   manager: EntityManager,
   id: string,
-  { slug, name, status, statusReason, deletedFrom, metadata }: TenantChanges,
+  { slug, name, status, statusReason, deletedFrom, metadata, schemaVersion }: TenantChanges,
   expected?: TenantExpectation,
 ): Promise<boolean> {
   if (expected?.status?.length === 0) return false;
@@ -37,6 +43,7 @@ export async function updateTenant(
     status,
     statusReason,
     deletedFrom,
+    schemaVersion,
     metadata: metadata && { ...metadata },
   };
   return taken({ slug }, () => updateRow(manager, id, values, expected));

@@ -34,6 +34,9 @@ export class TenantEntity {
   @Column({ name: 'template_version', type: 'text', nullable: true })
   templateVersion!: string | null;
 
+  @Column({ name: 'schema_version', type: 'text', nullable: true })
+  schemaVersion!: string | null;
+
   @Column({ type: 'integer', default: 1 })
   version!: number;
 

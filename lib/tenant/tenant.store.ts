@@ -7,7 +7,7 @@ export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'version' 
 
 /** What may change in a tenant's life. `metadata` replaces the whole object. */
 export type TenantChanges = Partial<
-  Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata'>
+  Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'>
 >;
 
 /** What must be true of a tenant at the very moment it is changed; else nothing happens. */

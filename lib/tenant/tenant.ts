@@ -23,6 +23,8 @@ export interface Tenant {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Fingerprint of the template this tenant's schema was cloned from; `null` for an adopted schema. */
   readonly templateVersion: string | null;
+  /** Name of the last migration that its schema has seen: `AddPlace1700000001000`. `null`: none, or nobody knows. */
+  readonly schemaVersion: string | null;
   /** 1 at first, and more with every change, of its domains too: who knows it can tell whether anything changed since. */
   readonly version: number;
   readonly createdAt: Date;

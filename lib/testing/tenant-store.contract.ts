@@ -63,6 +63,7 @@ export function runTenantStoreContract(
           domains: ['b.example', 'a.example', 'b.example'],
           status: 'provisioning',
           templateVersion: null,
+          schemaVersion: null,
         });
         const { createdAt, updatedAt, ...kept } = await store.insert(given);
         expect(kept).toEqual({
@@ -688,6 +689,7 @@ function newTenant(number: number, given: Partial<NewTenant> = {}): NewTenant {
     domains: [],
     metadata: {},
     templateVersion: 'v1',
+    schemaVersion: 'CreateNotes1700000000000',
     ...given,
   };
 }

@@ -151,6 +151,7 @@ describe.each(ADAPTERS)('a testing module on %s', (_platform, adapter) => {
       domains: [],
       metadata: {},
       templateVersion: null,
+      schemaVersion: null,
     });
     await expect(get('/write/tea', 'acme')).resolves.toEqual({ status: 200, body: { answer: 'acme: 42' } });
     expect(saved).toEqual([{ text: 'tea' }]);

@@ -60,6 +60,7 @@ function tenant(n: number, slug: string, status: TenantStatus, domains: string[]
     domains,
     metadata: {},
     templateVersion: null,
+    schemaVersion: null,
   };
 }
 

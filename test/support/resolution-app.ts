@@ -87,6 +87,7 @@ export class ResolutionApp {
       domains,
       metadata: {},
       templateVersion: null,
+      schemaVersion: null,
     };
     this.ids[slug] = tenant.id;
     await this.store.insert(tenant);

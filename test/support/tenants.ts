@@ -14,6 +14,7 @@ export function makeTenant(slug: string, changes: Partial<Tenant> = {}): Tenant 
     domains: [],
     metadata: {},
     templateVersion: null,
+    schemaVersion: null,
     version: 1,
     createdAt: new Date(),
     updatedAt: new Date(),

@@ -108,6 +108,7 @@ describe('the sweeper', () => {
       domains: [],
       metadata: {},
       templateVersion: null,
+      schemaVersion: null,
     });
     await sql(`UPDATE tenancy.orphans SET first_seen_at = '2001-01-01'`);
     await expect(sweep()).resolves.toEqual(NOTHING);

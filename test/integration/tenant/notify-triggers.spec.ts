@@ -121,7 +121,7 @@ it('whatever the store changes is told', async () => {
   await database.query('TRUNCATE tenancy.tenants CASCADE');
   const tenant = {
     ...{ id: ACME, slug: 'acme', name: 'Acme', schemaName: 't_acme', status: 'active' as const },
-    ...{ domains: ['acme.example'], metadata: {}, templateVersion: null },
+    ...{ domains: ['acme.example'], metadata: {}, templateVersion: null, schemaVersion: null },
   };
   for (const change of [
     () => store.insert(tenant),

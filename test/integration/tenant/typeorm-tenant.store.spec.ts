@@ -14,6 +14,7 @@ const ACME: NewTenant = {
   domains: ['acme.example', 'shop.acme.example'],
   metadata: { plan: 'free' },
   templateVersion: 'v1',
+  schemaVersion: null,
 };
 
 const GLOBEX: NewTenant = {

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import type { NamedMigration } from '../provisioning/named-migrations';
+import { SessionMigrations } from '../provisioning/session-migrations';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import { TemplateMigrator } from '../provisioning/template-migrator';
+import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/unfinished-migrations';
+import { TenantNotFoundError } from '../tenant/tenant.errors';
+import { TenantStore } from '../tenant/tenant.store';
+import { isUuid } from '../tenant/uuid';
+import { MigrationLedger } from './migration-ledger';
+
+/** Settles what no run may touch, as a person says. */
+@Injectable()
+export class UnfinishedResolver {
+  constructor(
+    private readonly store: TenantStore,
+    private readonly transactions: SystemTransactions,
+    private readonly sessions: SessionMigrations,
+    private readonly unfinished: UnfinishedMigrations,
+    private readonly ledger: MigrationLedger,
+    private readonly templateMigrator: TemplateMigrator,
+  ) {}
+
+  /** @throws TenantNotFoundError, MigrationBusyError */
+  async resolve(
+    migration: NamedMigration,
+    outcome: 'done' | 'rerun',
+    tenant: string | undefined,
+  ): Promise<number> {
+    const tenantId = tenant === undefined ? undefined : await this.#idOf(tenant);
+    const waiting = await this.transactions.run((manager) =>
+      this.unfinished.find(manager, { tenantId, name: migration.name }),
+    );
+    let settled = 0;
+    for (const { tenantId: id } of waiting) {
+      const wasWaiting =
+        id === TEMPLATE_ID
+          ? await this.templateMigrator.resolve(migration, outcome === 'done')
+          : await this.#settle(id, migration.name, outcome);
+      if (wasWaiting) settled++;
+    }
+    return settled;
+  }
+
+  #settle(id: string, name: string, outcome: 'done' | 'rerun'): Promise<boolean> {
+    return this.sessions.settle({ id, label: `the tenant ${id}` }, name, async (transaction) => {
+      const wasWaiting = await this.unfinished[outcome === 'done' ? 'complete' : 'forget'](
+        transaction,
+        id,
+        name,
+      );
+      if (wasWaiting) await this.ledger.writeVersion(transaction, id);
+      return wasWaiting;
+    });
+  }
+
+  async #idOf(reference: string): Promise<string> {
+    const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
+    if (!tenant) throw new TenantNotFoundError();
+    return tenant.id;
+  }
+}
