@@ -129,7 +129,7 @@ export {
   type RepairOptions,
   type TenantDrift,
 } from './migrations/drift-report';
-export { FleetMigrator } from './migrations/fleet-migrator';
+export { FleetMigrator, type StartedRun } from './migrations/fleet-migrator';
 export { type FleetMigrationOptions } from './migrations/fleet-migrator.options';
 export { type FleetStatus, type MigrationReach, type MigrationTrouble } from './migrations/fleet-status';
 export { type MigrationPlan, type PlannedMigration } from './migrations/migration-plan';

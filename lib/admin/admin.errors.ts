@@ -24,6 +24,16 @@ export class MasterKeyMissingError extends TenancyError {
   }
 }
 
+/** No migration run has that id. */
+export class RunNotFoundError extends TenancyError {
+  readonly code = 'MIGRATION_RUN_NOT_FOUND';
+  override readonly statusCode = HttpStatus.NOT_FOUND;
+
+  constructor() {
+    super('There is no migration run with this id.');
+  }
+}
+
 /** The application's own store records no actions. */
 export class AuditNotKeptError extends TenancyError {
   readonly code = 'AUDIT_NOT_KEPT';

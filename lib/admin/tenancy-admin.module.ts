@@ -6,6 +6,7 @@ import { IdempotencyKeys } from '../http/idempotency-keys';
 import { readBodies } from '../http/read-bodies';
 import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
 import { MasterKeys } from './master-keys';
+import { MigrationsController } from './migrations.controller';
 import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantConditions } from './tenant-conditions';
@@ -18,7 +19,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOp
   .setClassMethodName('forRoot')
   .build();
 
-const PATHS = /\/admin\/tenants(?:[/?]|$)/i;
+const PATHS = /\/admin\/(?:tenants|migrations|drift)(?:[/?]|$)/i;
 
 const OPENAPI = Symbol('OPENAPI');
 
@@ -27,7 +28,7 @@ const OPENAPI = Symbol('OPENAPI');
  * It does not start without a master key of at least 32 characters.
  */
 @Module({
-  controllers: [TenantsController, TenantDomainsController, TenantAuditController],
+  controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
   providers: [
     MasterKeys,
     IdempotencyKeys,

@@ -14,6 +14,8 @@ export interface FleetMigrationOptions extends WaveOptions {
   readonly afterWave?: (wave: string, soFar: Pick<FleetReport, 'done' | 'failed'>) => unknown;
   /** Called after each tenant, for a progress bar. */
   readonly onProgress?: (finished: number, total: number) => void;
+  /** Called with the run's id once it has begun. Not called when there is nothing to do. */
+  readonly onBegin?: (runId: string) => void;
   /** Wait for another run to end instead of failing. Default false. */
   readonly wait?: boolean;
 }

@@ -1,9 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { checksumOf } from '../provisioning/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { SpareRefill } from '../provisioning/spare-refill';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { Template } from '../provisioning/template';
 import { TemplateMigrator } from '../provisioning/template-migrator';
@@ -15,11 +17,19 @@ import { FleetStates } from './fleet-state';
 import type { FleetStatus } from './fleet-status';
 import { MigrationLedger } from './migration-ledger';
 import type { MigrationPlan } from './migration-plan';
-import { MigrationRuns } from './migration-runs';
+import { type MigrationRun, MigrationRuns, type RunDirection } from './migration-runs';
+import { isUuid } from '../tenant/uuid';
 import { RehearsalStage } from './rehearsal';
 import { NothingToRevertError, UnknownMigrationError } from './migrations.errors';
 import { UnfinishedResolver } from './unfinished-resolver';
 import { RunLease } from './run-lease';
+
+/** A run that works in the background. */
+export interface StartedRun {
+  /** `null`: there was nothing to do, and no run was recorded. */
+  readonly runId: string | null;
+  readonly finished: Promise<FleetReport>;
+}
 
 /** Brings every tenant to the version of the code, or back by one migration. */
 @Injectable()
@@ -35,6 +45,8 @@ export class FleetMigrator {
     private readonly ledger: MigrationLedger,
     private readonly runs: MigrationRuns,
     private readonly resolver: UnfinishedResolver,
+    private readonly spares: SpareRefill,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: Pick<ProvisioningOptions, 'spares'>,
     private readonly fleet: FleetRun,
     private readonly lease: RunLease,
   ) {}
@@ -53,10 +65,12 @@ export class FleetMigrator {
     const { template: seen, behind } = await this.states.read(names);
     const warnings = findOddities(migrations, seen);
     if (behind === 0 && names.every((name) => seen.has(name))) return nothingToDo(names, warnings, start);
-    return this.lease.hold('up', names, checked, async (runId, isLost) => {
+    return this.lease.hold('up', names, checked, async (runId, whyStop) => {
       const template = await this.templateMigrator.migrate({ always: true });
-      const task: FleetTask = { runId, direction: 'up', migrations, options: checked, isLost };
-      return { ...(await this.#report(task, await this.fleet.visit(task), template, start)), warnings };
+      const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
+      const tally = await this.fleet.visit(task);
+      await this.#renewSpares(tally);
+      return { ...(await this.#report(task, tally, template, start)), warnings };
     });
   }
 
@@ -70,14 +84,33 @@ export class FleetMigrator {
     const start = performance.now();
     const checked = checkFleetOptions(options, this.#poolSize);
     const last = await this.#lastSeen();
-    return this.lease.hold('down', [last.name], checked, async (runId, isLost) => {
-      const task: FleetTask = { runId, direction: 'down', migrations: [last], options: checked, isLost };
+    return this.lease.hold('down', [last.name], checked, async (runId, whyStop) => {
+      const task: FleetTask = { runId, direction: 'down', migrations: [last], options: checked, whyStop };
       for (;;) {
         const tally = await this.fleet.visit(task);
         if (tally.state !== 'done') return this.#report(task, tally, [], start);
-        if (await this.#revertTemplate(last)) return this.#report(task, tally, [last.name], start);
+        if (!(await this.#revertTemplate(last))) continue;
+        await this.#renewSpares(tally);
+        return this.#report(task, tally, [last.name], start);
       }
     });
+  }
+
+  /**
+   * The same in the background: resolves when the run has begun, or there is nothing to do.
+   *
+   * @throws what `up()` and `down()` throw before they begin
+   */
+  start(direction: RunDirection, options: FleetMigrationOptions = {}): Promise<StartedRun> {
+    return new Promise((resolve, reject) => {
+      const finished = this[direction]({ ...options, onBegin: (runId) => resolve({ runId, finished }) });
+      finished.then(({ runId }) => resolve({ runId, finished }), reject);
+    });
+  }
+
+  /** A run that works or has worked; `undefined` for an id that is no run's. */
+  async findRun(id: string): Promise<MigrationRun | undefined> {
+    return isUuid(id) ? this.runs.find(id) : undefined;
   }
 
   /** What `up()` would do, with its SQL. Nothing is changed, and no tenant waits. */
@@ -137,6 +170,12 @@ export class FleetMigrator {
     const migrations = namedMigrations(this.dataSource.migrations);
     const state = await this.states.read(migrations.map(({ name }) => name));
     return { migrations, state, warnings: findOddities(migrations, state.template) };
+  }
+
+  /** Spares hold no rows, so they are dropped and cloned again, which verifies each of them. */
+  async #renewSpares({ halted }: FleetTally): Promise<void> {
+    if (halted !== undefined || this.options.spares.count === 0) return;
+    await this.spares.refill();
   }
 
   #revertTemplate(last: NamedMigration): Promise<boolean> {

@@ -18,8 +18,8 @@ export interface FleetTask {
   readonly direction: RunDirection;
   readonly migrations: readonly NamedMigration[];
   readonly options: CheckedFleetOptions;
-  /** Whether another run may have taken over. */
-  readonly isLost: () => boolean;
+  /** Why no other tenant may be begun; `undefined`: one may. */
+  readonly whyStop: () => string | undefined;
 }
 
 /** Durations are written down so many at a time: nobody waits for them. */
@@ -149,8 +149,9 @@ function isIn({ slugs }: Wave, { tenant }: FleetMember): boolean {
   return slugs === undefined || slugs.includes(tenant.slug);
 }
 
-function mayGoOn({ isLost }: FleetTask, tally: FleetTally): boolean {
-  if (isLost()) tally.halt('another run may have taken over, since this one could not renew its lease.');
+function mayGoOn({ whyStop }: FleetTask, tally: FleetTally): boolean {
+  const why = whyStop();
+  if (why !== undefined) tally.halt(why);
   return tally.halted === undefined;
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import type { CheckedFleetOptions } from './fleet-migrator.options';
 import type { FleetReport } from './fleet-report';
 import { LEASE_SECONDS, MigrationRuns, type RunDirection } from './migration-runs';
 import { MigrationRunActiveError, MigrationRunLostError } from './migrations.errors';
@@ -7,26 +8,50 @@ import { MigrationRunActiveError, MigrationRunLostError } from './migrations.err
 const RENEW_MS = (LEASE_SECONDS * 1_000) / 6;
 const WAIT_MS = 500;
 
+const LOST = 'another run may have taken over, since this one could not renew its lease.';
+const CLOSING = 'the application is closing. Run again: what is done stays done.';
+
 /** Holds the fleet for one run at a time. */
 @Injectable()
-export class RunLease {
+export class RunLease implements OnModuleDestroy {
   readonly #logger = new Logger(RunLease.name);
+
+  readonly #active = new Set<Promise<unknown>>();
+  #isClosing = false;
 
   constructor(private readonly runs: MigrationRuns) {}
 
+  /** Tenants that are under way are finished; the rest is for the next run. */
+  async onModuleDestroy(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.allSettled(this.#active);
+  }
+
   /**
-   * What `work` gives, which is kept with the run. `isLost` tells it that another run may have taken over, because this
-   * one could not renew its lease.
+   * What `work` gives, which is kept with the run. `whyStop` tells it why to begin nothing more: another run may have
+   * taken over, because this one could not renew its lease, or the application closes.
    *
    * @throws MigrationRunActiveError unless `wait`; MigrationRunLostError
    */
-  async hold(
+  hold(
     direction: RunDirection,
     migrations: readonly string[],
-    { wait }: { readonly wait?: boolean },
-    work: (runId: string, isLost: () => boolean) => Promise<FleetReport>,
+    options: Pick<CheckedFleetOptions, 'wait' | 'onBegin'>,
+    work: (runId: string, whyStop: () => string | undefined) => Promise<FleetReport>,
+  ): Promise<FleetReport> {
+    const held = this.#hold(direction, migrations, options, work);
+    this.#active.add(held);
+    return held.finally(() => this.#active.delete(held));
+  }
+
+  async #hold(
+    direction: RunDirection,
+    migrations: readonly string[],
+    { wait, onBegin }: Pick<CheckedFleetOptions, 'wait' | 'onBegin'>,
+    work: (runId: string, whyStop: () => string | undefined) => Promise<FleetReport>,
   ): Promise<FleetReport> {
     const runId = await this.#begin(direction, migrations, wait ?? false);
+    onBegin?.(runId);
     let lost = false;
     const timer = setInterval(() => {
       this.runs.renew(runId).then(
@@ -36,7 +61,7 @@ export class RunLease {
       );
     }, RENEW_MS);
     try {
-      const report = await work(runId, () => lost);
+      const report = await work(runId, () => (lost ? LOST : this.#isClosing ? CLOSING : undefined));
       if (lost) throw new MigrationRunLostError(runId);
       await this.runs.finish(runId, report.state, report);
       return report;
@@ -53,7 +78,7 @@ export class RunLease {
       try {
         return await this.runs.begin(direction, migrations);
       } catch (error) {
-        if (!wait || !(error instanceof MigrationRunActiveError)) throw error;
+        if (!wait || this.#isClosing || !(error instanceof MigrationRunActiveError)) throw error;
         await delay(WAIT_MS);
       }
     }

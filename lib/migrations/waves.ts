@@ -34,6 +34,14 @@ export function checkWaves({ canary = 0, percents = [] }: WaveOptions): void {
   if (typeof canary === 'number' && (!Number.isInteger(canary) || canary < 0)) {
     throw new RangeError(`canary must be a list of slugs or an integer from 0, got ${canary}.`);
   }
+  if (
+    typeof canary !== 'number' &&
+    !(Array.isArray(canary) && canary.every((slug) => typeof slug === 'string'))
+  ) {
+    throw new RangeError(
+      `canary must be a list of slugs or an integer from 0, got ${JSON.stringify(canary)}.`,
+    );
+  }
   const ascends = percents.every((percent, i) => i === 0 || percent > percents[i - 1]);
   if (!ascends || !percents.every((percent) => percent >= 1 && percent <= 99)) {
     throw new RangeError(`percents must ascend from 1 to 99, got ${percents.join(', ')}.`);

@@ -77,6 +77,7 @@ export class TenantImport {
         await making.insert({
           schemaName: draft.schemaName,
           templateVersion: await this.#templateVersion(header),
+          schemaVersion: header.migrations.at(-1)?.name ?? null,
         });
         outcome.rows = await fill(making.manager, { header, reader, streams, options }, draft.schemaName);
         outcome.verification = await verifyImport(making.manager, header, draft);

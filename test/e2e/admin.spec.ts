@@ -96,6 +96,7 @@ describe.each(ADAPTERS)('The admin API on %s', (platform, adapter) => {
           slug,
           name: slug,
           schemaName: expect.stringMatching(SCHEMA_NAME),
+          schemaVersion: 'CreateOrders1700000000000',
           status: 'active',
           domains: [],
           metadata: {},

@@ -1,7 +1,9 @@
 import { BODY_ERRORS, type DocumentedCall, IDEMPOTENCY_ERRORS } from '../../http/openapi/documented-call';
+import { MigrateBody } from '../migrations.dto';
 import { TransitionBody } from '../tenant.dto';
 import { PATCH_BODY } from '../../http/accepts.decorator';
 import { AuditPageModel, TenantModel, TenantPageModel } from './models';
+import { DriftModel, RunModel, StartedRunModel } from './migration-models';
 
 /** Of every call. */
 export const COMMON_ERRORS: Readonly<Record<number, string>> = {
@@ -98,5 +100,31 @@ export const AUDIT_CALLS: Readonly<Record<string, DocumentedCall>> = {
     answers: { 200: AuditPageModel },
     errors: { ...UNKNOWN, 501: 'AUDIT_NOT_KEPT' },
     params: ['tenant'],
+  },
+};
+
+/** By the handlers of `MigrationsController`. */
+export const MIGRATION_CALLS: Readonly<Record<string, DocumentedCall>> = {
+  start: {
+    summary: 'Bring the fleet to the version of the code, or back by one migration',
+    answers: { 202: StartedRunModel },
+    errors: {
+      ...BODY_ERRORS,
+      ...IDEMPOTENCY_ERRORS,
+      409: 'MIGRATION_RUN_ACTIVE, NOTHING_TO_REVERT, IDEMPOTENCY_IN_PROGRESS',
+    },
+    headers: ['Idempotency-Key'],
+    optionalBody: MigrateBody,
+  },
+  find: {
+    summary: 'Tell how a migration run stands',
+    answers: { 200: RunModel },
+    errors: { 404: 'MIGRATION_RUN_NOT_FOUND' },
+    params: ['run'],
+  },
+  check: {
+    summary: 'Tell how tenants differ from the template',
+    answers: { 200: DriftModel },
+    errors: { 404: 'TENANT_NOT_FOUND', 409: 'TEMPLATE_MOVED' },
   },
 };

@@ -1,8 +1,9 @@
 import { describeApi } from '../../http/openapi/describe-api';
+import { MigrationsController } from '../migrations.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
 import { TenantsController } from '../tenants.controller';
-import { AUDIT_CALLS, COMMON_ERRORS, DOMAIN_CALLS, TENANT_CALLS } from './calls';
+import { AUDIT_CALLS, COMMON_ERRORS, DOMAIN_CALLS, MIGRATION_CALLS, TENANT_CALLS } from './calls';
 import { MASTER_KEY_SCHEME } from './master-key-scheme';
 import { ErrorModel, MODELS, TenantModel } from './models';
 
@@ -20,6 +21,7 @@ export function documentAdminApi(): Promise<void> {
       [TenantsController, TENANT_CALLS],
       [TenantDomainsController, DOMAIN_CALLS],
       [TenantAuditController, AUDIT_CALLS],
+      [MigrationsController, MIGRATION_CALLS],
     ],
   });
 }

@@ -1,6 +1,7 @@
 import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
 import { PageQuery } from '../../http/page-query';
+import { MIGRATION_MODELS } from './migration-models';
 import { TENANT_STATUSES } from '../../tenant/tenant';
 import {
   CreateTenantBody,
@@ -36,6 +37,7 @@ const STATUS = { type: String, enum: [...TENANT_STATUSES] };
 const REASON = { type: String, maxLength: 500, description: 'Kept with the tenant and in its record' };
 
 export const MODELS: readonly Model[] = [
+  ...MIGRATION_MODELS,
   {
     type: TenantModel,
     name: 'AdminTenant',
@@ -44,6 +46,12 @@ export const MODELS: readonly Model[] = [
       slug: SLUG,
       name: NAME,
       schemaName: { type: String, example: 't_k3v9x2m7q8w1z5c4b6n0' },
+      schemaVersion: {
+        type: String,
+        nullable: true,
+        description: 'The last migration that the schema has seen',
+        example: 'CreateOrders1700000000000',
+      },
       status: STATUS,
       domains: DOMAINS,
       metadata: METADATA,

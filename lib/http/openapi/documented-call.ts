@@ -23,6 +23,7 @@ export const REQUEST_HEADERS = {
 export const PATH_PARAMS = {
   tenant: 'The id or the slug of a tenant',
   domain: 'A host name, in any case, in punycode or not',
+  run: 'The id of a migration run',
 } as const;
 
 export const BODY_ERRORS = { 413: 'BODY_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' };

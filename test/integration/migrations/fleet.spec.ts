@@ -9,6 +9,7 @@ import {
   TenantProvisioner,
   type Tenant,
 } from '../../../lib';
+import { SpareRefill } from '../../../lib/provisioning/spare-refill';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
@@ -115,7 +116,7 @@ describe('A fleet', () => {
     expect((await ledger('done')).filter(({ duration_ms }) => duration_ms !== null)).toHaveLength(5);
   });
 
-  it('that has nothing to do is told so by two queries, and no run is recorded', async () => {
+  it('that has nothing to do is told so, and no run is recorded', async () => {
     const app = await start(OLD);
     await makeTenants(app, 3);
     await expect(up(app)).resolves.toMatchObject({
@@ -254,12 +255,73 @@ describe('A fleet', () => {
     const old = await start(OLD);
     const tenants = await makeTenants(old, 2);
     await database.query(`DROP SCHEMA ${tenants[0].schemaName} CASCADE`);
-    const app = await start(NEW);
+    // What a migration would work on when its own table is not there.
+    await database.query('CREATE SCHEMA shared; CREATE TABLE shared.note (id int)');
+    const app = await startAppOn(database, { migrations: NEW, sharedSchemas: ['shared'] });
+    apps.push(app);
     await expect(up(app, { maxFailures: 1 })).resolves.toMatchObject({
       state: 'failed',
       done: 1,
-      failed: [{ slug: 'tenant-0', message: 'relation "note" does not exist' }],
+      failed: [
+        {
+          slug: 'tenant-0',
+          message: expect.stringMatching(/^The schema "t_\w+" of tenant "tenant-0" is gone/),
+        },
+      ],
     });
+  });
+
+  it('goes on with what is left after the third of ten has failed', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 10);
+    await insertNote(old, tenants[2], 'abc');
+    const app = await start(RISKY);
+    await expect(up(app, { concurrency: 1 })).resolves.toMatchObject({
+      state: 'halted',
+      done: 2,
+      failed: [{ slug: 'tenant-2' }],
+      notReached: 7,
+    });
+    await database.query(`DELETE FROM ${tenants[2].schemaName}.note`);
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 8, skipped: 0 });
+  });
+
+  it.each([
+    ['is the victim of a deadlock', `RAISE deadlock_detected`],
+    ['loses its connection', `PERFORM pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())`],
+  ])('tries a tenant again that %s, from its beginning', async (_what, statement) => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 3);
+    // A sequence counts attempts whatever becomes of their transactions.
+    await database.query(`
+      CREATE SEQUENCE public.attempts;
+      CREATE FUNCTION public.once() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF pg_catalog.current_schema() = '${tenants[1].schemaName}' AND pg_catalog.nextval('public.attempts') = 1 THEN
+          ${statement};
+        END IF; END $$;
+      CREATE EVENT TRIGGER once ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION public.once();`);
+    const app = await start(NEW);
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 3, failed: [] });
+    await expect(database.query('SELECT last_value::int AS n FROM public.attempts')).resolves.toEqual([
+      { n: 2 },
+    ]);
+    expect(await columns(app, tenants)).toEqual({ 'tenant-0': 3, 'tenant-1': 3, 'tenant-2': 3 });
+    await database.query('DROP EVENT TRIGGER once');
+  });
+
+  it('has its spares at the version of the code, too', async () => {
+    const old = await startAppOn(database, { migrations: OLD, spares: { count: 2 } });
+    apps.push(old);
+    await makeTenants(old, 1);
+    await old.app.get(SpareRefill).refill();
+    const app = await startAppOn(database, { migrations: NEW, spares: { count: 2 } });
+    apps.push(app);
+    await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 1 });
+    const spares = await database.query<{ columns: number }>(
+      `SELECT (SELECT count(*)::int FROM pg_attribute WHERE attrelid = (schema_name || '.note')::regclass
+         AND attnum > 0 AND NOT attisdropped) AS columns FROM tenancy.spares`,
+    );
+    expect(spares).toEqual([{ columns: 3 }, { columns: 3 }]);
   });
 
   it('serves requests meanwhile, on either side of the change', async () => {
