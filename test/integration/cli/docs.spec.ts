@@ -39,7 +39,8 @@ function mask(text: string): string {
     .replaceAll(/(version|max|PostgreSQL) (is of version )?\d+\.\d+/g, '$1 $2…')
     .replaceAll(/PostgreSQL has \d+ for all: enough for \d+/g, 'PostgreSQL has … for all: enough for …')
     .replaceAll(/about \d+ of \d+ locks/g, 'about … of … locks')
-    .replaceAll(/at Create\w+\d{13}/g, 'at …');
+    .replaceAll(/at [A-Z]\w+\d{13}/g, 'at …')
+    .replaceAll(/by \S+, process \d+/g, 'by …');
 }
 
 /** As a terminal would show it: stdout and stderr. */

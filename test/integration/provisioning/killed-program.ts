@@ -1,7 +1,15 @@
 import 'reflect-metadata';
+import { PassThrough } from 'node:stream';
 import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
-import { TenancyModule, TenantLifecycle, TenantProvisioner, TenantPurge } from '../../../lib';
+import {
+  TenancyModule,
+  TenantExport,
+  TenantImport,
+  TenantLifecycle,
+  TenantProvisioner,
+  TenantPurge,
+} from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
 import type { TestDatabase } from '../../support/database';
 import { notesOptions } from '../../support/notes';
@@ -48,6 +56,14 @@ async function main(): Promise<void> {
     create: () => app.get(TenantProvisioner).create({ slug, domains: [`${slug}.example`] }),
     clone: () => app.get(TenantProvisioner).clone('source', slug),
     adopt: () => app.get(TenantProvisioner).adopt(`legacy_${slug}`, slug),
+    // From one to the other, so that it may be killed in either.
+    import: () => {
+      const pipe = new PassThrough();
+      return Promise.all([
+        app.get(TenantExport).export('source', pipe),
+        app.get(TenantImport).import(pipe, { slug }),
+      ]);
+    },
     delete: () => app.get(TenantLifecycle).delete(slug),
     purge: () => app.get(TenantPurge).purge(slug),
     // One was taken by somebody else, the other is of an older template.

@@ -20,11 +20,15 @@ const SEED = Number(process.env.TENANCY_TEST_SEED ?? 20_260_101);
 
 const OWN_NAME = /^t_[a-z0-9]{20}$/;
 
-type Action = 'create' | 'clone' | 'adopt' | 'delete' | 'purge' | 'refill';
+type Action = 'create' | 'clone' | 'adopt' | 'import' | 'delete' | 'purge' | 'refill';
 
 describe.each([
-  ['the registry in the tenants’ database', false, ['create', 'clone', 'adopt', 'delete', 'purge', 'refill']],
-  ['a store elsewhere', true, ['create', 'adopt', 'purge']],
+  [
+    'the registry in the tenants’ database',
+    false,
+    ['create', 'clone', 'adopt', 'import', 'delete', 'purge', 'refill'],
+  ],
+  ['a store elsewhere', true, ['create', 'adopt', 'import', 'purge']],
 ] as [string, boolean, Action[]][])(
   'a process killed at any statement, with %s',
   (_where, isElsewhere, actions) => {
@@ -152,6 +156,7 @@ describe.each([
               create: tenant,
               clone: tenant,
               adopt: tenant,
+              import: tenant,
               refill: true,
               delete: tenant?.status === 'deleted',
               purge: !tenant,
