@@ -72,7 +72,14 @@ async function ours({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVari
   const dataSource = await initializeTenantDataSource(
     {
       ...commonOptions(withEmptySearchPathInUrl(url), poolSize),
-      driver: tenantDriver({ context }),
+      // As `TenancyModule` makes it.
+      driver: tenantDriver({
+        context,
+        maxConnectionsPerTenant: poolSize / 2,
+        maxWaitingPerTenant: 1_000,
+        maxTenantsPerConnection: 200,
+        leaseWarningMs: 30_000,
+      }),
     },
     context,
   );

@@ -1,5 +1,6 @@
 import { quoteIdentifier } from './common/sql';
 import type { FieldError } from './common/tenancy.errors';
+import { LIMIT_SETTINGS, MAX_LIMIT_MS } from './connection/tenant-limits';
 import type { Environment } from './environment-reader';
 import { trustIn } from './resolution/trusted-proxies';
 import { show, showUrl } from './show-value';
@@ -88,6 +89,7 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
     integerCheck('database.port', database.port ?? 5432, 1, 65_535),
     integerCheck('database.poolSize', database.poolSize, 1),
     integerCheck('database.connectTimeoutMs', database.connectTimeoutMs, 1, MAX_TIMER_MS, 'milliseconds, '),
+    ...lendingChecks(database),
     integerCheck('database.connectAttempts', database.connectAttempts, 1),
     integerCheck(
       'database.connectRetryDelayMs',
@@ -97,6 +99,33 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
       'milliseconds, ',
     ),
   ];
+}
+
+function lendingChecks(database: ResolvedTenancyOptions['database']): Check[] {
+  return [
+    integerCheck('database.maxConnectionsPerTenant', database.maxConnectionsPerTenant, 1),
+    integerCheck('database.maxWaitingPerTenant', database.maxWaitingPerTenant, 0),
+    integerCheck('database.maxTenantsPerConnection', database.maxTenantsPerConnection, 0),
+    integerCheck('database.leaseWarningMs', database.leaseWarningMs, 0, MAX_TIMER_MS, 'milliseconds, '),
+    ...limitChecks(database.limits),
+  ];
+}
+
+/** Those of a function are checked when it has given them. */
+function limitChecks(limits: unknown): Check[] {
+  if (typeof limits === 'function') return [];
+  const names = Object.keys(LIMIT_SETTINGS);
+  if (typeof limits !== 'object' || limits === null)
+    return [
+      [
+        'database.limits',
+        false,
+        `is ${show(limits)}: give an object with ${names.join(', ')}, or a function`,
+      ],
+    ];
+  return Object.entries(limits)
+    .filter(([name, ms]) => names.includes(name) && ms !== undefined)
+    .map(([name, ms]) => integerCheck(`database.limits.${name}`, ms, 0, MAX_LIMIT_MS, 'milliseconds, '));
 }
 
 function applicationChecks(options: ResolvedTenancyOptions): Check[] {

@@ -98,7 +98,7 @@ function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: Tenan
       slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
     },
     type: 'postgres',
-    driver: tenantDriver({ context, sharedSchemas }),
+    driver: tenantDriver({ context, sharedSchemas, ...lendingOf(database) }),
     entities,
     migrations,
     subscribers,
@@ -157,10 +157,30 @@ export function ownSessionConnection(database: ResolvedTenancyOptions['database'
   };
 }
 
+/** How the tenants' pool lends its connections. */
+function lendingOf(database: ResolvedTenancyOptions['database']) {
+  const { maxConnectionsPerTenant, maxWaitingPerTenant, maxTenantsPerConnection, leaseWarningMs, limits } =
+    database;
+  return {
+    maxConnectionsPerTenant,
+    maxWaitingPerTenant,
+    maxTenantsPerConnection,
+    leaseWarningMs,
+    limits,
+  };
+}
+
 /** What TypeORM knows of a connection, without what is ours. */
 export function connectionOf(database: ResolvedTenancyOptions['database']) {
-  const { poolSize, connectTimeoutMs, connectAttempts, connectRetryDelayMs, directUrl, ...connection } =
-    database;
+  const { poolSize, connectTimeoutMs, connectAttempts, connectRetryDelayMs, directUrl, ...rest } = database;
+  const {
+    maxConnectionsPerTenant,
+    maxWaitingPerTenant,
+    maxTenantsPerConnection,
+    leaseWarningMs,
+    limits,
+    ...connection
+  } = rest;
   return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };
 }
 

@@ -32,7 +32,7 @@ export {
   DomainTakenError,
   InvalidTransitionError,
   SchemaNameTakenError,
-  TenantBusyError,
+  TenantContendedError,
   TenantNotActiveError,
   TenantNotFoundError,
   TenantSlugReservedError,
@@ -48,8 +48,15 @@ export { type IsolationLevel, TenantConnection } from './connection/tenant-conne
 export { type TenantTransactionOptions, TenantTransactions } from './connection/tenant-transactions';
 export { TenantTransaction } from './connection/tenant-transaction.interceptor';
 export { InjectTenantRepository } from './connection/inject-tenant-repository.decorator';
+export { type PoolReport, PoolStatistics } from './connection/pool-statistics';
+export { type TenantLoad } from './connection/pool-counters';
+export { type TenantLimits, type TenantLimitsOption } from './connection/tenant-limits';
 export {
+  IdleTransactionError,
   LeaseEndedError,
+  LockTimeoutError,
+  StatementTimeoutError,
+  TenantBusyError,
   TenantContextMismatchError,
   TransactionCommandError,
   TransactionDoomedError,

@@ -1,4 +1,5 @@
 import type { FieldError } from './common/tenancy.errors';
+import type { TenantLimits } from './connection/tenant-limits';
 import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
 import type { LookupCacheOptions } from './resolution/resolution.options';
 import type { TenancyDatabaseOptions, TenancyOptions } from './tenancy.options';
@@ -43,8 +44,19 @@ const DATABASE: Names<TenancyDatabaseOptions> = {
   directUrl: true,
   poolSize: true,
   connectTimeoutMs: true,
+  maxConnectionsPerTenant: true,
+  maxWaitingPerTenant: true,
+  maxTenantsPerConnection: true,
+  leaseWarningMs: true,
+  limits: true,
   connectAttempts: true,
   connectRetryDelayMs: true,
+};
+
+const LIMITS: Names<TenantLimits> = {
+  statementTimeoutMs: true,
+  lockTimeoutMs: true,
+  idleInTransactionTimeoutMs: true,
 };
 
 const REGISTRY: Names<NonNullable<TenancyOptions['registry']>> = { schema: true, migrate: true };
@@ -58,6 +70,7 @@ export function findUnknown(given: TenancyOptions): FieldError[] {
   return [
     ...unknownIn('', OPTIONS, given),
     ...unknownIn('database.', DATABASE, given.database),
+    ...unknownIn('database.limits.', LIMITS, given.database?.limits ?? undefined),
     ...unknownIn('registry.', REGISTRY, given.registry),
     ...unknownIn('hooks.', HOOKS, given.hooks),
     ...unknownIn('spares.', SPARES, given.spares),

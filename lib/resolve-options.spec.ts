@@ -1,3 +1,4 @@
+import type { TenantLimits, TenantLimitsOption } from './connection/tenant-limits';
 import { resolveOptions } from './resolve-options';
 import { InvalidTenancyOptionsError } from './tenancy.errors';
 import type { TenancyOptions } from './tenancy.options';
@@ -31,6 +32,11 @@ describe('options', () => {
         url: URL,
         poolSize: 10,
         connectTimeoutMs: 10_000,
+        maxConnectionsPerTenant: 5,
+        maxWaitingPerTenant: 1_000,
+        maxTenantsPerConnection: 200,
+        leaseWarningMs: 30_000,
+        limits: {},
         connectAttempts: 10,
         connectRetryDelayMs: 3_000,
       },
@@ -61,6 +67,11 @@ describe('options', () => {
         ssl: false,
         poolSize: 1,
         connectTimeoutMs: 1,
+        maxConnectionsPerTenant: 1,
+        maxWaitingPerTenant: 0,
+        maxTenantsPerConnection: 0,
+        leaseWarningMs: 0,
+        limits: { statementTimeoutMs: 0, lockTimeoutMs: 1, idleInTransactionTimeoutMs: 2_147_483_647 },
         connectAttempts: 1,
         connectRetryDelayMs: 0,
       },
@@ -291,12 +302,33 @@ describe('options', () => {
     ['port', 65_536, 'is 65536: give'],
     ['connectTimeoutMs', 0, 'is 0: give milliseconds, an integer from 1 to 2147483647'],
     ['connectTimeoutMs', 2 ** 31, 'is 2147483648: give milliseconds'],
+    ['maxConnectionsPerTenant', 0, 'is 0: give an integer from 1'],
+    ['maxConnectionsPerTenant', '5', "is '5': give an integer from 1"],
+    ['maxWaitingPerTenant', -1, 'is -1: give an integer from 0'],
+    ['maxTenantsPerConnection', 0.5, 'is 0.5: give an integer from 0'],
+    ['leaseWarningMs', Infinity, 'is Infinity: give milliseconds, an integer from 0 to 2147483647'],
+    ['limits', 5_000, 'is 5000: give an object with statementTimeoutMs, lockTimeoutMs, '],
+    ['limits', null, 'is null: give an object'],
     ['connectAttempts', 0, 'is 0: give an integer from 1'],
     ['connectRetryDelayMs', -5, 'is -5: give milliseconds, an integer from 0 to 2147483647'],
     ['connectRetryDelayMs', 2 ** 31, 'is 2147483648: give milliseconds'],
   ])('refuse database.%s: %p', (name, value, problem) => {
     const found = problems({ ...GOOD, database: { url: URL, [name]: value } });
     expect(found).toEqual([expect.stringContaining(`database.${name} ${problem}`)]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['statementTimeoutMs', -1, 'is -1: give milliseconds, an integer from 0 to 2147483647'],
+    ['lockTimeoutMs', '5s', "is '5s': give milliseconds"],
+    ['idleInTransactionTimeoutMs', 2 ** 31, 'is 2147483648: give milliseconds'],
+    [
+      'statementTimeout',
+      5_000,
+      'is no option: leave it out, or say one of statementTimeoutMs lockTimeoutMs ',
+    ],
+  ])('refuse database.limits.%s: %p', (name, value, problem) => {
+    const found = problems({ ...GOOD, database: { url: URL, limits: { [name]: value } } });
+    expect(found).toEqual([expect.stringContaining(`database.limits.${name} ${problem}`)]);
   });
 
   it.each<[string, unknown, string]>([
@@ -364,6 +396,13 @@ describe('the environment', () => {
     DATABASE_URL: 'postgres://fallback',
     TENANCY_POOL_SIZE: '7',
     TENANCY_CONNECT_TIMEOUT_MS: '700',
+    TENANCY_MAX_CONNECTIONS_PER_TENANT: '3',
+    TENANCY_MAX_WAITING_PER_TENANT: '20',
+    TENANCY_MAX_TENANTS_PER_CONNECTION: '0',
+    TENANCY_LEASE_WARNING_MS: '0',
+    TENANCY_STATEMENT_TIMEOUT_MS: '5000',
+    TENANCY_LOCK_TIMEOUT_MS: '1000',
+    TENANCY_IDLE_IN_TRANSACTION_TIMEOUT_MS: '10000',
     TENANCY_CONNECT_ATTEMPTS: '3',
     TENANCY_CONNECT_RETRY_DELAY_MS: '0',
     TENANCY_FALLBACK_TENANT: 'acme',
@@ -396,6 +435,11 @@ describe('the environment', () => {
         directUrl: 'postgres://direct',
         poolSize: 7,
         connectTimeoutMs: 700,
+        maxConnectionsPerTenant: 3,
+        maxWaitingPerTenant: 20,
+        maxTenantsPerConnection: 0,
+        leaseWarningMs: 0,
+        limits: { statementTimeoutMs: 5_000, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 },
         connectAttempts: 3,
         connectRetryDelayMs: 0,
       },
@@ -433,6 +477,15 @@ describe('the environment', () => {
       reservedSlugs: [],
       cache: { ttlMs: 5, maxEntries: 500 },
     });
+  });
+
+  it('completes what the code says of limits, a function too', () => {
+    const limitsOf = (limits: TenantLimitsOption) =>
+      resolveOptions({ ...silent, database: { limits } }, FULL).database.limits;
+    const completed = { statementTimeoutMs: 1, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 };
+    expect(limitsOf({ statementTimeoutMs: 1 })).toEqual(completed);
+    const byTenant = limitsOf(() => ({ statementTimeoutMs: 1 })) as (tenant: unknown) => TenantLimits;
+    expect(byTenant({})).toEqual(completed);
   });
 
   it('gives no URL when the code names a host', () => {

@@ -1,10 +1,11 @@
 import { findProblems } from './check-options';
 import type { FieldError } from './common/tenancy.errors';
+import type { TenantLimits, TenantLimitsOption } from './connection/tenant-limits';
 import { type Environment, EnvironmentReader } from './environment-reader';
 import { findUnknown } from './known-options';
 import { show } from './show-value';
 import { InvalidTenancyOptionsError } from './tenancy.errors';
-import type { ResolvedTenancyOptions, TenancyOptions } from './tenancy.options';
+import type { ResolvedTenancyOptions, TenancyDatabaseOptions, TenancyOptions } from './tenancy.options';
 import { DEFAULT_REGISTRY_SCHEMA } from './tenant/registry-schema';
 import { DEFAULT_RESERVED_SLUGS } from './tenant/slug';
 
@@ -29,14 +30,16 @@ export function resolveOptions(
 
 function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedTenancyOptions {
   const { database = {}, registry = {}, hooks = {}, spares = {}, sweeper = {}, cache = {} } = given;
+  const poolSize = database.poolSize ?? read.integer('TENANCY_POOL_SIZE') ?? 10;
   return {
     ...given,
     database: {
       ...database,
       url: database.url ?? (database.host === undefined ? urlOf(read) : undefined),
       directUrl: database.directUrl ?? read.text('TENANCY_DIRECT_URL'),
-      poolSize: database.poolSize ?? read.integer('TENANCY_POOL_SIZE') ?? 10,
+      poolSize,
       connectTimeoutMs: database.connectTimeoutMs ?? read.integer('TENANCY_CONNECT_TIMEOUT_MS') ?? 10_000,
+      ...lendingOf(database, poolSize, read),
       connectAttempts: database.connectAttempts ?? read.integer('TENANCY_CONNECT_ATTEMPTS') ?? 10,
       connectRetryDelayMs:
         database.connectRetryDelayMs ?? read.integer('TENANCY_CONNECT_RETRY_DELAY_MS') ?? 3_000,
@@ -69,6 +72,43 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
       staleIfErrorMs: cache.staleIfErrorMs ?? read.integer('TENANCY_CACHE_STALE_IF_ERROR_MS'),
     },
   };
+}
+
+/** 1 of what is no size, which is told of by itself. */
+function halfOf(poolSize: number): number {
+  const half = Math.ceil(poolSize / 2);
+  return Number.isSafeInteger(half) && half > 0 ? half : 1;
+}
+
+/** One tenant leaves half of the connections to the others. */
+function lendingOf(database: TenancyDatabaseOptions, poolSize: number, read: EnvironmentReader) {
+  return {
+    maxConnectionsPerTenant:
+      database.maxConnectionsPerTenant ??
+      read.integer('TENANCY_MAX_CONNECTIONS_PER_TENANT') ??
+      halfOf(poolSize),
+    maxWaitingPerTenant:
+      database.maxWaitingPerTenant ?? read.integer('TENANCY_MAX_WAITING_PER_TENANT') ?? 1_000,
+    maxTenantsPerConnection:
+      database.maxTenantsPerConnection ?? read.integer('TENANCY_MAX_TENANTS_PER_CONNECTION') ?? 200,
+    leaseWarningMs: database.leaseWarningMs ?? read.integer('TENANCY_LEASE_WARNING_MS') ?? 30_000,
+    limits: limitsOf(database.limits, read),
+  };
+}
+
+/** What is left out, by a function too, is as the variables say. */
+function limitsOf(limits: TenancyDatabaseOptions['limits'], read: EnvironmentReader): TenantLimitsOption {
+  const statementTimeoutMs = read.integer('TENANCY_STATEMENT_TIMEOUT_MS');
+  const lockTimeoutMs = read.integer('TENANCY_LOCK_TIMEOUT_MS');
+  const idleInTransactionTimeoutMs = read.integer('TENANCY_IDLE_IN_TRANSACTION_TIMEOUT_MS');
+  const completed = (given: TenantLimits | undefined): TenantLimits => ({
+    ...given,
+    statementTimeoutMs: given?.statementTimeoutMs ?? statementTimeoutMs,
+    lockTimeoutMs: given?.lockTimeoutMs ?? lockTimeoutMs,
+    idleInTransactionTimeoutMs: given?.idleInTransactionTimeoutMs ?? idleInTransactionTimeoutMs,
+  });
+  if (typeof limits === 'function') return (tenant) => completed(limits(tenant));
+  return limits === undefined || isObject(limits) ? completed(limits) : limits;
 }
 
 function urlOf(read: EnvironmentReader): string | undefined {

@@ -11,6 +11,7 @@ import {
 import { APP_GUARD, DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { PoolStatistics } from './connection/pool-statistics';
 import { TenantConnection } from './connection/tenant-connection';
 import { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 import { TenantTransactions } from './connection/tenant-transactions';
@@ -169,6 +170,7 @@ const services = [
   TenantContext,
   TenantConnection,
   TenantTransactions,
+  PoolStatistics,
   TenantLookup,
   TenantResolution,
   TenantProvisioner,

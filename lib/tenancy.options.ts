@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { DataSourceOptions } from 'typeorm';
+import type { TenantLimitsOption } from './connection/tenant-limits';
 import type { LookupCacheOptions } from './resolution/resolution.options';
 import type { DomainProof } from './provisioning/domain-proof';
 import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
@@ -37,6 +38,23 @@ export interface TenancyDatabaseOptions extends Pick<
   readonly poolSize?: number;
   /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * How many connections one tenant may have at once, an integer from 1. Default half of `poolSize`, rounded up. Work that
+   * holds a connection and asks for another, and would wait for itself, may have one more.
+   */
+  readonly maxConnectionsPerTenant?: number;
+  /** How many requests of one tenant may wait for a connection, an integer from 0; others get 503 `TENANT_BUSY`. Default 1,000. */
+  readonly maxWaitingPerTenant?: number;
+  /**
+   * After how many different tenants a connection is replaced, an integer from 1, or 0 for never. PostgreSQL remembers the
+   * tables of every tenant that a session has met: this bounds its memory. Default 200. Not behind a pooler,
+   * which has settings of its own for that.
+   */
+  readonly maxTenantsPerConnection?: number;
+  /** After how long a connection that is still lent is warned of in the log, in milliseconds, or 0 for never. Default 30,000. */
+  readonly leaseWarningMs?: number;
+  /** How long a tenant's statements and transactions may take: the same for all, or by tenant. Default no limits. */
+  readonly limits?: TenantLimitsOption;
   /** How often the start tries to reach PostgreSQL, an integer from 1. Default 10. */
   readonly connectAttempts?: number;
   /** Between two such tries, in milliseconds from 0. Default 3,000. */
@@ -115,7 +133,15 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
     Required<
       Pick<
         TenancyDatabaseOptions,
-        'poolSize' | 'connectTimeoutMs' | 'connectAttempts' | 'connectRetryDelayMs'
+        | 'poolSize'
+        | 'connectTimeoutMs'
+        | 'maxConnectionsPerTenant'
+        | 'maxWaitingPerTenant'
+        | 'maxTenantsPerConnection'
+        | 'leaseWarningMs'
+        | 'limits'
+        | 'connectAttempts'
+        | 'connectRetryDelayMs'
       >
     >;
   readonly sharedSchemas: readonly string[];

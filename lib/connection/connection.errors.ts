@@ -1,4 +1,8 @@
+import { HttpStatus } from '@nestjs/common';
 import { TenancyError } from '../common/tenancy.errors';
+
+/** Seconds: what was in the way is gone as soon as a statement or a transaction of the tenant ends. */
+const TRY_AGAIN_SOON = { 'Retry-After': '1' } as const;
 
 /** A connection lent to one tenant was asked to work for another. Nothing was sent. */
 export class TenantContextMismatchError extends TenancyError {
@@ -67,6 +71,57 @@ export class TransactionCommandError extends TenancyError {
     super(
       'A text that begins or ends a transaction among other statements, with AND CHAIN, or with PREPARE TRANSACTION, ' +
         'cannot be sent inside a shared transaction (TenantTransactions, @TenantTransaction()). Send each command by itself.',
+    );
+  }
+}
+
+/** Too many of the tenant's requests wait for a connection, or one waited too long for its turn. Nothing was sent. */
+export class TenantBusyError extends TenancyError {
+  readonly code = 'TENANT_BUSY';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor() {
+    super('This tenant has as many requests under way as it may have. Try again shortly.');
+  }
+}
+
+/** A statement took longer than the tenant's `statementTimeoutMs`. PostgreSQL has cancelled it. */
+export class StatementTimeoutError extends TenancyError {
+  readonly code = 'STATEMENT_TIMEOUT';
+  override readonly statusCode = HttpStatus.GATEWAY_TIMEOUT;
+
+  constructor(
+    readonly limitMs: number,
+    options?: { cause?: unknown },
+  ) {
+    super(`A statement was cancelled because it took longer than ${limitMs} ms.`, options);
+  }
+}
+
+/** A statement waited for a lock longer than the tenant's `lockTimeoutMs`. PostgreSQL has cancelled it. */
+export class LockTimeoutError extends TenancyError {
+  readonly code = 'LOCK_TIMEOUT';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(
+    readonly limitMs: number,
+    options?: { cause?: unknown },
+  ) {
+    super(`A statement was cancelled because it waited for a lock longer than ${limitMs} ms.`, options);
+  }
+}
+
+/** PostgreSQL has rolled a transaction back and closed its connection, because nothing was sent in it for too long. */
+export class IdleTransactionError extends TenancyError {
+  readonly code = 'TRANSACTION_IDLE';
+
+  constructor(options?: { cause?: unknown }) {
+    super(
+      'The transaction was rolled back because nothing was sent in it for longer than idleInTransactionTimeoutMs. ' +
+        'Do slow work, such as calls to other services, before it begins or after it has ended.',
+      options,
     );
   }
 }

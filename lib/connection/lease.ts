@@ -1,9 +1,10 @@
 import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import { isOutage } from '../common/outage';
-import { type Scope, scopeKey } from '../context/scope';
+import { type Scope, scopeKey, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
-import { LeaseEndedError, TenantContextMismatchError } from './connection.errors';
+import { IdleTransactionError, LeaseEndedError, TenantContextMismatchError } from './connection.errors';
 import type { Submittable } from './foreign-query';
+import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
 import type { QueryCallback } from './pg-internals';
 import { leavesSessionState } from './session-state';
 import type { TransactionSettings } from './settings';
@@ -20,7 +21,11 @@ export type Doubt =
   | 'connection lost'
   | 'query in flight'
   | 'open transaction'
+  | 'idle transaction'
   | 'told to';
+
+/** Of a statement, in a warning. */
+const SHOWN_TEXT = 100;
 
 /**
  * One loan of a connection to one tenant, from the pool's `connect` to `release`.
@@ -32,6 +37,7 @@ export class Lease implements StatementLease {
   readonly handle: PoolClient;
   #doubt: Doubt | undefined;
   #released = false;
+  #lastText: unknown;
 
   constructor(
     readonly client: TenantClient,
@@ -46,7 +52,31 @@ export class Lease implements StatementLease {
   }
 
   refusal(): Error | undefined {
-    return this.client.lease === this ? undefined : new LeaseEndedError();
+    if (this.client.lease !== this) return new LeaseEndedError();
+    return this.client.farewell && new IdleTransactionError({ cause: this.client.farewell });
+  }
+
+  /** The piece of work that it was taken for. */
+  get work(): object {
+    return workOf(this.scope);
+  }
+
+  /** Whether it is held beyond the statement that is under way: for a transaction, or for the rows of a cursor. */
+  get isKept(): boolean {
+    return this.client.inTransaction() || this.client._activeQuery instanceof RidingCursor;
+  }
+
+  /** For people. */
+  get lessee(): string {
+    return this.scope.tenant ? `tenant "${this.scope.tenant.slug}"` : `the ${scopeKey(this.scope)}`;
+  }
+
+  /** For people: what it is held for. */
+  get state(): string {
+    const doing = this.client.isIdle() ? 'nothing is under way' : 'a statement is under way';
+    const within = this.client.inTransaction() ? ' in an open transaction' : '';
+    const text = typeof this.#lastText === 'string' ? this.#lastText.replaceAll(/\s+/g, ' ').trim() : '';
+    return `${doing}${within}${text && `, the last one being: ${text.slice(0, SHOWN_TEXT)}`}`;
   }
 
   get isSystem(): boolean {
@@ -59,14 +89,17 @@ export class Lease implements StatementLease {
   }
 
   heedText(text: unknown): void {
+    this.#lastText = text;
     if (typeof text === 'string' && leavesSessionState(text)) this.doubt('session state');
   }
 
-  heed(error: Error): void {
+  heed(error: Error): Error {
     // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
     if (!(error instanceof DatabaseError)) this.doubt('client-side error');
     // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
+    else if (error.code === IDLE_IN_TRANSACTION) this.doubt('idle transaction');
     else if (isOutage(error)) this.doubt('connection lost');
+    return explainLimit(error, this.settings, this.client.tookMs());
   }
 
   /** Node ends the process over an `error` event that nobody hears, and not every borrower listens. */
@@ -101,7 +134,8 @@ export class Lease implements StatementLease {
 
   /** A statement that is still queued would run for whoever comes next. */
   #doubtUnlessClean(): void {
-    if (this.client.sessionIsDirty) this.doubt('session state');
+    if (this.client.farewell) this.doubt('idle transaction');
+    else if (this.client.sessionIsDirty) this.doubt('session state');
     else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
   }

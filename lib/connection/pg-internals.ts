@@ -37,7 +37,7 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   readonly _activeQuery?: unknown;
   readonly _queryQueue: unknown[];
   /** False once the connection has failed. */
-  readonly _queryable: boolean;
+  _queryable: boolean;
   /** False from the moment a statement is sent until its ReadyForQuery has arrived. */
   readonly readyForQuery?: boolean;
   query(query: object): unknown;
@@ -45,6 +45,10 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   _handleDataRow(message: { readonly fields: readonly unknown[] }): void;
   _handleCommandComplete(message: unknown): void;
   _handleErrorMessage(message: unknown): void;
+  _handleErrorEvent(error: Error): void;
+  _handleReadyForQuery(message: unknown): void;
+  _pulseQueryQueue(): void;
+  _errorAllQueries(error: Error): void;
 }
 
 export const BaseClient = Client as unknown as new (config?: ClientConfig) => WireClient;

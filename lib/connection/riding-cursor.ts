@@ -25,10 +25,10 @@ export class RidingCursor extends ForeignQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    this.lease.heed(error);
+    const told = this.lease.heed(error);
     if (!(error instanceof DatabaseError) || isOutage(error)) this.#tellLost();
-    if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, error);
-    else this.inner.handleError(error, connection);
+    if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, told);
+    else this.inner.handleError(told, connection);
   }
 
   override handleReadyForQuery(connection: WireConnection): void {

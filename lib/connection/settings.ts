@@ -14,6 +14,8 @@ export interface TransactionSettings {
   readonly commands: string;
   /** How many `commands` there are. */
   readonly count: number;
+  /** What they are, by name. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 /** `SELECT set_config($1, $2, true), …` in the extended protocol, up to its Execute. */
@@ -43,6 +45,7 @@ export function transactionSettings(settings: Readonly<Record<string, string>>):
     rider: makeRider(entries),
     commands: entries.map(([name, value]) => `SET LOCAL ${name} = ${settingValue(name, value)};`).join(' '),
     count: entries.length,
+    values: settings,
   };
 }
 
@@ -75,10 +78,16 @@ const STARTING_SETTINGS = transactionSettings({ search_path: '' });
  *
  * `pg_temp` is named last: unnamed it would be searched first, and a temporary table left in the session by one tenant
  * would hide another tenant's table of that name.
+ *
+ * @param others that ride beside the path
  */
-export function settingsOf(scope: Scope, sharedSchemas: readonly string[]): TransactionSettings {
+export function settingsOf(
+  scope: Scope,
+  sharedSchemas: readonly string[],
+  others: Readonly<Record<string, string>> = {},
+): TransactionSettings {
   const schemaName = scope.tenant?.schemaName ?? scope.schemaName;
   if (schemaName === undefined) return scope.starting ? STARTING_SETTINGS : SYSTEM_SETTINGS;
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
-  return transactionSettings({ search_path: `${path}, pg_temp` });
+  return transactionSettings({ search_path: `${path}, pg_temp`, ...others });
 }

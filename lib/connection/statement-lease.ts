@@ -12,6 +12,6 @@ export interface StatementLease {
   readonly isSystem: boolean;
   /** Notes what a statement that is about to be sent may leave behind. */
   heedText(text: unknown): void;
-  /** Notes what an error says of the connection. */
-  heed(error: Error): void;
+  /** Notes what an error says of the connection, and gives what to tell of it. */
+  heed(error: Error): Error;
 }

@@ -1,5 +1,7 @@
-import { BaseClient } from './pg-internals';
+import { DatabaseError } from 'pg';
 import type { CarriedText } from './carried-text';
+import { IDLE_IN_TRANSACTION } from './limit-errors';
+import { BaseClient } from './pg-internals';
 import { isCleanSession, type TransactionSettings } from './settings';
 
 /**
@@ -17,6 +19,13 @@ export class TenantClient extends BaseClient {
    * next transaction may be another session's. `undefined`: not known yet.
    */
   namesRider: boolean | undefined;
+  /** Tenants whose tables the session has met, if the pool counts them. */
+  readonly served = new Set<string>();
+  /** Why PostgreSQL has closed the session of a transaction in which nothing was sent. */
+  farewell: Error | undefined;
+  /** How long statements took in all, in milliseconds. */
+  busyMs = 0;
+  #sentAt: number | undefined;
   #riderIsParsed = false;
   /** The answers to a rider of the extended protocol are still to come. */
   #isRiding = false;
@@ -41,6 +50,11 @@ export class TenantClient extends BaseClient {
   sendCarried({ text, isSetting }: CarriedText): void {
     this.connection.query(text);
     this.#isSetting = [...isSetting];
+  }
+
+  /** How long the statement has taken that is under way; 0 if there is none. */
+  tookMs(): number {
+    return this.#sentAt === undefined ? 0 : performance.now() - this.#sentAt;
   }
 
   inTransaction(): boolean {
@@ -77,10 +91,40 @@ export class TenantClient extends BaseClient {
   }
 
   override _handleErrorMessage(message: unknown): void {
+    if (!this._activeQuery && isFarewell(message)) {
+      this.farewell = message;
+      return;
+    }
     // The rider's statement may be gone (DISCARD ALL) or taken (a pooler that came later): from now on without a name.
     if (this.#isRiding) this.namesRider = false;
     this.#isRiding = false;
     this.#isSetting = [];
     super._handleErrorMessage(message);
   }
+
+  /**
+   * A borrower that is told of the end by an event, as TypeORM is, gives the connection back, and all that it can say of
+   * it later is that it has none. So it is told when it asks for something: its next statement is refused, with the reason.
+   */
+  override _handleErrorEvent(error: Error): void {
+    if (!this.farewell || !this.lease) return super._handleErrorEvent(error);
+    this._queryable = false;
+    this._errorAllQueries(error);
+  }
+
+  /** Looks at the clock first: the server's may begin to run before pg has returned. */
+  override _pulseQueryQueue(): void {
+    if (this.readyForQuery === true && this._queryQueue.length > 0) this.#sentAt = performance.now();
+    super._pulseQueryQueue();
+  }
+
+  override _handleReadyForQuery(message: unknown): void {
+    this.busyMs += this.tookMs();
+    this.#sentAt = undefined;
+    super._handleReadyForQuery(message);
+  }
+}
+
+function isFarewell(message: unknown): message is DatabaseError {
+  return message instanceof DatabaseError && message.code === IDLE_IN_TRANSACTION;
 }

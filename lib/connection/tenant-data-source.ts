@@ -5,7 +5,8 @@ import type { TenantContext } from '../context/tenant-context';
 import { UnsafeSessionError } from './connection.errors';
 import { checkSession, explainRefusal, probeSession } from './session-probe';
 import { guardLazyRelations } from './lazy-relations';
-import { TenantPool, type TenantPoolOptions } from './tenant-pool';
+import { TenantPool } from './tenant-pool';
+import type { TenantPoolOptions } from './tenant-pool.options';
 
 /** The name of the tenants' data source, for `@InjectRepository(Order, TENANT_DATA_SOURCE)` and its kin. */
 export const TENANT_DATA_SOURCE = 'tenancy';

@@ -69,8 +69,7 @@ export class TenantQuery extends BaseQuery {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
       if (this.#mode !== 'bare') addHint(error);
     }
-    this.#lease.heed(error);
-    super.handleError(error, connection);
+    super.handleError(this.#lease.heed(error), connection);
   }
 
   /**

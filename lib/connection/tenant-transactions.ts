@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { PoolClient } from 'pg';
+import { workOf } from '../context/scope';
 import { TenantContext } from '../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
 import { TransactionDoomedError } from './connection.errors';
@@ -39,7 +40,7 @@ export class TenantTransactions {
       const client = (await queryRunner.connect()) as PoolClient;
       const ambient = new AmbientTransaction(client, isolation ?? this.#defaultIsolation());
       const result = await this.#settle(ambient, () =>
-        this.context.runScope({ ...scope, transaction: ambient }, work),
+        this.context.runScope({ ...scope, work: scope && workOf(scope), transaction: ambient }, work),
       );
       await queryRunner.commitTransaction();
       return result;

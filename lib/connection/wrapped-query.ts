@@ -39,13 +39,13 @@ export class WrappedQuery extends ForeignQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    this.lease.heed(error);
+    const told = this.lease.heed(error);
     if (this.#phase === 'rollback') return;
     // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
     // before, ends it without giving the socket back: what comes next would reach an object that is taken apart.
     if (connection.stream.listenerCount('data') === 0) connection.stream.destroy();
     if (this.#phase === 'inside') this.#again('rollback');
-    this.inner.handleError(error, connection);
+    this.inner.handleError(told, connection);
   }
 
   /** pg takes the front of its queue when ReadyForQuery has come. */

@@ -12,6 +12,10 @@ export interface Scope {
   readonly starting?: true;
   /** The transaction that all code in this scope shares, if it does. */
   readonly transaction?: SharedTransaction;
+  /** Work on a tenant rather than for it, such as its migration: what limits a tenant's requests does not hold. */
+  readonly unlimited?: true;
+  /** The outermost of the scopes that this one was entered in: all of them are one piece of work. See `workOf`. */
+  readonly work?: object;
 }
 
 /** A transaction of the connection layer, as much as a scope needs to know of it. */
@@ -21,6 +25,11 @@ export interface SharedTransaction {
 
 /** The scope of one request. */
 export type RequestScope = Pick<Scope, 'tenant'>;
+
+/** Scopes that were entered one inside another are one piece of work, which can wait for itself. */
+export function workOf(scope: Scope): object {
+  return scope.work ?? scope;
+}
 
 /** Two scopes with one key may share a connection's loan. `undefined`: nobody. */
 export function scopeKey(scope: Scope | undefined): string | undefined {

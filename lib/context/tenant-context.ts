@@ -3,9 +3,8 @@ import { Injectable } from '@nestjs/common';
 import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
-import type { RequestScope, Scope } from './scope';
+import { type RequestScope, type Scope, workOf } from './scope';
 
-const SYSTEM: Scope = Object.freeze({ system: true });
 const STARTING: Scope = Object.freeze({ system: true, starting: true });
 const PAGE_SIZE = 100;
 
@@ -23,17 +22,29 @@ export class TenantContext {
 
   /** What `work` gives, run for `tenant`. Nothing outside `work` notices. */
   run<T>(tenant: Tenant, work: () => T): T {
+    return this.#runFor(tenant, { tenant }, work);
+  }
+
+  /**
+   * The same for work on a tenant rather than for it, such as its migration or a long report: `database.limits`,
+   * `maxConnectionsPerTenant` and `maxWaitingPerTenant`, which protect tenants from each other's requests, do not hold.
+   */
+  runUnlimited<T>(tenant: Tenant, work: () => T): T {
+    return this.#runFor(tenant, { tenant, unlimited: true }, work);
+  }
+
+  #runFor<T>(tenant: Tenant, scope: Scope, work: () => T): T {
     if (typeof tenant?.id !== 'string' || typeof tenant.schemaName !== 'string') {
       throw new TypeError(
         'TenantContext.run() takes a Tenant, as TenantStore.find() and @CurrentTenant() give it, not its slug or id.',
       );
     }
-    return this.#storage.run({ tenant }, work);
+    return this.#enter(scope, work);
   }
 
   /** What `work` gives, run for nobody: its statements see no tenant's tables unless they name a schema. */
   runAsSystem<T>(work: () => T): T {
-    return this.#storage.run(SYSTEM, work);
+    return this.#enter({ system: true }, work);
   }
 
   /** The same while the data source starts, which must find no current schema at all. */
@@ -43,7 +54,12 @@ export class TenantContext {
 
   /** What `work` gives, run with one schema as the whole world: how the template is built. */
   runInSchema<T>(schemaName: string, work: () => T): T {
-    return this.#storage.run({ schemaName }, work);
+    return this.#enter({ schemaName }, work);
+  }
+
+  #enter<T>(scope: Scope, work: () => T): T {
+    const outer = this.#storage.getStore();
+    return this.#storage.run(outer ? { ...scope, work: workOf(outer) } : scope, work);
   }
 
   /** What `work` gives, run in a scope whose tenant may still be set or cleared, or in none at all. */

@@ -10,7 +10,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { TenantBusyError } from '../tenant/tenant.errors';
+import { TenantContendedError } from '../tenant/tenant.errors';
 import { callerOf } from './caller';
 import { type ApiRequest, countHeader, headerOf } from './api-request';
 import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './http.errors';
@@ -81,7 +81,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   #fail(claim: Claim, error: unknown): Promise<void> {
     const status = error instanceof HttpException ? error.getStatus() : HttpStatus.INTERNAL_SERVER_ERROR;
     if (status >= 500) return this.keys.giveUp(claim);
-    const isDecided = status === 409 && !(error instanceof TenantBusyError);
+    const isDecided = status === 409 && !(error instanceof TenantContendedError);
     if (!isDecided) return this.keys.release(claim);
     return this.keys.keep(claim, { status, body: (error as HttpException).getResponse() });
   }

@@ -99,7 +99,7 @@ export class TenantMigrator {
   ): Promise<MigrationDone[]> {
     let [current] = piece;
     return this.context
-      .run(tenant, () =>
+      .runUnlimited(tenant, () =>
         this.dataSource.transaction('READ COMMITTED', async (manager) => {
           const queryRunner = manager.queryRunner as QueryRunner;
           const done: MigrationDone[] = [];

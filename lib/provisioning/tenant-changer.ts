@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TenantLookup } from '../resolution/tenant-lookup';
 import type { Tenant } from '../tenant/tenant';
-import { TenantBusyError, TenantNotFoundError, TenantVersionError } from '../tenant/tenant.errors';
+import { TenantContendedError, TenantNotFoundError, TenantVersionError } from '../tenant/tenant.errors';
 import { TenantStore, type TenantWriteOptions } from '../tenant/tenant.store';
 import { isUuid } from '../tenant/uuid';
 import { type TenantEvent, TenantEvents } from './tenant-events';
@@ -40,7 +40,7 @@ export class TenantChanger {
   /**
    * The tenant as `attempt` left it.
    *
-   * @throws TenantNotFoundError, TenantVersionError, TenantBusyError, ValidationFailedError for a bad actor or reason
+   * @throws TenantNotFoundError, TenantVersionError, TenantContendedError, ValidationFailedError for a bad actor or reason
    */
   async change(
     reference: string,
@@ -64,7 +64,7 @@ export class TenantChanger {
       if (changed.version !== tenant.version) await this.#tell(event, changed);
       return changed;
     }
-    throw new TenantBusyError(seen?.slug ?? reference);
+    throw new TenantContendedError(seen?.slug ?? reference);
   }
 
   async #tell(event: TenantEvent, tenant: Tenant): Promise<void> {

@@ -21,7 +21,7 @@ import {
  * alone, `updatedAt` too, and nothing is recorded; each change is recorded with its actor and its reason.
  *
  * All throw `TenantNotFoundError`, and those that change something `ValidationFailedError`, `TenantVersionError` (see
- * `ifVersion`) and `TenantBusyError`.
+ * `ifVersion`) and `TenantContendedError`.
  */
 @Injectable()
 export class TenantLifecycle {

@@ -66,7 +66,7 @@ export class TenantMaker {
     const kept: { tenant?: Tenant } = {};
     try {
       // For the tenant from the start, so that its hooks can work in the same transaction.
-      await this.context.run(unborn(draft), () =>
+      await this.context.runUnlimited(unborn(draft), () =>
         this.dataSource.transaction(options.isolation ?? 'READ COMMITTED', async (manager) => {
           const insert = async (
             schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>,

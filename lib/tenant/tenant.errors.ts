@@ -75,8 +75,8 @@ export class TenantVersionError extends TenancyError {
 }
 
 /** Others changed the tenant between every two looks at it. Nothing was done. */
-export class TenantBusyError extends TenancyError {
-  readonly code = 'TENANT_BUSY';
+export class TenantContendedError extends TenancyError {
+  readonly code = 'TENANT_CONTENDED';
   override readonly statusCode = HttpStatus.CONFLICT;
 
   constructor(readonly slug: string) {

@@ -142,7 +142,7 @@ describe.each(ADAPTERS)('The master keys of an application on %s', (_platform, a
     store.updates = 0;
     const idempotent = { 'idempotency-key': `key-${++count}` };
     const suspend = () => call(OPS.key, 'POST /admin/tenants/busy/suspend', {}, idempotent);
-    await expect(suspend()).resolves.toMatchObject({ status: 409, body: { code: 'TENANT_BUSY' } });
+    await expect(suspend()).resolves.toMatchObject({ status: 409, body: { code: 'TENANT_CONTENDED' } });
     expect(store.updates).toBe(100);
     store.isBusy = false;
     await expect(suspend()).resolves.toMatchObject({ status: 200, body: { status: 'suspended' } });

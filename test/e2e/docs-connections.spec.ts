@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import Cursor from 'pg-cursor';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { type Tenant, TenantContext, TenantProvisioner, TenancyModule } from '../../lib';
+import { type Tenant, TenantConnection, TenantContext, TenantProvisioner, TenancyModule } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
 import { MASTER_KEY } from '../support/sample-app';
@@ -128,8 +128,13 @@ describe('docs/connections.md, the examples', () => {
 
   it('count the connections that were destroyed', async () => {
     const before = the.PoolHealth.destroyedByCause()['session state'] ?? 0;
-    await inAcme(() => the.PoolHealth.connection.query('SET statement_timeout = 1000'));
+    await inAcme(() => app.get(TenantConnection).query('SET statement_timeout = 1000'));
     expect(the.PoolHealth.destroyedByCause()['session state']).toBe(before + 1);
+  });
+
+  it('find the tenant whose statements took the longest', async () => {
+    await inAcme(() => app.get(TenantConnection).query('SELECT pg_sleep(1)'));
+    expect(the.PoolHealth.busiest()).toMatchObject({ tenantId: acme.id, active: 0 });
   });
 });
 

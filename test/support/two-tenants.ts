@@ -5,6 +5,7 @@ import {
   withEmptySearchPathInUrl,
 } from '../../lib/connection/tenant-data-source';
 import type { TenantPool } from '../../lib/connection/tenant-pool';
+import type { TenantPoolOptions } from '../../lib/connection/tenant-pool.options';
 import { TenantContext } from '../../lib/context/tenant-context';
 import type { Tenant } from '../../lib/tenant/tenant';
 import { InMemoryTenantStore } from '../../lib/tenant/in-memory-tenant.store';
@@ -34,6 +35,7 @@ export interface TwoTenants {
 export async function twoTenants(
   poolSize: number,
   options: Partial<DataSourceOptions> = {},
+  lending: Partial<TenantPoolOptions> = {},
 ): Promise<TwoTenants> {
   const database = await createTestDatabase();
   const tenants = [makeTenant('acme'), makeTenant('globex')];
@@ -49,7 +51,7 @@ export async function twoTenants(
     {
       type: 'postgres',
       url: withEmptySearchPathInUrl(wire.url),
-      driver: tenantDriver({ context }),
+      driver: tenantDriver({ context, ...lending }),
       installExtensions: false,
       poolSize,
       ...options,

@@ -1,0 +1,162 @@
+/** Somebody who asks for a connection. */
+export interface Asker {
+  /** Whose share it counts to: askers of one key take turns with those of the others. */
+  readonly key: string;
+  /** The piece of work that it is a part of. */
+  readonly work: object;
+  /** Its key's share has no bounds: it is the operator's own. */
+  readonly isUnbounded: boolean;
+  /** Whether its work keeps another connection until it has had this one. Asked only when it may have to wait. */
+  isNested(): boolean;
+  /** It is its turn: from now on it has a connection, until it leaves. */
+  start(): void;
+}
+
+export interface FairQueueOptions {
+  /** How many connections there are. */
+  readonly size: number;
+  /** How many of them one key may have at once. */
+  readonly maxPerKey: number;
+  /** How many askers of one key may wait. */
+  readonly maxWaitingPerKey: number;
+}
+
+/** What one key has, and who waits for it. There is one as long as there is either. */
+interface Share<A> {
+  readonly isUnbounded: boolean;
+  lent: number;
+  nested: number;
+  /** In the order in which they came. */
+  readonly waiting: Set<A>;
+}
+
+/**
+ * Says whose turn it is. The first asker of each key is served before the second of any, and no key gets more than its
+ * share: nobody waits for the many that another has sent.
+ *
+ * Work that keeps one connection while it asks for the next could wait for itself. So it is served first, and one such
+ * asker of each work even beyond its key's share.
+ */
+export class FairQueue<A extends Asker> {
+  readonly #options: FairQueueOptions;
+  readonly #shares = new Map<string, Share<A>>();
+  /** Shares with somebody waiting, in the order of their turns. */
+  readonly #turns = new Set<Share<A>>();
+  readonly #nested = new Set<A>();
+  /** Who has a connection beyond the share, by work. */
+  readonly #beyond = new Map<object, A>();
+  #free: number;
+
+  constructor(options: FairQueueOptions) {
+    this.#options = options;
+    this.#free = options.size;
+  }
+
+  /** Starts it, or lets it wait for its turn. `refused`: too many of its key wait already. */
+  enter(asker: A): 'started' | 'waiting' | 'refused' {
+    const share = this.#shareOf(asker);
+    // Whoever waits cannot be served now, so nobody is overtaken.
+    if (this.#free > 0 && this.#hasRoom(share)) return this.#start(asker, share);
+    const isNested = asker.isNested();
+    if (isNested && this.#mayStartBeyond(asker)) return this.#start(asker, share);
+    if (!share.isUnbounded && share.waiting.size + share.nested >= this.#options.maxWaitingPerKey) {
+      this.#forgetUnlessUsed(asker.key, share);
+      return 'refused';
+    }
+    if (isNested) {
+      share.nested++;
+      this.#nested.add(asker);
+    } else {
+      share.waiting.add(asker);
+      this.#turns.add(share);
+    }
+    return 'waiting';
+  }
+
+  /** Ends what `start` began: its connection is for the next. */
+  leave(asker: A): void {
+    const share = this.#shareOf(asker);
+    share.lent--;
+    this.#free++;
+    if (this.#beyond.get(asker.work) === asker) this.#beyond.delete(asker.work);
+    this.#forgetUnlessUsed(asker.key, share);
+    this.#serve();
+  }
+
+  /** It waits no longer. */
+  withdraw(asker: A): void {
+    const share = this.#shareOf(asker);
+    this.#remove(asker, share);
+    this.#forgetUnlessUsed(asker.key, share);
+  }
+
+  /** Whether a key has all that it may have. */
+  hasFullShare(key: string): boolean {
+    const share = this.#shares.get(key);
+    return share !== undefined && !this.#hasRoom(share);
+  }
+
+  /** Whoever has something or waits for it. */
+  get keys(): string[] {
+    return [...this.#shares.keys()];
+  }
+
+  /** Everybody who waits. */
+  get waiting(): A[] {
+    return [...this.#nested, ...[...this.#turns].flatMap(({ waiting }) => [...waiting])];
+  }
+
+  #serve(): void {
+    while (this.#free > 0) {
+      const next = this.#nextNested() ?? this.#nextInTurn();
+      if (next === undefined) return;
+      const share = this.#shareOf(next);
+      this.#remove(next, share);
+      this.#start(next, share);
+    }
+  }
+
+  #nextNested(): A | undefined {
+    for (const asker of this.#nested)
+      if (this.#hasRoom(this.#shareOf(asker)) || this.#mayStartBeyond(asker)) return asker;
+    return undefined;
+  }
+
+  #nextInTurn(): A | undefined {
+    for (const share of this.#turns) if (this.#hasRoom(share)) return share.waiting.values().next().value;
+    return undefined;
+  }
+
+  #start(asker: A, share: Share<A>): 'started' {
+    if (!this.#hasRoom(share)) this.#beyond.set(asker.work, asker);
+    share.lent++;
+    this.#free--;
+    asker.start();
+    return 'started';
+  }
+
+  #remove(asker: A, share: Share<A>): void {
+    if (this.#nested.delete(asker)) share.nested--;
+    // Whoever has had a turn is the last to have the next.
+    if (share.waiting.delete(asker)) this.#turns.delete(share);
+    if (share.waiting.size > 0) this.#turns.add(share);
+  }
+
+  #hasRoom({ isUnbounded, lent }: Share<A>): boolean {
+    return isUnbounded || lent < this.#options.maxPerKey;
+  }
+
+  #mayStartBeyond({ work }: A): boolean {
+    return this.#free > 0 && !this.#beyond.has(work);
+  }
+
+  #shareOf({ key, isUnbounded }: A): Share<A> {
+    let share = this.#shares.get(key);
+    if (!share) this.#shares.set(key, (share = { isUnbounded, lent: 0, nested: 0, waiting: new Set() }));
+    return share;
+  }
+
+  #forgetUnlessUsed(key: string, { lent, nested, waiting }: Share<A>): void {
+    if (lent === 0 && nested === 0 && waiting.size === 0) this.#shares.delete(key);
+  }
+}

@@ -1,0 +1,91 @@
+import { LRUCache } from 'lru-cache';
+import type { Doubt } from './lease';
+
+/** Each is some hundred bytes. */
+const MAX_REMEMBERED_TENANTS = 10_000;
+
+/** What one tenant's requests have had of the connections (`runUnlimited` does not count), since the start or since it was forgotten. */
+export interface TenantLoad {
+  readonly tenantId: string;
+  /** Connections that it has now. */
+  readonly active: number;
+  /** How often it was lent one. */
+  readonly leases: number;
+  /** How long its statements took, as this process sees it: with the way there and back. */
+  readonly queryMs: number;
+  /** How often it had to wait for its turn, and how long in all. */
+  readonly waits: number;
+  readonly waitedMs: number;
+  /** How often it got no connection: too many waited already, or the wait took too long. */
+  readonly refused: number;
+}
+
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+/** What happened in one pool since it was made. */
+export class PoolCounters {
+  leases = 0;
+  queryMs = 0;
+  waits = 0;
+  waitedMs = 0;
+  refused = 0;
+  recycled = 0;
+  readonly destroyed = new Map<Doubt, number>();
+  /** The tenants that used it last. */
+  readonly #tenants = new LRUCache<string, Mutable<TenantLoad>>({ max: MAX_REMEMBERED_TENANTS });
+
+  lent(tenantId: string | undefined): void {
+    this.leases++;
+    const load = this.#loadOf(tenantId);
+    if (!load) return;
+    load.leases++;
+    load.active++;
+  }
+
+  returned(tenantId: string | undefined, queryMs: number): void {
+    this.queryMs += queryMs;
+    const load = this.#loadOf(tenantId);
+    if (!load) return;
+    load.queryMs += queryMs;
+    // One that was forgotten meanwhile begins anew.
+    load.active = Math.max(0, load.active - 1);
+  }
+
+  waited(tenantId: string | undefined, ms: number): void {
+    this.waits++;
+    this.waitedMs += ms;
+    const load = this.#loadOf(tenantId);
+    if (!load) return;
+    load.waits++;
+    load.waitedMs += ms;
+  }
+
+  refuse(tenantId: string | undefined): void {
+    this.refused++;
+    const load = this.#loadOf(tenantId);
+    if (load) load.refused++;
+  }
+
+  destroy(cause: Doubt): void {
+    this.destroyed.set(cause, (this.destroyed.get(cause) ?? 0) + 1);
+  }
+
+  /** Of the tenants that are remembered, the latest first. */
+  get tenants(): TenantLoad[] {
+    return [...this.#tenants.values()].map((load) => ({ ...load }));
+  }
+
+  loadOf(tenantId: string): TenantLoad | undefined {
+    return this.#tenants.peek(tenantId);
+  }
+
+  #loadOf(tenantId: string | undefined): Mutable<TenantLoad> | undefined {
+    if (tenantId === undefined) return undefined;
+    let load = this.#tenants.get(tenantId);
+    if (!load) {
+      load = { tenantId, active: 0, leases: 0, queryMs: 0, waits: 0, waitedMs: 0, refused: 0 };
+      this.#tenants.set(tenantId, load);
+    }
+    return load;
+  }
+}
