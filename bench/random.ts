@@ -8,3 +8,19 @@ export function seededRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Whole numbers from 0 below `count`, of which the n-th is asked for in proportion to 1 / n (Zipf, exponent 1). */
+export function zipf(random: () => number, count: number): () => number {
+  const sums: number[] = [];
+  for (let rank = 1; rank <= count; rank++) sums.push((sums.at(-1) ?? 0) + 1 / rank);
+  return () => {
+    const point = random() * sums[count - 1];
+    let [low, high] = [0, count - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle] > point) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+}

@@ -3,7 +3,9 @@ import type { Bench } from './bench';
 import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
 import { openServer } from './bench-server';
 import { CleanUp } from './clean-up';
+import { fairnessBench } from './fairness';
 import { httpBench } from './http';
+import { memoryBench } from './memory';
 import { provisionBench } from './provision';
 import { formatReport, makeReport } from './report';
 import { resolveBench } from './resolve';
@@ -14,6 +16,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   http: httpBench,
   resolve: resolveBench,
   provision: provisionBench,
+  memory: memoryBench,
+  fairness: fairnessBench,
 };
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

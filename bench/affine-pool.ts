@@ -1,0 +1,18 @@
+import type { LoanRequest } from '../lib/connection/loan-request';
+import type { TenantClient } from '../lib/connection/tenant-client';
+import { TenantPool } from '../lib/connection/tenant-pool';
+
+interface IdleItem {
+  readonly client: TenantClient;
+}
+
+/** The tenants' pool, but it prefers an idle connection that has served the tenant to the one that was used last. */
+export class AffinePool extends TenantPool {
+  override open(request: LoanRequest): void {
+    const { _idle: idle } = this as unknown as { readonly _idle: IdleItem[] };
+    const known = idle.findLastIndex(({ client }) => client.served.has(request.key));
+    // pg-pool takes the last.
+    if (known >= 0) idle.push(...idle.splice(known, 1));
+    super.open(request);
+  }
+}
