@@ -5,6 +5,7 @@ import * as library from '../../lib';
 import * as libraryAdmin from '../../lib/admin';
 import * as libraryJwt from '../../lib/jwt';
 import * as libraryTesting from '../../lib/testing';
+import * as libraryThrottling from '../../lib/throttling';
 import * as libraryTransports from '../../lib/transports';
 import { REPOSITORY, run } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -31,9 +32,14 @@ afterAll(() => rm(base, { recursive: true, force: true }));
 
 it('carries the built library, its types, the readme and the licence, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
-  const entries = ['index', 'admin/index', 'jwt/index', 'testing/index', 'transports/index'].flatMap(
-    (entry) => [`dist/${entry}.js`, `dist/${entry}.d.ts`],
-  );
+  const entries = [
+    'index',
+    'admin/index',
+    'jwt/index',
+    'testing/index',
+    'throttling/index',
+    'transports/index',
+  ].flatMap((entry) => [`dist/${entry}.js`, `dist/${entry}.d.ts`]);
   expect(paths).toEqual(expect.arrayContaining([...entries, 'README.md', 'LICENSE', 'package.json']));
   expect(
     paths.filter((path) => !/^(dist\/.*\.(js|d\.ts)|README\.md|LICENSE|package\.json)$/.test(path)),
@@ -53,6 +59,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
         '@nestjs/common': `^${nest}.0.0`,
         '@nestjs/core': `^${nest}.0.0`,
         '@nestjs/platform-express': `^${nest}.0.0`,
+        '@nestjs/throttler': '^6.7.1',
         '@nestjs/typeorm': `^${nest}.0.0`,
         '@types/node': '^20.0.0',
         'class-transformer': '^0.5.1',
@@ -154,6 +161,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
       expect(namesOf(told.names['./admin'])).toEqual(namesOf(Object.keys(libraryAdmin)));
       expect(namesOf(told.names['./jwt'])).toEqual(namesOf(Object.keys(libraryJwt)));
       expect(namesOf(told.names['./transports'])).toEqual(namesOf(Object.keys(libraryTransports)));
+      expect(namesOf(told.names['./throttling'])).toEqual(namesOf(Object.keys(libraryThrottling)));
       expect(namesOf(told.names['./testing'])).toEqual(namesOf(Object.keys(libraryTesting)));
     });
   });

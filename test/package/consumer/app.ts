@@ -13,6 +13,7 @@ import {
 import * as admin from 'nestjs-tenancy/admin';
 import * as jwt from 'nestjs-tenancy/jwt';
 import * as testing from 'nestjs-tenancy/testing';
+import * as throttling from 'nestjs-tenancy/throttling';
 import * as transports from 'nestjs-tenancy/transports';
 import {
   Column,
@@ -114,6 +115,7 @@ async function main(): Promise<void> {
       './admin': Object.keys(admin),
       './testing': Object.keys(testing),
       './jwt': Object.keys(jwt),
+      './throttling': Object.keys(throttling),
       './transports': Object.keys(transports),
     },
     created: await call('POST', '/admin/tenants', { 'x-master-key': masterKey }, { slug: 'acme' }),

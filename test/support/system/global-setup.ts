@@ -4,7 +4,7 @@ import { startEmbeddedPostgres } from '../../../lib/testing/embedded-postgres';
 import { VARIABLES, type VariablesByEnvironment } from './environments';
 import { startPgBouncer } from './pgbouncer';
 import { startPostgres15, type TestServer } from './postgres-15';
-import { findPgBouncer, findPostgres15 } from './programs';
+import { findPgBouncer, findPostgres15, findRedis } from './programs';
 
 declare global {
   /** Handed from Jest's global setup to its global teardown. */
@@ -15,6 +15,7 @@ declare global {
 export default async function globalSetup(): Promise<void> {
   findPostgres15();
   findPgBouncer();
+  findRedis();
   const running: TestServer[] = [];
   const started = async <Server extends TestServer>(starting: Promise<Server>): Promise<Server> => {
     const server = await starting;

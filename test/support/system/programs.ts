@@ -19,6 +19,11 @@ export function findPgBouncer(): string {
   return find('pgbouncer', directories, 'apt-get install -y pgbouncer');
 }
 
+export function findRedis(): string {
+  const directories = (process.env.PATH ?? '').split(':').filter(Boolean);
+  return find('redis-server', directories, 'apt-get install -y redis-server');
+}
+
 /** @throws Error that says how to install it: a tool that is missing must not make tests pass by not running */
 function find(name: string, directories: readonly string[], remedy: string): string {
   const path = directories.map((directory) => join(directory, name)).find(isExecutable);

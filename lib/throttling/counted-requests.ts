@@ -1,0 +1,65 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
+import type { RateLimit } from './rate-limit';
+import { THROTTLING_OPTIONS, type TenancyThrottlingOptions } from './throttling.options';
+
+const DEFAULT_TIMEOUT_MS = 500;
+
+/** Asks the storage, and decides what holds while there is none. */
+@Injectable()
+export class CountedRequests {
+  readonly #logger = new Logger('Tenancy');
+  #isDown = false;
+
+  constructor(
+    @Inject(THROTTLING_OPTIONS) private readonly options: TenancyThrottlingOptions,
+    private readonly storage: RateLimitStorage,
+  ) {}
+
+  /**
+   * `undefined` when it could not be counted and may pass.
+   *
+   * @throws TenancyUnavailableError when it could not be counted and may not
+   */
+  async take(key: string, weight: number, rate: RateLimit): Promise<RateLimitState | undefined> {
+    // Even while nothing can be counted.
+    if (rate.limit === 0) return { isRefused: true, remaining: 0, resetMs: rate.windowMs };
+    try {
+      const state = await this.#inTime(this.storage.take(key, weight, rate));
+      this.#noteUp();
+      return state;
+    } catch (error) {
+      this.#noteDown(error);
+      if (this.options.whenUnavailable !== 'refuse') return undefined;
+      throw new TenancyUnavailableError('The count of requests', { cause: error });
+    }
+  }
+
+  async #inTime(answer: Promise<RateLimitState>): Promise<RateLimitState> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms.`)), timeoutMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Once an outage: there may be thousands of requests in it. */
+  #noteDown(error: unknown): void {
+    if (this.#isDown) return;
+    this.#isDown = true;
+    const outcome = this.options.whenUnavailable === 'refuse' ? 'are refused with 503' : 'pass unlimited';
+    this.#logger.error(`The storage of rate limits does not answer: requests ${outcome}. ${String(error)}`);
+  }
+
+  #noteUp(): void {
+    if (!this.#isDown) return;
+    this.#isDown = false;
+    this.#logger.warn('The storage of rate limits answers again.');
+  }
+}

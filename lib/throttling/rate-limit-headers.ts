@@ -1,0 +1,34 @@
+import type { RateLimitState } from './rate-limit-storage';
+import type { RateLimit } from './rate-limit';
+
+/** `RateLimit-*` (draft-ietf-httpapi-ratelimit-headers, 06): what is left of the limit that is nearest to its end. */
+export class RateLimitHeaders {
+  readonly #policies: string[] = [];
+  #nearest?: { readonly rate: RateLimit; readonly state: RateLimitState };
+
+  add(name: string, rate: RateLimit, state: RateLimitState): void {
+    this.#policies.push(`${rate.limit};w=${Math.ceil(rate.windowMs / 1000)};name="${name}"`);
+    if (
+      state.isRefused ||
+      !this.#nearest ||
+      share(rate, state) < share(this.#nearest.rate, this.#nearest.state)
+    )
+      this.#nearest = { rate, state };
+  }
+
+  /** None when nothing was counted. */
+  all(): Record<string, string> {
+    if (!this.#nearest) return {};
+    const { rate, state } = this.#nearest;
+    return {
+      'RateLimit-Limit': String(rate.limit),
+      'RateLimit-Remaining': String(state.remaining),
+      'RateLimit-Reset': String(Math.ceil(state.resetMs / 1000)),
+      'RateLimit-Policy': this.#policies.join(', '),
+    };
+  }
+}
+
+function share({ limit }: RateLimit, { remaining }: RateLimitState): number {
+  return limit === 0 ? 0 : remaining / limit;
+}

@@ -1,0 +1,17 @@
+import { SetMetadata } from '@nestjs/common';
+
+export const RATE_LIMIT_WEIGHT = Symbol('RATE_LIMIT_WEIGHT');
+
+const MAX_WEIGHT = 1_000_000;
+
+/**
+ * How much a request to this route, or to those of this class, takes of its tenant's limits: an integer from 0 to
+ * 1,000,000. Default 1. With 0 it is not limited.
+ *
+ * @throws RangeError
+ */
+export function RateLimitWeight(weight: number): ClassDecorator & MethodDecorator {
+  if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT)
+    throw new RangeError(`The weight of a route is an integer from 0 to ${MAX_WEIGHT}, not ${weight}.`);
+  return SetMetadata(RATE_LIMIT_WEIGHT, weight);
+}

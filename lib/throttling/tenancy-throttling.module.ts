@@ -1,0 +1,35 @@
+import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { checkThrottlingOptions } from './check-throttling-options';
+import { CountedRequests } from './counted-requests';
+import { MemoryRateLimits } from './memory-rate-limits';
+import { RateLimitStorage } from './rate-limit-storage';
+import { RateLimitsOfTenants } from './rate-limits-of-tenants';
+import { TenantThrottlerGuard } from './tenant-throttler.guard';
+import { THROTTLING_OPTIONS, type TenancyThrottlingOptions } from './throttling.options';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<TenancyThrottlingOptions>().setClassMethodName('forRoot').build();
+
+/**
+ * Limits how much each tenant asks for, on all routes. Import it once, beside `TenancyModule`. Routes without a tenant
+ * are not limited.
+ */
+@Module({
+  providers: [
+    {
+      provide: THROTTLING_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: checkThrottlingOptions,
+    },
+    {
+      provide: RateLimitStorage,
+      inject: [THROTTLING_OPTIONS],
+      useFactory: ({ storage }: TenancyThrottlingOptions) => storage ?? new MemoryRateLimits(),
+    },
+    RateLimitsOfTenants,
+    CountedRequests,
+    { provide: APP_GUARD, useClass: TenantThrottlerGuard },
+  ],
+})
+export class TenancyThrottlingModule extends ConfigurableModuleClass {}

@@ -1,0 +1,79 @@
+import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ThrottlerGuard } from '@nestjs/throttler';
+import { getRequestState } from '../resolution/request-state';
+import { TENANT_NEED } from '../resolution/tenant-route.decorator';
+import type { Tenant } from '../tenant/tenant';
+import { CountedRequests } from './counted-requests';
+import { RATE_LIMIT_WEIGHT } from './rate-limit-weight.decorator';
+import { RateLimitHeaders } from './rate-limit-headers';
+import { RateLimitStorage } from './rate-limit-storage';
+import { type NamedRateLimit, RateLimitsOfTenants } from './rate-limits-of-tenants';
+import { RateLimitedError } from './throttling.errors';
+
+/** As `@SkipThrottle({ name: true })` of `@nestjs/throttler` marks a route; the module exports no name for it. */
+const SKIP = 'THROTTLER:SKIP';
+
+/**
+ * Counts each request under its tenant. Of Nest's own guard it keeps the ways to be told to skip, and to reach request
+ * and response; so `shouldSkip` and `getRequestResponse` may be overridden as there.
+ */
+@Injectable()
+export class TenantThrottlerGuard extends ThrottlerGuard {
+  constructor(
+    // All by name: what a parameter of the base class injects holds for the one in its place here.
+    @Inject(RateLimitStorage) storage: RateLimitStorage,
+    @Inject(Reflector) reflector: Reflector,
+    @Inject(RateLimitsOfTenants) private readonly limits: RateLimitsOfTenants,
+    @Inject(CountedRequests) private readonly requests: CountedRequests,
+  ) {
+    super([], storage, reflector);
+  }
+
+  /** The limits are those of the tenants, and Nest's guard would warn that it has none. */
+  override async onModuleInit(): Promise<void> {}
+
+  /** @throws RateLimitedError, TenancyUnavailableError */
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    const tenant = this.#tenantOf(context);
+    const weight = this.#metadata<number>(RATE_LIMIT_WEIGHT, context) ?? 1;
+    if (!tenant || weight === 0 || (await this.shouldSkip(context))) return true;
+    const limits = this.limits.of(tenant).filter(([name]) => !this.#metadata(SKIP + name, context));
+    if (limits.length > 0) await this.#count(tenant, weight, limits, context);
+    return true;
+  }
+
+  async #count(
+    tenant: Tenant,
+    weight: number,
+    limits: readonly NamedRateLimit[],
+    context: ExecutionContext,
+  ): Promise<void> {
+    const headers = new RateLimitHeaders();
+    for (const [name, rate] of limits) {
+      const state = await this.requests.take(`${tenant.id}:${name}`, weight, rate);
+      if (!state) continue;
+      headers.add(name, rate, state);
+      if (state.isRefused) throw new RateLimitedError(name, seconds(state.resetMs), headers.all());
+    }
+    const { res } = this.getRequestResponse(context);
+    for (const [name, value] of Object.entries(headers.all())) this.setResponseHeader(res, name, value);
+  }
+
+  /**
+   * By what the middleware found out, not by what `TenantGuard` has let pass: whichever of the two guards comes first,
+   * a route without a tenant is not counted, and a claim of nobody is refused by the other one.
+   */
+  #tenantOf(context: ExecutionContext): Tenant | undefined {
+    if (context.getType() !== 'http' || this.#metadata(TENANT_NEED, context) === 'free') return undefined;
+    return getRequestState(context.switchToHttp().getRequest())?.scope.tenant;
+  }
+
+  #metadata<T>(key: string | symbol, context: ExecutionContext): T | undefined {
+    return this.reflector.getAllAndOverride<T | undefined>(key, [context.getHandler(), context.getClass()]);
+  }
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}

@@ -1,0 +1,28 @@
+import { HttpStatus } from '@nestjs/common';
+import { TenancyError } from '../common/tenancy.errors';
+
+/** The tenant has used up one of its rate limits. */
+export class RateLimitedError extends TenancyError {
+  readonly code = 'RATE_LIMITED';
+  override readonly statusCode = HttpStatus.TOO_MANY_REQUESTS;
+  override readonly headers: Readonly<Record<string, string>>;
+
+  /** @param limitName whose limit it was; of the others nothing was taken that is needed for longer */
+  constructor(
+    readonly limitName: string,
+    readonly retryAfterSeconds: number,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(`Too many requests (limit "${limitName}"). Try again in ${retryAfterSeconds} seconds.`);
+    this.headers = { ...headers, 'Retry-After': String(retryAfterSeconds) };
+  }
+}
+
+/** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
+export class InvalidThrottlingOptionsError extends TenancyError {
+  readonly code = 'THROTTLING_OPTIONS_INVALID';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`TenancyThrottlingModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+  }
+}
