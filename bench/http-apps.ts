@@ -15,7 +15,15 @@ import {
   Scope,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, REQUEST } from '@nestjs/core';
+import {
+  APP_GUARD,
+  type ContextId,
+  ContextIdFactory,
+  type ContextIdResolver,
+  type ContextIdStrategy,
+  type HostComponentInfo,
+  REQUEST,
+} from '@nestjs/core';
 import { ClsModule, ClsService } from 'nestjs-cls';
 import { fromHeader, InMemoryTenantStore, TenancyModule, TenantContext } from '../lib/index';
 import { type HttpVariant, TENANT_HEADER, tenantSlugs, WHOAMI_PATH } from './http-contract';
@@ -170,10 +178,54 @@ class RequestScopedController {
 @Module({ controllers: [RequestScopedController], providers: [RequestTenant, RequestScopedService] })
 class RequestScopedModule {}
 
+/** One sub-tree of providers for each tenant, as Nest's documentation shows it. */
+class ByTenantContextIdStrategy implements ContextIdStrategy {
+  readonly #roots = new Map<string, ContextId>();
+
+  attach(contextId: ContextId, request: IncomingMessage): ContextIdResolver {
+    const tenant = request.headers[TENANT_HEADER] as string;
+    const root = this.#roots.get(tenant) ?? ContextIdFactory.create();
+    this.#roots.set(tenant, root);
+    return {
+      resolve: (info: HostComponentInfo) => (info.isTreeDurable ? root : contextId),
+      payload: { tenant },
+    };
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST, durable: true })
+class DurableService {
+  constructor(@Inject(REQUEST) private readonly payload: Whoami) {}
+
+  whoami(): Whoami {
+    return { tenant: this.payload.tenant };
+  }
+}
+
+@Controller({ scope: Scope.REQUEST, durable: true })
+class DurableController {
+  constructor(private readonly service: DurableService) {}
+
+  @Get(WHOAMI_PATH)
+  whoami(): Whoami {
+    return this.service.whoami();
+  }
+}
+
+@Module({ controllers: [DurableController], providers: [DurableService] })
+class DurableModule {}
+
+/** The strategy is the process's, in which nothing else runs. */
+function durableModule(): Type {
+  ContextIdFactory.apply(new ByTenantContextIdStrategy());
+  return DurableModule;
+}
+
 export const httpApps: Readonly<Record<HttpVariant, () => Type | Promise<DynamicModule>>> = {
   plain: () => PlainModule,
   'by-hand': () => ByHandModule,
   ours: oursModule,
   cls: () => ClsAppModule,
   'request-scoped': () => RequestScopedModule,
+  durable: durableModule,
 };

@@ -5,7 +5,7 @@ export type Adapter = (typeof ADAPTERS)[number];
  * `plain` knows no tenant: its handler reads the header. `by-hand` is the least that any middleware with a context and a
  * guard costs on Nest.
  */
-export const HTTP_VARIANTS = ['plain', 'by-hand', 'ours', 'cls', 'request-scoped'] as const;
+export const HTTP_VARIANTS = ['plain', 'by-hand', 'ours', 'cls', 'request-scoped', 'durable'] as const;
 export type HttpVariant = (typeof HTTP_VARIANTS)[number];
 
 export const TENANT_HEADER = 'x-tenant-id';

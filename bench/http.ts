@@ -83,6 +83,7 @@ function ratiosOf(rows: readonly Row[]): Record<string, number> {
       [`${adapter}VsByHand`, versus('by-hand')],
       [`${adapter}VsCls`, versus('cls')],
       [`${adapter}VsRequestScoped`, versus('request-scoped')],
+      [`${adapter}VsDurable`, versus('durable')],
       [`${adapter}AddedCpuMicros`, tenancy.addedCpuMicros as number],
       [`${adapter}AddedCpuMicrosByHand`, row(`${adapter} by-hand`).addedCpuMicros as number],
     ];

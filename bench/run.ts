@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { runAll } from './all';
 import type { Bench } from './bench';
 import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
 import { openServer } from './bench-server';
@@ -20,11 +21,15 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   fairness: fairnessBench,
 };
 
+/** Not a bench, but all of them. */
+const ALL = 'all';
+
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 async function run(options: BenchOptions, cleanUp: CleanUp): Promise<void> {
-  const server = await openServer(options.prepare, cleanUp);
   const progress = (line: string) => console.error(line);
+  if (options.name === ALL) return runAll(Object.keys(BENCHES), options, progress);
+  const server = await openServer(options.prepare, cleanUp);
   const result = await BENCHES[options.name].run({ options, server, cleanUp, progress });
   if (options.prepare) return;
   const report = makeReport(options.name, server.version, result);
@@ -42,7 +47,8 @@ async function main(): Promise<void> {
   }
   try {
     const abouts = Object.fromEntries(Object.entries(BENCHES).map(([name, { about }]) => [name, about]));
-    await run(parseBenchOptions(process.argv.slice(2), abouts), cleanUp);
+    const all = { [ALL]: 'every one of them; writes docs/benchmarks.md' };
+    await run(parseBenchOptions(process.argv.slice(2), { ...abouts, ...all }), cleanUp);
   } catch (error) {
     // What is under way fails when everything is stopped under it.
     if (interrupted) return;

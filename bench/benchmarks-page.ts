@@ -1,0 +1,82 @@
+import { cpus } from 'node:os';
+import { format, resolveConfig } from 'prettier';
+import type { Row } from './bench';
+import type { Report } from './report';
+
+export interface Measured {
+  /** The bench's name, and what it was told besides. */
+  readonly args: readonly string[];
+  readonly report: Report;
+}
+
+export interface PageOptions {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly date: Date;
+}
+
+/** How to read each bench. */
+const READINGS: Readonly<Record<string, string>> = {
+  switch:
+    '64 callers find rows of 500 tenants by primary key through TypeORM, over 10 connections. Each ratio is our ' +
+    'operations a second over those of another way: over 1, ours is faster. `single-tenant` knows no tenants, and ' +
+    '`qualified` names the schema in each query without switching: the limits of one pool. `awaited-set` sends ' +
+    '`SET search_path` before each query, `transaction` wraps each in `BEGIN; SET LOCAL`, and `datasource-per-tenant` ' +
+    'has a `DataSource` for each of 20 tenants.',
+  http:
+    'A handler that says who the tenant is, without a database. `plain` reads a header, `by-hand` is a middleware with ' +
+    'AsyncLocalStorage and a guard that look nothing up, `cls` is nestjs-cls, `request-scoped` and `durable` are Nest’s own ' +
+    'scopes, as its documentation shows them. `addedCpuMicros` is what a request costs the server more than `plain`.',
+  resolve: 'One caller resolves requests of 1,000 tenants, remembered (`cached`) or not (`cold`).',
+  provision:
+    'One more tenant of a template of 30 tables, beside 0 and 1,000 schemas: the same DDL as one raw batch (the limit), our ' +
+    'verified clone, a warm spare, and the same migrations run again.',
+};
+
+/** The figures with the commands that give them, as Markdown. */
+export async function benchmarksPage(measured: readonly Measured[], options: PageOptions): Promise<string> {
+  const [{ env }] = measured.map(({ report }) => report);
+  const text = [
+    '# Benchmarks',
+    '',
+    '<!-- Written by `npm run bench -- all`. Do not edit: run it again. -->',
+    '',
+    'Read the figures as ratios: every variant of a bench runs in turn, in one run on one machine, and each answer is ' +
+      'checked (the right tenant, the right rows), so a fast wrong answer fails the bench. Rows are medians over the rounds.',
+    '',
+    `Measured on ${options.date.toISOString().slice(0, 10)} with Node ${env.node} and PostgreSQL ${env.postgres} on ` +
+      `${env.cpus} CPUs (${cpus()[0]?.model.trim()}), client, server and database on the same machine; ` +
+      `${options.rounds} rounds of ${options.seconds} seconds for each variant. All of it again: \`npm run bench -- all\`.`,
+    ...measured.flatMap(section),
+    '',
+  ].join('\n');
+  return format(text, { ...(await resolveConfig('docs/benchmarks.md')), parser: 'markdown' });
+}
+
+function section({ args, report: { name, rows, ratios } }: Measured): string[] {
+  return [
+    '',
+    `## ${args.join(' ')}`,
+    '',
+    // Said once, under the first of a bench's runs.
+    ...(args.length === 1 && name in READINGS ? [READINGS[name], ''] : []),
+    '```sh',
+    `npm run -s bench -- ${args.join(' ')}`,
+    '```',
+    '',
+    ...tableOf(rows),
+    '',
+    '| ratio | |',
+    '| --- | --: |',
+    ...Object.entries(ratios).map(([ratio, value]) => `| \`${ratio}\` | ${value} |`),
+  ];
+}
+
+function tableOf(rows: readonly Row[]): string[] {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return [
+    `| ${columns.join(' | ')} |`,
+    `| ${columns.map((_, index) => (index === 0 ? '---' : '--:')).join(' | ')} |`,
+    ...rows.map((row) => `| ${columns.map((column) => String(row[column] ?? '')).join(' | ')} |`),
+  ];
+}
