@@ -224,6 +224,11 @@ function provisioningChecks({ templateData, hooks, spares, sweeper }: ResolvedTe
       isListOf(hooks.onProvision, (each) => typeof each === 'function'),
       `is ${show(hooks.onProvision)}: give a list of functions; a class is a provider with @OnProvision()`,
     ],
+    [
+      'hooks.onTransition',
+      isListOf(hooks.onTransition, (each) => typeof each === 'function'),
+      `is ${show(hooks.onTransition)}: give a list of functions; a class is a provider with @OnTransition()`,
+    ],
     integerCheck('spares.count', spares.count, 0, MAX_SPARES),
     integerCheck('spares.refillConcurrency', spares.refillConcurrency, 1),
     integerCheck('sweeper.intervalMs', sweeper.intervalMs, 0, MAX_TIMER_MS, 'milliseconds, '),

@@ -91,12 +91,15 @@ export {
 } from './provisioning/tenant-provisioner';
 export { type Mask } from './provisioning/template-data';
 export { OnProvision, type TenantProvisionHook } from './provisioning/provision-hooks';
+export { OnTransition, type TenantTransitionHook } from './provisioning/transition-hooks';
 export {
   type HookOptions,
   type ProvisionHook,
   type SparesOptions,
   type SweeperOptions,
   type TenantOrigin,
+  type TenantStep,
+  type TransitionHook,
 } from './provisioning/provisioning.options';
 export { type DomainProof } from './provisioning/domain-proof';
 export { dnsTxtProof, type DnsTxtProofOptions, type TxtResolver } from './provisioning/dns-txt-proof';
@@ -111,7 +114,7 @@ export { type PurgeRecord } from './provisioning/purge-records';
 export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-input';
 export {
   DomainNotProvenError,
-  InvalidProvisionHookError,
+  InvalidHookError,
   MigrationBusyError,
   MigrationUnfinishedError,
   OwnSessionRequiredError,
@@ -125,6 +128,7 @@ export {
   TemplateBehindError,
   TemplateMigrationError,
   TemplateUnfinishedError,
+  TransitionHookFailedError,
   UnknownTableError,
 } from './provisioning/provisioning.errors';
 

@@ -60,7 +60,7 @@ const LIMITS: Names<TenantLimits> = {
 };
 
 const REGISTRY: Names<NonNullable<TenancyOptions['registry']>> = { schema: true, migrate: true };
-const HOOKS: Names<HookOptions> = { onProvision: true };
+const HOOKS: Names<HookOptions> = { onProvision: true, onTransition: true };
 const SPARES: Names<SparesOptions> = { count: true, refillConcurrency: true };
 const SWEEPER: Names<SweeperOptions> = { intervalMs: true, purgeAfterMs: true, orphanAfterMs: true };
 const CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };

@@ -49,7 +49,7 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
     sharedSchemas: given.sharedSchemas ?? read.list('TENANCY_SHARED_SCHEMAS') ?? [],
     templateSchema: given.templateSchema ?? read.text('TENANCY_TEMPLATE_SCHEMA') ?? 'template',
     templateData: given.templateData ?? read.list('TENANCY_TEMPLATE_DATA') ?? [],
-    hooks: { onProvision: hooks.onProvision ?? [] },
+    hooks: { onProvision: hooks.onProvision ?? [], onTransition: hooks.onTransition ?? [] },
     spares: {
       count: spares.count ?? read.integer('TENANCY_SPARES_COUNT') ?? 0,
       refillConcurrency: spares.refillConcurrency ?? read.integer('TENANCY_SPARES_REFILL_CONCURRENCY') ?? 1,

@@ -24,6 +24,7 @@ import {
   registryDataSource,
   tenantDataSource,
 } from './data-sources';
+import { TransitionHooks } from './provisioning/transition-hooks';
 import { ProvisionHooks } from './provisioning/provision-hooks';
 import { HalfMade } from './provisioning/half-made';
 import { SessionMigrations } from './provisioning/session-migrations';
@@ -147,6 +148,7 @@ const partsOfOptions: Provider[] = [
       templateData: options.templateData,
       sharedSchemas: options.sharedSchemas,
       onProvision: options.hooks.onProvision,
+      onTransition: options.hooks.onTransition,
       spares: options.spares,
       sweeper: options.sweeper,
       migrateTemplate: options.migrateTemplate,
@@ -229,6 +231,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       Spares,
       SpareRefill,
       ProvisionHooks,
+      TransitionHooks,
       SchemaAdoption,
       TenantCopy,
       TenantMaker,

@@ -6,7 +6,8 @@ import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { AmbientTransaction } from '../connection/ambient-transaction';
 import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
-import { InvalidProvisionHookError, ProvisionHookFailedError } from './provisioning.errors';
+import { namedHooks, type NamedHook } from './named-hooks';
+import { ProvisionHookFailedError } from './provisioning.errors';
 import {
   PROVISIONING_OPTIONS,
   type ProvisionHook,
@@ -22,15 +23,10 @@ export interface TenantProvisionHook {
 /** Marks a provider of any module, whose method `onProvision(tenant, manager, origin)` is called for each new tenant. */
 export const OnProvision = DiscoveryService.createDecorator();
 
-interface NamedHook {
-  readonly name: string;
-  readonly run: ProvisionHook;
-}
-
-/** The application's hooks: functions of the options first, then classes in the order in which Nest knows them. */
+/** What the application does for each new tenant. */
 @Injectable()
 export class ProvisionHooks implements OnModuleInit {
-  #hooks: readonly NamedHook[] = [];
+  #hooks: readonly NamedHook<ProvisionHook>[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -38,24 +34,14 @@ export class ProvisionHooks implements OnModuleInit {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** @throws InvalidProvisionHookError */
+  /** @throws InvalidHookError */
   onModuleInit(): void {
-    const functions = this.options.onProvision.map((run, place) => ({
-      name: run.name || `hooks.onProvision[${place}]`,
-      run,
-    }));
-    const classes = this.discovery.getProviders({ metadataKey: OnProvision.KEY }).map((provider) => {
-      const name = String(provider.name);
-      const instance = provider.instance as Partial<TenantProvisionHook> | undefined;
-      if (!provider.isDependencyTreeStatic()) {
-        throw new InvalidProvisionHookError(name, 'it, or something it injects, is request-scoped');
-      }
-      if (typeof instance?.onProvision !== 'function') {
-        throw new InvalidProvisionHookError(name, 'it has no method onProvision(tenant, manager, origin)');
-      }
-      return { name, run: instance.onProvision.bind(instance) };
+    this.#hooks = namedHooks(this.discovery, {
+      functions: this.options.onProvision,
+      decorator: OnProvision,
+      decoratorName: '@OnProvision()',
+      method: 'onProvision',
     });
-    this.#hooks = [...functions, ...classes];
   }
 
   /**
@@ -83,7 +69,7 @@ export class ProvisionHooks implements OnModuleInit {
 
   /** COMMIT of a transaction that a swallowed error has aborted is a silent ROLLBACK. */
   async #requireTransaction(
-    { name }: NamedHook,
+    { name }: NamedHook<ProvisionHook>,
     manager: EntityManager,
     transaction: AmbientTransaction,
     id: string,
@@ -101,7 +87,10 @@ export class ProvisionHooks implements OnModuleInit {
   }
 }
 
-async function call({ name, run }: NamedHook, ...[tenant, manager, origin]: Parameters<ProvisionHook>) {
+async function call(
+  { name, run }: NamedHook<ProvisionHook>,
+  ...[tenant, manager, origin]: Parameters<ProvisionHook>
+) {
   try {
     await run(tenant, manager, origin);
   } catch (error) {

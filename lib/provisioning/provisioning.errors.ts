@@ -72,13 +72,32 @@ export class ProvisionHookFailedError extends TenancyError {
   }
 }
 
-/** A provider with `@OnProvision()` cannot be called. Thrown at start. */
-export class InvalidProvisionHookError extends TenancyError {
-  readonly code = 'PROVISION_HOOK_INVALID';
+/** A hook failed, so a step in a tenant's life was not taken; a purge that had begun stays unfinished. */
+export class TransitionHookFailedError extends TenancyError {
+  readonly code = 'TRANSITION_HOOK_FAILED';
 
-  constructor(hook: string, why: string) {
+  constructor(
+    readonly hook: string,
+    slug: string,
+    readonly step: string,
+    cause: unknown,
+  ) {
     super(
-      `The provider ${hook} has @OnProvision(), but ${why}. It must be a class of the default scope with that method.`,
+      `The hook "${hook}" failed, so the step "${step}" of the tenant "${slug}" was not taken: ` +
+        (cause instanceof Error ? cause.message : String(cause)) +
+        (step === 'purge' ? ' Its schema is still there: call purge again when the cause is gone.' : ''),
+      { cause },
+    );
+  }
+}
+
+/** A provider with `@OnProvision()` or `@OnTransition()` cannot be called. Thrown at start. */
+export class InvalidHookError extends TenancyError {
+  readonly code = 'HOOK_INVALID';
+
+  constructor(hook: string, decorator: string, why: string) {
+    super(
+      `The provider ${hook} has ${decorator}, but ${why}. It must be a class of the default scope with that method.`,
     );
   }
 }

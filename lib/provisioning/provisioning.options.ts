@@ -14,9 +14,24 @@ export type TenantOrigin = 'create' | 'clone' | 'adopt' | 'import';
  */
 export type ProvisionHook = (tenant: Tenant, manager: EntityManager, origin: TenantOrigin) => unknown;
 
+/** A step in a tenant's life, before it is taken. */
+export type TenantStep = 'suspend' | 'activate' | 'delete' | 'restore' | 'purge';
+
+/**
+ * Called before a step in a tenant's life is taken: for what must be done elsewhere, or to refuse. When it fails, the
+ * step is not taken. May be called again for the same step (a crash, somebody else's change between the two), so it must
+ * bear that.
+ *
+ * A purge calls it when nothing can bring the tenant back any more, and before its schema is dropped; when it fails, the
+ * purge stays unfinished, and the sweeper tries again. `tenant` is as it was before.
+ */
+export type TransitionHook = (tenant: Tenant, step: TenantStep) => unknown;
+
 export interface HookOptions {
   /** Called for each new tenant, in this order. Default none. Providers: see `@OnProvision()`. */
   readonly onProvision?: readonly ProvisionHook[];
+  /** Called before each step in a tenant's life, in this order. Default none. Providers: see `@OnTransition()`. */
+  readonly onTransition?: readonly TransitionHook[];
 }
 
 /** Clones of the template that wait for their tenants, so that a sign-up does not wait for a clone. */
@@ -63,6 +78,7 @@ export interface ProvisioningOptions {
   /** Asked before a tenant is given a domain. None: whoever may give it decides. */
   readonly domainProof?: DomainProof;
   readonly onProvision: readonly ProvisionHook[];
+  readonly onTransition: readonly TransitionHook[];
   readonly spares: Required<SparesOptions>;
   readonly sweeper: Required<Omit<SweeperOptions, 'purgeAfterMs'>> & Pick<SweeperOptions, 'purgeAfterMs'>;
 }

@@ -10,7 +10,7 @@ export type TenantListener = (tenant: Tenant) => unknown;
 
 /**
  * Tells listeners of this instance what has happened to a tenant. It comes after the fact, once, and only while the
- * process lives: what must not be lost, or must be able to say no, belongs in `onProvision`.
+ * process lives: what must not be lost, or must be able to say no, belongs in a hook: `@OnProvision()`, `@OnTransition()`.
  */
 @Injectable()
 export class TenantEvents {

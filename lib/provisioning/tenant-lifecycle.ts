@@ -15,13 +15,14 @@ import {
   SUSPEND,
   type Transition,
 } from './tenant-transitions';
+import { TransitionHooks } from './transition-hooks';
 
 /**
  * What happens to a tenant once it exists. `reference` is an id or a slug. What is already as it should be is left
  * alone, `updatedAt` too, and nothing is recorded; each change is recorded with its actor and its reason.
  *
  * All throw `TenantNotFoundError`, and those that change something `ValidationFailedError`, `TenantVersionError` (see
- * `ifVersion`) and `TenantContendedError`.
+ * `ifVersion`) and `TenantContendedError`; those that change its status `TransitionHookFailedError` too.
  */
 @Injectable()
 export class TenantLifecycle {
@@ -29,6 +30,7 @@ export class TenantLifecycle {
     private readonly store: TenantStore,
     private readonly changer: TenantChanger,
     private readonly schemaComment: SchemaComment,
+    private readonly hooks: TransitionHooks,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -104,6 +106,7 @@ export class TenantLifecycle {
     return this.changer.change(reference, step.event, options, async (tenant, write) => {
       const changes = changesOfTransition(tenant, step, options.reason);
       if (!changes) return tenant;
+      await this.hooks.run(tenant, step.action);
       const { expected, audit } = write(step.action, { from: tenant.status, to: changes.status });
       // Not its version, if none was asked for: a suspension does not wait for those who go on changing names.
       const sameStatus = { ...expected, status: [tenant.status] };

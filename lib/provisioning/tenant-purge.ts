@@ -14,6 +14,7 @@ import { dropNextPart } from './schema-drop';
 import { SystemTransactions } from './system-transactions';
 import { checkActorAndReason } from './tenant-input';
 import { TenantEvents } from './tenant-events';
+import { TransitionHooks } from './transition-hooks';
 
 /** How long a part waits for a table that an open transaction still holds. Waiting, it holds up whoever comes after. */
 const LOCK_TIMEOUT_MS = 5_000;
@@ -34,6 +35,7 @@ export class TenantPurge {
     private readonly store: TenantStore,
     private readonly lookup: TenantLookup,
     private readonly records: PurgeRecords,
+    private readonly hooks: TransitionHooks,
     private readonly events: TenantEvents,
   ) {}
 
@@ -45,7 +47,7 @@ export class TenantPurge {
    * @throws TenantNotFoundError
    * @throws InvalidTransitionError when it is not deleted
    * @throws PurgeBlockedError when something outside needs the schema, or an open transaction holds a part of it
-   * @throws PurgeFailedError, TenancyUnavailableError
+   * @throws TransitionHookFailedError, PurgeFailedError, TenancyUnavailableError
    */
   async purge(idOrSlug: string, { actor }: PurgeOptions = {}): Promise<PurgeRecord> {
     checkActorAndReason({ actor });
@@ -57,6 +59,7 @@ export class TenantPurge {
     try {
       // A store of our own keeps the tombstone.
       await this.store.remove(id);
+      await this.#runHooks(id);
       for (;;) {
         const { record, ended } = await this.#dropNextPart(id);
         if (ended) await this.events.emit('purged', ended);
@@ -65,6 +68,12 @@ export class TenantPurge {
     } catch (error) {
       throw await this.#explain(name, id, error);
     }
+  }
+
+  /** Not before the tombstone: until then somebody may restore the tenant, whose bucket would be gone. */
+  async #runHooks(id: string): Promise<void> {
+    const { record, tenant } = await this.transactions.run((manager) => this.records.lock(manager, id));
+    if (tenant && !record.finishedAt) await this.hooks.run(tenant, 'purge');
   }
 
   /** The id of a tenant that is a tombstone now, and was deleted before or is purged already in part. */

@@ -1,11 +1,12 @@
 import type { Tenant, TenantStatus } from '../tenant/tenant';
 import { InvalidTransitionError } from '../tenant/tenant.errors';
 import type { TenantChanges } from '../tenant/tenant.store';
+import type { TenantStep } from './provisioning.options';
 import type { TenantEvent } from './tenant-events';
 
 /** A step in a tenant's life. */
 export interface Transition {
-  readonly action: string;
+  readonly action: TenantStep;
   readonly event: TenantEvent;
   readonly from: readonly TenantStatus[];
   /** Where it leads; a tenant that is there already is left alone. */
