@@ -3,5 +3,18 @@ export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
 } from './embedded-postgres';
-export { EmbeddedPostgresError } from './testing.errors';
+export { type HammerCall, type HammerTenant } from './hammer/hammer-call';
+export {
+  HttpHammer,
+  type HttpHammerAnswer,
+  type HttpHammerOptions,
+  type HttpHammerRequest,
+} from './http-hammer';
+export { runIsolationHammer } from './isolation-hammer';
+export {
+  type HammerOperation,
+  type IsolationHammerOptions,
+  type IsolationHammerReport,
+} from './isolation-hammer.options';
+export { EmbeddedPostgresError, HammerBlindError } from './testing.errors';
 export { runTenantStoreContract } from './tenant-store.contract';

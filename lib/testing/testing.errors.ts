@@ -4,3 +4,15 @@ import { TenancyError } from '../common/tenancy.errors';
 export class EmbeddedPostgresError extends TenancyError {
   readonly code = 'EMBEDDED_POSTGRES_FAILED';
 }
+
+/** The isolation hammer had nothing to look at, so that it found nothing says nothing. `cause` is the operation's error. */
+export class HammerBlindError extends TenancyError {
+  readonly code = 'HAMMER_BLIND';
+
+  constructor(what: string, cause?: unknown) {
+    super(
+      `The isolation hammer saw nothing: ${what}. Mend the operation, and write call.mark into what it stores.`,
+      { cause },
+    );
+  }
+}

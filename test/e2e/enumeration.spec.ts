@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { TenancyModule } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { SeededRandom } from '../support/hammer/random';
+import { SeededRandom } from '../../lib/testing/hammer/seeded-random';
 import { notesOptions } from '../support/notes';
 import { startTestApp, type TestApp } from '../support/test-app';
 

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { Client } from 'pg';
 import { startEmbeddedPostgres } from '../../../lib/testing/embedded-postgres';
 import { VARIABLES, type VariablesByEnvironment } from './environments';
 import { startPgBouncer } from './pgbouncer';
+import { createPooledRole } from './pooled-role';
 import { startPostgres15, type TestServer } from './postgres-15';
 import { findPgBouncer, findPostgres15, findRedis } from './programs';
 
@@ -48,23 +47,4 @@ export default async function globalSetup(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => void stop().finally(() => process.kill(process.pid, signal)));
   }
-}
-
-/**
- * The server's URL for a role of its own, whose sessions start with an empty path: a pooler drops the start-up option
- * that asks for it. A superuser, since the tests vacuum and truncate what another role has made.
- */
-async function createPooledRole(serverUrl: string): Promise<string> {
-  const url = new URL(serverUrl);
-  url.username = 'pooled';
-  url.password = randomBytes(24).toString('hex');
-  const client = new Client({ connectionString: serverUrl });
-  await client.connect();
-  try {
-    await client.query(`CREATE ROLE pooled LOGIN SUPERUSER PASSWORD '${url.password}'`);
-    await client.query(`ALTER ROLE pooled SET search_path = ''`);
-  } finally {
-    await client.end();
-  }
-  return url.href;
 }

@@ -1,0 +1,10 @@
+/** Whether it ends within `ms`, well or not. */
+export async function settles(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms).unref();
+  });
+  const ended = await Promise.race([work.then(() => true), tooLong]);
+  clearTimeout(timer);
+  return ended;
+}

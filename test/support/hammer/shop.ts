@@ -1,0 +1,37 @@
+import { Column, Entity, type MigrationInterface, PrimaryColumn, type QueryRunner } from 'typeorm';
+
+/** Primary keys that every tenant has. */
+export const KEYS = 5;
+
+/** Rows that are there from the start, the same keys everywhere, stamped with a mark of their tenant. */
+@Entity()
+export class Account {
+  @PrimaryColumn()
+  id!: number;
+
+  @Column()
+  owner!: string;
+
+  @Column({ default: 0 })
+  value!: number;
+}
+
+/** What operations write. Nothing keeps a mark from being written twice. */
+@Entity()
+export class Entry {
+  @PrimaryColumn()
+  mark!: string;
+}
+
+export class CreateShop1700000000000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(
+      `CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
+       CREATE TABLE entry (mark text NOT NULL)`,
+    );
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('DROP TABLE account, entry');
+  }
+}
