@@ -89,6 +89,13 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
     integerCheck('database.port', database.port ?? 5432, 1, 65_535),
     integerCheck('database.poolSize', database.poolSize, 1),
     integerCheck('database.connectTimeoutMs', database.connectTimeoutMs, 1, MAX_TIMER_MS, 'milliseconds, '),
+    integerCheck(
+      'database.answerTimeoutMs',
+      database.answerTimeoutMs ?? 1,
+      1,
+      MAX_TIMER_MS,
+      'milliseconds, ',
+    ),
     ...lendingChecks(database),
     integerCheck('database.connectAttempts', database.connectAttempts, 1),
     integerCheck(

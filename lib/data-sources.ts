@@ -6,6 +6,7 @@ import {
 import type { ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { isOutage } from './common/outage';
+import { KEEP_ALIVE } from './common/silence';
 import { TenancyUnavailableError } from './common/tenancy.errors';
 import {
   ADMIN_DATA_SOURCE,
@@ -41,6 +42,7 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
       ...connectionOf(database),
       schema: registry.schema,
       connectTimeoutMs: database.connectTimeoutMs,
+      answerTimeoutMs: database.answerTimeoutMs,
     }),
     ...retries(database),
     migrateRegistry: registry.migrate,
@@ -107,7 +109,7 @@ function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: Tenan
     installExtensions: false,
     uuidExtension: 'pgcrypto',
     extra: {
-      keepAlive: true,
+      ...KEEP_ALIVE,
       ...extra,
       options: withEmptySearchPath(extra?.options ?? process.env.PGOPTIONS),
     },
@@ -138,7 +140,7 @@ export function directConnection(database: ResolvedTenancyOptions['database']): 
     connectionString: database.directUrl ?? url,
     user: username,
     application_name: applicationName,
-    keepAlive: true,
+    ...KEEP_ALIVE,
     ...extra,
     connectionTimeoutMillis: database.connectTimeoutMs,
     query_timeout: database.connectTimeoutMs,
@@ -159,9 +161,16 @@ export function ownSessionConnection(database: ResolvedTenancyOptions['database'
 
 /** How the tenants' pool lends its connections. */
 function lendingOf(database: ResolvedTenancyOptions['database']) {
-  const { maxConnectionsPerTenant, maxWaitingPerTenant, maxTenantsPerConnection, leaseWarningMs, limits } =
-    database;
+  const {
+    answerTimeoutMs,
+    maxConnectionsPerTenant,
+    maxWaitingPerTenant,
+    maxTenantsPerConnection,
+    leaseWarningMs,
+    limits,
+  } = database;
   return {
+    answerTimeoutMs,
     maxConnectionsPerTenant,
     maxWaitingPerTenant,
     maxTenantsPerConnection,
@@ -172,7 +181,15 @@ function lendingOf(database: ResolvedTenancyOptions['database']) {
 
 /** What TypeORM knows of a connection, without what is ours. */
 export function connectionOf(database: ResolvedTenancyOptions['database']) {
-  const { poolSize, connectTimeoutMs, connectAttempts, connectRetryDelayMs, directUrl, ...rest } = database;
+  const {
+    poolSize,
+    connectTimeoutMs,
+    answerTimeoutMs,
+    connectAttempts,
+    connectRetryDelayMs,
+    directUrl,
+    ...rest
+  } = database;
   const {
     maxConnectionsPerTenant,
     maxWaitingPerTenant,

@@ -44,6 +44,7 @@ const DATABASE: Names<TenancyDatabaseOptions> = {
   directUrl: true,
   poolSize: true,
   connectTimeoutMs: true,
+  answerTimeoutMs: true,
   maxConnectionsPerTenant: true,
   maxWaitingPerTenant: true,
   maxTenantsPerConnection: true,

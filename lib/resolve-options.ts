@@ -39,6 +39,7 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
       directUrl: database.directUrl ?? read.text('TENANCY_DIRECT_URL'),
       poolSize,
       connectTimeoutMs: database.connectTimeoutMs ?? read.integer('TENANCY_CONNECT_TIMEOUT_MS') ?? 10_000,
+      answerTimeoutMs: database.answerTimeoutMs ?? read.integer('TENANCY_ANSWER_TIMEOUT_MS'),
       ...lendingOf(database, poolSize, read),
       connectAttempts: database.connectAttempts ?? read.integer('TENANCY_CONNECT_ATTEMPTS') ?? 10,
       connectRetryDelayMs:

@@ -39,6 +39,12 @@ export interface TenancyDatabaseOptions extends Pick<
   /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /**
+   * How long PostgreSQL may be silent while it owes an answer, in milliseconds from 1: longer than your longest statement
+   * takes. Then the connection is taken for broken, and its statement answered 503. Default none, that is, until TCP gives
+   * up; the registry's own statements have 30 s.
+   */
+  readonly answerTimeoutMs?: number;
+  /**
    * How many connections one tenant may have at once, an integer from 1. Default half of `poolSize`, rounded up. Work that
    * holds a connection and asks for another, and would wait for itself, may have one more.
    */

@@ -16,6 +16,11 @@ export class RidingCursor extends ForeignQuery {
     endCloseWith(lost, this.#cursor);
   }
 
+  /** Then PostgreSQL owes nothing. */
+  get waitsForReader(): boolean {
+    return this.#cursor.state === 'idle';
+  }
+
   override submit(connection: WireConnection): Error | null | undefined {
     const refusal = this.lease.refusal();
     if (refusal) return refusal;

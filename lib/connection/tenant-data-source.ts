@@ -1,6 +1,7 @@
 import * as pg from 'pg';
 import type { PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { endWhenSilent } from '../common/silence';
 import type { TenantContext } from '../context/tenant-context';
 import { UnsafeSessionError } from './connection.errors';
 import { checkSession, explainRefusal, probeSession } from './session-probe';
@@ -18,10 +19,14 @@ export const TENANT_DATA_SOURCE = 'tenancy';
 export const ADMIN_DATA_SOURCE = 'tenancy-admin';
 
 /** The `pg` that TypeORM is given: the real one, with a pool that lends to tenants. */
-export function tenantDriver(options: TenantPoolOptions): typeof pg {
+export function tenantDriver({
+  answerTimeoutMs,
+  ...options
+}: TenantPoolOptions & { readonly answerTimeoutMs?: number }): typeof pg {
   class BoundTenantPool extends TenantPool {
     constructor(config: PoolConfig) {
       super(config, options);
+      endWhenSilent(this, answerTimeoutMs);
     }
   }
   // Where pg-native is installed TypeORM would take it instead; it speaks another protocol's subset.

@@ -1,6 +1,7 @@
 import { DataSource, MigrationExecutor } from 'typeorm';
 import type { DataSourceOptions, QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
+import { driverThatEndsSilence, KEEP_ALIVE } from '../common/silence';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { CreateRegistry1763600000000 } from './migrations/1763600000000-create-registry';
@@ -35,6 +36,8 @@ export interface RegistryOptions extends Pick<
   readonly schema?: string;
   /** How long to wait for a connection, new or lent, before the registry counts as unavailable. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** How long PostgreSQL may be silent while it owes an answer, in milliseconds. Default 30,000, which is the most. */
+  readonly answerTimeoutMs?: number;
 }
 
 /**
@@ -44,6 +47,9 @@ export interface RegistryOptions extends Pick<
 const MAX_CONNECTIONS = 2;
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+
+/** All that the registry is asked takes milliseconds. Two connections that hang would be all it has. */
+const MAX_ANSWER_TIMEOUT_MS = 30_000;
 
 /**
  * The key of the advisory lock under which the registry is migrated, to be found in `pg_locks`: `tenancy` in ASCII,
@@ -55,12 +61,14 @@ export const REGISTRY_MIGRATION_LOCK = '32762622053868409';
 export function registryOptions({
   schema = DEFAULT_REGISTRY_SCHEMA,
   connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
+  answerTimeoutMs = MAX_ANSWER_TIMEOUT_MS,
   extra,
   ...connection
 }: RegistryOptions): PostgresDataSourceOptions {
   return {
     ...connection,
     type: 'postgres',
+    driver: driverThatEndsSilence(Math.min(answerTimeoutMs, MAX_ANSWER_TIMEOUT_MS)),
     schema: checkRegistrySchema(schema),
     entities: [TenantEntity, TenantDomainEntity, TenantAuditEntity],
     migrations: [
@@ -77,7 +85,7 @@ export function registryOptions({
     // The pool has dropped the idle connection by then, and the next query opens another or says why it cannot.
     poolErrorHandler: () => undefined,
     // The change feed uses a connection every half a second, which must not keep a process that is done from ending.
-    extra: { keepAlive: true, allowExitOnIdle: true, ...(extra as object | undefined), max: MAX_CONNECTIONS },
+    extra: { ...KEEP_ALIVE, allowExitOnIdle: true, ...(extra as object | undefined), max: MAX_CONNECTIONS },
   };
 }
 

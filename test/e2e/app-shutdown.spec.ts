@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { cleanEnvironment, REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -12,37 +12,50 @@ import type { StoppableAppEvent } from '../support/stoppable-app';
 /** The Nest of this run, of which the child must not have another. */
 const NEST = dirname(dirname(require.resolve('@nestjs/core/package.json')));
 
+interface RunningApp {
+  readonly child: ChildProcess;
+  /** The next line that it prints. */
+  nextEvent(): Promise<Partial<Record<'listening' | 'holding' | 'stopping', string>>>;
+  stderr(): string;
+}
+
+function startApp(platform: string, databaseUrl: string): RunningApp {
+  const program = ['test/support/run-program.ts', NEST, join(REPOSITORY, 'test/support/stoppable-app.ts')];
+  const child = spawn(process.execPath, ['-r', 'esbuild-register', ...program, platform, databaseUrl], {
+    cwd: REPOSITORY,
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines = createInterface(child.stdout);
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return {
+    child,
+    async nextEvent() {
+      const ended = once(child, 'close').then(() => Promise.reject(new Error(`It ended: ${stderr}`)));
+      const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+      return JSON.parse(line) as StoppableAppEvent;
+    },
+    stderr: () => stderr,
+  };
+}
+
 describe.each(ADAPTERS)('SIGTERM to an application with enableShutdownHooks() on %s', (platform) => {
   let database: TestDatabase;
   let locker: Client;
-  let child: ChildProcess;
-  let lines: Interface;
-  let stderr = '';
+  let running: RunningApp;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     locker = new Client({ connectionString: database.url });
     await locker.connect();
-    const program = ['test/support/run-program.ts', NEST, join(REPOSITORY, 'test/support/stoppable-app.ts')];
-    child = spawn(process.execPath, ['-r', 'esbuild-register', ...program, platform, database.url], {
-      cwd: REPOSITORY,
-      env: cleanEnvironment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    lines = createInterface(child.stdout!);
-    child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    running = startApp(platform, database.url);
   });
   afterAll(async () => {
-    child.kill('SIGKILL');
+    running.child.kill('SIGKILL');
     await locker.end();
     await database.drop();
   });
-
-  async function nextEvent(): Promise<Partial<Record<'listening' | 'stopping', string>>> {
-    const ended = once(child, 'close').then(() => Promise.reject(new Error(`It ended: ${stderr}`)));
-    const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-    return JSON.parse(line) as StoppableAppEvent;
-  }
 
   const connections = () =>
     database.query(
@@ -52,6 +65,7 @@ describe.each(ADAPTERS)('SIGTERM to an application with enableShutdownHooks() on
     );
 
   it('lets requests under way finish, closes every pool, and leaves nothing that keeps the process', async () => {
+    const { child, nextEvent } = running;
     const { listening: url } = await nextEvent();
     await locker.query('SELECT pg_advisory_lock(1)');
     const underWay = rawRequest(url!, '/lock', {
@@ -68,8 +82,31 @@ describe.each(ADAPTERS)('SIGTERM to an application with enableShutdownHooks() on
 
     await expect(underWay).resolves.toEqual({ status: 200, body: { done: true } });
     await expect(closed).resolves.toEqual([0, null]);
-    expect(stderr).toBe('');
+    expect(running.stderr()).toBe('');
     // Its own connection, which asks, is all that is there.
     await expect(connections()).resolves.toHaveLength(1);
+  });
+});
+
+describe('SIGKILL to an application with a transaction under way', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('leaves no lock, no row and no session behind', async () => {
+    const { child, nextEvent } = startApp('Express', database.url);
+    const { listening: url } = await nextEvent();
+    const underWay = rawRequest(url!, '/hold', { headers: { 'x-tenant-id': 'acme' } });
+    underWay.catch(() => undefined);
+    await expect(nextEvent()).resolves.toEqual({ holding: '2' });
+    child.kill('SIGKILL');
+    await expect(underWay).rejects.toThrow();
+    // Waits for the lock that the dead one held.
+    await database.query('SELECT pg_advisory_xact_lock(2)');
+    const left = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'`;
+    while ((await database.query(left)).length > 0);
   });
 });

@@ -8,7 +8,8 @@ import { notesOptions } from './notes';
 import type { TestDatabase } from './database';
 
 /** What the program prints, a line each. */
-export type StoppableAppEvent = { readonly listening: string } | { readonly stopping: string };
+export type StoppableAppEvent =
+  { readonly listening: string } | { readonly holding: string } | { readonly stopping: string };
 
 const [platform, url] = process.argv.slice(2);
 
@@ -26,6 +27,21 @@ class LockController {
   }
 }
 
+@Controller()
+class HoldController {
+  constructor(private readonly connection: TenantConnection) {}
+
+  /** Never answers, and keeps a lock in an open transaction. */
+  @Get('hold')
+  async hold() {
+    await this.connection.transaction(async (manager) => {
+      await manager.query('SELECT pg_advisory_xact_lock(2)');
+      tell({ holding: '2' });
+      await new Promise(() => undefined);
+    });
+  }
+}
+
 @Injectable()
 class Witness implements BeforeApplicationShutdown {
   beforeApplicationShutdown(signal?: string) {
@@ -38,7 +54,7 @@ const database = { url, connectAttempts: 1, extra: { idleTimeoutMillis: 0 } };
 
 @Module({
   imports: [TenancyModule.forRoot(notesOptions({ url } as TestDatabase, { database }))],
-  controllers: [LockController],
+  controllers: [LockController, HoldController],
   providers: [Witness],
 })
 class AppModule {}

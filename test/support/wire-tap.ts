@@ -14,6 +14,8 @@ export interface WireTap {
   restore(): void;
   /** From now on nothing passes on the connections that are open, and nobody is told: a line that broke in silence. */
   freeze(): void;
+  /** From now on new connections lead to the server of this URL. */
+  redirect(databaseUrl: string): void;
   close(): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ const FIRST_MESSAGE_HEADER = 4;
 const MESSAGE_HEADER = 5;
 
 export async function tapWire(databaseUrl: string): Promise<WireTap> {
-  const target = new URL(databaseUrl);
+  let target = new URL(databaseUrl);
   const messages: string[] = [];
   const sockets = new Set<Socket>();
   let refusalsLeft = 0;
@@ -66,6 +68,9 @@ export async function tapWire(databaseUrl: string): Promise<WireTap> {
     },
     freeze: () => {
       for (const socket of sockets) socket.unpipe().pause();
+    },
+    redirect: (other) => {
+      target = new URL(other);
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,0 +1,44 @@
+import type { Socket } from 'node:net';
+import * as pg from 'pg';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
+
+/**
+ * A line that breaks without a word is noticed by TCP only when it asks: after so long, and ten seconds more without an
+ * answer (libuv's ten probes, one a second). Linux alone would wait two hours.
+ */
+export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
+
+/** What pg keeps of a connection. */
+interface ClientState {
+  readonly connection: { readonly stream: Socket };
+  readonly _activeQuery?: { readonly waitsForReader?: boolean };
+}
+
+/**
+ * Ends each connection of the pool on which PostgreSQL owes an answer and has been silent for `ms`, so that its
+ * statement fails and the pool opens another. TCP asks nothing while what it has sent is not confirmed: it sends that
+ * again for a quarter of an hour.
+ */
+export function endWhenSilent(pool: Pool, ms: number | undefined): void {
+  if (ms === undefined) return;
+  pool.on('connect', (client: PoolClient) => {
+    const state = client as unknown as ClientState;
+    const { stream } = state.connection;
+    stream.setTimeout(ms).on('timeout', () => {
+      const query = state._activeQuery;
+      if (query && !query.waitsForReader)
+        stream.destroy(new Error(`Connection terminated: PostgreSQL has been silent for ${ms} ms`));
+    });
+  });
+}
+
+/** The `pg` that TypeORM is given, with a pool that does so. */
+export function driverThatEndsSilence(ms: number | undefined): typeof pg {
+  class WatchfulPool extends pg.Pool {
+    constructor(config: PoolConfig) {
+      super(config);
+      endWhenSilent(this, ms);
+    }
+  }
+  return { ...pg, native: null, Pool: WatchfulPool };
+}
