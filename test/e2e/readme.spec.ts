@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { TenancyModule, TenantProvisioner } from '../../lib';
 import { REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
@@ -126,8 +128,39 @@ describe('README, "Quick start"', () => {
     await dataSource.destroy();
   });
 
-  it('brings the fleet to the version of the code', async () => {
+  it('brings a change to the tenants that were made before it', async () => {
+    const { AppModule } = await examples.import('app.module.ts');
+    const old = await NestFactory.createApplicationContext(AppModule, { logger: false });
+    for (let i = 0; i < 20; i++) await old.get(TenantProvisioner).create({ slug: `customer-${i}` });
     const { migrateFleet } = await examples.import('migrate-fleet.ts');
-    expect(await migrateFleet()).toMatchObject({ state: 'done', failed: [] });
+    const { AddPlace1700000001000 } = await examples.import('add-place.migration.ts');
+    const { Order } = await examples.import('order.entity.ts');
+    const { CreateOrders1700000000000 } = await examples.import('create-orders.migration.ts');
+    // As the reader adds it to the list.
+    const migrations = [CreateOrders1700000000000, AddPlace1700000001000];
+    const url = database.url;
+    class NextModule {}
+    Module({
+      imports: [
+        TenancyModule.forRoot({
+          database: { url },
+          entities: [Order],
+          migrations,
+          resolvers: [() => undefined],
+        }),
+      ],
+    })(NextModule);
+    const told = jest.spyOn(console, 'log').mockImplementation();
+    const { report, drift } = await migrateFleet(NextModule);
+    const [[name, tenants, sql]] = told.mock.calls;
+    told.mockRestore();
+    const count = await database.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM tenancy.tenants WHERE status <> 'purged'`,
+    );
+    expect([name, tenants]).toEqual(['AddPlace1700000001000', count[0].count]);
+    expect(sql).toEqual(['ALTER TABLE orders ADD COLUMN place text']);
+    expect(report).toMatchObject({ state: 'done', done: count[0].count, failed: [], notReached: 0 });
+    expect(drift).toMatchObject({ checked: count[0].count, drifted: 0 });
+    await old.close();
   });
 });
