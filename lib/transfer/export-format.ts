@@ -39,6 +39,7 @@ export interface ExportHeader {
   /** Of the server that it comes from, such as 180004. */
   readonly postgres: number;
   readonly tenant: Pick<Tenant, 'id' | 'slug' | 'name' | 'status' | 'statusReason' | 'domains' | 'metadata'>;
+  /** In the order in which they ran. */
   readonly migrations: readonly SeenMigration[];
   /** Of the structure, by that server's version. */
   readonly fingerprint: string;

@@ -132,6 +132,7 @@ describe('a tenant that is exported and imported elsewhere', () => {
     });
     expect(tenant.id).not.toBe(acme.id);
     expect(tenant.templateVersion).toBe(acme.templateVersion);
+    expect(tenant.schemaVersion).toBe('CreateValues1700000001000');
     expect(verification).toBe('fingerprint');
     expect(tables).toEqual({
       note: 2,
