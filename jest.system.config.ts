@@ -20,6 +20,7 @@ const config: Config = {
     testTimeout,
     testMatch: [
       '<rootDir>/test/integration/connection/**/*.spec.ts',
+      '<rootDir>/test/integration/roles/**/*.spec.ts',
       '<rootDir>/test/isolation/**/*.spec.ts',
       // Isolation levels, locks and streams, as TypeORM asks for them.
       '<rootDir>/test/integration/typeorm/{transactions,query-builder}.spec.ts',

@@ -8,6 +8,7 @@ import { TenantContext } from '../lib/context/tenant-context';
 import { InMemoryTenantStore } from '../lib/tenant/in-memory-tenant.store';
 import type { Tenant } from '../lib/tenant/tenant';
 import { Note } from './fleet';
+import { makeFleetRoles } from './switch-roles';
 
 export interface SwitchSetting {
   readonly url: string;
@@ -93,6 +94,30 @@ async function ours({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVari
   };
 }
 
+/** The same with `roles: true`: each statement runs as the tenant's own role. */
+async function withRoles({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVariant> {
+  const roles = await makeFleetRoles(url, fleet);
+  const context = new TenantContext(new InMemoryTenantStore());
+  const dataSource = await initializeTenantDataSource(
+    {
+      ...commonOptions(withEmptySearchPathInUrl(roles.url), poolSize),
+      driver: tenantDriver({ context, roles: true }),
+    },
+    context,
+  );
+  const repository = dataSource.getRepository(Note);
+  return {
+    name: 'ours-with-roles',
+    tenants: fleet,
+    connections: poolSize,
+    find: (tenant, id) => context.run(tenant, () => repository.find({ where: { id } })),
+    close: async () => {
+      await dataSource.destroy();
+      await roles.drop();
+    },
+  };
+}
+
 /** A connection is taken, told its path, used and given back. */
 async function awaitedSet({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVariant> {
   const dataSource = await plainDataSource(withEmptySearchPathInUrl(url), poolSize);
@@ -151,6 +176,7 @@ export const SWITCH_VARIANTS: readonly OpenVariant[] = [
   singleTenant,
   qualified,
   ours,
+  withRoles,
   awaitedSet,
   transaction,
   dataSourcePerTenant,

@@ -89,10 +89,9 @@ function checkedFind({ name, tenants, find }: SwitchVariant): () => Promise<void
 
 function ratiosOf(rows: readonly Row[]): Record<string, number> {
   const opsPerSecond = (name: string) => rows.find(({ variant }) => variant === name)?.opsPerSecond ?? NaN;
-  return Object.fromEntries(
-    Object.entries(RATIOS).map(([ratio, name]) => [
-      ratio,
-      rounded(opsPerSecond('ours') / opsPerSecond(name)),
-    ]),
-  );
+  const ratio = (one: string, other: string) => rounded(opsPerSecond(one) / opsPerSecond(other));
+  return {
+    ...Object.fromEntries(Object.entries(RATIOS).map(([name, other]) => [name, ratio('ours', other)])),
+    rolesVsWithoutRoles: ratio('ours-with-roles', 'ours'),
+  };
 }

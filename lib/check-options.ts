@@ -60,6 +60,7 @@ type Check = readonly [field: string, ok: boolean, message: string];
 export function findProblems(options: ResolvedTenancyOptions, environment: Environment): FieldError[] {
   const checks = [
     ...databaseChecks(options.database),
+    ...roleChecks(options),
     ...applicationChecks(options),
     ...schemaChecks(options),
     ...provisioningChecks(options),
@@ -133,6 +134,32 @@ function limitChecks(limits: unknown): Check[] {
   return Object.entries(limits)
     .filter(([name, ms]) => names.includes(name) && ms !== undefined)
     .map(([name, ms]) => integerCheck(`database.limits.${name}`, ms, 0, MAX_LIMIT_MS, 'milliseconds, '));
+}
+
+function roleChecks({ roles, database: { url, adminUrl } }: ResolvedTenancyOptions): Check[] {
+  return [
+    booleanCheck('roles', roles),
+    [
+      'database.adminUrl',
+      adminUrl === undefined || isPostgresUrl(adminUrl),
+      `is ${showUrl(adminUrl)}: give a postgres:// URL whose role owns the schemas of tenants`,
+    ],
+    [
+      'database.adminUrl',
+      roles !== true || adminUrl !== undefined,
+      'is missing: with roles requests own nothing, so give a URL whose role does, or set TENANCY_ADMIN_URL',
+    ],
+    [
+      'database.adminUrl',
+      roles !== true || adminUrl === undefined || adminUrl !== url,
+      'is the same as database.url: with roles requests must come by another role than the one that owns the schemas',
+    ],
+    [
+      'database.adminUrl',
+      roles === true || !isPostgresUrl(adminUrl),
+      `is ${showUrl(adminUrl)}, but nothing uses it without roles: set roles: true, or leave it out`,
+    ],
+  ];
 }
 
 function applicationChecks(options: ResolvedTenancyOptions): Check[] {

@@ -39,7 +39,7 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
   inject: [TENANCY_OPTIONS],
   useFactory: ({ database, registry }: ResolvedTenancyOptions): TypeOrmModuleOptions & ForRegistry => ({
     ...registryOptions({
-      ...connectionOf(database),
+      ...connectionOf(ownersOf(database)),
       schema: registry.schema,
       connectTimeoutMs: database.connectTimeoutMs,
       answerTimeoutMs: database.answerTimeoutMs,
@@ -78,16 +78,53 @@ export const tenantDataSource: TypeOrmModuleAsyncOptions = {
   },
 };
 
-/** For DDL. The same object as the tenants' one, so that closing it twice closes it once. */
+/**
+ * For DDL. Without `roles` the same object as the tenants' one: closed twice, it is closed once. With them it has a pool
+ * of its own, of the role that owns the schemas.
+ */
 export const adminDataSource: TypeOrmModuleAsyncOptions = {
   name: ADMIN_DATA_SOURCE,
-  inject: [getDataSourceToken(TENANT_DATA_SOURCE)],
-  useFactory: (shared: DataSource) => ({ shared }) as unknown as TypeOrmModuleOptions,
-  dataSourceFactory: (options) => Promise.resolve((options as unknown as { shared: DataSource }).shared),
+  inject: [TENANCY_OPTIONS, TenantContext, getDataSourceToken(TENANT_DATA_SOURCE)],
+  useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext, shared: DataSource) =>
+    ({
+      ...(options.roles
+        ? { ...tenantDataSourceOptions(forOwner(options), tenantContext), ...retries(options.database) }
+        : { shared }),
+      tenantContext,
+      directUrl: options.database.directUrl ?? options.database.adminUrl,
+      name: ADMIN_DATA_SOURCE,
+    }) as unknown as TypeOrmModuleOptions,
+  dataSourceFactory: (options) => {
+    const { shared, tenantContext, directUrl, ...dataSourceOptions } =
+      options as unknown as DataSourceOptions & ForTenants & { readonly shared?: DataSource };
+    if (shared) return Promise.resolve(shared);
+    return reachable('The database', () =>
+      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl),
+    );
+  },
 };
 
+/** The options of a data source that runs as the owner: on one server, and never as a tenant's role. */
+function forOwner(options: ResolvedTenancyOptions): ResolvedTenancyOptions {
+  const { database, typeorm } = options;
+  return {
+    ...options,
+    roles: false,
+    database: ownersOf(database),
+    typeorm: { ...typeorm, replication: undefined },
+  };
+}
+
+/** Where the role that owns the schemas logs in: `adminUrl`, or without `roles` where everybody does. */
+function ownersOf(database: ResolvedTenancyOptions['database']): ResolvedTenancyOptions['database'] {
+  const { adminUrl, ...shared } = database;
+  if (adminUrl === undefined) return database;
+  const { host, port, username, password, database: name, ...rest } = shared;
+  return { ...rest, url: adminUrl, directUrl: undefined };
+}
+
 function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: TenantContext): DataSourceOptions {
-  const { database, entities, migrations, subscribers, sharedSchemas, typeorm } = options;
+  const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);
   const { extra } = connection;
   const replication = typeorm?.replication;
@@ -100,7 +137,7 @@ function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: Tenan
       slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
     },
     type: 'postgres',
-    driver: tenantDriver({ context, sharedSchemas, ...lendingOf(database) }),
+    driver: tenantDriver({ context, sharedSchemas, roles, ...lendingOf(database) }),
     entities,
     migrations,
     subscribers,
@@ -148,9 +185,9 @@ export function directConnection(database: ResolvedTenancyOptions['database']): 
   } as ClientConfig;
 }
 
-/** The same for work whose statements take as long as they take, with the empty path of all our sessions. */
+/** The same for the owner's work, whose statements take as long as they take, with the empty path of all our sessions. */
 export function ownSessionConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
-  const { connectionString, options, ...connection } = directConnection(database);
+  const { connectionString, options, ...connection } = directConnection(ownersOf(database));
   return {
     ...connection,
     connectionString: connectionString && withEmptySearchPathInUrl(withOptions(connectionString, options)),
@@ -188,6 +225,7 @@ export function connectionOf(database: ResolvedTenancyOptions['database']) {
     connectAttempts,
     connectRetryDelayMs,
     directUrl,
+    adminUrl,
     ...rest
   } = database;
   const {

@@ -54,6 +54,7 @@ describe('options', () => {
       reservedSlugs: ['www', 'api', 'app', 'admin', 'mail', 'static'],
       wildcardDomains: false,
       cache: {},
+      roles: false,
     });
   });
 
@@ -74,6 +75,7 @@ describe('options', () => {
         limits: { statementTimeoutMs: 0, lockTimeoutMs: 1, idleInTransactionTimeoutMs: 2_147_483_647 },
         connectAttempts: 1,
         connectRetryDelayMs: 0,
+        adminUrl: 'postgres://owner@localhost/app',
       },
       entities: { Order: class Order {} },
       migrations: [],
@@ -81,6 +83,7 @@ describe('options', () => {
       resolvers: [resolver],
       fallbackTenant: 'acme',
       trustedProxies: ['loopback', '10.0.0.0/8', '2001:db8::1'],
+      roles: true,
       sharedSchemas: ['extensions', 'Weird "name"'],
       templateSchema: 'Шаблон',
       templateData: ['currencies'],
@@ -278,6 +281,12 @@ describe('options', () => {
       { cache: { maxEntries: Infinity } },
       'cache.maxEntries is Infinity: give an integer from 1 to 1000000',
     ],
+    ['a text as roles', { roles: 'yes' }, "roles is 'yes': give true or false"],
+    [
+      'roles without an owner',
+      { roles: true },
+      'database.adminUrl is missing: with roles requests own nothing',
+    ],
     ['a negative ttl', { cache: { ttlMs: -1 } }, 'cache.ttlMs is -1: give milliseconds, an integer from 0'],
     [
       'a text as staleIfErrorMs',
@@ -426,6 +435,8 @@ describe('the environment', () => {
     TENANCY_CACHE_TTL_MS: '0',
     TENANCY_CACHE_MAX_ENTRIES: '500',
     TENANCY_CACHE_STALE_IF_ERROR_MS: '1000',
+    TENANCY_ROLES: 'true',
+    TENANCY_ADMIN_URL: 'postgres://owner',
   };
   const silent: TenancyOptions = { entities: [], resolvers: [resolver] };
 
@@ -445,7 +456,9 @@ describe('the environment', () => {
         limits: { statementTimeoutMs: 5_000, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 },
         connectAttempts: 3,
         connectRetryDelayMs: 0,
+        adminUrl: 'postgres://owner',
       },
+      roles: true,
       fallbackTenant: 'acme',
       trustedProxies: ['loopback', '10.0.0.0/8'],
       sharedSchemas: ['extensions', 'lookup'],
@@ -515,6 +528,7 @@ describe('the environment', () => {
     ['TENANCY_CONNECT_TIMEOUT_MS', '10s', "is '10s': give an integer"],
     ['TENANCY_MIGRATE_TEMPLATE', '1', "is '1': give true or false"],
     ['TENANCY_REGISTRY_MIGRATE', 'TRUE', "is 'TRUE': give true or false"],
+    ['TENANCY_ROLES', 'yes', "is 'yes': give true or false"],
     ['TENANCY_WILDCARD_DOMAINS', '1', "is '1': give true or false"],
   ])('with a bad %s: %p is named', (name, value, problem) => {
     expect(problems(GOOD, { [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} is `))]);
@@ -530,6 +544,17 @@ describe('the environment', () => {
     ['TENANCY_SHARED_SCHEMAS', 'a,template', 'sharedSchemas names the template'],
     ['TENANCY_DIRECT_URL', 'mysql://a', 'database.directUrl is '],
     ['TENANCY_CACHE_MAX_ENTRIES', '0', 'cache.maxEntries is 0'],
+    ['TENANCY_ROLES', 'true', 'database.adminUrl is missing'],
+    [
+      'TENANCY_ADMIN_URL',
+      'mysql://u:secret@db/shop',
+      "database.adminUrl is 'mysql://…@db/shop': give a postgres:// URL",
+    ],
+    [
+      'TENANCY_ADMIN_URL',
+      'postgres://owner:secret@db/shop',
+      "database.adminUrl is 'postgres://…@db/shop', but nothing",
+    ],
     ['NODE_PG_FORCE_NATIVE', '1', 'NODE_PG_FORCE_NATIVE is set, but'],
   ])('is checked as the code is: %s=%s', (name, value, problem) => {
     expect(problems(GOOD, { [name]: value })).toEqual([expect.stringContaining(problem)]);

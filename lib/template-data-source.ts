@@ -29,7 +29,7 @@ export function tenantDataSource(options: TenantDataSourceOptions): DataSource {
   const { database, entities, migrations, subscribers, sharedSchemas, templateSchema, registry, typeorm } =
     resolved;
   const { extra, ...connection } = connectionOf(database);
-  const url = database.directUrl ?? connection.url;
+  const url = database.adminUrl ?? database.directUrl ?? connection.url;
   const startUp = [extra?.options, searchPath([templateSchema, ...sharedSchemas])].filter(Boolean).join(' ');
   return new TemplateDataSource(
     {

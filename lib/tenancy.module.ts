@@ -46,6 +46,7 @@ import { TenantRepair } from './migrations/tenant-repair';
 import { TenantMigrator } from './migrations/tenant-migrator';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
 import { PurgeRecords } from './provisioning/purge-records';
+import { RoleChecks } from './provisioning/role-checks';
 import { SchemaAdoption } from './provisioning/schema-adoption';
 import { SchemaComment } from './provisioning/schema-comment';
 import { SpareRefill } from './provisioning/spare-refill';
@@ -59,6 +60,7 @@ import { TenantEvents } from './provisioning/tenant-events';
 import { TenantLifecycle } from './provisioning/tenant-lifecycle';
 import { TenantMaker } from './provisioning/tenant-maker';
 import { TenantProvisioner } from './provisioning/tenant-provisioner';
+import { TenantRoles } from './provisioning/tenant-roles';
 import { TenantVersions } from './provisioning/tenant-versions';
 import { TenantPurge } from './provisioning/tenant-purge';
 import { TenantSweeper } from './provisioning/tenant-sweeper';
@@ -147,6 +149,7 @@ const partsOfOptions: Provider[] = [
       templateSchema: options.templateSchema,
       templateData: options.templateData,
       sharedSchemas: options.sharedSchemas,
+      roles: options.roles,
       onProvision: options.hooks.onProvision,
       onTransition: options.hooks.onTransition,
       spares: options.spares,
@@ -217,7 +220,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       DiscoveryModule,
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...registryDataSource }),
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...tenantDataSource }),
-      TypeOrmModule.forRootAsync(adminDataSource),
+      TypeOrmModule.forRootAsync({ imports: [optionsModule], ...adminDataSource }),
     ],
     providers: [
       ...partsOfOptions,
@@ -238,6 +241,8 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TenantVersions,
       ownSession,
       OwnSessions,
+      RoleChecks,
+      TenantRoles,
       MigrationLedger,
       MigrationRuns,
       RunLease,

@@ -32,6 +32,11 @@ export interface TenancyDatabaseOptions extends Pick<
    */
   readonly directUrl?: string;
   /**
+   * With `roles`: a URL whose role owns the schemas of all tenants, may make roles (CREATEROLE) and schemas, and serves no
+   * requests. Default `TENANCY_ADMIN_URL`.
+   */
+  readonly adminUrl?: string;
+  /**
    * Connections that all tenants share, an integer from 1. Default 10. The registry has two more of its own, and one
    * that hears of its changes.
    */
@@ -93,6 +98,11 @@ export interface TenancyOptions {
    * (`trust proxy`) or Fastify (`trustProxy`) was told.
    */
   readonly trustedProxies?: readonly string[];
+  /**
+   * A second wall: each tenant gets a PostgreSQL role with rights on its own schema only, and its statements run as that
+   * role. Needs `database.adminUrl`. Default `TENANCY_ROLES`, else false.
+   */
+  readonly roles?: boolean;
   /** Schemas that every tenant sees after its own: extensions, look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
   /** The schema that tenants are cloned from. Default `template`. */
@@ -150,6 +160,7 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
         | 'connectRetryDelayMs'
       >
     >;
+  readonly roles: boolean;
   readonly sharedSchemas: readonly string[];
   readonly templateSchema: string;
   readonly templateData: readonly string[];

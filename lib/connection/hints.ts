@@ -12,10 +12,22 @@ const HINTS: Readonly<Record<string, string>> = {
   '42704': 'If an extension makes it, install that into a schema of its own that is listed in sharedSchemas.',
 };
 
-/** Says in the error's `hint`, and for 25001 in its message, what tenancy has to do with it. */
-export function addHint(error: DatabaseError): void {
-  const hint = HINTS[error.code ?? ''];
+/** invalid_parameter_value, insufficient_privilege: of a role that is not there, or may not be taken. */
+const ROLE_CODES: readonly unknown[] = ['22023', '42501'];
+const ROLE_HINT =
+  'The tenant’s role is missing, or not the login role’s to take. Was the tenant made by an application without ' +
+  'roles: true? Then the next start with it makes the role, and so does TenantSweeper.sweep().';
+
+/** Says in the error's `hint`, and for 25001 in its message, what tenancy has to do with it. `role`: the tenant's own. */
+export function addHint(error: DatabaseError, role?: string): void {
+  const hint = hintFor(error, role);
   if (hint === undefined) return;
   error.hint = error.hint === undefined ? hint : `${error.hint} ${hint}`;
   if (error.code === REFUSES_TRANSACTION) error.message += `. ${hint}`;
+}
+
+function hintFor({ code, message }: DatabaseError, role: string | undefined): string | undefined {
+  // The quoted name is the same in every language that PostgreSQL speaks.
+  if (role !== undefined && ROLE_CODES.includes(code) && message.includes(`"${role}"`)) return ROLE_HINT;
+  return HINTS[code ?? ''];
 }

@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '../common/sql';
 import type { Scope } from '../context/scope';
+import { roleOfSchema } from '../tenant/tenant-role';
 import { bindAndExecuteMessage, parseMessage } from './rider-message';
 import { isEmptyPath } from './session-path';
 
@@ -68,7 +69,12 @@ function settingValue(name: string, value: string): string {
 }
 
 /** The system sees PostgreSQL's own catalog and nothing else, whatever somebody left in the session. */
-const SYSTEM_SETTINGS = transactionSettings({ search_path: 'pg_catalog, pg_temp' });
+const SYSTEM_PATH = 'pg_catalog, pg_temp';
+const SYSTEM_SETTINGS = transactionSettings({ search_path: SYSTEM_PATH });
+
+/** As whoever logged in, whatever role somebody left in the session. */
+const NO_ROLE = 'none';
+const SYSTEM_SETTINGS_OF_LOGIN = transactionSettings({ search_path: SYSTEM_PATH, role: NO_ROLE });
 
 /** While TypeORM starts, on connections that nobody has used, it must find that there is no current schema. */
 const STARTING_SETTINGS = transactionSettings({ search_path: '' });
@@ -79,15 +85,25 @@ const STARTING_SETTINGS = transactionSettings({ search_path: '' });
  * `pg_temp` is named last: unnamed it would be searched first, and a temporary table left in the session by one tenant
  * would hide another tenant's table of that name.
  *
+ * With `roles` a tenant's statements run as its own role, and everybody else's as whoever logged in.
+ *
  * @param others that ride beside the path
  */
 export function settingsOf(
   scope: Scope,
   sharedSchemas: readonly string[],
+  roles = false,
   others: Readonly<Record<string, string>> = {},
 ): TransactionSettings {
   const schemaName = scope.tenant?.schemaName ?? scope.schemaName;
-  if (schemaName === undefined) return scope.starting ? STARTING_SETTINGS : SYSTEM_SETTINGS;
+  if (schemaName === undefined) {
+    if (scope.starting) return STARTING_SETTINGS;
+    return roles ? SYSTEM_SETTINGS_OF_LOGIN : SYSTEM_SETTINGS;
+  }
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
-  return transactionSettings({ search_path: `${path}, pg_temp`, ...others });
+  return transactionSettings({
+    search_path: `${path}, pg_temp`,
+    ...(roles && { role: scope.tenant ? roleOfSchema(schemaName) : NO_ROLE }),
+    ...others,
+  });
 }

@@ -7,6 +7,8 @@ export interface TenantPoolOptions {
   readonly context: TenantContext;
   /** Schemas that every tenant's path ends with: extensions and look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
+  /** Statements run as the tenant's own PostgreSQL role. Default false: as whoever logged in. */
+  readonly roles?: boolean;
   /** How many connections one tenant may have at once. Default all of them. */
   readonly maxConnectionsPerTenant?: number;
   /** How many requests of one tenant may wait for a connection. Default any number. */

@@ -67,7 +67,7 @@ export class TenantQuery extends BaseQuery {
   override handleError(error: Error, connection: WireConnection): void {
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
-      if (this.#mode !== 'bare') addHint(error);
+      if (this.#mode !== 'bare') addHint(error, this.#lease.settings.values.role);
     }
     super.handleError(this.#lease.heed(error), connection);
   }

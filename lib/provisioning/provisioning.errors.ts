@@ -240,3 +240,15 @@ export class TemplateUnfinishedError extends TenancyError {
     );
   }
 }
+
+/** The start found what would let one tenant reach another past its role. Nothing was served. */
+export class RolesNotSafeError extends TenancyError {
+  readonly code = 'ROLES_NOT_SAFE';
+
+  constructor(readonly problems: readonly { readonly code: string; readonly message: string }[]) {
+    super(
+      'With roles: true each tenant must be kept to its own schema by PostgreSQL, and here it would not be:\n' +
+        problems.map(({ message }) => `- ${message}`).join('\n'),
+    );
+  }
+}

@@ -67,6 +67,8 @@ export interface ProvisioningOptions {
   readonly registrySchema: string;
   /** Schemas that every tenant sees after its own. */
   readonly sharedSchemas: readonly string[];
+  /** Each tenant has a PostgreSQL role of its own. */
+  readonly roles: boolean;
   /** Run pending migrations on the template at start; else their presence is an error. */
   readonly migrateTemplate: boolean;
   /** The start does not even look at the template. */

@@ -1,4 +1,5 @@
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { dropTenantRole } from './role-grants';
 
 /**
  * DROP keeps a lock on each thing that goes: table, row type, index, TOAST table, constraint, default, trigger. The
@@ -36,6 +37,7 @@ export async function dropNextPart(transaction: SqlExecutor, schemaName: string)
   for (const routine of routines) await transaction.query(`DROP ROUTINE IF EXISTS ${routine} CASCADE`);
   if (routines.length > 0) return { tables: [], isLast: false };
   await transaction.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schemaName)} CASCADE`);
+  await dropTenantRole(transaction, schemaName);
   return { tables: [], isLast: true };
 }
 

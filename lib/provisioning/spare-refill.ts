@@ -14,6 +14,7 @@ import { dropNextPart } from './schema-drop';
 import { Spares } from './spares';
 import { SystemTransactions } from './system-transactions';
 import { Template } from './template';
+import { TenantRoles } from './tenant-roles';
 
 /** Keeps the spares complete: at start, after each that is taken, and whenever the sweeper comes by. */
 @Injectable()
@@ -27,6 +28,7 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly transactions: SystemTransactions,
     private readonly template: Template,
     private readonly spares: Spares,
+    private readonly roles: TenantRoles,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -102,6 +104,7 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     await this.spares.add(manager, slot, { schemaName, version });
     await replayBlueprint(manager, blueprint, schemaName);
     await verifyClone(manager, blueprint, schemaName);
+    await this.roles.prepare(manager, schemaName);
     await manager.query(`COMMENT ON SCHEMA ${quoteIdentifier(schemaName)} IS 'waits for a tenant'`);
     return true;
   }

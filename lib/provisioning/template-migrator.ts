@@ -12,6 +12,7 @@ import { MigrationUnfinishedError, TemplateBehindError, TemplateMigrationError }
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
+import { TenantRoles } from './tenant-roles';
 import { templateOwner, UnfinishedMigrations } from './unfinished-migrations';
 
 /** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
@@ -26,18 +27,23 @@ export class TemplateMigrator implements OnModuleInit {
     private readonly sessions: SessionMigrations,
     private readonly unfinished: UnfinishedMigrations,
     private readonly store: TenantStore,
+    private readonly roles: TenantRoles,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
   /** Brings the template up to date, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
+    await this.roles.requireSafety();
     const applied = await this.migrate().catch((error: unknown) => {
       // Who is to say what is to be done needs the application to say it.
       if (!(error instanceof MigrationUnfinishedError)) throw error;
       this.#logger.error(`No tenant can be made: ${error.message}`);
       return [];
     });
+    // A migration may have opened the template, and so each clone of it, to everybody.
+    if (applied.length > 0) await this.roles.requireSafety();
+    await this.roles.prepareAll();
     if (applied.length === 0) return;
     this.#logger.log(`The template has seen ${applied.join(', ')}.`);
     const [tenant] = await this.store.list({ limit: 1 });

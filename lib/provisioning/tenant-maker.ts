@@ -14,10 +14,12 @@ import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
 import { ProvisionHooks } from './provision-hooks';
 import { ProvisioningFailedError } from './provisioning.errors';
 import type { TenantOrigin } from './provisioning.options';
+import { dropTenantRole } from './role-grants';
 import { writeSchemaComment } from './schema-comment';
 import { Spares } from './spares';
 import { TenantEvents } from './tenant-events';
 import type { ActorAndReason } from './tenant-input';
+import { TenantRoles } from './tenant-roles';
 import { type SeenMigration, TenantVersions } from './tenant-versions';
 
 /** What is known of a tenant before it has a schema. */
@@ -54,6 +56,7 @@ export class TenantMaker {
     private readonly spares: Spares,
     private readonly versions: TenantVersions,
     private readonly hooks: ProvisionHooks,
+    private readonly roles: TenantRoles,
     private readonly events: TenantEvents,
   ) {}
 
@@ -77,6 +80,8 @@ export class TenantMaker {
           await this.#recordVersion(manager, draft.id, options);
           await writeSchemaComment(manager, kept.tenant!);
           await this.hooks.run(kept.tenant!, manager, options.origin);
+          // Last, so that it has what the hooks have made, too.
+          await this.roles.prepare(manager, kept.tenant!.schemaName);
         }),
       );
       const made = await this.#settle(kept.tenant!, options.status);
@@ -146,6 +151,7 @@ export class TenantMaker {
       // Rolled back, a spare waits again. Any other name was made for this creation alone.
       if (await this.spares.has(manager, schemaName)) return;
       await manager.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schemaName)} CASCADE`);
+      await dropTenantRole(manager, schemaName);
     });
   }
 }

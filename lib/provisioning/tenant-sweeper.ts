@@ -15,6 +15,7 @@ import { PurgeRecords } from './purge-records';
 import { SpareRefill } from './spare-refill';
 import { SystemTransactions } from './system-transactions';
 import { TenantPurge } from './tenant-purge';
+import { TenantRoles } from './tenant-roles';
 
 const PAGE_SIZE = 100;
 
@@ -52,6 +53,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly halfMade: HalfMade,
     private readonly orphans: Orphans,
     private readonly refill: SpareRefill,
+    private readonly roles: TenantRoles,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
@@ -118,6 +120,8 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const orphans = await attempt('look for orphans', { dropped: [], withRows: [] }, () =>
       this.orphans.sweep(),
     );
+    await attempt('give tenants their roles', [], () => this.roles.prepareAll());
+    await attempt('drop unused roles', [], () => this.roles.dropUnused());
     await attempt('refill the spares', undefined, () => this.refill.refill());
     return { purged, halfMade, orphans, problems };
   }

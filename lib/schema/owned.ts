@@ -1,31 +1,52 @@
+import { roleOfSchemaSql } from '../tenant/tenant-role';
+
+/**
+ * Common table expression `own_role`: the roles of the tenants whose schemas `$1::oid[]` are. They differ from tenant to
+ * tenant and are made anew for each clone, so what is granted to them is no part of a schema's structure.
+ */
+export const OWN_ROLE = `
+  own_role AS MATERIALIZED (
+    SELECT r.oid FROM pg_namespace n JOIN pg_roles r ON r.rolname = ${roleOfSchemaSql('n.nspname')}
+    WHERE n.oid = ANY ($1::oid[])
+  )`;
+
+/** An access list without its entries for `own_role`. An empty one is that of a column: PostgreSQL takes no plain `{}`. */
+export function withoutOwnRole(acl: string): string {
+  return `(CASE WHEN ${acl} IS NULL OR NOT EXISTS (SELECT FROM own_role) THEN ${acl} ELSE coalesce((
+    SELECT array_agg(entry ORDER BY place) FROM unnest(${acl}) WITH ORDINALITY AS entries (entry, place)
+    WHERE NOT EXISTS (SELECT FROM aclexplode(ARRAY[entry]) AS item JOIN own_role ON own_role.oid = item.grantee)
+  ), acldefault('c', 0)) END)`;
+}
+
 /**
  * Common table expression `owned`, to stand after `OBJECTS`: whatever has an owner, with its grants. `kind` is that of
- * `acldefault`; `default_kind` that of `ALTER DEFAULT PRIVILEGES`. Of columns only those with grants of their own.
+ * `acldefault`; `default_kind` that of `ALTER DEFAULT PRIVILEGES`. Of columns only those with grants of their own. Brings
+ * `own_role` along.
  *
  * Objects without grants at all have NULL for `acl` and both kinds.
  */
-export const OWNED = `
+export const OWNED = `${OWN_ROLE},
   owned AS MATERIALIZED (
-    SELECT 'pg_class'::regclass AS classid, oid AS objid, 0 AS objsubid, relowner AS owner, relacl AS acl,
+    SELECT 'pg_class'::regclass AS classid, oid AS objid, 0 AS objsubid, relowner AS owner, ${withoutOwnRole('relacl')} AS acl,
            CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS kind,
            CASE relkind WHEN 'S' THEN 'S' ELSE 'r' END::"char" AS default_kind
     FROM relation WHERE relkind <> 'c'
     UNION ALL
-    SELECT 'pg_class'::regclass, r.oid, a.attnum, r.relowner, a.attacl, 'c', NULL
+    SELECT 'pg_class'::regclass, r.oid, a.attnum, r.relowner, ${withoutOwnRole('a.attacl')}, 'c', NULL
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
     WHERE cardinality(a.attacl) > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT 'pg_proc'::regclass, p.oid, 0, proowner, proacl, 'f', 'f'
+    SELECT 'pg_proc'::regclass, p.oid, 0, proowner, ${withoutOwnRole('proacl')}, 'f', 'f'
     FROM member m JOIN pg_proc p ON p.oid = m.objid
     -- Constructors of range types belong to the superuser who made the cluster.
     WHERE m.classid = 'pg_proc'::regclass AND NOT EXISTS (
       SELECT FROM pg_depend i WHERE i.classid = m.classid AND i.objid = m.objid AND i.deptype = 'i'
         AND i.refclassid = 'pg_type'::regclass)
     UNION ALL
-    SELECT 'pg_type'::regclass, t.oid, 0, typowner, typacl, 'T', 'T'
+    SELECT 'pg_type'::regclass, t.oid, 0, typowner, ${withoutOwnRole('typacl')}, 'T', 'T'
     FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
     UNION ALL
-    SELECT 'pg_namespace'::regclass, oid, 0, nspowner, nspacl, 'n', 'n' FROM pg_namespace WHERE oid = ANY ($1::oid[])
+    SELECT 'pg_namespace'::regclass, oid, 0, nspowner, ${withoutOwnRole('nspacl')}, 'n', 'n' FROM pg_namespace WHERE oid = ANY ($1::oid[])
     UNION ALL
     SELECT m.classid, m.objid, 0, o.owner, NULL, NULL, NULL
     FROM member m CROSS JOIN LATERAL (

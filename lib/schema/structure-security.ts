@@ -1,3 +1,4 @@
+import { withoutOwnRole } from './owned';
 import { comment, sorted } from './structure-sql';
 
 const ROLE = (oid: string, owner: string) =>
@@ -25,8 +26,9 @@ export const SECURITY_LINES = `
   WHERE acl IS NOT NULL AND NOT (acl @> acldefault(kind, owner) AND acl <@ acldefault(kind, owner))
   UNION ALL
   SELECT format('default privileges of %s on %s', d.defaclrole::regrole, d.defaclobjtype),
-         jsonb_build_object('grants', ${grantList('d.defaclacl', 'd.defaclrole')})::text
-  FROM member m JOIN pg_default_acl d ON d.oid = m.objid WHERE m.classid = 'pg_default_acl'::regclass
+         jsonb_build_object('grants', ${grantList('given.acl', 'd.defaclrole')})::text
+  FROM member m JOIN pg_default_acl d ON d.oid = m.objid CROSS JOIN LATERAL (SELECT ${withoutOwnRole('d.defaclacl')}) AS given (acl)
+  WHERE m.classid = 'pg_default_acl'::regclass AND cardinality(given.acl) > 0
   UNION ALL
   SELECT format('policy %I on %I', p.polname, r.relname),
          jsonb_build_object(

@@ -1,7 +1,7 @@
 import { quoteLiteral } from '../../common/sql';
 import { rows } from '../catalog';
 import { OBJECTS } from '../objects';
-import { OWNED } from '../owned';
+import { OWN_ROLE, OWNED, withoutOwnRole } from '../owned';
 import { Phase, type Step } from '../steps';
 import { grantItems, GRANTS_OF_OWNED } from './grants';
 import { type Grant, grantStatements } from './grant-statements';
@@ -45,14 +45,16 @@ async function readOwnGrants({ executor, schema }: SchemaSource): Promise<Cut[]>
   return grantStatements([{ kind: 'SCHEMA', name: CUT, ...grants }]).map(cut);
 }
 
-async function readDefaultPrivileges({ executor, objects }: SchemaSource): Promise<Cut[]> {
+async function readDefaultPrivileges({ executor, schema, objects }: SchemaSource): Promise<Cut[]> {
   const found = await rows<{ role: string; kind: string; wanted: Grant[] }>(
     executor,
-    `SELECT defaclrole::regrole::text AS role, ${grantItems('defaclacl')} AS wanted,
+    `WITH ${OWN_ROLE}
+     SELECT defaclrole::regrole::text AS role, ${grantItems('given.acl')} AS wanted,
             CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
                                WHEN 'T' THEN 'TYPES' END AS kind
-     FROM pg_default_acl WHERE oid = ANY ($1::oid[]) ORDER BY role, kind`,
-    [objects.oidsOf('pg_default_acl')],
+     FROM pg_default_acl CROSS JOIN LATERAL (SELECT ${withoutOwnRole('defaclacl')}) AS given (acl)
+     WHERE oid = ANY ($2::oid[]) ORDER BY role, kind`,
+    [[schema.oid], objects.oidsOf('pg_default_acl')],
   );
   return found.flatMap(({ role, kind, wanted }) =>
     grantStatements([{ kind, wanted, usual: [] }]).map((statement) =>
