@@ -47,7 +47,11 @@ function keyChecks(options: FromJwtClaimOptions): Check[] {
       given.length === 1 || (given.length === 0 && typeof issuer === 'string'),
       'give one of them, or the URL of an issuer alone',
     ],
-    ['jwksUri', jwksUri === undefined || isHttpUrl(jwksUri), 'give an http:// or https:// URL'],
+    [
+      'jwksUri',
+      jwksUri === undefined || isHttpUrl(jwksUri),
+      'give an http:// or https:// URL without user and password',
+    ],
     [
       'issuer',
       isOneOrMoreTexts(issuer) || (issuer === undefined && !isRemote),
@@ -56,7 +60,7 @@ function keyChecks(options: FromJwtClaimOptions): Check[] {
     [
       'issuer',
       given.length > 0 || typeof issuer !== 'string' || isHttpUrl(issuer),
-      'alone it must be the http:// or https:// URL that is asked for its keys',
+      'alone it must be the http:// or https:// URL, without user and password, that is asked for its keys',
     ],
     [
       'audience',
@@ -100,8 +104,11 @@ function integerCheck(option: string, value: number, from: number, to: number): 
   ];
 }
 
+/** `fetch` refuses a URL with credentials, and its error shows them. */
 function isHttpUrl(value: unknown): boolean {
-  return typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value);
+  if (typeof value !== 'string' || !/^https?:\/\//i.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
 }
 
 function isOneOrMoreTexts(value: unknown): boolean {

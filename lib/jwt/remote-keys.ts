@@ -64,10 +64,10 @@ async function discover(url: URL, issuer: string, init: RequestInit): Promise<st
 
 async function getJson(url: string | URL, init: RequestInit): Promise<object> {
   const response = await fetch(url, init);
-  if (response.status !== 200) throw new Error(`${String(url)} answered with status ${response.status}`);
+  if (response.status !== 200) throw new Error(`${shown(url)} answered with status ${response.status}`);
   const document: unknown = await response.json();
   if (typeof document !== 'object' || document === null)
-    throw new Error(`${String(url)} answered with no object`);
+    throw new Error(`${shown(url)} answered with no object`);
   return document;
 }
 
@@ -101,5 +101,11 @@ function restAfterFailure<Input, Output>(
 function warn(url: URL, error: unknown): void {
   const { message, cause } = error as Error;
   const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-  new Logger('Tenancy').warn(`No keys to verify tokens with from ${url.href}: ${reason}`);
+  new Logger('Tenancy').warn(`No keys to verify tokens with from ${shown(url)}: ${reason}`);
+}
+
+/** Without parameters, which may hold a key. */
+function shown(url: string | URL): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
