@@ -5,6 +5,9 @@ import * as ts from 'typescript';
 import { cleanEnvironment } from '../../support/commands';
 import { type CliApp, SAMPLE, startCliApp } from './cli-app';
 
+// Each command is a process that starts an application: a second on a quiet machine, ten on a busy one.
+jest.setTimeout(900_000);
+
 let cli: CliApp;
 
 beforeAll(async () => {

@@ -11,6 +11,9 @@ const BLOCK = /```console\n([\s\S]*?)```/g;
 /** Writes what the commands print into the document instead of comparing the two. */
 const WRITE = process.env.TENANCY_TEST_WRITE_DOCS === '1';
 
+// Each command is a process that starts an application: a second on a quiet machine, ten on a busy one.
+jest.setTimeout(900_000);
+
 let cli: CliApp;
 let bin: string;
 

@@ -9,6 +9,9 @@ import { type CliApp, environmentFor, startCliApp } from './cli-app';
 
 const KEY = '0123456789abcdef0123456789abcdef';
 
+// Each command is a process that starts an application: a second on a quiet machine, ten on a busy one.
+jest.setTimeout(900_000);
+
 let cli: CliApp;
 let there: TestDatabase;
 let file: string;
