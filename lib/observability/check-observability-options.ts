@@ -1,0 +1,54 @@
+import { show } from '../show-value';
+import { InvalidObservabilityOptionsError } from './observability.errors';
+import type { MetricsOptions, TenancyObservabilityOptions } from './observability.options';
+
+const KNOWN = ['metrics', 'spans', 'healthTimeoutMs'];
+const KNOWN_OF_METRICS = ['registry', 'prefix', 'maxTenants'];
+
+/** What Prometheus takes, without the colon, which is for recording rules. */
+const PREFIX = /^[a-z_][\w]{0,63}$/i;
+const MAX_TENANTS = 1_000;
+const MAX_TIMEOUT_MS = 60_000;
+
+/** @throws InvalidObservabilityOptionsError naming all that is wrong, and the remedy */
+export function checkObservabilityOptions(options: TenancyObservabilityOptions): TenancyObservabilityOptions {
+  const { metrics, spans = false, healthTimeoutMs = 1 } = options ?? {};
+  const problems = [
+    ...unknown('', options, KNOWN),
+    ...(metrics === undefined ? [] : metricsProblems(metrics)),
+    typeof spans === 'boolean' ? '' : `spans is ${show(spans)}; say true or false`,
+    isInteger(healthTimeoutMs, 1, MAX_TIMEOUT_MS)
+      ? ''
+      : `healthTimeoutMs is ${show(healthTimeoutMs)}; give an integer from 1 to ${MAX_TIMEOUT_MS}`,
+  ].filter(Boolean);
+  if (problems.length > 0) throw new InvalidObservabilityOptionsError(problems);
+  return options ?? {};
+}
+
+function metricsProblems(metrics: MetricsOptions): string[] {
+  if (typeof metrics !== 'object' || metrics === null)
+    return [`metrics is ${show(metrics)}; give { registry: new Registry() } with one of prom-client`];
+  const { registry, prefix = 'tenancy_', maxTenants = 0 } = metrics;
+  return [
+    ...unknown('metrics.', metrics, KNOWN_OF_METRICS),
+    typeof (registry as Partial<typeof registry> | undefined)?.registerMetric === 'function'
+      ? ''
+      : `metrics.registry is ${show(registry)}; give a Registry of prom-client`,
+    typeof prefix === 'string' && PREFIX.test(prefix)
+      ? ''
+      : `metrics.prefix is ${show(prefix)}; give 1 to 64 letters, digits and _, not a digit first`,
+    isInteger(maxTenants, 0, MAX_TENANTS)
+      ? ''
+      : `metrics.maxTenants is ${show(maxTenants)}; give an integer from 0 to ${MAX_TENANTS}`,
+  ];
+}
+
+function unknown(path: string, options: object | undefined, known: readonly string[]): string[] {
+  return Object.keys(options ?? {})
+    .filter((name) => !known.includes(name))
+    .map((name) => `${path}${name} is no option; there are ${known.join(', ')}`);
+}
+
+function isInteger(value: unknown, from: number, to: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= to;
+}

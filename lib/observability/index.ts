@@ -1,0 +1,5 @@
+export { TenancyObservabilityModule } from './tenancy-observability.module';
+export { type MetricsOptions, type TenancyObservabilityOptions } from './observability.options';
+export { type TenantLogFields, tenantLogMixin } from './tenant-log-mixin';
+export { TenancyHealth, type TenancyHealthResult } from './tenancy-health';
+export { InvalidObservabilityOptionsError } from './observability.errors';

@@ -1,0 +1,10 @@
+import { TenancyError } from '../common/tenancy.errors';
+
+/** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
+export class InvalidObservabilityOptionsError extends TenancyError {
+  readonly code = 'OBSERVABILITY_OPTIONS_INVALID';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`TenancyObservabilityModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+  }
+}

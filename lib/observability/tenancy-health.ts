@@ -1,0 +1,112 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { TenancyError } from '../common/tenancy.errors';
+import { PoolStatistics } from '../connection/pool-statistics';
+import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { TenantContext } from '../context/tenant-context';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { FleetMigrator } from '../migrations/fleet-migrator';
+import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
+import { SpareState } from './spare-state';
+import { within } from './within';
+
+const DEFAULT_TIMEOUT_MS = 3_000;
+
+/** As `@nestjs/terminus` takes it from an indicator. */
+export type TenancyHealthResult = Record<
+  string,
+  { readonly status: 'up' | 'down'; readonly [detail: string]: unknown }
+>;
+
+interface Finding {
+  readonly isDown?: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Indicators for `HealthCheckService.check([() => health.registry()])` of `@nestjs/terminus`. None throws: what fails or
+ * takes too long is `down`. Details name no host and no user, since health is often open to all; the log has the reason.
+ */
+@Injectable()
+export class TenancyHealth {
+  readonly #logger = new Logger('Tenancy');
+  readonly #timeoutMs: number;
+
+  constructor(
+    @Inject(OBSERVABILITY_OPTIONS) { healthTimeoutMs = DEFAULT_TIMEOUT_MS }: TenancyObservabilityOptions,
+    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registryDataSource: DataSource,
+    @InjectDataSource(TENANT_DATA_SOURCE) private readonly tenantDataSource: DataSource,
+    private readonly context: TenantContext,
+    private readonly statistics: PoolStatistics,
+    private readonly fleet: FleetMigrator,
+    private readonly spareState: SpareState,
+  ) {
+    this.#timeoutMs = healthTimeoutMs;
+  }
+
+  /** Whether the registry answers. */
+  registry(key = 'registry'): Promise<TenancyHealthResult> {
+    return this.#check(key, async () => {
+      await this.registryDataSource.query('SELECT 1');
+      return {};
+    });
+  }
+
+  /** Whether the template has seen all migrations of the code; `pending` names those that it has not. */
+  template(key = 'template'): Promise<TenancyHealthResult> {
+    return this.#check(key, async () => {
+      const { migrations } = await this.fleet.status();
+      const pending = migrations.filter(({ template }) => !template).map(({ name }) => name);
+      return { isDown: pending.length > 0, details: { pending } };
+    });
+  }
+
+  /**
+   * How many tenants lack migrations of the code. They do while a new version is brought to them, so that alone is not
+   * `down`, unless there are more than `maxBehind`.
+   */
+  migrations({ maxBehind = Infinity, key = 'migrations' } = {}): Promise<TenancyHealthResult> {
+    return this.#check(key, async () => {
+      const { tenants, behind } = await this.fleet.status();
+      return { isDown: behind > maxBehind, details: { tenants, behind } };
+    });
+  }
+
+  /** How many spare schemas wait. None makes sign-ups slower, so that alone is not `down`, unless there are fewer than `min`. */
+  spares({ min = 0, key = 'spares' } = {}): Promise<TenancyHealthResult> {
+    return this.#check(key, async () => {
+      const details = await this.spareState.read();
+      return { isDown: details.ready < min, details: { ...details } };
+    });
+  }
+
+  /** Whether the tenants' pool lends a connection that answers, and no more than `maxWaiting` wait for one. */
+  pool({ maxWaiting = Infinity, key = 'pool' } = {}): Promise<TenancyHealthResult> {
+    const { size, open, lent, waiting } = this.statistics.read();
+    const details = { size, open, lent, waiting };
+    return this.#check(
+      key,
+      async () => {
+        await this.context.runAsSystem(() => this.tenantDataSource.query('SELECT 1'));
+        return { isDown: waiting > maxWaiting, details };
+      },
+      details,
+    );
+  }
+
+  async #check(
+    key: string,
+    find: () => Promise<Finding>,
+    known: Readonly<Record<string, unknown>> = {},
+  ): Promise<TenancyHealthResult> {
+    try {
+      const { isDown = false, details = {} } = await within(this.#timeoutMs, find());
+      return { [key]: { ...details, status: isDown ? 'down' : 'up' } };
+    } catch (error) {
+      this.#logger.warn(`The health check "${key}" failed: ${String(error)}`);
+      const code = error instanceof TenancyError ? { code: error.code } : {};
+      return { [key]: { ...known, ...code, status: 'down' } };
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import type { Counter, Gauge } from 'prom-client';
+import type { PoolReport, PoolStatistics } from '../connection/pool-statistics';
+import type { TenantLookup } from '../resolution/tenant-lookup';
+import type { Tenant } from '../tenant/tenant';
+import type { MetricsOptions } from './observability.options';
+import type { SpareState } from './spare-state';
+import { TenantLabels } from './tenant-labels';
+import { within } from './within';
+
+type PromClient = typeof import('prom-client');
+type Load = PoolReport['tenants'][number];
+
+/** Counters of each tenant: name, help, field of its load, and what makes seconds of it. */
+const LOADS = [
+  ['leases_total', 'Connections lent', 'leases', 1],
+  ['query_seconds_total', 'Time of statements, with the way there and back', 'queryMs', 1_000],
+  ['waits_total', 'Waits for a connection', 'waits', 1],
+  ['wait_seconds_total', 'Time of such waits', 'waitedMs', 1_000],
+  [
+    'refused_leases_total',
+    'Connections that were not given: too many wait already, or for too long',
+    'refused',
+    1,
+  ],
+] as const;
+
+const DEFAULT_MAX_TENANTS = 20;
+
+/** Prometheus waits for ten seconds. */
+const MAX_WAIT_MS = 1_000;
+
+const STATUSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+
+/** Metrics of requests, connections, look-ups and spares, with few labels however many tenants there are. */
+export class TenancyMetrics {
+  readonly #labels: TenantLabels;
+  readonly #requests: Counter<'tenant' | 'status'>;
+  readonly #seconds: Counter<'tenant'>;
+  readonly #loads: readonly Counter<'tenant'>[];
+  /** What of each tenant's load has been counted. */
+  #counted = new Map<string, Load>();
+  #update?: Promise<void>;
+  readonly #gauges: Readonly<Record<'connections' | 'waiting' | 'cached' | 'spares', Gauge>>;
+  readonly #totals: Readonly<Record<'destroyed' | 'recycled', Counter>>;
+
+  constructor(
+    { Counter, Gauge }: Pick<PromClient, 'Counter' | 'Gauge'>,
+    { registry, prefix = 'tenancy_', maxTenants = DEFAULT_MAX_TENANTS }: MetricsOptions,
+    private readonly pool: Pick<PoolStatistics, 'read'>,
+    private readonly lookup: Pick<TenantLookup, 'find' | 'size'>,
+    private readonly spares: Pick<SpareState, 'read'>,
+  ) {
+    this.#labels = new TenantLabels(maxTenants, (claim) => lookup.find(claim));
+    // Whichever of them is asked first brings all up to date.
+    const collect = () => this.#collect();
+    const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+      new Counter({ name: prefix + name, help, labelNames, registers: [registry], collect });
+    const gauge = (name: string, help: string, ...labelNames: string[]): Gauge =>
+      new Gauge({ name: prefix + name, help, labelNames, registers: [registry], collect });
+    this.#requests = counter('requests_total', 'HTTP requests answered', 'tenant', 'status');
+    this.#seconds = counter('request_seconds_total', 'Time until they were answered', 'tenant');
+    this.#loads = LOADS.map(([name, help]) => counter(name, help, 'tenant'));
+    this.#totals = {
+      destroyed: counter(
+        'destroyed_connections_total',
+        'Connections destroyed instead of lent again',
+        'cause',
+      ),
+      recycled: counter(
+        'recycled_connections_total',
+        'Connections replaced since they had met enough tenants',
+      ),
+    };
+    this.#gauges = {
+      connections: gauge('pool_connections', 'Connections of the tenants’ pool: size, open, lent', 'state'),
+      waiting: gauge('pool_waiting', 'Callers that wait for a connection'),
+      cached: gauge('cached_names', 'Names that the look-up remembers: of tenants, absent, waiting', 'kind'),
+      spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state'),
+    };
+  }
+
+  /** Counts a request that was answered. */
+  answered(tenant: Pick<Tenant, 'id' | 'slug'> | undefined, statusCode: number, seconds: number): void {
+    const label = this.#labels.note(tenant);
+    this.#requests.inc({ tenant: label, status: STATUSES[Math.trunc(statusCode / 100) - 1] ?? '5xx' });
+    this.#seconds.inc({ tenant: label }, seconds);
+  }
+
+  /** All metrics are collected at once: one update serves them all. */
+  #collect(): Promise<void> {
+    this.#update ??= this.#bringUpToDate().finally(() => (this.#update = undefined));
+    return this.#update;
+  }
+
+  async #bringUpToDate(): Promise<void> {
+    const report = this.pool.read();
+    this.#showPool(report);
+    await Promise.all([this.#countLoads(report.tenants), this.#showSpares()]);
+    for (const label of this.#labels.rank()) this.#drop(label);
+  }
+
+  #showPool({ size, open, lent, waiting, destroyed, recycled }: PoolReport): void {
+    const { connections, waiting: waitingGauge, cached } = this.#gauges;
+    for (const [state, count] of Object.entries({ size, open, lent })) connections.set({ state }, count);
+    waitingGauge.set(waiting);
+    const { tenants, absent, waiting: asked } = this.lookup.size;
+    for (const [kind, count] of Object.entries({ tenants, absent, waiting: asked }))
+      cached.set({ kind }, count);
+    this.#totals.destroyed.reset();
+    for (const [cause, count] of Object.entries(destroyed)) this.#totals.destroyed.inc({ cause }, count);
+    this.#totals.recycled.reset();
+    this.#totals.recycled.inc(recycled);
+  }
+
+  /** While the database does not tell how many there are, nothing is said: a scrape must not fail for it. */
+  async #showSpares(): Promise<void> {
+    const found = await within(MAX_WAIT_MS, this.spares.read()).catch(() => undefined);
+    this.#gauges.spares.reset();
+    if (!found) return;
+    for (const [state, count] of Object.entries<number>({ ...found }))
+      this.#gauges.spares.set({ state }, count);
+  }
+
+  /** Only what came since the last time: a tenant that gets a label, or loses it, takes nothing from the sum of the others. */
+  async #countLoads(loads: readonly Load[]): Promise<void> {
+    const before = this.#counted;
+    this.#counted = new Map(loads.map((load) => [load.tenantId, load]));
+    const increases = loads.map((load) => increaseOf(load, before.get(load.tenantId))).filter(isWorth);
+    await this.#labels.noteLoads(increases);
+    for (const increase of increases) {
+      const tenant = this.#labels.labelOf(increase.tenantId);
+      LOADS.forEach(([, , field, unit], index) => this.#loads[index].inc({ tenant }, increase[field] / unit));
+    }
+  }
+
+  /** Its series end. If it comes back, they begin at 0, as after a restart. */
+  #drop(tenant: string): void {
+    for (const metric of [this.#seconds, ...this.#loads]) metric.remove({ tenant });
+    for (const status of STATUSES) this.#requests.remove({ tenant, status });
+  }
+}
+
+/** A load that the pool has forgotten meanwhile has begun anew. */
+function increaseOf(load: Load, before: Load | undefined): Load {
+  if (!before || before.leases > load.leases) return load;
+  const increases = LOADS.map(([, , field]) => [field, Math.max(0, load[field] - before[field])]);
+  return { ...load, ...(Object.fromEntries(increases) as Partial<Load>) };
+}
+
+function isWorth(load: Load): boolean {
+  return LOADS.some(([, , field]) => load[field] > 0);
+}

@@ -1,0 +1,32 @@
+import { LRUCache } from 'lru-cache';
+
+/** Of how many tenants it is known how much they ask for. Each is some hundred bytes. */
+const MAX_SCORES = 10_000;
+
+/** Who asks for most lately. What was long ago counts for less: half of it with each ranking. */
+export class TopTenants {
+  readonly #scores = new LRUCache<string, number>({ max: MAX_SCORES });
+  #top: ReadonlySet<string> = new Set();
+
+  /** @param max how many there are at most */
+  constructor(private readonly max: number) {}
+
+  add(tenantId: string, weight = 1): void {
+    // While there is room for all, nobody need wait for a ranking.
+    if (this.#top.size < this.max && !this.#top.has(tenantId)) this.#top = new Set([...this.#top, tenantId]);
+    this.#scores.set(tenantId, (this.#scores.get(tenantId) ?? 0) + weight);
+  }
+
+  has(tenantId: string): boolean {
+    return this.#top.has(tenantId);
+  }
+
+  /** Ranks anew, and gives those that are no longer among the top. */
+  rank(): string[] {
+    const before = this.#top;
+    const ranked = [...this.#scores.entries()].sort(([, one], [, other]) => other - one);
+    this.#top = new Set(ranked.slice(0, this.max).map(([tenantId]) => tenantId));
+    for (const [tenantId, score] of ranked) this.#scores.set(tenantId, score / 2);
+    return [...before].filter((tenantId) => !this.#top.has(tenantId));
+  }
+}
