@@ -78,7 +78,7 @@ async function ours({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVari
         context,
         maxConnectionsPerTenant: poolSize / 2,
         maxWaitingPerTenant: 1_000,
-        maxTenantsPerConnection: 200,
+        maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,
       }),
     },

@@ -34,7 +34,7 @@ describe('options', () => {
         connectTimeoutMs: 10_000,
         maxConnectionsPerTenant: 5,
         maxWaitingPerTenant: 1_000,
-        maxTenantsPerConnection: 200,
+        maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,
         limits: {},
         connectAttempts: 10,

@@ -93,7 +93,7 @@ function lendingOf(database: TenancyDatabaseOptions, poolSize: number, read: Env
     maxWaitingPerTenant:
       database.maxWaitingPerTenant ?? read.integer('TENANCY_MAX_WAITING_PER_TENANT') ?? 1_000,
     maxTenantsPerConnection:
-      database.maxTenantsPerConnection ?? read.integer('TENANCY_MAX_TENANTS_PER_CONNECTION') ?? 200,
+      database.maxTenantsPerConnection ?? read.integer('TENANCY_MAX_TENANTS_PER_CONNECTION') ?? 1_000,
     leaseWarningMs: database.leaseWarningMs ?? read.integer('TENANCY_LEASE_WARNING_MS') ?? 30_000,
     limits: limitsOf(database.limits, read),
   };

@@ -58,7 +58,7 @@ export interface TenancyDatabaseOptions extends Pick<
   readonly maxWaitingPerTenant?: number;
   /**
    * After how many different tenants a connection is replaced, an integer from 1, or 0 for never. PostgreSQL remembers the
-   * tables of every tenant that a session has met: this bounds its memory. Default 200. Not behind a pooler,
+   * tables of every tenant that a session has met: this bounds its memory. Default 1,000. Not behind a pooler,
    * which has settings of its own for that.
    */
   readonly maxTenantsPerConnection?: number;

@@ -1,7 +1,8 @@
-import { type Asker, FairQueue, type FairQueueOptions } from './fair-queue';
+import { type Asker, FairQueue, type FairQueueOptions, type Share } from './fair-queue';
 
 /** Somebody whose turns are written down. */
 class Caller implements Asker {
+  share: Share<this> | undefined;
   constructor(
     private readonly turns: Caller[],
     readonly key: string,

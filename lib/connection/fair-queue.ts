@@ -6,6 +6,8 @@ export interface Asker {
   readonly work: object;
   /** Its key's share has no bounds: it is the operator's own. */
   readonly isUnbounded: boolean;
+  /** For the queue, from `enter` on. */
+  share: Share<this> | undefined;
   /** Whether its work keeps another connection until it has had this one. Asked only when it may have to wait. */
   isNested(): boolean;
   /** It is its turn: from now on it has a connection, until it leaves. */
@@ -22,12 +24,12 @@ export interface FairQueueOptions {
 }
 
 /** What one key has, and who waits for it. There is one as long as there is either. */
-interface Share<A> {
+export interface Share<A> {
   readonly isUnbounded: boolean;
   lent: number;
   nested: number;
   /** In the order in which they came. */
-  readonly waiting: Set<A>;
+  readonly waiting: A[];
 }
 
 /**
@@ -59,7 +61,7 @@ export class FairQueue<A extends Asker> {
     if (this.#free > 0 && this.#hasRoom(share)) return this.#start(asker, share);
     const isNested = asker.isNested();
     if (isNested && this.#mayStartBeyond(asker)) return this.#start(asker, share);
-    if (!share.isUnbounded && share.waiting.size + share.nested >= this.#options.maxWaitingPerKey) {
+    if (!share.isUnbounded && share.waiting.length + share.nested >= this.#options.maxWaitingPerKey) {
       this.#forgetUnlessUsed(asker.key, share);
       return 'refused';
     }
@@ -67,7 +69,7 @@ export class FairQueue<A extends Asker> {
       share.nested++;
       this.#nested.add(asker);
     } else {
-      share.waiting.add(asker);
+      share.waiting.push(asker);
       this.#turns.add(share);
     }
     return 'waiting';
@@ -103,7 +105,7 @@ export class FairQueue<A extends Asker> {
 
   /** Everybody who waits. */
   get waiting(): A[] {
-    return [...this.#nested, ...[...this.#turns].flatMap(({ waiting }) => [...waiting])];
+    return [...this.#nested, ...[...this.#turns].flatMap(({ waiting }) => waiting)];
   }
 
   #serve(): void {
@@ -123,7 +125,7 @@ export class FairQueue<A extends Asker> {
   }
 
   #nextInTurn(): A | undefined {
-    for (const share of this.#turns) if (this.#hasRoom(share)) return share.waiting.values().next().value;
+    for (const share of this.#turns) if (this.#hasRoom(share)) return share.waiting[0];
     return undefined;
   }
 
@@ -136,10 +138,14 @@ export class FairQueue<A extends Asker> {
   }
 
   #remove(asker: A, share: Share<A>): void {
-    if (this.#nested.delete(asker)) share.nested--;
+    if (this.#nested.delete(asker)) {
+      share.nested--;
+      return;
+    }
+    share.waiting.splice(share.waiting.indexOf(asker), 1);
     // Whoever has had a turn is the last to have the next.
-    if (share.waiting.delete(asker)) this.#turns.delete(share);
-    if (share.waiting.size > 0) this.#turns.add(share);
+    this.#turns.delete(share);
+    if (share.waiting.length > 0) this.#turns.add(share);
   }
 
   #hasRoom({ isUnbounded, lent }: Share<A>): boolean {
@@ -150,13 +156,17 @@ export class FairQueue<A extends Asker> {
     return this.#free > 0 && !this.#beyond.has(work);
   }
 
-  #shareOf({ key, isUnbounded }: A): Share<A> {
-    let share = this.#shares.get(key);
-    if (!share) this.#shares.set(key, (share = { isUnbounded, lent: 0, nested: 0, waiting: new Set() }));
+  #shareOf(asker: A): Share<A> {
+    return (asker.share ??= this.#shares.get(asker.key) ?? this.#newShare(asker));
+  }
+
+  #newShare({ key, isUnbounded }: A): Share<A> {
+    const share = { isUnbounded, lent: 0, nested: 0, waiting: [] };
+    this.#shares.set(key, share);
     return share;
   }
 
   #forgetUnlessUsed(key: string, { lent, nested, waiting }: Share<A>): void {
-    if (lent === 0 && nested === 0 && waiting.size === 0) this.#shares.delete(key);
+    if (lent === 0 && nested === 0 && waiting.length === 0) this.#shares.delete(key);
   }
 }

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
-import { type Scope, scopeKey, workOf } from '../context/scope';
+import { type Scope, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
-import type { Asker } from './fair-queue';
+import type { Asker, Share } from './fair-queue';
 import type { TransactionSettings } from './settings';
 
 export type ConnectCallback = (
@@ -25,6 +25,9 @@ export class LoanRequest implements Asker {
   readonly key: string;
   readonly work: object;
   readonly isUnbounded: boolean;
+  share: Share<this> | undefined;
+  /** Whom it is counted for. */
+  readonly tenantId: string | undefined;
   /** The scope of a request can be cleared while a connection is waited for; the loan is for who asked. */
   readonly lessee: Scope;
   /** Set while it waits for its turn. */
@@ -42,12 +45,8 @@ export class LoanRequest implements Asker {
     this.work = workOf(scope);
     this.lessee = { ...scope, work: this.work };
     this.isUnbounded = scope.tenant === undefined || scope.unlimited === true;
-    this.key = this.isUnbounded ? OPERATOR : scopeKey(scope)!;
-  }
-
-  /** Whom it is counted for. */
-  get tenantId(): string | undefined {
-    return this.isUnbounded ? undefined : this.lessee.tenant?.id;
+    this.tenantId = this.isUnbounded ? undefined : scope.tenant?.id;
+    this.key = this.tenantId ?? OPERATOR;
   }
 
   get isAnswered(): boolean {

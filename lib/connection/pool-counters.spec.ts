@@ -4,10 +4,8 @@ describe('Counters of a pool', () => {
   it('remember a bounded number of tenants, the latest, and everything in the sums', () => {
     const counters = new PoolCounters();
     for (let i = 0; i < 10_050; i++) {
-      counters.lent(`tenant ${i}`);
-      counters.returned(`tenant ${i}`, 2);
-      counters.lent('always there');
-      counters.returned('always there', 1);
+      counters.lent(`tenant ${i}`)(2);
+      counters.lent('always there')(1);
     }
     expect(counters.tenants).toHaveLength(10_000);
     expect(counters.loadOf('tenant 0')).toBeUndefined();
@@ -17,17 +15,10 @@ describe('Counters of a pool', () => {
 
   it('count no tenant for what belongs to nobody', () => {
     const counters = new PoolCounters();
-    counters.lent(undefined);
-    counters.returned(undefined, 5);
+    counters.lent(undefined)(5);
     counters.waited(undefined, 5);
     counters.refuse(undefined);
     expect(counters.tenants).toEqual([]);
     expect(counters).toMatchObject({ leases: 1, queryMs: 5, waits: 1, waitedMs: 5, refused: 1 });
-  });
-
-  it('never show less than no connection of a tenant that was forgotten while it had one', () => {
-    const counters = new PoolCounters();
-    counters.returned('tenant', 1);
-    expect(counters.loadOf('tenant')).toMatchObject({ active: 0, queryMs: 1 });
   });
 });

@@ -34,21 +34,20 @@ export class PoolCounters {
   /** The tenants that used it last. */
   readonly #tenants = new LRUCache<string, Mutable<TenantLoad>>({ max: MAX_REMEMBERED_TENANTS });
 
-  lent(tenantId: string | undefined): void {
+  /** Gives what is to be called with the time that statements took, when it is given back. */
+  lent(tenantId: string | undefined): (queryMs: number) => void {
     this.leases++;
     const load = this.#loadOf(tenantId);
-    if (!load) return;
-    load.leases++;
-    load.active++;
-  }
-
-  returned(tenantId: string | undefined, queryMs: number): void {
-    this.queryMs += queryMs;
-    const load = this.#loadOf(tenantId);
-    if (!load) return;
-    load.queryMs += queryMs;
-    // One that was forgotten meanwhile begins anew.
-    load.active = Math.max(0, load.active - 1);
+    if (load) {
+      load.leases++;
+      load.active++;
+    }
+    return (queryMs) => {
+      this.queryMs += queryMs;
+      if (!load) return;
+      load.queryMs += queryMs;
+      load.active--;
+    };
   }
 
   waited(tenantId: string | undefined, ms: number): void {

@@ -135,9 +135,10 @@ export class TenantPool extends Pool implements LendingPool {
     // A connection that has given it up does not take it up again.
     client.namesRider ??= this.hasOwnSessions || undefined;
     const busyBefore = client.busyMs;
+    const returned = this.counters.lent(request.tenantId);
     const lease = new Lease(client, request.lessee, request.settings, this.context, (doubt, cause) => {
       this.lent.remove(lease);
-      this.counters.returned(request.tenantId, client.busyMs + client.tookMs() - busyBefore);
+      returned(client.busyMs + client.tookMs() - busyBefore);
       if (doubt) this.counters.destroy(doubt);
       const isUsedUp = !doubt && this.#isUsedUp(client);
       release(cause ?? (doubt !== undefined || isUsedUp));
@@ -145,7 +146,6 @@ export class TenantPool extends Pool implements LendingPool {
       else this.#queue.leave(request);
     });
     this.lent.add(lease);
-    this.counters.lent(request.tenantId);
     if (this.#maxTenants > 0 && !request.lessee.system) client.served.add(scopeKey(request.lessee)!);
     return lease;
   }
