@@ -5,6 +5,7 @@ import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-o
 import { openServer } from './bench-server';
 import { CleanUp } from './clean-up';
 import { fairnessBench } from './fairness';
+import { guardsBench } from './guards';
 import { httpBench } from './http';
 import { memoryBench } from './memory';
 import { provisionBench } from './provision';
@@ -14,6 +15,7 @@ import { switchBench } from './switch';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   switch: switchBench,
+  guards: guardsBench,
   http: httpBench,
   resolve: resolveBench,
   provision: provisionBench,

@@ -1,4 +1,4 @@
-export { TenancyAdminModule } from './tenancy-admin.module';
+export { TenancyAdminModule, type TenancyAdminExtras } from './tenancy-admin.module';
 export { type MasterKey, type MasterKeySource, type TenancyAdminOptions } from './admin.options';
 export { AuditNotKeptError, MasterKeyInvalidError, MasterKeyMissingError } from './admin.errors';
 export {

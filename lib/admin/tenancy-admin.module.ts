@@ -11,12 +11,22 @@ import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantConditions } from './tenant-conditions';
 import { TenantDomainsController } from './tenant-domains.controller';
+import { AdminTenantUsageController } from './tenant-usage.controller';
 import { TenantsController } from './tenants.controller';
+
+export interface TenancyAdminExtras {
+  /** Whether there is `GET /admin/tenants/:tenant/usage`. It needs `TenancyUsageModule`. Default false. */
+  readonly usage?: boolean;
+}
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOptions>({
   optionsInjectionToken: ADMIN_OPTIONS,
 })
   .setClassMethodName('forRoot')
+  .setExtras<TenancyAdminExtras>({ usage: false }, (definition, { usage }) => ({
+    ...definition,
+    controllers: usage ? [AdminTenantUsageController] : [],
+  }))
   .build();
 
 const PATHS = /\/admin\/(?:tenants|migrations|drift)(?:[/?]|$)/i;

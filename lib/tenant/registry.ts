@@ -11,6 +11,7 @@ import { CreateSparesAndPurges1763600300000 } from './migrations/1763600300000-c
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
 import { CreateFleetLedger1763600400000 } from './migrations/1763600400000-create-fleet-ledger';
 import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-track-schema-versions';
+import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
 import { TenantAuditEntity } from './tenant-audit.entity';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
@@ -78,6 +79,7 @@ export function registryOptions({
       CreateSparesAndPurges1763600300000,
       CreateFleetLedger1763600400000,
       TrackSchemaVersions1763600600000,
+      CreateUsage1763600900000,
     ],
     migrationsTableName: 'registry_migrations',
     installExtensions: false,

@@ -53,4 +53,39 @@ describe('docs/limits.md, the examples', () => {
     expect(limitsOf?.(makeTenant('acme'))).toEqual({ hour: { limit: 500, windowMs: 3_600_000 } });
     expect(limitsOf?.(makeTenant('globex'))).toBeUndefined();
   });
+
+  it('count, warn and stop at a quota', async () => {
+    const { MeteredAppModule, warnings } = await examples.import('metered-app.module.ts');
+    const testing = await Test.createTestingModule({ imports: [MeteredAppModule] }).compile();
+    const metered = testing.createNestApplication({ logger: false });
+    await metered.listen(0, '127.0.0.1');
+    try {
+      const send = async (path: string, method: string, headers: Record<string, string>) => {
+        const answer = await fetch(new URL(path, await metered.getUrl()), { method, headers });
+        return { status: answer.status, body: (await answer.json()) as { metrics: unknown } };
+      };
+      const acme = { 'x-tenant-id': 'acme' };
+      const statuses: number[] = [];
+      for (let i = 0; i < 6; i++) statuses.push((await send('/exports', 'POST', acme)).status);
+      expect(statuses).toEqual([201, 201, 201, 201, 201, 402]);
+      const told = [
+        await send('/tenant/usage', 'GET', acme),
+        await send('/admin/tenants/acme/usage', 'GET', { 'x-master-key': MASTER_KEY }),
+      ];
+      for (const { status, body } of told)
+        expect([status, body.metrics]).toMatchObject([
+          200,
+          [
+            { metric: 'exports', total: 5 },
+            { metric: 'pdf.pages', total: 15 },
+          ],
+        ]);
+      expect(warnings.map(({ metric }: { metric: string }) => metric).sort()).toEqual([
+        'exports',
+        'pdf.pages',
+      ]);
+    } finally {
+      await metered.close();
+    }
+  });
 });

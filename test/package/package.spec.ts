@@ -7,6 +7,7 @@ import * as libraryJwt from '../../lib/jwt';
 import * as libraryTesting from '../../lib/testing';
 import * as libraryThrottling from '../../lib/throttling';
 import * as libraryTransports from '../../lib/transports';
+import * as libraryUsage from '../../lib/usage';
 import { REPOSITORY, run } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -39,6 +40,7 @@ it('carries the built library, its types, the readme and the licence, and nothin
     'testing/index',
     'throttling/index',
     'transports/index',
+    'usage/index',
   ].flatMap((entry) => [`dist/${entry}.js`, `dist/${entry}.d.ts`]);
   expect(paths).toEqual(expect.arrayContaining([...entries, 'README.md', 'LICENSE', 'package.json']));
   expect(
@@ -161,6 +163,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
       expect(namesOf(told.names['./admin'])).toEqual(namesOf(Object.keys(libraryAdmin)));
       expect(namesOf(told.names['./jwt'])).toEqual(namesOf(Object.keys(libraryJwt)));
       expect(namesOf(told.names['./transports'])).toEqual(namesOf(Object.keys(libraryTransports)));
+      expect(namesOf(told.names['./usage'])).toEqual(namesOf(Object.keys(libraryUsage)));
       expect(namesOf(told.names['./throttling'])).toEqual(namesOf(Object.keys(libraryThrottling)));
       expect(namesOf(told.names['./testing'])).toEqual(namesOf(Object.keys(libraryTesting)));
     });

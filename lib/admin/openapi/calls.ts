@@ -3,6 +3,7 @@ import { MigrateBody } from '../migrations.dto';
 import { TransitionBody } from '../tenant.dto';
 import { PATCH_BODY } from '../../http/accepts.decorator';
 import { AuditPageModel, TenantModel, TenantPageModel } from './models';
+import { UsageModel } from './usage-models';
 import { DriftModel, RunModel, StartedRunModel } from './migration-models';
 
 /** Of every call. */
@@ -126,5 +127,15 @@ export const MIGRATION_CALLS: Readonly<Record<string, DocumentedCall>> = {
     summary: 'Tell how tenants differ from the template',
     answers: { 200: DriftModel },
     errors: { 404: 'TENANT_NOT_FOUND', 409: 'TEMPLATE_MOVED' },
+  },
+};
+
+/** By the handlers of `AdminTenantUsageController`. */
+export const USAGE_CALLS: Readonly<Record<string, DocumentedCall>> = {
+  show: {
+    summary: 'Tell what a tenant has used, from one day to another; of a purged one by its id',
+    answers: { 200: UsageModel },
+    errors: UNKNOWN,
+    params: ['tenant'],
   },
 };

@@ -2,17 +2,26 @@ import { describeApi } from '../../http/openapi/describe-api';
 import { MigrationsController } from '../migrations.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
+import { AdminTenantUsageController } from '../tenant-usage.controller';
 import { TenantsController } from '../tenants.controller';
-import { AUDIT_CALLS, COMMON_ERRORS, DOMAIN_CALLS, MIGRATION_CALLS, TENANT_CALLS } from './calls';
+import {
+  AUDIT_CALLS,
+  COMMON_ERRORS,
+  DOMAIN_CALLS,
+  MIGRATION_CALLS,
+  TENANT_CALLS,
+  USAGE_CALLS,
+} from './calls';
 import { MASTER_KEY_SCHEME } from './master-key-scheme';
 import { ErrorModel, MODELS, TenantModel } from './models';
+import { USAGE_MODELS } from './usage-models';
 
 /** Describes the admin API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
 export function documentAdminApi(): Promise<void> {
   return describeApi({
     tag: 'Tenancy admin',
     scheme: MASTER_KEY_SCHEME,
-    models: MODELS,
+    models: [...MODELS, ...USAGE_MODELS],
     tagged: [TenantModel],
     gone: 'Purged',
     errorModel: ErrorModel,
@@ -22,6 +31,7 @@ export function documentAdminApi(): Promise<void> {
       [TenantDomainsController, DOMAIN_CALLS],
       [TenantAuditController, AUDIT_CALLS],
       [MigrationsController, MIGRATION_CALLS],
+      [AdminTenantUsageController, USAGE_CALLS],
     ],
   });
 }

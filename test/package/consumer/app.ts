@@ -14,6 +14,7 @@ import * as admin from 'nestjs-tenancy/admin';
 import * as jwt from 'nestjs-tenancy/jwt';
 import * as testing from 'nestjs-tenancy/testing';
 import * as throttling from 'nestjs-tenancy/throttling';
+import * as usage from 'nestjs-tenancy/usage';
 import * as transports from 'nestjs-tenancy/transports';
 import {
   Column,
@@ -116,6 +117,7 @@ async function main(): Promise<void> {
       './testing': Object.keys(testing),
       './jwt': Object.keys(jwt),
       './throttling': Object.keys(throttling),
+      './usage': Object.keys(usage),
       './transports': Object.keys(transports),
     },
     created: await call('POST', '/admin/tenants', { 'x-master-key': masterKey }, { slug: 'acme' }),

@@ -1,0 +1,32 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Accepts } from '../http/accepts.decorator';
+import { TenantNotFoundError } from '../tenant/tenant.errors';
+import { TenantStore } from '../tenant/tenant.store';
+import { isUuid } from '../tenant/uuid';
+import type { UsageReport } from '../usage/usage-report';
+import { UsageReports } from '../usage/usage-reports';
+import { UsageQuery } from '../usage/usage.dto';
+import { AdminRoutes } from './admin-routes.decorator';
+
+/** What any tenant has used, whatever its status. */
+@Controller('admin/tenants')
+@AdminRoutes()
+export class AdminTenantUsageController {
+  constructor(
+    private readonly reports: UsageReports,
+    private readonly store: TenantStore,
+  ) {}
+
+  /** By its id a purged tenant has its usage, too. */
+  @Get(':tenant/usage')
+  @Accepts({ query: true })
+  async show(@Param('tenant') reference: string, @Query() query: UsageQuery): Promise<UsageReport> {
+    const byId = isUuid(reference);
+    const tenant = await this.store.find({ by: byId ? 'id' : 'slug', value: reference });
+    const report = tenant
+      ? await this.reports.of(tenant, query)
+      : byId && (await this.reports.ofPurged(reference, query));
+    if (!report) throw new TenantNotFoundError();
+    return report;
+  }
+}

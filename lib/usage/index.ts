@@ -1,0 +1,15 @@
+export { TenancyUsageModule, type TenancyUsageExtras } from './tenancy-usage.module';
+export {
+  type Quota,
+  type QuotaPeriod,
+  type Quotas,
+  type QuotaWarning,
+  type TenancyUsageOptions,
+} from './usage.options';
+export { type PlanReader } from '../tenant/tenant-plans';
+export { Metered } from './metered.decorator';
+export { TenantUsage, type UsageReservation } from './tenant-usage';
+export { type UsageRange, UsageReports } from './usage-reports';
+export { type ConnectionUsage, type MetricUsage, type QuotaUsage, type UsageReport } from './usage-report';
+export { type StorageUsage } from './tenant-storage';
+export { InvalidMetricError, InvalidUsageOptionsError, QuotaExceededError } from './usage.errors';

@@ -1,0 +1,52 @@
+import {
+  applyDecorators,
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  mixin,
+  type NestInterceptor,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
+import { catchError, type Observable, tap } from 'rxjs';
+import { TenantContext } from '../context/tenant-context';
+import { checkMetric } from './metric';
+import { TenantUsage } from './tenant-usage';
+
+/**
+ * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota it is counted
+ * before, so that of requests that come at once none exceeds it, and taken back when the request fails. A request
+ * without a tenant is not counted. May be given several times, on a method or on a class.
+ *
+ * @param amount what one request counts, an integer from 0. Default 1
+ * @throws InvalidMetricError
+ */
+export function Metered(metric: string, amount = 1): ClassDecorator & MethodDecorator {
+  checkMetric(metric, amount);
+  return applyDecorators(UseInterceptors(meter(metric, amount)));
+}
+
+function meter(metric: string, amount: number): Type<NestInterceptor> {
+  @Injectable()
+  class MeterInterceptor implements NestInterceptor {
+    constructor(
+      private readonly usage: TenantUsage,
+      private readonly context: TenantContext,
+    ) {}
+
+    async intercept(_context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+      const tenant = this.context.find();
+      if (!tenant) return next.handle();
+      if (!this.usage.isLimited(metric, tenant))
+        return next.handle().pipe(tap({ complete: () => this.usage.count(metric, amount, tenant) }));
+      const reservation = await this.usage.reserve(metric, amount, tenant);
+      return next.handle().pipe(
+        catchError((error: unknown) => {
+          reservation.release();
+          throw error;
+        }),
+      );
+    }
+  }
+  return mixin(MeterInterceptor);
+}

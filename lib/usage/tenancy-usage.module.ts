@@ -1,0 +1,42 @@
+import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
+import { checkUsageOptions } from './check-usage-options';
+import { TenantQuotas } from './tenant-quotas';
+import { TenantStorage } from './tenant-storage';
+import { TenantUsage } from './tenant-usage';
+import { TenantUsageController } from './tenant-usage.controller';
+import { UsageReports } from './usage-reports';
+import { UsageRows } from './usage-rows';
+import { USAGE_OPTIONS, type TenancyUsageOptions } from './usage.options';
+
+export interface TenancyUsageExtras {
+  /** Whether there is `GET /tenant/usage`. Default true. Without it write your own, with `UsageReports`. */
+  readonly routes?: boolean;
+}
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<TenancyUsageOptions>()
+    .setClassMethodName('forRoot')
+    .setExtras<TenancyUsageExtras>({ routes: true }, (definition, { routes }) => ({
+      ...definition,
+      controllers: routes ? [TenantUsageController] : [],
+    }))
+    .build();
+
+/** Counts what each tenant uses, and stops it at its hard quotas. Import it once, beside `TenancyModule`. */
+@Global()
+@Module({
+  providers: [
+    { provide: USAGE_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkUsageOptions },
+    UsageRows,
+    TenantQuotas,
+    TenantUsage,
+    TenantStorage,
+    UsageReports,
+  ],
+  exports: [TenantUsage, UsageReports],
+})
+export class TenancyUsageModule extends ConfigurableModuleClass {
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

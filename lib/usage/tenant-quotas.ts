@@ -1,0 +1,60 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Tenant } from '../tenant/tenant';
+import { TenantPlans } from '../tenant/tenant-plans';
+import type { CheckedUsageOptions } from './check-usage-options';
+import type { UsageMonth } from './usage-batch';
+import { indexInMonth } from './usage-time';
+import { type Quota, type Quotas, type QuotaWarning, USAGE_OPTIONS } from './usage.options';
+
+/** Which quotas a tenant has, and who is told when one comes to its end. */
+@Injectable()
+export class TenantQuotas {
+  readonly #logger = new Logger('Tenancy');
+  readonly #plans: TenantPlans<Quotas>;
+  readonly #calls = new Set<Promise<void>>();
+
+  constructor(@Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions) {
+    this.#plans = new TenantPlans(options);
+  }
+
+  all(tenant: Tenant): Quotas {
+    return this.#plans.termsOf(tenant);
+  }
+
+  of(tenant: Tenant, metric: string): Quota | undefined {
+    const quotas = this.all(tenant);
+    return Object.hasOwn(quotas, metric) ? quotas[metric] : undefined;
+  }
+
+  /**
+   * Tells of a sum that has just come to the warned part of its quota. The registry adds one count after the other, so
+   * just one of them finds itself there.
+   */
+  warn(tenant: Tenant, day: string, added: UsageMonth, sums: UsageMonth): void {
+    const { onQuotaWarning, warnAt } = this.options;
+    const quota = onQuotaWarning && this.of(tenant, sums.metric);
+    if (!quota) return;
+    const used = usedOf(quota, sums, day);
+    const from = warnAt * quota.limit;
+    if (used < from || used - usedOf(quota, added, day) >= from) return;
+    this.#call(onQuotaWarning, { tenant, metric: sums.metric, quota, used });
+  }
+
+  /** When all who were told have heard it. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#calls);
+  }
+
+  #call(hook: NonNullable<CheckedUsageOptions['onQuotaWarning']>, warning: QuotaWarning): void {
+    const call = Promise.resolve(warning)
+      .then(hook)
+      .catch((error: unknown) => this.#logger.error(`onQuotaWarning failed: ${String(error)}`))
+      .finally(() => this.#calls.delete(call));
+    this.#calls.add(call);
+  }
+}
+
+/** What counts for a quota: of a month, or of one of its days. */
+export function usedOf({ per }: Quota, { total, days }: UsageMonth, day: string): number {
+  return per === 'month' ? total : days[indexInMonth(day)];
+}

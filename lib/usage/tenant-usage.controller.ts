@@ -1,0 +1,23 @@
+import { Controller, Get, Query, UseGuards, UsePipes } from '@nestjs/common';
+import { AcceptedGuard } from '../http/accepted.guard';
+import { Accepts } from '../http/accepts.decorator';
+import { ApiValidationPipe } from '../http/api-validation.pipe';
+import { CurrentTenant } from '../resolution/current-tenant.decorator';
+import type { Tenant } from '../tenant/tenant';
+import type { UsageReport } from './usage-report';
+import { UsageReports } from './usage-reports';
+import { UsageQuery } from './usage.dto';
+
+/** What a tenant itself may know of its usage. */
+@Controller('tenant/usage')
+@UseGuards(AcceptedGuard)
+@UsePipes(ApiValidationPipe)
+export class TenantUsageController {
+  constructor(private readonly reports: UsageReports) {}
+
+  @Get()
+  @Accepts({ query: true })
+  show(@CurrentTenant() tenant: Tenant, @Query() query: UsageQuery): Promise<UsageReport> {
+    return this.reports.of(tenant, query);
+  }
+}

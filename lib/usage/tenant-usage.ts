@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  Optional,
+} from '@nestjs/common';
+import { backgroundClock, type Clock, CLOCK } from '../common/clock';
+import { TenantContext } from '../context/tenant-context';
+import type { Tenant } from '../tenant/tenant';
+import type { CheckedUsageOptions } from './check-usage-options';
+import { checkMetric } from './metric';
+import { TenantQuotas } from './tenant-quotas';
+import { monthWith, UsageBatch } from './usage-batch';
+import { dayOf, monthOf, secondsLeft } from './usage-time';
+import { type NumberedBatch, UsageRows } from './usage-rows';
+import { QuotaExceededError } from './usage.errors';
+import { USAGE_OPTIONS, USAGE_TIME } from './usage.options';
+
+/** Something that was counted before it was done. */
+export interface UsageReservation {
+  /** Takes it back, once: it was not done after all. */
+  release(): void;
+}
+
+/** Counts what tenants use. Counts are gathered, and written every `flushIntervalMs` and when the application ends. */
+@Injectable()
+export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+  readonly #logger = new Logger('Tenancy');
+  readonly #instanceId = randomUUID();
+  #waiting = new UsageBatch();
+  /** Sent, but of no known outcome: it is sent again just as it is, before all that waits. */
+  #sent?: NumberedBatch;
+  #batch = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #callOff?: () => void;
+
+  constructor(
+    private readonly context: TenantContext,
+    private readonly rows: UsageRows,
+    private readonly quotas: TenantQuotas,
+    @Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions,
+    @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => new Date(),
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
+  ) {}
+
+  /**
+   * Counts what was done, whatever the quota: use `reserve` where one must hold.
+   *
+   * @param metric 1 to 100 characters of `a-z A-Z 0-9 _ . -`, a letter first
+   * @param amount an integer from 0
+   * @param tenant default: whom the code runs for
+   * @throws InvalidMetricError, TenantRequiredError
+   */
+  count(metric: string, amount = 1, tenant: Tenant = this.context.tenant()): void {
+    checkMetric(metric, amount);
+    if (amount > 0) this.#add(tenant, metric, dayOf(this.now()), amount);
+  }
+
+  /** Whether a hard quota of the tenant's plan may refuse this. */
+  isLimited(metric: string, tenant: Tenant): boolean {
+    return this.quotas.of(tenant, metric)?.hard === true;
+  }
+
+  /**
+   * Counts what is to be done, in the registry at once, if a hard quota allows it; without a hard quota as `count` does.
+   *
+   * @throws QuotaExceededError when it does not, and TenancyUnavailableError when nobody knows
+   */
+  async reserve(
+    metric: string,
+    amount = 1,
+    tenant: Tenant = this.context.tenant(),
+  ): Promise<UsageReservation> {
+    checkMetric(metric, amount);
+    const day = dayOf(this.now());
+    const quota = this.quotas.of(tenant, metric);
+    if (!quota?.hard) this.count(metric, amount, tenant);
+    else {
+      const sums = await this.rows.reserve(tenant.id, metric, { amount, day, quota });
+      if (!sums) {
+        const { quotaStatus } = this.options;
+        throw new QuotaExceededError(metric, quota, quotaStatus, secondsLeft(quota.per, this.now()));
+      }
+      this.quotas.warn(tenant, day, monthWith(metric, day, amount), sums);
+    }
+    let isReleased = false;
+    return {
+      release: () => {
+        if (isReleased || amount === 0) return;
+        isReleased = true;
+        this.#add(tenant, metric, day, -amount);
+        // Others may be refused for want of it.
+        if (quota?.hard) void this.flush();
+      },
+    };
+  }
+
+  /** Writes what has been counted. Never rejects: what could not be written is kept for the next time. */
+  flush(): Promise<void> {
+    this.#callOff?.();
+    this.#callOff = undefined;
+    return (this.#writing = this.#writing.then(() => this.#writeAll()));
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.rows.forgetInstances();
+  }
+
+  /** Requests are still answered after this; what they count is written by the next one. */
+  async onModuleDestroy(): Promise<void> {
+    await this.flush();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.flush();
+    await this.quotas.settled();
+    this.#callOff?.();
+    if (this.#sent || !this.#waiting.isEmpty)
+      this.#logger.error('The registry could not be reached at the end: the latest usage counts are lost.');
+  }
+
+  #add(tenant: Tenant, metric: string, day: string, amount: number): void {
+    this.#waiting.add(tenant, metric, day, amount);
+    this.#callOff ??= this.clock.after(this.options.flushIntervalMs, () => void this.flush());
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#sent || !this.#waiting.isEmpty) {
+      this.#sent ??= this.#take();
+      try {
+        await this.#write(this.#sent);
+      } catch (error) {
+        this.#logger.warn(`Usage counts could not be written, and are kept: ${(error as Error).message}`);
+        this.#callOff ??= this.clock.after(this.options.flushIntervalMs, () => void this.flush());
+        return;
+      }
+      this.#sent = undefined;
+    }
+  }
+
+  #take(): NumberedBatch {
+    const counts = this.#waiting;
+    this.#waiting = new UsageBatch();
+    return { instanceId: this.#instanceId, batch: ++this.#batch, counts };
+  }
+
+  async #write(batch: NumberedBatch): Promise<void> {
+    const today = dayOf(this.now());
+    for (const sums of await this.rows.add(batch)) {
+      const added = batch.counts.find(sums.tenantId, sums.metric, sums.month);
+      if (added && sums.month === monthOf(today)) this.quotas.warn(added.tenant, today, added, sums);
+    }
+  }
+}

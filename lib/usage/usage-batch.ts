@@ -1,0 +1,55 @@
+import type { Tenant } from '../tenant/tenant';
+import { indexInMonth, monthOf } from './usage-time';
+
+/** What one tenant has used of one metric in one month, or a change of that. */
+export interface UsageMonth {
+  readonly metric: string;
+  /** Its first day. */
+  readonly month: string;
+  total: number;
+  /** 31, whatever the month. */
+  readonly days: number[];
+}
+
+export interface CountedMonth extends UsageMonth {
+  readonly tenant: Tenant;
+}
+
+/** So much on one day. */
+export function monthWith(metric: string, day: string, amount: number): UsageMonth {
+  const days = Array<number>(31).fill(0);
+  days[indexInMonth(day)] = amount;
+  return { metric, month: monthOf(day), total: amount, days };
+}
+
+/** Counts that have been gathered: one entry for each tenant, metric and month. */
+export class UsageBatch {
+  readonly #months = new Map<string, CountedMonth>();
+
+  get isEmpty(): boolean {
+    return this.#months.size === 0;
+  }
+
+  get months(): readonly CountedMonth[] {
+    return [...this.#months.values()];
+  }
+
+  add(tenant: Tenant, metric: string, day: string, amount: number): void {
+    const key = keyOf(tenant.id, metric, monthOf(day));
+    const known = this.#months.get(key);
+    if (!known) {
+      this.#months.set(key, { ...monthWith(metric, day, amount), tenant });
+      return;
+    }
+    known.total += amount;
+    known.days[indexInMonth(day)] += amount;
+  }
+
+  find(tenantId: string, metric: string, month: string): CountedMonth | undefined {
+    return this.#months.get(keyOf(tenantId, metric, month));
+  }
+}
+
+function keyOf(tenantId: string, metric: string, month: string): string {
+  return `${tenantId} ${month} ${metric}`;
+}

@@ -1,0 +1,138 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { isOutage } from '../common/outage';
+import { quoteIdentifier } from '../common/sql';
+import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { registrySchema } from '../tenant/registry-schema';
+import { monthWith, type UsageBatch, type UsageMonth } from './usage-batch';
+import { indexInMonth } from './usage-time';
+import type { Quota } from './usage.options';
+
+/** A batch that is in the registry once, however often it is sent. */
+export interface NumberedBatch {
+  readonly instanceId: string;
+  readonly batch: number;
+  readonly counts: UsageBatch;
+}
+
+export interface StoredMonth extends UsageMonth {
+  readonly tenantId: string;
+}
+
+interface Row {
+  readonly tenantId: string;
+  readonly metric: string;
+  readonly month: string;
+  /** PostgreSQL's bigint comes as text. */
+  readonly total: string;
+  readonly days: readonly string[];
+}
+
+const COLUMNS = `t.tenant_id AS "tenantId", t.metric, to_char(t.month, 'YYYY-MM-DD') AS month, t.total, t.days`;
+
+/** Longer than any batch is tried again. */
+const FORGET_INSTANCES_AFTER = '7 days';
+
+/** What tenants have used, as the registry has it. */
+@Injectable()
+export class UsageRows {
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
+
+  /**
+   * Adds a batch, and gives the sums that it made; none when it was there already. In an order that is the same for all
+   * instances: who locks rows in it never waits in a circle.
+   */
+  async add({ instanceId, batch, counts }: NumberedBatch): Promise<StoredMonth[]> {
+    const rows = counts.months.map(({ tenant, metric, month, total, days }) => ({
+      tenant_id: tenant.id,
+      ...{ metric, month, total, days },
+    }));
+    return this.#query(
+      (schema) => `
+        WITH batch AS (
+          INSERT INTO ${schema}.usage_flushes AS f (instance_id, batch) VALUES ($1, $2)
+          ON CONFLICT (instance_id) DO UPDATE SET batch = excluded.batch, at = clock_timestamp()
+          WHERE f.batch < excluded.batch
+          RETURNING f.batch)
+        INSERT INTO ${schema}.usage_months AS t (tenant_id, metric, month, total, days)
+        SELECT c.tenant_id, c.metric, c.month, c.total, c.days
+        FROM json_to_recordset($3) AS c (tenant_id uuid, metric text, month date, total bigint, days bigint[])
+        WHERE EXISTS (SELECT FROM batch)
+        ORDER BY c.tenant_id, c.month, c.metric
+        ON CONFLICT (tenant_id, month, metric) DO UPDATE SET
+          total = t.total + excluded.total,
+          days = ARRAY(SELECT one + other FROM unnest(t.days, excluded.days) WITH ORDINALITY AS d (one, other, n) ORDER BY n)
+        RETURNING ${COLUMNS}`,
+      [instanceId, batch, JSON.stringify(rows)],
+    );
+  }
+
+  /** Adds to this one if the quota is not exceeded by it: then its sums are given. One statement, one row, one lock. */
+  async reserve(
+    tenantId: string,
+    metric: string,
+    { amount, day, quota }: { readonly amount: number; readonly day: string; readonly quota: Quota },
+  ): Promise<StoredMonth | undefined> {
+    const index = indexInMonth(day) + 1;
+    const { month, days } = monthWith(metric, day, amount);
+    const used = quota.per === 'day' ? 't.days[$6]' : 't.total';
+    const [row] = await this.#query(
+      (schema) => `
+        INSERT INTO ${schema}.usage_months AS t (tenant_id, metric, month, total, days)
+        SELECT $1, $2, $3, $4, $5 WHERE $4::bigint <= $7::bigint
+        ON CONFLICT (tenant_id, month, metric) DO UPDATE SET
+          total = t.total + excluded.total, days[$6] = t.days[$6] + excluded.days[$6]
+        WHERE ${used} + excluded.total <= $7::bigint
+        RETURNING ${COLUMNS}`,
+      [tenantId, metric, month, amount, days, index, quota.limit],
+    );
+    return row;
+  }
+
+  /** All months that have days from one to another. */
+  read(tenantId: string, from: string, to: string): Promise<StoredMonth[]> {
+    return this.#query(
+      (schema) => `
+        SELECT ${COLUMNS} FROM ${schema}.usage_months t
+        WHERE t.tenant_id = $1 AND t.month BETWEEN date_trunc('month', $2::date) AND $3::date
+        ORDER BY t.metric, t.month`,
+      [tenantId, from, to],
+    );
+  }
+
+  /** Whether anything was ever counted. */
+  async has(tenantId: string): Promise<boolean> {
+    const found = await this.#run<unknown[]>(
+      (schema) => `SELECT FROM ${schema}.usage_months WHERE tenant_id = $1 LIMIT 1`,
+      [tenantId],
+    );
+    return found.length > 0;
+  }
+
+  async forgetInstances(): Promise<void> {
+    await this.#run(
+      (schema) =>
+        `DELETE FROM ${schema}.usage_flushes WHERE at < clock_timestamp() - interval '${FORGET_INSTANCES_AFTER}'`,
+    );
+  }
+
+  async #query(sql: (schema: string) => string, parameters: unknown[]): Promise<StoredMonth[]> {
+    return (await this.#run<Row[]>(sql, parameters)).map(stored);
+  }
+
+  /** @throws TenancyUnavailableError */
+  async #run<Result>(sql: (schema: string) => string, parameters: unknown[] = []): Promise<Result> {
+    try {
+      const schema = quoteIdentifier(registrySchema(this.registry));
+      return await this.registry.query<Result>(sql(schema), parameters);
+    } catch (error) {
+      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+    }
+  }
+}
+
+function stored({ total, days, ...row }: Row): StoredMonth {
+  return { ...row, total: Number(total), days: days.map(Number) };
+}
