@@ -116,7 +116,7 @@ function forOwner(options: ResolvedTenancyOptions): ResolvedTenancyOptions {
 }
 
 /** Where the role that owns the schemas logs in: `adminUrl`, or without `roles` where everybody does. */
-function ownersOf(database: ResolvedTenancyOptions['database']): ResolvedTenancyOptions['database'] {
+export function ownersOf(database: ResolvedTenancyOptions['database']): ResolvedTenancyOptions['database'] {
   const { adminUrl, ...shared } = database;
   if (adminUrl === undefined) return database;
   const { host, port, username, password, database: name, ...rest } = shared;

@@ -65,19 +65,29 @@ export class RoleChecks {
 
   /** All that would let one tenant reach another, or none its own; empty when the wall stands. Meant for `roles: true`. */
   find(): Promise<RoleProblem[]> {
-    const { templateSchema, registrySchema, sharedSchemas } = this.options;
-    return this.context.runAsSystem(async () => {
-      const login = await readLogin(this.tenants);
-      const admin = await readAdmin(this.admin, login.name);
-      const problems = [...loginProblems(login), ...adminProblems(admin, login)];
-      // Where those hold, all schemas are open, and nothing new would be said of them.
-      if (problems.length > 0) return problems;
-      return [
-        ...openProblems(await readOpen(this.admin, login.name, [templateSchema, registrySchema]), login),
-        ...sharedProblems(await readShared(this.admin, sharedSchemas)),
-      ];
-    });
+    return this.context.runAsSystem(() => findRoleProblems(this.tenants, this.admin, this.options));
   }
+}
+
+/** The same for whoever has connections of both roles, and no application. */
+export async function findRoleProblems(
+  asLogin: SqlExecutor,
+  asAdmin: SqlExecutor,
+  {
+    templateSchema,
+    registrySchema,
+    sharedSchemas,
+  }: Pick<ProvisioningOptions, 'templateSchema' | 'registrySchema' | 'sharedSchemas'>,
+): Promise<RoleProblem[]> {
+  const login = await readLogin(asLogin);
+  const admin = await readAdmin(asAdmin, login.name);
+  const problems = [...loginProblems(login), ...adminProblems(admin, login)];
+  // Where those hold, all schemas are open, and nothing new would be said of them.
+  if (problems.length > 0) return problems;
+  return [
+    ...openProblems(await readOpen(asAdmin, login.name, [templateSchema, registrySchema]), login),
+    ...sharedProblems(await readShared(asAdmin, sharedSchemas)),
+  ];
 }
 
 async function readLogin(executor: SqlExecutor): Promise<Login> {

@@ -1,8 +1,9 @@
 import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { connectionOf, ownSessionConnection } from '../../data-sources';
+import { connectionOf, ownersOf, ownSessionConnection } from '../../data-sources';
 import type { ResolvedTenancyOptions } from '../../tenancy.options';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
+import { checkRoles } from './role-checks';
 import { checkFleet, checkRegistry, checkTemplate } from './registry-checks';
 import {
   checkConnections,
@@ -20,6 +21,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   connections: checkConnections,
   locks: checkLocks,
   privileges: checkPrivileges,
+  roles: checkRoles,
   extensions: checkExtensions,
   registry: checkRegistry,
   template: checkTemplate,
@@ -47,7 +49,10 @@ export async function examine(options: ResolvedTenancyOptions): Promise<Finding[
       ),
     ];
   }
-  const pool = new Pool({ ...ownSessionConnection({ ...options.database, directUrl: undefined }), max: 1 });
+  const pool = new Pool({
+    ...ownSessionConnection({ ...options.database, directUrl: undefined, adminUrl: undefined }),
+    max: 1,
+  });
   // A connection that breaks while it is idle: the check that uses it next tells.
   pool.on('error', () => undefined);
   try {
@@ -81,10 +86,11 @@ async function runAll(checks: Readonly<Record<string, Check>>, patient: Patient)
 }
 
 function checkupOptions({ database, migrations }: ResolvedTenancyOptions): DataSourceOptions {
-  const connection = connectionOf(database);
+  const owners = ownersOf(database);
+  const connection = connectionOf(owners);
   return {
     ...connection,
-    url: database.directUrl ?? connection.url,
+    url: owners.directUrl ?? connection.url,
     type: 'postgres',
     entities: [],
     migrations,

@@ -1,7 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { examine } from '../../../lib/cli/doctor/examine';
 import { RoleChecks } from '../../../lib/provisioning/role-checks';
 import { behindPooler } from '../../support/database';
-import { CreateNotes1700000000000 } from '../../support/notes';
+import { resolveOptions } from '../../../lib/resolve-options';
+import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
 import { createRolesDatabase, type RolesDatabase } from '../../support/two-roles';
 import { type RolesApp, startRolesApp, startRolesAppOn } from './app';
 
@@ -158,7 +160,7 @@ describe('with roles: true', () => {
     });
   });
 
-  it('whoever asks later is told what has become wrong since the start', async () => {
+  it('whoever asks later, and the doctor, is told what has become wrong since the start', async () => {
     const checks = running.app.get(RoleChecks);
     await expect(checks.find()).resolves.toEqual([]);
     const tenant = await running.create({ slug: 'opened' });
@@ -166,6 +168,15 @@ describe('with roles: true', () => {
     await expect(checks.find()).resolves.toEqual([
       { code: 'SCHEMA_NOT_CLOSED', message: expect.stringContaining(tenant.schemaName) },
     ]);
+    const { loginUrl: url, adminUrl } = running.database;
+    const options = resolveOptions(
+      notesOptions(running.database, { roles: true, database: { url, adminUrl } }),
+    );
+    const findings = await examine(options);
+    expect(findings.filter(({ check }) => check === 'roles')).toEqual([
+      { check: 'roles', severity: 'problem', message: expect.stringContaining(tenant.schemaName) },
+    ]);
+    expect(findings.find(({ check }) => check === 'registry')).toMatchObject({ severity: 'ok' });
     await running.database.query(`REVOKE USAGE ON SCHEMA ${tenant.schemaName} FROM PUBLIC`);
   });
 });
