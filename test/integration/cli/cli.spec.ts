@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
 import { cleanEnvironment } from '../../support/commands';
+import { createRolesDatabase } from '../../support/two-roles';
 import { type CliApp, SAMPLE, startCliApp } from './cli-app';
 
 // Each command is a process that starts an application: a second on a quiet machine, ten on a busy one.
@@ -290,6 +291,30 @@ describe('spares and doctor', () => {
       'warning schemas': expect.stringContaining('adopt'),
       'problem schemas': expect.stringContaining('tenancy import'),
     });
+  });
+
+  it('doctor looks at the roles where tenants have some', async () => {
+    const roles = await createRolesDatabase();
+    try {
+      const urls = { DATABASE_URL: roles.loginUrl, TENANCY_ADMIN_URL: roles.adminUrl, TENANCY_ROLES: 'true' };
+      const environment = { ...cli.environment, ...urls };
+      await cli.line.run(['tenant', 'create', 'acme'], environment);
+      const findings = async () => {
+        const { stdout } = await cli.line.run(['doctor', '--json'], environment);
+        return (JSON.parse(stdout) as { findings: unknown[] }).findings;
+      };
+      expect(await findings()).toContainEqual(expect.objectContaining({ check: 'roles', severity: 'ok' }));
+      await roles.query(`ALTER ROLE ${roles.login} INHERIT`);
+      expect(await findings()).toContainEqual(
+        expect.objectContaining({
+          check: 'roles',
+          severity: 'problem',
+          message: expect.stringContaining('NOINHERIT'),
+        }),
+      );
+    } finally {
+      await roles.drop();
+    }
   });
 
   it('doctor names bad options, an unreachable server, and a start that fails', async () => {

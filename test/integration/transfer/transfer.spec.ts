@@ -18,6 +18,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { schemasOf, startAppOn } from '../provisioning/app';
+import { REFUSED, startRolesApp } from '../roles/app';
 
 class CreateValues1700000001000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -199,6 +200,25 @@ describe('a tenant that is exported and imported elsewhere', () => {
     } finally {
       await newer.close();
       await elsewhere.drop();
+    }
+  });
+
+  it('has a role of its own where tenants have one', async () => {
+    const roles = await startRolesApp();
+    try {
+      const from = await roles.create({ slug: 'acme' });
+      await roles.as(from, `INSERT INTO note (text) VALUES ('tea')`);
+      const bytes = await exported('acme', {}, roles);
+      const { tenant, verification } = await roles.app
+        .get(TenantImport)
+        .import(pieces(bytes), { slug: 'copy' });
+      expect(verification).toBe('fingerprint');
+      expect(await roles.as(tenant, 'SELECT text, current_user AS role FROM note')).toEqual([
+        { text: 'tea', role: tenant.schemaName },
+      ]);
+      await expect(roles.as(tenant, `SELECT FROM ${from.schemaName}.note`)).rejects.toEqual(REFUSED);
+    } finally {
+      await roles.close();
     }
   });
 
