@@ -183,9 +183,7 @@ describe('the name of its schema', () => {
 describe('a registry that an instance may not migrate', () => {
   const LACKING = {
     code: 'REGISTRY_NOT_MIGRATED',
-    message: expect.stringMatching(
-      /"tenancy" lacks .*CreateRegistry1763600000000.*migrateRegistry\(dataSource\)/,
-    ),
+    message: expect.stringMatching(/"tenancy" lacks .*CreateRegistry1763600000000.*tenancy migrate up/),
   };
 
   it('is refused while it is missing, with the remedy, and is not made', async () => {
