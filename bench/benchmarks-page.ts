@@ -31,6 +31,9 @@ const READINGS: Readonly<Record<string, string>> = {
   provision:
     'One more tenant of a template of 30 tables, beside 0 and 1,000 schemas: the same DDL as one raw batch (the limit), our ' +
     'verified clone, a warm spare, and the same migrations run again.',
+  migrate:
+    '1,000 tenants of 30 tables: a run with nothing to do, a look for drift, and one `ALTER TABLE ADD COLUMN` for every ' +
+    'tenant (`fleet`) beside the same statement sent raw on as many connections (`raw`), which keeps no ledger.',
 };
 
 /** The figures with the commands that give them, as Markdown. */

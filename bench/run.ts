@@ -8,6 +8,7 @@ import { fairnessBench } from './fairness';
 import { guardsBench } from './guards';
 import { httpBench } from './http';
 import { memoryBench } from './memory';
+import { migrateBench } from './migrate';
 import { provisionBench } from './provision';
 import { formatReport, makeReport } from './report';
 import { resolveBench } from './resolve';
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   http: httpBench,
   resolve: resolveBench,
   provision: provisionBench,
+  migrate: migrateBench,
   memory: memoryBench,
   fairness: fairnessBench,
 };

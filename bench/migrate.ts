@@ -1,0 +1,229 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Client } from 'pg';
+import type { Logger, MigrationInterface, QueryRunner } from 'typeorm';
+import { FleetDrift, FleetMigrator, fromHeader, TenancyModule, TenantProvisioner } from '../lib/index';
+import { TemplateMigrator } from '../lib/provisioning/template-migrator';
+import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from './bench';
+import { type DatabaseContents, keepDatabase, openDatabase } from './bench-database';
+import { queryAt } from './bench-server';
+import { inRounds, median, rounded } from './measure';
+import { TEMPLATE_DDL, TEMPLATE_MIGRATIONS } from './provision-template';
+
+const TENANTS = 1_000;
+const CONCURRENCY = 4;
+const STATEMENT = 'ALTER TABLE item_0 ADD COLUMN added text';
+
+class AddColumn implements MigrationInterface {
+  readonly name = 'AddColumn1800000000000';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(STATEMENT);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE item_0 DROP COLUMN added');
+  }
+}
+
+/** What a variant does to every tenant, in milliseconds; and how it is undone, which is not measured. */
+interface Contender {
+  readonly name: string;
+  migrate(): Promise<number>;
+  undo(): Promise<void>;
+}
+
+/** What a deployment costs: when there is nothing to do, when there is one statement, and when somebody looks for drift. */
+export const migrateBench: Bench = {
+  about: `a fleet of ${TENANTS} tenants of ${TEMPLATE_DDL.length} statements is migrated, and compared with its template`,
+
+  async run(environment) {
+    const { options, server, cleanUp, progress } = environment;
+    if (options.prepare) {
+      const wasThere = await keepDatabase(server, fleetDatabase(progress));
+      progress(`${fleetDatabase(progress).description}: ${wasThere ? 'there already' : 'built'}`);
+      return { rows: [], ratios: {} };
+    }
+    progress(`building a fleet of ${TENANTS} tenants, unless it is there`);
+    const url = await openDatabase(server, fleetDatabase(progress), cleanUp);
+    return measure(environment, url);
+  },
+};
+
+async function measure({ options, cleanUp, progress }: BenchEnvironment, url: string) {
+  const queries = new QueryCounter();
+  const app = await startApp(url, queries);
+  cleanUp.add(() => app.close());
+  const fleet = fleetContender(app, url);
+  // An earlier run that was interrupted may have left some.
+  await fleet.migrate();
+  const noop = await measureNoop(app, queries, options.rounds);
+  progress(`nothing to do: ${rounded(noop.ms)} ms, ${noop.queries} queries`);
+  const drift = await measureDrift(app, options.rounds);
+  progress(`drift: ${rounded(drift.seconds)} s`);
+  await fleet.undo();
+  const contenders = [fleet, await rawContender(url, cleanUp)];
+  const samples = await inRounds(contenders, options.rounds, async (contender, round) => {
+    const ms = await contender.migrate();
+    await requireColumns(contender.name, url);
+    await contender.undo();
+    progress(`round ${round + 1}: ${contender.name}: ${rounded(ms)} ms`);
+    return ms;
+  });
+  const rows = contenders.map(({ name }, i): Row => rowOf(name, samples[i]));
+  return {
+    rows: [...rows, rowOf('drift', drift.samples)],
+    ratios: {
+      noopMs: rounded(noop.ms),
+      noopQueries: noop.queries,
+      vsRaw: rounded(median(samples[0]) / median(samples[1])),
+      driftSeconds: rounded(drift.seconds),
+      driftHeapGrowthMb: rounded(drift.heapGrowthMb),
+    },
+  };
+}
+
+async function measureNoop(app: INestApplicationContext, queries: QueryCounter, rounds: number) {
+  const samples: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    queries.count = 0;
+    const start = performance.now();
+    const { runId } = await app.get(FleetMigrator).up();
+    // The first one loads catalogs.
+    if (round > 0) samples.push(performance.now() - start);
+    if (runId !== null) throw new WrongAnswerError('noop', null, runId);
+  }
+  return { ms: median(samples), queries: queries.count };
+}
+
+/** The heap after each tenth of the fleet: its least in the last half, beside its least in the first. */
+async function measureDrift(app: INestApplicationContext, rounds: number) {
+  const samples: number[] = [];
+  const heap: number[] = [];
+  for (let round = 0; round < Math.min(rounds, 3); round++) {
+    const onProgress = (checked: number) => {
+      if (checked % (TENANTS / 10) === 0) heap.push(process.memoryUsage().heapUsed);
+    };
+    const { checked, drifted, ms } = await app.get(FleetDrift).check({ onProgress });
+    if (checked !== TENANTS || drifted !== 0)
+      throw new WrongAnswerError('drift', [TENANTS, 0], [checked, drifted]);
+    samples.push(ms);
+  }
+  const half = heap.length >> 1;
+  const heapGrowthMb = (Math.min(...heap.slice(half)) - Math.min(...heap.slice(0, half))) / 2 ** 20;
+  return { samples, seconds: median(samples) / 1_000, heapGrowthMb };
+}
+
+function fleetContender(app: INestApplicationContext, url: string): Contender {
+  const migrator = app.get(FleetMigrator);
+  return {
+    name: 'fleet',
+    migrate: async () => {
+      // As at the start of the new version.
+      await app.get(TemplateMigrator).migrate();
+      const { state, ms } = await migrator.up({ concurrency: CONCURRENCY });
+      if (state !== 'done') throw new WrongAnswerError('fleet', 'done', state);
+      return ms;
+    },
+    undo: async () => {
+      const { state, migrations } = await migrator.down({ concurrency: CONCURRENCY });
+      if (state !== 'done' || !migrations[0].startsWith('AddColumn'))
+        throw new WrongAnswerError('fleet', 'done', state);
+      await queryAt(url, 'VACUUM (ANALYZE) tenancy.tenant_migrations');
+    },
+  };
+}
+
+/** The same statement, sent to each schema on as many connections, each in a transaction of its own. */
+async function rawContender(url: string, cleanUp: BenchEnvironment['cleanUp']): Promise<Contender> {
+  const clients = Array.from({ length: CONCURRENCY }, () => new Client({ connectionString: url }));
+  for (const client of clients) {
+    await client.connect();
+    cleanUp.add(() => client.end());
+  }
+  const everywhere = async (sql: (schema: string) => string) => {
+    const found = await queryAt<{ name: string }>(url, `SELECT schema_name AS name FROM tenancy.tenants`);
+    const schemas = found.map(({ name }) => name).values();
+    const start = performance.now();
+    await Promise.all(
+      clients.map(async (client) => {
+        for (const schema of schemas) await client.query(sql(schema));
+      }),
+    );
+    return performance.now() - start;
+  };
+  return {
+    name: 'raw',
+    migrate: () => everywhere((schema) => STATEMENT.replace('item_0', `${schema}.item_0`)),
+    undo: async () => {
+      await everywhere((schema) => `ALTER TABLE ${schema}.item_0 DROP COLUMN added`);
+    },
+  };
+}
+
+async function requireColumns(variant: string, url: string): Promise<void> {
+  const [{ count }] = await queryAt<{ count: number }>(
+    url,
+    `SELECT count(*)::int AS count FROM pg_attribute WHERE attname = 'added' AND NOT attisdropped
+       AND attrelid IS DISTINCT FROM 'template.item_0'::regclass`,
+  );
+  if (count !== TENANTS) throw new WrongAnswerError(variant, TENANTS, count);
+}
+
+/** An operation is a tenant; the times are those of whole runs. */
+function rowOf(variant: string, samples: readonly number[]): Row {
+  return {
+    variant,
+    opsPerSecond: rounded((TENANTS / median(samples)) * 1_000),
+    p50Ms: rounded(median(samples)),
+    p99Ms: rounded(Math.max(...samples)),
+  };
+}
+
+function fleetDatabase(progress: (line: string) => void): DatabaseContents {
+  return {
+    name: 'migrate',
+    description: `${TENANTS} tenants of ${TEMPLATE_DDL.length} statements in a registry`,
+    build: (url) => build(url, progress),
+  };
+}
+
+async function build(url: string, progress: (line: string) => void): Promise<void> {
+  const app = await startApp(url);
+  const numbers = Array.from({ length: TENANTS }, (_, i) => i).values();
+  const worker = async () => {
+    for (const number of numbers) {
+      await app.get(TenantProvisioner).create({ slug: `tenant-${number}` });
+      if (number % 100 === 99) progress(`${number + 1} tenants`);
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  await app.close();
+  // Now, so that autovacuum does not come in the middle of a round.
+  await queryAt(url, 'VACUUM (ANALYZE)');
+}
+
+function startApp(url: string, logger?: Logger): Promise<INestApplicationContext> {
+  const module = TenancyModule.forRoot({
+    database: { url },
+    entities: [],
+    migrations: [...TEMPLATE_MIGRATIONS, ...(logger ? [AddColumn] : [])],
+    resolvers: [fromHeader('x-tenant-id')],
+    sweeper: { intervalMs: 0 },
+    typeorm: { logger, logging: logger ? ['query'] : false },
+  });
+  return NestFactory.createApplicationContext(module, { logger: ['error'], abortOnError: false });
+}
+
+class QueryCounter implements Logger {
+  count = 0;
+
+  logQuery(): void {
+    this.count++;
+  }
+  logQueryError(): void {}
+  logQuerySlow(): void {}
+  logSchemaBuild(): void {}
+  logMigration(): void {}
+  log(): void {}
+}
