@@ -107,6 +107,7 @@ export { TenantLifecycle } from './provisioning/tenant-lifecycle';
 export { type TenantChangeOptions } from './provisioning/tenant-changer';
 export { type TenantEvent, TenantEvents, type TenantListener } from './provisioning/tenant-events';
 export { type PurgeOptions, TenantPurge } from './provisioning/tenant-purge';
+export { RoleChecks, type RoleProblem } from './provisioning/role-checks';
 export { type SweepReport, TenantSweeper } from './provisioning/tenant-sweeper';
 export { type HalfMadeReport } from './provisioning/half-made';
 export { type OrphanReport } from './provisioning/orphans';
@@ -122,6 +123,7 @@ export {
   ProvisioningFailedError,
   PurgeBlockedError,
   PurgeFailedError,
+  RolesNotSafeError,
   SchemaDiffersError,
   SchemaGoneError,
   SchemaNotAdoptableError,

@@ -185,6 +185,7 @@ const services = [
   TenantEvents,
   TenantPurge,
   TenantSweeper,
+  RoleChecks,
   TenantExport,
   TenantImport,
 ];
@@ -241,7 +242,6 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TenantVersions,
       ownSession,
       OwnSessions,
-      RoleChecks,
       TenantRoles,
       MigrationLedger,
       MigrationRuns,

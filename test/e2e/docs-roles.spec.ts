@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { RoleChecks } from '../../lib/provisioning/role-checks';
-import { TenancyModule } from '../../lib';
+import { RoleChecks, TenancyModule } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { codeBlocks } from '../support/readme';

@@ -109,9 +109,17 @@ describe('the role of a tenant', () => {
       }
       async down(): Promise<void> {}
     }
+    class IndexTag1700000000002 implements MigrationInterface {
+      readonly transaction = false;
+      async up(queryRunner: QueryRunner): Promise<void> {
+        await queryRunner.query('CREATE INDEX CONCURRENTLY tag_name ON tag (name)');
+        await queryRunner.query('CREATE TABLE colour (id int)');
+      }
+      async down(): Promise<void> {}
+    }
     const later = await startRolesAppOn(running.database, {
       ...QUIET,
-      migrations: [CreateNotes1700000000000, AddTag1700000000001],
+      migrations: [CreateNotes1700000000000, AddTag1700000000001, IndexTag1700000000002],
     });
     await expect(later.app.get(FleetMigrator).up()).resolves.toMatchObject({ state: 'done', failed: [] });
     const made = await later.create({ slug: 'made-later' });
@@ -119,6 +127,7 @@ describe('the role of a tenant', () => {
     for (const each of [tenant, made]) {
       await running.as(each, `INSERT INTO tag (name) VALUES ('red')`);
       await expect(running.as(each, 'SELECT tags()::int AS n')).resolves.toEqual([{ n: 1 }]);
+      await expect(running.as(each, 'SELECT * FROM colour')).resolves.toEqual([]);
     }
   });
 
