@@ -35,6 +35,8 @@ const SHOWN_TEXT = 100;
  */
 export class Lease implements StatementLease {
   readonly handle: PoolClient;
+  /** The piece of work that it was taken for. */
+  readonly work: object;
   #doubt: Doubt | undefined;
   #released = false;
   #lastText: unknown;
@@ -46,6 +48,7 @@ export class Lease implements StatementLease {
     private readonly context: TenantContext,
     private readonly giveBack: (doubt: Doubt | undefined, error: Error | undefined) => void,
   ) {
+    this.work = workOf(scope);
     client.lease = this;
     client.on('error', this.#onConnectionError);
     this.handle = this.#makeHandle();
@@ -54,11 +57,6 @@ export class Lease implements StatementLease {
   refusal(): Error | undefined {
     if (this.client.lease !== this) return new LeaseEndedError();
     return this.client.farewell && new IdleTransactionError({ cause: this.client.farewell });
-  }
-
-  /** The piece of work that it was taken for. */
-  get work(): object {
-    return workOf(this.scope);
   }
 
   /** Whether it is held beyond the statement that is under way: for a transaction, or for the rows of a cursor. */
