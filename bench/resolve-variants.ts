@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ModuleRef } from '@nestjs/core';
 import { Client } from 'pg';
+import type { TenantResolver } from '../lib/index';
 import { TenantResolution } from '../lib/resolution/tenant-resolution';
 import type { Tenant } from '../lib/tenant/tenant';
 import { WrongAnswerError } from './bench';
@@ -46,6 +48,13 @@ const COLD_TENANTS = 200;
 const STAMPEDE = 64;
 
 const SEED = 20_260_101;
+
+/** No resolver here needs a provider. */
+const NO_PROVIDERS = {} as ModuleRef;
+
+function resolutionBy(resolver: TenantResolver, registry: BenchRegistry): TenantResolution {
+  return new TenantResolution({ resolvers: [resolver] }, registry.newLookup(), NO_PROVIDERS);
+}
 
 type Answer = Pick<Tenant, 'id'> | undefined;
 
@@ -93,7 +102,7 @@ export async function cached(
   const { tenants } = registry;
   const variant = `${name}, cached`;
   const requests = await requestsOf(tenants, requestOf);
-  const resolution = new TenantResolution({ resolvers: [resolver] }, registry.newLookup());
+  const resolution = resolutionBy(resolver, registry);
   const resolve = (index: number) => resolution.resolve(resolution.requestOf(requests[index]));
   return {
     name: variant,
@@ -119,7 +128,7 @@ export async function cold(registry: BenchRegistry, resolverCase: ResolverCase):
     run: (seconds) =>
       counted(registry, variant, () =>
         runColdRounds(seconds, variant, tenants, () => {
-          const resolution = new TenantResolution({ resolvers: [resolver] }, registry.newLookup());
+          const resolution = resolutionBy(resolver, registry);
           return (index) => resolution.resolve(resolution.requestOf(requests[index]));
         }),
       ),
@@ -139,7 +148,7 @@ export async function stampede(
     run: async (seconds) => {
       const sample = await counted(registry, variant, () =>
         runColdRounds(seconds, variant, tenants, () => {
-          const resolution = new TenantResolution({ resolvers: [resolver] }, registry.newLookup());
+          const resolution = resolutionBy(resolver, registry);
           const resolve = (index: number) => resolution.resolve(resolution.requestOf(requests[index]));
           return async (index) => {
             const answers = await Promise.all(Array.from({ length: STAMPEDE }, async () => resolve(index)));

@@ -66,7 +66,13 @@ export {
 
 export { CloneNotFaithfulError, SchemaNotCloneableError } from './schema/schema.errors';
 
-export { type RequestClaim, type TenantRequest, type TenantResolver } from './resolution/tenant-resolver';
+export {
+  type CredentialClaims,
+  type Providers,
+  type RequestClaim,
+  type TenantRequest,
+  type TenantResolver,
+} from './resolution/tenant-resolver';
 export { type LookupCacheOptions } from './resolution/resolution.options';
 export { fromHeader } from './resolution/from-header';
 export { fromSubdomain, type FromSubdomainOptions } from './resolution/from-subdomain';
@@ -81,7 +87,12 @@ export { TenantLookup } from './resolution/tenant-lookup';
 export { CurrentTenant } from './resolution/current-tenant.decorator';
 export { CURRENT_TENANT } from './resolution/current-tenant.provider';
 export { TenantFree, TenantOptional } from './resolution/tenant-route.decorator';
-export { InvalidClaimError, TenantMismatchError, TenantMissingError } from './resolution/resolution.errors';
+export {
+  InvalidClaimError,
+  TenantChoiceRequiredError,
+  TenantMismatchError,
+  TenantMissingError,
+} from './resolution/resolution.errors';
 
 export {
   type AdoptOptions,

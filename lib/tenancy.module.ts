@@ -265,6 +265,6 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       currentTenantProvider,
       { provide: APP_GUARD, useClass: TenantGuard },
     ],
-    exports: [...services, TenantStore, CURRENT_TENANT],
+    exports: [...services, TenantStore, TenantChangeFeed, CURRENT_TENANT],
   };
 }

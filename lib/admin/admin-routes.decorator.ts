@@ -1,4 +1,5 @@
 import { applyDecorators, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
+import { Public } from '../resolution/public-route.decorator';
 import { TenantFree } from '../resolution/tenant-route.decorator';
 import { AcceptedGuard } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
@@ -9,6 +10,7 @@ import { MasterKeyGuard } from './master-key.guard';
 export const AdminRoutes = () =>
   applyDecorators(
     TenantFree(),
+    Public(),
     UseGuards(MasterKeyGuard, AcceptedGuard),
     UseInterceptors(IdempotencyInterceptor),
     UsePipes(ApiValidationPipe),

@@ -12,9 +12,10 @@ export class MasterKeyGuard implements CanActivate {
   /** @throws MasterKeyInvalidError, TenancyUnavailableError */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<ApiRequest>();
-    const name = await this.keys.nameOf(headerOf(request, 'x-master-key') ?? '');
+    const secret = headerOf(request, 'x-master-key') ?? '';
+    const name = await this.keys.nameOf(secret);
     if (name === undefined) throw new MasterKeyInvalidError();
-    setCaller(request, name);
+    setCaller(request, { name, secret });
     return true;
   }
 }

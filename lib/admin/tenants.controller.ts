@@ -56,12 +56,12 @@ export class TenantsController {
     @ChangeRequest() { actor }: RequestedChange,
     @IdempotencyClaim() claim?: Claim,
   ): Promise<Tenant> {
-    if (!claim?.isRepeated) return this.provisioner.create(body, { actor, id: claim?.tenantId });
+    if (!claim?.isRepeated) return this.provisioner.create(body, { actor, id: claim?.newId });
     // An earlier attempt may have made it and died before it could say so.
-    const made = await this.store.find({ by: 'id', value: claim.tenantId });
+    const made = await this.store.find({ by: 'id', value: claim.newId });
     if (made) return made;
-    const { tenantId } = await this.keys.withNewTenantId(claim);
-    return this.provisioner.create(body, { actor, id: tenantId });
+    const { newId } = await this.keys.withNewId(claim);
+    return this.provisioner.create(body, { actor, id: newId });
   }
 
   @Get()

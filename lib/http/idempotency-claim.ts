@@ -6,21 +6,23 @@ export interface KeptAnswer {
   readonly status: number;
   readonly body: unknown;
   readonly etag?: string;
+  /** The body with what is shown once, for who has the credential of the first request. */
+  readonly sealed?: string;
 }
 
 /** A request that has its key to itself. */
 export interface Claim {
   readonly id: Buffer;
   readonly owner: string;
-  /** What a tenant made by this request is called, so that a later attempt finds what an earlier one made. */
-  readonly tenantId: string;
+  /** The id of what this request makes, so that a later attempt finds what an earlier one made. */
+  readonly newId: string;
   /** An earlier attempt ended without an answer. It may have done everything but answer. */
   readonly isRepeated: boolean;
 }
 
 export type ClaimOutcome =
   | { readonly kind: 'claimed'; readonly claim: Claim }
-  | { readonly kind: 'answered'; readonly answer: KeptAnswer }
+  | { readonly kind: 'answered'; readonly id: Buffer; readonly answer: KeptAnswer }
   | { readonly kind: 'running' }
   | { readonly kind: 'reused' };
 

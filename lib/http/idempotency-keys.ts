@@ -3,11 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { isOutage } from '../common/outage';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { registrySchema } from '../tenant/registry-schema';
+import { inRegistry } from '../tenant/registry-transaction';
 import type { Claim, ClaimOutcome, KeptAnswer } from './idempotency-claim';
 
 /** How long an answer is kept, from the first request on. */
@@ -39,7 +38,7 @@ export class IdempotencyKeys {
   /** Claims a key, or says why not. `scope` are the texts that tell equal keys apart. @throws TenancyUnavailableError */
   claim(scope: readonly string[], fingerprint: Buffer): Promise<ClaimOutcome> {
     const id = createHash('sha256').update(JSON.stringify(scope)).digest();
-    return this.#write(async (transaction) => {
+    return inRegistry(this.registry, async (transaction) => {
       for (let look = 1; look <= MAX_LOOKS; look += 1) {
         const claim = await this.#take(transaction, id, fingerprint);
         if (claim) {
@@ -49,7 +48,7 @@ export class IdempotencyKeys {
         const row = await this.#read(transaction, id);
         if (!row) continue;
         if (!row.fingerprint.equals(fingerprint)) return { kind: 'reused' };
-        return row.answer ? { kind: 'answered', answer: row.answer } : { kind: 'running' };
+        return row.answer ? { kind: 'answered', id, answer: row.answer } : { kind: 'running' };
       }
       return { kind: 'running' };
     });
@@ -57,7 +56,7 @@ export class IdempotencyKeys {
 
   /** Keeps the answer, unless the claim was lost to a later attempt. */
   async keep({ id, owner }: Claim, answer: KeptAnswer): Promise<void> {
-    await this.#write((transaction) =>
+    await inRegistry(this.registry, (transaction) =>
       transaction.query(`UPDATE ${this.#table} SET answer = $3 WHERE id = $1 AND owner = $2`, [
         id,
         owner,
@@ -68,14 +67,14 @@ export class IdempotencyKeys {
 
   /** Frees a key whose request did nothing: it may be sent with another body. */
   async release({ id, owner }: Claim): Promise<void> {
-    await this.#write((transaction) =>
+    await inRegistry(this.registry, (transaction) =>
       transaction.query(`DELETE FROM ${this.#table} WHERE id = $1 AND owner = $2`, [id, owner]),
     );
   }
 
   /** Lets the same body be tried again at once: the request failed, and nobody knows how much of it was done. */
   async giveUp({ id, owner }: Claim): Promise<void> {
-    await this.#write((transaction) =>
+    await inRegistry(this.registry, (transaction) =>
       transaction.query(
         `UPDATE ${this.#table} SET claimed_until = '-infinity' WHERE id = $1 AND owner = $2`,
         [id, owner],
@@ -83,17 +82,17 @@ export class IdempotencyKeys {
     );
   }
 
-  /** The claim with another id for its tenant: an earlier attempt may still be about to make one of the old id. */
-  async withNewTenantId(claim: Claim): Promise<Claim> {
-    const tenantId = uuidv7();
-    await this.#write((transaction) =>
+  /** The claim with another id for what it makes: an earlier attempt may still be about to make one of the old id. */
+  async withNewId(claim: Claim): Promise<Claim> {
+    const newId = uuidv7();
+    await inRegistry(this.registry, (transaction) =>
       transaction.query(`UPDATE ${this.#table} SET tenant_id = $3 WHERE id = $1 AND owner = $2`, [
         claim.id,
         claim.owner,
-        tenantId,
+        newId,
       ]),
     );
-    return { ...claim, tenantId };
+    return { ...claim, newId };
   }
 
   /**
@@ -101,7 +100,7 @@ export class IdempotencyKeys {
    * Time is PostgreSQL's, the same for all.
    */
   async #take(transaction: SqlExecutor, id: Buffer, fingerprint: Buffer): Promise<Claim | undefined> {
-    const [owner, newTenantId] = [randomUUID(), uuidv7()];
+    const [owner, freshId] = [randomUUID(), uuidv7()];
     const rows = (await transaction.query(
       `INSERT INTO ${this.#table} AS kept (id, fingerprint, owner, tenant_id, claimed_until, expires_at)
        VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 second', clock_timestamp() + $6 * interval '1 hour')
@@ -112,11 +111,11 @@ export class IdempotencyKeys {
        WHERE kept.expires_at <= clock_timestamp()
           OR (kept.answer IS NULL AND kept.claimed_until <= clock_timestamp() AND kept.fingerprint = EXCLUDED.fingerprint)
        RETURNING tenant_id`,
-      [id, fingerprint, owner, newTenantId, CLAIM_SECONDS, KEPT_HOURS],
+      [id, fingerprint, owner, freshId, CLAIM_SECONDS, KEPT_HOURS],
     )) as { tenant_id: string }[];
     if (rows.length === 0) return undefined;
-    const tenantId = rows[0].tenant_id;
-    return { id, owner, tenantId, isRepeated: tenantId !== newTenantId };
+    const newId = rows[0].tenant_id;
+    return { id, owner, newId, isRepeated: newId !== freshId };
   }
 
   async #read(transaction: SqlExecutor, id: Buffer): Promise<Row | undefined> {
@@ -134,14 +133,5 @@ export class IdempotencyKeys {
          SELECT id FROM ${this.#table} WHERE expires_at <= clock_timestamp()
          ORDER BY expires_at LIMIT ${CLEARED_AT_ONCE} FOR UPDATE SKIP LOCKED)`,
     );
-  }
-
-  /** Explicitly READ COMMITTED: a stricter default of the database would make errors of lost races. */
-  async #write<T>(work: (transaction: SqlExecutor) => Promise<T>): Promise<T> {
-    try {
-      return await this.registry.transaction('READ COMMITTED', work);
-    } catch (error) {
-      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
-    }
   }
 }

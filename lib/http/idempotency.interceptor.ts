@@ -7,15 +7,17 @@ import {
   Logger,
   type NestInterceptor,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantContendedError } from '../tenant/tenant.errors';
 import { callerOf } from './caller';
 import { type ApiRequest, countHeader, headerOf } from './api-request';
 import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './http.errors';
-import { type Claim, type KeptAnswer, setClaim } from './idempotency-claim';
+import { type Claim, type ClaimOutcome, type KeptAnswer, setClaim } from './idempotency-claim';
 import { fingerprintOf } from './idempotency-fingerprint';
+import { openAnswer, sealAnswer } from './sealed-answer';
+import { type Redaction, SECRET_ANSWER } from './secret-answer.decorator';
 import { IdempotencyKeys } from './idempotency-keys';
 
 /** Printable ASCII. What is beyond it arrives as other characters than were sent. */
@@ -37,6 +39,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   constructor(
     private readonly keys: IdempotencyKeys,
     private readonly adapterHost: HttpAdapterHost,
+    private readonly reflector: Reflector,
   ) {}
 
   /** @throws ValidationFailedError, IdempotencyKeyReusedError, IdempotencyInProgressError, TenancyUnavailableError */
@@ -44,24 +47,36 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const key = request.method === 'POST' ? keyOf(request) : undefined;
     if (key === undefined) return next.handle();
-    const call = [context.getClass().name, context.getHandler().name, request.params?.tenant ?? ''];
-    const outcome = await this.keys.claim([callerOf(request), ...call, key], fingerprintOf(request.body));
+    const { tenant = '', key: id } = request.params ?? {};
+    const call = [
+      context.getClass().name,
+      context.getHandler().name,
+      tenant,
+      ...(id === undefined ? [] : [id]),
+    ];
+    const outcome = await this.keys.claim(
+      [callerOf(request).name, ...call, key],
+      fingerprintOf(request.body),
+    );
     if (outcome.kind === 'reused') throw new IdempotencyKeyReusedError();
     if (outcome.kind === 'running') {
       this.#setHeader(context, 'Retry-After', RETRY_AFTER_SECONDS);
       throw new IdempotencyInProgressError();
     }
-    if (outcome.kind === 'answered') return of(this.#repeat(context, outcome.answer));
+    if (outcome.kind === 'answered') return of(this.#repeat(context, outcome));
     setClaim(request, outcome.claim);
     return of(await this.#run(context, next, outcome.claim));
   }
 
   /** The body as it was, with the headers as they were; an error is thrown, so that filters see it as they saw the first. */
-  #repeat(context: ExecutionContext, { status, body, etag }: KeptAnswer): unknown {
+  #repeat(context: ExecutionContext, { id, answer }: Extract<ClaimOutcome, { kind: 'answered' }>): unknown {
+    const { status, body, etag, sealed } = answer;
     this.#setHeader(context, 'Idempotent-Replayed', 'true');
     if (status >= 400) throw new RepeatedError(status, body as Record<string, unknown>);
     if (etag !== undefined) this.#setHeader(context, 'ETag', etag);
-    return body;
+    if (sealed === undefined) return body;
+    const { secret } = callerOf(context.switchToHttp().getRequest<ApiRequest>());
+    return openAnswer(sealed, secret, id) ?? body;
   }
 
   async #run(context: ExecutionContext, next: CallHandler, claim: Claim): Promise<unknown> {
@@ -74,8 +89,18 @@ export class IdempotencyInterceptor implements NestInterceptor {
     }
     const etag = this.#header(context, 'etag');
     // Its status is that of the call, which is always the same.
-    await this.#settle(() => this.keys.keep(claim, { status: HttpStatus.OK, body, etag }));
+    await this.#settle(() =>
+      this.keys.keep(claim, { status: HttpStatus.OK, etag, ...this.#kept(context, claim, body) }),
+    );
     return body;
+  }
+
+  /** The body as it may lie in the database. */
+  #kept(context: ExecutionContext, { id }: Claim, body: unknown): Pick<KeptAnswer, 'body' | 'sealed'> {
+    const redact = this.reflector.get<Redaction | undefined>(SECRET_ANSWER, context.getHandler());
+    if (!redact) return { body };
+    const { secret } = callerOf(context.switchToHttp().getRequest<ApiRequest>());
+    return { body: redact(body), sealed: sealAnswer(body, secret, id) };
   }
 
   #fail(claim: Claim, error: unknown): Promise<void> {

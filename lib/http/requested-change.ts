@@ -4,7 +4,7 @@ import { type ApiRequest, headerOf } from './api-request';
 
 /** Who wants a change, and on what condition. */
 export interface RequestedChange {
-  /** The name of the master key. */
+  /** The name of who asks. */
   readonly actor: string;
   /** The `If-Match` header. */
   readonly ifMatch: string | undefined;
@@ -12,5 +12,5 @@ export interface RequestedChange {
 
 export const ChangeRequest = createParamDecorator((_data: unknown, context: ExecutionContext) => {
   const request = context.switchToHttp().getRequest<ApiRequest>();
-  return { actor: callerOf(request), ifMatch: headerOf(request, 'if-match') } satisfies RequestedChange;
+  return { actor: callerOf(request).name, ifMatch: headerOf(request, 'if-match') } satisfies RequestedChange;
 });

@@ -25,12 +25,13 @@ export function checkJwtOptions(options: FromJwtClaimOptions): void {
   );
 }
 
-function claimChecks({ claim, by, requireClaim = false }: FromJwtClaimOptions): Check[] {
+function claimChecks({ claim, by, requireClaim = false, several = false }: FromJwtClaimOptions): Check[] {
   const path = typeof claim === 'string' ? claim.split('.') : claim;
   return [
     ['claim', isListOfTexts(path), "name the claim, such as 'tenant' or 'org.tenant'"],
     ['by', by === undefined || by === 'slug' || by === 'id', "say 'slug' or 'id', or leave it out"],
     ['requireClaim', typeof requireClaim === 'boolean', 'say true or false'],
+    ['several', typeof several === 'boolean', 'say true or false'],
   ];
 }
 

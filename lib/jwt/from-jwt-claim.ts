@@ -1,17 +1,18 @@
 import { credentialResolver } from '../resolution/credential-resolver';
-import type { TenantResolver } from '../resolution/tenant-resolver';
-import type { TenantClaim } from '../tenant/tenant';
+import type { CredentialClaims, TenantRequest, TenantResolver } from '../resolution/tenant-resolver';
+import { tokenReader } from '../resolution/token-reader';
+import { leaveCredential, VerifiedCredential } from '../resolution/verified-credential';
 import { checkJwtOptions } from './check-jwt-options';
 import type { FromJwtClaimOptions } from './jwt.options';
 import { payloadClaim } from './payload-claim';
-import { tokenReader } from './token-reader';
+import { tokenDetails } from './token-details';
 import { tokenVerifier } from './token-verifier';
-import { VerifiedTokens } from './verified-tokens';
+import { type VerifiedToken, VerifiedTokens } from './verified-tokens';
 
 /**
  * Claims the tenant that a verified token names: `fromJwtClaim({ claim: 'tenant', issuer, audience })`. A request
  * without a token makes no claim. It is a credential: even when another resolver found the tenant, a token that names
- * another one, or nobody, is 403 `TENANT_MISMATCH`.
+ * another one, or nobody, is 403 `TENANT_MISMATCH`. One that names several needs another resolver to choose.
  *
  * A bad token is 401 `TENANT_TOKEN_INVALID`, on every route but a `@TenantFree()` one; keys that cannot be had are 503
  * `TENANCY_UNAVAILABLE`. The application's own authentication is not replaced: this says whose tenant, not who.
@@ -27,17 +28,26 @@ export function fromJwtClaim(options: FromJwtClaimOptions): TenantResolver {
   const verify = tokenVerifier(options, clockToleranceSeconds, scheme);
   const verified = new VerifiedTokens(maxEntries, ttlMs);
 
-  const verifiedClaim = async (token: string): Promise<TenantClaim | undefined> => {
+  const heard = (
+    { raw }: TenantRequest,
+    token: string,
+    { claims, details }: VerifiedToken,
+  ): CredentialClaims => {
+    leaveCredential(raw, new VerifiedCredential(token, details));
+    return claims;
+  };
+  const verifiedClaims = async (request: TenantRequest, token: string): Promise<CredentialClaims> => {
     const payload = await verify(token);
-    const claim = claimOf(payload);
-    verified.set(token, (payload.exp + clockToleranceSeconds) * 1_000, claim);
-    return claim;
+    const claims = claimOf(payload);
+    const said = { claims, details: tokenDetails(payload, claims !== undefined) };
+    verified.set(token, (payload.exp + clockToleranceSeconds) * 1_000, said);
+    return heard(request, token, said);
   };
 
   return credentialResolver((request) => {
     const token = tokenOf(request);
     if (token === undefined) return undefined;
     const known = verified.get(token);
-    return known ? known.claim : verifiedClaim(token);
+    return known ? heard(request, token, known) : verifiedClaims(request, token);
   });
 }

@@ -12,6 +12,11 @@ export interface FromJwtClaimOptions {
   readonly claim: string | readonly string[];
   /** What the claim holds. Default: an id if it is shaped like a uuid, else a slug. */
   readonly by?: 'slug' | 'id';
+  /**
+   * The claim may be a list: the token is good for all that it names, and where it names more than one, the request must
+   * choose one of them by another resolver, such as a host or a header. Default false: a list names nobody.
+   */
+  readonly several?: boolean;
   /** A token without the claim names nobody. Default false: it makes no claim, and another resolver may. */
   readonly requireClaim?: boolean;
 

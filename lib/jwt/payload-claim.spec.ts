@@ -39,6 +39,17 @@ describe('the claim of a payload', () => {
     expect(payloadClaim({ claim: 'org.tenant', requireClaim: true })(payload)).toEqual(NOBODY);
   });
 
+  it('that may be a list names all of them, and one is as good as a text', () => {
+    const read = payloadClaim({ claim: 'tenants', several: true });
+    expect(read({ tenants: ['acme', ID] })).toEqual([
+      { by: 'slug', value: 'acme' },
+      { by: 'id', value: ID },
+    ]);
+    for (const tenants of [['acme'], 'acme'])
+      expect(read({ tenants })).toEqual({ by: 'slug', value: 'acme' });
+    for (const tenants of [[], ['acme', 5], [['acme']], {}]) expect(read({ tenants })).toEqual(NOBODY);
+  });
+
   it.each([5, 0, true, false, '', [], ['acme'], {}, { slug: 'acme' }])(
     'that is %j names nobody',
     (tenant) => {
@@ -67,11 +78,12 @@ describe('the claim of a payload', () => {
     fc.assert(
       fc.property(fc.dictionary(key, payload, { maxKeys: 3 }), (body) => {
         const parsed = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
-        const claim = read(parsed);
+        const claims = read(parsed);
         const text = JSON.stringify(parsed);
-        if (claim === undefined) return true;
+        if (claims === undefined) return true;
+        const values = [claims].flat().map(({ value }) => value);
         return (
-          text.includes('"tenant":') && (claim.value === '' || text.includes(`"tenant":"${claim.value}"`))
+          text.includes('"tenant":') && values.every((value) => value === '' || text.includes(`"${value}"`))
         );
       }),
       { numRuns: 100_000 },

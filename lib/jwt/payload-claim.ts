@@ -1,4 +1,5 @@
 import { slugOrId } from '../resolution/slug-or-id';
+import type { CredentialClaims } from '../resolution/tenant-resolver';
 import type { TenantClaim } from '../tenant/tenant';
 
 /** A name that nobody has: slugs and ids are not empty. */
@@ -8,24 +9,33 @@ export interface PayloadClaimOptions {
   readonly claim: string | readonly string[];
   readonly by?: TenantClaim['by'];
   readonly requireClaim?: boolean;
+  readonly several?: boolean;
 }
 
 /**
  * Reads the tenant's claim from a verified payload. A claim that is absent or null makes none, unless it is required;
- * one that is no text (a list, a number) names nobody.
+ * one that is no text (a list, a number) names nobody. With `several` a list of texts names all of them.
  */
 export function payloadClaim({
   claim,
   by,
   requireClaim = false,
-}: PayloadClaimOptions): (payload: object) => TenantClaim | undefined {
+  several = false,
+}: PayloadClaimOptions): (payload: object) => CredentialClaims {
   const path = typeof claim === 'string' ? claim.split('.') : [...claim];
   return (payload) => {
     const value = path.reduce<unknown>(memberOf, payload) ?? undefined;
     if (value === undefined && !requireClaim) return undefined;
-    const text = typeof value === 'string' ? value : NOBODY;
-    return by ? { by, value: text } : slugOrId(text);
+    const claims = textsOf(value, several).map((text) => (by ? { by, value: text } : slugOrId(text)));
+    return claims.length === 1 ? claims[0] : claims;
   };
+}
+
+function textsOf(value: unknown, several: boolean): readonly string[] {
+  if (typeof value === 'string') return [value];
+  const isListOfTexts =
+    several && Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string');
+  return isListOfTexts ? value : [NOBODY];
 }
 
 /** Own members only: every object inherits a `constructor`. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { TenantClaim } from '../tenant/tenant';
+import type { CredentialClaims } from '../resolution/tenant-resolver';
+import type { CredentialDetails } from '../resolution/verified-credential';
 
-/** What a verified token says, which may be nothing. */
+/** What a verified token says: of the tenant, which may be nothing, and of whose it is. */
 export interface VerifiedToken {
-  readonly claim: TenantClaim | undefined;
+  readonly claims: CredentialClaims;
+  readonly details: CredentialDetails;
 }
 
 /** Tokens that were verified a moment ago, by their SHA-256: the tokens themselves are not kept. */
@@ -25,9 +27,9 @@ export class VerifiedTokens {
   }
 
   /** Remembers what a token says, until it expires at the latest. */
-  set(token: string, expiresAtMs: number, claim: TenantClaim | undefined): void {
+  set(token: string, expiresAtMs: number, said: VerifiedToken): void {
     if (this.ttlMs === 0) return;
-    this.#tokens.set(digest(token), { claim, until: Math.min(Date.now() + this.ttlMs, expiresAtMs) });
+    this.#tokens.set(digest(token), { ...said, until: Math.min(Date.now() + this.ttlMs, expiresAtMs) });
   }
 }
 

@@ -26,10 +26,6 @@ export function keyOf({ by, value }: TenantClaim): string {
   return `${by} ${value}`;
 }
 
-export function isMalformedKey(key: string): boolean {
-  return key.startsWith(MALFORMED);
-}
-
 /**
  * What the store is asked in the place of a malformed claim: for a name that is nobody's. Were it not asked, a malformed
  * name would be answered sooner than an unknown one. The store never sees the malformed value.

@@ -1,11 +1,29 @@
-import type { TenantRequest, TenantResolver } from './tenant-resolver';
+import type { CredentialClaims, Providers, TenantRequest, TenantResolver } from './tenant-resolver';
+
+type Resolve = (request: TenantRequest) => CredentialClaims | Promise<CredentialClaims>;
 
 /**
  * Marks a resolver of yours as one that reads a credential: a token, an API key. Such resolvers are asked even when the
- * tenant is found, and must agree: one that names another tenant, or nobody, is 403 `TENANT_MISMATCH`.
+ * tenant is found, and must agree: one that names another tenant, or nobody, is 403 `TENANT_MISMATCH`. A credential
+ * that is good for several tenants gives a list of claims, of which another resolver must choose one.
  */
-export function credentialResolver(
-  resolve: (request: TenantRequest) => ReturnType<TenantResolver>,
-): TenantResolver {
+export function credentialResolver(resolve: Resolve): TenantResolver {
   return Object.assign((request: TenantRequest) => resolve(request), { credential: true as const });
+}
+
+/**
+ * The same for a resolver that needs providers of the application. It is made once for each application, and may ask
+ * for them as soon as requests come. `name` is that of the function, for the error of who calls it by himself.
+ */
+export function injectedCredentialResolver(
+  name: string,
+  make: (providers: Providers) => Resolve,
+): TenantResolver {
+  const resolve = () => {
+    throw new TypeError(`${name} can only be asked by the TenancyModule that it was given to.`);
+  };
+  return Object.assign(resolve, {
+    credential: true as const,
+    within: (providers: Providers) => credentialResolver(make(providers)),
+  });
 }

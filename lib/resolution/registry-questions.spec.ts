@@ -2,6 +2,8 @@ import { ManualClock, settled } from '../../test/support/manual-clock';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { InMemoryTenantStore } from '../tenant/in-memory-tenant.store';
 import type { Tenant, TenantClaim } from '../tenant/tenant';
+import type { TenantStore } from '../tenant/tenant.store';
+import { askStore } from './ask-store';
 import { RegistryQuestions } from './registry-questions';
 
 /** Finds a tenant for every slug that does not begin with `nobody`, after a time of the clock. */
@@ -29,10 +31,14 @@ class CountingStore extends InMemoryTenantStore {
   }
 }
 
+function questionsTo(store: TenantStore, clock: ManualClock, keep: (key: string) => void = () => undefined) {
+  return new RegistryQuestions((claims: readonly TenantClaim[]) => askStore(store, claims), clock, keep);
+}
+
 function setUp(answerMs = 1) {
   const clock = new ManualClock();
   const store = new CountingStore(clock, answerMs);
-  const questions = new RegistryQuestions(store, clock, () => undefined);
+  const questions = questionsTo(store, clock);
   const ask = (slug: string) => questions.ask(slug, { by: 'slug', value: slug });
   return { clock, store, questions, ask };
 }
@@ -125,7 +131,7 @@ describe('RegistryQuestions', () => {
   it('keeps what the store says late to itself', async () => {
     const clock = new ManualClock();
     const kept: string[] = [];
-    const questions = new RegistryQuestions(new CountingStore(clock, 6_000), clock, (key) => kept.push(key));
+    const questions = questionsTo(new CountingStore(clock, 6_000), clock, (key) => kept.push(key));
     const answer = questions.ask('one', { by: 'slug', value: 'one' }).catch((error: unknown) => error);
     await clock.advance(7_000);
     await expect(answer).resolves.toBeInstanceOf(TenancyUnavailableError);
@@ -139,7 +145,7 @@ describe('RegistryQuestions', () => {
         throw new Error('broken');
       },
     } as unknown as InMemoryTenantStore;
-    const questions = new RegistryQuestions(store, clock, () => undefined);
+    const questions = questionsTo(store, clock);
     for (const slug of ['one', 'two'])
       await expect(questions.ask(slug, { by: 'slug', value: slug })).rejects.toThrow('broken');
     expect(questions.isFailing).toBe(false);
@@ -148,7 +154,7 @@ describe('RegistryQuestions', () => {
   it('asks a store that is a plain object with find alone for each name', async () => {
     const clock = new ManualClock();
     const store = { find: (claim: TenantClaim) => Promise.resolve({ slug: claim.value }) };
-    const questions = new RegistryQuestions(store as unknown as InMemoryTenantStore, clock, () => undefined);
+    const questions = questionsTo(store as unknown as InMemoryTenantStore, clock);
     const answers = await Promise.all(
       ['one', 'two', 'three'].map((slug) => questions.ask(slug, { by: 'slug', value: slug })),
     );
@@ -159,7 +165,7 @@ describe('RegistryQuestions', () => {
     const clock = new ManualClock();
     const store = new InMemoryTenantStore();
     store.findMany = () => Promise.resolve([]);
-    const questions = new RegistryQuestions(store, clock, () => undefined);
+    const questions = questionsTo(store, clock);
     const answers = Promise.allSettled(
       ['one', 'two', 'three'].map((slug) => questions.ask(slug, { by: 'slug', value: slug })),
     );

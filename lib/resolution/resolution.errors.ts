@@ -21,6 +21,18 @@ export class TenantMismatchError extends TenancyError {
   }
 }
 
+/** The credential is good for several tenants, and the request names none of them. */
+export class TenantChoiceRequiredError extends TenancyError {
+  readonly code = 'TENANT_CHOICE_REQUIRED';
+  override readonly statusCode = HttpStatus.BAD_REQUEST;
+
+  constructor() {
+    super(
+      "The request's credential is good for several tenants. Say in the request which of them it is for.",
+    );
+  }
+}
+
 /** A resolver gave something that is not a claim. */
 export class InvalidClaimError extends TenancyError {
   readonly code = 'TENANT_CLAIM_INVALID';

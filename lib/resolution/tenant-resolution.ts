@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { Tenant, TenantClaim } from '../tenant/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../tenant/tenant.errors';
-import { InvalidClaimError, TenantMismatchError } from './resolution.errors';
+import { InvalidClaimError, TenantChoiceRequiredError, TenantMismatchError } from './resolution.errors';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options';
 import { TenantLookup } from './tenant-lookup';
 import { type PlatformRequest, toTenantRequest } from './tenant-request';
-import type { RequestClaim, TenantRequest } from './tenant-resolver';
+import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './tenant-resolver';
 import { type ProxyTrust, trustIn } from './trusted-proxies';
 
 const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
@@ -14,14 +15,18 @@ const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies Tenan
 @Injectable()
 export class TenantResolution {
   readonly #trust: ProxyTrust | undefined;
+  readonly #resolvers: readonly TenantResolver[];
   /** Up to this index the resolvers that follow a claim have to be asked whether they agree; -1 without any. */
   readonly #lastCredential: number;
 
   constructor(
     @Inject(RESOLUTION_OPTIONS) private readonly options: ResolutionOptions,
     private readonly lookup: TenantLookup,
+    moduleRef: ModuleRef,
   ) {
     const { resolvers, trustedProxies } = options;
+    const providers: Providers = { get: (token) => moduleRef.get(token, { strict: false }) };
+    this.#resolvers = resolvers.map((each) => each.within?.(providers) ?? each);
     this.#trust = trustedProxies && trustIn(trustedProxies);
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }
@@ -35,11 +40,12 @@ export class TenantResolution {
    * The tenant of the first claim; without a claim the fallback tenant, if there is one. At once when the resolvers are
    * synchronous and the registry's answer is remembered, as for nearly every request; else as a promise.
    *
-   * @throws TenantNotFoundError, TenantNotActiveError, TenantMismatchError, TenancyUnavailableError
+   * @throws TenantNotFoundError, TenantNotActiveError, TenantMismatchError, TenantChoiceRequiredError,
+   * TenancyUnavailableError
    * @throws InvalidClaimError for a resolver that gives no claim; and whatever a resolver throws
    */
   resolve(request: TenantRequest): Tenant | Promise<Tenant | undefined> {
-    const { resolvers } = this.options;
+    const resolvers = this.#resolvers;
     for (let index = 0; index < resolvers.length; index++) {
       const claim: unknown = resolvers[index](request);
       if (claim === undefined) continue;
@@ -52,13 +58,18 @@ export class TenantResolution {
 
   /** Goes on with what the resolver at `start` has given: a claim or the promise of one. */
   async #resolveFrom(request: TenantRequest, start: number, first: unknown): Promise<Tenant | undefined> {
-    const { resolvers } = this.options;
+    const resolvers = this.#resolvers;
     let decided: Tenant | undefined;
+    const choices: (readonly RequestClaim[])[] = [];
     for (let index = start; index < resolvers.length; index++) {
       const isCredential = resolvers[index].credential === true;
       if (decided && !isCredential) continue;
       const claim: unknown = await (index === start ? first : resolvers[index](request));
       if (claim === undefined) continue;
+      if (isCredential && isChoice(claim)) {
+        choices.push(claim);
+        continue;
+      }
       if (!isClaim(claim)) throw new InvalidClaimError(index);
       const tenant = await this.#find(claim);
       if (decided && tenant?.id !== decided.id) throw new TenantMismatchError();
@@ -66,7 +77,23 @@ export class TenantResolution {
       if (!tenant && claim.by === 'domain' && !isCredential) continue;
       decided = required(tenant);
     }
-    return decided ? requireActive(decided) : this.#fallback();
+    if (!decided) {
+      // The fallback is for requests that say nothing.
+      if (choices.length > 0) throw new TenantChoiceRequiredError();
+      return this.#fallback();
+    }
+    for (const choice of choices) if (!isAmong(decided, choice)) throw new TenantMismatchError();
+    return requireActive(decided);
+  }
+
+  /**
+   * Has the credentials of a request verified that was refused before they were looked at: each leaves itself with the
+   * request. Whether they agree with anything is not asked.
+   *
+   * @throws whatever the resolvers throw
+   */
+  async verifyCredentials(request: TenantRequest): Promise<void> {
+    for (const resolver of this.#resolvers) if (resolver.credential) await resolver(request);
   }
 
   async #find(claim: RequestClaim): Promise<Tenant | undefined> {
@@ -86,6 +113,17 @@ function isClaim(claim: unknown): claim is RequestClaim {
   if (typeof claim !== 'object' || claim === null) return false;
   const { by, value } = claim as Partial<Record<keyof TenantClaim, unknown>>;
   return CLAIM_KINDS.includes(by) && typeof value === 'string';
+}
+
+function isChoice(claims: unknown): claims is readonly RequestClaim[] {
+  return Array.isArray(claims) && claims.every(isClaim);
+}
+
+/** By its names as they are, without a question to the registry for each. */
+function isAmong({ id, slug }: Tenant, choice: readonly RequestClaim[]): boolean {
+  return choice.some(
+    ({ by, value }) => (by === 'id' && value.toLowerCase() === id) || (by === 'slug' && value === slug),
+  );
 }
 
 function required(tenant: Tenant | undefined): Tenant {

@@ -23,12 +23,23 @@ export interface RequestClaim extends TenantClaim {
   readonly wildcard?: string;
 }
 
+/** Of a credential: one claim, or several of which the request must choose one, or `undefined` for none. */
+export type CredentialClaims = RequestClaim | readonly RequestClaim[] | undefined;
+
+/** The providers of an application, whichever module they are of. */
+export interface Providers {
+  /** Throws when there is no such provider. */
+  get<Provider>(token: abstract new (...args: never[]) => Provider): Provider;
+}
+
 /**
  * What a request says about its tenant, or `undefined` when it says nothing. The first resolver that makes a claim
  * decides. What it throws fails the request: it never counts as "no claim".
  */
 export interface TenantResolver {
-  (request: TenantRequest): RequestClaim | undefined | Promise<RequestClaim | undefined>;
+  (request: TenantRequest): CredentialClaims | Promise<CredentialClaims>;
   /** It reads a credential: it is asked even when the tenant is found, and must agree. See `credentialResolver()`. */
   readonly credential?: boolean;
+  /** Makes the resolver that is asked in its place: for each application one, which may use the application's providers. */
+  readonly within?: (providers: Providers) => TenantResolver;
 }

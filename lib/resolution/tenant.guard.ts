@@ -36,13 +36,14 @@ export class TenantGuard implements CanActivate {
   }
 
   #settled(state: RequestState | undefined, context: ExecutionContext): RequestState {
-    if (!state) throw notRun(context);
+    if (!state) throw middlewareMissing(context);
     if (state.failure) throw state.failure.error;
     return state;
   }
 }
 
-function notRun(context: ExecutionContext): TenantRequiredError {
+/** What to say on a route that the middleware did not run for. */
+export function middlewareMissing(context: ExecutionContext): TenantRequiredError {
   return new TenantRequiredError(
     `The tenant middleware did not run before ${context.getClass().name}.${context.getHandler().name}(). ` +
       'Import TenancyModule.forRoot() in the root module, exclude no route from its middleware, ' +

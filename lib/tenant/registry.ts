@@ -10,6 +10,7 @@ import { CreateAdminRecords1763600200000 } from './migrations/1763600200000-crea
 import { CreateSparesAndPurges1763600300000 } from './migrations/1763600300000-create-spares-and-purges';
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
 import { CreateFleetLedger1763600400000 } from './migrations/1763600400000-create-fleet-ledger';
+import { CreateApiKeys1763600500000 } from './migrations/1763600500000-create-api-keys';
 import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-track-schema-versions';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
 import { TenantAuditEntity } from './tenant-audit.entity';
@@ -78,6 +79,7 @@ export function registryOptions({
       CreateAdminRecords1763600200000,
       CreateSparesAndPurges1763600300000,
       CreateFleetLedger1763600400000,
+      CreateApiKeys1763600500000,
       TrackSchemaVersions1763600600000,
       CreateUsage1763600900000,
     ],

@@ -15,7 +15,7 @@ const ORDER = [
 /** Ways in for people; nothing of ours goes through them. */
 const PUBLIC = [
   'index',
-  ...['admin', 'cli', 'jwt', 'observability', 'testing', 'throttling', 'transports', 'usage'].map(
+  ...['access', 'admin', 'cli', 'jwt', 'observability', 'testing', 'throttling', 'transports', 'usage'].map(
     (entry) => `${entry}/index`,
   ),
 ];

@@ -13,9 +13,10 @@ export interface Model {
 }
 
 export interface ApiDescription {
-  readonly tag: string;
-  /** The name of the security scheme. */
-  readonly scheme: string;
+  /** Left out for calls that other controllers inherit: it is theirs to say. */
+  readonly tag?: string;
+  /** The name of the security scheme; the same. */
+  readonly scheme?: string;
   readonly models: readonly Model[];
   /** Answers that come with an `ETag`. */
   readonly tagged: readonly Type[];
@@ -58,8 +59,8 @@ function describeController(
   api: ApiDescription,
   [controller, calls]: ApiDescription['controllers'][number],
 ): void {
-  swagger.ApiTags(api.tag)(controller as never);
-  swagger.ApiSecurity(api.scheme)(controller as never);
+  if (api.tag !== undefined) swagger.ApiTags(api.tag)(controller as never);
+  if (api.scheme !== undefined) swagger.ApiSecurity(api.scheme)(controller as never);
   for (const [handler, call] of Object.entries(calls)) {
     const descriptor = Object.getOwnPropertyDescriptor(controller.prototype, handler) as PropertyDescriptor;
     for (const decorate of decoratorsOf(swagger, api, call))

@@ -16,14 +16,15 @@ export interface DocumentedCall {
 export const REQUEST_HEADERS = {
   'Idempotency-Key':
     '1 to 256 printable ASCII characters, kept 24 hours: the same body gets the first answer again, with Idempotent-Replayed: true',
-  'If-Match': 'An ETag, or several, or *: the call does nothing unless the tenant has one of them',
-  'If-None-Match': 'An ETag that the caller has: 304 when the tenant still has it',
+  'If-Match': 'An ETag, or several, or *: the call does nothing unless the tenant or the key has one of them',
+  'If-None-Match': 'An ETag that the caller has: 304 when the tenant or the key still has it',
 } as const;
 
 export const PATH_PARAMS = {
   tenant: 'The id or the slug of a tenant',
   domain: 'A host name, in any case, in punycode or not',
   run: 'The id of a migration run',
+  key: 'The id of an API key',
 } as const;
 
 export const BODY_ERRORS = { 413: 'BODY_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' };

@@ -1,4 +1,4 @@
-import type { TenantRequest } from '../resolution/tenant-resolver';
+import type { TenantRequest } from './tenant-resolver';
 
 /**
  * Reads the token from a request; `undefined` for another scheme or none. What is not one token, because the header is

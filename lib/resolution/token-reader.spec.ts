@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { fakeRequest } from '../../test/support/fake-request';
-import { toTenantRequest } from '../resolution/tenant-request';
+import { toTenantRequest } from './tenant-request';
 import { tokenReader } from './token-reader';
 
 function tokenIn(values: string | readonly string[], scheme = 'Bearer') {

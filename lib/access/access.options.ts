@@ -1,0 +1,21 @@
+import type { LookupCacheOptions } from '../resolution/resolution.options';
+
+export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
+
+export interface TenancyAccessOptions {
+  /**
+   * What keys begin with, `sk` by default: a letter, then letters and digits of ASCII in lower case, 16 at most, and up
+   * to two more parts behind `_`, as in `acme_live`. Keys that were made with another one go on working.
+   */
+  readonly prefix?: string;
+  /** How long the old text of a rotated key goes on working, in milliseconds from 0 to 7 days. Default 900,000. */
+  readonly rotationOverlapMs?: number;
+  /** The scopes of the key that `POST /admin/tenants` makes for `apiKey: true`. Default `['keys:*']`. */
+  readonly firstKeyScopes?: readonly string[];
+  /** Between two writes of when keys were last used, in milliseconds from 1 to a day. Default 10,000. */
+  readonly lastUsedIntervalMs?: number;
+  /** How long and how much of keys is remembered, as of tenants. */
+  readonly cache?: LookupCacheOptions;
+}
+
+export type CheckedAccessOptions = Required<TenancyAccessOptions>;

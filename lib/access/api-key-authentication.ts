@@ -1,0 +1,142 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { CLOCK, type Clock, systemClock } from '../common/clock';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { RegistryLookup } from '../resolution/registry-lookup';
+import type { RequestClaim, TenantRequest } from '../resolution/tenant-resolver';
+import { leaveCredential, VerifiedCredential } from '../resolution/verified-credential';
+import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
+import { inRegistry } from '../tenant/registry-transaction';
+import {
+  ApiKeyAddressError,
+  ApiKeyBlockedError,
+  ApiKeyExpiredError,
+  ApiKeyInvalidError,
+  ApiKeyMalformedError,
+  ApiKeyRevokedError,
+} from './access.errors';
+import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
+import { allowedIps } from './allowed-ips';
+import { ApiKeyRows, type KeySecrets } from './api-key-rows';
+import { ApiKeyUses } from './api-key-uses';
+import { statusOf } from './api-key';
+import { type ParsedKey, parseKey } from './key-text';
+
+/** A key whose text was right. */
+interface KnownKey {
+  readonly tenantId: string;
+  readonly secrets: KeySecrets;
+  /** Of a text from before the last rotation: how long it works. */
+  readonly until: Date | null;
+  readonly allows: (address: string | undefined) => boolean;
+  readonly claim: RequestClaim;
+}
+
+/** What a key is compared with where there is none, so that an unknown id is answered as late as a wrong secret. */
+const NO_DIGEST = Buffer.alloc(32);
+
+/**
+ * From the text of a key to the tenant that it names. Answers are remembered by the SHA-256 of the whole text, of right
+ * keys and of wrong ones: a wrong secret for an id that there is costs one question, as an id that nobody has.
+ */
+@Injectable()
+export class ApiKeyAuthentication {
+  readonly #keys: RegistryLookup<ParsedKey, KnownKey>;
+
+  constructor(
+    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
+    private readonly rows: ApiKeyRows,
+    private readonly uses: ApiKeyUses,
+    @Inject(ACCESS_OPTIONS) { cache }: CheckedAccessOptions,
+    @Optional() @Inject(CLOCK) clock: Clock = systemClock,
+    @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
+  ) {
+    this.#keys = new RegistryLookup<ParsedKey, KnownKey>({
+      askAll: (keys) => this.#ask(keys),
+      tenantIdOf: ({ tenantId }) => tenantId,
+      cache,
+      clock,
+      feed,
+    });
+  }
+
+  /**
+   * The claim of a key that may be used now, and from where the request came. It is left with the request.
+   *
+   * @throws ApiKeyMalformedError, ApiKeyInvalidError, ApiKeyRevokedError, ApiKeyExpiredError, ApiKeyBlockedError,
+   * ApiKeyAddressError; and TenancyUnavailableError when the registry cannot be asked
+   */
+  claimOf(request: TenantRequest, text: string): RequestClaim | Promise<RequestClaim> {
+    const parsed = parseKey(text);
+    if (!parsed) throw new ApiKeyMalformedError();
+    const name = parsed.digest.toString('base64');
+    const known = this.#keys.remembered(name);
+    if (known) return this.#admit(request, text, known);
+    return this.#keys.find(name, parsed).then((found) => this.#admit(request, text, found));
+  }
+
+  /** A tenant's keys were changed here: it is felt at once. Other instances hear of it from the registry. */
+  forget(tenantId: string): void {
+    this.#keys.forget(tenantId);
+  }
+
+  /** How many keys are held, right and wrong, and how many wait for an answer. */
+  get size(): RegistryLookup<ParsedKey, KnownKey>['size'] {
+    return this.#keys.size;
+  }
+
+  #admit(request: TenantRequest, text: string, known: KnownKey | undefined): RequestClaim {
+    // After the overlap of a rotation an old text is as wrong as any.
+    if (!known || (known.until && known.until.getTime() <= Date.now())) throw new ApiKeyInvalidError();
+    const { id, tenantId, scopes } = known.secrets;
+    refuseUnusable(known.secrets);
+    if (!known.allows(request.ip)) throw new ApiKeyAddressError();
+    this.uses.record(id);
+    const details = {
+      type: 'api_key',
+      subject: id,
+      name: `api key ${id}`,
+      scopes,
+      namesTenant: true,
+      tenantId,
+    } as const;
+    leaveCredential(request.raw, new VerifiedCredential(text, details));
+    return known.claim;
+  }
+
+  async #ask(keys: readonly ParsedKey[]): Promise<(KnownKey | undefined)[]> {
+    const ids = keys.map(({ id }) => id);
+    const rows = await inRegistry(this.registry, (transaction) => this.rows.findSecrets(transaction, ids));
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return keys.map(({ id, digest }) => compare(byId.get(id), digest));
+  }
+}
+
+/** In constant time, both texts always. */
+function compare(secrets: KeySecrets | undefined, digest: Buffer): KnownKey | undefined {
+  const isCurrent = timingSafeEqual(secrets?.digest ?? NO_DIGEST, digest);
+  const isPrevious = timingSafeEqual(secrets?.previousDigest ?? NO_DIGEST, digest);
+  if (!secrets || !(isCurrent || isPrevious)) return undefined;
+  const { tenantId } = secrets;
+  return {
+    tenantId,
+    secrets,
+    until: isCurrent ? null : secrets.previousUntil,
+    allows: allowedIps(secrets.allowedIps),
+    claim: { by: 'id', value: tenantId },
+  };
+}
+
+function refuseUnusable(secrets: KeySecrets): void {
+  switch (statusOf(secrets)) {
+    case 'revoked':
+      throw new ApiKeyRevokedError('use');
+    case 'expired':
+      throw new ApiKeyExpiredError();
+    case 'blocked':
+      throw new ApiKeyBlockedError();
+    case 'active':
+  }
+}

@@ -1,0 +1,106 @@
+import { isScope } from '../common/scopes';
+import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
+import { isIpRange } from './allowed-ips';
+import { MAX_OVERLAP_MS } from './check-access-options';
+
+/** What a caller says of a key to be made. */
+export interface ApiKeyInput {
+  /** 1 to 100 characters, not only white space. */
+  readonly name: string;
+  /** At most 100 of `resource:action` and `resource:*`. Default none: it may do nothing. */
+  readonly scopes?: readonly string[];
+  /** A moment to come. Default `null`: never. */
+  readonly expiresAt?: Date | string | null;
+  /** At most 100 addresses and CIDR ranges. Default none: it may be used from everywhere. */
+  readonly allowedIps?: readonly string[];
+}
+
+export type ApiKeyPatch = Partial<ApiKeyInput>;
+
+/** The same as it is kept. */
+export interface CheckedApiKeyInput {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date | null;
+  readonly allowedIps: readonly string[];
+}
+
+const MAX_NAME_LENGTH = 100;
+const MAX_ENTRIES = 100;
+
+/** RFC 3339 with an offset: a moment, and the same one everywhere. */
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** @throws ValidationFailedError naming every bad field */
+export function checkApiKey({
+  scopes = [],
+  expiresAt = null,
+  allowedIps = [],
+  ...rest
+}: ApiKeyInput): CheckedApiKeyInput {
+  return checkApiKeyPatch({ name: rest.name ?? '', scopes, expiresAt, allowedIps }) as CheckedApiKeyInput;
+}
+
+/** What a patch names, as it is kept. @throws ValidationFailedError naming every bad field */
+export function checkApiKeyPatch({
+  name,
+  scopes,
+  expiresAt,
+  allowedIps,
+}: ApiKeyPatch): Partial<CheckedApiKeyInput> {
+  const moment =
+    typeof expiresAt === 'string' ? (DATE.test(expiresAt) ? new Date(expiresAt) : NaN) : expiresAt;
+  refuse([
+    [
+      'name',
+      name === undefined || isName(name),
+      `must be 1 to ${MAX_NAME_LENGTH} characters, not only white space, without NUL or half of a surrogate pair`,
+    ],
+    [
+      'scopes',
+      scopes === undefined || isListOf(scopes, isScope),
+      `must be at most ${MAX_ENTRIES} of resource:action or resource:*, in lower case`,
+    ],
+    [
+      'expiresAt',
+      moment == null || isComing(moment),
+      'must be a moment to come, as in 2030-12-31T00:00:00Z, or null',
+    ],
+    [
+      'allowedIps',
+      allowedIps === undefined || isListOf(allowedIps, isIpRange),
+      `must be at most ${MAX_ENTRIES} addresses or CIDR ranges, such as 203.0.113.0/24`,
+    ],
+  ]);
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(scopes === undefined ? {} : { scopes: [...new Set(scopes)].sort() }),
+    ...(expiresAt === undefined ? {} : { expiresAt: moment as Date | null }),
+    ...(allowedIps === undefined ? {} : { allowedIps: [...new Set(allowedIps)] }),
+  };
+}
+
+/** @throws ValidationFailedError for what is no integer from 0 to 7 days */
+export function checkOverlap(overlapMs: number): void {
+  const ok = Number.isSafeInteger(overlapMs) && overlapMs >= 0 && overlapMs <= MAX_OVERLAP_MS;
+  refuse([['overlapMs', ok, `must be an integer from 0 to ${MAX_OVERLAP_MS}`]]);
+}
+
+function refuse(checks: readonly (readonly [field: string, ok: boolean, message: string])[]): void {
+  const errors = checks.filter(([, ok]) => !ok).map(([field, , message]): FieldError => ({ field, message }));
+  if (errors.length > 0) throw new ValidationFailedError(errors);
+}
+
+function isName(name: unknown): boolean {
+  if (typeof name !== 'string' || name.trim() === '' || /[\0\ud800-\udfff]/u.test(name)) return false;
+  return [...name].length <= MAX_NAME_LENGTH;
+}
+
+function isListOf(list: unknown, check: (each: unknown) => boolean): boolean {
+  return Array.isArray(list) && list.length <= MAX_ENTRIES && list.every(check);
+}
+
+/** PostgreSQL knows years up to 294276; ISO 8601 as JSON has four digits. */
+function isComing(moment: unknown): boolean {
+  return moment instanceof Date && moment.getTime() > Date.now() && moment.getUTCFullYear() <= 9_999;
+}

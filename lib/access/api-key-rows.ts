@@ -1,0 +1,175 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { registrySchema } from '../tenant/registry-schema';
+import type { TenantAction } from '../tenant/tenant-audit';
+import { type ApiKey, statusOf } from './api-key';
+
+/** What is needed to let a key in. */
+export interface KeySecrets {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly digest: Buffer;
+  readonly previousDigest: Buffer | null;
+  readonly previousUntil: Date | null;
+  readonly scopes: readonly string[];
+  readonly allowedIps: readonly string[];
+  readonly expiresAt: Date | null;
+  readonly blockedAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+/** Columns that a change may set. */
+export interface KeyValues {
+  readonly name?: string;
+  readonly hint?: string;
+  readonly digest?: Buffer;
+  readonly previous_digest?: Buffer | null;
+  readonly previous_until?: Date | null;
+  readonly scopes?: readonly string[];
+  readonly allowed_ips?: readonly string[];
+  readonly expires_at?: Date | null;
+  readonly blocked_at?: Date | null;
+  readonly revoked_at?: Date | null;
+}
+
+type NewKeyValues = Required<
+  Pick<KeyValues, 'name' | 'hint' | 'digest' | 'scopes' | 'allowed_ips' | 'expires_at'>
+>;
+
+const SHARED = `k.id, k.tenant_id AS "tenantId", k.scopes, k.allowed_ips AS "allowedIps",
+  k.expires_at AS "expiresAt", k.blocked_at AS "blockedAt", k.revoked_at AS "revokedAt"`;
+const SECRETS = `${SHARED}, k.digest, k.previous_digest AS "previousDigest", k.previous_until AS "previousUntil"`;
+const SHOWN = `${SHARED}, k.name, k.hint, k.version, k.created_at AS "createdAt", k.updated_at AS "updatedAt",
+  CASE WHEN k.previous_until > pg_catalog.clock_timestamp() THEN k.previous_until END AS "overlapEndsAt",
+  u.last_used_at AS "lastUsedAt"`;
+
+/** The SQL of keys. All of it names the registry's schema. */
+@Injectable()
+export class ApiKeyRows {
+  readonly #schema: string;
+  readonly #shown: string;
+
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) registry: DataSource) {
+    this.#schema = quoteIdentifier(registrySchema(registry));
+    this.#shown = `${SHOWN} FROM changed k LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id`;
+  }
+
+  async findSecrets(executor: SqlExecutor, ids: readonly string[]): Promise<KeySecrets[]> {
+    return (await executor.query(
+      `SELECT ${SECRETS} FROM ${this.#schema}.api_keys k WHERE k.id = ANY($1::uuid[])`,
+      [ids],
+    )) as KeySecrets[];
+  }
+
+  /** The key of a tenant; with `lock` nobody else changes it until the transaction ends. */
+  async find(executor: SqlExecutor, tenantId: string, id: string, lock = false): Promise<ApiKey | undefined> {
+    const [row] = await this.#select(
+      executor,
+      `k.tenant_id = $1 AND k.id = $2 ${lock ? 'FOR NO KEY UPDATE OF k' : ''}`,
+      [tenantId, id],
+    );
+    return row;
+  }
+
+  /** In the order of their ids, which is that of their creation. */
+  list(executor: SqlExecutor, tenantId: string, limit: number, afterId?: string): Promise<ApiKey[]> {
+    return this.#select(
+      executor,
+      'k.tenant_id = $1 AND ($2::uuid IS NULL OR k.id > $2) ORDER BY k.id LIMIT $3',
+      [tenantId, afterId ?? null, limit],
+    );
+  }
+
+  /**
+   * Keeps a new key. One with the same id is what an earlier attempt of the same request has made, whose text nobody
+   * was told: it is given another text. `undefined` when it was revoked meanwhile.
+   */
+  async insert(
+    executor: SqlExecutor,
+    tenantId: string,
+    id: string,
+    values: NewKeyValues,
+  ): Promise<ApiKey | undefined> {
+    const { name, hint, digest, scopes, allowed_ips, expires_at } = values;
+    return this.#changed(
+      executor,
+      `INSERT INTO ${this.#schema}.api_keys AS k (id, tenant_id, name, hint, digest, scopes, allowed_ips, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+       ON CONFLICT (id) DO UPDATE SET hint = EXCLUDED.hint, digest = EXCLUDED.digest, version = k.version + 1
+         WHERE k.tenant_id = EXCLUDED.tenant_id AND k.revoked_at IS NULL
+       RETURNING *`,
+      [id, tenantId, name, hint, digest, scopes, allowed_ips, expires_at],
+    );
+  }
+
+  /** The key as it is afterwards. Its row must be locked. */
+  async update(executor: SqlExecutor, id: string, values: KeyValues): Promise<ApiKey> {
+    const columns = Object.keys(values);
+    const sets = columns.map((column, index) => `${quoteIdentifier(column)} = $${index + 2}`);
+    const changed = await this.#changed(
+      executor,
+      `UPDATE ${this.#schema}.api_keys SET ${sets.join(', ')}, version = version + 1,
+         updated_at = pg_catalog.clock_timestamp() WHERE id = $1 RETURNING *`,
+      [id, ...(Object.values(values) as unknown[])],
+    );
+    return changed!;
+  }
+
+  /** The digest that a key has now. */
+  async digestOf(executor: SqlExecutor, id: string): Promise<Buffer> {
+    const [row] = await this.findSecrets(executor, [id]);
+    return row.digest;
+  }
+
+  /** Records what was done, where the registry's own tables know the tenant: another store has no record. */
+  async record(
+    executor: SqlExecutor,
+    tenantId: string,
+    { action, actor, reason, details }: TenantAction,
+  ): Promise<void> {
+    await executor.query(
+      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor, reason, details)
+       SELECT id, $2, $3, $4, $5 FROM ${this.#schema}.tenants WHERE id = $1`,
+      [tenantId, action, actor, reason, JSON.stringify(details ?? {})],
+    );
+  }
+
+  /** When keys were last used. Those that are gone are left out. */
+  async recordUses(executor: SqlExecutor, uses: ReadonlyMap<string, Date>): Promise<void> {
+    // In one order, so that two instances never wait crosswise.
+    const sorted = [...uses].sort(([one], [other]) => (one < other ? -1 : 1));
+    await executor.query(
+      `INSERT INTO ${this.#schema}.api_key_uses AS known (key_id, last_used_at)
+       SELECT k.id, used.at FROM unnest($1::uuid[], $2::timestamptz[]) WITH ORDINALITY AS used (id, at, place)
+       JOIN ${this.#schema}.api_keys k ON k.id = used.id ORDER BY used.place
+       ON CONFLICT (key_id) DO UPDATE SET last_used_at = EXCLUDED.last_used_at
+         WHERE known.last_used_at < EXCLUDED.last_used_at`,
+      [sorted.map(([id]) => id), sorted.map(([, at]) => at)],
+    );
+  }
+
+  async #select(executor: SqlExecutor, where: string, values: unknown[]): Promise<ApiKey[]> {
+    const rows = (await executor.query(
+      `SELECT ${SHOWN} FROM ${this.#schema}.api_keys k
+       LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id WHERE ${where}`,
+      values,
+    )) as Omit<ApiKey, 'status'>[];
+    return rows.map(withStatus);
+  }
+
+  /** Through a SELECT: of an UPDATE TypeORM gives rows in another shape. */
+  async #changed(executor: SqlExecutor, statement: string, values: unknown[]): Promise<ApiKey | undefined> {
+    const [row] = (await executor.query(
+      `WITH changed AS (${statement}) SELECT ${this.#shown}`,
+      values,
+    )) as Omit<ApiKey, 'status'>[];
+    return row && withStatus(row);
+  }
+}
+
+function withStatus(row: Omit<ApiKey, 'status'>): ApiKey {
+  return { ...row, status: statusOf(row) };
+}

@@ -1,0 +1,57 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, Optional } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { backgroundClock, type Clock, CLOCK } from '../common/clock';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { inRegistry } from '../tenant/registry-transaction';
+import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
+import { ApiKeyRows } from './api-key-rows';
+
+/** Keys whose uses wait to be written. */
+const MAX_WAITING = 10_000;
+
+/** When keys were last used: written together, so that a request waits for none of it. */
+@Injectable()
+export class ApiKeyUses implements OnModuleDestroy {
+  readonly #logger = new Logger(ApiKeyUses.name);
+  #waiting = new Map<string, Date>();
+  #callOff?: () => void;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
+    private readonly rows: ApiKeyRows,
+    @Inject(ACCESS_OPTIONS) private readonly options: CheckedAccessOptions,
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
+  ) {}
+
+  record(id: string): void {
+    if (this.#waiting.size >= MAX_WAITING && !this.#waiting.has(id)) return;
+    this.#waiting.set(id, new Date());
+    this.#callOff ??= this.clock.after(this.options.lastUsedIntervalMs, () => void this.flush());
+  }
+
+  /** Writes what waits. It never rejects: what could not be written waits for the next time. */
+  flush(): Promise<void> {
+    this.#callOff?.();
+    this.#callOff = undefined;
+    return (this.#writing = this.#writing.then(() => this.#write()));
+  }
+
+  /** Before the registry's connections are closed. */
+  async onModuleDestroy(): Promise<void> {
+    await this.flush();
+  }
+
+  async #write(): Promise<void> {
+    const uses = this.#waiting;
+    if (uses.size === 0) return;
+    this.#waiting = new Map();
+    try {
+      await inRegistry(this.registry, (transaction) => this.rows.recordUses(transaction, uses));
+    } catch (error) {
+      this.#logger.warn(`When API keys were last used could not be written: ${(error as Error).message}`);
+      for (const [id, at] of uses) if (!this.#waiting.has(id)) this.#waiting.set(id, at);
+    }
+  }
+}

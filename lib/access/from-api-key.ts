@@ -1,0 +1,50 @@
+import { injectedCredentialResolver } from '../resolution/credential-resolver';
+import type { Providers, TenantResolver } from '../resolution/tenant-resolver';
+import { tokenReader } from '../resolution/token-reader';
+import { AccessModuleMissingError } from './access.errors';
+import { ApiKeyAuthentication } from './api-key-authentication';
+
+/** RFC 9110, 5.6.2: names of headers and of authentication schemes. */
+const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
+
+export interface FromApiKeyOptions {
+  /** Where the key is. Default `x-api-key`. */
+  readonly header?: string;
+  /**
+   * The word before it, in any case: `Bearer` or `ApiKey` in `authorization`. Default `''`: the header holds nothing but
+   * the key. Where access tokens come as `Bearer`, give keys another header or another word.
+   */
+  readonly scheme?: string;
+}
+
+/**
+ * Claims the tenant of an API key: `X-API-Key: sk_…`. A request without a key makes no claim. It is a credential: even
+ * when another resolver found the tenant, a key of another one is 403 `TENANT_MISMATCH`, and a bad one 401.
+ *
+ * It needs `TenancyAccessModule`. @throws TypeError for a header or a scheme that is none
+ */
+export function fromApiKey({ header = 'x-api-key', scheme = '' }: FromApiKeyOptions = {}): TenantResolver {
+  if (!TOKEN.test(header) || (scheme !== '' && !TOKEN.test(scheme))) {
+    throw new TypeError(
+      `fromApiKey({ header: ${JSON.stringify(header)}, scheme: ${JSON.stringify(scheme)} }): give the name of a header, and a word such as 'ApiKey' or none.`,
+    );
+  }
+  const keyIn = tokenReader(header, scheme);
+  return injectedCredentialResolver('fromApiKey()', (providers) => {
+    let authentication: ApiKeyAuthentication | undefined;
+    return (request) => {
+      const text = keyIn(request);
+      if (text === undefined) return undefined;
+      authentication ??= authenticationOf(providers);
+      return authentication.claimOf(request, text);
+    };
+  });
+}
+
+function authenticationOf(providers: Providers): ApiKeyAuthentication {
+  try {
+    return providers.get(ApiKeyAuthentication);
+  } catch (error) {
+    throw new AccessModuleMissingError({ cause: error });
+  }
+}

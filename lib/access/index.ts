@@ -1,0 +1,35 @@
+export { TenancyAccessModule, type TenancyAccessExtras } from './tenancy-access.module';
+export { type TenancyAccessOptions } from './access.options';
+export { fromApiKey, type FromApiKeyOptions } from './from-api-key';
+export { Principal } from './principal';
+export { CurrentPrincipal } from './current-principal.decorator';
+export { RequireScopes } from './require-scopes.decorator';
+export { Public } from '../resolution/public-route.decorator';
+export {
+  type ApiKeyChangeOptions,
+  ApiKeys,
+  type ApiKeyWriteOptions,
+  type CreateApiKeyOptions,
+  type RotateApiKeyOptions,
+} from './api-keys';
+export { type ApiKey, API_KEY_STATUSES, type ApiKeyStatus, type ShownApiKey } from './api-key';
+export { type ApiKeyInput, type ApiKeyPatch } from './api-key-input';
+export { ApiKeyUses } from './api-key-uses';
+export { ApiKeyAuthentication } from './api-key-authentication';
+export { API_KEY_SCHEME, withApiKeyScheme } from './openapi/api-key-scheme';
+export { ScopeMissingError } from '../common/scope.errors';
+export {
+  AccessModuleMissingError,
+  ApiKeyAddressError,
+  ApiKeyBlockedError,
+  ApiKeyExpiredError,
+  ApiKeyInvalidError,
+  ApiKeyMalformedError,
+  ApiKeyNotFoundError,
+  ApiKeyRevokedError,
+  ApiKeyVersionError,
+  CredentialsAmbiguousError,
+  InvalidAccessOptionsError,
+  NotAnAccessTokenError,
+  UnauthenticatedError,
+} from './access.errors';

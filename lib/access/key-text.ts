@@ -1,0 +1,65 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const SECRET_BYTES = 32;
+/** 62^43 > 2^256, and 62^6 > 2^32. */
+const SECRET_LENGTH = 43;
+const CHECKSUM_LENGTH = 6;
+const HINT_LENGTH = 4;
+
+/** `_` between its parts; no other may look like an id. */
+const PREFIX = /^[a-z][a-z0-9]{0,15}(?:_[a-z0-9]{1,16}){0,2}$/;
+
+/** `sk_0193…_9aF…`: what a scanner for secrets looks for. The id is a uuid without its hyphens. */
+const KEY = new RegExp(
+  `^(?<prefix>[a-z][a-z0-9_]{0,50})_(?<id>[0-9a-f]{32})_(?<secret>[0-9A-Za-z]{${SECRET_LENGTH}})(?<checksum>[0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
+);
+const MAX_KEY_LENGTH = 51 + 1 + 32 + 1 + SECRET_LENGTH + CHECKSUM_LENGTH;
+
+/** A key as it is made: the text is shown once, the rest is kept. */
+export interface NewKeyText {
+  readonly text: string;
+  readonly digest: Buffer;
+  /** Its last four characters, for people to tell it by. They are of the checksum, and give nothing of the secret away. */
+  readonly hint: string;
+}
+
+/** What a well-formed key says of itself. */
+export interface ParsedKey {
+  readonly id: string;
+  readonly digest: Buffer;
+}
+
+export function isKeyPrefix(prefix: unknown): prefix is string {
+  return typeof prefix === 'string' && PREFIX.test(prefix);
+}
+
+/** A key of 256 random bits: `<prefix>_<id>_<secret><checksum>`. */
+export function makeKey(prefix: string, id: string): NewKeyText {
+  const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
+  const text = withChecksum(`${prefix}_${id.replaceAll('-', '')}_${secret}`);
+  return { text, digest: digestOf(text), hint: text.slice(-HINT_LENGTH) };
+}
+
+/** `undefined` for what no key looks like, and for one whose checksum is wrong: it was mistyped, or cut off. */
+export function parseKey(text: string): ParsedKey | undefined {
+  if (text.length > MAX_KEY_LENGTH) return undefined;
+  const { id } = KEY.exec(text)?.groups ?? {};
+  if (id === undefined || withChecksum(text.slice(0, -CHECKSUM_LENGTH)) !== text) return undefined;
+  return { id: id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), digest: digestOf(text) };
+}
+
+function withChecksum(body: string): string {
+  return body + toBase62(BigInt(crc32(body)), CHECKSUM_LENGTH);
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function toBase62(value: bigint, length: number): string {
+  let text = '';
+  for (let rest = value; text.length < length; rest /= 62n) text = DIGITS[Number(rest % 62n)] + text;
+  return text;
+}

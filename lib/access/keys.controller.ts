@@ -1,0 +1,147 @@
+import {
+  Body,
+  Delete,
+  Get,
+  HttpCode,
+  HttpStatus,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Req,
+  UseInterceptors,
+} from '@nestjs/common';
+import { Accepts, JSON_BODY, PATCH_BODY } from '../http/accepts.decorator';
+import { type ApiRequest, headerOf } from '../http/api-request';
+import { decodeCursor, type Page, pageOf } from '../http/cursor';
+import { versionsMatching } from '../http/etag';
+import { type Claim, IdempotencyClaim } from '../http/idempotency-claim';
+import { PageQuery } from '../http/page-query';
+import { SecretAnswer } from '../http/secret-answer.decorator';
+import type { ApiKey, ShownApiKey } from './api-key';
+import { ApiKeyAnswerInterceptor } from './api-key-answer.interceptor';
+import {
+  ApiKeyReasonBody,
+  type ApiKeyView,
+  CreateApiKeyBody,
+  RotateApiKeyBody,
+  toApiKeyView,
+  UpdateApiKeyBody,
+  withoutText,
+} from './api-key.dto';
+import type { ApiKeyChangeOptions, ApiKeys, ApiKeyWriteOptions } from './api-keys';
+
+/** Whose keys a request is about, and who asks. */
+export interface KeysOf {
+  readonly tenantId: string;
+  readonly by: Pick<ApiKeyWriteOptions, 'actor' | 'grantedBy'>;
+}
+
+/** The calls of keys, wherever they are mounted. Handlers give keys; `ApiKeyAnswerInterceptor` shows them. */
+export abstract class KeysController {
+  constructor(protected readonly keys: ApiKeys) {}
+
+  /** @throws TenantNotFoundError */
+  protected abstract keysOf(request: ApiRequest): KeysOf | Promise<KeysOf>;
+
+  @Post()
+  @Accepts({ body: JSON_BODY })
+  @SecretAnswer(withoutText)
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async create(
+    @Req() request: ApiRequest,
+    @Body() body: CreateApiKeyBody,
+    @IdempotencyClaim() claim?: Claim,
+  ): Promise<ShownApiKey> {
+    const { tenantId, by } = await this.keysOf(request);
+    return this.keys.create(tenantId, body, { ...by, id: claim?.newId });
+  }
+
+  @Get()
+  @Accepts({ query: true })
+  async list(
+    @Req() request: ApiRequest,
+    @Query() { cursor, ...query }: PageQuery,
+  ): Promise<Page<ApiKeyView>> {
+    const { tenantId } = await this.keysOf(request);
+    const limit = Number(query.limit);
+    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
+    return pageOf(await this.keys.list(tenantId, { limit: limit + 1, afterId }), limit, toApiKeyView);
+  }
+
+  @Get(':key')
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async get(@Req() request: ApiRequest, @Param('key') id: string): Promise<ApiKey> {
+    const { tenantId } = await this.keysOf(request);
+    return this.keys.get(tenantId, id);
+  }
+
+  @Patch(':key')
+  @Accepts({ body: PATCH_BODY })
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async update(
+    @Req() request: ApiRequest,
+    @Param('key') id: string,
+    @Body() body: UpdateApiKeyBody,
+  ): Promise<ApiKey> {
+    const { tenantId, options } = await this.#change(request, id);
+    return this.keys.update(tenantId, id, body, options);
+  }
+
+  @Post(':key/block')
+  @HttpCode(HttpStatus.OK)
+  @Accepts({ body: JSON_BODY })
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async block(
+    @Req() request: ApiRequest,
+    @Param('key') id: string,
+    @Body() { reason }: ApiKeyReasonBody,
+  ): Promise<ApiKey> {
+    const { tenantId, options } = await this.#change(request, id);
+    return this.keys.block(tenantId, id, { ...options, reason });
+  }
+
+  @Post(':key/unblock')
+  @HttpCode(HttpStatus.OK)
+  @Accepts({ body: JSON_BODY })
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async unblock(
+    @Req() request: ApiRequest,
+    @Param('key') id: string,
+    @Body() { reason }: ApiKeyReasonBody,
+  ): Promise<ApiKey> {
+    const { tenantId, options } = await this.#change(request, id);
+    return this.keys.unblock(tenantId, id, { ...options, reason });
+  }
+
+  @Post(':key/rotate')
+  @HttpCode(HttpStatus.OK)
+  @Accepts({ body: JSON_BODY })
+  @SecretAnswer(withoutText)
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async rotate(
+    @Req() request: ApiRequest,
+    @Param('key') id: string,
+    @Body() { overlapMs, reason }: RotateApiKeyBody,
+  ): Promise<ShownApiKey> {
+    const { tenantId, options } = await this.#change(request, id);
+    return this.keys.rotate(tenantId, id, { ...options, overlapMs, reason });
+  }
+
+  /** For good. */
+  @Delete(':key')
+  @UseInterceptors(ApiKeyAnswerInterceptor)
+  async revoke(@Req() request: ApiRequest, @Param('key') id: string): Promise<ApiKey> {
+    const { tenantId, options } = await this.#change(request, id);
+    return this.keys.revoke(tenantId, id, options);
+  }
+
+  async #change(
+    request: ApiRequest,
+    id: string,
+  ): Promise<{ tenantId: string; options: ApiKeyChangeOptions }> {
+    const { tenantId, by } = await this.keysOf(request);
+    const ifVersion = versionsMatching(headerOf(request, 'if-match'), { id: id.toLowerCase() });
+    return { tenantId, options: { ...by, ifVersion } };
+  }
+}

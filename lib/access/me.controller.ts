@@ -1,0 +1,26 @@
+import { Controller, Get } from '@nestjs/common';
+import { CurrentTenant } from '../resolution/current-tenant.decorator';
+import { TenantOptional } from '../resolution/tenant-route.decorator';
+import type { Tenant } from '../tenant/tenant';
+import { CurrentPrincipal } from './current-principal.decorator';
+import type { Principal } from './principal';
+
+/** What `GET /me` answers. */
+export interface MeView extends Pick<Principal, 'type' | 'subject' | 'scopes'> {
+  readonly tenantId: string | null;
+  readonly tenant: Pick<Tenant, 'id' | 'slug' | 'name'> | null;
+}
+
+/** Who am I, of which tenant, and what may I do? */
+@Controller('me')
+@TenantOptional()
+export class MeController {
+  @Get()
+  me(
+    @CurrentPrincipal() { type, subject, scopes, tenantId }: Principal,
+    @CurrentTenant() tenant: Tenant | undefined,
+  ): MeView {
+    const shown = tenant && { id: tenant.id, slug: tenant.slug, name: tenant.name };
+    return { tenantId: tenantId ?? null, type, subject, scopes, tenant: shown ?? null };
+  }
+}

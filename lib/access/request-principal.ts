@@ -1,0 +1,12 @@
+import type { Principal } from './principal';
+
+const PRINCIPAL = Symbol('nestjs-tenancy principal');
+
+export function setPrincipal(request: object, principal: Principal): void {
+  Object.assign(request, { [PRINCIPAL]: principal });
+}
+
+/** Who sent a request; `undefined` on a public route, when nobody said so, and before the guard has run. */
+export function principalOf(request: object): Principal | undefined {
+  return (request as { [PRINCIPAL]?: Principal })[PRINCIPAL];
+}

@@ -1,0 +1,81 @@
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Global,
+  Module,
+  type NestModule,
+  type Provider,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { API_PATHS } from '../http/body-errors';
+import { FastifyBodyFilter } from '../http/fastify-bodies';
+import { IdempotencyKeys } from '../http/idempotency-keys';
+import { readBodies } from '../http/read-bodies';
+import { AccessGuard } from './access.guard';
+import { ACCESS_OPTIONS, type TenancyAccessOptions } from './access.options';
+import { ApiKeyAuthentication } from './api-key-authentication';
+import { ApiKeyRows } from './api-key-rows';
+import { ApiKeyUses } from './api-key-uses';
+import { ApiKeys } from './api-keys';
+import { checkAccessOptions } from './check-access-options';
+import { MeController } from './me.controller';
+import { documentAccessApi } from './openapi/document-access-api';
+import { TenantKeysController } from './tenant-keys.controller';
+
+const GIVEN_OPTIONS = Symbol('GIVEN_OPTIONS');
+const OPENAPI = Symbol('OPENAPI');
+const PATHS = /\/tenant\/keys(?:[/?]|$)/i;
+
+export interface TenancyAccessExtras {
+  /** Whether there are `/me` and `/tenant/keys`. Default true. Without them write your own, with `ApiKeys`. */
+  readonly routes?: boolean;
+}
+
+const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<TenancyAccessOptions>({ optionsInjectionToken: GIVEN_OPTIONS })
+    .setClassMethodName('forRoot')
+    .setExtras<TenancyAccessExtras>({ routes: true }, (definition, { routes }) => ({
+      ...definition,
+      controllers: routes ? [MeController, TenantKeysController] : [],
+    }))
+    .build();
+
+const providers: Provider[] = [
+  { provide: ACCESS_OPTIONS, inject: [GIVEN_OPTIONS], useFactory: checkAccessOptions },
+  ApiKeyRows,
+  ApiKeyUses,
+  ApiKeyAuthentication,
+  ApiKeys,
+  AccessGuard,
+  IdempotencyKeys,
+  FastifyBodyFilter,
+  { provide: API_PATHS, useValue: PATHS },
+  // While the application is put together, so that it is done before anybody can ask for a document.
+  { provide: OPENAPI, useFactory: documentAccessApi },
+];
+
+/**
+ * API keys and principals. With it every HTTP route asks for a credential, unless it is `@Public()`. Import it once,
+ * beside `TenancyModule`, and put `fromApiKey()` among that one's resolvers.
+ */
+@Global()
+@Module({ providers, exports: [ApiKeys, ApiKeyAuthentication, ApiKeyUses, ACCESS_OPTIONS] })
+export class TenancyAccessModule extends ConfigurableModuleClass implements NestModule {
+  constructor(private readonly adapterHost: HttpAdapterHost) {
+    super();
+  }
+
+  /** @throws InvalidAccessOptionsError when the application starts */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** As `forRoot`, with options from a factory, a class or another module. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  configure(): void {
+    readBodies(this.adapterHost, PATHS);
+  }
+}

@@ -1,0 +1,19 @@
+const RESOURCE = '[a-z][a-z0-9_.-]*';
+const MAX_SCOPE_LENGTH = 100;
+const SCOPE = new RegExp(`^${RESOURCE}:(?:${RESOURCE}|\\*)$`);
+
+/** Whether a text is a scope that can be granted: `orders:read`, or `orders:*` for all that can be done to orders. */
+export function isScope(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= MAX_SCOPE_LENGTH && SCOPE.test(text);
+}
+
+/** Whether someone who was granted some scopes may do what `wanted` says. `orders:*` grants itself and all of orders. */
+export function grants(granted: readonly string[], wanted: string): boolean {
+  const all = `${wanted.slice(0, wanted.indexOf(':') + 1)}*`;
+  return granted.some((scope) => scope === wanted || (scope === all && all !== '*'));
+}
+
+/** The first of the wanted scopes that was not granted. */
+export function missingScope(granted: readonly string[], wanted: readonly string[]): string | undefined {
+  return wanted.find((scope) => !grants(granted, scope));
+}

@@ -1,0 +1,28 @@
+import type { CredentialDetails } from '../resolution/verified-credential';
+import type { VerifiedPayload } from './token-verifier';
+
+/**
+ * What a verified token says of whose it is and what it may do: `sub`, or the client of a token without one, and
+ * `scope` (RFC 8693) or `scp`, as text or as a list.
+ */
+export function tokenDetails(payload: VerifiedPayload, namesTenant: boolean): CredentialDetails {
+  const { iss, sub, client_id: client, scope, scp } = payload;
+  const subject = textOf(sub) ?? textOf(client) ?? '';
+  return {
+    type: 'access_token',
+    subject,
+    name: `${String(iss ?? '')} ${subject}`,
+    scopes: scopesOf(scope ?? scp),
+    namesTenant,
+    claims: payload,
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function scopesOf(scope: unknown): readonly string[] {
+  if (typeof scope === 'string') return scope.split(' ').filter(Boolean);
+  return Array.isArray(scope) ? scope.filter((each) => typeof each === 'string') : [];
+}
