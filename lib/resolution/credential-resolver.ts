@@ -8,7 +8,9 @@ type Resolve = (request: TenantRequest) => CredentialClaims | Promise<Credential
  * that is good for several tenants gives a list of claims, of which another resolver must choose one.
  */
 export function credentialResolver(resolve: Resolve): TenantResolver {
-  return Object.assign((request: TenantRequest) => resolve(request), { credential: true as const });
+  // Lists come from credentials alone, so that whoever asks any other resolver need not think of them.
+  const single = resolve as TenantResolver;
+  return Object.assign((request: TenantRequest) => single(request), { credential: true as const });
 }
 
 /**

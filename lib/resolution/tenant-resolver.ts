@@ -37,7 +37,7 @@ export interface Providers {
  * decides. What it throws fails the request: it never counts as "no claim".
  */
 export interface TenantResolver {
-  (request: TenantRequest): CredentialClaims | Promise<CredentialClaims>;
+  (request: TenantRequest): RequestClaim | undefined | Promise<RequestClaim | undefined>;
   /** It reads a credential: it is asked even when the tenant is found, and must agree. See `credentialResolver()`. */
   readonly credential?: boolean;
   /** Makes the resolver that is asked in its place: for each application one, which may use the application's providers. */
