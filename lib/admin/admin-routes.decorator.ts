@@ -1,14 +1,16 @@
-import { applyDecorators, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
+import { applyDecorators, SetMetadata, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 import { Public } from '../resolution/public-route.decorator';
 import { TenantFree } from '../resolution/tenant-route.decorator';
 import { AcceptedGuard } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
 import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
+import { ADMIN_RESOURCE, type AdminResource } from './admin-resource';
 import { MasterKeyGuard } from './master-key.guard';
 
 /** What all controllers of the admin API have in common; in this order: the key, the kind of request, repetition, fields. */
-export const AdminRoutes = () =>
+export const AdminRoutes = (resource: AdminResource) =>
   applyDecorators(
+    SetMetadata(ADMIN_RESOURCE, resource),
     TenantFree(),
     Public(),
     UseGuards(MasterKeyGuard, AcceptedGuard),

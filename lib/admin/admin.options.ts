@@ -8,6 +8,11 @@ export interface MasterKey {
   readonly name: string;
   /** At least 32 printable ASCII characters, no white space around them. */
   readonly key: string;
+  /**
+   * What it may do: `read` and `write` of `tenants`, `keys`, `migrations` and `usage`, as in `tenants:read`, or `tenants:*` for
+   * both. Default: all.
+   */
+  readonly scopes?: readonly string[];
 }
 
 /** Asked when the module starts, and at most once in `masterKeysTtlMs` while requests come. */

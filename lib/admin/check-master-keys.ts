@@ -1,3 +1,4 @@
+import { isScope } from '../common/scopes';
 import { MasterKeyMissingError } from './admin.errors';
 import { type MasterKey, MIN_MASTER_KEY_LENGTH } from './admin.options';
 
@@ -24,7 +25,7 @@ export function checkMasterKeys(keys: unknown): readonly MasterKey[] {
   const seen = new Set<unknown>();
   (keys as (Partial<MasterKey> | undefined)[]).forEach((each, index) => {
     const at = `masterKeys[${index}]`;
-    const { name, key } = each ?? {};
+    const { name, key, scopes } = each ?? {};
     if (typeof name !== 'string' || !NAME.test(name) || name.trim() === '') {
       throw new MasterKeyMissingError(
         `${at} without a name of 1 to 100 characters, none of them a control character`,
@@ -32,6 +33,11 @@ export function checkMasterKeys(keys: unknown): readonly MasterKey[] {
     }
     const problem = keyProblem(key);
     if (problem) throw new MasterKeyMissingError(`for "${name}" (${at}) ${problem}`);
+    if (scopes !== undefined && !(Array.isArray(scopes) && scopes.every(isScope))) {
+      throw new MasterKeyMissingError(
+        `for "${name}" (${at}) scopes that are no list of such as tenants:read`,
+      );
+    }
     if (seen.has(`name ${name}`)) throw new MasterKeyMissingError(`two keys named "${name}"`);
     if (seen.has(`key ${key}`))
       throw new MasterKeyMissingError(`for "${name}" (${at}) the key of another name`);

@@ -1,21 +1,49 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { setCaller } from '../http/caller';
+import { Reflector } from '@nestjs/core';
+import { ScopeMissingError } from '../common/scope.errors';
+import { grants } from '../common/scopes';
 import { type ApiRequest, headerOf } from '../http/api-request';
+import { setCaller } from '../http/caller';
+import { TenantResolution } from '../resolution/tenant-resolution';
+import type { PlatformRequest } from '../resolution/tenant-request';
+import { ADMIN_RESOURCE } from './admin-resource';
 import { MasterKeyInvalidError } from './admin.errors';
+import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
 
-/** Lets in who sends a master key, and notes whose it is. */
+/** Lets in who sends a master key that may do what the call does, notes whose it is, and records each use. */
 @Injectable()
 export class MasterKeyGuard implements CanActivate {
-  constructor(private readonly keys: MasterKeys) {}
+  constructor(
+    private readonly keys: MasterKeys,
+    private readonly uses: MasterKeyUses,
+    private readonly resolution: TenantResolution,
+    private readonly reflector: Reflector,
+  ) {}
 
-  /** @throws MasterKeyInvalidError, TenancyUnavailableError */
+  /** @throws MasterKeyInvalidError, ScopeMissingError, TenancyUnavailableError */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const secret = headerOf(request, 'x-master-key') ?? '';
-    const name = await this.keys.nameOf(secret);
-    if (name === undefined) throw new MasterKeyInvalidError();
-    setCaller(request, { name, secret });
+    const key = await this.keys.find(secret);
+    if (key === undefined) throw new MasterKeyInvalidError();
+    const scope = this.#scopeOf(request, context);
+    const granted = key.scopes === undefined || grants(key.scopes, scope);
+    await this.uses.record({ name: key.name, scope, granted, ...this.#requestOf(request) });
+    if (!granted) throw new ScopeMissingError(scope);
+    setCaller(request, { name: key.name, secret });
     return true;
+  }
+
+  /** `tenants:read` of what changes nothing, `tenants:write` of all else. */
+  #scopeOf({ method }: ApiRequest, context: ExecutionContext): string {
+    const resource = this.reflector.get<string>(ADMIN_RESOURCE, context.getClass());
+    return `${resource}:${method === 'GET' || method === 'HEAD' ? 'read' : 'write'}`;
+  }
+
+  #requestOf(request: ApiRequest): { method: string; path: string; ip?: string } {
+    const raw = (request.raw ?? request) as PlatformRequest;
+    const { url, ip } = this.resolution.requestOf(raw);
+    return { method: request.method, path: url.split('?')[0], ip };
   }
 }

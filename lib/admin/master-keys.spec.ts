@@ -57,6 +57,8 @@ const start = (options: unknown): Promise<unknown> =>
 
 afterAll(() => Logger.overrideLogger(['log', 'warn', 'error']));
 
+const nameOf = async (keys: MasterKeys, sent: string) => (await keys.find(sent))?.name;
+
 describe('the master key of the admin API', () => {
   it.each([32, 64, 10_000])('of %d characters starts', async (length) => {
     await expect(start({ masterKey: 'k'.repeat(length) })).resolves.toBeUndefined();
@@ -68,9 +70,9 @@ describe('the master key of the admin API', () => {
 
   it('is called master', async () => {
     const keys = await keysOf({ masterKey: key('m') });
-    await expect(keys.nameOf(key('m'))).resolves.toBe('master');
-    await expect(keys.nameOf(key('x'))).resolves.toBeUndefined();
-    await expect(keys.nameOf('')).resolves.toBeUndefined();
+    await expect(nameOf(keys, key('m'))).resolves.toBe('master');
+    await expect(nameOf(keys, key('x'))).resolves.toBeUndefined();
+    await expect(nameOf(keys, '')).resolves.toBeUndefined();
   });
 
   it.each([
@@ -103,10 +105,10 @@ describe('the master key of the admin API', () => {
 describe('several master keys', () => {
   it('let in whoever has one of them, under its name', async () => {
     const keys = await keysOf({ masterKeys: [OPS, CI] });
-    await expect(keys.nameOf(OPS.key)).resolves.toBe('ops');
-    await expect(keys.nameOf(CI.key)).resolves.toBe('ci');
-    await expect(keys.nameOf(OPS.name)).resolves.toBeUndefined();
-    await expect(keys.nameOf(`${OPS.key},${CI.key}`)).resolves.toBeUndefined();
+    await expect(nameOf(keys, OPS.key)).resolves.toBe('ops');
+    await expect(nameOf(keys, CI.key)).resolves.toBe('ci');
+    await expect(nameOf(keys, OPS.name)).resolves.toBeUndefined();
+    await expect(nameOf(keys, `${OPS.key},${CI.key}`)).resolves.toBeUndefined();
   });
 
   it.each([
@@ -156,18 +158,18 @@ describe('master keys from a function', () => {
     expect(source.asked).toBe(1);
     source.give = () => Promise.resolve([CI]);
     clock.pass(9_999);
-    await expect(keys.nameOf(OPS.key)).resolves.toBe('ops');
+    await expect(nameOf(keys, OPS.key)).resolves.toBe('ops');
     clock.pass(1);
-    await expect(keys.nameOf(OPS.key)).resolves.toBeUndefined();
-    await expect(keys.nameOf(CI.key)).resolves.toBe('ci');
+    await expect(nameOf(keys, OPS.key)).resolves.toBeUndefined();
+    await expect(nameOf(keys, CI.key)).resolves.toBe('ci');
     expect(source.asked).toBe(2);
   });
 
   it('are asked for with each request when they hold for 0 ms', async () => {
     const { source, keys } = await rotating({ masterKeysTtlMs: 0 });
     source.give = () => [CI];
-    await expect(keys.nameOf(OPS.key)).resolves.toBeUndefined();
-    await keys.nameOf(CI.key);
+    await expect(nameOf(keys, OPS.key)).resolves.toBeUndefined();
+    await nameOf(keys, CI.key);
     expect(source.asked).toBe(3);
   });
 
@@ -175,7 +177,7 @@ describe('master keys from a function', () => {
     const { clock, source, keys } = await rotating();
     clock.pass(MINUTE);
     source.give = () => Promise.resolve([CI]);
-    const names = await Promise.all(Array.from({ length: 20 }, () => keys.nameOf(CI.key)));
+    const names = await Promise.all(Array.from({ length: 20 }, () => nameOf(keys, CI.key)));
     expect(new Set(names)).toEqual(new Set(['ci']));
     expect(source.asked).toBe(2);
   });
@@ -190,23 +192,23 @@ describe('master keys from a function', () => {
     const { clock, source, keys } = await rotating();
     source.give = fail;
     clock.pass(10 * SECOND);
-    await expect(keys.nameOf(OPS.key)).resolves.toBe('ops');
+    await expect(nameOf(keys, OPS.key)).resolves.toBe('ops');
     clock.pass(5 * MINUTE - 10 * SECOND);
-    await expect(keys.nameOf(OPS.key)).resolves.toBe('ops');
+    await expect(nameOf(keys, OPS.key)).resolves.toBe('ops');
     clock.pass(1);
-    await expect(keys.nameOf(OPS.key)).rejects.toMatchObject({ code: 'TENANCY_UNAVAILABLE' });
-    await expect(keys.nameOf(key('x'))).rejects.toMatchObject({ code: 'TENANCY_UNAVAILABLE' });
+    await expect(nameOf(keys, OPS.key)).rejects.toMatchObject({ code: 'TENANCY_UNAVAILABLE' });
+    await expect(nameOf(keys, key('x'))).rejects.toMatchObject({ code: 'TENANCY_UNAVAILABLE' });
     source.give = () => [CI];
     clock.pass(10 * SECOND);
-    await expect(keys.nameOf(CI.key)).resolves.toBe('ci');
-    await expect(keys.nameOf(OPS.key)).resolves.toBeUndefined();
+    await expect(nameOf(keys, CI.key)).resolves.toBe('ci');
+    await expect(nameOf(keys, OPS.key)).resolves.toBeUndefined();
   });
 
   it('are not asked for again at once after a failure', async () => {
     const { clock, source, keys } = await rotating();
     source.give = () => Promise.reject(new Error('vault is sealed'));
     clock.pass(10 * SECOND);
-    for (let request = 0; request < 5; request += 1) await keys.nameOf(OPS.key);
+    for (let request = 0; request < 5; request += 1) await nameOf(keys, OPS.key);
     expect(source.asked).toBe(2);
   });
 
@@ -214,7 +216,7 @@ describe('master keys from a function', () => {
     const { clock, source, keys } = await rotating();
     clock.pass(10 * SECOND);
     source.give = () => new Promise(() => undefined);
-    const name = keys.nameOf(OPS.key);
+    const name = nameOf(keys, OPS.key);
     while (clock.waiting === 0) await Promise.resolve();
     clock.pass(5 * SECOND);
     await expect(name).resolves.toBe('ops');
@@ -223,7 +225,7 @@ describe('master keys from a function', () => {
   it('leave no timer behind', async () => {
     const { clock, keys } = await rotating();
     clock.pass(10 * SECOND);
-    await keys.nameOf(OPS.key);
+    await nameOf(keys, OPS.key);
     expect(clock.waiting).toBe(0);
   });
 

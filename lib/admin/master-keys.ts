@@ -3,7 +3,12 @@ import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs
 import { type Clock, CLOCK, systemClock } from '../common/clock';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { MasterKeyMissingError } from './admin.errors';
-import { ADMIN_OPTIONS, type MasterKeySource, type TenancyAdminOptions } from './admin.options';
+import {
+  ADMIN_OPTIONS,
+  type MasterKey,
+  type MasterKeySource,
+  type TenancyAdminOptions,
+} from './admin.options';
 import { checkMasterKey, checkMasterKeys } from './check-master-keys';
 
 const DEFAULT_TTL_MS = 10_000;
@@ -12,9 +17,11 @@ const MAX_STALE_MS = 5 * 60_000;
 /** How long a function may take to give them. */
 const SOURCE_TIMEOUT_MS = 5_000;
 
+/** Whose a key is, and what it may do; without scopes all. */
+export type FoundMasterKey = Pick<MasterKey, 'name' | 'scopes'>;
+
 /** A key as it is compared: digests have one length, so the time of a comparison says nothing, not even how long it is. */
-interface KnownKey {
-  readonly name: string;
+interface KnownKey extends FoundMasterKey {
   readonly digest: Buffer;
 }
 
@@ -55,17 +62,17 @@ export class MasterKeys implements OnModuleInit {
   }
 
   /**
-   * The name of the key that was sent; `undefined` when it is none.
+   * Whose the key is that was sent; `undefined` when it is none.
    *
    * @throws TenancyUnavailableError when the keys could not be had for 5 minutes
    */
-  async nameOf(sent: string): Promise<string | undefined> {
+  async find(sent: string): Promise<FoundMasterKey | undefined> {
     if (this.#source) await this.#refresh(this.#source);
     const digest = digestOf(sent);
-    let name: string | undefined;
+    let found: FoundMasterKey | undefined;
     // All of them, always: who stopped at the right one would tell by the time which one it was.
-    for (const known of this.#keys) if (timingSafeEqual(digest, known.digest)) name = known.name;
-    return name;
+    for (const known of this.#keys) if (timingSafeEqual(digest, known.digest)) found = known;
+    return found;
   }
 
   /** Asks once, however many requests wait for it; after a failure not again before its time. */
@@ -88,8 +95,8 @@ export class MasterKeys implements OnModuleInit {
     this.#keysFrom = now;
   }
 
-  #use(keys: readonly { readonly name: string; readonly key: string }[]): void {
-    this.#keys = keys.map(({ name, key }) => ({ name, digest: digestOf(key) }));
+  #use(keys: readonly MasterKey[]): void {
+    this.#keys = keys.map(({ name, key, scopes }) => ({ name, scopes, digest: digestOf(key) }));
   }
 }
 

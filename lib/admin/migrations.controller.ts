@@ -11,7 +11,7 @@ import { DriftQuery, MigrateBody, type StartedRunView } from './migrations.dto';
 
 /** Brings the fleet to the version of the code, and tells how it went. */
 @Controller('admin')
-@AdminRoutes()
+@AdminRoutes('migrations')
 export class MigrationsController {
   readonly #logger = new Logger(MigrationsController.name);
 

@@ -5,9 +5,12 @@ import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { readBodies } from '../http/read-bodies';
 import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
+import { FirstKey } from './first-key';
+import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
 import { MigrationsController } from './migrations.controller';
 import { documentAdminApi } from './openapi/document-admin-api';
+import { TenantApiKeysController } from './tenant-api-keys.controller';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantConditions } from './tenant-conditions';
 import { TenantDomainsController } from './tenant-domains.controller';
@@ -17,15 +20,20 @@ import { TenantsController } from './tenants.controller';
 export interface TenancyAdminExtras {
   /** Whether there is `GET /admin/tenants/:tenant/usage`. It needs `TenancyUsageModule`. Default false. */
   readonly usage?: boolean;
+  /** Whether there is `/admin/tenants/:tenant/keys`. It needs `TenancyAccessModule`. Default false. */
+  readonly apiKeys?: boolean;
 }
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOptions>({
   optionsInjectionToken: ADMIN_OPTIONS,
 })
   .setClassMethodName('forRoot')
-  .setExtras<TenancyAdminExtras>({ usage: false }, (definition, { usage }) => ({
+  .setExtras<TenancyAdminExtras>({ usage: false, apiKeys: false }, (definition, { usage, apiKeys }) => ({
     ...definition,
-    controllers: usage ? [AdminTenantUsageController] : [],
+    controllers: [
+      ...(usage ? [AdminTenantUsageController] : []),
+      ...(apiKeys ? [TenantApiKeysController] : []),
+    ],
   }))
   .build();
 
@@ -41,6 +49,8 @@ const OPENAPI = Symbol('OPENAPI');
   controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
   providers: [
     MasterKeys,
+    MasterKeyUses,
+    FirstKey,
     IdempotencyKeys,
     TenantConditions,
     FastifyBodyFilter,

@@ -11,7 +11,7 @@ import type { AuditView } from './tenant.dto';
 
 /** Who did what to a tenant, when and why. */
 @Controller('admin/tenants')
-@AdminRoutes()
+@AdminRoutes('tenants')
 export class TenantAuditController {
   constructor(private readonly store: TenantStore) {}
 

@@ -8,7 +8,7 @@ import { TenantConditions } from './tenant-conditions';
 
 /** The host names of a tenant. */
 @Controller('admin/tenants')
-@AdminRoutes()
+@AdminRoutes('tenants')
 @UseInterceptors(TenantAnswerInterceptor)
 export class TenantDomainsController {
   constructor(

@@ -10,7 +10,7 @@ import { AdminRoutes } from './admin-routes.decorator';
 
 /** What any tenant has used, whatever its status. */
 @Controller('admin/tenants')
-@AdminRoutes()
+@AdminRoutes('usage')
 export class AdminTenantUsageController {
   constructor(
     private readonly reports: UsageReports,

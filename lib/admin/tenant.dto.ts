@@ -1,4 +1,5 @@
-import { IsArray, IsIn, IsObject, IsString } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsObject, IsString } from 'class-validator';
+import { type ApiKeyView, withoutText } from '../access/api-key.dto';
 import { IfGiven } from '../http/if-given.decorator';
 import { PageQuery } from '../http/page-query';
 import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../tenant/tenant';
@@ -20,6 +21,11 @@ export class CreateTenantBody {
   @IsArray()
   @IsString({ each: true })
   domains?: string[];
+
+  /** The answer has the tenant's first key: `apiKey`, shown this once. */
+  @IfGiven()
+  @IsBoolean()
+  apiKey?: boolean;
 }
 
 export class UpdateTenantBody {
@@ -64,12 +70,44 @@ export class DeleteTenantQuery {
 }
 
 /** A tenant as the API shows it. Dates become ISO 8601 in UTC. */
-export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom' | 'version'>;
+export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom' | 'version'> & {
+  /** Of an answer to who asked for it along with the tenant. */
+  readonly apiKey?: ApiKeyView;
+};
 
-export function toTenantView(tenant: Tenant): TenantView {
-  const { id, slug, name, schemaName, schemaVersion, status, domains, metadata, createdAt, updatedAt } =
-    tenant;
-  return { id, slug, name, schemaName, schemaVersion, status, domains, metadata, createdAt, updatedAt };
+/** The same without the text of its key, for keeping. */
+export function withoutKeyText(body: unknown): unknown {
+  const { apiKey, ...tenant } = body as TenantView;
+  return apiKey ? { ...tenant, apiKey: withoutText(apiKey) } : tenant;
+}
+
+export function toTenantView(tenant: Tenant & Pick<TenantView, 'apiKey'>): TenantView {
+  const {
+    id,
+    slug,
+    name,
+    schemaName,
+    schemaVersion,
+    status,
+    domains,
+    metadata,
+    createdAt,
+    updatedAt,
+    apiKey,
+  } = tenant;
+  return {
+    id,
+    slug,
+    name,
+    schemaName,
+    schemaVersion,
+    status,
+    domains,
+    metadata,
+    createdAt,
+    updatedAt,
+    ...(apiKey && { apiKey }),
+  };
 }
 
 /** What was done to a tenant, as the API shows it. */

@@ -22,7 +22,9 @@ import { AdminRoutes } from './admin-routes.decorator';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
 import { type Claim, IdempotencyClaim } from '../http/idempotency-claim';
 import { IdempotencyKeys } from '../http/idempotency-keys';
+import { SecretAnswer } from '../http/secret-answer.decorator';
 import { ChangeRequest, type RequestedChange } from '../http/requested-change';
+import { FirstKey, type TenantWithKey } from './first-key';
 import { TenantAnswerInterceptor } from './tenant-answer.interceptor';
 import { TenantConditions } from './tenant-conditions';
 import {
@@ -33,11 +35,12 @@ import {
   toTenantView,
   TransitionBody,
   UpdateTenantBody,
+  withoutKeyText,
 } from './tenant.dto';
 
 /** `:tenant` is an id or a slug. Handlers give tenants; `TenantAnswerInterceptor` shows them. */
 @Controller('admin/tenants')
-@AdminRoutes()
+@AdminRoutes('tenants')
 export class TenantsController {
   constructor(
     private readonly provisioner: TenantProvisioner,
@@ -46,15 +49,27 @@ export class TenantsController {
     private readonly store: TenantStore,
     private readonly keys: IdempotencyKeys,
     private readonly conditions: TenantConditions,
+    private readonly firstKey: FirstKey,
   ) {}
 
   @Post()
   @Accepts({ body: JSON_BODY })
+  @SecretAnswer(withoutKeyText)
   @UseInterceptors(TenantAnswerInterceptor)
   async create(
-    @Body() body: CreateTenantBody,
+    @Body() { apiKey, ...body }: CreateTenantBody,
     @ChangeRequest() { actor }: RequestedChange,
     @IdempotencyClaim() claim?: Claim,
+  ): Promise<TenantWithKey> {
+    this.firstKey.require(apiKey);
+    const tenant = await this.#create(body, actor, claim);
+    return apiKey ? this.firstKey.addTo(tenant, actor, claim) : tenant;
+  }
+
+  async #create(
+    body: Omit<CreateTenantBody, 'apiKey'>,
+    actor: string,
+    claim: Claim | undefined,
   ): Promise<Tenant> {
     if (!claim?.isRepeated) return this.provisioner.create(body, { actor, id: claim?.newId });
     // An earlier attempt may have made it and died before it could say so.

@@ -52,6 +52,48 @@ describe.each(ADAPTERS)('The master keys of an application on %s', (_platform, a
   }
   const list = async (masterKey: string) => (await call(masterKey, 'GET /admin/tenants?limit=1')).status;
 
+  it('may do what their scopes say, and each use is recorded, refused or not', async () => {
+    const reader = { name: 'reader', key: key('r'), scopes: ['tenants:read'] };
+    const keeper = { name: 'keeper', key: key('k'), scopes: ['tenants:*'] };
+    await start({ masterKeys: [reader, keeper, OPS] });
+    const slug = `shop-${++count}`;
+    await expect(call(reader.key, 'POST /admin/tenants', { slug })).resolves.toMatchObject({
+      status: 403,
+      body: { code: 'SCOPE_MISSING', message: expect.stringContaining('"tenants:write"') },
+    });
+    await expect(call(keeper.key, 'POST /admin/tenants', { slug })).resolves.toMatchObject({ status: 201 });
+    await expect(call(reader.key, `GET /admin/tenants/${slug}?`)).resolves.toMatchObject({ status: 200 });
+    await expect(call(reader.key, `DELETE /admin/tenants/${slug}?reason=secret`)).resolves.toMatchObject({
+      status: 403,
+    });
+    await expect(call(OPS.key, `POST /admin/tenants/${slug}/suspend`)).resolves.toMatchObject({
+      status: 200,
+    });
+    await call(key('x'), 'GET /admin/tenants');
+    const uses = await database.query(
+      `SELECT name, method, path, scope, granted, ip IS NOT NULL AS "hasIp" FROM tenancy.master_key_uses
+       WHERE name IN ('reader', 'keeper') OR path LIKE $1 ORDER BY id`,
+      [`/admin/tenants/${slug}%`],
+    );
+    const use = (name: string, method: string, path: string, scope: string, granted = true) => ({
+      ...{ name, method, path: `/admin/tenants${path}`, scope, granted, hasIp: true },
+    });
+    expect(uses).toEqual([
+      use('reader', 'POST', '', 'tenants:write', false),
+      use('keeper', 'POST', '', 'tenants:write'),
+      use('reader', 'GET', `/${slug}`, 'tenants:read'),
+      use('reader', 'DELETE', `/${slug}`, 'tenants:write', false),
+      use('ops', 'POST', `/${slug}/suspend`, 'tenants:write'),
+    ]);
+  });
+
+  it('with scopes that are none fail the start', async () => {
+    for (const scopes of [['tenants'], 'tenants:read', ['*']])
+      await expect(start({ masterKeys: [{ ...OPS, scopes: scopes as string[] }] })).rejects.toMatchObject({
+        code: 'MASTER_KEY_MISSING',
+      });
+  });
+
   it('are each enough for every call, and are told apart in the record', async () => {
     await start({ masterKeys: [OPS, CI] });
     const slug = `shop-${++count}`;

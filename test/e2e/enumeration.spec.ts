@@ -6,6 +6,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { TenancyModule } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { SeededRandom } from '../../lib/testing/hammer/seeded-random';
+import { mannWhitney } from '../support/mann-whitney';
 import { notesOptions } from '../support/notes';
 import { startTestApp, type TestApp } from '../support/test-app';
 
@@ -43,18 +44,6 @@ const WARM_ROUNDS = 400;
  * question to the database come out at 10 and more.
  */
 const LIMIT = 5;
-
-/** How far one sample lies above the other, in standard deviations of chance: the z of Mann and Whitney's U. */
-function mannWhitney(one: readonly number[], other: readonly number[]): number {
-  const ranked = [
-    ...one.map((value) => ({ value, isOne: true })),
-    ...other.map((value) => ({ value, isOne: false })),
-  ].sort((a, b) => a.value - b.value);
-  const rankSum = ranked.reduce((sum, { isOne }, index) => (isOne ? sum + index + 1 : sum), 0);
-  const [n, m] = [one.length, other.length];
-  const u = rankSum - (n * (n + 1)) / 2;
-  return (u - (n * m) / 2) / Math.sqrt((n * m * (n + m + 1)) / 12);
-}
 
 describe.each([
   ['Express', () => new ExpressAdapter()],

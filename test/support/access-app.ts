@@ -121,7 +121,7 @@ export async function startAccessApp(
         // The guard asks for credentials before that of tenants, whatever the order here.
         TenancyModule.forRoot(notesOptions(database, { resolvers, ...tenancy })),
         TenancyAccessModule.forRoot(access),
-        TenancyAdminModule.forRoot({ masterKey: MASTER_KEY }),
+        TenancyAdminModule.forRoot({ masterKey: MASTER_KEY, apiKeys: true }),
       ],
       controllers: [OrdersController, WhoController],
     },

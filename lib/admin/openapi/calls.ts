@@ -10,6 +10,7 @@ import { DriftModel, RunModel, StartedRunModel } from './migration-models';
 export const COMMON_ERRORS: Readonly<Record<number, string>> = {
   400: 'VALIDATION_FAILED',
   401: 'MASTER_KEY_INVALID',
+  403: 'SCOPE_MISSING',
   503: 'TENANCY_UNAVAILABLE',
 };
 

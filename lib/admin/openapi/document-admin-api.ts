@@ -1,5 +1,7 @@
+import { documentKeys } from '../../access/openapi/document-access-api';
 import { describeApi } from '../../http/openapi/describe-api';
 import { MigrationsController } from '../migrations.controller';
+import { TenantApiKeysController } from '../tenant-api-keys.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
 import { AdminTenantUsageController } from '../tenant-usage.controller';
@@ -17,8 +19,9 @@ import { ErrorModel, MODELS, TenantModel } from './models';
 import { USAGE_MODELS } from './usage-models';
 
 /** Describes the admin API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
-export function documentAdminApi(): Promise<void> {
-  return describeApi({
+export async function documentAdminApi(): Promise<void> {
+  await documentKeys();
+  await describeApi({
     tag: 'Tenancy admin',
     scheme: MASTER_KEY_SCHEME,
     models: [...MODELS, ...USAGE_MODELS],
@@ -32,6 +35,7 @@ export function documentAdminApi(): Promise<void> {
       [TenantAuditController, AUDIT_CALLS],
       [MigrationsController, MIGRATION_CALLS],
       [AdminTenantUsageController, USAGE_CALLS],
+      [TenantApiKeysController, {}],
     ],
   });
 }

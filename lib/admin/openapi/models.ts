@@ -99,6 +99,7 @@ export const MODELS: readonly Model[] = [
       name: optional({ ...NAME, description: 'Default: the slug' }),
       metadata: optional(METADATA),
       domains: optional({ ...DOMAINS, maxItems: 50 }),
+      apiKey: optional({ type: Boolean, description: 'The answer has a first API key, shown this once' }),
     },
   },
   {

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { registrySchema } from '../tenant/registry-schema';
+import { inRegistry } from '../tenant/registry-transaction';
+
+/** What was asked of the admin API with a master key. */
+export interface MasterKeyUse {
+  readonly name: string;
+  readonly method: string;
+  /** Without its query, which may hold a reason; cut to 500 characters. */
+  readonly path: string;
+  readonly scope: string;
+  /** Whether the key had the scope. */
+  readonly granted: boolean;
+  readonly ip?: string;
+}
+
+const KEPT_DAYS = 90;
+/** Old ones that a use clears away: more than the one it adds, so that they never pile up. */
+const CLEARED_AT_ONCE = 10;
+const MAX_PATH_LENGTH = 500;
+
+/** Each use of a master key, for 90 days, in `master_key_uses` of the registry. */
+@Injectable()
+export class MasterKeyUses {
+  readonly #table: string;
+
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
+    this.#table = `${quoteIdentifier(registrySchema(registry))}.master_key_uses`;
+  }
+
+  /** Before the call does anything: what cannot be recorded is not done. @throws TenancyUnavailableError */
+  async record({ name, method, path, scope, granted, ip }: MasterKeyUse): Promise<void> {
+    const values = [name, method, path.slice(0, MAX_PATH_LENGTH), scope, granted, ip];
+    await inRegistry(this.registry, async (transaction) => {
+      await transaction.query(
+        `INSERT INTO ${this.#table} (name, method, path, scope, granted, ip) VALUES ($1, $2, $3, $4, $5, $6)`,
+        values,
+      );
+      await transaction.query(
+        `DELETE FROM ${this.#table} WHERE id IN (
+           SELECT id FROM ${this.#table} WHERE at < clock_timestamp() - $1 * interval '1 day'
+           ORDER BY at LIMIT ${CLEARED_AT_ONCE} FOR UPDATE SKIP LOCKED)`,
+        [KEPT_DAYS],
+      );
+    });
+  }
+}
