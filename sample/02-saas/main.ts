@@ -1,0 +1,4 @@
+import { startSample } from '../start-sample';
+import { AppModule } from './app.module';
+
+startSample(AppModule);
