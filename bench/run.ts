@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { runAll } from './all';
+import { accessBench } from './access';
 import type { Bench } from './bench';
 import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
 import { openServer } from './bench-server';
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   migrate: migrateBench,
   memory: memoryBench,
   fairness: fairnessBench,
+  access: accessBench,
 };
 
 /** Not a bench, but all of them. */

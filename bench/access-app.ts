@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { ExecutionContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { SignJWT } from 'jose';
+import { TenancyModule, type Tenant, TenantStore } from '../lib/index';
+import {
+  ApiKeyAuthentication,
+  ApiKeys,
+  fromApiKey,
+  RequireScopes,
+  TenancyAccessModule,
+} from '../lib/access/index';
+import { AccessGuard } from '../lib/access/access.guard';
+import { ApiKeyRows } from '../lib/access/api-key-rows';
+import { makeKey } from '../lib/access/key-text';
+import { fromJwtClaim } from '../lib/jwt/index';
+import { setRequestState } from '../lib/resolution/request-state';
+import { TenantResolution } from '../lib/resolution/tenant-resolution';
+import type { CleanUp } from './clean-up';
+import { makeRequest } from './resolve-requests';
+
+class OrdersController {
+  @RequireScopes('orders:read')
+  list() {}
+}
+
+/** What Nest gives a guard of a request. */
+export function contextOf(request: IncomingMessage): ExecutionContext {
+  return {
+    getType: () => 'http',
+    switchToHttp: () => ({ getRequest: () => request }),
+    getHandler: () => OrdersController.prototype.list,
+    getClass: () => OrdersController,
+  } as unknown as ExecutionContext;
+}
+
+/** An application with the access module, and credentials of one tenant. */
+export interface AccessBenchApp {
+  readonly tenant: Tenant;
+  readonly authentication: ApiKeyAuthentication;
+  /** A request with a credential that is new each time. */
+  newKeyRequest(): Promise<IncomingMessage>;
+  tokenRequest(): Promise<IncomingMessage>;
+  unknownKeyRequest(): IncomingMessage;
+  /** From the request to the handler's door, as middleware and guard go; the id of the tenant that it was let in for. */
+  admit(request: IncomingMessage): Promise<string | undefined>;
+  /** Questions about keys that reached PostgreSQL. */
+  questions(): number;
+}
+
+export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<AccessBenchApp> {
+  const secret = randomBytes(32);
+  const root = {
+    module: class BenchModule {},
+    imports: [
+      TenancyModule.forRoot({
+        database: { url },
+        entities: [],
+        resolvers: [fromApiKey(), fromJwtClaim({ claim: 'tenant', secret, cache: { ttlMs: 86_400_000 } })],
+      }),
+      TenancyAccessModule.forRoot({ routes: false }),
+    ],
+  };
+  const app = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
+  cleanUp.add(() => app.close());
+  const tenant = await app.get(TenantStore).insert({
+    id: '01890a5d-ac96-774b-bcce-b302099a8057',
+    slug: 'acme',
+    name: 'Acme',
+    schemaName: 't_bench',
+    status: 'active',
+    domains: [],
+    metadata: {},
+    templateVersion: null,
+    schemaVersion: null,
+  });
+  const rows = app.get(ApiKeyRows, { strict: false });
+  let questions = 0;
+  const findSecrets = rows.findSecrets.bind(rows);
+  rows.findSecrets = (...asked) => ((questions += 1), findSecrets(...asked));
+  const [resolution, guard] = [app.get(TenantResolution), app.get(AccessGuard, { strict: false })];
+  const withKey = (key: string) => makeRequest('/orders?page=2', { 'x-api-key': key });
+  let count = 0;
+  return {
+    tenant,
+    authentication: app.get(ApiKeyAuthentication),
+    newKeyRequest: async () =>
+      withKey((await app.get(ApiKeys).create(tenant.id, { name: 'bench', scopes: ['orders:*'] })).key),
+    tokenRequest: async () => {
+      const token = await new SignJWT({ tenant: 'acme', sub: 'ann', scope: 'orders:read' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('1 day')
+        .sign(secret);
+      return makeRequest('/orders?page=2', { authorization: `Bearer ${token}` });
+    },
+    unknownKeyRequest: () => withKey(makeKey('sk', (count += 1).toString(16).padStart(32, '0')).text),
+    admit: async (request) => {
+      const scope = { tenant: await resolution.resolve(resolution.requestOf(request)) };
+      setRequestState(request, { scope });
+      return (await guard.canActivate(contextOf(request))) ? scope.tenant?.id : undefined;
+    },
+    questions: () => questions,
+  };
+}

@@ -1,0 +1,116 @@
+import { type Bench, type BenchResult, type Row, WrongAnswerError } from './bench';
+import { openAccessApp, type AccessBenchApp, contextOf } from './access-app';
+import { openDatabase } from './bench-database';
+import { inRounds, medians, rounded, runFor } from './measure';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
+
+const NOTHING = { name: 'access', description: 'empty', build: () => Promise.resolve() };
+const BARE = 'bare Nest guard';
+const KEYS = 100;
+const UNKNOWN = 10_000;
+
+/** What an application without the module would write: a Map of keys that never forgets. */
+class BareGuard implements CanActivate {
+  constructor(private readonly tenants: ReadonlyMap<string, string>) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<IncomingMessage & { tenant?: string }>();
+    request.tenant = this.tenants.get(String(request.headers['x-api-key']));
+    return request.tenant !== undefined;
+  }
+}
+
+interface Variant {
+  readonly name: string;
+  admit(index: number): Promise<string | undefined>;
+}
+
+/** What it costs to let a request in by its key or its token. */
+export const accessBench: Bench = {
+  about: 'one caller is let in by keys and tokens, and a flood of unknown keys is refused',
+
+  async run({ options, server, cleanUp, progress }): Promise<BenchResult> {
+    if (options.prepare) {
+      progress('nothing to prepare');
+      return { rows: [], ratios: {} };
+    }
+    const app = await openAccessApp(await openDatabase(server, NOTHING, cleanUp), cleanUp);
+    const cold = await coldKeys(app);
+    const variants = await warmVariants(app);
+    const before = app.questions();
+    const samples = await inRounds(variants, options.rounds, (variant) => {
+      let turn = 0;
+      return runFor(options.seconds, 1, async () => {
+        const tenant = await variant.admit((turn += 1) % KEYS);
+        // What is heard of changes must have its turn: an answer that nothing vouches for is asked for again.
+        if (turn % 100 === 0) await nextTurn();
+        if (tenant !== app.tenant.id) throw new WrongAnswerError(variant.name, app.tenant.id, tenant);
+      });
+    });
+    const warmQuestions = app.questions() - before;
+    const flood = await refuseUnknown(app);
+    const rows: Row[] = [
+      ...variants.map(({ name }, i) => ({ variant: name, ...medians(samples[i]) })),
+      flood.row,
+    ];
+    const speed = (name: string) => rows.find(({ variant }) => variant === name)!.opsPerSecond;
+    return {
+      rows,
+      ratios: {
+        keyVsBareGuard: rounded(speed('key, cached') / speed(BARE)),
+        tokenVsBareGuard: rounded(speed('token, cached') / speed(BARE)),
+        queriesPerColdKey: cold,
+        queriesOfWarmKeys: warmQuestions,
+        queriesOf10000UnknownKeys: flood.questions,
+        unknownKeysHeld: app.authentication.size.absent,
+      },
+    };
+  },
+};
+
+/** Questions for each key that is met for the first time. */
+async function coldKeys(app: AccessBenchApp): Promise<number> {
+  const requests = await Promise.all(Array.from({ length: KEYS }, () => app.newKeyRequest()));
+  const before = app.questions();
+  for (const request of requests) await app.admit(request);
+  return (app.questions() - before) / KEYS;
+}
+
+async function warmVariants(app: AccessBenchApp): Promise<Variant[]> {
+  const keys = await Promise.all(Array.from({ length: KEYS }, () => app.newKeyRequest()));
+  const tokens = await Promise.all(Array.from({ length: KEYS }, () => app.tokenRequest()));
+  for (const request of [...keys, ...tokens]) await app.admit(request);
+  const bare = new BareGuard(
+    new Map(keys.map(({ headers }) => [String(headers['x-api-key']), app.tenant.id])),
+  );
+  return [
+    {
+      name: BARE,
+      admit: (index) => {
+        const request = keys[index] as IncomingMessage & { tenant?: string };
+        return Promise.resolve(bare.canActivate(contextOf(request)) ? request.tenant : undefined);
+      },
+    },
+    { name: 'key, cached', admit: (index) => app.admit(keys[index]) },
+    { name: 'token, cached', admit: (index) => app.admit(tokens[index]) },
+  ];
+}
+
+/** All at once, as a flood comes. */
+async function refuseUnknown(app: AccessBenchApp): Promise<{ row: Row; questions: number }> {
+  const requests = Array.from({ length: UNKNOWN }, () => app.unknownKeyRequest());
+  const before = app.questions();
+  const start = performance.now();
+  const outcomes = await Promise.allSettled(requests.map((request) => app.admit(request)));
+  const elapsedMs = performance.now() - start;
+  const wrong = outcomes.find(({ status }) => status === 'fulfilled');
+  if (wrong) throw new WrongAnswerError('unknown keys', 'refused', wrong);
+  const opsPerSecond = rounded((UNKNOWN / elapsedMs) * 1_000);
+  const [p50Ms, p99Ms] = [rounded(elapsedMs / 2), rounded(elapsedMs)];
+  return {
+    row: { variant: 'unknown keys at once', opsPerSecond, p50Ms, p99Ms },
+    questions: app.questions() - before,
+  };
+}
