@@ -37,7 +37,7 @@ export function isKeyPrefix(prefix: unknown): prefix is string {
 
 /** A key of 256 random bits: `<prefix>_<id>_<secret><checksum>`. */
 export function makeKey(prefix: string, id: string): NewKeyText {
-  const secret = toBase62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH);
+  const secret = toBase62(randomBytes(SECRET_BYTES));
   const text = withChecksum(`${prefix}_${id.replaceAll('-', '')}_${secret}`);
   return { text, digest: digestOf(text), hint: text.slice(-HINT_LENGTH) };
 }
@@ -51,15 +51,19 @@ export function parseKey(text: string): ParsedKey | undefined {
 }
 
 function withChecksum(body: string): string {
-  return body + toBase62(BigInt(crc32(body)), CHECKSUM_LENGTH);
+  let text = '';
+  for (let rest = crc32(body); text.length < CHECKSUM_LENGTH; rest = Math.floor(rest / DIGITS.length))
+    text = DIGITS[rest % DIGITS.length] + text;
+  return body + text;
 }
 
 function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function toBase62(value: bigint, length: number): string {
+function toBase62(bytes: Buffer): string {
   let text = '';
-  for (let rest = value; text.length < length; rest /= 62n) text = DIGITS[Number(rest % 62n)] + text;
+  for (let rest = BigInt(`0x${bytes.toString('hex')}`); text.length < SECRET_LENGTH; rest /= 62n)
+    text = DIGITS[Number(rest % 62n)] + text;
   return text;
 }

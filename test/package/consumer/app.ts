@@ -10,6 +10,7 @@ import {
   TenantConnection,
   type Tenant,
 } from 'nestjs-tenancy';
+import * as access from 'nestjs-tenancy/access';
 import * as admin from 'nestjs-tenancy/admin';
 import * as jwt from 'nestjs-tenancy/jwt';
 import * as testing from 'nestjs-tenancy/testing';
@@ -113,6 +114,7 @@ async function main(): Promise<void> {
   const told = {
     names: {
       '.': Object.keys(tenancy),
+      './access': Object.keys(access),
       './admin': Object.keys(admin),
       './testing': Object.keys(testing),
       './jwt': Object.keys(jwt),
