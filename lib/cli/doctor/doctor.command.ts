@@ -1,6 +1,5 @@
 import { Command } from 'nest-commander';
 import { TenantStore } from '../../tenant/tenant.store';
-import { RoleChecks } from '../../provisioning/role-checks';
 import { InvalidTenancyOptionsError } from '../../tenancy.errors';
 import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
@@ -31,9 +30,7 @@ export class DoctorCommand extends TenancyCommand {
     try {
       const configured = await this.application.options(options);
       const found = await examine(configured);
-      const start = await this.#checkStart(options);
-      const roles = start.severity === 'ok' && configured.roles ? await this.#checkRoles(options) : [];
-      return [ok('options', 'are complete and agree'), ...found, start, ...roles];
+      return [ok('options', 'are complete and agree'), ...found, await this.#checkStart(options)];
     } catch (error) {
       if (!(error instanceof InvalidTenancyOptionsError)) throw error;
       return error.problems.map(({ field, message }) =>
@@ -44,13 +41,6 @@ export class DoctorCommand extends TenancyCommand {
         ),
       );
     }
-  }
-
-  /** What keeps the second wall up, where there is one. */
-  async #checkRoles(options: CommonOptions): Promise<Finding[]> {
-    const found = await (await this.application.get(RoleChecks, 'look', options)).find();
-    if (found.length === 0) return [ok('roles', 'PostgreSQL keeps each tenant to its own schema')];
-    return found.map(({ message }) => problem('roles', message, 'docs/roles.md tells what each role needs'));
   }
 
   /** Whatever else the application asks for at its start: hooks, stores, other modules. */
