@@ -9,8 +9,8 @@ export interface MasterKey {
   /** At least 32 printable ASCII characters, no white space around them. */
   readonly key: string;
   /**
-   * What it may do: `read` and `write` of `tenants`, `keys`, `migrations` and `usage`, as in `tenants:read`, or `tenants:*` for
-   * both. Default: all.
+   * What it may do: `read` and `write` of `tenants`, `keys`, `migrations`, `settings` and `usage`, as in `tenants:read`, or
+   * `tenants:*` for both. Default: all.
    */
   readonly scopes?: readonly string[];
 }

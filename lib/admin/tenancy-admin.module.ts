@@ -11,6 +11,7 @@ import { MasterKeys } from './master-keys';
 import { MigrationsController } from './migrations.controller';
 import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantApiKeysController } from './tenant-api-keys.controller';
+import { SettingsController } from './settings.controller';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantConditions } from './tenant-conditions';
 import { TenantDomainsController } from './tenant-domains.controller';
@@ -22,19 +23,25 @@ export interface TenancyAdminExtras {
   readonly usage?: boolean;
   /** Whether there is `/admin/tenants/:tenant/keys`. It needs `TenancyAccessModule`. Default false. */
   readonly apiKeys?: boolean;
+  /** Whether there is `/admin/tenants/:tenant/settings`. It needs `TenancySettingsModule`. Default false. */
+  readonly settings?: boolean;
 }
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOptions>({
   optionsInjectionToken: ADMIN_OPTIONS,
 })
   .setClassMethodName('forRoot')
-  .setExtras<TenancyAdminExtras>({ usage: false, apiKeys: false }, (definition, { usage, apiKeys }) => ({
-    ...definition,
-    controllers: [
-      ...(usage ? [AdminTenantUsageController] : []),
-      ...(apiKeys ? [TenantApiKeysController] : []),
-    ],
-  }))
+  .setExtras<TenancyAdminExtras>(
+    { usage: false, apiKeys: false, settings: false },
+    (definition, { usage, apiKeys, settings }) => ({
+      ...definition,
+      controllers: [
+        ...(usage ? [AdminTenantUsageController] : []),
+        ...(apiKeys ? [TenantApiKeysController] : []),
+        ...(settings ? [SettingsController] : []),
+      ],
+    }),
+  )
   .build();
 
 const PATHS = /\/admin\/(?:tenants|migrations|drift)(?:[/?]|$)/i;

@@ -73,9 +73,10 @@ export class PurgeRecords {
     return true;
   }
 
-  /** From now on the schema is to be dropped, whatever happens, and no API key is left. Beginning once more changes nothing. */
+  /** From now on the schema is to be dropped, whatever happens, and no API key and no setting is left. Beginning once more changes nothing. */
   async begin(transaction: SqlExecutor, tenant: Tenant, purgedBy: string | undefined): Promise<void> {
-    await transaction.query(`DELETE FROM ${this.#schema}.api_keys WHERE tenant_id = $1`, [tenant.id]);
+    for (const table of ['api_keys', 'tenant_settings'])
+      await transaction.query(`DELETE FROM ${this.#schema}.${table} WHERE tenant_id = $1`, [tenant.id]);
     await transaction.query(
       `INSERT INTO ${this.#schema}.purges (tenant_id, slug, schema_name, tenant, purged_by)
        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id) DO NOTHING`,

@@ -12,7 +12,11 @@ const MAX_METADATA_DEPTH = 64;
  * no NUL and no half of a surrogate pair in keys or texts.
  */
 export function metadataProblem(value: unknown): string | undefined {
-  if (!isJsonObject(value)) return 'must be a JSON object';
+  return isJsonObject(value) ? jsonValueProblem(value) : 'must be a JSON object';
+}
+
+/** The same of any JSON value. */
+export function jsonValueProblem(value: unknown): string | undefined {
   const problem = jsonProblem(value, 0);
   if (problem) return problem;
   const bytes = Buffer.byteLength(JSON.stringify(value));

@@ -11,6 +11,7 @@ import { CreateSparesAndPurges1763600300000 } from './migrations/1763600300000-c
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
 import { CreateFleetLedger1763600400000 } from './migrations/1763600400000-create-fleet-ledger';
 import { CreateApiKeys1763600500000 } from './migrations/1763600500000-create-api-keys';
+import { CreateTenantSettings1763600800000 } from './migrations/1763600800000-create-tenant-settings';
 import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-track-schema-versions';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
 import { TenantAuditEntity } from './tenant-audit.entity';
@@ -81,6 +82,7 @@ export function registryOptions({
       CreateFleetLedger1763600400000,
       CreateApiKeys1763600500000,
       TrackSchemaVersions1763600600000,
+      CreateTenantSettings1763600800000,
       CreateUsage1763600900000,
     ],
     migrationsTableName: 'registry_migrations',

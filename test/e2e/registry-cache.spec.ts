@@ -15,6 +15,7 @@ import {
   TenantStore,
 } from '../../lib';
 import { TenantChangeFeed } from '../../lib/tenant/tenant-changes';
+import { felt, hearing } from '../support/change-feed';
 import { cleanEnvironment, REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
@@ -36,20 +37,6 @@ function start(database: TestDatabase, changes: Partial<TenancyOptions> = {}): P
     ...changes,
   });
   return startTestApp({ imports: [TenancyModule.forRoot(options)], controllers: [WhoamiController] });
-}
-
-/** Every answer of `app` from now on, until one is as wanted; gives the milliseconds that took. */
-async function felt(ask: () => Promise<boolean>): Promise<number> {
-  const start = performance.now();
-  while (!(await ask())) if (performance.now() - start > 5_000) return Infinity;
-  return performance.now() - start;
-}
-
-/** Waits until the application's feed has told all that was committed before now. */
-async function hearing({ app }: TestApp): Promise<void> {
-  const feed = app.get(TenantChangeFeed);
-  const now = performance.now();
-  while (feed.provenAt < now) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const statusOf = async (app: TestApp, headers: Record<string, string>) =>

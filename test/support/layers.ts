@@ -15,9 +15,18 @@ const ORDER = [
 /** Ways in for people; nothing of ours goes through them. */
 const PUBLIC = [
   'index',
-  ...['access', 'admin', 'cli', 'jwt', 'observability', 'testing', 'throttling', 'transports', 'usage'].map(
-    (entry) => `${entry}/index`,
-  ),
+  ...[
+    'access',
+    'admin',
+    'cli',
+    'jwt',
+    'observability',
+    'settings',
+    'testing',
+    'throttling',
+    'transports',
+    'usage',
+  ].map((entry) => `${entry}/index`),
 ];
 
 const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '.');

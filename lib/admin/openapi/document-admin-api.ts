@@ -1,6 +1,7 @@
 import { documentKeys } from '../../access/openapi/document-access-api';
 import { describeApi } from '../../http/openapi/describe-api';
 import { MigrationsController } from '../migrations.controller';
+import { SettingsController } from '../settings.controller';
 import { TenantApiKeysController } from '../tenant-api-keys.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
@@ -15,7 +16,8 @@ import {
   USAGE_CALLS,
 } from './calls';
 import { MASTER_KEY_SCHEME } from './master-key-scheme';
-import { ErrorModel, MODELS, TenantModel } from './models';
+import { ErrorModel, MODELS, SettingModel, SettingsModel, TenantModel } from './models';
+import { SETTING_CALLS } from './setting-calls';
 import { USAGE_MODELS } from './usage-models';
 
 /** Describes the admin API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
@@ -25,7 +27,7 @@ export async function documentAdminApi(): Promise<void> {
     tag: 'Tenancy admin',
     scheme: MASTER_KEY_SCHEME,
     models: [...MODELS, ...USAGE_MODELS],
-    tagged: [TenantModel],
+    tagged: [TenantModel, SettingModel, SettingsModel],
     gone: 'Purged',
     errorModel: ErrorModel,
     commonErrors: COMMON_ERRORS,
@@ -36,6 +38,7 @@ export async function documentAdminApi(): Promise<void> {
       [MigrationsController, MIGRATION_CALLS],
       [AdminTenantUsageController, USAGE_CALLS],
       [TenantApiKeysController, {}],
+      [SettingsController, SETTING_CALLS],
     ],
   });
 }

@@ -3,6 +3,7 @@ import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/
 import { PageQuery } from '../../http/page-query';
 import { MIGRATION_MODELS } from './migration-models';
 import { TENANT_STATUSES } from '../../tenant/tenant';
+import { SetSettingBody } from '../setting.dto';
 import {
   CreateTenantBody,
   DeleteTenantQuery,
@@ -16,6 +17,8 @@ export class TenantModel {}
 export class TenantPageModel {}
 export class AuditRecordModel {}
 export class AuditPageModel {}
+export class SettingModel {}
+export class SettingsModel {}
 export class ErrorModel {}
 
 const SLUG = {
@@ -34,6 +37,16 @@ const METADATA = {
 };
 const DOMAINS = { type: String, isArray: true, example: ['shop.acme.com'] };
 const STATUS = { type: String, enum: [...TENANT_STATUSES] };
+const VALUE = {
+  type: Object,
+  description: 'Any JSON value of the declared type, at most 16 kB',
+  nullable: true,
+  oneOf: ['string', 'number', 'boolean', 'object', 'array'].map((type) => ({
+    type,
+    ...(type === 'array' && { items: {} }),
+  })),
+  example: 'dark',
+};
 const REASON = { type: String, maxLength: 500, description: 'Kept with the tenant and in its record' };
 
 export const MODELS: readonly Model[] = [
@@ -86,6 +99,27 @@ export const MODELS: readonly Model[] = [
     name: 'AdminAuditPage',
     fields: { data: { type: AuditRecordModel, isArray: true }, nextCursor: NEXT_CURSOR },
   },
+  {
+    type: SettingModel,
+    name: 'AdminSetting',
+    fields: {
+      key: { type: String, example: 'theme' },
+      value: VALUE,
+      isDefault: { type: Boolean, description: 'Whether the tenant has no value of its own' },
+      tenant: {
+        type: String,
+        enum: ['read', 'write'],
+        nullable: true,
+        description: 'What the tenant itself may do; null for nothing',
+      },
+    },
+  },
+  {
+    type: SettingsModel,
+    name: 'AdminSettings',
+    fields: { data: { type: SettingModel, isArray: true } },
+  },
+  { type: SetSettingBody, name: 'AdminSetSetting', fields: { value: VALUE } },
   {
     type: ErrorModel,
     name: 'AdminError',

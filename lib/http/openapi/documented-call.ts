@@ -25,6 +25,7 @@ export const PATH_PARAMS = {
   domain: 'A host name, in any case, in punycode or not',
   run: 'The id of a migration run',
   key: 'The id of an API key',
+  setting: 'The key of a declared setting',
 } as const;
 
 export const BODY_ERRORS = { 413: 'BODY_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' };

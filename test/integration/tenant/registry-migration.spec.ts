@@ -34,6 +34,7 @@ const TABLES = expect.arrayContaining([
   'template_migrations',
   'tenant_audit',
   'tenant_domains',
+  'tenant_settings',
   'tenants',
 ]);
 const MIGRATIONS = registryOptions({}).migrations as readonly unknown[];

@@ -1,0 +1,67 @@
+import { Body, Controller, Delete, Get, Param, Put, UseInterceptors } from '@nestjs/common';
+import { Accepts, JSON_BODY } from '../http/accepts.decorator';
+import { versionsMatching } from '../http/etag';
+import { ChangeRequest, type RequestedChange } from '../http/requested-change';
+import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
+import { SettingNotFoundError } from '../settings/settings.errors';
+import { type SettingChangeOptions, TenantSettings } from '../settings/tenant-settings';
+import type { Tenant } from '../tenant/tenant';
+import { AdminRoutes } from './admin-routes.decorator';
+import { type AskedSettings, SetSettingBody } from './setting.dto';
+import { SettingsAnswerInterceptor } from './settings-answer.interceptor';
+
+/** What is set for a tenant, as `TenancySettingsModule` keeps it. Handlers give all; `SettingsAnswerInterceptor` shows what was asked for. */
+@Controller('admin/tenants')
+@AdminRoutes('settings')
+@UseInterceptors(SettingsAnswerInterceptor)
+export class SettingsController {
+  constructor(
+    private readonly lifecycle: TenantLifecycle,
+    private readonly settings: TenantSettings,
+  ) {}
+
+  @Get(':tenant/settings')
+  async list(@Param('tenant') reference: string): Promise<AskedSettings> {
+    return this.settings.list({ tenant: await this.lifecycle.get(reference) });
+  }
+
+  @Get(':tenant/settings/:setting')
+  async get(@Param('tenant') reference: string, @Param('setting') only: string): Promise<AskedSettings> {
+    const tenant = await this.#tenant(reference, only);
+    return { ...(await this.settings.list({ tenant })), only };
+  }
+
+  @Put(':tenant/settings/:setting')
+  @Accepts({ body: JSON_BODY })
+  async set(
+    @Param('tenant') reference: string,
+    @Param('setting') only: string,
+    @Body() { value }: SetSettingBody,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<AskedSettings> {
+    const options = await this.#wanted(await this.#tenant(reference, only), change);
+    return { ...(await this.settings.set(only, value, options)), only };
+  }
+
+  @Delete(':tenant/settings/:setting')
+  async reset(
+    @Param('tenant') reference: string,
+    @Param('setting') only: string,
+    @ChangeRequest() change: RequestedChange,
+  ): Promise<AskedSettings> {
+    const options = await this.#wanted(await this.#tenant(reference, only), change);
+    return { ...(await this.settings.reset(only, options)), only };
+  }
+
+  /** @throws TenantNotFoundError, SettingNotFoundError */
+  async #tenant(reference: string, key: string): Promise<Tenant> {
+    const tenant = await this.lifecycle.get(reference);
+    if (!this.settings.has(key)) throw new SettingNotFoundError();
+    return tenant;
+  }
+
+  async #wanted(tenant: Tenant, { actor, ifMatch }: RequestedChange): Promise<SettingChangeOptions> {
+    if (ifMatch === undefined) return { tenant, actor };
+    return { tenant, actor, ifVersion: versionsMatching(ifMatch, await this.settings.list({ tenant })) };
+  }
+}

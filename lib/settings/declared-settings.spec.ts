@@ -1,0 +1,56 @@
+import { DeclaredSettings } from './declared-settings';
+import { defineSettings, feature, setting, type Settings } from './setting';
+
+const declare = (settings: unknown, cache?: object) =>
+  new DeclaredSettings({ settings: settings as Settings, cache });
+
+it.each([
+  ['no settings', undefined, 'settings is missing'],
+  ['a list', [], 'settings is []'],
+  ['a key that is no name', { 'the me': setting({ default: 1 }) }, "'the me' cannot be a key"],
+  ['a key that every object has', { ['__proto__']: setting({ default: 1 }) }, "'__proto__' cannot be a key"],
+  ['a key of 65 characters', { ['k'.repeat(65)]: setting({ default: 1 }) }, 'cannot be a key'],
+  ['a bare value', { theme: 'light' }, "theme is 'light'"],
+  ['no default', { theme: setting({} as never) }, 'theme.default must hold JSON values only'],
+  [
+    'a default that is no JSON',
+    { since: setting({ default: new Date() }) },
+    'since.default must hold JSON values only',
+  ],
+  [
+    'a default that is no number',
+    { rate: setting({ default: NaN }) },
+    'rate.default must hold JSON values only',
+  ],
+  [
+    'a default that is refused',
+    { seats: setting({ default: 0, validate: (n) => n > 0 }) },
+    'seats.default is not allowed',
+  ],
+  [
+    'a rule that is none',
+    { seats: setting({ default: 0, validate: /./ as never }) },
+    'seats.validate is /./',
+  ],
+  ['a third way', { seats: setting({ default: 0, tenant: 'admin' as never }) }, "seats.tenant is 'admin'"],
+  [
+    'a feature that is half on',
+    { exports: feature({ default: 'beta' as never }) },
+    "exports.default is 'beta'",
+  ],
+])('settings are refused at the start: %s', (_what, settings, message) => {
+  expect(() => declare(settings)).toThrow(message);
+});
+
+it('all that is wrong is named at once', () => {
+  expect(() => declare({ a: 1, b: 2 }, { ttlMs: -1, maxEntries: 0 })).toThrow(
+    /- a is 1.*\n- b is 2.*\n- cache.ttlMs is -1.*\n- cache.maxEntries is 0/,
+  );
+});
+
+it('another default is another state, another rule is not', () => {
+  const fingerprint = (standard: string, validate?: () => boolean) =>
+    declare(defineSettings({ theme: setting({ default: standard, validate }) })).fingerprint;
+  expect(fingerprint('light')).toBe(fingerprint('light', () => true));
+  expect(fingerprint('light')).not.toBe(fingerprint('dark'));
+});

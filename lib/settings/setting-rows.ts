@@ -1,0 +1,84 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { registrySchema } from '../tenant/registry-schema';
+import type { TenantAction } from '../tenant/tenant-audit';
+
+/** What a tenant has set, declared or not. */
+export interface SettingRow {
+  readonly tenantId: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** How often it was changed: 0 before the first time. */
+  readonly version: number;
+}
+
+const COLUMNS = 'tenant_id AS "tenantId", settings, version';
+
+/** The SQL of settings. All of it names the registry's schema. */
+@Injectable()
+export class SettingRows {
+  readonly #schema: string;
+
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) registry: DataSource) {
+    this.#schema = quoteIdentifier(registrySchema(registry));
+  }
+
+  async find(executor: SqlExecutor, tenantIds: readonly string[]): Promise<SettingRow[]> {
+    return (await executor.query(
+      `SELECT ${COLUMNS} FROM ${this.#schema}.tenant_settings WHERE tenant_id = ANY($1::uuid[])`,
+      [tenantIds],
+    )) as SettingRow[];
+  }
+
+  /**
+   * The row, made if need be, which nobody else changes until the transaction ends. `undefined` for a tenant that is
+   * purged; until the end of the transaction it cannot be.
+   */
+  async lock(transaction: SqlExecutor, tenantId: string): Promise<SettingRow | undefined> {
+    const [tenant] = (await transaction.query(
+      `SELECT status FROM ${this.#schema}.tenants WHERE id = $1 FOR SHARE`,
+      [tenantId],
+    )) as { status: string }[];
+    // The tenants of another store are not in these tables.
+    if (tenant?.status === 'purged') return undefined;
+    await transaction.query(
+      `INSERT INTO ${this.#schema}.tenant_settings (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING`,
+      [tenantId],
+    );
+    const [row] = (await transaction.query(
+      `SELECT ${COLUMNS} FROM ${this.#schema}.tenant_settings WHERE tenant_id = $1 FOR UPDATE`,
+      [tenantId],
+    )) as SettingRow[];
+    return row;
+  }
+
+  /** `value` as JSON text; `undefined` takes the key away. The row must be locked. */
+  async write(
+    transaction: SqlExecutor,
+    tenantId: string,
+    key: string,
+    value: string | undefined,
+  ): Promise<void> {
+    const changed =
+      value === undefined
+        ? 'settings - $2::text'
+        : 'settings || pg_catalog.jsonb_build_object($2::text, $3::jsonb)';
+    await transaction.query(
+      `UPDATE ${this.#schema}.tenant_settings SET settings = ${changed}, version = version + 1,
+         updated_at = pg_catalog.clock_timestamp() WHERE tenant_id = $1`,
+      value === undefined ? [tenantId, key] : [tenantId, key, value],
+    );
+  }
+
+  /** Records what was done, where the registry's own tables know the tenant: another store has no record. */
+  async record(transaction: SqlExecutor, tenantId: string, action: TenantAction): Promise<void> {
+    const { actor, reason, details } = action;
+    await transaction.query(
+      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor, reason, details)
+       SELECT id, $2, $3, $4, $5 FROM ${this.#schema}.tenants WHERE id = $1`,
+      [tenantId, action.action, actor, reason, JSON.stringify(details ?? {})],
+    );
+  }
+}

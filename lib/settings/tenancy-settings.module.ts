@@ -1,0 +1,45 @@
+import { ConfigurableModuleBuilder, Global, Module, type Provider } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { DeclaredSettings } from './declared-settings';
+import { KnownSettings } from './known-settings';
+import { documentSettingsApi } from './openapi/document-settings-api';
+import { RequiredFeatures } from './required-features';
+import { SettingRows } from './setting-rows';
+import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
+import { TenantSettings } from './tenant-settings';
+import { TenantSettingsController } from './tenant-settings.controller';
+
+const OPENAPI = Symbol('OPENAPI');
+
+export interface TenancySettingsExtras {
+  /** Whether there is `GET /tenant/settings`. Default true. */
+  readonly routes?: boolean;
+}
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancySettingsOptions>({
+  optionsInjectionToken: SETTINGS_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setExtras<TenancySettingsExtras>({ routes: true }, (definition, { routes }) => ({
+    ...definition,
+    controllers: routes ? [TenantSettingsController] : [],
+  }))
+  .build();
+
+const providers: Provider[] = [
+  DeclaredSettings,
+  SettingRows,
+  KnownSettings,
+  TenantSettings,
+  RequiredFeatures,
+  // While the application is put together, so that it is done before anybody can ask for a document.
+  { provide: OPENAPI, useFactory: documentSettingsApi },
+];
+
+/**
+ * Settings and features of tenants. Import it once, beside `TenancyModule`. `TenancyAdminModule.forRoot({ …, settings:
+ * true })` has an API for them.
+ */
+@Global()
+@Module({ imports: [DiscoveryModule], providers, exports: [TenantSettings] })
+export class TenancySettingsModule extends ConfigurableModuleClass {}

@@ -1,0 +1,171 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { ValidationFailedError } from '../common/tenancy.errors';
+import { TenantContext } from '../context/tenant-context';
+import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
+import { inRegistry } from '../tenant/registry-transaction';
+import type { Tenant } from '../tenant/tenant';
+import { TenantNotFoundError } from '../tenant/tenant.errors';
+import { DeclaredSettings, valueProblem } from './declared-settings';
+import { KnownSettings, type SettingsState } from './known-settings';
+import type { KeyOf, Setting, Settings, TenantAccess, ValueOf } from './setting';
+import { type SettingRow, SettingRows } from './setting-rows';
+import { SettingNotFoundError, SettingReadOnlyError, SettingsVersionError } from './settings.errors';
+
+/** A setting and what it is for one tenant. */
+export interface SettingState {
+  readonly key: string;
+  readonly value: unknown;
+  /** Whether the tenant has none of its own, or one that is refused by now. */
+  readonly isDefault: boolean;
+  /** What the tenant itself may do. */
+  readonly tenant: TenantAccess | null;
+}
+
+/** Settings of one tenant at one moment. */
+export interface SettingsSnapshot {
+  /** Names the tenant, and the declaration. */
+  readonly id: string;
+  /** How often they were changed. */
+  readonly version: number;
+  readonly settings: readonly SettingState[];
+}
+
+export interface SettingChangeOptions extends ActorAndReason {
+  /** Whose. Default: the tenant of the current code. */
+  readonly tenant?: Pick<Tenant, 'id'>;
+  /** `tenant`: only what the tenant itself may change. Default: everything. */
+  readonly by?: 'tenant' | 'operator';
+  /** Only if the settings have one of these versions; else `SettingsVersionError`, and nothing is done. */
+  readonly ifVersion?: readonly number[];
+}
+
+/**
+ * What is set for tenants. `TenantSettings<typeof SETTINGS>` knows the types. Values are shared and frozen: a change of
+ * one is a new one.
+ *
+ * Reading is remembered, and a change felt on every instance within a second. All throw `TenancyUnavailableError` when
+ * the registry is away for longer than settings are remembered, `SettingUndeclaredError` for a key that was not
+ * declared, and `TenantRequiredError` without a tenant.
+ */
+@Injectable()
+export class TenantSettings<S extends Settings = Settings> {
+  constructor(
+    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
+    private readonly declared: DeclaredSettings,
+    private readonly known: KnownSettings,
+    private readonly rows: SettingRows,
+    private readonly context: TenantContext,
+  ) {}
+
+  /** Whether `key` was declared. */
+  has(key: string): key is KeyOf<S> {
+    return this.declared.find(key) !== undefined;
+  }
+
+  /** The tenant's own value, or the default. */
+  async get<Key extends KeyOf<S>>(
+    key: Key,
+    { id }: Pick<Tenant, 'id'> = this.context.tenant(),
+  ): Promise<ValueOf<S, Key>> {
+    const setting = this.declared.get(key);
+    return valueIn(await this.known.find(id), key, setting) as ValueOf<S, Key>;
+  }
+
+  /** The same at once, where the tenant's settings are remembered; `undefined` says nothing, but to ask `get()`. */
+  remembered<Key extends KeyOf<S>>(
+    key: Key,
+    { id }: Pick<Tenant, 'id'> = this.context.tenant(),
+  ): ValueOf<S, Key> | undefined {
+    const setting = this.declared.get(key);
+    const state = this.known.remembered(id);
+    return state && (valueIn(state, key, setting) as ValueOf<S, Key>);
+  }
+
+  /** All settings, or those that the tenant may read; in the order of their declaration. */
+  async list({
+    tenant: { id } = this.context.tenant(),
+    by = 'operator',
+  }: Pick<SettingChangeOptions, 'tenant' | 'by'> = {}): Promise<SettingsSnapshot> {
+    const state = await this.known.find(id);
+    return this.#snapshot(state, ({ tenant }) => by === 'operator' || tenant !== undefined);
+  }
+
+  /**
+   * Sets a value; setting what is set already changes nothing, and is not recorded.
+   *
+   * @throws ValidationFailedError for a value that the declaration refuses, SettingNotFoundError and
+   * SettingReadOnlyError for what the tenant may not see or change, SettingsVersionError, TenantNotFoundError for one
+   * that is purged
+   */
+  async set<Key extends KeyOf<S>>(
+    key: Key,
+    value: ValueOf<S, Key>,
+    options: SettingChangeOptions = {},
+  ): Promise<SettingsSnapshot> {
+    const setting = this.#changeable(key, options);
+    const problem = valueProblem(setting, value);
+    if (problem !== undefined) throw new ValidationFailedError([{ field: 'value', message: problem }]);
+    return this.#change(key, JSON.stringify(value), options);
+  }
+
+  /** Takes the tenant's own value away: the default holds. @throws as `set()`, but for the value */
+  async reset<Key extends KeyOf<S>>(key: Key, options: SettingChangeOptions = {}): Promise<SettingsSnapshot> {
+    this.#changeable(key, options);
+    return this.#change(key, undefined, options);
+  }
+
+  #changeable(key: string, { by }: SettingChangeOptions): Setting<unknown> {
+    const setting = this.declared.get(key);
+    if (by !== 'tenant' || setting.tenant === 'write') return setting;
+    throw setting.tenant === 'read' ? new SettingReadOnlyError(key) : new SettingNotFoundError();
+  }
+
+  async #change(
+    key: string,
+    json: string | undefined,
+    { tenant: { id } = this.context.tenant(), ifVersion, actor, reason }: SettingChangeOptions,
+  ): Promise<SettingsSnapshot> {
+    checkActorAndReason({ actor, reason });
+    const after = await inRegistry(this.registry, async (transaction) => {
+      const row = await this.rows.lock(transaction, id);
+      if (!row) throw new TenantNotFoundError();
+      if (ifVersion && !ifVersion.includes(row.version)) throw new SettingsVersionError();
+      if (isSame(row, key, json)) return row;
+      await this.rows.write(transaction, id, key, json);
+      const action = json === undefined ? 'reset-setting' : 'set-setting';
+      // Never the value, which may be a secret.
+      await this.rows.record(transaction, id, { action, actor, reason, details: { key } });
+      return (await this.rows.find(transaction, [id]))[0];
+    });
+    this.known.forget(id);
+    return this.#snapshot(this.known.stateOf(after), () => true);
+  }
+
+  #snapshot(state: SettingsState, isShown: (setting: Setting<unknown>) => boolean): SettingsSnapshot {
+    const settings = this.declared.keys.flatMap((key) => {
+      const setting = this.declared.get(key);
+      if (!isShown(setting)) return [];
+      const value = valueIn(state, key, setting);
+      return [{ key, value, isDefault: !state.own.has(key), tenant: setting.tenant ?? null }];
+    });
+    return {
+      id: `${state.tenantId}.settings-${this.declared.fingerprint}`,
+      version: state.version,
+      settings,
+    };
+  }
+}
+
+function isSame({ settings }: SettingRow, key: string, json: string | undefined): boolean {
+  if (json === undefined || !Object.hasOwn(settings, key))
+    return json === undefined && !Object.hasOwn(settings, key);
+  return isDeepStrictEqual(settings[key], JSON.parse(json));
+}
+
+function valueIn({ own }: SettingsState, key: string, setting: Setting<unknown>): unknown {
+  return own.has(key) ? own.get(key) : setting.default;
+}
