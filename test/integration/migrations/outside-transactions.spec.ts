@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { FleetMigrator, TenantContext, TenantLookup, type Tenant } from '../../../lib';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -163,7 +164,26 @@ describe('A migration that says transaction = false', () => {
     await again.app.close();
   });
 
-  it('cannot be settled while a session is at it, nor by a name that the code does not know', async () => {
+  it('cannot be settled while a session is at it', async () => {
+    await database.query(
+      `INSERT INTO tenancy.tenant_migrations (tenant_id, name, timestamp, state) VALUES ($1, $2, 1700000001000, 'unfinished')`,
+      [tenants[1].id, UNIQUE],
+    );
+    const session = new Client({ connectionString: database.url });
+    await session.connect();
+    try {
+      // As whoever runs the migration holds it, until its session ends.
+      await session.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [
+        `migrations of tenancy ${tenants[1].id}`,
+      ]);
+      await expect(fleet.resolve(UNIQUE, 'done')).rejects.toMatchObject({ code: 'MIGRATION_BUSY' });
+    } finally {
+      await session.end();
+    }
+    expect(await states()).toMatchObject([{}, { name: UNIQUE, state: 'unfinished' }]);
+  });
+
+  it('cannot be settled by a name that the code does not know, nor in a tenant that is not there', async () => {
     await expect(fleet.resolve("no'such", 'done')).rejects.toMatchObject({ code: 'UNKNOWN_MIGRATION' });
     await expect(fleet.resolve(UNIQUE, 'maybe' as 'done')).rejects.toThrow(RangeError);
     await expect(fleet.resolve(UNIQUE, 'done', { tenant: 'nobody' })).rejects.toMatchObject({
