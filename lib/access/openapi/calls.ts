@@ -11,12 +11,6 @@ export const COMMON_ERRORS: Readonly<Record<number, string>> = {
   503: 'TENANCY_UNAVAILABLE',
 };
 
-/** Of every call of keys, whoever sends it. */
-export const KEY_ERRORS: Readonly<Record<number, string>> = {
-  ...COMMON_ERRORS,
-  401: `${COMMON_ERRORS[401]}, MASTER_KEY_INVALID`,
-};
-
 const UNKNOWN = { 404: 'API_KEY_NOT_FOUND' };
 const CHANGED = { ...UNKNOWN, 412: 'PRECONDITION_FAILED' };
 

@@ -73,10 +73,11 @@ export const KEY_MODELS: readonly Model[] = [
     fields: { overlapMs: optional({ type: 'integer', minimum: 0, maximum: 604_800_000, default: 900_000 }) },
   },
   { type: PageQuery, fields: PAGE },
-  { type: AccessErrorModel, name: 'AccessError', fields: ERROR_FIELDS },
 ];
 
-export const PRINCIPAL_MODELS: readonly Model[] = [
+export const ACCESS_MODELS: readonly Model[] = [
+  ...KEY_MODELS,
+  { type: AccessErrorModel, name: 'AccessError', fields: ERROR_FIELDS },
   {
     type: PrincipalModel,
     name: 'Principal',
@@ -93,3 +94,6 @@ export const PRINCIPAL_MODELS: readonly Model[] = [
     },
   },
 ];
+
+/** Answers that come with an `ETag`. */
+export const TAGGED_MODELS = [ApiKeyModel, ShownApiKeyModel];

@@ -1,4 +1,5 @@
-import { documentKeys } from '../../access/openapi/document-access-api';
+import { KEY_CALLS } from '../../access/openapi/calls';
+import { KEY_MODELS, TAGGED_MODELS } from '../../access/openapi/models';
 import { describeApi } from '../../http/openapi/describe-api';
 import { MigrationsController } from '../migrations.controller';
 import { SettingsController } from '../settings.controller';
@@ -22,22 +23,30 @@ import { USAGE_MODELS } from './usage-models';
 
 /** Describes the admin API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
 export async function documentAdminApi(): Promise<void> {
-  await documentKeys();
-  await describeApi({
+  const shared = {
     tag: 'Tenancy admin',
     scheme: MASTER_KEY_SCHEME,
-    models: [...MODELS, ...USAGE_MODELS],
-    tagged: [TenantModel, SettingModel, SettingsModel],
     gone: 'Purged',
     errorModel: ErrorModel,
     commonErrors: COMMON_ERRORS,
+  };
+  await describeApi({
+    ...shared,
+    params: ['tenant'],
+    models: KEY_MODELS,
+    tagged: TAGGED_MODELS,
+    controllers: [[TenantApiKeysController, KEY_CALLS]],
+  });
+  await describeApi({
+    ...shared,
+    models: [...MODELS, ...USAGE_MODELS],
+    tagged: [TenantModel, SettingModel, SettingsModel],
     controllers: [
       [TenantsController, TENANT_CALLS],
       [TenantDomainsController, DOMAIN_CALLS],
       [TenantAuditController, AUDIT_CALLS],
       [MigrationsController, MIGRATION_CALLS],
       [AdminTenantUsageController, USAGE_CALLS],
-      [TenantApiKeysController, {}],
       [SettingsController, SETTING_CALLS],
     ],
   });

@@ -13,10 +13,11 @@ export interface Model {
 }
 
 export interface ApiDescription {
-  /** Left out for calls that other controllers inherit: it is theirs to say. */
-  readonly tag?: string;
-  /** The name of the security scheme; the same. */
+  readonly tag: string;
+  /** The name of the security scheme; left out where the application says who may call. */
   readonly scheme?: string;
+  /** Path parameters that all calls have besides their own. */
+  readonly params?: readonly (keyof typeof PATH_PARAMS)[];
   readonly models: readonly Model[];
   /** Answers that come with an `ETag`. */
   readonly tagged: readonly Type[];
@@ -59,20 +60,41 @@ function describeController(
   api: ApiDescription,
   [controller, calls]: ApiDescription['controllers'][number],
 ): void {
-  if (api.tag !== undefined) swagger.ApiTags(api.tag)(controller as never);
+  swagger.ApiTags(api.tag)(controller as never);
   if (api.scheme !== undefined) swagger.ApiSecurity(api.scheme)(controller as never);
   for (const [handler, call] of Object.entries(calls)) {
-    const descriptor = Object.getOwnPropertyDescriptor(controller.prototype, handler) as PropertyDescriptor;
+    const descriptor = ownHandler(controller.prototype, handler);
     for (const decorate of decoratorsOf(swagger, api, call))
       decorate(controller.prototype, handler, descriptor);
   }
+}
+
+/**
+ * A handler's descriptor. One that is inherited becomes the controller's own, which does the same: what is said of it must
+ * not be said of the others that inherit it.
+ */
+function ownHandler(prototype: object, handler: string): PropertyDescriptor {
+  const own = Object.getOwnPropertyDescriptor(prototype, handler);
+  if (own) return own;
+  const inherited = (prototype as Record<string, (...values: unknown[]) => unknown>)[handler];
+  const value = {
+    [handler]: function (this: unknown, ...values: unknown[]) {
+      return inherited.apply(this, values);
+    },
+  }[handler];
+  for (const key of Reflect.getMetadataKeys(inherited) as unknown[])
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, inherited), value);
+  Object.defineProperty(prototype, handler, { value, writable: true, configurable: true });
+  return Object.getOwnPropertyDescriptor(prototype, handler) as PropertyDescriptor;
 }
 
 function decoratorsOf(swagger: Swagger, api: ApiDescription, call: DocumentedCall): MethodDecorator[] {
   const { summary, headers = [], params = [], optionalBody, consumes } = call;
   return [
     swagger.ApiOperation({ summary }),
-    ...params.map((name) => swagger.ApiParam({ name, description: PATH_PARAMS[name], type: String })),
+    ...[...(api.params ?? []), ...params].map((name) =>
+      swagger.ApiParam({ name, description: PATH_PARAMS[name], type: String }),
+    ),
     ...headers.map((name) =>
       swagger.ApiHeader({
         name,
