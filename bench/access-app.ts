@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -16,6 +17,7 @@ import { ApiKeyRows } from '../lib/access/api-key-rows';
 import { makeKey } from '../lib/access/key-text';
 import { fromJwtClaim } from '../lib/jwt/index';
 import { setRequestState } from '../lib/resolution/request-state';
+import { TenantChangeFeed } from '../lib/tenant/tenant-changes';
 import { TenantResolution } from '../lib/resolution/tenant-resolution';
 import type { CleanUp } from './clean-up';
 import { makeRequest } from './resolve-requests';
@@ -45,6 +47,8 @@ export interface AccessBenchApp {
   unknownKeyRequest(): IncomingMessage;
   /** From the request to the handler's door, as middleware and guard go; the id of the tenant that it was let in for. */
   admit(request: IncomingMessage): Promise<string | undefined>;
+  /** Waits until all that was changed has been heard of: it makes what is remembered of the tenant forgotten. */
+  quiet(): Promise<void>;
   /** Questions about keys that reached PostgreSQL. */
   questions(): number;
 }
@@ -59,7 +63,7 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
         entities: [],
         resolvers: [fromApiKey(), fromJwtClaim({ claim: 'tenant', secret, cache: { ttlMs: 86_400_000 } })],
       }),
-      TenancyAccessModule.forRoot({ routes: false }),
+      TenancyAccessModule.forRoot({ routes: false, cache: { ttlMs: 86_400_000 } }),
     ],
   };
   const app = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
@@ -99,6 +103,10 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
       const scope = { tenant: await resolution.resolve(resolution.requestOf(request)) };
       setRequestState(request, { scope });
       return (await guard.canActivate(contextOf(request))) ? scope.tenant?.id : undefined;
+    },
+    quiet: async () => {
+      const feed = app.get(TenantChangeFeed);
+      for (const now = performance.now(); feed.provenAt < now;) await nextTurn();
     },
     questions: () => questions,
   };
