@@ -1,10 +1,13 @@
 import { type SqlExecutor, quoteIdentifier } from '../common/sql';
+import { catalogsInUse } from './catalogs-in-use';
 import { SchemaNotFoundError, TransactionRequiredError } from './schema.errors';
 
 /** A schema as `pg_namespace` knows it. */
 export interface CatalogSchema {
   readonly oid: number;
   readonly name: string;
+  /** Those in which it may have objects: see `neededFor`. */
+  readonly catalogs: ReadonlySet<string>;
 }
 
 /**
@@ -93,13 +96,14 @@ export function inSchema<T>(
 ): Promise<T> {
   const read = async () => {
     // Not the current schema: missing, without USAGE, or "$user", which means another one on a search path.
-    const [schema] = await rows<{ oid: number }>(
+    const [schema] = await rows<{ oid: number; catalogs: string[] }>(
       executor,
-      'SELECT oid FROM pg_namespace WHERE nspname = $1 AND nspname = current_schema()',
+      `SELECT n.oid, ${catalogsInUse('ARRAY[n.oid]')} AS catalogs
+       FROM pg_namespace n WHERE nspname = $1 AND nspname = current_schema()`,
       [schemaName],
     );
     if (!schema) throw new SchemaNotFoundError(schemaName);
-    return work({ oid: schema.oid, name: schemaName });
+    return work({ oid: schema.oid, name: schemaName, catalogs: new Set(schema.catalogs) });
   };
   return withSearchPath(executor, schemaName, read, { ...PLANNER_SETTINGS, ...READING_SETTINGS });
 }

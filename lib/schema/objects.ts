@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
+import { ifAny, neededFor } from './catalogs-in-use';
 import { OWN_CASTS, TYPE_CATALOGS, TYPE_MEMBERS, TYPE_PARTS } from './type-objects';
 
 /** Catalog and oid: `pg_class:16384`. */
@@ -39,15 +40,20 @@ export const OBJECTS = `
     SELECT c.*, m.schema FROM member m JOIN pg_class c ON c.oid = m.objid WHERE m.classid = 'pg_class'::regclass
   ),
   own_type AS MATERIALIZED (
-    SELECT t.oid, t.typarray, m.schema, NULL::oid AS relid
-    FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
-    UNION ALL
-    SELECT t.oid, t.typarray, r.schema, r.oid FROM relation r JOIN pg_type t ON t.oid = r.reltype
+    SELECT t.oid, t.typarray, r.schema, r.oid AS relid FROM relation r JOIN pg_type t ON t.oid = r.reltype
+    ${ifAny(
+      'pg_type',
+      `UNION ALL
+    SELECT t.oid, t.typarray, m.schema, NULL
+    FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass`,
+    )}
   ),
-  own_cast AS MATERIALIZED (${OWN_CASTS}
-  ),
-  object AS MATERIALIZED (${TYPE_MEMBERS}
-    UNION ALL${TYPE_PARTS}
+  ${ifAny(
+    'pg_cast',
+    `own_cast AS MATERIALIZED (${OWN_CASTS}
+  ),`,
+  )}
+  object AS MATERIALIZED (${TYPE_MEMBERS}${TYPE_PARTS}
     UNION ALL
     SELECT schema, 'pg_type'::regclass, oid, 'pg_class'::regclass, relid FROM own_type WHERE relid IS NOT NULL
     UNION ALL
@@ -68,20 +74,32 @@ export const OBJECTS = `
     UNION ALL
     SELECT r.schema, 'pg_attrdef'::regclass, d.oid, 'pg_class'::regclass, r.oid
     FROM relation r JOIN pg_attrdef d ON d.adrelid = r.oid
-    UNION ALL
+    ${ifAny(
+      'pg_rewrite',
+      `UNION ALL
     SELECT r.schema, 'pg_rewrite'::regclass, w.oid, 'pg_class'::regclass, r.oid
-    FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
-    UNION ALL
+    FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid`,
+    )}
+    ${ifAny(
+      'pg_trigger',
+      `UNION ALL
     SELECT r.schema, 'pg_trigger'::regclass, tg.oid,
            CASE WHEN tg.tgisinternal THEN 'pg_constraint'::regclass ELSE 'pg_class'::regclass END,
            CASE WHEN tg.tgisinternal THEN tg.tgconstraint ELSE r.oid END
-    FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid
-    UNION ALL
+    FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid`,
+    )}
+    ${ifAny(
+      'pg_policy',
+      `UNION ALL
     SELECT r.schema, 'pg_policy'::regclass, pol.oid, 'pg_class'::regclass, r.oid
-    FROM relation r JOIN pg_policy pol ON pol.polrelid = r.oid
-    UNION ALL
+    FROM relation r JOIN pg_policy pol ON pol.polrelid = r.oid`,
+    )}
+    ${ifAny(
+      'pg_publication_rel',
+      `UNION ALL
     SELECT r.schema, 'pg_publication_rel'::regclass, pr.oid, 'pg_class'::regclass, r.oid
-    FROM relation r JOIN pg_publication_rel pr ON pr.prrelid = r.oid
+    FROM relation r JOIN pg_publication_rel pr ON pr.prrelid = r.oid`,
+    )}
   )`;
 
 /** Everything that lies in one schema, with its parts and what each of them needs. */
@@ -144,7 +162,9 @@ export async function readObjects(executor: SqlExecutor, schema: CatalogSchema):
     schema,
     await rows<ObjectRow>(
       executor,
-      `WITH ${OBJECTS}
+      neededFor(
+        schema.catalogs,
+        `WITH ${OBJECTS}
        SELECT o.classid::regclass::text AS catalog, o.objid AS oid, d.refs,
               CASE WHEN o.ownerid IS NOT NULL THEN format('%s:%s', o.ownerclass::regclass, o.ownerid) END AS owner
        FROM object o
@@ -152,6 +172,7 @@ export async function readObjects(executor: SqlExecutor, schema: CatalogSchema):
          SELECT array_agg(DISTINCT format('%s:%s', d.refclassid::regclass, d.refobjid)) AS refs
          FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid
        ) d`,
+      ),
       [[schema.oid]],
     ),
   );

@@ -1,3 +1,4 @@
+import { ifAny, type RareCatalog } from './catalogs-in-use';
 import { roleOfSchemaSql } from '../tenant/tenant-role';
 
 /**
@@ -18,6 +19,27 @@ export function withoutOwnRole(acl: string): string {
   ), acldefault('c', 0)) END)`;
 }
 
+const OWNED_WITHOUT_GRANTS = Object.entries({
+  pg_statistic_ext: 'stxowner',
+  pg_operator: 'oprowner',
+  pg_opclass: 'opcowner',
+  pg_opfamily: 'opfowner',
+  pg_collation: 'collowner',
+  pg_conversion: 'conowner',
+  pg_ts_dict: 'dictowner',
+  pg_ts_config: 'cfgowner',
+} satisfies Partial<Record<RareCatalog, string>>)
+  .map(([catalog, owner]) =>
+    ifAny(
+      catalog as RareCatalog,
+      `UNION ALL
+    SELECT m.classid, m.objid, 0, o.${owner}, NULL, NULL, NULL
+    FROM member m CROSS JOIN LATERAL (SELECT ${owner} FROM ${catalog} WHERE oid = m.objid OFFSET 0) o
+    WHERE m.classid = '${catalog}'::regclass`,
+    ),
+  )
+  .join('\n    ');
+
 /**
  * Common table expression `owned`, to stand after `OBJECTS`: whatever has an owner, with its grants. `kind` is that of
  * `acldefault`; `default_kind` that of `ALTER DEFAULT PRIVILEGES`. Of columns only those with grants of their own. Brings
@@ -35,35 +57,23 @@ export const OWNED = `${OWN_ROLE},
     SELECT 'pg_class'::regclass, r.oid, a.attnum, r.relowner, ${withoutOwnRole('a.attacl')}, 'c', NULL
     FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
     WHERE cardinality(a.attacl) > 0 AND NOT a.attisdropped
-    UNION ALL
+    ${ifAny(
+      'pg_proc',
+      `UNION ALL
     SELECT 'pg_proc'::regclass, p.oid, 0, proowner, ${withoutOwnRole('proacl')}, 'f', 'f'
     FROM member m JOIN pg_proc p ON p.oid = m.objid
     -- Constructors of range types belong to the superuser who made the cluster.
     WHERE m.classid = 'pg_proc'::regclass AND NOT EXISTS (
       SELECT FROM pg_depend i WHERE i.classid = m.classid AND i.objid = m.objid AND i.deptype = 'i'
-        AND i.refclassid = 'pg_type'::regclass)
-    UNION ALL
+        AND i.refclassid = 'pg_type'::regclass)`,
+    )}
+    ${ifAny(
+      'pg_type',
+      `UNION ALL
     SELECT 'pg_type'::regclass, t.oid, 0, typowner, ${withoutOwnRole('typacl')}, 'T', 'T'
-    FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
+    FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass`,
+    )}
     UNION ALL
     SELECT 'pg_namespace'::regclass, oid, 0, nspowner, ${withoutOwnRole('nspacl')}, 'n', 'n' FROM pg_namespace WHERE oid = ANY ($1::oid[])
-    UNION ALL
-    SELECT m.classid, m.objid, 0, o.owner, NULL, NULL, NULL
-    FROM member m CROSS JOIN LATERAL (
-      SELECT stxowner FROM pg_statistic_ext WHERE m.classid = 'pg_statistic_ext'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT oprowner FROM pg_operator WHERE m.classid = 'pg_operator'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT opcowner FROM pg_opclass WHERE m.classid = 'pg_opclass'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT opfowner FROM pg_opfamily WHERE m.classid = 'pg_opfamily'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT collowner FROM pg_collation WHERE m.classid = 'pg_collation'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT conowner FROM pg_conversion WHERE m.classid = 'pg_conversion'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT dictowner FROM pg_ts_dict WHERE m.classid = 'pg_ts_dict'::regclass AND oid = m.objid
-      UNION ALL
-      SELECT cfgowner FROM pg_ts_config WHERE m.classid = 'pg_ts_config'::regclass AND oid = m.objid
-    ) o (owner)
+    ${OWNED_WITHOUT_GRANTS}
   )`;

@@ -1,8 +1,8 @@
 import type { SqlExecutor } from '../common/sql';
 import { PLANNER_SETTINGS, READING_SETTINGS, rows, withSearchPath } from './catalog';
+import { catalogsInUse, neededFor } from './catalogs-in-use';
 import { STRUCTURE } from './structure';
 import { ROW_CATALOGS, withoutJson } from './structure-sql';
-import { TYPE_STRUCTURE } from './structure-types';
 
 /**
  * Planned once for any number of schemas, which costs as much as to run it for one of them. Names print bare or
@@ -32,10 +32,7 @@ export async function readHashQuery(executor: SqlExecutor): Promise<string> {
     [ROW_CATALOGS],
   );
   const columns = new Map(found.map((each) => [each.catalog, each.columns]));
-  const lines = [STRUCTURE, TYPE_STRUCTURE]
-    .map((sql) => `SELECT * FROM (${sql}) AS line`)
-    .join(' UNION ALL ');
-  return hashesOf(withoutJson(lines, (catalog) => columns.get(catalog) ?? []));
+  return hashesOf(withoutJson(STRUCTURE, (catalog) => columns.get(catalog) ?? []));
 }
 
 /**
@@ -51,7 +48,14 @@ export async function hashStructures(
   query: string,
   schemaNames: readonly string[],
 ): Promise<Map<string, string>> {
-  const ask = () => rows<{ name: string; hash: string }>(executor, query, [schemaNames]);
+  const ask = async () => {
+    const [{ catalogs }] = await rows<{ catalogs: string[] }>(
+      executor,
+      `SELECT ${catalogsInUse('ARRAY(SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[]))')} AS catalogs`,
+      [schemaNames],
+    );
+    return rows<{ name: string; hash: string }>(executor, neededFor(new Set(catalogs), query), [schemaNames]);
+  };
   const settings = { ...PLANNER_SETTINGS, ...READING_SETTINGS };
   const hashes = await withSearchPath(executor, 'pg_catalog', ask, settings);
   return new Map(hashes.map(({ name, hash }) => [name, hash]));

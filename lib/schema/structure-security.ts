@@ -1,3 +1,4 @@
+import { ifAny } from './catalogs-in-use';
 import { withoutOwnRole } from './owned';
 import { comment, sorted } from './structure-sql';
 
@@ -24,27 +25,39 @@ export const SECURITY_LINES = `
          jsonb_build_object('grants', ${grantList('acl', 'owner')})::text
   FROM owned
   WHERE acl IS NOT NULL AND NOT (acl @> acldefault(kind, owner) AND acl <@ acldefault(kind, owner))
-  UNION ALL
+  ${ifAny(
+    'pg_default_acl',
+    `UNION ALL
   SELECT format('default privileges of %s on %s', d.defaclrole::regrole, d.defaclobjtype),
          jsonb_build_object('grants', ${grantList('given.acl', 'd.defaclrole')})::text
   FROM member m JOIN pg_default_acl d ON d.oid = m.objid CROSS JOIN LATERAL (SELECT ${withoutOwnRole('d.defaclacl')}) AS given (acl)
-  WHERE m.classid = 'pg_default_acl'::regclass AND cardinality(given.acl) > 0
-  UNION ALL
+  WHERE m.classid = 'pg_default_acl'::regclass AND cardinality(given.acl) > 0`,
+  )}
+  ${ifAny(
+    'pg_policy',
+    `UNION ALL
   SELECT format('policy %I on %I', p.polname, r.relname),
          jsonb_build_object(
            'permissive', p.polpermissive, 'command', p.polcmd,
            'roles', ${sorted(`ARRAY(SELECT ${ROLE('role', 'r.relowner')} FROM unnest(p.polroles) AS role)`)},
            'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid),
            'comment', ${comment('pg_policy', 'p.oid')})::text
-  FROM relation r JOIN pg_policy p ON p.polrelid = r.oid
-  UNION ALL
+  FROM relation r JOIN pg_policy p ON p.polrelid = r.oid`,
+  )}
+  ${ifAny(
+    'pg_publication_rel',
+    `UNION ALL
   SELECT format('publication %I of %I', p.pubname, r.relname),
          jsonb_build_object(
            'columns', (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute
                        WHERE attrelid = r.oid AND attnum = ANY (pr.prattrs)),
            'condition', pg_get_expr(pr.prqual, pr.prrelid))::text
-  FROM relation r JOIN pg_publication_rel pr ON pr.prrelid = r.oid JOIN pg_publication p ON p.oid = pr.prpubid
-  UNION ALL
+  FROM relation r JOIN pg_publication_rel pr ON pr.prrelid = r.oid JOIN pg_publication p ON p.oid = pr.prpubid`,
+  )}
+  ${ifAny(
+    'pg_publication_namespace',
+    `UNION ALL
   SELECT format('publication %I of the schema', p.pubname), '{}'
   FROM member m JOIN pg_publication_namespace pn ON pn.oid = m.objid JOIN pg_publication p ON p.oid = pn.pnpubid
-  WHERE m.classid = 'pg_publication_namespace'::regclass`;
+  WHERE m.classid = 'pg_publication_namespace'::regclass`,
+  )}`;

@@ -1,19 +1,20 @@
-import type { SqlExecutor } from '../common/sql';
-import { type CatalogSchema, rows } from './catalog';
+import { ifAny, type RareCatalog } from './catalogs-in-use';
 import { objectName } from './object-name';
-import { OBJECTS } from './objects';
 import { comment, rowOf } from './structure-sql';
 
-type Named = Parameters<typeof rowOf>[1];
+type Named = Parameters<typeof rowOf>[1] & RareCatalog;
 
 /** Lines for the members of one catalog: what to call them, and what a row alone does not tell. */
 function linesOf(catalog: Named, object: string, properties: Readonly<Record<string, string>>): string {
   const told = Object.entries({ ...properties, comment: comment(catalog, 'x.oid') });
-  return `
+  return ifAny(
+    catalog,
+    `UNION ALL
   SELECT ${object}, (${rowOf('x', catalog)} || jsonb_build_object(
     ${told.map(([name, value]) => `'${name}', ${value}`).join(', ')}))::text
   FROM member m CROSS JOIN LATERAL (SELECT * FROM ${catalog} WHERE oid = m.objid OFFSET 0) x
-  WHERE m.classid = '${catalog}'::regclass`;
+  WHERE m.classid = '${catalog}'::regclass`,
+  );
 }
 
 function functions(...columns: string[]): Record<string, string> {
@@ -32,9 +33,13 @@ function boundTo(catalog: string): string {
 
 const METHOD = (column: string) => `(SELECT amname FROM pg_am WHERE oid = x.${column})`;
 
-const LINES = [
+/** Lines of the structure, after others: of what is no relation, enum or function. */
+export const TYPE_LINES = [
   // Types and routines
-  `SELECT format('attribute %I of type %I', a.attname, t.typname),
+  ifAny(
+    'pg_type',
+    `UNION ALL
+   SELECT format('attribute %I of type %I', a.attname, t.typname),
           (${rowOf('a', 'pg_attribute')} || jsonb_build_object(
             'place', row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),
             'type', format_type(a.atttypid, a.atttypmod),
@@ -43,7 +48,11 @@ const LINES = [
    FROM member m JOIN pg_type t ON t.oid = m.objid AND t.typtype = 'c'
    JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
    WHERE m.classid = 'pg_type'::regclass`,
-  `SELECT format('constraint %I on domain %I', con.conname, t.typname),
+  ),
+  ifAny(
+    'pg_type',
+    `UNION ALL
+   SELECT format('constraint %I on domain %I', con.conname, t.typname),
           (${rowOf('con', 'pg_constraint')} || jsonb_build_object(
             'definition', pg_get_constraintdef(con.oid),
             'comment', ${comment('pg_constraint', 'con.oid')}))::text
@@ -52,14 +61,22 @@ const LINES = [
      AND d.classid = 'pg_constraint'::regclass AND d.deptype = 'a'
    JOIN pg_constraint con ON con.oid = d.objid AND con.contypid = t.oid
    WHERE m.classid = 'pg_type'::regclass`,
-  `SELECT format('range type %I', t.typname), jsonb_build_object(
+  ),
+  ifAny(
+    'pg_type',
+    `UNION ALL
+   SELECT format('range type %I', t.typname), jsonb_build_object(
             'subtype', format_type(x.rngsubtype, NULL), 'class', ${objectName('pg_opclass', 'x.rngsubopc')},
             'collation', nullif(x.rngcollation, 0)::regcollation::text,
             'canonical', x.rngcanonical::oid::regprocedure::text, 'difference', x.rngsubdiff::oid::regprocedure::text,
             'multirange', format_type(x.rngmultitypid, NULL))::text
    FROM member m CROSS JOIN LATERAL (SELECT * FROM pg_range WHERE rngtypid = m.objid OFFSET 0) x
    JOIN pg_type t ON t.oid = x.rngtypid WHERE m.classid = 'pg_type'::regclass`,
-  `SELECT 'aggregate ' || x.aggfnoid::oid::regprocedure, (${rowOf('x', 'pg_aggregate')} || jsonb_build_object(
+  ),
+  ifAny(
+    'pg_proc',
+    `UNION ALL
+   SELECT 'aggregate ' || x.aggfnoid::oid::regprocedure, (${rowOf('x', 'pg_aggregate')} || jsonb_build_object(
             ${Object.entries({
               ...functions(
                 ...['aggtransfn', 'aggfinalfn', 'aggcombinefn', 'aggserialfn', 'aggdeserialfn'],
@@ -71,6 +88,7 @@ const LINES = [
               .map(([name, value]) => `'${name}', ${value}`)
               .join(', ')}))::text
    FROM member m JOIN pg_aggregate x ON x.aggfnoid = m.objid WHERE m.classid = 'pg_proc'::regclass`,
+  ),
   // What gives types their meaning
   linesOf('pg_operator', `'operator ' || x.oid::regoperator`, {
     ...functions('oprcode', 'oprrest', 'oprjoin'),
@@ -83,23 +101,35 @@ const LINES = [
     family: objectName('pg_opfamily', 'x.opcfamily'),
   }),
   linesOf('pg_opfamily', `format('operator family %I for %s', x.opfname, ${METHOD('opfmethod')})`, {}),
-  `SELECT format('operator %s (%s, %s) of family %I for %s', x.amopstrategy, format_type(x.amoplefttype, NULL),
+  ifAny(
+    'pg_opfamily',
+    `UNION ALL
+   SELECT format('operator %s (%s, %s) of family %I for %s', x.amopstrategy, format_type(x.amoplefttype, NULL),
                  format_type(x.amoprighttype, NULL), f.opfname, ${METHOD('amopmethod')}),
           (${rowOf('x', 'pg_amop')} || jsonb_build_object(
             'operator', x.amopopr::regoperator::text, 'sort family', ${objectName('pg_opfamily', 'x.amopsortfamily')},
             'class', ${boundTo('pg_amop')}))::text
    FROM member m JOIN pg_opfamily f ON f.oid = m.objid JOIN pg_amop x ON x.amopfamily = f.oid
    WHERE m.classid = 'pg_opfamily'::regclass`,
-  `SELECT format('function %s (%s, %s) of family %I for %s', x.amprocnum, format_type(x.amproclefttype, NULL),
+  ),
+  ifAny(
+    'pg_opfamily',
+    `UNION ALL
+   SELECT format('function %s (%s, %s) of family %I for %s', x.amprocnum, format_type(x.amproclefttype, NULL),
                  format_type(x.amprocrighttype, NULL), f.opfname, ${METHOD('opfmethod').replace('x.', 'f.')}),
           (${rowOf('x', 'pg_amproc')} || jsonb_build_object(
             'function', x.amproc::oid::regprocedure::text, 'class', ${boundTo('pg_amproc')}))::text
    FROM member m JOIN pg_opfamily f ON f.oid = m.objid JOIN pg_amproc x ON x.amprocfamily = f.oid
    WHERE m.classid = 'pg_opfamily'::regclass`,
-  `SELECT format('cast from %s to %s', format_type(x.castsource, NULL), format_type(x.casttarget, NULL)),
+  ),
+  ifAny(
+    'pg_cast',
+    `UNION ALL
+   SELECT format('cast from %s to %s', format_type(x.castsource, NULL), format_type(x.casttarget, NULL)),
           (${rowOf('x', 'pg_cast')} || jsonb_build_object(
             'function', x.castfunc::regprocedure::text, 'comment', ${comment('pg_cast', 'x.oid')}))::text
    FROM own_cast x`,
+  ),
   linesOf('pg_collation', `format('collation %I', x.collname)`, {}),
   linesOf('pg_conversion', `format('conversion %I', x.conname)`, functions('conproc')),
   linesOf(
@@ -120,17 +150,4 @@ const LINES = [
     mappings: `(SELECT jsonb_agg(jsonb_build_array(maptokentype, mapseqno, mapdict::regdictionary::text)
                                  ORDER BY maptokentype, mapseqno) FROM pg_ts_config_map WHERE mapcfg = x.oid)`,
   }),
-];
-
-/** Lines of what is no relation, enum or function. */
-export const TYPE_STRUCTURE = `
-  WITH ${OBJECTS}
-  SELECT * FROM (${LINES.join('\n  UNION ALL\n  ')}) AS line (object, properties)`;
-
-/** The search path is already the schema's. */
-export function readTypeStructure(
-  executor: SqlExecutor,
-  { oid }: CatalogSchema,
-): Promise<{ object: string; properties: string }[]> {
-  return rows(executor, TYPE_STRUCTURE, [[oid]]);
-}
+].join('\n  ');

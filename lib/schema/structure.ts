@@ -1,10 +1,11 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
+import { ifAny, neededFor } from './catalogs-in-use';
 import { OBJECTS, READ_CATALOGS } from './objects';
 import { OWNED } from './owned';
 import { SECURITY_LINES } from './structure-security';
 import { comment, rowOf, sorted } from './structure-sql';
-import { readTypeStructure } from './structure-types';
+import { TYPE_LINES } from './structure-types';
 
 /** One object and all that is known of it. */
 export interface StructureLine {
@@ -73,7 +74,9 @@ export const STRUCTURE = `
            'comment', ${comment('pg_constraint', 'con.oid')}))::text
   FROM relation r JOIN pg_constraint con ON con.conrelid = r.oid
   LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
-  UNION ALL
+  ${ifAny(
+    'pg_trigger',
+    `UNION ALL
   SELECT format('trigger %I on %I', tg.tgname, r.relname),
          (${rowOf('tg', 'pg_trigger')} || jsonb_build_object(
            'definition', pg_get_triggerdef(tg.oid, true),
@@ -85,21 +88,30 @@ export const STRUCTURE = `
   SELECT format('checks of foreign key %I on %I', con.conname, r.relname),
          jsonb_build_object('function', tg.tgfoid::regproc::text, 'state', tg.tgenabled)::text
   FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid JOIN pg_constraint con ON con.oid = tg.tgconstraint
-  WHERE tg.tgisinternal AND tg.tgenabled <> 'O'
-  UNION ALL
+  WHERE tg.tgisinternal AND tg.tgenabled <> 'O'`,
+  )}
+  ${ifAny(
+    'pg_rewrite',
+    `UNION ALL
   SELECT format('rule %I on %I', w.rulename, r.relname),
          jsonb_build_object('definition', pg_get_ruledef(w.oid, true), 'state', w.ev_enabled,
                             'comment', ${comment('pg_rewrite', 'w.oid')})::text
   FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
-  WHERE w.rulename <> '_RETURN' OR w.ev_enabled <> 'O' OR ${comment('pg_rewrite', 'w.oid')} IS NOT NULL
-  UNION ALL
+  WHERE w.rulename <> '_RETURN' OR w.ev_enabled <> 'O' OR ${comment('pg_rewrite', 'w.oid')} IS NOT NULL`,
+  )}
+  ${ifAny(
+    'pg_statistic_ext',
+    `UNION ALL
   SELECT format('statistics %I on %I', s.stxname, r.relname),
          jsonb_build_object(
            'schema', s.stxnamespace = r.relnamespace, 'columns', pg_get_statisticsobjdef_columns(s.oid),
            'kinds', ${sorted('s.stxkind::text[]')}, 'target', nullif(s.stxstattarget, -1),
            'comment', ${comment('pg_statistic_ext', 's.oid')})::text
-  FROM relation r JOIN pg_statistic_ext s ON s.stxrelid = r.oid
-  UNION ALL
+  FROM relation r JOIN pg_statistic_ext s ON s.stxrelid = r.oid`,
+  )}
+  ${ifAny(
+    'pg_sequence',
+    `UNION ALL
   SELECT format('sequence %I', r.relname),
          (${rowOf('s', 'pg_sequence')} || jsonb_build_object(
            'type', format_type(s.seqtypid, NULL),
@@ -107,8 +119,11 @@ export const STRUCTURE = `
                      FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                      WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')
                        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0)))::text
-  FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid
-  UNION ALL
+  FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid`,
+  )}
+  ${ifAny(
+    'pg_type',
+    `UNION ALL
   SELECT format('type %I', t.typname),
          (${rowOf('t', 'pg_type')} || jsonb_build_object(
            'base', format_type(nullif(t.typbasetype, 0), t.typtypmod),
@@ -116,8 +131,11 @@ export const STRUCTURE = `
            'default', coalesce(pg_get_expr(t.typdefaultbin, 0), t.typdefault),
            'labels', (SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
            'comment', ${comment('pg_type', 't.oid')}))::text
-  FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass
-  UNION ALL
+  FROM member m JOIN pg_type t ON t.oid = m.objid WHERE m.classid = 'pg_type'::regclass`,
+  )}
+  ${ifAny(
+    'pg_proc',
+    `UNION ALL
   SELECT format('function %I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
          (${rowOf('p', 'pg_proc')} || jsonb_build_object(
            'arguments', pg_get_function_arguments(p.oid),
@@ -127,7 +145,9 @@ export const STRUCTURE = `
            'transforms', p.protrftypes::regtype[]::text,
            'standard body', pg_get_function_sqlbody(p.oid),
            'comment', ${comment('pg_proc', 'p.oid')}))::text
-  FROM member m JOIN pg_proc p ON p.oid = m.objid WHERE m.classid = 'pg_proc'::regclass
+  FROM member m JOIN pg_proc p ON p.oid = m.objid WHERE m.classid = 'pg_proc'::regclass`,
+  )}
+  ${TYPE_LINES}
   UNION ALL
   ${SECURITY_LINES}
   UNION ALL
@@ -140,7 +160,6 @@ export const STRUCTURE = `
   WHERE d.classid <> ALL (ARRAY[${READ_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[])`;
 
 /** In no particular order. The search path is already the schema's. */
-export async function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
-  const lines = await rows<StructureLine>(executor, STRUCTURE, [[schema.oid]]);
-  return [...lines, ...(await readTypeStructure(executor, schema))];
+export function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
+  return rows<StructureLine>(executor, neededFor(schema.catalogs, STRUCTURE), [[schema.oid]]);
 }

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
+import { neededFor } from './catalogs-in-use';
 import { type ObjectKey, OBJECTS } from './objects';
 
 /** An object, and one that it needs. */
@@ -11,10 +12,12 @@ export type Tie = readonly [dependent: ObjectKey, needed: ObjectKey];
  *
  * `NOT IN` becomes a look-up by hash, which the settings of reading do not forbid as they forbid a join.
  */
-export async function readOutsideTies(executor: SqlExecutor, { oid }: CatalogSchema): Promise<Tie[]> {
+export async function readOutsideTies(executor: SqlExecutor, schema: CatalogSchema): Promise<Tie[]> {
   const found = await rows<{ dependent: ObjectKey; needed: ObjectKey }>(
     executor,
-    `WITH ${OBJECTS},
+    neededFor(
+      schema.catalogs,
+      `WITH ${OBJECTS},
      own AS MATERIALIZED (
        SELECT classid, objid FROM object UNION SELECT 'pg_namespace'::regclass, unnest($1::oid[])
      ),
@@ -33,7 +36,8 @@ export async function readOutsideTies(executor: SqlExecutor, { oid }: CatalogSch
      )
      SELECT format('%s:%s', classid::regclass, objid) AS dependent,
             format('%s:%s', refclassid::regclass, refobjid) AS needed FROM tie`,
-    [[oid]],
+    ),
+    [[schema.oid]],
   );
   return found.map(({ dependent, needed }) => [dependent, needed]);
 }

@@ -1,3 +1,5 @@
+import { ifAny } from './catalogs-in-use';
+
 /** The catalogs of what stands beside relations and functions: whatever gives types their meaning. */
 export const TYPE_CATALOGS = [
   'pg_collation',
@@ -32,7 +34,11 @@ export const OWN_CASTS = `
     JOIN pg_cast c ON c.oid = d.objid`;
 
 /** Rows of the common table expression `object`: the parts of types and of operator families, and the casts of types. */
-export const TYPE_PARTS = `
+export const TYPE_PARTS = [
+  ifAny(
+    'pg_type',
+    `
+    UNION ALL
     SELECT t.schema, 'pg_class'::regclass, c.typrelid, 'pg_type'::regclass, t.oid
     FROM own_type t JOIN pg_type c ON c.oid = t.oid WHERE t.relid IS NULL AND c.typrelid <> 0
     UNION ALL
@@ -40,11 +46,19 @@ export const TYPE_PARTS = `
     -- Through pg_depend: where no type is a domain, statistics say that all constraints have one type, and all are read.
     FROM own_type t JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = t.oid
       AND d.classid = 'pg_constraint'::regclass AND d.deptype = 'a'
-    JOIN pg_constraint con ON con.oid = d.objid AND con.contypid = t.oid WHERE t.relid IS NULL
+    JOIN pg_constraint con ON con.oid = d.objid AND con.contypid = t.oid WHERE t.relid IS NULL`,
+  ),
+  ifAny(
+    'pg_cast',
+    `
     UNION ALL
     SELECT c.schema, 'pg_cast'::regclass, c.oid,
            CASE c.deptype WHEN 'i' THEN 'pg_type'::regclass END, CASE c.deptype WHEN 'i' THEN c.castsource END
-    FROM own_cast c
+    FROM own_cast c`,
+  ),
+  ifAny(
+    'pg_opfamily',
+    `
     UNION ALL
     SELECT m.schema, 'pg_amop'::regclass, e.oid, coalesce(d.refclassid, m.classid), coalesce(d.refobjid, m.objid)
     FROM member m JOIN pg_amop e ON e.amopfamily = m.objid LEFT JOIN pg_depend d
@@ -54,4 +68,6 @@ export const TYPE_PARTS = `
     SELECT m.schema, 'pg_amproc'::regclass, e.oid, coalesce(d.refclassid, m.classid), coalesce(d.refobjid, m.objid)
     FROM member m JOIN pg_amproc e ON e.amprocfamily = m.objid LEFT JOIN pg_depend d
       ON d.classid = 'pg_amproc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_opclass'::regclass
-    WHERE m.classid = 'pg_opfamily'::regclass`;
+    WHERE m.classid = 'pg_opfamily'::regclass`,
+  ),
+].join('');

@@ -1,3 +1,4 @@
+import { ifAny, type RareCatalog } from './catalogs-in-use';
 import { TYPE_CATALOGS } from './type-objects';
 
 /** Why and what to do, by the reason that `TYPE_FINDINGS` gives. */
@@ -36,14 +37,18 @@ const NOT_SUPERUSER = `NOT (SELECT rolsuper FROM pg_roles WHERE rolname = curren
  * Rows of `catalog` in the schema for which a condition holds, each with the reason beside it. `OFFSET 0` keeps the
  * planner from reading the whole catalog, whose size follows the number of tenants.
  */
-function findings(catalog: string, reasons: Readonly<Record<string, string>>): string {
-  return `
+function findings(catalog: RareCatalog, reasons: Readonly<Record<string, string>>): string {
+  return ifAny(
+    catalog,
+    `
+    UNION ALL
     SELECT '${catalog}'::regclass, x.oid, 0, check_.reason
     FROM object o CROSS JOIN LATERAL (SELECT * FROM ${catalog} WHERE oid = o.objid OFFSET 0) x
     CROSS JOIN LATERAL (VALUES ${Object.entries(reasons)
       .map(([reason, condition]) => `(${condition}, '${reason}')`)
       .join(', ')}) AS check_ (fails, reason)
-    WHERE o.classid = '${catalog}'::regclass AND check_.fails`;
+    WHERE o.classid = '${catalog}'::regclass AND check_.fails`,
+  );
 }
 
 const isConstructor = `(o.ownerclass IS NOT NULL AND o.ownerclass = 'pg_type'::regclass)`;
@@ -101,15 +106,17 @@ export const TYPE_FINDINGS = [
   findings('pg_ts_dict', { hidden: `NOT pg_ts_dict_is_visible(x.oid)` }),
   findings('pg_ts_config', { hidden: `NOT pg_ts_config_is_visible(x.oid)` }),
   `
+    UNION ALL
     SELECT d.classid, d.objid, 0, 'outside'
     FROM object o JOIN pg_depend d ON d.refclassid = o.classid AND d.refobjid = o.objid
     WHERE d.classid = ANY (ARRAY[${TYPE_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[])
       AND NOT EXISTS (SELECT FROM object x WHERE x.classid = d.classid AND x.objid = d.objid)`,
   `
+    UNION ALL
     SELECT o.classid, o.objid, 0, 'round trip'
     FROM object o JOIN pg_depend d ON d.classid = o.classid AND d.objid = o.objid
     JOIN pg_depend e ON e.classid = d.refclassid AND e.objid = d.refobjid
     JOIN object x ON x.classid = e.refclassid AND x.objid = e.refobjid
     WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
       AND NOT EXISTS (SELECT FROM object y WHERE y.classid = d.refclassid AND y.objid = d.refobjid)`,
-].join('\n    UNION ALL');
+].join('');

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
+import { neededFor } from './catalogs-in-use';
 import { OBJECTS, READ_CATALOGS } from './objects';
 import { OWNED } from './owned';
 import type { Obstacle } from './schema.errors';
@@ -77,7 +78,6 @@ const FINDINGS = `
       (c.reltablespace <> 0, 'tablespace'),
       (NOT pg_table_is_visible(c.oid), 'hidden')
     ) AS check_ (fails, reason) WHERE check_.fails
-    UNION ALL
     -- Types and routines${TYPE_FINDINGS}
     UNION ALL
     -- Triggers
@@ -151,12 +151,15 @@ export async function findUnsupported(executor: SqlExecutor, schema: CatalogSche
   const found = await rows<{ object: string; reason: Reason }>(
     executor,
     // What an extension owns is told once, as the extension.
-    `${FINDINGS}
+    neededFor(
+      schema.catalogs,
+      `${FINDINGS}
      SELECT DISTINCT pg_describe_object(classid, objid, objsubid) AS object, reason FROM found
      WHERE reason IS NOT NULL AND NOT EXISTS (
        SELECT FROM pg_depend d WHERE d.classid = found.classid AND d.objid = found.objid
          AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
      ORDER BY object, reason`,
+    ),
     [[schema.oid]],
   );
   return found.map(({ object, reason }) => ({ object, remedy: REMEDIES[reason] }));

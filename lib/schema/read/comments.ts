@@ -1,6 +1,7 @@
 import { quoteLiteral } from '../../common/sql';
 import { OBJECTS } from '../objects';
 import { rows } from '../catalog';
+import { neededFor } from '../catalogs-in-use';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 import { TYPE_COMMENT_TARGETS } from './type-comments';
@@ -9,7 +10,9 @@ import { TYPE_COMMENT_TARGETS } from './type-comments';
 export async function readComments({ executor, schema }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ target: string; comment: string }>(
     executor,
-    `WITH ${OBJECTS}
+    neededFor(
+      schema.catalogs,
+      `WITH ${OBJECTS}
      SELECT d.description AS comment, CASE d.classoid
        WHEN 'pg_class'::regclass THEN (
          SELECT CASE
@@ -39,6 +42,7 @@ export async function readComments({ executor, schema }: SchemaSource): Promise<
          SELECT format('STATISTICS %I', stxname) FROM pg_statistic_ext WHERE oid = d.objoid)
        END AS target
      FROM object o JOIN pg_description d ON d.classoid = o.classid AND d.objoid = o.objid`,
+    ),
     [[schema.oid]],
   );
   return found.map(({ target, comment }) => ({

@@ -1,4 +1,5 @@
 import { rows } from '../catalog';
+import { neededFor } from '../catalogs-in-use';
 import { OBJECTS } from '../objects';
 import { OWNED } from '../owned';
 import { Phase, type Step } from '../steps';
@@ -20,7 +21,9 @@ interface GrantRow {
 export async function readGrants({ executor, schema }: SchemaSource): Promise<Step[]> {
   const found = await rows<GrantRow>(
     executor,
-    `WITH ${OBJECTS}, ${OWNED}
+    neededFor(
+      schema.catalogs,
+      `WITH ${OBJECTS}, ${OWNED}
      SELECT target.kind, target.name, target.column, ${grantItems('wanted')} AS wanted, ${grantItems('usual')} AS usual
      FROM owned
      CROSS JOIN LATERAL (${GRANTS_OF_OWNED}) AS grants
@@ -28,6 +31,7 @@ export async function readGrants({ executor, schema }: SchemaSource): Promise<St
      WHERE owned.kind IS NOT NULL AND classid <> 'pg_namespace'::regclass
        AND NOT (wanted @> usual AND wanted <@ usual)
      ORDER BY target.kind, target.name, objsubid`,
+    ),
     [[schema.oid]],
   );
   const targets = found.map(({ column, ...row }): GrantTarget =>

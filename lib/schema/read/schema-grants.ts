@@ -1,5 +1,6 @@
 import { quoteLiteral } from '../../common/sql';
 import { rows } from '../catalog';
+import { neededFor } from '../catalogs-in-use';
 import { OBJECTS } from '../objects';
 import { OWN_ROLE, OWNED, withoutOwnRole } from '../owned';
 import { Phase, type Step } from '../steps';
@@ -37,9 +38,12 @@ const CUT = '\0';
 async function readOwnGrants({ executor, schema }: SchemaSource): Promise<Cut[]> {
   const [grants] = await rows<{ wanted: Grant[]; usual: Grant[] }>(
     executor,
-    `WITH ${OBJECTS}, ${OWNED}
+    neededFor(
+      schema.catalogs,
+      `WITH ${OBJECTS}, ${OWNED}
      SELECT ${grantItems('wanted')} AS wanted, ${grantItems('usual')} AS usual
      FROM owned CROSS JOIN LATERAL (${GRANTS_OF_OWNED}) AS grants WHERE classid = 'pg_namespace'::regclass`,
+    ),
     [[schema.oid]],
   );
   return grantStatements([{ kind: 'SCHEMA', name: CUT, ...grants }]).map(cut);
