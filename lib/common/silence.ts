@@ -32,12 +32,17 @@ export function endWhenSilent(pool: Pool, ms: number | undefined): void {
   });
 }
 
-/** The `pg` that TypeORM is given, with a pool that does so. */
+/**
+ * The `pg` that TypeORM is given, with a pool that does so. Its connections have a listener for errors all the time: pg
+ * takes its own away when it lends one, and TypeORM adds its own a moment later. A server that ends a session as soon as
+ * it is open is heard in between, and an error that nobody listens to ends the process. Its next statement tells.
+ */
 export function driverThatEndsSilence(ms: number | undefined): typeof pg {
   class WatchfulPool extends pg.Pool {
     constructor(config: PoolConfig) {
       super(config);
       endWhenSilent(this, ms);
+      this.on('connect', (client) => client.on('error', () => undefined));
     }
   }
   return { ...pg, native: null, Pool: WatchfulPool };
