@@ -14,3 +14,13 @@ export async function hearing({ app }: TestApp): Promise<void> {
   const now = performance.now();
   while (feed.provenAt < now) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/**
+ * Milliseconds of the first try that takes no longer than `limit`, else of the shortest of three: a machine that does
+ * other things is slow now and then, what is too slow is so each time.
+ */
+export async function shortest(limit: number, attempt: () => Promise<number>): Promise<number> {
+  let best = Infinity;
+  for (let tries = 0; tries < 3 && best > limit; tries += 1) best = Math.min(best, await attempt());
+  return best;
+}

@@ -8,7 +8,7 @@ export interface TestDatabase {
   readonly poolUrl: string;
   /** The same on another way to the server: that of the URL. */
   urlOn(server: string): string;
-  /** Rows of one statement, on a connection opened for it and closed after it, without any tenancy. */
+  /** Rows of one statement, on a session as good as new, without any tenancy. */
   query<Row = Record<string, unknown>>(sql: string, values?: unknown[]): Promise<Row[]>;
   drop(): Promise<void>;
 }
@@ -23,28 +23,75 @@ function serverUrl(): string {
   return url;
 }
 
-async function queryAt<Row>(url: string, sql: string, values?: unknown[]): Promise<Row[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(sql, values)).rows as Row[];
-  } finally {
-    await client.end();
+type Rows = Record<string, unknown>[];
+
+/**
+ * Statements without any tenancy, each on a session as good as new: to open one takes longer than what most of them do,
+ * so one is kept for the next statement, unless somebody has ended it.
+ */
+class Sessions {
+  #idle: Client | undefined;
+
+  constructor(private readonly url: string) {}
+
+  async query(sql: string, values?: unknown[]): Promise<Rows> {
+    const client = (await this.#reuse()) ?? (await this.#open());
+    try {
+      const { rows } = await client.query<Rows[number]>(sql, values);
+      return rows;
+    } finally {
+      if (this.#idle === undefined) this.#idle = client;
+      else await client.end();
+    }
   }
+
+  async end(): Promise<void> {
+    const client = this.#idle;
+    this.#idle = undefined;
+    await client?.end();
+  }
+
+  async #reuse(): Promise<Client | undefined> {
+    const client = this.#idle;
+    this.#idle = undefined;
+    try {
+      await client?.query('DISCARD ALL');
+      return client;
+    } catch {
+      await client?.end();
+      return undefined;
+    }
+  }
+
+  async #open(): Promise<Client> {
+    const client = new Client({ connectionString: this.url });
+    // What it means is told by the next statement.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+}
+
+async function queryServer(sql: string): Promise<void> {
+  const sessions = new Sessions(serverUrl());
+  await sessions.query(sql).finally(() => sessions.end());
 }
 
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await queryAt(serverUrl(), `CREATE DATABASE ${name} TEMPLATE template0`);
+  // Copied as files: a fifth of the time that it takes through the log.
+  await queryServer(`CREATE DATABASE ${name} TEMPLATE template0 STRATEGY file_copy`);
   const urlOn = (server: string): string => Object.assign(new URL(server), { pathname: `/${name}` }).href;
   const url = urlOn(serverUrl());
+  const sessions = new Sessions(url);
   return {
     url,
     poolUrl: urlOn(process.env.TEST_POOLER_URL ?? serverUrl()),
     urlOn,
-    query: (sql, values) => queryAt(url, sql, values),
+    query: <Row>(sql: string, values?: unknown[]) => sessions.query(sql, values) as Promise<Row[]>,
     drop: async () => {
-      await queryAt(serverUrl(), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await sessions.end();
+      await queryServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
 }

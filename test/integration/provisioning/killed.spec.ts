@@ -7,6 +7,7 @@ import { seededRandom } from '../../../bench/random';
 import { cleanEnvironment, REPOSITORY } from '../../support/commands';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
+import { act, type Action, APPLICATION_NAME } from './acting-app';
 import { schemasOf, startAppOn } from './app';
 import { StoreElsewhere } from './store-elsewhere';
 
@@ -19,8 +20,6 @@ const KILLS = Number(process.env.TENANCY_TEST_KILLS ?? 2);
 const SEED = Number(process.env.TENANCY_TEST_SEED ?? 20_260_101);
 
 const OWN_NAME = /^t_[a-z0-9]{20}$/;
-
-type Action = 'create' | 'clone' | 'adopt' | 'import' | 'delete' | 'purge' | 'refill';
 
 describe.each([
   [
@@ -71,30 +70,30 @@ describe.each([
         await database.query(`UPDATE tenancy.spares SET template_version = 'old' WHERE slot = 0`);
     }
 
-    /** How many statements it sent, or `undefined` when it was killed. */
-    async function perform(action: Action, slug: string, killAt: number): Promise<number | undefined> {
+    /** By a process of its own; whether it was killed before it had done all. */
+    async function killedAt(killAt: number, action: Action, slug: string): Promise<boolean> {
       const args = ['-r', 'esbuild-register', RUN, NEST, PROGRAM, database.url, elsewhere?.url ?? ''];
       try {
-        const { stdout } = await promisify(execFile)(
-          process.execPath,
-          [...args, action, String(killAt), slug],
-          {
-            cwd: REPOSITORY,
-            env: cleanEnvironment(),
-          },
-        );
-        return Number(stdout);
+        await promisify(execFile)(process.execPath, [...args, action, String(killAt), slug], {
+          cwd: REPOSITORY,
+          env: cleanEnvironment(),
+        });
+        return false;
       } catch (error) {
-        if ((error as { signal?: string }).signal === 'SIGKILL') return undefined;
+        if ((error as { signal?: string }).signal === 'SIGKILL') return true;
         throw error;
       }
     }
+
+    /** How many statements it took. */
+    const perform = (action: Action, slug: string): Promise<number> =>
+      act({ url: database.url, storeUrl: elsewhere?.url ?? '', action, slug });
 
     /** PostgreSQL goes on with a statement whose client is gone. */
     async function untilItsBackendsAreGone(): Promise<void> {
       const left = () =>
         database.query(
-          `SELECT FROM pg_stat_activity WHERE application_name = 'to-be-killed' AND datname = current_database()`,
+          `SELECT FROM pg_stat_activity WHERE application_name = '${APPLICATION_NAME}' AND datname = current_database()`,
         );
       while ((await left()).length > 0);
     }
@@ -132,15 +131,17 @@ describe.each([
         const slug = () => `${action}${++count}`;
         const rehearsal = slug();
         await prepare(action, rehearsal);
-        const statements = (await perform(action, rehearsal, 0))!;
+        const statements = await perform(action, rehearsal);
         expect(statements).toBeGreaterThan(1);
         const random = seededRandom(SEED + statements);
         const all = Array.from({ length: statements }, (_, i) => i + 1);
         const picked = KILLS === 0 ? all : all.sort(() => random() - 0.5).slice(0, KILLS);
+        let kills = 0;
         for (const killAt of picked) {
           const victim = slug();
           await prepare(action, victim);
-          const sent = await perform(action, victim, killAt);
+          const wasKilled = await killedAt(killAt, action, victim);
+          if (wasKilled) kills += 1;
           await untilItsBackendsAreGone();
           const { problems } = await running.app.get(TenantSweeper).sweep();
           try {
@@ -162,16 +163,21 @@ describe.each([
               purge: !tenant,
             };
             if (!isDone[action]) {
-              await perform(action, victim, 0);
+              await perform(action, victim);
               await expectOrder();
             }
             if (action === 'refill') await running.app.get(SpareRefill).refill();
           } catch (error) {
-            throw new Error(`${action} killed at statement ${killAt} of ${statements} (sent: ${sent})`, {
-              cause: error,
-            });
+            throw new Error(
+              `${action} killed at statement ${killAt} of ${statements} (${wasKilled ? 'in time' : 'too late'})`,
+              {
+                cause: error,
+              },
+            );
           }
         }
+        // The last statement may be the end of it.
+        expect(kills).toBeGreaterThan(0);
       },
       KILLS === 0 ? 3_600_000 : 300_000,
     );
