@@ -72,14 +72,14 @@ describe.each(ADAPTERS)('options from @nestjs/config on %s', (_platform, adapter
   let database: TestDatabase;
   let running: TestApp | undefined;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await createTestDatabase();
   });
   afterEach(async () => {
     await running?.close();
     running = undefined;
-    await database.drop();
   });
+  afterAll(() => database.drop());
 
   async function start(
     tenancy: ReturnType<typeof TenancyModule.forRootAsync>,
@@ -105,12 +105,13 @@ describe.each(ADAPTERS)('options from @nestjs/config on %s', (_platform, adapter
     return running;
   }
 
-  it.each(WAYS)('by %s', async (_way, tenancy) => {
+  it.each(WAYS)('by %s', async (way, tenancy) => {
+    const slug = way.toLowerCase();
     const { create, url } = await start(tenancy());
-    await create({ slug: 'acme' });
-    await expect(rawRequest(url, '/notes', { headers: { 'x-customer': 'acme' } })).resolves.toEqual({
+    await create({ slug });
+    await expect(rawRequest(url, '/notes', { headers: { 'x-customer': slug } })).resolves.toEqual({
       status: 200,
-      body: { tenant: 'acme', notes: 1 },
+      body: { tenant: slug, notes: 1 },
     });
   });
 

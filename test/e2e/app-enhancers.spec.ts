@@ -147,17 +147,25 @@ describe.each(ADAPTERS)('on %s, beside ours,', (_platform, adapter) => {
   let database: TestDatabase;
   let running: TestApp;
 
-  afterEach(async () => {
-    await running.close();
-    await database.drop();
-  });
-
   /** Two tenants; the text of each one's only note is its slug. */
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    const { app, create } = await start([]);
+    for (const slug of ['acme', 'globex']) {
+      const tenant = await create({ slug });
+      await app
+        .get(TenantContext)
+        .run(tenant, () => app.get(TenantConnection).getRepository(Note).save({ text: slug }));
+    }
+    await running.close();
+  });
+  afterEach(() => running.close());
+  afterAll(() => database.drop());
+
   async function start(
     providers: NonNullable<Parameters<typeof startTestApp>[0]['providers']>,
     prepare?: (app: TestApp['app']) => void,
   ): Promise<TestApp> {
-    database = await createTestDatabase();
     running = await startTestApp(
       {
         imports: [TenancyModule.forRoot(notesOptions(database)), TenancyModule.forFeature([Note])],
@@ -166,13 +174,6 @@ describe.each(ADAPTERS)('on %s, beside ours,', (_platform, adapter) => {
       },
       { adapter: adapter(), prepare },
     );
-    const { app, create } = running;
-    for (const slug of ['acme', 'globex']) {
-      const tenant = await create({ slug });
-      await app
-        .get(TenantContext)
-        .run(tenant, () => app.get(TenantConnection).getRepository(Note).save({ text: slug }));
-    }
     return running;
   }
 

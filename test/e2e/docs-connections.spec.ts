@@ -69,10 +69,6 @@ describe('docs/connections.md, the examples', () => {
     return rows.map(({ description }) => description);
   };
 
-  it('compile', () => {
-    expect(examples.compileErrors()).toBe('');
-  });
-
   it('vacuum every tenant’s table', async () => {
     await the.VacuumJob.run();
     const tables = await database.query(

@@ -20,8 +20,6 @@ describe('docs/migrations.md', () => {
     examples.remove();
   });
 
-  it('compiles', () => expect(examples.compileErrors()).toBe(''));
-
   it('settles what broke off as it says', async () => {
     const migrator = running.app.get(FleetMigrator);
     const { tryAgain, accept } = await examples.import('settle.ts');

@@ -42,10 +42,6 @@ describe('docs/observability.md, the examples', () => {
   const get = async (path: string, tenant?: string) =>
     rawRequest(await app.getUrl(), path, { headers: tenant === undefined ? {} : { 'x-tenant-id': tenant } });
 
-  it('compile', () => {
-    expect(examples.compileErrors()).toBe('');
-  });
-
   it('say in each line of the log whose it is, and leave lines their own fields', () => {
     app.get(TenantContext).run(acme, () => {
       logger.info('of acme');

@@ -63,10 +63,6 @@ describe('docs/testing.md, its examples', () => {
     examples.remove();
   });
 
-  it('compile', () => {
-    expect(examples.compileErrors()).toBe('');
-  });
-
   it('hammer an application over HTTP', async () => {
     const { hammerOrders } = await examples.import('orders.hammer.ts');
     const report = await hammerOrders([url], SLUGS);

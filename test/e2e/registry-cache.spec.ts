@@ -200,9 +200,9 @@ describe('An application', () => {
     const app = await start(database, {
       database: { url: database.url, directUrl: wire.url, connectAttempts: 1 },
     });
+    expect(app.log.warnings).toEqual([]);
     await app.create({ slug: 'acme' });
     expect((await app.get('/whoami', 'acme')).status).toBe(200);
-    expect(app.log.warnings).toEqual([]);
     wire.restore();
     await hearing(app);
     await app.close();

@@ -7,7 +7,7 @@ import { type HammerWorld, startHammerWorld } from '../support/hammer/hammer-wor
 
 const CLEAN = { wrongReads: 0, wrongWrites: 0, lostWrites: 0, hangs: 0, findings: [] };
 
-// 1,000 operations take 4 seconds on a quiet machine; what hangs is counted by the hammer itself.
+// 400 operations take 10 seconds on a quiet machine; what hangs is counted by the hammer itself.
 jest.setTimeout(400_000);
 
 describe('The isolation hammer', () => {
@@ -54,16 +54,16 @@ describe('The isolation hammer', () => {
   it.each([1, 2, 10])('finds nothing wrong in two instances with a pool of %i each', async (poolSize) => {
     await start(poolSize);
     const report = await hammer(world, database, {
-      operations: 1_000,
+      operations: 400,
       seed: seed + poolSize,
       operationsPerFault: 25,
     });
     await world.close();
     expect(report).toMatchObject({ ...CLEAN, seed: seed + poolSize });
     // It did something: rows were read, and faults were had.
-    expect(report.rowsChecked).toBeGreaterThan(1_000);
-    expect(report.faults).toBeGreaterThan(10);
-    expect(report.failedOperations).toBeLessThan(500);
+    expect(report.rowsChecked).toBeGreaterThan(400);
+    expect(report.faults).toBeGreaterThan(8);
+    expect(report.failedOperations).toBeLessThan(200);
   });
 
   it('finds leaks when connections are lent on in whatever state they are', async () => {
