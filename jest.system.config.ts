@@ -1,12 +1,23 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 import base from './jest.config';
-import { ENVIRONMENTS } from './test/support/system/environments';
+import type { EnvironmentName } from './test/support/system/environments';
 
 const { transform, transformIgnorePatterns, moduleNameMapper, testTimeout, maxWorkers } = base;
 
-/** Where `npm test` has not run them already: it has an embedded PostgreSQL 18 of its own. */
-const TESTED = ENVIRONMENTS.filter((name) => name !== 'PostgreSQL 18');
+const CONNECTION = 'test/integration/connection';
+const ISOLATION = 'test/isolation';
+const ROLES = 'test/integration/roles';
+/** Isolation levels, locks and streams, as TypeORM asks for them. */
+const TYPEORM = 'test/integration/typeorm/{transactions,query-builder}.spec.ts';
+
+/** What may differ there from where `npm test` runs: on an embedded PostgreSQL 18, without a pooler. */
+const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
+  // pg_dump of a version reads servers up to its own.
+  'PostgreSQL 15': [CONNECTION, ROLES, TYPEORM, 'test/oracle', 'test/versions'],
+  'PostgreSQL 15 behind PgBouncer': [CONNECTION, ISOLATION, TYPEORM, 'test/system'],
+  'PostgreSQL 18 behind PgBouncer': [CONNECTION, ISOLATION, ROLES, 'test/system'],
+};
 
 /**
  * The suites of the connection layer on the oldest and the newest PostgreSQL, directly and behind PgBouncer. They need
@@ -15,24 +26,13 @@ const TESTED = ENVIRONMENTS.filter((name) => name !== 'PostgreSQL 18');
 const config: Config = {
   testTimeout,
   maxWorkers,
-  projects: TESTED.map((displayName) => ({
+  projects: Object.entries(SUITES).map(([displayName, suites]) => ({
     displayName,
     transform,
     transformIgnorePatterns,
     moduleNameMapper,
     testTimeout,
-    testMatch: [
-      '<rootDir>/test/integration/connection/**/*.spec.ts',
-      '<rootDir>/test/integration/roles/**/*.spec.ts',
-      '<rootDir>/test/isolation/**/*.spec.ts',
-      // Isolation levels, locks and streams, as TypeORM asks for them.
-      '<rootDir>/test/integration/typeorm/{transactions,query-builder}.spec.ts',
-      // pg_dump of a version reads servers up to its own.
-      ...(displayName === 'PostgreSQL 15'
-        ? ['<rootDir>/test/oracle/**/*.spec.ts', '<rootDir>/test/versions/**/*.spec.ts']
-        : []),
-      ...(displayName.endsWith('PgBouncer') ? ['<rootDir>/test/system/**/*.spec.ts'] : []),
-    ],
+    testMatch: suites.map((suite) => `<rootDir>/${suite.endsWith('.ts') ? suite : `${suite}/**/*.spec.ts`}`),
     globals: { systemTestEnvironment: displayName },
     setupFiles: ['<rootDir>/test/support/system/choose-environment.ts'],
     globalSetup: '<rootDir>/test/support/system/global-setup.ts',

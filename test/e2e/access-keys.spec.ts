@@ -3,7 +3,7 @@ import type { Tenant } from '../../lib';
 import { ApiKeys, ApiKeyUses } from '../../lib/access';
 import { type AccessApp, startAccessApp, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { ADAPTERS } from '../support/sample-app';
+import { ANY_ADAPTER } from '../support/sample-app';
 
 const refused = (status: number, code: string) =>
   expect.objectContaining({ status, body: { statusCode: status, code, message: expect.any(String) } });
@@ -16,7 +16,7 @@ const invalid = (field: string) =>
     }),
   });
 
-describe.each(ADAPTERS)('Keys by HTTP on %s', (_platform, adapter) => {
+describe.each(ANY_ADAPTER)('Keys by HTTP on %s', (_platform, adapter) => {
   let database: TestDatabase;
   let app: AccessApp;
   let acme: Tenant;

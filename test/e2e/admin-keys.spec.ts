@@ -4,14 +4,14 @@ import { type MasterKey, TenancyAdminModule, type TenancyAdminOptions } from '..
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { rawRequest } from '../support/raw-request';
-import { ADAPTERS } from '../support/sample-app';
+import { ANY_ADAPTER } from '../support/sample-app';
 import { startTestApp, type TestApp } from '../support/test-app';
 
 const key = (letter: string) => letter.repeat(32);
 const OPS: MasterKey = { name: 'ops', key: key('o') };
 const CI: MasterKey = { name: 'ci', key: key('c') };
 
-describe.each(ADAPTERS)('The master keys of an application on %s', (_platform, adapter) => {
+describe.each(ANY_ADAPTER)('The master keys of an application on %s', (_platform, adapter) => {
   let database: TestDatabase;
   let running: TestApp | undefined;
   let count = 0;

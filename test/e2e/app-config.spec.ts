@@ -10,7 +10,7 @@ import {
 } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { CreateNotes1700000000000, Note } from '../support/notes';
-import { ADAPTERS } from '../support/sample-app';
+import { ANY_ADAPTER } from '../support/sample-app';
 import { rawRequest } from '../support/raw-request';
 import { startTestApp, type TestApp } from '../support/test-app';
 
@@ -68,7 +68,7 @@ const WAYS = [
   ],
 ] as const;
 
-describe.each(ADAPTERS)('options from @nestjs/config on %s', (_platform, adapter) => {
+describe.each(ANY_ADAPTER)('options from @nestjs/config on %s', (_platform, adapter) => {
   let database: TestDatabase;
   let running: TestApp | undefined;
 

@@ -22,7 +22,7 @@ import {
 import { felt, hearing, shortest } from '../support/change-feed';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
-import { ADAPTERS, MASTER_KEY } from '../support/sample-app';
+import { ANY_ADAPTER, MASTER_KEY } from '../support/sample-app';
 import { startTestApp, type TestApp } from '../support/test-app';
 import { tapWire, type WireTap } from '../support/wire-tap';
 
@@ -122,7 +122,7 @@ async function start(database: TestDatabase, changes: Changes = {}): Promise<Set
   };
 }
 
-describe.each(ADAPTERS)('Settings on %s', (_platform, adapter) => {
+describe.each(ANY_ADAPTER)('Settings on %s', (_platform, adapter) => {
   let database: TestDatabase;
   let app: SettingsApp;
   let acme: Tenant;

@@ -12,6 +12,9 @@ export const ADAPTERS = [
   ['Fastify', () => new FastifyAdapter()],
 ] as const;
 
+/** For what is up to Nest and us, whichever server is below. */
+export const ANY_ADAPTER = ADAPTERS.slice(0, 1);
+
 export interface Answer {
   readonly status: number;
   // What an HTTP server says is anybody's guess until a test has looked at it.

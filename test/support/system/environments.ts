@@ -1,12 +1,6 @@
-/** Where the same tests run. Each is a Jest project of that name. */
-export const ENVIRONMENTS = [
-  'PostgreSQL 15',
-  'PostgreSQL 18',
-  'PostgreSQL 15 behind PgBouncer',
-  'PostgreSQL 18 behind PgBouncer',
-] as const;
-
-export type EnvironmentName = (typeof ENVIRONMENTS)[number];
+/** The servers of `npm run test:system`, and the ways to them. */
+export type EnvironmentName =
+  'PostgreSQL 15' | 'PostgreSQL 18' | 'PostgreSQL 15 behind PgBouncer' | 'PostgreSQL 18 behind PgBouncer';
 
 /** What test files find in the variables of their process. */
 export interface TestVariables {
