@@ -11,6 +11,8 @@ export default async function globalSetup(): Promise<void> {
     process.env.TEST_SERVER_URL = process.env.DATABASE_URL;
     return;
   }
+  // Large pages: sessions come and go with each application, and each begins by touching new memory.
+  process.env.GLIBC_TUNABLES ??= 'glibc.malloc.hugetlb=1';
   const server = await startEmbeddedPostgres({ settings: { max_connections: 200 } });
   globalThis.embeddedTestServer = server;
   process.env.TEST_SERVER_URL = server.url;

@@ -22,13 +22,14 @@ export class CreateNotes1700000000000 implements MigrationInterface {
   }
 }
 
-/** A server that is gone is not waited for: tests drop their databases. */
+/** A server that is gone is not waited for: tests drop their databases. Nor is there anything to sweep in most. */
 export function notesOptions({ url }: TestDatabase, changes: Partial<TenancyOptions> = {}): TenancyOptions {
   return {
     database: { url, connectAttempts: 1 },
     entities: [Note],
     migrations: [CreateNotes1700000000000],
     resolvers: [fromHeader('x-tenant-id')],
+    sweeper: { intervalMs: 0 },
     ...changes,
   };
 }

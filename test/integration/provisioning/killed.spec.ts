@@ -16,7 +16,7 @@ const RUN = join(REPOSITORY, 'test/support/run-program.ts');
 const PROGRAM = join(__dirname, 'killed-program.ts');
 
 /** Statements of each action in which it is killed; 0: in every one, which takes an hour. */
-const KILLS = Number(process.env.TENANCY_TEST_KILLS ?? 2);
+const KILLS = Number(process.env.TENANCY_TEST_KILLS ?? 1);
 const SEED = Number(process.env.TENANCY_TEST_SEED ?? 20_260_101);
 
 const OWN_NAME = /^t_[a-z0-9]{20}$/;
