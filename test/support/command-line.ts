@@ -1,9 +1,11 @@
-import { execFile, type ExecFileException } from 'node:child_process';
+import { type ChildProcess, execFile, type ExecFileException, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Options, transformSync } from '@swc/core';
 import config from '../../jest.config';
 import { cleanEnvironment, REPOSITORY } from './commands';
+import type { WarmAnswer, WarmRequest } from './warm/warm-program';
 
 const [[, swcOptions]] = Object.values(config.transform!) as [[string, Options]];
 
@@ -19,9 +21,15 @@ export interface CommandLine {
   /** Where commands run: the application’s directory. */
   readonly directory: string;
   readonly program: string;
-  /** `tenancy <args>`; whatever it ends with. */
-  run(args: readonly string[], environment?: Record<string, string>, stdin?: string): Promise<CommandResult>;
-  remove(): void;
+  /** `tenancy <args>` in a process of its own; whatever it ends with. */
+  spawn(
+    args: readonly string[],
+    environment?: Record<string, string>,
+    stdin?: string,
+  ): Promise<CommandResult>;
+  /** The same in a process that has run others before. One at a time, and without stdin. */
+  run(args: readonly string[], environment?: Record<string, string>): Promise<CommandResult>;
+  remove(): Promise<void>;
 }
 
 /**
@@ -35,14 +43,65 @@ export function buildCommandLine(applications: Readonly<Record<string, string>>)
   compile(join(REPOSITORY, 'lib'), join(library, 'dist'));
   cpSync(join(REPOSITORY, 'package.json'), join(library, 'package.json'));
   for (const [name, folder] of Object.entries(applications)) compile(folder, join(directory, name));
+  compile(join(__dirname, 'warm'), join(directory, 'warm'));
   writeFileSync(join(directory, 'package.json'), '{}');
   const program = join(library, 'dist/cli/main.js');
+  const warm = new WarmProgram(directory, program);
   return {
     directory,
     program,
-    run: (args, environment, stdin) => execute(directory, [program, ...args], environment, stdin),
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    spawn: (args, environment, stdin) => execute(directory, [program, ...args], environment, stdin),
+    run: (args, environment) => warm.run({ args, environment: cleanEnvironment(environment) }),
+    remove: async () => {
+      await warm.end();
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
+}
+
+class WarmProgram {
+  #child: ChildProcess | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly directory: string,
+    private readonly program: string,
+  ) {}
+
+  run(request: WarmRequest): Promise<CommandResult> {
+    const answer = this.#last.then(() => this.#ask(request));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async end(): Promise<void> {
+    if (!this.#child) return;
+    const closed = once(this.#child, 'close');
+    this.#child.kill('SIGKILL');
+    await closed;
+  }
+
+  async #ask(request: WarmRequest): Promise<CommandResult> {
+    this.#child ??= fork(join(this.directory, 'warm/warm-program.js'), [this.program], {
+      cwd: this.directory,
+      env: cleanEnvironment(),
+      execArgv: [],
+    });
+    const child = this.#child;
+    const over = new AbortController();
+    const ended = once(child, 'close', over).then(([code]) => {
+      this.#child = undefined;
+      throw new Error(`The command line ended with ${code}: ${request.args.join(' ')}`);
+    });
+    ended.catch(() => undefined);
+    const answered = once(child, 'message', over);
+    child.send(request);
+    try {
+      return ((await Promise.race([answered, ended])) as [WarmAnswer])[0];
+    } finally {
+      over.abort();
+    }
+  }
 }
 
 function compile(from: string, to: string): void {

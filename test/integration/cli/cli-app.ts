@@ -34,7 +34,7 @@ export async function startCliApp(): Promise<CliApp> {
     json: async (...args) => JSON.parse((await run(...args, '--json')).stdout) as unknown,
     write: (name, text) => writeFileSync(join(line.directory, name), text),
     close: async () => {
-      line.remove();
+      await line.remove();
       await database.drop();
     },
   };

@@ -38,7 +38,7 @@ describe('help', () => {
 
 describe('before there is anything', () => {
   it('says that the registry is missing, and what makes it', async () => {
-    expect(await cli.run('tenant', 'list')).toEqual(
+    expect(await cli.line.spawn(['tenant', 'list'], cli.environment)).toEqual(
       said(1, /lacks these migrations[\s\S]*tenancy migrate up/),
     );
     const { problems, findings } = await cli.json('doctor');
@@ -215,7 +215,7 @@ describe('exec', () => {
   });
 
   it('takes SQL from stdin, and shows what cannot be shown as it is', async () => {
-    const { stdout } = await cli.line.run(
+    const { stdout } = await cli.line.spawn(
       ['exec', '-t', 'support', '-f', '-'],
       cli.environment,
       `SELECT NULL AS a, e'\\x1b[31m' AS b, '{"k":1}'::jsonb AS c`,
@@ -428,7 +428,7 @@ it('says how to install what is missing', async () => {
     `const Module = require('module'); const load = Module._load;
     Module._load = (name, ...rest) => { if (name === 'nest-commander') throw Object.assign(new Error("Cannot find module 'nest-commander'"), { code: 'MODULE_NOT_FOUND' }); return load(name, ...rest); };`,
   );
-  const result = await cli.line.run(['--help'], {
+  const result = await cli.line.spawn(['--help'], {
     NODE_OPTIONS: `--require ${join(cli.line.directory, 'without.js')}`,
   });
   expect(result).toEqual(said(2, /npm install nest-commander/));

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { cleanEnvironment, REPOSITORY, run } from '../../support/commands';
 import { createTestDatabase } from '../../support/database';
 import { type CliApp, environmentFor, startCliApp } from './cli-app';
@@ -16,18 +18,46 @@ jest.setTimeout(900_000);
 
 let cli: CliApp;
 let bin: string;
+let server: Server;
+
+/** What stands in for the program: it asks the process that has it loaded, and says what that says. */
+const CLIENT = `#!${process.execPath}
+const socket = require('node:net').connect(process.env.TENANCY_TEST_SOCKET);
+socket.write(JSON.stringify({ args: process.argv.slice(2), environment: process.env }) + '\\n');
+let text = '';
+socket.on('data', (chunk) => (text += chunk)).on('end', () => {
+  const { code, stdout, stderr } = JSON.parse(text);
+  process.stderr.write(stderr);
+  process.stdout.write(stdout);
+  process.exitCode = code;
+});
+`;
+
+interface Asked {
+  readonly args: string[];
+  readonly environment: Record<string, string>;
+}
 
 beforeAll(async () => {
   cli = await startCliApp();
   bin = join(cli.line.directory, 'bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'tenancy'), `#!/bin/sh\nexec "${process.execPath}" "${cli.line.program}" "$@"\n`);
+  writeFileSync(join(bin, 'tenancy'), CLIENT);
   chmodSync(join(bin, 'tenancy'), 0o755);
+  server = createServer((socket) => {
+    createInterface(socket).once('line', (line) => {
+      const { args, environment } = JSON.parse(line) as Asked;
+      void cli.line.run(args, environment).then((result) => socket.end(JSON.stringify(result)));
+    });
+  }).listen(join(bin, 'socket'));
   // A role that is what the documentation recommends, in a database that is too: nothing to warn of.
   const [{ name }] = await cli.database.query<{ name: string }>('SELECT current_database() AS name');
   await cli.database.query(`REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC`);
 });
-afterAll(() => cli.close());
+afterAll(async () => {
+  await cli.close();
+  server.close();
+});
 
 /** What differs each time it is run. */
 function mask(text: string): string {
@@ -46,11 +76,13 @@ function mask(text: string): string {
     .replaceAll(/by \S+, process \d+/g, 'by …');
 }
 
+const program = () => ({ PATH: `${bin}:${process.env.PATH}`, TENANCY_TEST_SOCKET: join(bin, 'socket') });
+
 /** As a terminal would show it: stdout and stderr. */
 function show(command: string): Promise<string> {
   const options = {
     cwd: cli.line.directory,
-    env: { ...cleanEnvironment(cli.environment), PATH: `${bin}:${process.env.PATH}` },
+    env: { ...cleanEnvironment(cli.environment), ...program() },
   };
   return new Promise((resolve) => {
     execFile('bash', ['-c', `{ ${command}\n} 2>&1`], options, (_error, stdout) => resolve(mask(stdout)));
@@ -79,7 +111,7 @@ it('the commands of the README work', async () => {
   const database = await createTestDatabase();
   try {
     const script = ['set -e', ...commands.map((line) => line.replace('npx ', ''))].join('\n');
-    const environment = { ...environmentFor(database), PATH: `${bin}:${process.env.PATH}` };
+    const environment = { ...environmentFor(database), ...program() };
     rmSync(join(cli.line.directory, 'acme.tenant'), { force: true });
     await run(cli.line.directory, 'bash', ['-c', script], environment);
   } finally {
