@@ -116,6 +116,7 @@ function lendingChecks(database: ResolvedTenancyOptions['database']): Check[] {
     integerCheck('database.maxTenantsPerConnection', database.maxTenantsPerConnection, 0),
     integerCheck('database.leaseWarningMs', database.leaseWarningMs, 0, MAX_TIMER_MS, 'milliseconds, '),
     ...limitChecks(database.limits),
+    booleanCheck('database.tenantInApplicationName', database.tenantInApplicationName),
   ];
 }
 

@@ -19,8 +19,12 @@ import {
 import { TenantContext } from './context/tenant-context';
 import { TENANCY_OPTIONS, type ResolvedTenancyOptions } from './tenancy.options';
 import { openRegistry, registryOptions } from './tenant/registry';
+import type { Tenant } from './tenant/tenant';
 
 export const REGISTRY_DATA_SOURCE = 'tenancy-registry';
+
+/** PostgreSQL's bound for names, in bytes. A slug is ASCII. */
+const MAX_APPLICATION_NAME = 63;
 
 /** What travels with TypeORM's options to the factory of the registry's data source. */
 interface ForRegistry {
@@ -205,6 +209,8 @@ function lendingOf(database: ResolvedTenancyOptions['database']) {
     maxTenantsPerConnection,
     leaseWarningMs,
     limits,
+    tenantInApplicationName,
+    applicationName,
   } = database;
   return {
     answerTimeoutMs,
@@ -213,7 +219,15 @@ function lendingOf(database: ResolvedTenancyOptions['database']) {
     maxTenantsPerConnection,
     leaseWarningMs,
     limits,
+    applicationNameOf: tenantInApplicationName
+      ? ({ slug }: Tenant) => applicationNameOf(slug, applicationName)
+      : undefined,
   };
+}
+
+/** The tenant first: PostgreSQL cuts what is longer. */
+function applicationNameOf(slug: string, applicationName: string | undefined): string {
+  return (applicationName === undefined ? slug : `${slug}/${applicationName}`).slice(0, MAX_APPLICATION_NAME);
 }
 
 /** What TypeORM knows of a connection, without what is ours. */
@@ -234,6 +248,7 @@ export function connectionOf(database: ResolvedTenancyOptions['database']) {
     maxTenantsPerConnection,
     leaseWarningMs,
     limits,
+    tenantInApplicationName,
     ...connection
   } = rest;
   return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };

@@ -52,6 +52,7 @@ const DATABASE: Names<TenancyDatabaseOptions> = {
   maxTenantsPerConnection: true,
   leaseWarningMs: true,
   limits: true,
+  tenantInApplicationName: true,
   connectAttempts: true,
   connectRetryDelayMs: true,
 };

@@ -37,6 +37,7 @@ describe('options', () => {
         maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,
         limits: {},
+        tenantInApplicationName: false,
         connectAttempts: 10,
         connectRetryDelayMs: 3_000,
       },
@@ -73,6 +74,7 @@ describe('options', () => {
         maxTenantsPerConnection: 0,
         leaseWarningMs: 0,
         limits: { statementTimeoutMs: 0, lockTimeoutMs: 1, idleInTransactionTimeoutMs: 2_147_483_647 },
+        tenantInApplicationName: true,
         connectAttempts: 1,
         connectRetryDelayMs: 0,
         adminUrl: 'postgres://owner@localhost/app',
@@ -319,6 +321,7 @@ describe('options', () => {
     ['leaseWarningMs', Infinity, 'is Infinity: give milliseconds, an integer from 0 to 2147483647'],
     ['limits', 5_000, 'is 5000: give an object with statementTimeoutMs, lockTimeoutMs, '],
     ['limits', null, 'is null: give an object'],
+    ['tenantInApplicationName', 'yes', "is 'yes': give true or false"],
     ['connectAttempts', 0, 'is 0: give an integer from 1'],
     ['connectRetryDelayMs', -5, 'is -5: give milliseconds, an integer from 0 to 2147483647'],
     ['connectRetryDelayMs', 2 ** 31, 'is 2147483648: give milliseconds'],
@@ -414,6 +417,7 @@ describe('the environment', () => {
     TENANCY_STATEMENT_TIMEOUT_MS: '5000',
     TENANCY_LOCK_TIMEOUT_MS: '1000',
     TENANCY_IDLE_IN_TRANSACTION_TIMEOUT_MS: '10000',
+    TENANCY_TENANT_IN_APPLICATION_NAME: 'true',
     TENANCY_CONNECT_ATTEMPTS: '3',
     TENANCY_CONNECT_RETRY_DELAY_MS: '0',
     TENANCY_FALLBACK_TENANT: 'acme',
@@ -454,6 +458,7 @@ describe('the environment', () => {
         maxTenantsPerConnection: 0,
         leaseWarningMs: 0,
         limits: { statementTimeoutMs: 5_000, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 },
+        tenantInApplicationName: true,
         connectAttempts: 3,
         connectRetryDelayMs: 0,
         adminUrl: 'postgres://owner',
@@ -530,6 +535,7 @@ describe('the environment', () => {
     ['TENANCY_REGISTRY_MIGRATE', 'TRUE', "is 'TRUE': give true or false"],
     ['TENANCY_ROLES', 'yes', "is 'yes': give true or false"],
     ['TENANCY_WILDCARD_DOMAINS', '1', "is '1': give true or false"],
+    ['TENANCY_TENANT_IN_APPLICATION_NAME', '1', "is '1': give true or false"],
   ])('with a bad %s: %p is named', (name, value, problem) => {
     expect(problems(GOOD, { [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} is `))]);
     expect(problems(GOOD, { [name]: value })[0]).toContain(problem);

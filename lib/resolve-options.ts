@@ -96,6 +96,8 @@ function lendingOf(database: TenancyDatabaseOptions, poolSize: number, read: Env
       database.maxTenantsPerConnection ?? read.integer('TENANCY_MAX_TENANTS_PER_CONNECTION') ?? 1_000,
     leaseWarningMs: database.leaseWarningMs ?? read.integer('TENANCY_LEASE_WARNING_MS') ?? 30_000,
     limits: limitsOf(database.limits, read),
+    tenantInApplicationName:
+      database.tenantInApplicationName ?? read.boolean('TENANCY_TENANT_IN_APPLICATION_NAME') ?? false,
   };
 }
 

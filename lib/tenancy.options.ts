@@ -66,6 +66,11 @@ export interface TenancyDatabaseOptions extends Pick<
   readonly leaseWarningMs?: number;
   /** How long a tenant's statements and transactions may take: the same for all, or by tenant. Default no limits. */
   readonly limits?: TenantLimitsOption;
+  /**
+   * Whether PostgreSQL shows for whom a statement runs: its `application_name` is then `<slug>/<applicationName>`, in
+   * `pg_stat_activity` and by `%a` in its log. Default `TENANCY_TENANT_IN_APPLICATION_NAME`, else false.
+   */
+  readonly tenantInApplicationName?: boolean;
   /** How often the start tries to reach PostgreSQL, an integer from 1. Default 10. */
   readonly connectAttempts?: number;
   /** Between two such tries, in milliseconds from 0. Default 3,000. */
@@ -156,6 +161,7 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
         | 'maxTenantsPerConnection'
         | 'leaseWarningMs'
         | 'limits'
+        | 'tenantInApplicationName'
         | 'connectAttempts'
         | 'connectRetryDelayMs'
       >

@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock';
 import type { TenantContext } from '../context/tenant-context';
+import type { Tenant } from '../tenant/tenant';
 import type { TenantLimitsOption } from './tenant-limits';
 
 /** How the tenants' pool lends. */
@@ -19,6 +20,8 @@ export interface TenantPoolOptions {
   readonly leaseWarningMs?: number;
   /** What a tenant's statements and transactions may take. Default none. */
   readonly limits?: TenantLimitsOption;
+  /** What PostgreSQL calls the application while it works for the tenant. Default as at any other time. */
+  readonly applicationNameOf?: (tenant: Tenant) => string;
   /** Default the system's. */
   readonly clock?: Clock;
 }

@@ -175,11 +175,14 @@ export class TenantPool extends Pool implements LendingPool {
   }
 
   #settingsOf(scope: Scope): TransactionSettings {
-    const { sharedSchemas = [], roles, limits } = this.#lending;
+    const { sharedSchemas = [], roles, limits, applicationNameOf } = this.#lending;
     if (!scope.tenant || scope.unlimited) return settingsOf(scope, sharedSchemas, roles);
     let settings = this.#settings.get(scope.tenant);
     if (!settings) {
-      settings = settingsOf(scope, sharedSchemas, roles, limits && limitSettings(limits, scope.tenant));
+      settings = settingsOf(scope, sharedSchemas, roles, {
+        ...(limits && limitSettings(limits, scope.tenant)),
+        ...(applicationNameOf && { application_name: applicationNameOf(scope.tenant) }),
+      });
       this.#settings.set(scope.tenant, settings);
     }
     return settings;

@@ -514,6 +514,29 @@ describe('the options of TenancyModule', () => {
       app.get(TenantContext).run(acme, () => app.get(TenantConnection).query('SHOW application_name')),
     ).resolves.toEqual([{ application_name: 'shop' }]);
   });
+
+  it('tenantInApplicationName puts the tenant first, and cuts what is too long', async () => {
+    const nameOf = async (slug: string, applicationName?: string) => {
+      const { app, create } = await start(
+        TenancyModule.forRoot(
+          notesOptions(database, {
+            database: { url: database.url, applicationName, tenantInApplicationName: true },
+          }),
+        ),
+      );
+      const tenant = await create({ slug });
+      const [{ application_name: name }] = await app
+        .get(TenantContext)
+        .run(tenant, () =>
+          app.get(TenantConnection).query<{ application_name: string }[]>('SHOW application_name'),
+        );
+      await app.close();
+      return name;
+    };
+    expect(await nameOf('acme', 'shop')).toBe('acme/shop');
+    expect(await nameOf('globex')).toBe('globex');
+    expect(await nameOf('a'.repeat(60), 'shop')).toBe(`${'a'.repeat(60)}/sh`);
+  });
 });
 
 describe('beside other parts of an application', () => {
