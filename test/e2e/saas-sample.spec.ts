@@ -25,7 +25,7 @@ describe.each(ADAPTERS)('The sample of a product with keys on %s', (_platform, a
 
   it('does what its README says, as written', async () => {
     const { port } = new URL(sample.url);
-    expect(steps.filter(({ output }) => output)).toHaveLength(5);
+    expect(steps.filter(({ output }) => output)).toHaveLength(13);
     const ran: string[] = [];
     for (const { command, output } of steps) {
       // A shell each, with what the reader has set by then: only assignments and files stay.
@@ -34,14 +34,14 @@ describe.each(ADAPTERS)('The sample of a product with keys on %s', (_platform, a
         ['-c', [...ran, command].join('\n').replaceAll('localhost:3000', `127.0.0.1:${port}`)],
         { cwd: folder, env: { ...process.env, TENANCY_MASTER_KEY: MASTER_KEY } },
       );
-      if (output) expect(stdout).toMatch(outputPattern(output));
+      if (output) expect(stdout.trimEnd()).toMatch(outputPattern(output));
       if (/^[A-Z]+=/.test(command)) ran.push(command);
     }
   });
 
   it('is open to health checks alone', async () => {
     await expect(sample.call('GET /health')).resolves.toMatchObject({ status: 200, body: { status: 'ok' } });
-    for (const line of ['GET /orders', 'GET /tenant', 'GET /me', 'GET /tenant/keys'])
+    for (const line of ['GET /orders', 'GET /tenant', 'GET /me', 'GET /tenant/keys', 'GET /tenant/usage'])
       await expect(sample.call(line)).resolves.toMatchObject({ status: 401 });
   });
 });
