@@ -6,8 +6,16 @@ import {
   type INestApplicationContext,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { fromHeader, type Tenant, TenancyModule } from '../lib/index';
+import { fromHeader, type Tenant, TenancyModule, TenantContext } from '../lib/index';
 import { setRequestState } from '../lib/resolution/request-state';
+import { FeatureGuard } from '../lib/settings/feature.guard';
+import {
+  defineSettings,
+  feature,
+  RequireFeature,
+  TenancySettingsModule,
+  TenantSettings,
+} from '../lib/settings/index';
 import { CountedRequests } from '../lib/throttling/counted-requests';
 import { MemoryRateLimits, type TenancyThrottlingOptions } from '../lib/throttling/index';
 import { RateLimitsOfTenants } from '../lib/throttling/rate-limits-of-tenants';
@@ -41,12 +49,14 @@ export class GuardsModule {
           plans: { all: { reserved: { limit: FAR_AWAY, per: 'month', hard: true } } },
           defaultPlan: 'all',
         }),
+        TenancySettingsModule.forRoot({ settings: defineSettings({ exports: feature({ default: true }) }) }),
       ],
     };
   }
 }
 
 class Routes {
+  @RequireFeature('exports')
   handle(): void {}
 }
 
@@ -102,6 +112,12 @@ function throttling(name: string, limits: readonly string[]): OpenGuardCase {
 }
 
 export const GUARD_CASES: readonly OpenGuardCase[] = [
+  (app, tenant) => {
+    const context = app.get(TenantContext);
+    const guard = new FeatureGuard(new Reflector(), app.get(TenantSettings), context);
+    const { name, pass } = guardCase('feature', guard, tenant);
+    return { name, pass: () => context.run(tenant, pass) };
+  },
   throttling('throttling, 1 window', ['day']),
   throttling('throttling, 3 windows', ['minute', 'hour', 'day']),
   (app, tenant) => {
