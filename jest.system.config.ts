@@ -6,6 +6,8 @@ import type { EnvironmentName } from './test/support/system/environments';
 const { transform, transformIgnorePatterns, moduleNameMapper, testTimeout, maxWorkers } = base;
 
 const CONNECTION = 'test/integration/connection';
+/** What PostgreSQL's version and the pooler have a part in. The rest is between the pool and its users. */
+const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,round-trips,statements,transactions}.spec.ts`;
 const ISOLATION = 'test/isolation';
 const ROLES = 'test/integration/roles';
 /** Isolation levels, locks and streams, as TypeORM asks for them. */
@@ -14,9 +16,9 @@ const TYPEORM = 'test/integration/typeorm/{transactions,query-builder}.spec.ts';
 /** What may differ there from where `npm test` runs: on an embedded PostgreSQL 18, without a pooler. */
 const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
   // pg_dump of a version reads servers up to its own.
-  'PostgreSQL 15': [CONNECTION, ROLES, TYPEORM, 'test/oracle', 'test/versions'],
+  'PostgreSQL 15': [STATEMENTS, ROLES, TYPEORM, 'test/oracle', 'test/versions'],
   'PostgreSQL 15 behind PgBouncer': [CONNECTION, ISOLATION, TYPEORM, 'test/system'],
-  'PostgreSQL 18 behind PgBouncer': [CONNECTION, ISOLATION, ROLES, 'test/system'],
+  'PostgreSQL 18 behind PgBouncer': [STATEMENTS, ISOLATION, `${ROLES}/wall.spec.ts`, 'test/system'],
 };
 
 /**
