@@ -115,6 +115,32 @@ describe('API keys on two instances', () => {
     asked.mockRestore();
   });
 
+  it('when a key was last used is written every so often, and when the application ends', async () => {
+    const lastUsed = async (id: string) => {
+      const [{ at }] = await database.query<{ at: Date | null }>(
+        `SELECT (SELECT last_used_at FROM tenancy.api_key_uses WHERE key_id = $1) AS at`,
+        [id],
+      );
+      return at;
+    };
+    const start = (lastUsedIntervalMs: number) =>
+      startAccessApp(database, new ExpressAdapter(), { access: { lastUsedIntervalMs } });
+    const [often, seldom] = [await start(1_000), await start(3_600_000)];
+    try {
+      const [first, second] = [await one.makeKey(acme.id), await one.makeKey(acme.id)];
+      await Promise.all([hearing(often), hearing(seldom)]);
+      expect(await statusAt(often, first.key)).toBe(200);
+      expect(await statusAt(seldom, second.key)).toBe(200);
+      while ((await lastUsed(first.id)) === null);
+      expect(await lastUsed(second.id)).toBeNull();
+      await seldom.close();
+      expect(await lastUsed(second.id)).toEqual(expect.any(Date));
+    } finally {
+      await often.close();
+      await seldom.close();
+    }
+  });
+
   it('while the registry is away, keys that are known go on, and others are 503', async () => {
     const { key } = await one.makeKey(acme.id);
     await hearing(other);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Controller, Get, Param } from '@nestjs/common';
 import type { Repository } from 'typeorm';
 import {
@@ -122,5 +123,30 @@ describe.each(ADAPTERS)('two applications in one process on %s', (_platform, ada
       await expect(two.get('/notes', 'acme')).resolves.toEqual(ok(['two', 'two']));
       await two.create({ slug: 'initech' });
     });
+  });
+});
+
+describe('an application that has ended', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('leaves no AsyncLocalStorage behind, which would look at every promise of the process', async () => {
+    const run = jest.spyOn(AsyncLocalStorage.prototype, 'run');
+    const app = await startTestApp({
+      imports: [TenancyModule.forRoot(notesOptions(database)), TenancyModule.forFeature([Note])],
+      controllers: [NotesController],
+    });
+    const { slug } = await app.create({ slug: 'acme' });
+    await expect(app.get('/notes/tea', slug)).resolves.toEqual(ok(['tea', 'tea']));
+    const storages = new Set(run.mock.contexts as AsyncLocalStorage<unknown>[]);
+    const inUse = () =>
+      [...storages].filter((storage) => (storage as unknown as { enabled: boolean }).enabled);
+    expect(inUse()).toHaveLength(1);
+    await app.close();
+    expect(inUse()).toEqual([]);
+    run.mockRestore();
   });
 });

@@ -205,12 +205,15 @@ describe('An application', () => {
     const app = await start(database, {
       database: { url: database.url, directUrl: wire.url, connectAttempts: 1 },
     });
-    expect(app.log.warnings).toEqual([]);
-    await app.create({ slug: 'acme' });
-    expect((await app.get('/whoami', 'acme')).status).toBe(200);
-    wire.restore();
-    await hearing(app);
-    await app.close();
+    try {
+      expect(app.log.warnings).toEqual([]);
+      await app.create({ slug: 'acme' });
+      expect((await app.get('/whoami', 'acme')).status).toBe(200);
+      wire.restore();
+      await hearing(app);
+    } finally {
+      await app.close();
+    }
     const backends = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
     expect(await felt(async () => (await database.query(backends)).length === 0)).toBeLessThan(5_000);
   });

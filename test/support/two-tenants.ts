@@ -79,6 +79,7 @@ export async function twoTenants(
     reset,
     close: async () => {
       await dataSource.destroy();
+      context.onApplicationShutdown();
       await wire.close();
       await database.drop();
     },
