@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { Controller, Get } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { ExpressAdapter } from '@nestjs/platform-express';
 import { TenancyModule } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { SeededRandom } from '../../lib/testing/hammer/seeded-random';
 import { mannWhitney } from '../support/mann-whitney';
 import { notesOptions } from '../support/notes';
+import { ANY_ADAPTER } from '../support/sample-app';
 import { startTestApp, type TestApp } from '../support/test-app';
 
 @Controller()
@@ -45,10 +44,7 @@ const WARM_ROUNDS = 400;
  */
 const LIMIT = 5;
 
-describe.each([
-  ['Express', () => new ExpressAdapter()],
-  ['Fastify', () => new FastifyAdapter()],
-])('Whoever asks for tenants on %s', (_name, adapter) => {
+describe.each(ANY_ADAPTER)('Whoever asks for tenants on %s', (_name, adapter) => {
   let database: TestDatabase;
   let test: TestApp;
   let agent: Agent;
