@@ -116,12 +116,13 @@ export class TenantPool extends Pool implements LendingPool {
       this.counters.waited(request.tenantId, this.#clock.now() - request.waitsSince);
       request.waitsSince = undefined;
     }
-    super.connect((error, client, release) => {
+    // pg-pool leaves the release out when it gives up waiting, whatever its type says.
+    super.connect((error, client, release: ((error?: Error | boolean) => void) | undefined) => {
       if (!error && !request.isAnswered) {
-        const lease = this.#leaseOf(request, client as unknown as TenantClient, release);
+        const lease = this.#leaseOf(request, client as unknown as TenantClient, release!);
         return request.answer(undefined, lease.handle, lease.release);
       }
-      release();
+      release?.();
       this.#queue.leave(request);
       if (error && !request.isAnswered) request.answer(this.#explain(error));
     });

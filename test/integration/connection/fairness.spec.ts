@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import { TenancyUnavailableError } from '../../../lib';
 import type { Tenant } from '../../../lib/tenant/tenant';
 import { TenantBusyError } from '../../../lib/connection/connection.errors';
@@ -28,6 +28,19 @@ describe('A pool that tenants share', () => {
   const query = (tenant: Tenant) => world.query(tenant, 'SELECT owner FROM note');
 
   afterEach(() => world.close());
+
+  it('answers 503 when pg-pool itself gives up, and serves the next', async () => {
+    await open(1, {});
+    type Callback = (error: Error) => void;
+    const connect = jest.spyOn(Pool.prototype, 'connect') as unknown as jest.Mock<void, [Callback]>;
+    // Without a release, as it does it.
+    connect.mockImplementationOnce((callback) =>
+      callback(new Error('timeout exceeded when trying to connect')),
+    );
+    await expect(borrow(world.acme)).rejects.toThrow(TenancyUnavailableError);
+    connect.mockRestore();
+    await expect(query(world.acme)).resolves.toEqual([{ owner: 'acme' }]);
+  });
 
   describe('with one connection for one tenant, of two', () => {
     beforeEach(() => open(2, { maxConnectionsPerTenant: 1, maxWaitingPerTenant: 3 }));
