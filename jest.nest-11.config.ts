@@ -17,7 +17,6 @@ const THROUGH_NEST = [
   'observability',
   'orders-sample',
   'resolution',
-  'saas-sample',
   'tenant-transaction',
   'throttling',
   'transports-{jobs,tcp,websocket}',

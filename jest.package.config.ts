@@ -7,7 +7,6 @@ const config: Config = {
   ...base,
   testMatch: ['<rootDir>/test/package/**/*.spec.ts'],
   testTimeout: 600_000,
-  maxWorkers: 1,
 };
 
 export default config;
