@@ -7,11 +7,13 @@ import type { TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 
 /** Counts for a new tenant, one by one, and tells of each batch that is due to be written by then; until it is killed. */
-const [url, flushIntervalMs] = process.argv.slice(2);
+const [url, directUrl, flushIntervalMs] = process.argv.slice(2);
 
 @Module({
   imports: [
-    TenancyModule.forRoot(notesOptions({ url } as TestDatabase)),
+    TenancyModule.forRoot(
+      notesOptions({ url } as TestDatabase, { database: { url, directUrl, connectAttempts: 1 } }),
+    ),
     TenancyUsageModule.forRoot({ flushIntervalMs: Number(flushIntervalMs) }),
   ],
 })

@@ -82,7 +82,7 @@ describe('Usage of two instances on this server', () => {
     const program = join(__dirname, 'usage-program.ts');
     const child = spawn(
       process.execPath,
-      ['-r', 'esbuild-register', run, nest, program, database.url, String(FLUSH_MS)],
+      ['-r', 'esbuild-register', run, nest, program, database.poolUrl, database.url, String(FLUSH_MS)],
       { cwd: REPOSITORY, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const closed = once(child, 'close');
