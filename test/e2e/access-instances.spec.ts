@@ -7,9 +7,8 @@ import { makeKey } from '../../lib/access/key-text';
 import type { Tenant } from '../../lib';
 import { ApiKeyRows } from '../../lib/access/api-key-rows';
 import { toTenantRequest } from '../../lib/resolution/tenant-request';
-import { TenantChangeFeed } from '../../lib/tenant/tenant-changes';
 import { type AccessApp, startAccessApp } from '../support/access-app';
-import { shortest } from '../support/change-feed';
+import { hearing, shortest } from '../support/change-feed';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { fakeRequest } from '../support/fake-request';
 import { SeededRandom } from '../../lib/testing/hammer/seeded-random';
@@ -46,12 +45,6 @@ describe('API keys on two instances', () => {
     const start = performance.now();
     while ((await statusAt(app, key)) === 200) if (performance.now() - start > 10_000) return Infinity;
     return performance.now() - start;
-  }
-
-  async function hearing({ app }: AccessApp): Promise<void> {
-    const feed = app.get(TenantChangeFeed);
-    const now = performance.now();
-    while (feed.provenAt < now) await new Promise((resolve) => setImmediate(resolve));
   }
 
   it.each(['block', 'revoke', 'rotate'] as const)(

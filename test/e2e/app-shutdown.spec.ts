@@ -1,16 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
-import { cleanEnvironment, REPOSITORY } from '../support/commands';
+import { cleanEnvironment, programArguments, REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { rawRequest } from '../support/raw-request';
 import { ADAPTERS } from '../support/sample-app';
 import type { StoppableAppEvent } from '../support/stoppable-app';
-
-/** The Nest of this run, of which the child must not have another. */
-const NEST = dirname(dirname(require.resolve('@nestjs/core/package.json')));
 
 interface RunningApp {
   readonly child: ChildProcess;
@@ -20,8 +17,8 @@ interface RunningApp {
 }
 
 function startApp(platform: string, databaseUrl: string): RunningApp {
-  const program = ['test/support/run-program.ts', NEST, join(REPOSITORY, 'test/support/stoppable-app.ts')];
-  const child = spawn(process.execPath, ['-r', 'esbuild-register', ...program, platform, databaseUrl], {
+  const program = join(REPOSITORY, 'test/support/stoppable-app.ts');
+  const child = spawn(process.execPath, programArguments(program, platform, databaseUrl), {
     cwd: REPOSITORY,
     env: cleanEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],

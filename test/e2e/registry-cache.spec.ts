@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Controller, Get } from '@nestjs/common';
 import {
@@ -16,7 +16,7 @@ import {
 } from '../../lib';
 import { TenantChangeFeed } from '../../lib/tenant/tenant-changes';
 import { felt, hearing, shortest } from '../support/change-feed';
-import { cleanEnvironment, REPOSITORY } from '../support/commands';
+import { cleanEnvironment, programArguments, REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { rawRequest } from '../support/raw-request';
@@ -222,14 +222,12 @@ describe('An application', () => {
   });
 
   it('ends by itself, as a script does that forgets to close it, though it listens', async () => {
-    const nest = dirname(dirname(require.resolve('@nestjs/core/package.json')));
-    const run = join(REPOSITORY, 'test/support/run-program.ts');
     const program = join(REPOSITORY, 'test/support/unclosed-program.ts');
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['-r', 'esbuild-register', run, nest, program, database.url],
-      { cwd: REPOSITORY, env: cleanEnvironment(), timeout: 25_000 },
-    );
+    const { stdout } = await promisify(execFile)(process.execPath, programArguments(program, database.url), {
+      cwd: REPOSITORY,
+      env: cleanEnvironment(),
+      timeout: 25_000,
+    });
     expect(stdout).toBe('heard\n');
   });
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { type Options, transformSync } from '@swc/core';
 import config from '../../jest.config';
 import { cleanEnvironment, REPOSITORY } from './commands';
-import type { WarmAnswer, WarmRequest } from './warm/warm-program';
+import type { WarmRequest } from './warm/warm-program';
 
 const [[, swcOptions]] = Object.values(config.transform!) as [[string, Options]];
 
@@ -97,7 +97,7 @@ class WarmProgram {
     const answered = once(child, 'message', over);
     child.send(request);
     try {
-      return ((await Promise.race([answered, ended])) as [WarmAnswer])[0];
+      return ((await Promise.race([answered, ended])) as [CommandResult])[0];
     } finally {
       over.abort();
     }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 export const REPOSITORY = join(__dirname, '../..');
 
@@ -11,6 +11,12 @@ export function cleanEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name))),
     ...extra,
   };
+}
+
+/** What Node is given to run a program of the tests in a process of its own, on the Nest of the run. */
+export function programArguments(program: string, ...args: readonly string[]): string[] {
+  const nest = dirname(dirname(require.resolve('@nestjs/core/package.json')));
+  return ['-r', 'esbuild-register', join(REPOSITORY, 'test/support/run-program.ts'), nest, program, ...args];
 }
 
 /** What the command printed. Throws with all that it printed when it fails. */

@@ -6,7 +6,7 @@ import { TenancyUsageModule, TenantUsage } from '../../lib/usage';
 import type { TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 
-/** Counts for a new tenant, one by one, and tells of each batch that is due to be written by then; until it is killed. */
+/** Counts for a new tenant, one by one, and tells of each; until it is killed. */
 const [url, directUrl, flushIntervalMs] = process.argv.slice(2);
 
 @Module({

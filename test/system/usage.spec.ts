@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { TenancyModule, type Tenant } from '../../lib';
 import { TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
-import { cleanEnvironment, REPOSITORY } from '../support/commands';
+import { cleanEnvironment, programArguments, REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { startTestApp, type TestApp } from '../support/test-app';
@@ -69,27 +69,25 @@ describe('Usage of two instances on this server', () => {
        WHERE t.slug = 'crashing' AND m.metric = 'ticks'`,
     );
     // What was counted before the last interval began: the writing of it takes a moment, too.
-    const safe = counted.filter(({ at }) => at < counted.at(-1)!.at - 3 * FLUSH_MS).length;
+    const safe = counted.filter((at) => at < counted.at(-1)! - 3 * FLUSH_MS).length;
     expect(safe).toBeGreaterThan(100);
     expect(total).toBeGreaterThanOrEqual(safe);
     expect(total).toBeLessThanOrEqual(counted.length);
   });
 
   /** When each count was told. */
-  async function killedWhileCounting(): Promise<{ at: number }[]> {
-    const nest = dirname(dirname(require.resolve('@nestjs/core/package.json')));
-    const run = join(REPOSITORY, 'test/support/run-program.ts');
+  async function killedWhileCounting(): Promise<number[]> {
     const program = join(__dirname, 'usage-program.ts');
     const child = spawn(
       process.execPath,
-      ['-r', 'esbuild-register', run, nest, program, database.poolUrl, database.url, String(FLUSH_MS)],
+      programArguments(program, database.poolUrl, database.url, String(FLUSH_MS)),
       { cwd: REPOSITORY, env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const closed = once(child, 'close');
-    const counted: { at: number }[] = [];
+    const counted: number[] = [];
     for await (const _line of createInterface(child.stdout)) {
-      counted.push({ at: performance.now() });
-      if (counted.at(-1)!.at - counted[0].at > 10 * FLUSH_MS) child.kill('SIGKILL');
+      counted.push(performance.now());
+      if (counted.at(-1)! - counted[0] > 10 * FLUSH_MS) child.kill('SIGKILL');
     }
     await closed;
     return counted;

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { FleetMigrator } from '../../../lib';
-import { cleanEnvironment, REPOSITORY } from '../../support/commands';
+import { cleanEnvironment, programArguments, REPOSITORY } from '../../support/commands';
 import { createTestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import { startAppOn } from '../provisioning/app';
@@ -17,13 +17,11 @@ class AddPlace1700000001000 implements MigrationInterface {
 
 /** The signal that ended the program. */
 function runProgram(url: string): Promise<unknown> {
-  const run = join(REPOSITORY, 'test/support/run-program.ts');
-  const nest = dirname(dirname(require.resolve('@nestjs/core/package.json')));
   const program = join(__dirname, 'killed-fleet-program.ts');
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['-r', 'esbuild-register', run, nest, program, url],
+      programArguments(program, url),
       { cwd: REPOSITORY, env: cleanEnvironment() },
       (error) => resolve(error?.signal),
     );

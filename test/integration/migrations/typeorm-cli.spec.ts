@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TenantConnection, TenantContext } from '../../../lib';
-import { REPOSITORY } from '../../support/commands';
+import { programArguments, REPOSITORY } from '../../support/commands';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
@@ -24,13 +24,7 @@ afterAll(async () => {
 /** What `typeorm <command> -d shop-data-source.ts …` prints, and its exit code. */
 function typeorm(command: string, ...args: string[]): Promise<{ output: string; code: number }> {
   const here = 'test/integration/migrations';
-  const program = [
-    '-r',
-    'esbuild-register',
-    'test/support/run-program.ts',
-    'node_modules',
-    `${here}/typeorm-cli.ts`,
-  ];
+  const program = programArguments(join(REPOSITORY, here, 'typeorm-cli.ts'));
   return new Promise((resolve) => {
     execFile(
       process.execPath,

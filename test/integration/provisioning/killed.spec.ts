@@ -1,18 +1,16 @@
 import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Tenant, TenantLifecycle, TenantStore, TenantSweeper } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
 import { seededRandom } from '../../../bench/random';
-import { cleanEnvironment, REPOSITORY } from '../../support/commands';
+import { cleanEnvironment, programArguments, REPOSITORY } from '../../support/commands';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
 import { act, type Action, APPLICATION_NAME } from './acting-app';
 import { schemasOf, startAppOn } from './app';
 import { StoreElsewhere } from './store-elsewhere';
 
-const NEST = dirname(dirname(require.resolve('@nestjs/core/package.json')));
-const RUN = join(REPOSITORY, 'test/support/run-program.ts');
 const PROGRAM = join(__dirname, 'killed-program.ts');
 
 /** Statements of each action in which it is killed; 0: in every one, which takes an hour. */
@@ -72,9 +70,10 @@ describe.each([
 
     /** By a process of its own; whether it was killed before it had done all. */
     async function killedAt(killAt: number, action: Action, slug: string): Promise<boolean> {
-      const args = ['-r', 'esbuild-register', RUN, NEST, PROGRAM, database.url, elsewhere?.url ?? ''];
+      const urls = [database.url, elsewhere?.url ?? ''];
       try {
-        await promisify(execFile)(process.execPath, [...args, action, String(killAt), slug], {
+        const args = programArguments(PROGRAM, ...urls, action, String(killAt), slug);
+        await promisify(execFile)(process.execPath, args, {
           cwd: REPOSITORY,
           env: cleanEnvironment(),
         });

@@ -1,16 +1,10 @@
 import { createRequire } from 'node:module';
+import type { CommandResult } from '../command-line';
 
 /** A command line, as its parent asks for it. */
 export interface WarmRequest {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
-/** What the program said, and what it would have ended with. */
-export interface WarmAnswer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /**
@@ -21,7 +15,7 @@ const [program] = process.argv.slice(2);
 const load = createRequire(__filename);
 const node = process.argv[0];
 
-async function run({ args, environment }: WarmRequest): Promise<WarmAnswer> {
+async function run({ args, environment }: WarmRequest): Promise<CommandResult> {
   process.argv = [node, program, ...args];
   process.env = { ...environment };
   process.exitCode = undefined;
