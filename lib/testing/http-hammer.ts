@@ -12,7 +12,7 @@ export interface HttpHammerOptions<T extends HammerTenant = string> {
   readonly urls: readonly string[];
   /** How a request names its tenant: `{ 'x-tenant-id': tenant }`, a token, or `{ host: … }`. */
   readonly headersOf: (tenant: T) => Readonly<Record<string, string>>;
-  /** How many of the clients hang up before they are answered, 0 to 1. Default 0.02. */
+  /** How many of the clients hang up before they are answered, 0 to 1; none while `prepare` works. Default 0.02. */
   readonly hangUpRate?: number;
 }
 
@@ -69,7 +69,7 @@ export class HttpHammer<T extends HammerTenant = string> {
     const { urls, headersOf, hangUpRate = DEFAULT_HANG_UP_RATE } = this.options;
     const { method = 'GET', path, body, headers } = request;
     const json = body === undefined ? undefined : JSON.stringify(body);
-    const hangsUp = call.random.next() < hangUpRate;
+    const hangsUp = !call.preparing && call.random.next() < hangUpRate;
     return new Promise((resolve, reject) => {
       const sent = httpRequest(new URL(path, call.random.pick(urls)), {
         method,
@@ -89,11 +89,13 @@ export class HttpHammer<T extends HammerTenant = string> {
         );
       });
       sent.end(json);
-      if (hangsUp)
-        setTimeout(
-          () => sent.destroy(new Error('hung up on purpose')),
-          call.random.integer(MAX_HANG_UP_DELAY_MS),
-        );
+      if (!hangsUp) return;
+      const hangUp = setTimeout(
+        () => sent.destroy(new Error('hung up on purpose')),
+        call.random.integer(MAX_HANG_UP_DELAY_MS),
+      );
+      // Once it is answered, its connection may serve another request.
+      sent.on('close', () => clearTimeout(hangUp));
     });
   }
 

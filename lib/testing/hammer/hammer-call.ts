@@ -18,6 +18,8 @@ export class HammerCall<T extends HammerTenant> {
     readonly random: SeededRandom,
     private readonly tenants: readonly T[],
     private readonly ledger: HammerLedger,
+    /** Done by `prepare`, which has to succeed: nothing may be disturbed yet. */
+    readonly preparing = false,
   ) {
     this.mark = this.newMark();
   }

@@ -54,7 +54,7 @@ export class HammerRun<T extends HammerTenant> {
   }
 
   async #prepare(): Promise<void> {
-    for (const tenant of this.options.tenants) await this.options.prepare?.(this.#callFor(tenant));
+    for (const tenant of this.options.tenants) await this.options.prepare?.(this.#callFor(tenant, true));
   }
 
   async #callAndCall(): Promise<void> {
@@ -98,10 +98,10 @@ export class HammerRun<T extends HammerTenant> {
     }
   }
 
-  #callFor(tenant: T): HammerCall<T> {
+  #callFor(tenant: T, preparing = false): HammerCall<T> {
     const { tenants } = this.options;
     const other = this.#random.pick(tenants.filter((each) => each !== tenant));
-    return new HammerCall(tenant, other, this.#random, tenants, this.ledger);
+    return new HammerCall(tenant, other, this.#random, tenants, this.ledger, preparing);
   }
 }
 
