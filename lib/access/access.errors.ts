@@ -101,6 +101,18 @@ export class ApiKeyNotFoundError extends TenancyError {
   }
 }
 
+/** The tenant has as many keys as it may. */
+export class ApiKeyLimitError extends TenancyError {
+  readonly code = 'API_KEY_LIMIT';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(limit: number) {
+    super(
+      `The tenant has ${limit} API keys, as many as it may. Revoke one that is not needed, then make another.`,
+    );
+  }
+}
+
 /** The key was changed since the caller looked at it. Nothing was done. */
 export class ApiKeyVersionError extends TenancyError {
   readonly code = 'PRECONDITION_FAILED';

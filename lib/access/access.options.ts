@@ -12,6 +12,8 @@ export interface TenancyAccessOptions {
   readonly rotationOverlapMs?: number;
   /** The scopes of the key that `POST /admin/tenants` makes for `apiKey: true`. Default `['keys:*']`. */
   readonly firstKeyScopes?: readonly string[];
+  /** How many keys a tenant may have that are not revoked, 1 to 100,000. Default 1,000. */
+  readonly maxKeysPerTenant?: number;
   /** Between two writes of when keys were last used, in milliseconds from 1 to a day. Default 10,000. */
   readonly lastUsedIntervalMs?: number;
   /** How long and how much of keys is remembered, as of tenants. */

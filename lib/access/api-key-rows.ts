@@ -105,6 +105,23 @@ export class ApiKeyRows {
     );
   }
 
+  /**
+   * How many keys of the tenant are not revoked, without the one of `id`. Until the transaction ends nobody else asks: of
+   * two that take the last place at once, the second sees the first.
+   */
+  async countOthers(executor: SqlExecutor, tenantId: string, id: string): Promise<number> {
+    await executor.query(
+      'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
+      [`${this.#schema}.api_keys ${tenantId}`],
+    );
+    const [{ count }] = (await executor.query(
+      `SELECT pg_catalog.count(*)::integer AS count FROM ${this.#schema}.api_keys
+       WHERE tenant_id = $1 AND id <> $2 AND revoked_at IS NULL`,
+      [tenantId, id],
+    )) as { count: number }[];
+    return count;
+  }
+
   /** The key as it is afterwards. Its row must be locked. */
   async update(executor: SqlExecutor, id: string, values: KeyValues): Promise<ApiKey> {
     const columns = Object.keys(values);

@@ -9,7 +9,12 @@ import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
 import { inRegistry } from '../tenant/registry-transaction';
 import { isUuid } from '../tenant/uuid';
-import { ApiKeyNotFoundError, ApiKeyRevokedError, ApiKeyVersionError } from './access.errors';
+import {
+  ApiKeyLimitError,
+  ApiKeyNotFoundError,
+  ApiKeyRevokedError,
+  ApiKeyVersionError,
+} from './access.errors';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
 import type { ApiKey, ShownApiKey } from './api-key';
 import { ApiKeyAuthentication } from './api-key-authentication';
@@ -66,7 +71,12 @@ export class ApiKeys {
     @Inject(ACCESS_OPTIONS) private readonly options: CheckedAccessOptions,
   ) {}
 
-  /** A new key with its text, which nobody can be told again. @throws ScopeMissingError for a scope that `grantedBy` lacks */
+  /**
+   * A new key with its text, which nobody can be told again.
+   *
+   * @throws ScopeMissingError for a scope that `grantedBy` lacks
+   * @throws ApiKeyLimitError when the tenant has `maxKeysPerTenant`
+   */
   async create(
     tenantId: string,
     input: ApiKeyInput,
@@ -78,7 +88,10 @@ export class ApiKeys {
     refuseToGrant(scopes, grantedBy);
     const { text, digest, hint } = makeKey(this.options.prefix, id);
     const values = { name, hint, digest, scopes, allowed_ips: allowedIps, expires_at: expiresAt };
+    const { maxKeysPerTenant } = this.options;
     const made = await inRegistry(this.registry, async (transaction) => {
+      const others = await this.rows.countOthers(transaction, tenantId, id);
+      if (others >= maxKeysPerTenant) throw new ApiKeyLimitError(maxKeysPerTenant);
       const key = await this.rows.insert(transaction, tenantId, id, values);
       if (!key) throw new ApiKeyRevokedError('change');
       await this.rows.record(transaction, tenantId, {

@@ -5,16 +5,20 @@ import { isKeyPrefix } from './key-text';
 
 const DAY_MS = 86_400_000;
 export const MAX_OVERLAP_MS = 7 * DAY_MS;
+const MAX_KEYS_PER_TENANT = 100_000;
 const MAX_CACHE_ENTRIES = 1_000_000;
 
 /** The options with their defaults. @throws InvalidAccessOptionsError naming every bad one */
 export function checkAccessOptions(options: TenancyAccessOptions = {}): CheckedAccessOptions {
   const { prefix = 'sk', rotationOverlapMs = 900_000, lastUsedIntervalMs = 10_000 } = options;
-  const { firstKeyScopes = ['keys:*'], cache = {} } = options;
+  const { firstKeyScopes = ['keys:*'], maxKeysPerTenant = 1_000, cache = {} } = options;
   const { maxEntries = 1, ttlMs = 0, staleIfErrorMs = 0 } = cache;
   const problems = [
     isKeyPrefix(prefix) ? '' : `prefix: give letters and digits in lower case, such as 'sk' or 'acme_live'`,
     isInteger(rotationOverlapMs, 0, MAX_OVERLAP_MS) ? '' : `rotationOverlapMs: give 0 to ${MAX_OVERLAP_MS}`,
+    isInteger(maxKeysPerTenant, 1, MAX_KEYS_PER_TENANT)
+      ? ''
+      : `maxKeysPerTenant: give 1 to ${MAX_KEYS_PER_TENANT}`,
     isInteger(lastUsedIntervalMs, 1, DAY_MS) ? '' : `lastUsedIntervalMs: give 1 to ${DAY_MS}`,
     Array.isArray(firstKeyScopes) && firstKeyScopes.every(isScope)
       ? ''
@@ -24,7 +28,7 @@ export function checkAccessOptions(options: TenancyAccessOptions = {}): CheckedA
     isInteger(staleIfErrorMs, 0) ? '' : 'cache.staleIfErrorMs: give an integer from 0',
   ].filter(Boolean);
   if (problems.length > 0) throw new InvalidAccessOptionsError(problems);
-  return { prefix, rotationOverlapMs, lastUsedIntervalMs, firstKeyScopes, cache };
+  return { prefix, rotationOverlapMs, lastUsedIntervalMs, firstKeyScopes, maxKeysPerTenant, cache };
 }
 
 function isInteger(value: unknown, from: number, to = Number.MAX_SAFE_INTEGER): boolean {

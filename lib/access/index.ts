@@ -24,6 +24,7 @@ export {
   ApiKeyBlockedError,
   ApiKeyExpiredError,
   ApiKeyInvalidError,
+  ApiKeyLimitError,
   ApiKeyMalformedError,
   ApiKeyNotFoundError,
   ApiKeyRevokedError,

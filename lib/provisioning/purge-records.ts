@@ -144,7 +144,9 @@ export class PurgeRecords {
     );
   }
 
+  /** Of a schema that is gone nobody needs to know which migrations it had. */
   async finish(transaction: SqlExecutor, id: string): Promise<PurgeRecord> {
+    await transaction.query(`DELETE FROM ${this.#schema}.tenant_migrations WHERE tenant_id = $1`, [id]);
     await transaction.query(
       `UPDATE ${this.#schema}.purges SET finished_at = pg_catalog.clock_timestamp(), tenant = NULL WHERE tenant_id = $1`,
       [id],

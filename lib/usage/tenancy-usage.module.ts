@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
 import { checkUsageOptions } from './check-usage-options';
+import { documentUsageApi } from './openapi/document-usage-api';
 import { TenantQuotas } from './tenant-quotas';
 import { TenantStorage } from './tenant-storage';
 import { TenantUsage } from './tenant-usage';
@@ -7,6 +8,8 @@ import { TenantUsageController } from './tenant-usage.controller';
 import { UsageReports } from './usage-reports';
 import { UsageRows } from './usage-rows';
 import { USAGE_OPTIONS, type TenancyUsageOptions } from './usage.options';
+
+const OPENAPI = Symbol('OPENAPI');
 
 export interface TenancyUsageExtras {
   /** Whether there is `GET /tenant/usage`. Default true. Without it write your own, with `UsageReports`. */
@@ -32,6 +35,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     TenantUsage,
     TenantStorage,
     UsageReports,
+    // While the application is put together, so that it is done before anybody can ask for a document.
+    { provide: OPENAPI, useFactory: documentUsageApi },
   ],
   exports: [TenantUsage, UsageReports],
 })

@@ -134,6 +134,22 @@ describe('API keys on two instances', () => {
     }
   });
 
+  it('a tenant has at most maxKeysPerTenant, however many ask for one more at once', async () => {
+    const small = await startAccessApp(database, new ExpressAdapter(), { access: { maxKeysPerTenant: 3 } });
+    try {
+      const tenant = await small.create({ slug: 'small' });
+      const tries = await Promise.allSettled(Array.from({ length: 8 }, () => small.makeKey(tenant.id)));
+      const made = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+      const refused = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
+      expect([made.length, refused.length]).toEqual([3, 5]);
+      for (const each of refused) expect(each).toMatchObject({ code: 'API_KEY_LIMIT', statusCode: 409 });
+      await small.app.get(ApiKeys).revoke(tenant.id, made[0].id);
+      await expect(small.makeKey(tenant.id)).resolves.toMatchObject({ tenantId: tenant.id });
+    } finally {
+      await small.close();
+    }
+  });
+
   it('while the registry is away, keys that are known go on, and others are 503', async () => {
     const { key } = await one.makeKey(acme.id);
     await hearing(other);

@@ -37,7 +37,7 @@ export const KEY_CALLS: Readonly<Record<string, DocumentedCall>> = {
   create: {
     summary: 'Make an API key, whose text is shown this once',
     answers: { 201: ShownApiKeyModel },
-    errors: { ...BODY_ERRORS, ...IDEMPOTENCY_ERRORS, 409: 'IDEMPOTENCY_IN_PROGRESS' },
+    errors: { ...BODY_ERRORS, ...IDEMPOTENCY_ERRORS, 409: 'API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS' },
     headers: ['Idempotency-Key'],
   },
   list: { summary: 'List API keys in the order of their creation', answers: { 200: ApiKeyPageModel } },

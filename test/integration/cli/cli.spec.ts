@@ -25,6 +25,7 @@ describe('help', () => {
     [['tenant']],
     [['tenant', 'create']],
     [['migrate', 'up']],
+    [['migrate', 'resolve']],
     [['drift']],
     [['exec']],
     [['export']],
@@ -150,6 +151,35 @@ describe('the life of a tenant', () => {
       code: 0,
       stdout: expect.stringMatching(/^slug +status +schema +name\nsupport +active +t_\w+ +support\n$/),
     });
+  });
+});
+
+describe('a migration that did not come to its end', () => {
+  const MIGRATION = 'CreateOrders1700000000000';
+  const leaveUnfinished = () =>
+    cli.database.query(
+      `UPDATE tenancy.tenant_migrations SET state = 'unfinished', error = 'connection lost'
+       WHERE tenant_id = (SELECT id FROM tenancy.tenants WHERE slug = 'support')`,
+    );
+
+  it('waits until somebody has said what is there', async () => {
+    await leaveUnfinished();
+    expect((await cli.run('migrate', 'status')).stdout).toMatch(/unfinished: connection lost/);
+    const resolve = (...args: string[]) => cli.json('migrate', 'resolve', MIGRATION, '--as', 'done', ...args);
+    expect(await resolve('--tenant', 'old')).toEqual({ settled: 0 });
+    expect(await resolve('--tenant', 'support')).toEqual({ settled: 1 });
+    expect(await resolve()).toEqual({ settled: 0 });
+    expect((await cli.json('migrate', 'status')).troubles).toEqual([]);
+  });
+
+  it.each([
+    [[MIGRATION], 2, /--as done, or --as rerun/],
+    [[MIGRATION, '--as', 'maybe'], 2, /--as must be done or rerun, got "maybe"/],
+    [[], 2, /missing required argument/],
+    [["no'such", '--as', 'done'], 3, /no'such/],
+    [[MIGRATION, '--as', 'done', '--tenant', 'nobody'], 3, /tenant/i],
+  ])('tenancy migrate resolve %j is refused', async (args, code, stderr) => {
+    expect(await cli.run('migrate', 'resolve', ...args)).toEqual(said(code, stderr));
   });
 });
 

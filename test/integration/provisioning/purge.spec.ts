@@ -59,6 +59,11 @@ describe('purging a tenant', () => {
       [{ tenant: null }],
     );
     await expect(
+      sql('SELECT DISTINCT tenant_id FROM tenancy.tenant_migrations WHERE tenant_id = ANY ($1::uuid[])', [
+        [tenant.id, other.id],
+      ]),
+    ).resolves.toEqual([{ tenant_id: other.id }]);
+    await expect(
       sql('SELECT action, actor FROM tenancy.tenant_audit WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1', [
         tenant.id,
       ]),
