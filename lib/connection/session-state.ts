@@ -4,7 +4,8 @@ const LEAVES_STATE = new RegExp(
   [
     // SET LOCAL, SET TRANSACTION and SET CONSTRAINTS end with the transaction; `UPDATE … SET` is not at the start.
     String.raw`${AT_START}(?:set\s+(?!local\b|transaction\b|constraints\b)|reset\b|discard\b|deallocate\b|listen\b|load\b|prepare\s+(?!transaction\b))`,
-    String.raw`\bset_config\s*\((?![^()]*,\s*true\s*\))`,
+    // Its last argument says whether it ends with the transaction; others may be calls.
+    String.raw`\bset_config\s*\((?!(?:[^()]|\([^()]*\))*,\s*true\s*\))`,
     String.raw`\bwith\s+hold\b`,
     String.raw`\b(?:create|into)\s+(?:or\s+replace\s+)?(?:(?:local|global)\s+)?temp(?:orary)?\b`,
     String.raw`\bpg_temp\s*\.`,

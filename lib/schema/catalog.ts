@@ -38,6 +38,7 @@ export const PLANNER_SETTINGS: Readonly<Record<string, string>> = {
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
   jit: 'off',
+  max_parallel_workers_per_gather: '0',
 };
 
 export async function rows<Row>(executor: SqlExecutor, sql: string, values?: unknown[]): Promise<Row[]> {

@@ -61,7 +61,7 @@ export function withoutJson(lines: string, columnsOf: (catalog: string) => reado
       (_whole, alias: string) => `ROW(${kept.map((column) => `${alias}.${column}`).join(', ')})::text`,
     );
   }, lines);
-  return bare.replaceAll('jsonb_build_object(', 'json_build_object(');
+  return bare.replaceAll('jsonb_build_object(', 'ROW(');
 }
 
 function escape(text: string): string {

@@ -53,12 +53,16 @@ export function readConstraints({ executor, objects }: SchemaSource): Promise<Co
   );
 }
 
-/** Oids of all constraints below `con`. */
+/**
+ * Oids of all constraints below `con`. Looked up one by one: to the planner nearly all constraints have the same parent,
+ * none, and it would read those of all tenants each time.
+ */
 const PARTS = `
   WITH RECURSIVE part AS (
     SELECT con.oid
     UNION ALL
-    SELECT child.oid FROM part JOIN pg_constraint child ON child.conparentid = part.oid)
+    SELECT child.oid FROM part CROSS JOIN LATERAL (
+      SELECT oid FROM pg_constraint WHERE conparentid = part.oid OFFSET 0) child)
   SELECT oid FROM part WHERE oid <> con.oid`;
 
 /**

@@ -101,6 +101,7 @@ describe('A connection that is lent', () => {
     'SET statement_timeout = 1000',
     '/* first */ set session statement_timeout to 1000',
     "SELECT set_config('statement_timeout', '1000', false)",
+    "SELECT set_config('statement_timeout', (1000 * abs(1))::text, false)",
     'LISTEN news',
     'PREPARE p AS SELECT 1',
     'CREATE TEMP TABLE note_copy AS SELECT * FROM note',
@@ -133,6 +134,7 @@ describe('A connection that is lent', () => {
     'UPDATE note SET owner = owner',
     'SET LOCAL statement_timeout = 1000',
     "SELECT set_config('statement_timeout', '1000', true)",
+    "SELECT set_config('statement_timeout', concat('1', '000'), true)",
     'SELECT pg_advisory_xact_lock(1)',
     "SELECT 'set the table', 'create temp'",
   ])('is kept after what ends with its statement: %s', async (sql) => {
