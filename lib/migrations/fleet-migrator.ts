@@ -62,13 +62,15 @@ export class FleetMigrator {
     const migrations = namedMigrations(this.dataSource.migrations);
     const checked = checkFleetOptions(options, this.#poolSize);
     const names = migrations.map(({ name }) => name);
-    const { template: seen, behind } = await this.states.read(names);
+    const { template: seen, behind, unnoted } = await this.states.read(names);
     const warnings = findOddities(migrations, seen);
-    if (behind === 0 && names.every((name) => seen.has(name))) return nothingToDo(names, warnings, start);
+    if (behind + unnoted === 0 && names.every((name) => seen.has(name)))
+      return nothingToDo(names, warnings, start);
     return this.lease.hold('up', names, checked, async (runId, whyStop) => {
       const template = await this.templateMigrator.migrate({ always: true });
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
       const tally = await this.fleet.visit(task);
+      if (unnoted > 0) await this.transactions.run((manager) => this.ledger.writeVersions(manager));
       await this.#renewSpares(tally);
       return { ...(await this.#report(task, tally, template, start)), warnings };
     });

@@ -22,8 +22,13 @@ export interface FleetTask {
   readonly whyStop: () => string | undefined;
 }
 
-/** Durations are written down so many at a time: nobody waits for them. */
-const DURATIONS_AT_ONCE = 100;
+/** What was done is noted for so many at a time: the ledger has it already, and nobody waits for the rest. */
+const NOTES_AT_ONCE = 100;
+
+/** What is to be noted of a tenant. */
+interface Note extends MigrationDone {
+  readonly tenantId: string;
+}
 
 /** Goes through the fleet, wave by wave, until nobody is left or something says stop. */
 @Injectable()
@@ -52,7 +57,7 @@ export class FleetRun {
   /** Whether anybody was visited. */
   async #pass(task: FleetTask, tally: FleetTally, wave: Wave, total: number): Promise<boolean> {
     const before = tally.finished;
-    const durations: { tenantId: string; name: string; ms: number }[] = [];
+    const notes: Note[] = [];
     const members = this.members.find(namesOf(task), missingIn(task));
     let begun = before;
     const worker = async (): Promise<void> => {
@@ -62,13 +67,13 @@ export class FleetRun {
         begun++;
         tally.settled.add(member.tenant.id);
         const done = await this.#visitOne(task, tally, member);
-        durations.push(...done.map((each) => ({ ...each, tenantId: member.tenant.id })));
-        if (durations.length >= DURATIONS_AT_ONCE) await this.#record(task, durations.splice(0));
+        notes.push(...done.map((each) => ({ ...each, tenantId: member.tenant.id })));
+        if (notes.length >= NOTES_AT_ONCE) await this.#note(task, notes.splice(0));
         task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
       }
     };
     await this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally);
-    await this.#record(task, durations);
+    await this.#note(task, notes);
     return tally.finished > before && tally.finished < wave.upTo;
   }
 
@@ -103,7 +108,7 @@ export class FleetRun {
     }
   }
 
-  /** Ours knows already, from the transaction of the migration. */
+  /** Ours is told of many at once. */
   async #tellStore({ id }: Tenant): Promise<void> {
     if (this.store instanceof TypeOrmTenantStore) return;
     const schemaVersion = await this.transactions.run((manager) => this.ledger.readVersion(manager, id));
@@ -126,14 +131,24 @@ export class FleetRun {
       );
     }
     if (task.direction === 'down') return;
-    await this.transactions.run((manager) =>
-      this.ledger.recordFailure(manager, failure, error.migration, task.runId),
-    );
+    await this.transactions.run(async (manager) => {
+      await this.ledger.recordFailure(manager, failure, error.migration, task.runId);
+      // A part of it may be done, before a migration that says `transaction = false`.
+      await this.ledger.writeVersion(manager, tenant.id);
+    });
   }
 
-  async #record(task: FleetTask, durations: { tenantId: string; name: string; ms: number }[]): Promise<void> {
-    if (task.direction === 'down' || durations.length === 0) return;
-    await this.transactions.run((manager) => this.ledger.recordDurations(manager, task.runId, durations));
+  /** Of ours, what each has seen last, too: a store of somebody else's is told of one after the other. */
+  async #note({ direction, runId }: FleetTask, notes: readonly Note[]): Promise<void> {
+    if (direction === 'down' || notes.length === 0) return;
+    await this.transactions.run(async (manager) => {
+      await this.ledger.recordDurations(manager, runId, notes);
+      if (this.store instanceof TypeOrmTenantStore)
+        await this.ledger.writeVersions(
+          manager,
+          notes.map(({ tenantId }) => tenantId),
+        );
+    });
   }
 }
 

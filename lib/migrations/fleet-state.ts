@@ -15,6 +15,8 @@ export interface FleetState {
   readonly tenants: number;
   /** How many of them lack any of the migrations. */
   readonly behind: number;
+  /** How many lack none, and say of themselves that they are older: whoever migrated them did not live to note it. */
+  readonly unnoted: number;
   /** How many have each of them, by name. */
   readonly having: ReadonlyMap<string, number>;
   /** What the template has seen, in its order, with the checksum of each at the time, if one was kept. */
@@ -24,6 +26,7 @@ export interface FleetState {
 interface StateRow {
   readonly tenants: number | null;
   readonly behind: number | null;
+  readonly unnoted: number | null;
   readonly having: Readonly<Record<string, number>> | null;
   readonly template: readonly (readonly [string, string | null])[] | null;
 }
@@ -52,21 +55,29 @@ export class FleetStates {
     return {
       tenants: counts.tenants ?? 0,
       behind: counts.behind ?? 0,
+      unnoted: row.unnoted ?? 0,
       having: new Map(Object.entries(row.having ?? {})),
       template: new Map(row.template ?? []),
     };
   }
 
+  /** Names of migrations end with their timestamps. */
   #ofRegistry(): string {
     return `
-      WITH fleet AS MATERIALIZED (SELECT id FROM ${this.#schema}.tenants WHERE status <> 'purged'),
+      WITH fleet AS MATERIALIZED (SELECT id, schema_version FROM ${this.#schema}.tenants WHERE status <> 'purged'),
       seen AS MATERIALIZED (
         SELECT m.tenant_id, m.name FROM ${this.#schema}.tenant_migrations m JOIN fleet ON fleet.id = m.tenant_id
-        WHERE m.state = 'done' AND m.name = ANY ($1::text[]))
-      SELECT (SELECT pg_catalog.count(*)::integer FROM fleet) AS tenants,
-             (SELECT pg_catalog.count(*)::integer FROM fleet LEFT JOIN (
-                SELECT tenant_id, pg_catalog.count(*) AS names FROM seen GROUP BY tenant_id) done ON done.tenant_id = fleet.id
-              WHERE coalesce(done.names, 0) < pg_catalog.cardinality($1::text[])) AS behind, ${this.#columns()}`;
+        WHERE m.state = 'done' AND m.name = ANY ($1::text[])),
+      counts AS MATERIALIZED (
+        SELECT count(*)::integer AS tenants, count(*) FILTER (WHERE lacks)::integer AS behind,
+               count(*) FILTER (WHERE NOT lacks AND is_older)::integer AS unnoted
+        FROM (
+          SELECT coalesce(done.names, 0) < cardinality($1::text[]) AS lacks,
+                 cardinality($1::text[]) > 0 AND coalesce(right(schema_version, 13) < right(($1::text[])[cardinality($1::text[])], 13), true)
+                   AS is_older
+          FROM fleet LEFT JOIN (SELECT tenant_id, count(*) AS names FROM seen GROUP BY tenant_id) done
+            ON done.tenant_id = fleet.id) fleet)
+      SELECT counts.*, ${this.#columns()} FROM counts`;
   }
 
   /** Another store than ours knows which tenants there are. */
@@ -74,7 +85,7 @@ export class FleetStates {
     return `
       WITH seen AS MATERIALIZED (
         SELECT tenant_id, name FROM ${this.#schema}.tenant_migrations WHERE state = 'done' AND name = ANY ($1::text[]))
-      SELECT NULL::integer AS tenants, NULL::integer AS behind, ${this.#columns()}`;
+      SELECT NULL::integer AS tenants, NULL::integer AS behind, NULL::integer AS unnoted, ${this.#columns()}`;
   }
 
   #columns(): string {

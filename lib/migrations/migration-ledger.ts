@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
 import { checksumOf } from '../provisioning/migration-checksum';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { TEMPLATE_ID } from '../provisioning/unfinished-migrations';
@@ -7,6 +7,7 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/
 import { SchemaGoneError } from '../provisioning/provisioning.errors';
 import type { Tenant } from '../tenant/tenant';
 import type { MigrationTrouble } from './fleet-status';
+import type { RunDirection } from './migration-runs';
 
 /** What went wrong in one tenant. */
 export interface MigrationFailure {
@@ -16,6 +17,13 @@ export interface MigrationFailure {
   readonly message: string;
   /** The SQL that failed, if the error came from PostgreSQL. */
   readonly statement?: string;
+}
+
+/** A row that answers a claim. */
+export interface ClaimedMigration {
+  readonly name: string;
+  /** Where the transaction works; `null`: nowhere. */
+  readonly schema: string | null;
 }
 
 /** The SQL of the ledger: which migrations each tenant has seen. All of it names the registry's schema. */
@@ -43,56 +51,82 @@ export class MigrationLedger {
   }
 
   /**
-   * Whether the migration is the caller's to run on that tenant. Told in the caller's transaction, which then runs it:
-   * the row and what the migration does appear together or not at all. Somebody else who asks meanwhile waits for the
-   * outcome, at most `lockTimeoutMs`, which then holds for all that the transaction waits for.
+   * SQL that claims migrations for a tenant, to be sent in the transaction that then runs them: a row and what its
+   * migration does appear together or not at all. `claimed` reads its answer. Somebody else who claims meanwhile waits for
+   * the outcome, at most `lockTimeoutMs`, which then holds for all that the transaction waits for.
    *
-   * @throws SchemaGoneError
+   * Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for all that
+   * was committed before, and what a crash of the server takes until then it takes whole.
    */
-  async up(
-    transaction: SqlExecutor,
-    tenant: Tenant,
-    { name, timestamp, migration }: NamedMigration,
+  claim(
+    direction: RunDirection,
+    { id }: Tenant,
+    migrations: readonly NamedMigration[],
     { runId, lockTimeoutMs }: { runId: string; lockTimeoutMs: number },
-  ): Promise<boolean> {
-    const claimed = (await transaction.query(
-      `WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', $6, true))
-       INSERT INTO ${this.#table} AS ledger (tenant_id, name, timestamp, checksum, state, run_id)
-       SELECT $1, $2, $3, $4, 'done', $5 FROM patience
-       ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
-         at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
-       WHERE ledger.state = 'failed'
-       RETURNING pg_catalog.current_schema() AS schema`,
-      [tenant.id, name, timestamp, checksumOf(migration), runId, `${lockTimeoutMs}`],
-    )) as { schema: string | null }[];
-    return isOurs(claimed, tenant);
+  ): string {
+    const claim = direction === 'up' ? this.#claimUp(id, migrations, runId) : this.#claimDown(id, migrations);
+    return `SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${claim}`;
   }
 
-  /** Whether there was such an entry, which is the caller's to revert. As `up`. */
-  async down(
-    transaction: SqlExecutor,
-    tenant: Tenant,
-    { name }: NamedMigration,
-    { lockTimeoutMs }: { lockTimeoutMs: number },
-  ): Promise<boolean> {
-    const deleted = (await transaction.query(
-      `WITH patience AS MATERIALIZED (SELECT pg_catalog.set_config('lock_timeout', $3, true)),
-       deleted AS (
-         DELETE FROM ${this.#table} USING patience WHERE tenant_id = $1 AND name = $2 AND state = 'done' RETURNING name)
-       SELECT pg_catalog.current_schema() AS schema FROM deleted`,
-      [tenant.id, name, `${lockTimeoutMs}`],
-    )) as { schema: string | null }[];
-    return isOurs(deleted, tenant);
+  #claimUp(tenantId: string, migrations: readonly NamedMigration[], runId: string): string {
+    const id = quoteLiteral(tenantId);
+    const rows = migrations.map(({ name, timestamp, migration }) => {
+      const values = [name, checksumOf(migration)].map(quoteLiteral).join(', ');
+      return `(${id}, ${values}, ${timestamp}, 'done', ${quoteLiteral(runId)})`;
+    });
+    return `
+      INSERT INTO ${this.#table} AS ledger (tenant_id, name, checksum, timestamp, state, run_id)
+      VALUES ${rows.join(', ')}
+      ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
+        at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
+      WHERE ledger.state = 'failed'
+      RETURNING name, pg_catalog.current_schema() AS schema`;
   }
 
-  /** Writes beside the tenant what it has seen last. Its `updatedAt` stays: nobody has changed it in that sense. */
+  #claimDown(tenantId: string, migrations: readonly NamedMigration[]): string {
+    const names = migrations.map(({ name }) => quoteLiteral(name));
+    return `
+      DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name IN (${names.join(', ')})
+        AND state = 'done' RETURNING name, pg_catalog.current_schema() AS schema`;
+  }
+
+  /** The names that are the caller's to run: not those that another run has brought meanwhile. @throws SchemaGoneError */
+  claimed(rows: readonly ClaimedMigration[], { slug, schemaName }: Tenant): ReadonlySet<string> {
+    // Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone.
+    if (rows.some(({ schema }) => schema !== schemaName))
+      throw new SchemaGoneError(`tenant "${slug}"`, schemaName);
+    return new Set(rows.map(({ name }) => name));
+  }
+
+  /** Writes beside the tenant what it has seen last. */
   async writeVersion(transaction: SqlExecutor, tenantId: string): Promise<void> {
+    await transaction.query(this.versionStatement(tenantId));
+  }
+
+  /** The same as SQL to be sent along with something. */
+  versionStatement(tenantId: string): string {
+    return this.#versionUpdate(`t.id = ${quoteLiteral(tenantId)}`);
+  }
+
+  /**
+   * Puts right what is written beside tenants: of those, or of all. One message to those who listen tells of all of them,
+   * where one for each tenant would cost as much as its migration.
+   */
+  async writeVersions(transaction: SqlExecutor, tenantIds?: readonly string[]): Promise<void> {
     await transaction.query(
-      `UPDATE ${this.#tenants} SET version = version + 1, schema_version = (
-         SELECT name FROM ${this.#table} WHERE tenant_id = $1 AND state = 'done' ORDER BY timestamp DESC, name DESC LIMIT 1)
-       WHERE id = $1`,
-      [tenantId],
+      this.#versionUpdate(tenantIds ? 't.id = ANY ($1::uuid[])' : `t.status <> 'purged'`),
+      tenantIds && [tenantIds],
     );
+  }
+
+  /** A tenant's `updatedAt` stays: nobody has changed it in that sense. */
+  #versionUpdate(whose: string): string {
+    return `
+      UPDATE ${this.#tenants} t SET version = t.version + 1, schema_version = seen.name
+      FROM ${this.#tenants} each LEFT JOIN LATERAL (
+        SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = each.id AND m.state = 'done'
+        ORDER BY m.timestamp DESC, m.name DESC LIMIT 1) seen ON true
+      WHERE each.id = t.id AND ${whose} AND t.schema_version IS DISTINCT FROM seen.name`;
   }
 
   /** What `writeVersion` writes, for stores that keep tenants elsewhere. */
@@ -153,13 +187,6 @@ export class MigrationLedger {
       ],
     );
   }
-}
-
-/** Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone. */
-function isOurs([entry]: readonly { schema: string | null }[], { slug, schemaName }: Tenant): boolean {
-  if (!entry) return false;
-  if (entry.schema !== schemaName) throw new SchemaGoneError(`tenant "${slug}"`, schemaName);
-  return true;
 }
 
 function withoutNul(text: string): string {

@@ -8,8 +8,9 @@ import type { NamedMigration } from '../provisioning/named-migrations';
 import { SessionMigrations } from '../provisioning/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/unfinished-migrations';
 import type { Tenant } from '../tenant/tenant';
-import { MigrationLedger } from './migration-ledger';
+import { type ClaimedMigration, MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
+import { TerseTransaction } from './terse-transaction';
 
 /** SQLSTATEs that say that somebody was in the way: deadlock_detected, serialization_failure, lock_not_available. */
 const IN_THE_WAY = new Set(['40P01', '40001', '55P03']);
@@ -55,7 +56,7 @@ export class TenantMigrator {
   ) {}
 
   /**
-   * What ran, of migrations in the order in which they are to run. What another run has brought meanwhile is left out.
+   * What ran, of migrations in the order in which they are to run; after `up` the caller is to note the tenant's version. What another run has brought meanwhile is left out.
    * Throws `TenantMigrationFailure`; pieces that were done before stay done.
    */
   async run(
@@ -98,22 +99,29 @@ export class TenantMigrator {
     options: TenantRunOptions,
   ): Promise<MigrationDone[]> {
     let [current] = piece;
+    const work = async (queryRunner: QueryRunner, rows: readonly ClaimedMigration[]) => {
+      const ours = this.ledger.claimed(rows, tenant);
+      const done: MigrationDone[] = [];
+      for (const each of piece) {
+        if (!ours.has(each.name)) continue;
+        current = each;
+        const start = performance.now();
+        await each.migration[direction](queryRunner);
+        done.push({ name: each.name, ms: performance.now() - start });
+      }
+      return done;
+    };
     return this.context
       .runUnlimited(tenant, () =>
-        this.dataSource.transaction('READ COMMITTED', async (manager) => {
-          const queryRunner = manager.queryRunner as QueryRunner;
-          const done: MigrationDone[] = [];
-          for (const each of piece) {
-            current = each;
-            const start = performance.now();
-            if (!(await this.ledger[direction](queryRunner, tenant, each, options))) continue;
-            await each.migration[direction](queryRunner);
-            done.push({ name: each.name, ms: performance.now() - start });
-          }
-          // Last, so that nobody who changes the tenant's row waits for a migration.
-          if (done.length > 0) await this.ledger.writeVersion(queryRunner, tenant.id);
-          return done;
-        }),
+        TerseTransaction.run(
+          this.dataSource,
+          this.ledger.claim(direction, tenant, piece, options),
+          work,
+          // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
+          // tenant's row waits for a migration.
+          (done) =>
+            direction === 'down' && done.length > 0 ? this.ledger.versionStatement(tenant.id) : undefined,
+        ),
       )
       .catch((error: unknown) => {
         throw new TenantMigrationFailure(current, error);

@@ -219,6 +219,33 @@ describe('A fleet', () => {
     await expect(second).resolves.toMatchObject({ state: 'done', done: 0, skipped: 0 });
   });
 
+  it('whose application closes meanwhile has tenants under way finished, and the rest left to the next run', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 5);
+    const closing = await start(NEW);
+    let closed: Promise<void> | undefined;
+    const report = await up(closing, {
+      concurrency: 1,
+      onProgress: (finished) => {
+        if (finished === 2) closed = closing.app.close();
+      },
+    });
+    await closed;
+    const done = 5 - report.notReached;
+    expect(report).toMatchObject({
+      state: 'halted',
+      done,
+      failed: [],
+      halted: expect.stringContaining('the application is closing'),
+    });
+    expect([2, 3]).toContain(done);
+    const [{ state }] = await database.query<{ state: string }>('SELECT state FROM tenancy.migration_runs');
+    expect(state).toBe('halted');
+    const next = await start(NEW);
+    await expect(up(next)).resolves.toMatchObject({ state: 'done', done: 5 - done });
+    expect(Object.values(await columns(next, tenants))).toEqual([3, 3, 3, 3, 3]);
+  });
+
   it('is taken over from a run whose process died', async () => {
     const old = await start(OLD);
     await makeTenants(old, 2);
