@@ -1,11 +1,17 @@
 const AT_START = String.raw`(?:^|;)(?:\s|--[^\n]*\n|/\*[\s\S]*?\*/)*`;
 
+/**
+ * A part of an argument that is surely one: what may hide a parenthesis (an escape, a comment, a dollar quote, a quoted
+ * name) is none.
+ */
+const PART = String.raw`(?:'[^'\\]*'|\$\d+|[^()'"$\\/-])`;
+
 const LEAVES_STATE = new RegExp(
   [
     // SET LOCAL, SET TRANSACTION and SET CONSTRAINTS end with the transaction; `UPDATE … SET` is not at the start.
     String.raw`${AT_START}(?:set\s+(?!local\b|transaction\b|constraints\b)|reset\b|discard\b|deallocate\b|listen\b|load\b|prepare\s+(?!transaction\b))`,
     // Its last argument says whether it ends with the transaction; others may be calls.
-    String.raw`\bset_config\s*\((?!(?:[^()]|\([^()]*\))*,\s*true\s*\))`,
+    String.raw`\bset_config\s*\((?!(?:${PART}|\(${PART}*\))*,\s*true\s*\))`,
     String.raw`\bwith\s+hold\b`,
     String.raw`\b(?:create|into)\s+(?:or\s+replace\s+)?(?:(?:local|global)\s+)?temp(?:orary)?\b`,
     String.raw`\bpg_temp\s*\.`,

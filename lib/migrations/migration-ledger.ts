@@ -121,12 +121,12 @@ export class MigrationLedger {
 
   /** A tenant's `updatedAt` stays: nobody has changed it in that sense. */
   #versionUpdate(whose: string): string {
+    const seen = `(
+      SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = t.id AND m.state = 'done'
+      ORDER BY m.timestamp DESC, m.name DESC LIMIT 1)`;
     return `
-      UPDATE ${this.#tenants} t SET version = t.version + 1, schema_version = seen.name
-      FROM ${this.#tenants} each LEFT JOIN LATERAL (
-        SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = each.id AND m.state = 'done'
-        ORDER BY m.timestamp DESC, m.name DESC LIMIT 1) seen ON true
-      WHERE each.id = t.id AND ${whose} AND t.schema_version IS DISTINCT FROM seen.name`;
+      UPDATE ${this.#tenants} t SET version = version + 1, schema_version = ${seen}
+      WHERE ${whose} AND schema_version IS DISTINCT FROM ${seen}`;
   }
 
   /** What `writeVersion` writes, for stores that keep tenants elsewhere. */

@@ -10,7 +10,7 @@ import { UnfinishedMigrations } from '../provisioning/unfinished-migrations';
 import type { Tenant } from '../tenant/tenant';
 import { type ClaimedMigration, MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
-import { TerseTransaction } from './terse-transaction';
+import { terseTransaction } from './terse-transaction';
 
 /** SQLSTATEs that say that somebody was in the way: deadlock_detected, serialization_failure, lock_not_available. */
 const IN_THE_WAY = new Set(['40P01', '40001', '55P03']);
@@ -113,7 +113,7 @@ export class TenantMigrator {
     };
     return this.context
       .runUnlimited(tenant, () =>
-        TerseTransaction.run(
+        terseTransaction(
           this.dataSource,
           this.ledger.claim(direction, tenant, piece, options),
           work,
