@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import type { TenancyOptions } from '../../../lib';
+import { PoolStatistics, type TenancyOptions } from '../../../lib';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import { type ProvisioningApp, schemasOf, startAppOn, startProvisioningApp } from './app';
@@ -29,6 +29,12 @@ describe('creating a tenant', () => {
     );
     return { ...row, schemas: await running.schemas() };
   }
+
+  it('keeps its connection, whose session knows the catalogs by then', async () => {
+    await running.create({ slug: 'kept' });
+    const { destroyed, recycled } = running.app.get(PoolStatistics).read();
+    expect({ destroyed, recycled }).toEqual({ destroyed: {}, recycled: 0 });
+  });
 
   it('lets one of several who want a slug at once have it, and tells the others', async () => {
     const before = await running.schemas();
