@@ -6,7 +6,7 @@ import { Client, Query, type ClientConfig, type QueryConfig, type QueryResult } 
  * cursors, query streams and COPY streams, which are published apart from pg, are written against.
  */
 export interface WireConnection {
-  readonly stream: Pick<Duplex, 'write' | 'listenerCount' | 'destroy'>;
+  readonly stream: Pick<Duplex, 'write' | 'writable' | 'listenerCount' | 'destroy'>;
   query(text: string): void;
 }
 

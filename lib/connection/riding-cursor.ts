@@ -25,7 +25,7 @@ export class RidingCursor extends ForeignQuery {
     const refusal = this.lease.refusal();
     if (refusal) return refusal;
     const { client, settings } = this.lease;
-    if (!client.inTransaction()) client.ride(settings);
+    if (!client.inTransaction()) client.ride(settings, connection);
     return this.inner.submit(connection);
   }
 

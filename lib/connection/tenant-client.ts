@@ -1,7 +1,8 @@
 import { DatabaseError } from 'pg';
 import type { CarriedText } from './carried-text';
+import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from './limit-errors';
-import { BaseClient } from './pg-internals';
+import { BaseClient, type WireConnection } from './pg-internals';
 import { isCleanSession, type TransactionSettings } from './settings';
 
 /**
@@ -23,6 +24,8 @@ export class TenantClient extends BaseClient {
   readonly served = new Set<string>();
   /** Why PostgreSQL has closed the session of a transaction in which nothing was sent. */
   farewell: Error | undefined;
+  /** For the messages of one statement. */
+  readonly gathering = gatheringMessages(this.connection);
   /** How long statements took in all, in milliseconds. */
   busyMs = 0;
   #sentAt: number | undefined;
@@ -36,8 +39,7 @@ export class TenantClient extends BaseClient {
    * Writes the settings as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
    * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither.
    */
-  ride({ rider }: TransactionSettings): void {
-    const { stream } = this.connection;
+  ride({ rider }: TransactionSettings, { stream }: WireConnection): void {
     if (!this.namesRider) {
       stream.write(rider.unnamed);
     } else {

@@ -40,7 +40,8 @@ export class TenantQuery extends BaseQuery {
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (this.#lease.client.namesRider === undefined) this.name = undefined;
     this.#mode = this.#send();
-    return this.#mode === 'carried' ? null : super.submit(connection);
+    if (this.#mode === 'carried') return null;
+    return super.submit(this.requiresPreparation() ? this.#lease.client.gathering : connection);
   }
 
   /** Sends what is to be carried, and says how the rest is to be sent. */
@@ -60,7 +61,7 @@ export class TenantQuery extends BaseQuery {
 
   /** Called by pg between cork and uncork. */
   override prepare(connection: WireConnection): void {
-    if (this.#mode === 'riding') this.#lease.client.ride(this.#lease.settings);
+    if (this.#mode === 'riding') this.#lease.client.ride(this.#lease.settings, connection);
     super.prepare(connection);
   }
 

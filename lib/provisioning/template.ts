@@ -29,8 +29,8 @@ export class Template {
   readonly schemaName: string;
   readonly #data: readonly string[];
   readonly #ledger: string;
-  /** Of the version that was compiled last. */
-  #compiled: (TemplateVersion & { readonly migrations: string }) | undefined;
+  /** The version that was compiled last, and what it was compiled for. */
+  #compiled: (TemplateVersion & { readonly for: string }) | undefined;
 
   constructor(
     private readonly unfinished: UnfinishedMigrations,
@@ -57,11 +57,16 @@ export class Template {
    * @throws SchemaNotCloneableError, UnknownTableError, TemplateUnfinishedError
    */
   async current(transaction: SqlExecutor): Promise<TemplateVersion> {
-    const applied = await this.appliedMigrations(transaction);
+    // A server that has been upgraded meanwhile may print the same template in another way.
+    const [{ server, applied }] = (await transaction.query(
+      `SELECT pg_catalog.current_setting('server_version_num') AS server,
+              ARRAY(SELECT name FROM ${this.#ledger} ORDER BY timestamp, name) AS applied`,
+    )) as { server: string; applied: string[] }[];
     const migrations = JSON.stringify(applied);
-    if (this.#compiled?.migrations !== migrations) {
+    if (this.#compiled?.for !== server + migrations) {
       const schemaVersion = applied.at(-1) ?? null;
-      this.#compiled = { migrations, schemaVersion, ...(await this.#compile(transaction, migrations)) };
+      const compiled = await this.#compile(transaction, migrations);
+      this.#compiled = { for: server + migrations, schemaVersion, ...compiled };
     }
     return this.#compiled;
   }

@@ -8,7 +8,7 @@ import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
 import { orderSteps, Phase, type Step } from './steps';
 import { readStructure } from './structure';
-import { readHash } from './structure-hashes';
+import { hashStructures, readHashQuery } from './structure-hashes';
 import { findUnsupported } from './unsupported';
 
 /** A schema as the DDL that makes another one like it. No statement names a schema of its own. */
@@ -17,8 +17,9 @@ export interface Blueprint {
   readonly schemaName: string;
   /** Of that schema's structure: see `fingerprintSchema`. */
   readonly fingerprint: string;
-  /** Of the same, by which this server sees faster that a clone is alike: see `readHash`. */
+  /** Of the same, by which this server sees faster that a clone is alike, and the query for it: see `hashStructures`. */
   readonly hash: string | undefined;
+  readonly hashQuery: string;
   /** In an order that works, each without a semicolon at its end. */
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
@@ -51,11 +52,14 @@ export function compileBlueprint(
     refuse(schema, [...obstacles, ...(await findMentions(source, steps))]);
     const fingerprint = structureFingerprint(await readStructure(executor, schema));
     const ordered = orderSteps(schemaName, steps, source.objects);
+    const hashQuery = await readHashQuery(executor);
+    const hashes = await hashStructures(executor, hashQuery, [schemaName]);
     const beforeRows = ordered.slice(0, ordered.findLastIndex(({ phase }) => phase <= Phase.Rows) + 1);
     return {
       schemaName,
       fingerprint,
-      hash: await readHash(executor, schemaName),
+      hash: hashes.get(schemaName),
+      hashQuery,
       statements: ordered.flatMap(({ statements }) => statements),
       rowsAt: beforeRows.flatMap(({ statements }) => statements).length,
     };

@@ -41,6 +41,8 @@ export const PLANNER_SETTINGS: Readonly<Record<string, string>> = {
   max_parallel_workers_per_gather: '0',
 };
 
+const READER_SETTINGS = { ...PLANNER_SETTINGS, ...READING_SETTINGS };
+
 export async function rows<Row>(executor: SqlExecutor, sql: string, values?: unknown[]): Promise<Row[]> {
   return (await executor.query(sql, values)) as Row[];
 }
@@ -51,42 +53,17 @@ export async function rows<Row>(executor: SqlExecutor, sql: string, values?: unk
  *
  * `pg_temp` is named last, because unnamed it would come first, and a temporary table would hide the schema's own.
  */
-export async function withSearchPath<T>(
+export function withSearchPath<T>(
   executor: SqlExecutor,
   schemaName: string,
   work: () => Promise<T>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<T> {
-  const path = `${quoteIdentifier(schemaName)}, pg_temp`;
-  const wanted = new Map(Object.entries({ ...PRINTING_SETTINGS, ...settings, search_path: path }));
-  const before = await rows<{ name: string; value: string }>(
-    executor,
-    'SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name',
-    [[...wanted.keys()]],
-  );
-  await setLocally(executor, wanted);
-  let result: T;
-  try {
-    await requireSearchPath(executor, schemaName, path);
-    result = await work();
-  } catch (error) {
-    // A transaction that SQL has aborted refuses this too, and its rollback restores everything.
-    await setLocally(executor, new Map(before.map(({ name, value }) => [name, value]))).catch(
-      () => undefined,
-    );
-    throw error;
-  }
-  await setLocally(executor, new Map(before.map(({ name, value }) => [name, value])));
-  return result;
-}
-
-/** Without a transaction, or with a pool that takes another connection each time, the setting is gone already. */
-async function requireSearchPath(executor: SqlExecutor, schemaName: string, path: string): Promise<void> {
-  const [{ value }] = await rows<{ value: string }>(
-    executor,
-    `SELECT current_setting('search_path') AS value`,
-  );
-  if (value !== path) throw new TransactionRequiredError(schemaName);
+  return withSettings(executor, settingsIn(schemaName, settings), async () => {
+    const [{ path }] = await rows<{ path: string }>(executor, `SELECT ${CURRENT_PATH} AS path`);
+    requireSearchPath(path, schemaName);
+    return work();
+  });
 }
 
 /** Like `withSearchPath`, to read a schema that is there. Throws `SchemaNotFoundError`, `TransactionRequiredError`. */
@@ -95,23 +72,86 @@ export function inSchema<T>(
   schemaName: string,
   work: (schema: CatalogSchema) => Promise<T>,
 ): Promise<T> {
-  const read = async () => {
+  return withSettings(executor, settingsIn(schemaName, READER_SETTINGS), async () => {
     // Not the current schema: missing, without USAGE, or "$user", which means another one on a search path.
-    const [schema] = await rows<{ oid: number; catalogs: string[] }>(
+    const [{ path, oid, catalogs }] = await rows<{ path: string; oid: number | null; catalogs: string[] }>(
       executor,
-      `SELECT n.oid, ${catalogsInUse('ARRAY[n.oid]')} AS catalogs
-       FROM pg_namespace n WHERE nspname = $1 AND nspname = current_schema()`,
+      `SELECT ${CURRENT_PATH} AS path, n.oid, ${catalogsInUse('ARRAY[n.oid]')} AS catalogs
+       FROM (SELECT) AS one LEFT JOIN pg_namespace n ON nspname = $1 AND nspname = current_schema()`,
       [schemaName],
     );
-    if (!schema) throw new SchemaNotFoundError(schemaName);
-    return work({ oid: schema.oid, name: schemaName, catalogs: new Set(schema.catalogs) });
-  };
-  return withSearchPath(executor, schemaName, read, { ...PLANNER_SETTINGS, ...READING_SETTINGS });
+    requireSearchPath(path, schemaName);
+    if (oid === null) throw new SchemaNotFoundError(schemaName);
+    return work({ oid, name: schemaName, catalogs: new Set(catalogs) });
+  });
 }
 
-async function setLocally(executor: SqlExecutor, settings: ReadonlyMap<string, string>): Promise<void> {
-  await executor.query(
-    'SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS setting (name, value)',
+/**
+ * The same for several schemas at once, with none of them on the search path. Those that are not there are left out.
+ * Throws `TransactionRequiredError`.
+ */
+export function besideSchemas<T>(
+  executor: SqlExecutor,
+  schemaNames: readonly string[],
+  work: (schemas: { readonly oids: number[]; readonly catalogs: ReadonlySet<string> }) => Promise<T>,
+): Promise<T> {
+  return withSettings(executor, settingsIn(NO_SCHEMA, READER_SETTINGS), async () => {
+    const oidsOf = 'ARRAY(SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[]))';
+    const [{ path, oids, catalogs }] = await rows<{ path: string; oids: number[]; catalogs: string[] }>(
+      executor,
+      `SELECT ${CURRENT_PATH} AS path, ${oidsOf} AS oids, ${catalogsInUse(oidsOf)} AS catalogs`,
+      [schemaNames],
+    );
+    requireSearchPath(path, NO_SCHEMA);
+    return work({ oids, catalogs: new Set(catalogs) });
+  });
+}
+
+const NO_SCHEMA = 'pg_catalog';
+const CURRENT_PATH = `current_setting('search_path')`;
+
+const pathTo = (schemaName: string): string => `${quoteIdentifier(schemaName)}, pg_temp`;
+
+function settingsIn(
+  schemaName: string,
+  others: Readonly<Record<string, string>>,
+): ReadonlyMap<string, string> {
+  return new Map(Object.entries({ ...PRINTING_SETTINGS, ...others, search_path: pathTo(schemaName) }));
+}
+
+/** Without a transaction, or with a pool that takes another connection each time, the setting is gone already. */
+function requireSearchPath(path: string, schemaName: string): void {
+  if (path !== pathTo(schemaName)) throw new TransactionRequiredError(schemaName);
+}
+
+async function withSettings<T>(
+  executor: SqlExecutor,
+  wanted: ReadonlyMap<string, string>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = await setLocally(executor, wanted);
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    // A transaction that SQL has aborted refuses this too, and its rollback restores everything.
+    await setLocally(executor, before).catch(() => undefined);
+    throw error;
+  }
+  await setLocally(executor, before);
+  return result;
+}
+
+/** Gives what they were before: PostgreSQL computes the columns of a row from left to right. */
+async function setLocally(
+  executor: SqlExecutor,
+  settings: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, string>> {
+  const found = await rows<{ name: string; before: string }>(
+    executor,
+    `SELECT name, current_setting(name) AS before, set_config(name, value, true)
+     FROM unnest($1::text[], $2::text[]) AS setting (name, value)`,
     [[...settings.keys()], [...settings.values()]],
   );
+  return new Map(found.map(({ name, before }) => [name, before]));
 }

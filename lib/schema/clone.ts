@@ -1,11 +1,11 @@
 import { type SqlExecutor, quoteIdentifier } from '../common/sql';
 import type { Blueprint } from './blueprint';
-import { inSchema, rows, withSearchPath } from './catalog';
+import { besideSchemas, inSchema, rows, withSearchPath } from './catalog';
 import { structureFingerprint } from './fingerprint';
 import { readObjects } from './objects';
-import { CloneNotFaithfulError } from './schema.errors';
+import { CloneNotFaithfulError, SchemaNotFoundError } from './schema.errors';
 import { readStructure, type StructureLine } from './structure';
-import { readHash } from './structure-hashes';
+import { readHashes } from './structure-hashes';
 import { readOutsideTies, type Tie } from './ties';
 
 /** Enough to see what is wrong, and few enough for a log line. */
@@ -57,22 +57,28 @@ export async function verifyClone(
   blueprint: Blueprint,
   schemaName: string,
 ): Promise<void> {
+  const { ties, hash } = await besideSchemas(executor, [schemaName], async ({ oids: [oid], catalogs }) => {
+    if (oid === undefined) throw new SchemaNotFoundError(schemaName);
+    return {
+      ties: await readOutsideTies(executor, { oid, catalogs }),
+      hash: (await readHashes(executor, catalogs, blueprint.hashQuery, [schemaName])).get(schemaName),
+    };
+  });
   const differences = [
-    ...(await readEntanglements(executor, blueprint.schemaName, schemaName)),
-    ...(await readDifferences(executor, blueprint, schemaName)),
+    ...(await describeEntanglements(executor, blueprint.schemaName, ties)),
+    // In words, which cost far more than the hash by which most clones are seen to have none.
+    ...(hash === blueprint.hash ? [] : await readDifferences(executor, blueprint, schemaName)),
   ];
   if (differences.length > 0) {
     throw new CloneNotFaithfulError(schemaName, blueprint.schemaName, differences.slice(0, MAX_DIFFERENCES));
   }
 }
 
-/** In words, which cost far more than the hash by which most clones are seen to have none. */
 async function readDifferences(
   executor: SqlExecutor,
   blueprint: Blueprint,
   schemaName: string,
 ): Promise<string[]> {
-  if ((await readHash(executor, schemaName)) === blueprint.hash) return [];
   const read = (name: string) => inSchema(executor, name, (schema) => readStructure(executor, schema));
   const made = await read(schemaName);
   if (structureFingerprint(made) === blueprint.fingerprint) return [];
@@ -80,12 +86,11 @@ async function readDifferences(
 }
 
 /** Most clones have no tie at all, or few to shared schemas: only then is the template looked at. */
-async function readEntanglements(
+async function describeEntanglements(
   executor: SqlExecutor,
   templateName: string,
-  schemaName: string,
+  ties: readonly Tie[],
 ): Promise<string[]> {
-  const ties = await inSchema(executor, schemaName, (schema) => readOutsideTies(executor, schema));
   if (ties.length === 0) return [];
   const template = await inSchema(executor, templateName, (schema) => readObjects(executor, schema));
   return describeTies(

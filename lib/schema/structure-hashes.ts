@@ -1,6 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
-import { PLANNER_SETTINGS, READING_SETTINGS, rows, withSearchPath } from './catalog';
-import { catalogsInUse, neededFor } from './catalogs-in-use';
+import { besideSchemas, rows } from './catalog';
+import { neededFor } from './catalogs-in-use';
 import { STRUCTURE } from './structure';
 import { ROW_CATALOGS, withoutJson } from './structure-sql';
 
@@ -48,20 +48,20 @@ export async function hashStructures(
   query: string,
   schemaNames: readonly string[],
 ): Promise<Map<string, string>> {
-  const ask = async () => {
-    const [{ catalogs }] = await rows<{ catalogs: string[] }>(
-      executor,
-      `SELECT ${catalogsInUse('ARRAY(SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[]))')} AS catalogs`,
-      [schemaNames],
-    );
-    return rows<{ name: string; hash: string }>(executor, neededFor(new Set(catalogs), query), [schemaNames]);
-  };
-  const settings = { ...PLANNER_SETTINGS, ...READING_SETTINGS };
-  const hashes = await withSearchPath(executor, 'pg_catalog', ask, settings);
-  return new Map(hashes.map(({ name, hash }) => [name, hash]));
+  return besideSchemas(executor, schemaNames, ({ catalogs }) =>
+    readHashes(executor, catalogs, query, schemaNames),
+  );
 }
 
-/** The same of one schema, whatever the server is by now; `undefined` when there is none. */
-export async function readHash(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
-  return (await hashStructures(executor, await readHashQuery(executor), [schemaName])).get(schemaName);
+/** The same within `besideSchemas`. */
+export async function readHashes(
+  executor: SqlExecutor,
+  catalogs: ReadonlySet<string>,
+  query: string,
+  schemaNames: readonly string[],
+): Promise<Map<string, string>> {
+  const hashes = await rows<{ name: string; hash: string }>(executor, neededFor(catalogs, query), [
+    schemaNames,
+  ]);
+  return new Map(hashes.map(({ name, hash }) => [name, hash]));
 }

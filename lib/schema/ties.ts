@@ -12,11 +12,14 @@ export type Tie = readonly [dependent: ObjectKey, needed: ObjectKey];
  *
  * `NOT IN` becomes a look-up by hash, which the settings of reading do not forbid as they forbid a join.
  */
-export async function readOutsideTies(executor: SqlExecutor, schema: CatalogSchema): Promise<Tie[]> {
+export async function readOutsideTies(
+  executor: SqlExecutor,
+  { oid, catalogs }: Pick<CatalogSchema, 'oid' | 'catalogs'>,
+): Promise<Tie[]> {
   const found = await rows<{ dependent: ObjectKey; needed: ObjectKey }>(
     executor,
     neededFor(
-      schema.catalogs,
+      catalogs,
       `WITH ${OBJECTS},
      own AS MATERIALIZED (
        SELECT classid, objid FROM object UNION SELECT 'pg_namespace'::regclass, unnest($1::oid[])
@@ -37,7 +40,7 @@ export async function readOutsideTies(executor: SqlExecutor, schema: CatalogSche
      SELECT format('%s:%s', classid::regclass, objid) AS dependent,
             format('%s:%s', refclassid::regclass, refobjid) AS needed FROM tie`,
     ),
-    [[schema.oid]],
+    [[oid]],
   );
   return found.map(({ dependent, needed }) => [dependent, needed]);
 }

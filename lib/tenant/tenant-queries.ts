@@ -70,7 +70,7 @@ async function domainsOf(manager: EntityManager, page: readonly TenantEntity[]) 
   return domains;
 }
 
-export function toTenant(row: TenantEntity, domains: readonly TenantDomainEntity[]): Tenant {
+export function toTenant(row: TenantEntity, domains: readonly Pick<TenantDomainEntity, 'domain'>[]): Tenant {
   return {
     id: row.id,
     slug: row.slug,

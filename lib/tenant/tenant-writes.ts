@@ -1,6 +1,7 @@
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { TenantDomainEntity } from './tenant-domain.entity';
-import { selectTenants } from './tenant-queries';
+import type { Tenant } from './tenant';
+import { selectTenants, toTenant } from './tenant-queries';
 import { PURGED, TenantEntity } from './tenant.entity';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
 import type { NewTenant, TenantChanges, TenantExpectation } from './tenant.store';
@@ -16,17 +17,18 @@ type Values = Partial<
   >
 >;
 
-export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<void> {
+/** The tenant as the registry keeps it. */
+export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<Tenant> {
   const { id, slug, name, schemaName, status, metadata, templateVersion, schemaVersion } = tenant;
   const row = {
     ...{ id, slug, name, schemaName, status, templateVersion, schemaVersion },
     metadata: { ...metadata },
   };
-  await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));
+  const kept = await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));
   // One at a time, so that the one that is taken can be named; sorted, so that two inserts never wait crosswise.
-  for (const domain of [...new Set(tenant.domains)].sort()) {
-    await taken({ domain }, () => insertRow(manager, TenantDomainEntity, { domain, tenantId: id }));
-  }
+  const domains = [...new Set(tenant.domains)].sort().map((domain) => ({ domain, tenantId: id }));
+  for (const each of domains) await taken(each, () => insertRow(manager, TenantDomainEntity, each));
+  return toTenant(kept, domains);
 }
 
 /** Whether there was such a tenant, and as it was expected. */
@@ -90,15 +92,30 @@ export async function removeDomain(manager: EntityManager, id: string, domain: s
   return affected ? updateRow(manager, id, {}) : false;
 }
 
-async function insertRow<Row extends object>(manager: EntityManager, table: new () => Row, row: object) {
-  await manager
+/** The row as it is in the table, with defaults, and JSON as PostgreSQL reads it. */
+async function insertRow<Row extends object>(
+  manager: EntityManager,
+  table: new () => Row,
+  row: object,
+): Promise<Row> {
+  const inserted = await manager
     .createQueryBuilder()
     .insert()
     .into(table)
     .values(row)
+    .returning('*')
     .updateEntity(false)
     .callListeners(false)
     .execute();
+  const [kept] = inserted.raw as Record<string, unknown>[];
+  const { driver } = manager.connection;
+  const { columns } = manager.connection.getMetadata(table);
+  return Object.fromEntries(
+    columns.map((column) => [
+      column.propertyName,
+      driver.prepareHydratedValue(kept[column.databaseName], column) as unknown,
+    ]),
+  ) as Row;
 }
 
 async function updateRow(

@@ -52,9 +52,9 @@ export class TypeOrmTenantStore extends TenantStore {
     { audit }: Pick<TenantWriteOptions, 'audit'> = {},
   ): Promise<Tenant> {
     const work = async (manager: EntityManager) => {
-      await insertTenant(manager, tenant);
+      const kept = await insertTenant(manager, tenant);
       if (audit) await insertAudit(manager, tenant.id, audit);
-      return (await findTenant(manager, { by: 'id', value: tenant.id }))!;
+      return kept;
     };
     return transaction
       ? this.answer(() => work(this.dataSource.createEntityManager(transaction)))

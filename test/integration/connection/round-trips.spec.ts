@@ -1,3 +1,4 @@
+import type { WireConnection } from '../../../lib/connection/pg-internals';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
@@ -29,6 +30,18 @@ describe('What a tenant costs on the wire', () => {
   it(riding, async () => {
     await world.query(world.acme, 'SELECT owner FROM note WHERE id = $1', [1]);
     expect(world.wire.messages.join('')).toBe(behindPooler ? 'PBEPBDES' : 'BEPBDES');
+  });
+
+  it('all messages of a statement leave in one piece', async () => {
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      const { stream } = (client as unknown as { connection: WireConnection }).connection;
+      const write = jest.spyOn(stream, 'write');
+      await client.query('SELECT owner FROM note WHERE id = $1', [1]);
+      expect(write).toHaveBeenCalledTimes(1);
+      write.mockRestore();
+      client.release();
+    });
   });
 
   it('a rider goes without a name from when the session has forgotten it', async () => {

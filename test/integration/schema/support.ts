@@ -3,7 +3,7 @@ import { quoteIdentifier, type SqlExecutor } from '../../../lib/common/sql';
 import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint, verifyClone } from '../../../lib/schema/clone';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
-import { readHash } from '../../../lib/schema/structure-hashes';
+import { hashStructures, readHashQuery } from '../../../lib/schema/structure-hashes';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 /** Those that grow with the number of schemas. */
@@ -95,7 +95,9 @@ export class SchemaBench {
   async prints(schemaName: string): Promise<Prints> {
     return {
       fingerprint: await fingerprintSchema(this.executor, schemaName),
-      hash: await readHash(this.executor, schemaName),
+      hash: (await hashStructures(this.executor, await readHashQuery(this.executor), [schemaName])).get(
+        schemaName,
+      ),
     };
   }
 
