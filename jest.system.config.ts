@@ -21,6 +21,9 @@ const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
   'PostgreSQL 18 behind PgBouncer': [STATEMENTS, ISOLATION, `${ROLES}/wall.spec.ts`, 'test/system'],
 };
 
+/** Recycling is of sessions that are the application's own; behind a pooler it is left to the pooler: docs/connections.md. */
+const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`];
+
 /**
  * The suites of the connection layer on the oldest and the newest PostgreSQL, directly and behind PgBouncer. They need
  * system packages, and fail without them.
@@ -35,6 +38,10 @@ const config: Config = {
     moduleNameMapper,
     testTimeout,
     testMatch: suites.map((suite) => `<rootDir>/${suite.endsWith('.ts') ? suite : `${suite}/**/*.spec.ts`}`),
+    testPathIgnorePatterns: [
+      '/node_modules/',
+      ...(displayName.endsWith('behind PgBouncer') ? OF_OWN_SESSIONS : []),
+    ],
     globals: { systemTestEnvironment: displayName },
     setupFiles: ['<rootDir>/test/support/system/choose-environment.ts'],
     globalSetup: '<rootDir>/test/support/system/global-setup.ts',

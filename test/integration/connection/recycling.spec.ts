@@ -1,10 +1,8 @@
 import type { Tenant } from '../../../lib/tenant/tenant';
-import { behindPooler } from '../../support/database';
 import { makeTenant } from '../../support/tenants';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
-/** Behind a pooler the sessions are the pooler's: see docs/connections.md. */
-(behindPooler ? describe.skip : describe)('A connection that may serve three tenants', () => {
+describe('A connection that may serve three tenants', () => {
   let world: TwoTenants;
   const tenants = Array.from({ length: 12 }, (_, i) => makeTenant(`tenant${i}`));
   const backendOf = async (tenant: Tenant): Promise<number> => {

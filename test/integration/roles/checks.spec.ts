@@ -1,7 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { examine } from '../../../lib/cli/doctor/examine';
 import { RoleChecks } from '../../../lib/provisioning/role-checks';
-import { behindPooler } from '../../support/database';
 import { resolveOptions } from '../../../lib/resolve-options';
 import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
 import { createRolesDatabase, type RolesDatabase } from '../../support/two-roles';
@@ -9,133 +8,126 @@ import { type RolesApp, startRolesApp, startRolesAppOn } from './app';
 
 const QUIET = { sweeper: { intervalMs: 0 } };
 
-/** Roles are of the whole server, and a pooler has its own users: the checks are the same behind one. */
-if (!behindPooler)
-  describe('a start with roles: true', () => {
-    let database: RolesDatabase;
+describe('a start with roles: true', () => {
+  let database: RolesDatabase;
 
-    beforeEach(async () => {
-      database = await createRolesDatabase();
-    });
-    afterEach(() => database.drop());
+  beforeEach(async () => {
+    database = await createRolesDatabase();
+  });
+  afterEach(() => database.drop());
 
-    /** What the start says when it fails. */
-    async function refusal(
-      changes: Parameters<typeof startRolesAppOn>[1] = {},
-      url?: string,
-    ): Promise<Error> {
-      const started = await startRolesAppOn(database, { ...QUIET, ...changes }, url).catch(
-        (error: Error) => error,
-      );
-      if (started instanceof Error) return started;
-      await started.close();
-      throw new Error('It started.');
-    }
+  /** What the start says when it fails. */
+  async function refusal(changes: Parameters<typeof startRolesAppOn>[1] = {}, url?: string): Promise<Error> {
+    const started = await startRolesAppOn(database, { ...QUIET, ...changes }, url).catch(
+      (error: Error) => error,
+    );
+    if (started instanceof Error) return started;
+    await started.close();
+    throw new Error('It started.');
+  }
 
-    const refused = (code: string, ...words: string[]) => ({
+  const refused = (code: string, ...words: string[]) => ({
+    code: 'ROLES_NOT_SAFE',
+    problems: [{ code, message: expect.stringMatching(new RegExp(words.join('.*'))) }],
+  });
+
+  it('fails when requests would log in as a superuser', async () => {
+    await database.query(`ALTER ROLE ${database.login} SUPERUSER`);
+    const outcome = await refusal();
+    await database.query(`ALTER ROLE ${database.login} NOSUPERUSER`);
+    expect(outcome).toMatchObject(
+      refused('LOGIN_IS_SUPERUSER', database.login, 'CREATE ROLE app LOGIN NOINHERIT'),
+    );
+  });
+
+  it('fails when the login role may make roles', async () => {
+    await database.query(`ALTER ROLE ${database.login} CREATEROLE`);
+    await expect(refusal()).resolves.toMatchObject(refused('LOGIN_CREATES_ROLES', 'NOCREATEROLE'));
+  });
+
+  it('fails when the login role inherits', async () => {
+    await database.query(`ALTER ROLE ${database.login} INHERIT`);
+    await expect(refusal()).resolves.toMatchObject(
+      refused('LOGIN_INHERITS', `ALTER ROLE "${database.login}" NOINHERIT`),
+    );
+  });
+
+  it('fails when the login role may become the owner', async () => {
+    await database.query(`GRANT ${database.admin} TO ${database.login}`);
+    await expect(refusal()).resolves.toMatchObject(refused('LOGIN_IS_ADMIN', database.admin, database.login));
+    await database.query(`REVOKE ${database.admin} FROM ${database.login}`);
+  });
+
+  it('fails when both URLs log in as one role', async () => {
+    const url = `${database.adminUrl}?application_name=requests`;
+    await expect(refusal({}, url)).resolves.toMatchObject({
       code: 'ROLES_NOT_SAFE',
-      problems: [{ code, message: expect.stringMatching(new RegExp(words.join('.*'))) }],
-    });
-
-    it('fails when requests would log in as a superuser', async () => {
-      await database.query(`ALTER ROLE ${database.login} SUPERUSER`);
-      const outcome = await refusal();
-      await database.query(`ALTER ROLE ${database.login} NOSUPERUSER`);
-      expect(outcome).toMatchObject(
-        refused('LOGIN_IS_SUPERUSER', database.login, 'CREATE ROLE app LOGIN NOINHERIT'),
-      );
-    });
-
-    it('fails when the login role may make roles', async () => {
-      await database.query(`ALTER ROLE ${database.login} CREATEROLE`);
-      await expect(refusal()).resolves.toMatchObject(refused('LOGIN_CREATES_ROLES', 'NOCREATEROLE'));
-    });
-
-    it('fails when the login role inherits', async () => {
-      await database.query(`ALTER ROLE ${database.login} INHERIT`);
-      await expect(refusal()).resolves.toMatchObject(
-        refused('LOGIN_INHERITS', `ALTER ROLE "${database.login}" NOINHERIT`),
-      );
-    });
-
-    it('fails when the login role may become the owner', async () => {
-      await database.query(`GRANT ${database.admin} TO ${database.login}`);
-      await expect(refusal()).resolves.toMatchObject(
-        refused('LOGIN_IS_ADMIN', database.admin, database.login),
-      );
-      await database.query(`REVOKE ${database.admin} FROM ${database.login}`);
-    });
-
-    it('fails when both URLs log in as one role', async () => {
-      const url = `${database.adminUrl}?application_name=requests`;
-      await expect(refusal({}, url)).resolves.toMatchObject({
-        code: 'ROLES_NOT_SAFE',
-        problems: expect.arrayContaining([
-          { code: 'LOGIN_IS_ADMIN', message: expect.stringContaining('as database.url does') },
-        ]),
-      });
-    });
-
-    it('fails when the owner may not make roles', async () => {
-      await database.query(`ALTER ROLE ${database.admin} NOCREATEROLE`);
-      await expect(refusal()).resolves.toMatchObject(
-        refused('ADMIN_CANNOT_CREATE_ROLES', `ALTER ROLE "${database.admin}" CREATEROLE`),
-      );
-    });
-
-    it('fails when the URLs lead to two databases', async () => {
-      const other = await createRolesDatabase();
-      const adminUrl = other.adminUrl;
-      const outcome = await refusal({ database: { adminUrl } });
-      await other.drop();
-      expect(outcome).toMatchObject(refused('OTHER_DATABASE', 'leads to the database'));
-    });
-
-    it('fails when a migration opens the template, and with it each clone, to everybody', async () => {
-      class OpenTemplate1700000000001 implements MigrationInterface {
-        async up(queryRunner: QueryRunner): Promise<void> {
-          await queryRunner.query('GRANT USAGE ON SCHEMA template TO PUBLIC');
-        }
-        async down(): Promise<void> {}
-      }
-      const migrations = [CreateNotes1700000000000, OpenTemplate1700000000001];
-      await expect(refusal({ migrations })).resolves.toMatchObject(
-        refused('SCHEMA_NOT_CLOSED', 'REVOKE ALL ON SCHEMA "template" FROM PUBLIC'),
-      );
-    });
-
-    it('fails when the login role owns what it must not', async () => {
-      await database.query(`CREATE SCHEMA t_0123456789abcdefghij AUTHORIZATION ${database.login}`);
-      await expect(refusal()).resolves.toMatchObject(
-        refused('SCHEMA_NOT_CLOSED', 't_0123456789abcdefghij', 'ALTER SCHEMA', 'OWNER TO'),
-      );
-    });
-
-    it('fails when tenants may not use a shared schema, or everybody may put functions into it', async () => {
-      await database.query(
-        `CREATE SCHEMA closed; CREATE SCHEMA writable; GRANT USAGE, CREATE ON SCHEMA writable TO PUBLIC`,
-      );
-      await expect(refusal({ sharedSchemas: ['closed', 'writable'] })).resolves.toMatchObject({
-        problems: [
-          {
-            code: 'SHARED_SCHEMA_CLOSED',
-            message: expect.stringContaining('GRANT USAGE ON SCHEMA "closed" TO PUBLIC'),
-          },
-          {
-            code: 'SHARED_SCHEMA_WRITABLE',
-            message: expect.stringContaining('REVOKE CREATE ON SCHEMA "writable" FROM PUBLIC'),
-          },
-        ],
-      });
-    });
-
-    it('leaves nothing open when it fails', async () => {
-      await database.query(`ALTER ROLE ${database.login} INHERIT`);
-      await refusal();
-      const sessions = `SELECT FROM pg_stat_activity WHERE usename IN ('${database.login}', '${database.admin}')`;
-      while ((await database.query(sessions)).length > 0);
+      problems: expect.arrayContaining([
+        { code: 'LOGIN_IS_ADMIN', message: expect.stringContaining('as database.url does') },
+      ]),
     });
   });
+
+  it('fails when the owner may not make roles', async () => {
+    await database.query(`ALTER ROLE ${database.admin} NOCREATEROLE`);
+    await expect(refusal()).resolves.toMatchObject(
+      refused('ADMIN_CANNOT_CREATE_ROLES', `ALTER ROLE "${database.admin}" CREATEROLE`),
+    );
+  });
+
+  it('fails when the URLs lead to two databases', async () => {
+    const other = await createRolesDatabase();
+    const adminUrl = other.adminUrl;
+    const outcome = await refusal({ database: { adminUrl } });
+    await other.drop();
+    expect(outcome).toMatchObject(refused('OTHER_DATABASE', 'leads to the database'));
+  });
+
+  it('fails when a migration opens the template, and with it each clone, to everybody', async () => {
+    class OpenTemplate1700000000001 implements MigrationInterface {
+      async up(queryRunner: QueryRunner): Promise<void> {
+        await queryRunner.query('GRANT USAGE ON SCHEMA template TO PUBLIC');
+      }
+      async down(): Promise<void> {}
+    }
+    const migrations = [CreateNotes1700000000000, OpenTemplate1700000000001];
+    await expect(refusal({ migrations })).resolves.toMatchObject(
+      refused('SCHEMA_NOT_CLOSED', 'REVOKE ALL ON SCHEMA "template" FROM PUBLIC'),
+    );
+  });
+
+  it('fails when the login role owns what it must not', async () => {
+    await database.query(`CREATE SCHEMA t_0123456789abcdefghij AUTHORIZATION ${database.login}`);
+    await expect(refusal()).resolves.toMatchObject(
+      refused('SCHEMA_NOT_CLOSED', 't_0123456789abcdefghij', 'ALTER SCHEMA', 'OWNER TO'),
+    );
+  });
+
+  it('fails when tenants may not use a shared schema, or everybody may put functions into it', async () => {
+    await database.query(
+      `CREATE SCHEMA closed; CREATE SCHEMA writable; GRANT USAGE, CREATE ON SCHEMA writable TO PUBLIC`,
+    );
+    await expect(refusal({ sharedSchemas: ['closed', 'writable'] })).resolves.toMatchObject({
+      problems: [
+        {
+          code: 'SHARED_SCHEMA_CLOSED',
+          message: expect.stringContaining('GRANT USAGE ON SCHEMA "closed" TO PUBLIC'),
+        },
+        {
+          code: 'SHARED_SCHEMA_WRITABLE',
+          message: expect.stringContaining('REVOKE CREATE ON SCHEMA "writable" FROM PUBLIC'),
+        },
+      ],
+    });
+  });
+
+  it('leaves nothing open when it fails', async () => {
+    await database.query(`ALTER ROLE ${database.login} INHERIT`);
+    await refusal();
+    const sessions = `SELECT FROM pg_stat_activity WHERE usename IN ('${database.login}', '${database.admin}')`;
+    while ((await database.query(sessions)).length > 0);
+  });
+});
 
 describe('with roles: true', () => {
   let running: RolesApp;

@@ -4,7 +4,6 @@ import Cursor from 'pg-cursor';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import type { Tenant } from '../../../lib';
-import { behindPooler } from '../../support/database';
 import { Note } from '../../support/notes';
 import { REFUSED, type RolesApp, startRolesApp } from './app';
 
@@ -291,14 +290,13 @@ describe('with roles: true', () => {
       });
     });
 
-    if (!behindPooler)
-      it('a role that a function leaves in the session is not that of the next statement', async () => {
-        await withClient(async (client) => {
-          await client.query(`DO $$ BEGIN EXECUTE 'SET ROLE ${globex.schemaName}'; END $$`);
-          await expect(client.query('SELECT current_user AS who')).resolves.toMatchObject({
-            rows: [{ who: acme.schemaName }],
-          });
+    it('a role that a function leaves in the session is not that of the next statement', async () => {
+      await withClient(async (client) => {
+        await client.query(`DO $$ BEGIN EXECUTE 'SET ROLE ${globex.schemaName}'; END $$`);
+        await expect(client.query('SELECT current_user AS who')).resolves.toMatchObject({
+          rows: [{ who: acme.schemaName }],
         });
       });
+    });
   });
 });
