@@ -55,14 +55,16 @@ export async function startPgBouncer(
   }
 }
 
-/** One of a test's own, before the server of this run. It logs in as the same role as the one of this run. */
-export function startAnotherPgBouncer(changes: PgBouncerSettings): Promise<TestServer> {
+/** The server of this run, without its pooler, for the role that the pooler logs in as. */
+export function pooledServerUrl(): string {
   const { TEST_SERVER_URL, TEST_POOLER_URL } = process.env;
   const { username, password } = new URL(TEST_POOLER_URL as string);
-  return startPgBouncer(
-    Object.assign(new URL(TEST_SERVER_URL as string), { username, password }).href,
-    changes,
-  );
+  return Object.assign(new URL(TEST_SERVER_URL as string), { username, password }).href;
+}
+
+/** One of a test's own, before the server of this run. It logs in as the same role as the one of this run. */
+export function startAnotherPgBouncer(changes: PgBouncerSettings): Promise<TestServer> {
+  return startPgBouncer(pooledServerUrl(), changes);
 }
 
 /** Resolves, when it accepts clients, with what stops it. Like PostgreSQL it refuses to be root. */
