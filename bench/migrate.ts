@@ -8,6 +8,7 @@ import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from '.
 import { type DatabaseContents, keepDatabase, openDatabase } from './bench-database';
 import { queryAt } from './bench-server';
 import { inRounds, median, rounded } from './measure';
+import { measureHeap } from './migrate-heap';
 import { TEMPLATE_DDL, TEMPLATE_MIGRATIONS } from './provision-template';
 
 const TENANTS = 1_000;
@@ -62,6 +63,10 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
   const drift = await measureDrift(app, options.rounds);
   progress(`drift: ${rounded(drift.seconds)} s`);
   await fleet.undo();
+  const migrator = app.get(FleetMigrator);
+  const task = { migrator, tenants: TENANTS, concurrency: CONCURRENCY, rounds: options.rounds };
+  const heap = await measureHeap({ ...task, undo: fleet.undo });
+  progress(`a run holds ${rounded(heap.peakMb)} MB`);
   const contenders = [fleet, await rawContender(url, cleanUp)];
   const samples = await inRounds(contenders, options.rounds, async (contender, round) => {
     const ms = await contender.migrate();
@@ -77,6 +82,8 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
       noopMs: rounded(noop.ms),
       noopQueries: noop.queries,
       vsRaw: rounded(median(samples[0]) / median(samples[1])),
+      upHeapPeakMb: rounded(heap.peakMb),
+      upHeapGrowthMb: rounded(heap.growthMb),
       driftSeconds: rounded(drift.seconds),
       driftHeapGrowthMb: rounded(drift.heapGrowthMb),
     },
