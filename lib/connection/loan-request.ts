@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { type Scope, workOf } from '../context/scope';
+import { copyOf, type Scope, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
 import type { Asker, Share } from './fair-queue';
 import type { TransactionSettings } from './settings';
@@ -43,7 +43,7 @@ export class LoanRequest implements Asker {
     private readonly callback: ConnectCallback,
   ) {
     this.work = workOf(scope);
-    this.lessee = { ...scope, work: this.work };
+    this.lessee = copyOf(scope);
     this.isUnbounded = scope.tenant === undefined || scope.unlimited === true;
     this.tenantId = this.isUnbounded ? undefined : scope.tenant?.id;
     this.key = this.tenantId ?? OPERATOR;

@@ -31,6 +31,12 @@ export function workOf(scope: Scope): object {
   return scope.work ?? scope;
 }
 
+/** As it is now: the tenant of a request's own may be cleared later. Field by field, which is far cheaper than a spread. */
+export function copyOf(scope: Scope): Scope {
+  const { tenant, schemaName, system, starting, transaction, unlimited } = scope;
+  return { tenant, schemaName, system, starting, transaction, unlimited, work: workOf(scope) };
+}
+
 /** Two scopes with one key may share a connection's loan. `undefined`: nobody. */
 export function scopeKey(scope: Scope | undefined): string | undefined {
   if (!scope) return undefined;
