@@ -30,7 +30,8 @@ const READINGS: Readonly<Record<string, string>> = {
   resolve: 'One caller resolves requests of 1,000 tenants, remembered (`cached`) or not (`cold`).',
   provision:
     'One more tenant of a template of 30 tables, beside 0 and 1,000 schemas: the same DDL as one raw batch (the limit), our ' +
-    'verified clone, a warm spare, and the same migrations run again.',
+    'verified clone, the same with `roles: true` and beside as many roles (`cold-with-roles`), a warm spare, and the same ' +
+    'migrations run again.',
   migrate:
     '1,000 tenants of 30 tables: a run with nothing to do, a look for drift, and one `ALTER TABLE ADD COLUMN` for every ' +
     'tenant (`fleet`) beside the same statement sent raw on as many connections (`raw`), which keeps no ledger. ' +

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { fromHeader, TenancyModule, type TenancyOptions, TenantProvisioner } from '../lib/index';
 import { SpareRefill } from '../lib/provisioning/spare-refill';
 import { generateSchemaName } from '../lib/tenant/schema-name';
+import { makeRequestLogin } from './provision-roles';
 import { TEMPLATE_DDL, TEMPLATE_MIGRATIONS } from './provision-template';
 
 /** One way to a schema for one more tenant. */
@@ -47,6 +48,21 @@ export async function coldClone(url: string): Promise<ProvisionVariant> {
     prepare: () => Promise.resolve(),
     create: () => signUp(app),
     close: () => app.close(),
+  };
+}
+
+/** The same with `roles: true`: the tenant gets a PostgreSQL role and its rights, in the same transaction. */
+export async function coldCloneWithRoles(url: string, schemas: number): Promise<ProvisionVariant> {
+  const login = await makeRequestLogin(url, schemas);
+  const app = await startApp(url, { roles: true, database: { url: login.url, adminUrl: url } });
+  return {
+    name: 'cold-with-roles',
+    prepare: () => Promise.resolve(),
+    create: () => signUp(app),
+    close: async () => {
+      await app.close();
+      await login.drop();
+    },
   };
 }
 
@@ -93,7 +109,7 @@ export async function migrationsRerun(url: string): Promise<ProvisionVariant> {
   };
 }
 
-export const PROVISION_VARIANTS = [rawBatch, coldClone, warmSpare, migrationsRerun];
+export const PROVISION_VARIANTS = [rawBatch, coldClone, coldCloneWithRoles, warmSpare, migrationsRerun];
 
 function startApp(url: string, options: Partial<TenancyOptions> = {}): Promise<INestApplicationContext> {
   const module = TenancyModule.forRoot({

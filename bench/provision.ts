@@ -37,7 +37,7 @@ export const provisionBench: Bench = {
       cleanUp.add(() => tidy(url));
       await tidy(url);
       for (const open of PROVISION_VARIANTS) {
-        const variant = await open(url);
+        const variant = await open(url, schemas);
         cleanUp.add(() => variant.close());
         contenders.push({ variant, schemas, url });
       }
@@ -98,6 +98,8 @@ function ratiosOf(rows: readonly Row[]): Record<string, number> {
   return {
     coldVsRawBatch: rounded(p50('cold-clone', empty) / p50('raw-batch', empty)),
     flatness: rounded(p50('cold-clone', full) / p50('cold-clone', empty)),
+    rolesVsCold: rounded(p50('cold-with-roles', empty) / p50('cold-clone', empty)),
+    rolesFlatness: rounded(p50('cold-with-roles', full) / p50('cold-with-roles', empty)),
     migrationsVsCold: rounded(p50('migrations', empty) / p50('cold-clone', empty)),
     warmP50Ms: p50('warm-spare', empty),
   };
@@ -146,13 +148,13 @@ async function fill(url: string, schemas: number): Promise<void> {
     await queryAt(url, `VACUUM (ANALYZE) pg_catalog.${catalog}`);
 }
 
-/** Drops what earlier rounds, or an earlier run, have made. */
+/** Drops what earlier rounds, or an earlier run, have made. A tenant's role is named as its schema. */
 async function tidy(url: string): Promise<void> {
   const made = await queryAt<{ name: string }>(
     url,
     `SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^t_[a-z0-9]{20}$'`,
   );
-  for (const { name } of made) await queryAt(url, `DROP SCHEMA ${name} CASCADE`);
+  for (const { name } of made) await queryAt(url, `DROP SCHEMA ${name} CASCADE; DROP ROLE IF EXISTS ${name}`);
   if ((await queryAt(url, `SELECT WHERE to_regclass('tenancy.spares') IS NOT NULL`)).length > 0)
     await queryAt(
       url,
