@@ -24,7 +24,8 @@ const READINGS: Readonly<Record<string, string>> = {
     '`SET search_path` before each query, `transaction` wraps each in `BEGIN; SET LOCAL`, and `datasource-per-tenant` ' +
     'has a `DataSource` for each of 20 tenants.',
   http:
-    'A handler that says who the tenant is, without a database. `plain` reads a header, `by-hand` is a middleware with ' +
+    'A handler that says who the tenant is, without a database. `plain` reads a header, and so does `als`, in a process ' +
+    'that has entered an AsyncLocalStorage once: what Node charges for having one at all. `by-hand` is a middleware with ' +
     'AsyncLocalStorage and a guard that look nothing up, `cls` is nestjs-cls, `request-scoped` and `durable` are Nest’s own ' +
     'scopes, as its documentation shows them. `addedCpuMicros` is what a request costs the server more than `plain`.',
   resolve: 'One caller resolves requests of 1,000 tenants, remembered (`cached`) or not (`cold`).',

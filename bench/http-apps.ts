@@ -43,6 +43,11 @@ class PlainController {
 @Module({ controllers: [PlainController] })
 class PlainModule {}
 
+function plainInHookedProcess(): Type {
+  new AsyncLocalStorage<string>().run('', () => undefined);
+  return PlainModule;
+}
+
 const byHand = new AsyncLocalStorage<string>();
 
 @Injectable()
@@ -223,6 +228,7 @@ function durableModule(): Type {
 
 export const httpApps: Readonly<Record<HttpVariant, () => Type | Promise<DynamicModule>>> = {
   plain: () => PlainModule,
+  als: plainInHookedProcess,
   'by-hand': () => ByHandModule,
   ours: oursModule,
   cls: () => ClsAppModule,

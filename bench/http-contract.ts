@@ -2,10 +2,11 @@ export const ADAPTERS = ['express', 'fastify'] as const;
 export type Adapter = (typeof ADAPTERS)[number];
 
 /**
- * `plain` knows no tenant: its handler reads the header. `by-hand` is the least that any middleware with a context and a
+ * `plain` knows no tenant: its handler reads the header. `als` is the same in a process that has entered an
+ * AsyncLocalStorage once: from then on Node 20 runs a hook for every promise. `by-hand` is the least that any middleware with a context and a
  * guard costs on Nest.
  */
-export const HTTP_VARIANTS = ['plain', 'by-hand', 'ours', 'cls', 'request-scoped', 'durable'] as const;
+export const HTTP_VARIANTS = ['plain', 'als', 'by-hand', 'ours', 'cls', 'request-scoped', 'durable'] as const;
 export type HttpVariant = (typeof HTTP_VARIANTS)[number];
 
 export const TENANT_HEADER = 'x-tenant-id';

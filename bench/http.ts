@@ -85,6 +85,7 @@ function ratiosOf(rows: readonly Row[]): Record<string, number> {
       [`${adapter}VsRequestScoped`, versus('request-scoped')],
       [`${adapter}VsDurable`, versus('durable')],
       [`${adapter}AddedCpuMicros`, tenancy.addedCpuMicros as number],
+      [`${adapter}AddedCpuMicrosAls`, row(`${adapter} als`).addedCpuMicros as number],
       [`${adapter}AddedCpuMicrosByHand`, row(`${adapter} by-hand`).addedCpuMicros as number],
     ];
   });
