@@ -68,7 +68,7 @@ export async function prepareTenantRole(
   }
   const statements = [
     ...(state.exists ? [] : [`CREATE ROLE ${quoteIdentifier(role)} NOLOGIN`]),
-    ...(state.hasGrants ? [] : grants(quoteIdentifier(schemaName), quoteIdentifier(role))),
+    ...(state.hasGrants ? [] : await grants(transaction, schemaName, quoteIdentifier(role))),
     ...(state.hasMember ? [] : [await membership(transaction, role, loginRole)]),
   ];
   await transaction.query(statements.join(';\n'));
@@ -78,12 +78,33 @@ function isComplete(state: RoleState | undefined): boolean {
   return state !== undefined && state.hasGrants && state.hasMember && !state.isForeign;
 }
 
-function grants(schema: string, role: string): string[] {
+/**
+ * Tables, views and sequences of a schema. What is in it depends on it, and that has an index: for GRANT … ON ALL TABLES
+ * PostgreSQL would read all of pg_class, with the relations of all tenants, once for each kind.
+ */
+const RELATIONS = `
+  SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'S' AS "isSequence"
+  FROM pg_catalog.pg_namespace n
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  WHERE n.nspname = $1 ORDER BY 1`;
+
+async function grants(executor: SqlExecutor, schemaName: string, role: string): Promise<string[]> {
+  const relations = (await executor.query(RELATIONS, [schemaName])) as {
+    name: string;
+    isSequence: boolean;
+  }[];
+  const granted = (rights: string, kind: string, isSequence: boolean): string[] => {
+    const names = relations.filter((each) => each.isSequence === isSequence).map(({ name }) => name);
+    return names.length === 0 ? [] : [`GRANT ${rights} ON ${kind} ${names.join(', ')} TO ${role}`];
+  };
+  const schema = quoteIdentifier(schemaName);
   const future = `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema}`;
   return [
     `GRANT USAGE ON SCHEMA ${schema} TO ${role}`,
-    `GRANT ${TABLES} ON ALL TABLES IN SCHEMA ${schema} TO ${role}`,
-    `GRANT ${SEQUENCES} ON ALL SEQUENCES IN SCHEMA ${schema} TO ${role}`,
+    ...granted(TABLES, 'TABLE', false),
+    ...granted(SEQUENCES, 'SEQUENCE', true),
     `GRANT EXECUTE ON ALL ROUTINES IN SCHEMA ${schema} TO ${role}`,
     `${future} GRANT ${TABLES} ON TABLES TO ${role}`,
     `${future} GRANT ${SEQUENCES} ON SEQUENCES TO ${role}`,
