@@ -45,6 +45,8 @@ export interface Step {
   readonly label: string;
   /** The catalog objects these statements make; their parts need no mention. */
   readonly creates: readonly ObjectKey[];
+  /** What must be there first although it does not depend on it. */
+  readonly after?: readonly ObjectKey[];
   readonly statements: readonly string[];
 }
 
@@ -69,7 +71,9 @@ function needsOf(steps: readonly Step[], objects: SchemaObjects): Map<Step, Set<
   const creators = new Map(steps.flatMap((step) => step.creates.map((key) => [key, step] as const)));
   const creatorOf = (key: ObjectKey | undefined): Step | undefined =>
     key === undefined ? undefined : (creators.get(key) ?? creatorOf(objects.ownerOf(key)));
-  const needs = new Map<Step, Set<Step>>();
+  const needs = new Map(
+    steps.map((step) => [step, new Set((step.after ?? []).flatMap((key) => creatorOf(key) ?? []))] as const),
+  );
   for (const key of objects.keys()) {
     const step = creatorOf(key);
     // A sequence depends on the column that owns it, but is made before the table, whose default calls it.

@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../../common/sql';
+import type { ObjectKey } from '../objects';
 import { Phase, type Step } from '../steps';
 import type { Constraint } from './constraints';
 import { indexOptionStatements, withIndexOptions } from './index-options';
@@ -21,7 +22,12 @@ export function constraintSteps(constraints: readonly Constraint[], relations: r
     ...constraints
       .filter((constraint) => !isCheck(constraint) && constraint.parentOid === null)
       .map((constraint) =>
-        constraint.type === 'f' ? foreignKeyStep(constraint, parts) : constraintStep(constraint),
+        constraint.type === 'f'
+          ? {
+              ...foreignKeyStep(constraint, parts),
+              after: keysAbove(constraint.tableOid, constraints, relations),
+            }
+          : constraintStep(constraint),
       ),
   ];
 }
@@ -69,6 +75,26 @@ function foreignKeyStep(root: Constraint, parts: readonly Constraint[]): Step {
       ...validations(parts.filter(({ oid }) => root.parts.includes(oid))),
     ],
   };
+}
+
+/**
+ * The foreign keys of the tables above a partition. Each takes a key of the partition's that says the same for its own
+ * part, so what the partition has besides comes later.
+ */
+function keysAbove(
+  tableOid: number,
+  constraints: readonly Constraint[],
+  relations: readonly Relation[],
+): ObjectKey[] {
+  const table = relations.find(({ oid }) => oid === tableOid);
+  if (!table || table.bound === null) return [];
+  const above = relations.filter(({ name }) => table.parents.includes(quoteIdentifier(name)));
+  return above.flatMap(({ oid }) => [
+    ...constraints
+      .filter((key) => key.tableOid === oid && key.type === 'f' && key.parentOid === null)
+      .map((key): ObjectKey => `pg_constraint:${key.oid}`),
+    ...keysAbove(oid, constraints, relations),
+  ]);
 }
 
 /** What a parent brings along is as valid as the parent's. */

@@ -103,11 +103,12 @@ function familyStep(family: readonly Member[], additions: readonly Addition[], s
     statements: [
       ...family.map(({ table, born }) => createTable({ ...table, parents: [...born] }, [])),
       ...additions.map((addition) => growth(addition, family)),
-      ...oldestLast.flatMap(namedNotNulls),
-      ...family.flatMap((member) => ownSettings(member, sequenceOf)),
+      // A NOT NULL may have come from the parent afterwards.
       ...family.flatMap(({ quoted, adopted }) =>
         adopted.map((parent) => `ALTER TABLE ONLY ${quoted} INHERIT ${parent}`),
       ),
+      ...oldestLast.flatMap(namedNotNulls),
+      ...family.flatMap((member) => ownSettings(member, sequenceOf)),
       ...family.flatMap(({ quoted, table: { ofType } }) =>
         ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
       ),
@@ -129,7 +130,10 @@ function growth({ table, columns }: Addition, family: readonly Member[]): string
 function namedNotNulls({ quoted, columns }: Member): string[] {
   return columns.flatMap(({ name, notNull, notNullNamed, notNullLocal }) => {
     if (notNull === null || !notNullNamed || !notNullLocal) return [];
-    const constraint = notNull.replace(/ NOT NULL( NO INHERIT)?$/, ` NOT NULL ${quoteIdentifier(name)}$1`);
+    const constraint = notNull.replace(
+      / NOT NULL(?= NO INHERIT$|$)/,
+      (words) => `${words} ${quoteIdentifier(name)}`,
+    );
     return [`ALTER TABLE ${quoted} ADD ${constraint}`];
   });
 }

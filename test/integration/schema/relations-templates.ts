@@ -109,6 +109,7 @@ export const RELATION_TEMPLATES: Readonly<Record<string, string>> = {
     CREATE TABLE source_2 PARTITION OF source FOR VALUES IN (2) PARTITION BY HASH (t);
     CREATE TABLE source_2_a PARTITION OF source_2 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
     ALTER TABLE source_2_a ADD CONSTRAINT only_here FOREIGN KEY (self) REFERENCES plain;
+    ALTER TABLE source_2_a ADD CONSTRAINT "besides the part" FOREIGN KEY (p) REFERENCES plain ON DELETE SET NULL;
     CREATE TABLE outside (t integer REFERENCES target DEFERRABLE, again integer, CONSTRAINT again FOREIGN KEY (again) REFERENCES target);`,
 
   'triggers of partitions': `
@@ -240,7 +241,12 @@ export const RELATION_TEMPLATES_18: Readonly<Record<string, string>> = {
     CREATE TABLE grand (e integer PRIMARY KEY) INHERITS (plain);
     CREATE TABLE adopted (c integer, b integer, a integer CONSTRAINT adopted_a NOT NULL);
     ALTER TABLE adopted INHERIT top;
-    ALTER TABLE kid ADD CONSTRAINT unsure NOT NULL d NOT VALID;`,
+    ALTER TABLE kid ADD CONSTRAINT unsure NOT NULL d NOT VALID;
+    CREATE TABLE old (a integer, b integer);
+    CREATE TABLE adopted_early (b integer, a integer CONSTRAINT early_a NOT NULL); ALTER TABLE adopted_early INHERIT old;
+    CREATE TABLE declared_all (a integer, b integer) INHERITS (old);
+    ALTER TABLE old ALTER a SET NOT NULL, ALTER b SET NOT NULL;
+    CREATE TABLE "$1 top" ("$1 a" integer NOT NULL); CREATE TABLE "$1 kid" () INHERITS ("$1 top");`,
 
   'virtual columns': `
     CREATE TABLE p (id integer, twice integer GENERATED ALWAYS AS (id * 2), thrice integer GENERATED ALWAYS AS (id * 3) STORED) PARTITION BY LIST (id);
