@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
-import { randomTemplate } from './random-templates';
+import { randomTemplate } from './random-templates/random-template';
 import { SchemaBench } from './support';
+
+/** The same each time, so that what goes red was changed. For other templates: TEMPLATES_SEED. */
+const SEED = Number(process.env.TEMPLATES_SEED ?? 1);
 
 let bench: SchemaBench;
 
@@ -26,9 +29,9 @@ it('a clone of whatever template has its fingerprint and behaves alike', async (
       expect(clone).toBe(template);
       expect(await outcomes('clone', trials)).toEqual(await outcomes('template', trials));
     }),
-    { numRuns: 40 },
+    { numRuns: 40, seed: SEED },
   );
-}, 120_000);
+}, 180_000);
 
 /** What each statement gives, as somebody who is no superuser: rows, or SQLSTATE. All is rolled back. */
 async function outcomes(schema: string, statements: readonly string[]): Promise<unknown[]> {
@@ -44,10 +47,19 @@ async function outcomes(schema: string, statements: readonly string[]): Promise<
       try {
         found.push(await bench.rows(statement));
       } catch (error) {
-        found.push((error as { code?: string }).code ?? error);
+        found.push(refusal(statement, (error as { code?: string }).code) ?? error);
         await bench.executor.query('ROLLBACK TO here');
       }
     }
     return found;
   });
+}
+
+/**
+ * SQLSTATE, where it does not hang on the order in which things were made: of two broken keys PostgreSQL names that of
+ * the older index, and foreign keys that refer to one table act in the order of their age.
+ */
+function refusal(statement: string, code: string | undefined): string | undefined {
+  if (/^(DELETE|SET CONSTRAINTS)/.test(statement) && code !== undefined) return 'refused';
+  return code === '23P01' ? '23505' : code;
 }
