@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   type ColumnType,
   isNot,
+  joined,
   nameOf,
   pick,
   type Part,
@@ -167,5 +168,5 @@ export function buildRoutines(
       trials: [`CALL ${routineName}()`],
     };
   });
-  return { script: parts.flatMap(({ script }) => script), trials: parts.flatMap(({ trials }) => trials) };
+  return joined(parts);
 }

@@ -86,6 +86,8 @@ export function buildPartitionedTable(
   ];
   const reference =
     parent === undefined ? '' : `FOREIGN KEY (parent) REFERENCES ${parent} ${table.reference}`;
+  // One that says the same as the table's own.
+  const target = parent && `${parent} ${table.reference.replace('NOT VALID', '')}`;
   const condition =
     (table.check === 'function' ? checkOf(functions, other.type, table.value, other.name) : undefined) ??
     isNot(other.name, other.type, other.type.values[0]);
@@ -110,7 +112,7 @@ export function buildPartitionedTable(
       name,
       boundOf(table, key, i),
       own,
-      parent,
+      target,
     );
   });
   const rest =
@@ -133,7 +135,8 @@ export function buildPartitionedTable(
       ...[0, 1, 2, 3].map(
         (shift) => `${insertInto({ name, columns }, shift)} RETURNING tableoid::regclass::text, *`,
       ),
-      `INSERT INTO ${name} (id, parent) VALUES (-100, 1), (25, 1), (26, 5) RETURNING tableoid::regclass::text, *`,
+      `INSERT INTO ${name} (id, parent) VALUES (25, 1), (26, 5) RETURNING tableoid::regclass::text, *`,
+      `INSERT INTO ${name} (id) VALUES (-100) RETURNING tableoid::regclass::text, *`,
       `INSERT INTO ${name} DEFAULT VALUES RETURNING tableoid::regclass::text, *`,
       `UPDATE ${name} SET ${key.name} = ${key.values[1]}, id = id + 1 RETURNING tableoid::regclass::text`,
       ...reactions.trials,

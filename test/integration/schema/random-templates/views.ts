@@ -4,6 +4,7 @@ import {
   asOwner,
   insertInto,
   isNot,
+  joined,
   nameOf,
   namesOf,
   type Part,
@@ -50,11 +51,7 @@ export function buildViews(
     relations.push(made.relation);
     return made;
   });
-  return {
-    relations,
-    script: parts.flatMap(({ script }) => script),
-    trials: parts.flatMap(({ trials }) => trials),
-  };
+  return { ...joined(parts), relations };
 }
 
 type Made = Part & { readonly relation: Relation };
