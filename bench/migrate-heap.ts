@@ -1,12 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { FleetMigrator } from '../lib/index';
+import { collectGarbage } from '../test/support/collect-garbage';
 import { WrongAnswerError } from './bench';
 import { median } from './measure';
-
-/** What is measured is what a run holds, so nothing of it may be waiting for the collector. */
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 const SAMPLES = 10;
 

@@ -1,21 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { queryAt } from './bench-server';
+import { requestLogin } from './request-login';
 
-/** What requests log in as, where each tenant has a role of its own. */
-export interface RequestLogin {
+/** A login for requests, until it is dropped. */
+export interface LoginOfMany {
   readonly url: string;
   drop(): Promise<void>;
 }
 
 /** It may become as many roles as there are tenants already, since PostgreSQL looks all of them up at a sign-up. */
-export async function makeRequestLogin(url: string, tenants: number): Promise<RequestLogin> {
-  const login = `bench_${randomBytes(6).toString('hex')}`;
-  const password = randomBytes(12).toString('hex');
+export async function makeLoginOfMany(url: string, tenants: number): Promise<LoginOfMany> {
+  const { name: login, create, urlOn } = requestLogin();
   const others = Array.from({ length: tenants }, (_, i) => `${login}_${i}`);
-  const roles = others.map((name) => `CREATE ROLE ${name} ROLE ${login}`);
-  await queryAt(url, [`CREATE ROLE ${login} LOGIN NOINHERIT PASSWORD '${password}'`, ...roles].join(';\n'));
+  await queryAt(url, [create, ...others.map((name) => `CREATE ROLE ${name} ROLE ${login}`)].join(';\n'));
   return {
-    url: Object.assign(new URL(url), { username: login, password }).href,
+    url: urlOn(url),
     drop: () => queryAt(url, `DROP ROLE ${[login, ...others].join(', ')}`).then(() => undefined),
   };
 }

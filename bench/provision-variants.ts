@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import { fromHeader, TenancyModule, type TenancyOptions, TenantProvisioner } from '../lib/index';
 import { SpareRefill } from '../lib/provisioning/spare-refill';
 import { generateSchemaName } from '../lib/tenant/schema-name';
-import { makeRequestLogin } from './provision-roles';
+import { makeLoginOfMany } from './provision-roles';
 import { TEMPLATE_DDL, TEMPLATE_MIGRATIONS } from './provision-template';
 
 /** One way to a schema for one more tenant. */
@@ -53,7 +53,7 @@ export async function coldClone(url: string): Promise<ProvisionVariant> {
 
 /** The same with `roles: true`: the tenant gets a PostgreSQL role and its rights, in the same transaction. */
 export async function coldCloneWithRoles(url: string, schemas: number): Promise<ProvisionVariant> {
-  const login = await makeRequestLogin(url, schemas);
+  const login = await makeLoginOfMany(url, schemas);
   const app = await startApp(url, { roles: true, database: { url: login.url, adminUrl: url } });
   return {
     name: 'cold-with-roles',

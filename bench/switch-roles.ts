@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { prepareTenantRole } from '../lib/provisioning/role-grants';
 import { roleOfSchema } from '../lib/tenant/tenant-role';
 import type { Tenant } from '../lib/tenant/tenant';
+import { requestLogin } from './request-login';
 
 /** A role for each tenant, and one that may become any of them. */
 export interface FleetRoles {
@@ -12,22 +12,21 @@ export interface FleetRoles {
 }
 
 export async function makeFleetRoles(url: string, fleet: readonly Tenant[]): Promise<FleetRoles> {
-  const login = `bench_${randomBytes(6).toString('hex')}`;
-  const password = randomBytes(12).toString('hex');
+  const login = requestLogin();
   await withClient(url, async (client) => {
-    await client.query(`CREATE ROLE ${login} LOGIN NOINHERIT PASSWORD '${password}'`);
+    await client.query(login.create);
     const transaction = {
       query: async (sql: string, values?: unknown[]) => (await client.query<object>(sql, values)).rows,
     };
-    for (const { schemaName } of fleet) await prepareTenantRole(transaction, schemaName, login);
+    for (const { schemaName } of fleet) await prepareTenantRole(transaction, schemaName, login.name);
     // Each grant has written a row of the catalog anew.
     await client.query('VACUUM (ANALYZE)');
   });
   return {
-    url: Object.assign(new URL(url), { username: login, password }).href,
+    url: login.urlOn(url),
     drop: () =>
       withClient(url, async (client) => {
-        const names = [...fleet.map(({ schemaName }) => roleOfSchema(schemaName)), login].join(', ');
+        const names = [...fleet.map(({ schemaName }) => roleOfSchema(schemaName)), login.name].join(', ');
         await client.query(`DROP OWNED BY ${names}`);
         await client.query(`DROP ROLE ${names}`);
       }),

@@ -29,6 +29,8 @@ export class Template {
   readonly schemaName: string;
   readonly #data: readonly string[];
   readonly #ledger: string;
+  /** The query for the names of the migrations that it has seen. */
+  readonly #applied: string;
   /** The version that was compiled last, and what it was compiled for. */
   #compiled: (TemplateVersion & { readonly for: string }) | undefined;
 
@@ -39,6 +41,7 @@ export class Template {
     this.schemaName = templateSchema;
     this.#data = templateData;
     this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
+    this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
   }
 
   /** Keeps the template as it is until the caller's transaction ends. */
@@ -60,7 +63,7 @@ export class Template {
     // A server that has been upgraded meanwhile may print the same template in another way.
     const [{ server, applied }] = (await transaction.query(
       `SELECT pg_catalog.current_setting('server_version_num') AS server,
-              ARRAY(SELECT name FROM ${this.#ledger} ORDER BY timestamp, name) AS applied`,
+              ARRAY(${this.#applied}) AS applied`,
     )) as { server: string; applied: string[] }[];
     const migrations = JSON.stringify(applied);
     if (this.#compiled?.for !== server + migrations) {
@@ -85,9 +88,7 @@ export class Template {
 
   /** Names of the migrations that the template has seen, in their order. */
   async appliedMigrations(executor: SqlExecutor): Promise<string[]> {
-    const rows = (await executor.query(`SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`)) as {
-      name: string;
-    }[];
+    const rows = (await executor.query(this.#applied)) as { name: string }[];
     return rows.map(({ name }) => name);
   }
 

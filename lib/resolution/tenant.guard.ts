@@ -1,18 +1,13 @@
-import { Injectable, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { TenantRequiredError } from '../context/context.errors';
 import { getRequestState, type RequestState } from './request-state';
 import { TenantMissingError } from './resolution.errors';
 import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 
-type Handler = ReturnType<ExecutionContext['getHandler']>;
-
 /** Lets a request reach its route when it has the tenant that the route needs. */
 @Injectable()
 export class TenantGuard implements CanActivate {
-  /** By class and handler, which may be inherited: metadata does not change, and to look it up takes a microsecond. */
-  readonly #needs = new WeakMap<Type, WeakMap<Handler, TenantNeed | 'required'>>();
-
   constructor(private readonly reflector: Reflector) {}
 
   /**
@@ -33,18 +28,11 @@ export class TenantGuard implements CanActivate {
     return true;
   }
 
-  #need(context: ExecutionContext): TenantNeed | 'required' {
-    const [controller, handler] = [context.getClass(), context.getHandler()];
-    let needs = this.#needs.get(controller);
-    if (!needs) this.#needs.set(controller, (needs = new WeakMap()));
-    let need = needs.get(handler);
-    if (need === undefined) {
-      need =
-        this.reflector.getAllAndOverride<TenantNeed | undefined>(TENANT_NEED, [handler, controller]) ??
-        'required';
-      needs.set(handler, need);
-    }
-    return need;
+  #need(context: ExecutionContext): TenantNeed | undefined {
+    return this.reflector.getAllAndOverride<TenantNeed | undefined>(TENANT_NEED, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
   }
 
   #settled(state: RequestState | undefined, context: ExecutionContext): RequestState {

@@ -23,19 +23,22 @@ export function constraintSteps(constraints: readonly Constraint[], relations: r
       .filter((constraint) => !isCheck(constraint) && constraint.parentOid === null)
       .map((constraint) =>
         constraint.type === 'f'
-          ? {
-              ...foreignKeyStep(constraint, parts),
-              after: keysAbove(constraint.tableOid, constraints, relations),
-            }
+          ? foreignKeyStep(constraint, parts, keysAbove(constraint.tableOid, constraints, relations))
           : constraintStep(constraint),
       ),
   ];
 }
 
 /** How many generations of tables stand above it. */
-function depthOf({ parents }: Relation, relations: readonly Relation[]): number {
-  const above = relations.filter(({ name }) => parents.includes(quoteIdentifier(name)));
-  return above.reduce((depth, parent) => Math.max(depth, 1 + depthOf(parent, relations)), 0);
+function depthOf(table: Relation, relations: readonly Relation[]): number {
+  return parentsOf(table, relations).reduce(
+    (depth, parent) => Math.max(depth, 1 + depthOf(parent, relations)),
+    0,
+  );
+}
+
+function parentsOf({ parents }: Relation, relations: readonly Relation[]): Relation[] {
+  return relations.filter(({ name }) => parents.includes(quoteIdentifier(name)));
 }
 
 /**
@@ -61,13 +64,14 @@ function familyCheckSteps(youngestFirst: readonly Constraint[]): Step[] {
  * A foreign key of a partitioned table gives each partition one of its name, unless the partition has one already that
  * says the same: so those of other names are made before.
  */
-function foreignKeyStep(root: Constraint, parts: readonly Constraint[]): Step {
+function foreignKeyStep(root: Constraint, parts: readonly Constraint[], after: readonly ObjectKey[]): Step {
   const additionsBelow = (parent: Constraint): string[] =>
     parts
       .filter(({ parentOid }) => parentOid === parent.oid)
       .flatMap((part) => [...additionsBelow(part), ...(part.name === parent.name ? [] : [addition(part)])]);
   return {
     ...constraintStep(root),
+    after,
     creates: [root.oid, ...root.parts].map((oid) => `pg_constraint:${oid}`),
     statements: [
       ...additionsBelow(root),
@@ -88,8 +92,7 @@ function keysAbove(
 ): ObjectKey[] {
   const table = relations.find(({ oid }) => oid === tableOid);
   if (!table || table.bound === null) return [];
-  const above = relations.filter(({ name }) => table.parents.includes(quoteIdentifier(name)));
-  return above.flatMap(({ oid }) => [
+  return parentsOf(table, relations).flatMap(({ oid }) => [
     ...constraints
       .filter((key) => key.tableOid === oid && key.type === 'f' && key.parentOid === null)
       .map((key): ObjectKey => `pg_constraint:${key.oid}`),

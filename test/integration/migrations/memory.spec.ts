@@ -1,13 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { MigrationInterface } from 'typeorm';
 import { FleetMigrator, type Tenant, TenantContext } from '../../../lib';
+import { collectGarbage } from '../../support/collect-garbage';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 const TENANTS = 3_000;
 /** A page of 500 and, now and then, the one before it. What a run keeps of one it keeps of all. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { checkOf, defaultOf, type Functions } from './functions';
-import { BUILT_IN, type Column, isNot, pick } from './vocabulary';
+import { BUILT_IN, type Column, isNot, pick, type Drawn } from './vocabulary';
 
 export const randomColumn = fc.record({
   type: fc.nat(40),
@@ -11,7 +11,7 @@ export const randomColumn = fc.record({
   value: fc.nat(20),
 });
 
-type BuiltColumn = Omit<typeof randomColumn extends fc.Arbitrary<infer T> ? T : never, 'type'> & Column;
+type BuiltColumn = Omit<Drawn<typeof randomColumn>, 'type'> & Column;
 
 /** A line of CREATE TABLE. */
 export function defineColumn(column: BuiltColumn, functions: Functions): string {

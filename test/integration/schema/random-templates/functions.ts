@@ -9,6 +9,7 @@ import {
   type Relation,
   insertInto,
   rowsOf,
+  type Drawn,
 } from './vocabulary';
 
 const routine = fc.record({
@@ -22,7 +23,7 @@ const routine = fc.record({
   value: fc.nat(20),
 });
 
-type RandomFunction = typeof routine extends fc.Arbitrary<infer T> ? T : never;
+type RandomFunction = Drawn<typeof routine>;
 
 export const randomFunctions = fc.array(routine, { maxLength: 4 });
 

@@ -8,6 +8,7 @@ import {
   type Part,
   pick,
   type Relation,
+  type Drawn,
 } from './vocabulary';
 
 const POOL = [0, 1, 2, 3, 4] as const;
@@ -33,7 +34,7 @@ const family = fc.record({
   members: fc.array(member, { maxLength: 4 }),
 });
 
-type Family = typeof family extends fc.Arbitrary<infer T> ? T : never;
+type Family = Drawn<typeof family>;
 type Member = Family['members'][number];
 
 export const randomFamily = family;

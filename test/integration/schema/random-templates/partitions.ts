@@ -13,6 +13,7 @@ import {
   type Part,
   pick,
   type Relation,
+  type Drawn,
 } from './vocabulary';
 
 const partitioned = fc.record({
@@ -32,7 +33,7 @@ const partitioned = fc.record({
   value: fc.nat(20),
 });
 
-type Partitioned = typeof partitioned extends fc.Arbitrary<infer T> ? T : never;
+type Partitioned = Drawn<typeof partitioned>;
 
 export const randomPartitionedTables = fc.array(partitioned, { maxLength: 2 });
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { Drawn } from './vocabulary';
 
 export const randomPiece = fc.record({
   /** Whether it is made alone, with its columns in another order, and attached then. */
@@ -16,7 +17,7 @@ export const randomPiece = fc.record({
   ),
 });
 
-type Piece = typeof randomPiece extends fc.Arbitrary<infer T> ? T : never;
+type Piece = Drawn<typeof randomPiece>;
 
 /** A partition, perhaps with partitions of its own. */
 export function pieceOf(

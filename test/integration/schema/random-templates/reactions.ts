@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { asOwner, nameOf, type Part } from './vocabulary';
+import { asOwner, nameOf, type Part, type Drawn } from './vocabulary';
 
 const STATES = ['', 'ENABLE ALWAYS', 'ENABLE REPLICA', 'DISABLE'] as const;
 
@@ -19,7 +19,7 @@ const reaction = fc.record({
   event: fc.constantFrom('INSERT', 'UPDATE', 'DELETE'),
 });
 
-type Reaction = typeof reaction extends fc.Arbitrary<infer T> ? T : never;
+type Reaction = Drawn<typeof reaction>;
 
 /** Triggers and rules of a table. */
 export const randomReactions = fc.array(reaction, { maxLength: 3 });

@@ -14,6 +14,7 @@ import {
   type Relation,
   rowsOf,
   valuesOf,
+  type Drawn,
 } from './vocabulary';
 
 const table = fc.record({
@@ -31,7 +32,7 @@ const table = fc.record({
   comment: fc.string({ unit: 'binary', maxLength: 12 }),
 });
 
-type RandomTable = typeof table extends fc.Arbitrary<infer T> ? T : never;
+type RandomTable = Drawn<typeof table>;
 
 export const randomTables = fc.array(table, { minLength: 1, maxLength: 4 });
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type ColumnType, isNot, nameOf, type Part, pick } from './vocabulary';
+import { type ColumnType, isNot, nameOf, type Part, pick, type Drawn } from './vocabulary';
 import { checkOf, type Functions } from './functions';
 
 const type = fc.record({
@@ -14,7 +14,7 @@ const type = fc.record({
   value: fc.nat(20),
 });
 
-type RandomType = typeof type extends fc.Arbitrary<infer T> ? T : never;
+type RandomType = Drawn<typeof type>;
 
 export const randomTypes = fc.array(type, { maxLength: 6 });
 

@@ -11,6 +11,7 @@ import {
   pick,
   type Relation,
   rowsOf,
+  type Drawn,
 } from './vocabulary';
 
 const view = fc.record({
@@ -30,7 +31,7 @@ const view = fc.record({
   value: fc.nat(20),
 });
 
-type RandomView = typeof view extends fc.Arbitrary<infer T> ? T : never;
+type RandomView = Drawn<typeof view>;
 
 export const randomViews = fc.array(view, { maxLength: 5 });
 

@@ -1,4 +1,8 @@
+import type fc from 'fast-check';
 import { quoteIdentifier } from '../../../../lib/common/sql';
+
+/** What an arbitrary draws. */
+export type Drawn<Arbitrary> = Arbitrary extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** Statements that make something, and statements whose outcome must be the same in the template and in its clone. */
 export interface Part {
