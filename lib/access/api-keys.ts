@@ -29,7 +29,7 @@ import { ApiKeyRows, type KeyValues } from './api-key-rows';
 import { makeKey } from './key-text';
 
 export interface ApiKeyWriteOptions extends ActorAndReason {
-  /** The scopes of who asks: no key gets, keeps or shows to them what they lack. Default: they may grant all. */
+  /** The scopes of who asks, who may touch no key that has or gets one they lack. Default: they may do all. */
   readonly grantedBy?: readonly string[];
 }
 
@@ -59,8 +59,9 @@ interface Step {
  * The keys of tenants. What is already as it should be is left alone, and nothing is recorded; each change is recorded in
  * the audit of the tenant, with its actor and its reason, in the same transaction.
  *
- * All throw `TenancyUnavailableError`, and those that change a key `ApiKeyNotFoundError`, `ApiKeyVersionError` (see
- * `ifVersion`), `ApiKeyRevokedError` and `ValidationFailedError`. Whether there is such a tenant is not asked.
+ * All throw `TenancyUnavailableError`, and those that change a key `ApiKeyNotFoundError`, `ScopeMissingError` (see
+ * `grantedBy`), `ApiKeyVersionError` (see `ifVersion`), `ApiKeyRevokedError` and `ValidationFailedError`. Whether there
+ * is such a tenant is not asked.
  */
 @Injectable()
 export class ApiKeys {
@@ -85,7 +86,7 @@ export class ApiKeys {
     const { id = uuidv7(), grantedBy, actor, reason } = options;
     checkActorAndReason({ actor, reason });
     const { name, scopes, expiresAt, allowedIps } = checkApiKey(input);
-    refuseToGrant(scopes, grantedBy);
+    refuseBeyond(grantedBy, scopes);
     const { text, digest, hint } = makeKey(this.options.prefix, id);
     const values = { name, hint, digest, scopes, allowed_ips: allowedIps, expires_at: expiresAt };
     const { maxKeysPerTenant } = this.options;
@@ -94,6 +95,8 @@ export class ApiKeys {
       if (others >= maxKeysPerTenant) throw new ApiKeyLimitError(maxKeysPerTenant);
       const key = await this.rows.insert(transaction, tenantId, id, values);
       if (!key) throw new ApiKeyRevokedError('change');
+      // One that was there already has scopes of its own.
+      refuseBeyond(grantedBy, key.scopes);
       await this.rows.record(transaction, tenantId, {
         action: 'create-key',
         actor,
@@ -116,7 +119,7 @@ export class ApiKeys {
     return inRegistry(this.registry, (transaction) => this.rows.list(transaction, tenantId, limit, afterId));
   }
 
-  /** Changes what the patch names. @throws ScopeMissingError for a scope, old or new, that `grantedBy` lacks */
+  /** Changes what the patch names. */
   async update(
     tenantId: string,
     id: string,
@@ -125,7 +128,7 @@ export class ApiKeys {
   ): Promise<ApiKey> {
     const { name, scopes, expiresAt, allowedIps } = checkApiKeyPatch(patch);
     return this.#change(tenantId, id, options, (key) => {
-      refuseToGrant([...key.scopes, ...(scopes ?? [])], options.grantedBy);
+      refuseBeyond(options.grantedBy, scopes ?? []);
       const values: KeyValues = {
         ...(name === undefined || name === key.name ? {} : { name }),
         ...(scopes === undefined || isSame(scopes, key.scopes) ? {} : { scopes }),
@@ -148,12 +151,11 @@ export class ApiKeys {
     );
   }
 
-  /** @throws ScopeMissingError for a scope of the key that `grantedBy` lacks */
+  /** Lets a blocked key in again. */
   unblock(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
-    return this.#change(tenantId, id, options, ({ blockedAt, scopes }) => {
-      refuseToGrant(scopes, options.grantedBy);
-      return blockedAt ? { action: 'unblock-key', values: { blocked_at: null } } : undefined;
-    });
+    return this.#change(tenantId, id, options, ({ blockedAt }) =>
+      blockedAt ? { action: 'unblock-key', values: { blocked_at: null } } : undefined,
+    );
   }
 
   /** Ends the key for good, in both its texts. */
@@ -163,17 +165,12 @@ export class ApiKeys {
     );
   }
 
-  /**
-   * The key with a new text, while the old one goes on working for a while; one from before that ends at once.
-   *
-   * @throws ScopeMissingError for a scope of the key that `grantedBy` lacks
-   */
+  /** The key with a new text, while the old one goes on working for a while; one from before that ends at once. */
   async rotate(tenantId: string, id: string, options: RotateApiKeyOptions = {}): Promise<ShownApiKey> {
     const { overlapMs = this.options.rotationOverlapMs } = options;
     checkOverlap(overlapMs);
     const made = makeKey(this.options.prefix, id);
-    const key = await this.#change(tenantId, id, options, async ({ scopes }, transaction) => {
-      refuseToGrant(scopes, options.grantedBy);
+    const key = await this.#change(tenantId, id, options, async (_key, transaction) => {
       const values: KeyValues = {
         digest: made.digest,
         hint: made.hint,
@@ -188,12 +185,13 @@ export class ApiKeys {
   async #change(
     tenantId: string,
     id: string,
-    { ifVersion, actor, reason }: ApiKeyChangeOptions,
+    { ifVersion, grantedBy, actor, reason }: ApiKeyChangeOptions,
     decide: (key: ApiKey, transaction: SqlExecutor) => Step | undefined | Promise<Step | undefined>,
   ): Promise<ApiKey> {
     checkActorAndReason({ actor, reason });
     const changed = await inRegistry(this.registry, async (transaction) => {
       const key = await this.#find(transaction, tenantId, id, true);
+      refuseBeyond(grantedBy, key.scopes);
       if (ifVersion && !ifVersion.includes(key.version)) throw new ApiKeyVersionError();
       const step = await decide(key, transaction);
       if (!step) return key;
@@ -214,7 +212,7 @@ export class ApiKeys {
   }
 }
 
-function refuseToGrant(scopes: readonly string[], grantedBy: readonly string[] | undefined): void {
+function refuseBeyond(grantedBy: readonly string[] | undefined, scopes: readonly string[]): void {
   const missing = grantedBy && missingScope(grantedBy, scopes);
   if (missing !== undefined) throw new ScopeMissingError(missing);
 }

@@ -10,7 +10,7 @@ import { PrincipalCallerGuard } from './principal-caller.guard';
 import { principalOf } from './request-principal';
 import { RequireScopes } from './require-scopes.decorator';
 
-/** The keys of the tenant that the request is for. Nobody grants a scope that they lack. */
+/** The keys of the tenant that the request is for. A caller changes no key that has a scope the caller lacks. */
 @Controller('tenant/keys')
 @RequireScopes('keys:write')
 @UseGuards(PrincipalCallerGuard, AcceptedGuard)

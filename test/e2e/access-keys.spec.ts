@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import type { Tenant } from '../../lib';
 import { ApiKeys, ApiKeyUses } from '../../lib/access';
 import { type AccessApp, startAccessApp, token } from '../support/access-app';
@@ -225,18 +226,79 @@ describe.each(ANY_ADAPTER)('Keys by HTTP on %s', (_platform, adapter) => {
       await expect(withKey(admin, 'POST /tenant/keys', { name: 'x', scopes })).resolves.toEqual(
         refused(403, 'SCOPE_MISSING'),
       );
+  });
+
+  it('of more scopes than one has are seen, and not touched: each change is 403 and changes nothing', async () => {
     const { id } = await app.makeKey(acme.id, { scopes: ['orders:*'] });
-    // Its new text would be a key for all of that.
-    await expect(withKey(admin, `POST /tenant/keys/${id}/rotate`)).resolves.toEqual(
-      refused(403, 'SCOPE_MISSING'),
-    );
-    await expect(withKey(admin, `PATCH /tenant/keys/${id}`, { allowedIps: [] })).resolves.toEqual(
-      refused(403, 'SCOPE_MISSING'),
-    );
-    await expect(withKey(admin, `POST /tenant/keys/${id}/block`)).resolves.toMatchObject({ status: 200 });
-    await expect(withKey(admin, `POST /tenant/keys/${id}/unblock`)).resolves.toEqual(
-      refused(403, 'SCOPE_MISSING'),
-    );
+    const { key: keeper } = await app.makeKey(acme.id, { scopes: ['keys:write'] });
+    const bearer = `Bearer ${await token({ tenants: 'acme', scope: 'keys:write orders:read' })}`;
+    const before = await app.app.get(ApiKeys).get(acme.id, id);
+    const callers: Record<string, string>[] = [
+      { 'x-api-key': keeper },
+      { 'x-api-key': admin },
+      { authorization: bearer },
+    ];
+    for (const caller of callers) {
+      for (const [line, body] of [
+        ['POST /block', {}],
+        ['POST /unblock', {}],
+        ['POST /rotate', {}],
+        ['DELETE '],
+        ['PATCH ', { name: 'other' }],
+        ['PATCH ', { scopes: [] }],
+        ['PATCH ', { allowedIps: [] }],
+        ['PATCH ', { expiresAt: '2030-12-31T00:00:00Z' }],
+      ] as const)
+        await expect(app.call(line.replace(' ', ` /tenant/keys/${id}`), caller, body)).resolves.toEqual(
+          refused(403, 'SCOPE_MISSING'),
+        );
+      await expect(app.call(`GET /tenant/keys/${id}`, caller)).resolves.toMatchObject({ status: 200 });
+    }
+    await expect(app.app.get(ApiKeys).get(acme.id, id)).resolves.toEqual(before);
+    await expect(app.admin(`POST /admin/tenants/acme/keys/${id}/block`)).resolves.toMatchObject({
+      status: 200,
+    });
+    await expect(app.admin(`DELETE /admin/tenants/acme/keys/${id}`)).resolves.toMatchObject({ status: 200 });
+  });
+
+  it('that one covers, its own among them, are blocked and revoked with keys:write', async () => {
+    const { id, key } = await app.makeKey(acme.id, { scopes: ['keys:write'] });
+    const { id: other } = await app.makeKey(acme.id, { scopes: [] });
+    await expect(withKey(key, `POST /tenant/keys/${other}/block`)).resolves.toMatchObject({ status: 200 });
+    await expect(withKey(key, `DELETE /tenant/keys/${id}`)).resolves.toMatchObject({
+      status: 200,
+      body: { status: 'revoked' },
+    });
+  });
+
+  it('do not get out of reach of who acts on them meanwhile: the scopes that hold are those of the change', async () => {
+    const keys = app.app.get(ApiKeys);
+    const { id } = await app.makeKey(acme.id, { scopes: [] });
+    const other = new Client({ connectionString: database.url });
+    await other.connect();
+    try {
+      await other.query('BEGIN');
+      await other.query(`UPDATE tenancy.api_keys SET scopes = '{orders:*}' WHERE id = $1`, [id]);
+      const refusal = expect(keys.revoke(acme.id, id, { grantedBy: ['keys:write'] })).rejects.toMatchObject({
+        code: 'SCOPE_MISSING',
+      });
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+      while ((await database.query(waiting)).length === 0);
+      await other.query('COMMIT');
+      await refusal;
+    } finally {
+      await other.end();
+    }
+    await expect(keys.get(acme.id, id)).resolves.toMatchObject({ status: 'active' });
+  });
+
+  it('that are there already are not given another text by who makes one with their id', async () => {
+    const keys = app.app.get(ApiKeys);
+    const { id, key } = await app.makeKey(acme.id, { scopes: ['orders:*', 'keys:*'] });
+    await expect(
+      keys.create(acme.id, { name: 'x' }, { id, grantedBy: ['keys:write'] }),
+    ).rejects.toMatchObject({ code: 'SCOPE_MISSING' });
+    await expect(withKey(key, 'GET /me')).resolves.toMatchObject({ status: 200 });
   });
 
   it('are for tokens with that scope, too, by the name of their subject', async () => {
