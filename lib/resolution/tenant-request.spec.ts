@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { fakeRequest } from '../../test/support/fake-request';
 import { fromHeader } from './from-header';
 import { fromSubdomain } from './from-subdomain';
+import { stripTenantPath } from './strip-tenant-path';
 import { normalizeHost, toTenantRequest } from './tenant-request';
 import { trustIn } from './trusted-proxies';
 
@@ -174,6 +175,85 @@ describe('a header', () => {
   it('sent twice names nobody, with one value too', () => {
     const request = toTenantRequest(fakeRequest('/', ['From', 'acme', 'From', 'acme']));
     expect(fromHeader('from')(request)).toEqual({ by: 'slug', value: 'acme, acme' });
+  });
+});
+
+describe('a request that names its host in several places', () => {
+  const host = (target: string, headers: string[], more: Parameters<typeof fakeRequest>[2] = {}) =>
+    toTenantRequest(fakeRequest(target, headers, more)).host;
+  const ACME = ['Host', 'acme.example'];
+
+  it.each([
+    ['http://acme.example/', ACME],
+    ['HTTP://ACME.example.:3000/orders?page=2', ACME],
+    ['https://acme.example', ACME],
+    ['http://acme.example?page=2', ['host', 'Acme.Example:80']],
+    ['http://acme.example/', []],
+    ['http://acme.example/', ['Accept', '*/*', ':authority', 'acme.example']],
+    ['/', [':authority', 'acme.example', 'host', 'ACME.example:443']],
+    ['//globex.example/', ACME],
+    ['*', ACME],
+  ])('has it when they agree: %s with %j', (target, headers) => {
+    expect(host(target, headers)).toBe('acme.example');
+  });
+
+  it.each([
+    ['http://globex.example/', ACME],
+    ['http://acme.example.globex.example/', ACME],
+    ['http://user@acme.example/', ACME],
+    ['http://acme.example:80@globex.example/', ACME],
+    ['http://acme.example:3000:1/', ACME],
+    ['http:///orders', ACME],
+    ['http:/acme.example/', ACME],
+    ['http://acme.example\\@globex.example/', ACME],
+    ['ftp://acme.example/', ACME],
+    ['acme.example:443', ACME],
+    ['orders', ACME],
+    ['/', [':authority', 'globex.example', 'host', 'acme.example']],
+    ['http://acme.example/', [...ACME, 'HOST', 'acme.example']],
+    ['http://acme.example/', ['Host', '']],
+    ['/', ['Host', 'acme.example:80@globex.example']],
+  ])('has none when they do not, or one is malformed: %s with %j', (target, headers) => {
+    expect(host(target, headers)).toBe('');
+    // Whatever the platform has made of it.
+    for (const hostname of ['acme.example', 'globex.example'])
+      expect(host(target, headers, { hostname })).toBe('');
+  });
+
+  it('has none even when a trusted proxy names one: the proxy may have gone by the other', () => {
+    const headers = ['Host', 'acme.example', 'X-Forwarded-Host', 'shop.example'];
+    const read = (target: string) =>
+      toTenantRequest(fakeRequest(target, headers, { remoteAddress: '127.0.0.1' }), trustIn(['loopback']))
+        .host;
+    expect(read('http://acme.example/')).toBe('shop.example');
+    expect(read('http://globex.example/')).toBe('');
+  });
+
+  it('is read by its target as it was sent, not as a router has shortened it', () => {
+    const request = fakeRequest('http://globex.example/t/acme/orders', ACME, { originalUrl: undefined });
+    stripTenantPath()(request, undefined, () => {});
+    expect(request.url).toBe('/orders');
+    expect(toTenantRequest(request).host).toBe('');
+    expect(host('/orders', ACME, { originalUrl: 'http://globex.example/orders' })).toBe('');
+  });
+
+  it('has, of 100,000 of them, a host that all places name, or none', () => {
+    const name = fc.constantFrom('acme.example', 'ACME.example:80', 'acme.example.', 'globex.example', '');
+    const target = fc.oneof(
+      name.map((each) => ['http://', each, '/x'].join('')),
+      fc.constant('/x'),
+    );
+    const named = fc.array(fc.tuple(fc.constantFrom('Host', ':authority'), name), { maxLength: 2 });
+    fc.assert(
+      fc.property(target, fc.uniqueArray(named, { maxLength: 1 }), name, (url, [pairs = []], hostname) => {
+        const places = pairs.map(([, each]) => each);
+        if (url.startsWith('http')) places.push(url.slice('http://'.length, -'/x'.length));
+        const found = host(url, pairs.flat(), { hostname: places.length > 0 ? places[0] : hostname });
+        if (places.length === 0) return found === normalizeHost(hostname);
+        return found === '' || places.every((each) => normalizeHost(each) === found);
+      }),
+      { numRuns: 100_000 },
+    );
   });
 });
 

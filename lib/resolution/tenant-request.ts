@@ -18,6 +18,9 @@ export interface PlatformRequest extends IncomingMessage {
  */
 const HOST = /^(\[[\da-f:.]+\]|[^\s:/?#@,\\[\]]+)(?::\d*)?$/;
 
+/** `http://example.com:3000` of a target in absolute form, up to what can only be its path (RFC 9112, 3.2.2). */
+const ABSOLUTE_TARGET = /^https?:\/\/([^/?#\\]*)(?=[/?#]|$)/i;
+
 /** Of several of these Node keeps the first and drops the others; a proxy may have read the last (RFC 9110, 5.3). */
 const KEPT_ONCE: ReadonlySet<string> = new Set(
   (
@@ -50,7 +53,7 @@ class ReadRequest implements TenantRequest {
   }
 
   get url(): string {
-    return keptOriginalUrl(this.raw) ?? this.raw.originalUrl ?? this.raw.url ?? '';
+    return targetOf(this.raw);
   }
 
   get ip(): string | undefined {
@@ -73,9 +76,42 @@ export function normalizeHost(text: string): string {
 }
 
 function hostOf(raw: PlatformRequest, trust: ProxyTrust | undefined): string {
-  if (valuesOf(raw, 'host').length > 1) return '';
-  const host = trust ? forwardedHost(raw, trust) : raw.hostname;
-  return normalizeHost(host ?? raw.headers.host ?? headerOf(raw, ':authority') ?? '');
+  const sent = sentHost(raw);
+  // A request that contradicts itself, or is none by RFC 9112, 3.2, is not mended by what a proxy says of it.
+  if (sent === '') return '';
+  // Where there is none Express says undefined and Fastify ''.
+  const forwarded = trust ? forwardedHost(raw, trust) : raw.hostname || undefined;
+  return forwarded === undefined || forwarded === sent ? (sent ?? '') : normalizeHost(forwarded);
+}
+
+/**
+ * The host that the request itself names; `''` when it is malformed, or named differently in different places: by
+ * RFC 9112, 3.2.2 an absolute target goes before `Host`, and by RFC 9113, 8.3.1 so does `:authority`, but a proxy, a
+ * router or a log may have gone by the other. `undefined` when it names none.
+ */
+function sentHost(raw: PlatformRequest): string | undefined {
+  const [header, repeated] = valuesOf(raw, 'host');
+  if (repeated !== undefined) return '';
+  const authority = raw.headers[':authority'] as string | undefined;
+  let host: string | undefined;
+  for (const text of [header, authority, authorityOf(targetOf(raw))]) {
+    if (text === undefined) continue;
+    const named = normalizeHost(text);
+    if (host !== undefined && host !== named) return '';
+    host = named;
+  }
+  return host;
+}
+
+/** The URL as it was sent, which a router or `stripTenantPath()` may have shortened. */
+function targetOf(raw: PlatformRequest): string {
+  return keptOriginalUrl(raw) ?? raw.originalUrl ?? raw.url ?? '';
+}
+
+/** `example.com` of `http://example.com/orders`; `undefined` of `/orders`, and `''`, which is no host, of anything else. */
+function authorityOf(target: string): string | undefined {
+  if (target === '' || target.startsWith('/') || target === '*') return undefined;
+  return ABSOLUTE_TARGET.exec(target)?.[1] ?? '';
 }
 
 /** What a trusted proxy says the host was; `''` when it says several; `undefined` when it says nothing. */

@@ -5,7 +5,7 @@ import type { TenantClaim } from '../tenant/tenant';
 export interface TenantRequest {
   /**
    * Lower case, IDN as punycode, without port and one trailing dot; IPv6 in brackets; `''` when absent, repeated or
-   * malformed. `X-Forwarded-Host` counts when the proxy is trusted: by the module's `trustedProxies`, or without that
+   * malformed, and when an absolute request target or `:authority` names another one than `Host`. `X-Forwarded-Host` counts when the proxy is trusted: by the module's `trustedProxies`, or without that
    * option by `app.set('trust proxy', …)` on Express and `trustProxy` on Fastify.
    */
   readonly host: string;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { text } from 'node:stream/consumers';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -67,6 +70,34 @@ describe.each<[string, (trustProxy?: TrustProxy) => AbstractHttpAdapter]>([
       ['a star under the parent', '*.example.com', NOT_FOUND],
     ])('may be sent as %s', async (_case, host, expected) => {
       await expect(app.get('/who', { host })).resolves.toEqual(expected);
+    });
+
+    it.each([
+      ['the same host', 'http://acme.example.com/who', 'acme.example.com', servedAs('acme')],
+      ['the same domain', 'HTTP://Shop.Acme.com.:80/who?page=2', 'shop.acme.com', servedAs('acme')],
+      ['another tenant', 'http://globex.example.com/who', 'acme.example.com', MISSING],
+      ['another tenant by domain', 'http://blog.globex.com/who', 'acme.example.com', MISSING],
+      ['a host of nobody', 'http://initech.com/who', 'acme.example.com', MISSING],
+      ['a user', 'http://acme.example.com@globex.example.com/who', 'acme.example.com', MISSING],
+    ])('of an absolute target must be that of Host: %s', async (_case, target, host, expected) => {
+      await expect(app.get(target, { host })).resolves.toEqual(expected);
+    });
+
+    it('is not made of half of a malformed Host', async () => {
+      const host = 'acme.example.com:80@globex.example.com';
+      await expect(app.get('/who', { host })).resolves.toEqual(MISSING);
+    });
+
+    it('of two Host headers is none, and Node refuses a request without one', async () => {
+      await expect(app.send('GET /who HTTP/1.1', 'Host: acme.example.com')).resolves.toContain('"acme"');
+      await expect(
+        app.send('GET /who HTTP/1.1', 'Host: acme.example.com', 'Host: globex.example.com'),
+      ).resolves.toMatch(/^HTTP\/1.1 400 /);
+      await expect(app.send('GET http://acme.example.com/who HTTP/1.1')).resolves.toMatch(/^HTTP\/1.1 400 /);
+    });
+
+    it('of a request of HTTP/1.0 may be named by its target alone', async () => {
+      await expect(app.send('GET http://acme.example.com/who HTTP/1.0')).resolves.toContain('"acme"');
     });
 
     it('belongs to whom it is registered for, else to whom the wildcard of one label is', async () => {
@@ -157,5 +188,35 @@ describe.each<[string, (trustProxy?: TrustProxy) => AbstractHttpAdapter]>([
     it('is missing: 400', async () => {
       await expect(reading.get('/who?tenant[]=acme', { cookie: 'tenants=acme' })).resolves.toEqual(MISSING);
     });
+  });
+});
+
+describe('on Fastify with HTTP/2', () => {
+  let app: ResolutionApp;
+  let session: ClientHttp2Session;
+  beforeAll(async () => {
+    // Nest's type of an adapter knows of HTTP/1 only.
+    const adapter = new FastifyAdapter({ http2: true } as object) as AbstractHttpAdapter;
+    app = await ResolutionApp.start({ adapter, resolvers: [fromSubdomain('example.com')] });
+    session = connect(app.url);
+  });
+  afterAll(async () => {
+    session?.close();
+    await app?.close();
+  });
+
+  const get = async (headers: Record<string, string>) => {
+    const stream = session.request({ ':path': '/who', ...headers });
+    const [[answer], body] = await Promise.all([once(stream, 'response'), text(stream)]);
+    return { status: (answer as Record<string, unknown>)[':status'], body: JSON.parse(body) as unknown };
+  };
+
+  it.each([
+    ['alone', { ':authority': 'acme.example.com:80' }, servedAs('acme')],
+    ['with the same Host', { ':authority': 'acme.example.com', host: 'ACME.example.com' }, servedAs('acme')],
+    ['with another Host', { ':authority': 'acme.example.com', host: 'globex.example.com' }, MISSING],
+    ['with a user', { ':authority': 'acme@globex.example.com' }, MISSING],
+  ])('a host is named by :authority %s', async (_case, headers, expected) => {
+    await expect(get(headers)).resolves.toEqual(expected);
   });
 });

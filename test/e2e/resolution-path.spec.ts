@@ -3,6 +3,7 @@ import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { fromPath } from '../../lib/resolution/from-path';
+import { fromSubdomain } from '../../lib/resolution/from-subdomain';
 import { stripTenantPath } from '../../lib/resolution/strip-tenant-path';
 import type { TenantPathOptions } from '../../lib/resolution/tenant-path';
 import { refusedWith, ResolutionApp, type ResolutionAppOptions, servedAs } from '../support/resolution-app';
@@ -86,6 +87,27 @@ describe.each(PLATFORMS)('a tenant in the path on %s', (_name, platform) => {
     await expect(app.get('/t/nobody/who')).resolves.toEqual(NOT_FOUND);
     await expect(app.get('/t/nobody/free')).resolves.toMatchObject({ status: 200 });
     await expect(app.get('/who')).resolves.toMatchObject({ status: 404 });
+  });
+
+  it('is read of an absolute target as well, whose host names nobody here', async () => {
+    const declared = await start({
+      adapter: platform.bare(),
+      prepare: (nest) => nest.setGlobalPrefix('t/:tenant'),
+    });
+    const stripped = await start(platform.stripping());
+    for (const app of [declared, stripped]) {
+      await expect(app.get('http://t/t/acme/who?page=2')).resolves.toEqual(servedAs('acme'));
+      await expect(app.get('http://acme.example.com/t/nobody/who')).resolves.toEqual(NOT_FOUND);
+      const { status } = await app.get('http://t/acme/who');
+      expect(status).toBe(404);
+    }
+  });
+
+  it('that is stripped leaves an absolute target to those who read the host', async () => {
+    const app = await start({ ...platform.stripping(), resolvers: [fromSubdomain('example.com')] });
+    const target = 'http://acme.example.com/t/globex/who';
+    await expect(app.get(target, { host: 'acme.example.com' })).resolves.toEqual(servedAs('acme'));
+    await expect(app.get(target, { host: 'globex.example.com' })).resolves.toEqual(MISSING);
   });
 
   it('is never another one, nor a crash, however the path is spelled', async () => {

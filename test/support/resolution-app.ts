@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { Controller, Get, type INestApplication, Module, type NestModule } from '@nestjs/common';
 import type { MiddlewareConsumer } from '@nestjs/common';
 import { APP_GUARD, type AbstractHttpAdapter } from '@nestjs/core';
@@ -93,6 +93,11 @@ export class ResolutionApp {
     await this.store.insert(tenant);
   }
 
+  get url(): string {
+    const { port } = this.#app.getHttpServer().address() as AddressInfo;
+    return `http://127.0.0.1:${port}`;
+  }
+
   /** The answer to a request with just this path and these headers. */
   get(path: string, headers: OutgoingHttpHeaders = {}): Promise<ResolutionAnswer> {
     const { port } = this.#app.getHttpServer().address() as AddressInfo;
@@ -112,6 +117,20 @@ export class ResolutionApp {
       })
         .on('error', reject)
         .end();
+    });
+  }
+
+  /** All that comes to a request of just these lines: Node's client writes neither two Host headers nor HTTP/1.0. */
+  send(...lines: readonly string[]): Promise<string> {
+    const { port } = this.#app.getHttpServer().address() as AddressInfo;
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () =>
+        socket.write([...lines, 'Connection: close', '', ''].join('\r\n')),
+      );
+      const chunks: Buffer[] = [];
+      socket.on('data', (chunk) => chunks.push(chunk));
+      socket.on('error', reject);
+      socket.on('close', () => resolve(Buffer.concat(chunks).toString()));
     });
   }
 
