@@ -3,7 +3,7 @@ import { normalizeClaim } from './claim';
 import { InMemoryAudit } from './in-memory-audit';
 import type { AuditQuery, AuditRecord } from './tenant-audit';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
-import { TenantStore } from './tenant.store';
+import { givenChanges, TenantStore } from './tenant.store';
 import type {
   NewTenant,
   TenantChanges,
@@ -72,22 +72,14 @@ export class InMemoryTenantStore extends TenantStore {
 
   async update(
     id: string,
-    { slug, name, status, statusReason, deletedFrom, metadata }: TenantChanges,
+    changes: TenantChanges,
     { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
     const tenant = this.byId(id);
     if (!tenant || !isExpected(tenant, expected)) return undefined;
-    if (slug !== undefined) this.assertSlugIsFree(slug, tenant.id);
+    if (changes.slug !== undefined) this.assertSlugIsFree(changes.slug, tenant.id);
     this.audit.add(tenant.id, audit);
-    return this.change(tenant, {
-      slug: slug ?? tenant.slug,
-      name: name ?? tenant.name,
-      status: status ?? tenant.status,
-      // null is a value here: it forgets the old one.
-      statusReason: statusReason === undefined ? tenant.statusReason : statusReason,
-      deletedFrom: deletedFrom === undefined ? tenant.deletedFrom : deletedFrom,
-      metadata: metadata ?? tenant.metadata,
-    });
+    return this.change(tenant, givenChanges(changes));
   }
 
   async remove(id: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { Tenant } from './tenant';
 import { selectTenants, toTenant } from './tenant-queries';
 import { PURGED, TenantEntity } from './tenant.entity';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from './tenant.errors';
-import type { NewTenant, TenantChanges, TenantExpectation } from './tenant.store';
+import { givenChanges, type NewTenant, type TenantChanges, type TenantExpectation } from './tenant.store';
 
 /** SQLSTATE unique_violation. */
 const UNIQUE_VIOLATION = '23505';
@@ -35,20 +35,13 @@ export async function insertTenant(manager: EntityManager, tenant: NewTenant): P
 export async function updateTenant(
   manager: EntityManager,
   id: string,
-  { slug, name, status, statusReason, deletedFrom, metadata, schemaVersion }: TenantChanges,
+  changes: TenantChanges,
   expected?: TenantExpectation,
 ): Promise<boolean> {
   if (expected?.status?.length === 0) return false;
-  const values: Values = {
-    slug,
-    name,
-    status,
-    statusReason,
-    deletedFrom,
-    schemaVersion,
-    metadata: metadata && { ...metadata },
-  };
-  return taken({ slug }, () => updateRow(manager, id, values, expected));
+  const { metadata, ...others } = givenChanges(changes);
+  const values: Values = { ...others, ...(metadata && { metadata: { ...metadata } }) };
+  return taken({ slug: changes.slug }, () => updateRow(manager, id, values, expected));
 }
 
 export async function deleteTenant(manager: EntityManager, id: string): Promise<void> {

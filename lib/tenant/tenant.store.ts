@@ -36,6 +36,23 @@ export interface TenantQuery {
   readonly search?: string;
 }
 
+/** Every field that `update` may change. The compiler asks for one that is missing here. */
+const CHANGEABLE = Object.keys({
+  slug: true,
+  name: true,
+  status: true,
+  statusReason: true,
+  deletedFrom: true,
+  metadata: true,
+  schemaVersion: true,
+} satisfies Record<keyof TenantChanges, true>) as readonly (keyof TenantChanges)[];
+
+/** The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value. */
+export function givenChanges(changes: TenantChanges): TenantChanges {
+  const given = CHANGEABLE.filter((field) => changes[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [field, changes[field]]));
+}
+
 /**
  * The port that reads and writes the registry. What it gives and takes are snapshots: nobody who changes one changes
  * what the store keeps.

@@ -1,4 +1,4 @@
-import type { NewTenant, TenantStore } from '../tenant/tenant.store';
+import type { NewTenant, TenantChanges, TenantStore } from '../tenant/tenant.store';
 import type { Tenant, TenantClaim, TenantStatus } from '../tenant/tenant';
 
 /** The part of Jest's globals used here; Vitest has it too when its option `globals` is on. */
@@ -329,6 +329,29 @@ export function runTenantStoreContract(
         expect(updatedAt.getTime()).toBeGreaterThanOrEqual(before.getTime());
         expect(await find('id', acme.id)).toEqual(updated);
       });
+
+      const eachField: Required<TenantChanges> = {
+        slug: 'apex',
+        name: 'Apex',
+        status: 'suspended',
+        statusReason: 'unpaid',
+        deletedFrom: 'active',
+        metadata: { plan: 'pro' },
+        schemaVersion: 'AddPlace1700000001000',
+      };
+      for (const [field, value] of Object.entries(eachField)) {
+        it(`changes ${field} alone`, async () => {
+          const acme = await store.insert(newTenant(1));
+          const updated = await store.update(acme.id, { [field]: value });
+          expect({ ...updated, updatedAt: null }).toEqual({
+            ...acme,
+            [field]: value,
+            version: 2,
+            updatedAt: null,
+          });
+          expect(await find('id', acme.id)).toEqual(updated);
+        });
+      }
 
       it('leaves alone what is given as undefined', async () => {
         const acme = await store.insert(newTenant(1));
