@@ -14,6 +14,11 @@ export interface TableColumns {
   readonly columns: string[];
 }
 
+interface SourceTable extends TableColumns {
+  /** By column, the name of its type, for those whose type is the schema's own: a clone has another of that name. */
+  readonly ownTypes: Readonly<Record<string, string>>;
+}
+
 /**
  * The blueprint with the rows of `tables`, or of all tables, copied from the schema that it was compiled from. They
  * come before foreign keys and triggers, so their order does not matter and no trigger fires; identity columns keep
@@ -27,7 +32,7 @@ export async function withRows(
   tables: readonly string[] | 'all',
   mask: Mask = {},
 ): Promise<Blueprint> {
-  const known = await readColumns(executor, blueprint.schemaName);
+  const known = await readSourceTables(executor, blueprint.schemaName);
   refuseUnknown(blueprint.schemaName, known, tables, mask);
   const copies = known
     .filter(({ name }) => (tables === 'all' ? name !== TYPEORM_METADATA : tables.includes(name)))
@@ -36,20 +41,24 @@ export async function withRows(
   return {
     ...blueprint,
     statements: [...statements.slice(0, rowsAt), ...copies, ...statements.slice(rowsAt)],
+    copies: copies.length,
   };
 }
 
 function copyStatement(
   schemaName: string,
-  { name, columns }: TableColumns,
+  { name, columns, ownTypes }: SourceTable,
   mask: Readonly<Record<string, string | null>>,
 ): string {
   const table = quoteIdentifier(name);
   const source = `${quoteIdentifier(schemaName)}.${table}`;
   const values = columns.map((column) => {
     const expression = ownEntry(mask, column);
-    if (expression === undefined) return quoteIdentifier(column);
-    return expression === null ? 'NULL' : `(${expression}\n)`;
+    if (expression === null) return 'NULL';
+    const value = expression === undefined ? quoteIdentifier(column) : `(${expression}\n)`;
+    const type = ownEntry(ownTypes, column);
+    // PostgreSQL converts between two types of one name by their texts only, be they enums, composites, ranges or arrays.
+    return type === undefined ? value : `${value}::pg_catalog.text::${type}`;
   });
   // A table without columns has rows all the same.
   if (columns.length === 0) return `INSERT INTO ${table} SELECT FROM ONLY ${source}`;
@@ -61,19 +70,31 @@ function copyStatement(
 
 /** Partitions are tables of their own; what they are parts of has no rows itself. */
 export async function readColumns(executor: SqlExecutor, schemaName: string): Promise<TableColumns[]> {
+  const tables = await readSourceTables(executor, schemaName);
+  return tables.map(({ name, columns }) => ({ name, columns }));
+}
+
+async function readSourceTables(executor: SqlExecutor, schemaName: string): Promise<SourceTable[]> {
   return (await executor.query(
-    `SELECT c.relname AS name, ARRAY(
-       SELECT a.attname::text FROM pg_catalog.pg_attribute a
-       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-       ORDER BY a.attnum) AS columns
+    `SELECT c.relname AS name,
+       ARRAY(SELECT a.attname::text ${COLUMNS} ORDER BY a.attnum) AS columns,
+       (SELECT coalesce(pg_catalog.json_object_agg(a.attname, pg_catalog.quote_ident(coalesce(e.typname, t.typname))
+                 || CASE WHEN e.oid IS NULL THEN '' ELSE '[]' END), '{}')
+        ${COLUMNS} AND t.typnamespace = n.oid) AS "ownTypes"
      FROM pg_catalog.pg_namespace n
      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid
        AND d.classid = 'pg_catalog.pg_class'::regclass
      JOIN pg_catalog.pg_class c ON c.oid = d.objid
      WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY c.relname`,
     [schemaName],
-  )) as TableColumns[];
+  )) as SourceTable[];
 }
+
+/** Those of a table that can be written. The type of an array is known by that of its elements. */
+const COLUMNS = `
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_catalog.pg_type e ON t.typcategory = 'A' AND t.typtype = 'b' AND e.oid = t.typelem
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''`;
 
 function refuseUnknown(
   schemaName: string,

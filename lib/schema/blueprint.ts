@@ -24,6 +24,8 @@ export interface Blueprint {
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
   readonly rowsAt: number;
+  /** How many statements from there copy rows of the schema that it was compiled from. Default none. */
+  readonly copies?: number;
 }
 
 export interface CompileOptions {

@@ -29,18 +29,23 @@ export async function tryBlueprint(
   if (failure === undefined) return;
   if (failure instanceof TenancyError || isOutage(failure)) throw failure;
   if (NO_RESOURCES.test(String('code' in failure && failure.code))) return;
+  const place = await findCulprit(executor, blueprint, freeName);
   throw new SchemaNotCloneableError(blueprint.schemaName, [
     {
-      object: await findCulprit(executor, blueprint, freeName),
-      remedy:
-        `PostgreSQL refused this in a clone: ${failure.message}. ` +
-        'Write it without what a clone has not got yet at that moment, or keep it in a shared schema.',
+      object: blueprint.statements[place].slice(0, EXCERPT),
+      remedy: `PostgreSQL refused this in a clone: ${failure.message}. ${remedyFor(blueprint, place)}`,
     },
   ]);
 }
 
-/** The first statement that fails, found by halves: the error of all of them together does not tell. */
-async function findCulprit(executor: SqlExecutor, blueprint: Blueprint, freeName: string): Promise<string> {
+function remedyFor({ rowsAt, copies = 0 }: Blueprint, place: number): string {
+  return place >= rowsAt && place < rowsAt + copies
+    ? 'Correct the rows of that table so that it would take them anew, or leave it out of templateData.'
+    : 'Write it without what a clone has not got yet at that moment, or keep it in a shared schema.';
+}
+
+/** The place of the first statement that fails, found by halves: the error of all of them together does not tell. */
+async function findCulprit(executor: SqlExecutor, blueprint: Blueprint, freeName: string): Promise<number> {
   const { statements } = blueprint;
   let [working, failing] = [0, statements.length];
   while (failing - working > 1) {
@@ -50,7 +55,7 @@ async function findCulprit(executor: SqlExecutor, blueprint: Blueprint, freeName
     if (failure === undefined) working = middle;
     else failing = middle;
   }
-  return statements[failing - 1].slice(0, EXCERPT);
+  return failing - 1;
 }
 
 /** What `work` failed with, if it failed. Nothing of it is left. */

@@ -1,5 +1,13 @@
+import { PassThrough } from 'node:stream';
+import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { type Tenant, type TenancyOptions, TenantProvisioner } from '../../../lib';
+import {
+  type Tenant,
+  type TenancyOptions,
+  TenantExport,
+  TenantImport,
+  TenantProvisioner,
+} from '../../../lib';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { type ProvisioningApp, startAppOn, startProvisioningApp } from './app';
 
@@ -142,5 +150,92 @@ describe('rows in the template', () => {
     await first.close();
     await second.close();
     await database.drop();
+  });
+});
+
+/** Types of the schema's own, each of which a clone has another of, and columns of each, of arrays and of domains over them. */
+class CreateTypes1700000000003 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      CREATE TYPE "Mood" AS ENUM ('good', 'so, so', 'ba"d');
+      CREATE DOMAIN "better mood" AS "Mood" CHECK (VALUE <> 'ba"d');
+      CREATE DOMAIN percent AS numeric(5, 2) CHECK (VALUE BETWEEN 0 AND 100);
+      CREATE TYPE visit AS (at timestamptz, "for" interval, mood "Mood", share double precision, note text, raw bytea);
+      CREATE TYPE span AS RANGE (subtype = timestamptz, multirange_type_name = spans);
+      CREATE TYPE mood_span AS RANGE (subtype = "Mood");
+      CREATE TABLE every_type (
+        id int PRIMARY KEY, mood "Mood" NOT NULL DEFAULT 'good', moods "Mood"[], better "better mood",
+        betters "better mood"[], share percent, shares percent[], visit visit, visits visit[], span span, spans spans,
+        span_list span[], spans_list spans[], mood_span mood_span, words text[],
+        named text GENERATED ALWAYS AS (CASE mood WHEN 'good' THEN 'yes' END) STORED);
+      SET LOCAL timezone = 'Asia/Kolkata';
+      INSERT INTO every_type VALUES
+        (1, 'so, so', '{good,"so, so",NULL}', 'good', '{good,NULL}', 12.34, '{0,100}',
+         ROW ('2020-03-04 05:06:07.123456+09', '-1 mons +2 days -03:04:05', 'ba"d', 0.1 + 0.2::float8, E'a"b\\\\c,(', '\\x00ff'),
+         ARRAY[ROW (NULL, '1 year', 'good', 'NaN', '', NULL), NULL]::visit[], '[2020-01-02,infinity)', '{[2020-01-02,2020-02-01)}',
+         '{"[2020-01-02,)",empty}', ARRAY['{}'::spans], '[good,"so, so"]', '{x}'),
+        (2, 'good', '{{good,good},{"so, so",good}}', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`);
+  }
+
+  async down(): Promise<void> {}
+}
+
+describe('rows of types of the schema’s own', () => {
+  const TYPES = { entities: [], migrations: [CreateTypes1700000000003], templateData: ['every_type'] };
+
+  it('are in a new tenant, in its clones and its exports as they are in the template, whatever formats the database has', async () => {
+    const database = await createTestDatabase();
+    const [{ name }] = await database.query<{ name: string }>('SELECT current_database() AS name');
+    for (const setting of [
+      `datestyle = 'SQL, DMY'`,
+      `intervalstyle = 'sql_standard'`,
+      'extra_float_digits = 0',
+    ])
+      await database.query(`ALTER DATABASE "${name}" SET ${setting}`);
+    const running = await startAppOn(database, TYPES);
+    const acme = await running.create({ slug: 'acme' });
+    const copy = await running.app.get(TenantProvisioner).clone('acme', 'copy', {
+      mask: { every_type: { mood: `CASE mood WHEN 'good' THEN 'so, so' ELSE mood END` } },
+    });
+    const file = new PassThrough();
+    const [moved] = await Promise.all([
+      running.app.get(TenantImport).import(file, { slug: 'moved' }),
+      running.app.get(TenantExport).export('acme', file),
+    ]);
+    const reader = new Client({
+      connectionString: database.url,
+      options: '-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1',
+    });
+    await reader.connect();
+    const rowsOf = async (schema: string) => {
+      const { rows } = await reader.query<{ row: string }>(
+        `SELECT t::text AS row FROM ${schema}.every_type t ORDER BY id`,
+      );
+      return rows.map(({ row }) => row);
+    };
+    const template = await rowsOf('template');
+    expect(template).toHaveLength(2);
+    await expect(rowsOf(acme.schemaName)).resolves.toEqual(template);
+    await expect(rowsOf(moved.tenant.schemaName)).resolves.toEqual(template);
+    const masked = template.map((row) => row.replace('2,good', '2,"so, so"').replace(',yes)', ',)'));
+    await expect(rowsOf(copy.schemaName)).resolves.toEqual(masked);
+    await reader.end();
+    await running.close();
+    await database.drop();
+  });
+
+  it('that a clone refuses fail the start, with a remedy about rows', async () => {
+    class Break1700000000004 implements MigrationInterface {
+      async up(queryRunner: QueryRunner): Promise<void> {
+        await queryRunner.query(`ALTER DOMAIN percent ADD CHECK (VALUE <> 12.34) NOT VALID`);
+      }
+      async down(): Promise<void> {}
+    }
+    await expect(
+      startProvisioningApp({ ...TYPES, migrations: [...TYPES.migrations, Break1700000000004] }),
+    ).rejects.toMatchObject({
+      code: 'SCHEMA_NOT_CLONEABLE',
+      message: expect.stringMatching(/INSERT INTO "every_type" .*percent.*Correct the rows .* templateData/s),
+    });
   });
 });
