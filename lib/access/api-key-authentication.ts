@@ -3,10 +3,15 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
+import { freezeDeeply } from '../common/freeze-deeply';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { RegistryLookup } from '../resolution/registry-lookup';
 import type { RequestClaim, TenantRequest } from '../resolution/tenant-resolver';
-import { leaveCredential, VerifiedCredential } from '../resolution/verified-credential';
+import {
+  type CredentialDetails,
+  leaveCredential,
+  VerifiedCredential,
+} from '../resolution/verified-credential';
 import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
 import { inRegistry } from '../tenant/registry-transaction';
 import {
@@ -32,6 +37,7 @@ interface KnownKey {
   readonly until: Date | null;
   readonly allows: (address: string | undefined) => boolean;
   readonly claim: RequestClaim;
+  readonly details: CredentialDetails;
 }
 
 /** What a key is compared with where there is none, so that an unknown id is answered as late as a wrong secret. */
@@ -90,19 +96,10 @@ export class ApiKeyAuthentication {
   #admit(request: TenantRequest, text: string, known: KnownKey | undefined): RequestClaim {
     // After the overlap of a rotation an old text is as wrong as any.
     if (!known || (known.until && known.until.getTime() <= Date.now())) throw new ApiKeyInvalidError();
-    const { id, tenantId, scopes } = known.secrets;
     refuseUnusable(known.secrets);
     if (!known.allows(request.ip)) throw new ApiKeyAddressError();
-    this.uses.record(id);
-    const details = {
-      type: 'api_key',
-      subject: id,
-      name: `api key ${id}`,
-      scopes,
-      namesTenant: true,
-      tenantId,
-    } as const;
-    leaveCredential(request.raw, new VerifiedCredential(text, details));
+    this.uses.record(known.secrets.id);
+    leaveCredential(request.raw, new VerifiedCredential(text, known.details));
     return known.claim;
   }
 
@@ -119,13 +116,21 @@ function compare(secrets: KeySecrets | undefined, digest: Buffer): KnownKey | un
   const isCurrent = timingSafeEqual(secrets?.digest ?? NO_DIGEST, digest);
   const isPrevious = timingSafeEqual(secrets?.previousDigest ?? NO_DIGEST, digest);
   if (!secrets || !(isCurrent || isPrevious)) return undefined;
-  const { tenantId } = secrets;
+  const { id, tenantId, scopes } = secrets;
   return {
     tenantId,
     secrets,
     until: isCurrent ? null : secrets.previousUntil,
     allows: allowedIps(secrets.allowedIps),
-    claim: { by: 'id', value: tenantId },
+    claim: Object.freeze({ by: 'id', value: tenantId }),
+    details: freezeDeeply({
+      type: 'api_key',
+      subject: id,
+      name: `api key ${id}`,
+      scopes,
+      namesTenant: true,
+      tenantId,
+    }),
   };
 }
 

@@ -2,7 +2,7 @@ import { grants } from '../common/scopes';
 import type { VerifiedCredential } from '../resolution/verified-credential';
 import { NotAnAccessTokenError } from './access.errors';
 
-/** Who sent a request, and what they may do. What `util.inspect` and JSON show of it holds no secret. */
+/** Who sent a request, and what they may do: frozen, with its scopes and claims. What `util.inspect` and JSON show of it holds no secret. */
 export class Principal {
   readonly type: 'access_token' | 'api_key';
   /** Whose it is: the `sub` of a token, or the id of a key. */
@@ -20,6 +20,7 @@ export class Principal {
     this.subject = subject;
     this.scopes = scopes;
     this.#credential = credential;
+    Object.freeze(this);
   }
 
   /** The text of the token or key, to call another service with on behalf of this one. Keep it out of logs. */

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { freezeDeeply } from '../common/freeze-deeply';
 import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
@@ -17,6 +18,8 @@ export interface EachTenantOptions {
 @Injectable()
 export class TenantContext implements OnApplicationShutdown {
   readonly #storage = new AsyncLocalStorage<Scope | undefined>();
+  /** Those that are frozen for certain, so that each is looked through but once. */
+  readonly #frozen = new WeakSet<Tenant>();
 
   constructor(private readonly store: TenantStore) {}
 
@@ -28,7 +31,12 @@ export class TenantContext implements OnApplicationShutdown {
     this.#storage.disable();
   }
 
-  /** What `work` gives, run for `tenant`. Nothing outside `work` notices. */
+  /**
+   * What `work` gives, run for `tenant`. Nothing outside `work` notices.
+   *
+   * The tenant is frozen with all that it holds, so that nothing changes whom `work` runs for. It is taken at its word:
+   * whether its `id` and its `schemaName` belong together is not asked, so give what a store or a request gave.
+   */
   run<T>(tenant: Tenant, work: () => T): T {
     return this.#runFor(tenant, { tenant }, work);
   }
@@ -47,6 +55,7 @@ export class TenantContext implements OnApplicationShutdown {
         'TenantContext.run() takes a Tenant, as TenantStore.find() and @CurrentTenant() give it, not its slug or id.',
       );
     }
+    if (!this.#frozen.has(tenant)) this.#frozen.add(freezeDeeply(tenant));
     return this.#enter(scope, work);
   }
 

@@ -1,3 +1,4 @@
+import { freezeDeeply } from '../common/freeze-deeply';
 import { credentialResolver } from '../resolution/credential-resolver';
 import type { CredentialClaims, TenantRequest, TenantResolver } from '../resolution/tenant-resolver';
 import { tokenReader } from '../resolution/token-reader';
@@ -39,7 +40,7 @@ export function fromJwtClaim(options: FromJwtClaimOptions): TenantResolver {
   const verifiedClaims = async (request: TenantRequest, token: string): Promise<CredentialClaims> => {
     const payload = await verify(token);
     const claims = claimOf(payload);
-    const said = { claims, details: tokenDetails(payload, claims !== undefined) };
+    const said = freezeDeeply({ claims, details: tokenDetails(payload, claims !== undefined) });
     verified.set(token, (payload.exp + clockToleranceSeconds) * 1_000, said);
     return heard(request, token, said);
   };

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { freezeDeeply } from '../common/freeze-deeply';
 import type { Tenant } from '../tenant/tenant';
 
 /** What happens to tenants, in the past tense: by then it is committed. */
@@ -29,6 +30,7 @@ export class TenantEvents {
 
   /** Resolves when all listeners are done, in the order in which they came. One that fails is logged and no more. */
   async emit(event: TenantEvent, tenant: Tenant): Promise<void> {
+    freezeDeeply(tenant);
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       try {
         await listener(tenant);

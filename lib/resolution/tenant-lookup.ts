@@ -1,5 +1,6 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
+import { freezeDeeply } from '../common/freeze-deeply';
 import { normalizeClaim } from '../tenant/claim';
 import type { Tenant, TenantClaim } from '../tenant/tenant';
 import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
@@ -73,5 +74,6 @@ async function askFor(
     store,
     names.map(({ claim, by }) => claim ?? standInFor(by)),
   );
-  return answers.map((tenant, index) => names[index].claim && tenant);
+  // A store of the application's own may give what can be changed.
+  return answers.map((tenant, index) => names[index].claim && freezeDeeply(tenant));
 }

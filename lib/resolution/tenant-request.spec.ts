@@ -246,7 +246,7 @@ describe('a request that names its host in several places', () => {
     const named = fc.array(fc.tuple(fc.constantFrom('Host', ':authority'), name), { maxLength: 2 });
     fc.assert(
       fc.property(target, fc.uniqueArray(named, { maxLength: 1 }), name, (url, [pairs = []], hostname) => {
-        const places = pairs.map(([, each]) => each);
+        const places: string[] = pairs.map(([, each]) => each);
         if (url.startsWith('http')) places.push(url.slice('http://'.length, -'/x'.length));
         const found = host(url, pairs.flat(), { hostname: places.length > 0 ? places[0] : hostname });
         if (places.length === 0) return found === normalizeHost(hostname);

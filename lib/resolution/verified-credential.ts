@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What a verified credential says of whoever sent it. */
+/** What a verified credential says of whoever sent it. Frozen: all requests with the same one may share it. */
 export interface CredentialDetails {
   readonly type: 'access_token' | 'api_key';
   /** Whose it is: a token's `sub`, or the id of a key. */

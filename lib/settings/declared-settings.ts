@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { freezeDeeply } from '../common/freeze-deeply';
 import { show } from '../show-value';
 import { jsonValueProblem } from '../tenant/metadata';
-import { freezeDeeply, typeName } from './json-values';
+import { typeName } from './json-values';
 import type { Setting } from './setting';
 import { InvalidSettingsError, SettingUndeclaredError } from './settings.errors';
 import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';

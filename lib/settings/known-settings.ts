@@ -3,12 +3,12 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { LRUCache } from 'lru-cache';
 import { DataSource } from 'typeorm';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
+import { freezeDeeply } from '../common/freeze-deeply';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { RegistryLookup } from '../resolution/registry-lookup';
 import { inRegistry } from '../tenant/registry-transaction';
 import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
 import { DeclaredSettings, valueProblem } from './declared-settings';
-import { freezeDeeply } from './json-values';
 import { type SettingRow, SettingRows } from './setting-rows';
 import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
 

@@ -1,4 +1,5 @@
 /* eslint-disable @typescript-eslint/require-await -- async, so that what is thrown arrives as a rejection */
+import { freezeDeeply } from '../common/freeze-deeply';
 import { normalizeClaim } from './claim';
 import { InMemoryAudit } from './in-memory-audit';
 import type { AuditQuery, AuditRecord } from './tenant-audit';
@@ -15,7 +16,7 @@ import type { Tenant, TenantClaim } from './tenant';
 
 /**
  * Keeps tenants in this process, for tests and demonstrations: nothing survives it and no other instance sees it.
- * What goes in and what comes out are copies.
+ * What goes in is copied, and what comes out is a frozen copy.
  */
 export class InMemoryTenantStore extends TenantStore {
   /** By id, in lower case. */
@@ -154,7 +155,7 @@ function isNamed(tenant: Tenant, { by, value }: TenantClaim): boolean {
 
 /** As a row would be read: metadata goes through JSON, and only the fields of a tenant are carried. */
 function copy(tenant: Tenant): Tenant {
-  return {
+  return freezeDeeply({
     id: tenant.id,
     slug: tenant.slug,
     name: tenant.name,
@@ -169,5 +170,5 @@ function copy(tenant: Tenant): Tenant {
     version: tenant.version,
     createdAt: new Date(tenant.createdAt),
     updatedAt: new Date(tenant.updatedAt),
-  };
+  });
 }

@@ -1,3 +1,4 @@
+import { freezeDeeply } from '../common/freeze-deeply';
 import type { Tenant } from './tenant';
 
 /** Which plan a tenant has. Default: its `metadata.plan`. What is no name of a plan counts as none. */
@@ -21,7 +22,8 @@ export class TenantPlans<Terms> {
 
   /** @throws RangeError for a `defaultPlan` that is none of them */
   constructor({ plans, defaultPlan, planOf = planInMetadata }: TenantPlansOptions<Terms>) {
-    this.#plans = new Map(Object.entries(plans));
+    // Hooks are told of what a plan grants, and all its tenants share that.
+    this.#plans = new Map(Object.entries(freezeDeeply(plans)));
     const standard = this.#plans.get(defaultPlan);
     if (standard === undefined) throw new RangeError(`There is no plan "${defaultPlan}".`);
     this.#standard = standard;

@@ -1,5 +1,6 @@
 import { In } from 'typeorm';
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import { freezeDeeply } from '../common/freeze-deeply';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { PURGED, TenantEntity } from './tenant.entity';
 import type { TenantQuery } from './tenant.store';
@@ -71,7 +72,7 @@ async function domainsOf(manager: EntityManager, page: readonly TenantEntity[]) 
 }
 
 export function toTenant(row: TenantEntity, domains: readonly Pick<TenantDomainEntity, 'domain'>[]): Tenant {
-  return {
+  return freezeDeeply({
     id: row.id,
     slug: row.slug,
     name: row.name,
@@ -87,5 +88,5 @@ export function toTenant(row: TenantEntity, domains: readonly Pick<TenantDomainE
     version: row.version,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
-  };
+  });
 }

@@ -55,7 +55,7 @@ export function givenChanges(changes: TenantChanges): TenantChanges {
 
 /**
  * The port that reads and writes the registry. What it gives and takes are snapshots: nobody who changes one changes
- * what the store keeps.
+ * what the store keeps. What it gives is frozen in place before a request or `TenantContext.run()` sees it.
  *
  * Absent is `undefined`; a store that cannot answer throws `TenancyUnavailableError`, never "no such tenant".
  * `runTenantStoreContract` of `nestjs-tenancy/testing` checks an implementation.

@@ -3,7 +3,11 @@ export const TENANT_STATUSES = ['provisioning', 'active', 'suspended', 'deleted'
 /** Where a tenant is in its life. Only `active` tenants are served. */
 export type TenantStatus = (typeof TENANT_STATUSES)[number];
 
-/** One customer: a row of the registry and the PostgreSQL schema it names. */
+/**
+ * One customer: a row of the registry and the PostgreSQL schema it names. It is remembered and shared by all who ask, so
+ * it is frozen with all that it holds: a change of it throws a TypeError where code is strict. Spread it for one of your
+ * own, and its `metadata` and dates as well.
+ */
 export interface Tenant {
   /** UUID version 7; never reused. */
   readonly id: string;
