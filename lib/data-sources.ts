@@ -34,6 +34,7 @@ interface ForRegistry {
 /** The same for the tenants' one. */
 interface ForTenants {
   readonly tenantContext: TenantContext;
+  readonly sharedSchemas: readonly string[];
   readonly directUrl?: string;
 }
 
@@ -70,14 +71,15 @@ export const tenantDataSource: TypeOrmModuleAsyncOptions = {
       ...tenantDataSourceOptions(options, tenantContext),
       ...retries(options.database),
       tenantContext,
+      sharedSchemas: options.sharedSchemas,
       directUrl: options.database.directUrl,
       name: TENANT_DATA_SOURCE,
     }) as unknown as TypeOrmModuleOptions,
   dataSourceFactory: (options) => {
-    const { tenantContext, directUrl, ...dataSourceOptions } = options as unknown as DataSourceOptions &
-      ForTenants;
+    const { tenantContext, sharedSchemas, directUrl, ...dataSourceOptions } =
+      options as unknown as DataSourceOptions & ForTenants;
     return reachable('The database', () =>
-      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl),
+      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl, { sharedSchemas }),
     );
   },
 };
@@ -95,15 +97,17 @@ export const adminDataSource: TypeOrmModuleAsyncOptions = {
         ? { ...tenantDataSourceOptions(forOwner(options), tenantContext), ...retries(options.database) }
         : { shared }),
       tenantContext,
+      sharedSchemas: options.sharedSchemas,
       directUrl: options.database.directUrl ?? options.database.adminUrl,
       name: ADMIN_DATA_SOURCE,
     }) as unknown as TypeOrmModuleOptions,
   dataSourceFactory: (options) => {
-    const { shared, tenantContext, directUrl, ...dataSourceOptions } =
+    const { shared, tenantContext, sharedSchemas, directUrl, ...dataSourceOptions } =
       options as unknown as DataSourceOptions & ForTenants & { readonly shared?: DataSource };
     if (shared) return Promise.resolve(shared);
+    const ownership = { sharedSchemas, servesRequests: false };
     return reachable('The database', () =>
-      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl),
+      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl, ownership),
     );
   },
 };

@@ -57,6 +57,7 @@ export {
   LockTimeoutError,
   StatementTimeoutError,
   TenantBusyError,
+  EntitySchemaError,
   TenantContextMismatchError,
   TransactionCommandError,
   TransactionDoomedError,

@@ -46,7 +46,7 @@ export function tenantDataSource(options: TenantDataSourceOptions): DataSource {
       uuidExtension: 'pgcrypto',
       extra: { ...extra, options: startUp },
     },
-    { templateSchema, registrySchema: registry.schema },
+    { templateSchema, registrySchema: registry.schema, sharedSchemas },
   );
 }
 

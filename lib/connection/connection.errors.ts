@@ -75,6 +75,19 @@ export class TransactionCommandError extends TenancyError {
   }
 }
 
+/** Entities name a schema, so all tenants would share what is in it. Thrown at start. */
+export class EntitySchemaError extends TenancyError {
+  readonly code = 'ENTITY_NAMES_SCHEMA';
+
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `Entities say where they are, so every tenant would read and write the same rows:\n${problems.map((each) => `- ${each}`).join('\n')}\n` +
+        'Leave the schema and the database out, and each tenant has a table of its own; ' +
+        'or name the schema among sharedSchemas, if all tenants are meant to share what is in it.',
+    );
+  }
+}
+
 /** Too many of the tenant's requests wait for a connection, or one waited too long for its turn. Nothing was sent. */
 export class TenantBusyError extends TenancyError {
   readonly code = 'TENANT_BUSY';

@@ -3,7 +3,9 @@ import type { PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { endWhenSilent } from '../common/silence';
 import type { TenantContext } from '../context/tenant-context';
+import { leaveActiveRecords } from './active-records';
 import { UnsafeSessionError } from './connection.errors';
+import { checkEntitySchemas } from './entity-schemas';
 import { checkSession, explainRefusal, probeSession } from './session-probe';
 import { guardLazyRelations } from './lazy-relations';
 import { TenantPool } from './tenant-pool';
@@ -33,10 +35,18 @@ export function tenantDriver({
   return { ...pg, native: null, Pool: BoundTenantPool };
 }
 
+export interface EntityOwnership {
+  /** The schemas that entities may name. Default none. */
+  readonly sharedSchemas?: readonly string[];
+  /** Whether active-record entities become its own. Default true. */
+  readonly servesRequests?: boolean;
+}
+
 /**
  * The initialised data source. TypeORM asks for the current schema while it starts; under the system's empty path the
  * answer is none, so all it generates later is unqualified and lands in the tenant of the moment.
  *
+ * @throws EntitySchemaError when entities name a schema that is not shared
  * @throws UnsafeSessionError when sessions do not start with an empty path
  * @throws UnsupportedStartupParameterError when a pooler refuses to pass on that they should
  */
@@ -44,12 +54,16 @@ export async function initializeTenantDataSource(
   options: DataSourceOptions,
   context: TenantContext,
   directUrl?: string,
+  { sharedSchemas = [], servesRequests = true }: EntityOwnership = {},
 ): Promise<DataSource> {
   return context.runAsStart(async () => {
-    const dataSource = await new DataSource(options).initialize().catch((error: unknown) => {
+    const dataSource = new DataSource(options);
+    if (!servesRequests) leaveActiveRecords(dataSource);
+    await dataSource.initialize().catch((error: unknown) => {
       throw explainRefusal(error);
     });
     try {
+      checkEntitySchemas(dataSource, sharedSchemas);
       const { master, slaves } = dataSource.driver as unknown as { master: TenantPool; slaves: TenantPool[] };
       master.hasOwnSessions = (await checkSession(master, directUrl)).pooler === 'none';
       for (const slave of slaves) {

@@ -1,5 +1,7 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
+import { leaveActiveRecords } from '../connection/active-records';
+import { checkEntitySchemas } from '../connection/entity-schemas';
 import { namedMigrations } from '../provisioning/named-migrations';
 import { CommandNotForTemplateError } from './migrations.errors';
 import { type Statement, unqualified } from './unqualified-sql';
@@ -7,6 +9,7 @@ import { type Statement, unqualified } from './unqualified-sql';
 export interface TemplatePlace {
   readonly templateSchema: string;
   readonly registrySchema: string;
+  readonly sharedSchemas: readonly string[];
 }
 
 /** What TypeORM's schema builder would do. */
@@ -19,7 +22,8 @@ interface SqlInMemory {
  * The template as TypeORM's own command line sees it: `migration:generate` compares entities with it and writes names
  * without a schema, `migration:create` works as ever, `migration:show` tells what the template has seen.
  *
- * Its sessions must have the template alone on their path. It is for development, and serves no requests.
+ * Its sessions must have the template alone on their path. It is for development, and serves no requests: active-record
+ * entities stay with the data source that they have, if they have one.
  */
 export class TemplateDataSource extends DataSource {
   constructor(
@@ -27,12 +31,19 @@ export class TemplateDataSource extends DataSource {
     private readonly place: TemplatePlace,
   ) {
     super(options);
+    leaveActiveRecords(this);
   }
 
   override async initialize(): Promise<this> {
     // TypeORM asks for the current schema while it connects, and one that is missing is none.
     await createSchema(this.options, this.place.templateSchema);
     await super.initialize();
+    try {
+      checkEntitySchemas(this, this.place.sharedSchemas);
+    } catch (error) {
+      await this.destroy();
+      throw error;
+    }
     this.#writeUnqualified();
     return this;
   }
