@@ -17,16 +17,18 @@ const FROZEN_DATE: object = Object.create(
 export function freezeDeeply<Value>(value: Value): Value {
   const seen = new Set<unknown>();
   // No recursion: 16 kB of JSON can be 8,000 levels deep.
-  const waiting: unknown[] = [value];
+  const waiting: unknown[] = typeof value === 'object' && value !== null ? [value] : [];
   while (waiting.length > 0) {
-    const each = waiting.pop();
-    if (typeof each !== 'object' || each === null || seen.has(each)) continue;
-    if (each !== value && !isFollowed(each)) continue;
+    const each = waiting.pop() as object;
+    if (seen.has(each) || (each !== value && !isFollowed(each))) continue;
     seen.add(each);
     if (isDate(each)) Reflect.setPrototypeOf(each, FROZEN_DATE);
-    // Not by reading: a getter may do anything, such as load a relation.
-    for (const property of Object.values(Object.getOwnPropertyDescriptors(each)))
-      waiting.push(property.value);
+    // One after the other: all descriptors at once cost four times as much.
+    for (const name of Object.getOwnPropertyNames(each)) {
+      // Not by reading: a getter may do anything, such as load a relation.
+      const held: unknown = Object.getOwnPropertyDescriptor(each, name)!.value;
+      if (typeof held === 'object' && held !== null) waiting.push(held);
+    }
     Object.freeze(each);
   }
   return value;
