@@ -89,6 +89,7 @@ export { CurrentTenant } from './resolution/current-tenant.decorator';
 export { CURRENT_TENANT } from './resolution/current-tenant.provider';
 export { TenantFree, TenantOptional } from './resolution/tenant-route.decorator';
 export {
+  DurableTenantError,
   InvalidClaimError,
   TenantChoiceRequiredError,
   TenantMismatchError,

@@ -65,6 +65,7 @@ import { TenantVersions } from './provisioning/tenant-versions';
 import { TenantPurge } from './provisioning/tenant-purge';
 import { TenantSweeper } from './provisioning/tenant-sweeper';
 import { CURRENT_TENANT, currentTenantProvider } from './resolution/current-tenant.provider';
+import { DurableClassesCheck } from './resolution/durable-classes-check';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution/resolution.options';
 import { TenancyExceptionFilter } from './resolution/tenancy-exception.filter';
 import { TenantLookup } from './resolution/tenant-lookup';
@@ -262,6 +263,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TemplateMigrator,
       TenantMiddleware,
       TenancyExceptionFilter,
+      DurableClassesCheck,
       currentTenantProvider,
       { provide: APP_GUARD, useClass: TenantGuard },
     ],

@@ -5,6 +5,7 @@ import type { Tenant } from '../tenant/tenant';
 /**
  * Token of the request's tenant: `@Inject(CURRENT_TENANT) private readonly tenant: Tenant | undefined`.
  * It makes every class that injects it, and all above, request-scoped; `TenantContext.tenant()` costs nothing of that.
+ * Durable classes, which Nest shares between requests, may not inject it: the start fails with `DurableTenantError`.
  */
 export const CURRENT_TENANT = Symbol('CURRENT_TENANT');
 

@@ -44,3 +44,16 @@ export class InvalidClaimError extends TenancyError {
     );
   }
 }
+
+/** Classes that Nest shares between requests would keep the tenant of the first. */
+export class DurableTenantError extends TenancyError {
+  readonly code = 'DURABLE_TENANT';
+
+  constructor(readonly classes: readonly string[]) {
+    super(
+      `${classes.join(', ')}: durable, and given CURRENT_TENANT, by itself or through what it injects. Nest makes a durable class ` +
+        'once for many requests, so each of them would work for the tenant of the first. Inject TenantContext there and ' +
+        'ask tenant() or find() when you need it, or leave durable out.',
+    );
+  }
+}
