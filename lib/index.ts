@@ -10,6 +10,7 @@ export {
   type FieldError,
   TenancyError,
   TenancyUnavailableError,
+  TransactionRolledBackError,
   ValidationFailedError,
 } from './common/tenancy.errors';
 
@@ -52,6 +53,7 @@ export { type PoolReport, PoolStatistics } from './connection/pool-statistics';
 export { type TenantLoad } from './connection/pool-counters';
 export { type TenantLimits, type TenantLimitsOption } from './connection/tenant-limits';
 export {
+  CommitOutcomeUnknownError,
   IdleTransactionError,
   LeaseEndedError,
   LockTimeoutError,

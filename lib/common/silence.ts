@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import * as pg from 'pg';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
+import { KeepingClient } from './kept-commits';
 
 /**
  * A line that breaks without a word is noticed by TCP only when it asks: after so long, and ten seconds more without an
@@ -33,14 +34,14 @@ export function endWhenSilent(pool: Pool, ms: number | undefined): void {
 }
 
 /**
- * The `pg` that TypeORM is given, with a pool that does so. Its connections have a listener for errors all the time: pg
+ * The `pg` that TypeORM is given, with a pool that does so, and tells when a COMMIT has kept nothing. Its connections have a listener for errors all the time: pg
  * takes its own away when it lends one, and TypeORM adds its own a moment later. A server that ends a session as soon as
  * it is open is heard in between, and an error that nobody listens to ends the process. Its next statement tells.
  */
 export function driverThatEndsSilence(ms: number | undefined): typeof pg {
   class WatchfulPool extends pg.Pool {
     constructor(config: PoolConfig) {
-      super(config);
+      super({ ...config, Client: KeepingClient });
       endWhenSilent(this, ms);
       this.on('connect', (client) => client.on('error', () => undefined));
     }

@@ -54,3 +54,16 @@ export class ValidationFailedError extends TenancyError {
     return { ...super.getResponse(), errors: this.errors };
   }
 }
+
+/** COMMIT was answered with ROLLBACK: nothing of the transaction is kept. */
+export class TransactionRolledBackError extends TenancyError {
+  readonly code = 'TRANSACTION_ROLLED_BACK';
+
+  constructor() {
+    super(
+      'PostgreSQL answered COMMIT with ROLLBACK, so nothing of the transaction was kept: a statement in it had failed before, and its ' +
+        'error was caught or not awaited. Let that error reach the end of the transaction, or put the part that may fail into a ' +
+        'savepoint: manager.transaction(...) inside of it.',
+    );
+  }
+}

@@ -88,6 +88,20 @@ export class EntitySchemaError extends TenancyError {
   }
 }
 
+/** The connection was lost, or nobody waited any longer, while a COMMIT was under way. */
+export class CommitOutcomeUnknownError extends TenancyError {
+  readonly code = 'COMMIT_OUTCOME_UNKNOWN';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+
+  constructor(options?: { cause?: unknown }) {
+    super(
+      'No answer came to a COMMIT that was sent, so it is not known whether the transaction was kept: all of it, or nothing. ' +
+        'Look before you do it again.',
+      options,
+    );
+  }
+}
+
 /** Too many of the tenant's requests wait for a connection, or one waited too long for its turn. Nothing was sent. */
 export class TenantBusyError extends TenancyError {
   readonly code = 'TENANT_BUSY';

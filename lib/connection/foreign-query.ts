@@ -39,6 +39,11 @@ export abstract class ForeignQuery {
     }
   }
 
+  /** What is being answered, as far as it is known. */
+  get text(): unknown {
+    return this.inner.text;
+  }
+
   /** pg puts its timeout around it. */
   get callback(): unknown {
     return this.inner.callback;

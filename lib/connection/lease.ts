@@ -1,5 +1,6 @@
 import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import { isOutage } from '../common/outage';
+import { TransactionRolledBackError } from '../common/tenancy.errors';
 import { type Scope, scopeKey, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
 import { IdleTransactionError, LeaseEndedError, TenantContextMismatchError } from './connection.errors';
@@ -93,6 +94,8 @@ export class Lease implements StatementLease {
 
   heed(error: Error): Error {
     // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
+    // But what PostgreSQL answered to a COMMIT is known.
+    if (error instanceof TransactionRolledBackError) return error;
     if (!(error instanceof DatabaseError)) this.doubt('client-side error');
     // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
     else if (error.code === IDLE_IN_TRANSACTION) this.doubt('idle transaction');
@@ -150,12 +153,13 @@ export class Lease implements StatementLease {
     const query = new TenantQuery(this, config, values, callback);
     const refusal = this.refusal() ?? this.#mismatch(caller);
     if (query.callback) {
-      query.callback = this.#inScope(caller, query.callback);
+      const tell = this.#inScope(caller, query.callback);
+      query.callback = (error, result) => tell(error && query.explain(error), result);
       this.#send(query, refusal);
       return undefined;
     }
     return new Promise<QueryResult>((resolve, reject) => {
-      query.callback = (error, result) => (error ? reject(error) : resolve(result));
+      query.callback = (error, result) => (error ? reject(query.explain(error)) : resolve(result));
       this.#send(query, refusal);
     }).catch((error: Error) => {
       // The socket's stack says nothing; the caller's says which statement it was.

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { Client, Query, type ClientConfig, type QueryConfig, type QueryResult } from 'pg';
+import { type Client, Query, type ClientConfig, type QueryConfig, type QueryResult } from 'pg';
+import { KeepingClient } from '../common/kept-commits';
 
 /**
  * The parts of node-postgres that its type definitions leave out and this folder needs. They are the ones that
@@ -51,4 +52,4 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   _errorAllQueries(error: Error): void;
 }
 
-export const BaseClient = Client as unknown as new (config?: ClientConfig) => WireClient;
+export const BaseClient = KeepingClient as unknown as new (config?: ClientConfig) => WireClient;

@@ -16,6 +16,10 @@ export class RidingCursor extends ForeignQuery {
     endCloseWith(lost, this.#cursor);
   }
 
+  override get text(): unknown {
+    return this.#cursor.text;
+  }
+
   /** Then PostgreSQL owes nothing. */
   get waitsForReader(): boolean {
     return this.#cursor.state === 'idle';
@@ -47,6 +51,7 @@ export class RidingCursor extends ForeignQuery {
 
 /** What pg-cursor keeps of itself. */
 interface CursorState {
+  readonly text: unknown;
   state: string;
   _error?: Error;
   /** Whoever waits for rows. */

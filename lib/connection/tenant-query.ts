@@ -1,8 +1,11 @@
 import { DatabaseError, type QueryConfig } from 'pg';
+import { isOutage } from '../common/outage';
 import { carriedText } from './carried-text';
+import { CommitOutcomeUnknownError } from './connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import type { StatementLease } from './statement-lease';
+import { transactionCommands } from './transaction-commands';
 
 /** invalid_sql_statement_name, duplicate_prepared_statement. */
 const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
@@ -26,6 +29,7 @@ export class TenantQuery extends BaseQuery {
   #mode: Mode = 'bare';
   #refusesSettings = false;
   #lostRiderName = false;
+  #isSent = false;
 
   constructor(lease: StatementLease, config: string | QueryConfig, values?: unknown, callback?: unknown) {
     super(config, values, callback);
@@ -36,6 +40,7 @@ export class TenantQuery extends BaseQuery {
   override submit(connection: WireConnection): Error | null {
     const refusal = this.#lease.refusal();
     if (refusal) return refusal;
+    this.#isSent = true;
     this.#lease.heedText(this.text);
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (this.#lease.client.namesRider === undefined) this.name = undefined;
@@ -73,6 +78,13 @@ export class TenantQuery extends BaseQuery {
     super.handleError(this.#lease.heed(error), connection);
   }
 
+  /** What to tell of an error: whether a COMMIT was done that PostgreSQL has not answered nobody knows. */
+  explain(error: Error): Error {
+    return this.#isSent && leavesCommitOpen(error, this.text)
+      ? new CommitOutcomeUnknownError({ cause: error })
+      : error;
+  }
+
   /**
    * Whether nothing of it is kept, and it may succeed if it is sent in another way. Of a text with several statements a
    * part may have been committed, so it is never sent twice.
@@ -95,4 +107,12 @@ export class TenantQuery extends BaseQuery {
     }
     return false;
   }
+}
+
+/** What pg says when `query_timeout` runs out; what the server does meanwhile is unknown. */
+const READ_TIMEOUT = 'Query read timeout';
+
+function leavesCommitOpen(error: Error, text: string): boolean {
+  if (error.message !== READ_TIMEOUT && !isOutage(error)) return false;
+  return transactionCommands(text)?.some((command) => command === 'commit' || command === 'chain') ?? false;
 }

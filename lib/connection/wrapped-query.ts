@@ -1,3 +1,5 @@
+import { isOutage } from '../common/outage';
+import { CommitOutcomeUnknownError } from './connection.errors';
 import { ForeignQuery } from './foreign-query';
 import type { WireConnection } from './pg-internals';
 
@@ -12,6 +14,10 @@ type Phase = 'begin' | 'inside' | 'bare' | 'commit' | 'rollback';
  */
 export class WrappedQuery extends ForeignQuery {
   #phase: Phase = 'begin';
+
+  override get text(): unknown {
+    return this.isHeard() ? this.inner.text : this.#phase;
+  }
 
   override submit(connection: WireConnection): Error | null | undefined {
     const refusal = this.lease.refusal();
@@ -44,8 +50,9 @@ export class WrappedQuery extends ForeignQuery {
     // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
     // before, ends it without giving the socket back: what comes next would reach an object that is taken apart.
     if (connection.stream.listenerCount('data') === 0) connection.stream.destroy();
+    const isOpen = this.#phase === 'commit' && isOutage(error);
     if (this.#phase === 'inside') this.#again('rollback');
-    this.inner.handleError(told, connection);
+    this.inner.handleError(isOpen ? new CommitOutcomeUnknownError({ cause: told }) : told, connection);
   }
 
   /** pg takes the front of its queue when ReadyForQuery has come. */

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { Client, type ClientConfig } from 'pg';
+import type { Client, ClientConfig } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
+import { KeepingClient } from '../common/kept-commits';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
@@ -41,7 +42,7 @@ export class OwnSessions {
     work: (queryRunner: QueryRunner) => Promise<T>,
     { schemaName, isRequired = true }: OwnSessionOptions = {},
   ): Promise<T> {
-    const client = new Client(this.connection);
+    const client = new KeepingClient(this.connection);
     // Whatever is under way fails with it, and tells.
     client.on('error', () => undefined);
     const queryRunner = this.dataSource.createQueryRunner();
