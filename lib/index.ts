@@ -63,6 +63,7 @@ export {
   TenantContextMismatchError,
   TransactionCommandError,
   TransactionDoomedError,
+  TransactionOverError,
   UnsafeSessionError,
   UnsupportedStartupParameterError,
 } from './connection/connection.errors';

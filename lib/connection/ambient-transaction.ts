@@ -1,43 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PoolClient, QueryResult } from 'pg';
-import { TransactionCommandError, TransactionDoomedError } from './connection.errors';
+import {
+  type DoomedBy,
+  TransactionCommandError,
+  TransactionDoomedError,
+  TransactionOverError,
+} from './connection.errors';
+import type { Submittable } from './foreign-query';
+import { OpenSavepoints } from './open-savepoints';
+import type { TenantClient } from './tenant-client';
 import { type TransactionCommand, transactionCommands } from './transaction-commands';
 
 const SET_ISOLATION = /^\s*set\s+transaction\s+isolation\s+level\s+([\w\s]+?)\s*;?\s*$/i;
+
+/** A stream that was read to its end, or closed, is over within milliseconds; one that nobody reads never is. */
+const MAX_STREAM_END_MS = 1_000;
+
+/** A client of the tenants' pool, as the shared transaction needs it. */
+type LentClient = PoolClient & Pick<TenantClient, 'isIdle' | '_queryable' | 'connection'>;
+
+/** Why nothing of it can be kept. */
+interface Doom {
+  readonly by: DoomedBy;
+  readonly cause?: unknown;
+}
+
+/** Who has asked the pool for a connection, and got the shared one. */
+interface Borrower {
+  /** It has sent BEGIN, and neither COMMIT nor ROLLBACK since. */
+  hasBegun: boolean;
+}
 
 /**
  * One transaction that all code of a scope shares. Whoever asks the pool for a connection there is given this one.
  *
  * What they begin and commit on it is part of it and ends with it. What they roll back dooms it as a whole: the server
- * could not undo one part alone while others work beside it.
+ * could not undo one part alone while others work beside it. So does what has not ended when the work has: half of it
+ * would be kept.
  */
 export class AmbientTransaction {
-  #state: 'open' | 'doomed' | 'ended' = 'open';
-  #hasFailed = false;
+  readonly #client: LentClient;
+  #state: 'open' | 'closed' | 'ended' = 'open';
+  #doom: Doom | undefined;
+  /** The first statement that failed. */
+  #failure: unknown;
+  /** Inner ones that have begun and not ended: BEGINs, and works of `TenantTransactions.run`. */
+  #openParts = 0;
+  /** Cursors, streams and COPYs that were asked for and are not over. */
+  #openStreams = 0;
+  readonly #savepoints = new OpenSavepoints<Borrower>();
   /** The end of all that was asked so far: pg deprecates asking a client that is busy. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly client: PoolClient,
+    client: PoolClient,
     private readonly isolation: string,
-  ) {}
+  ) {
+    this.#client = client as LentClient;
+  }
 
   get isOpen(): boolean {
     return this.#state !== 'ended';
   }
 
+  /** What `work` gives, as a part of it: when it fails, or does not end in time, nothing of the whole is kept. */
+  async runPart<T>(work: () => Promise<T>): Promise<T> {
+    this.#openParts++;
+    try {
+      return await work();
+    } catch (error) {
+      this.#doomBy('rollback', error);
+      throw error;
+    } finally {
+      this.#openParts--;
+    }
+  }
+
+  /** The work has ended: what is asked from now on is refused, and dooms it. */
+  close(): void {
+    this.#state = 'closed';
+  }
+
+  /** Nothing of it is to be kept: what waits to be sent is not. */
+  abandon(cause: unknown): void {
+    this.#doomBy('rollback', cause);
+    this.close();
+  }
+
   /**
-   * Whether nothing of it can be kept: a part was rolled back, or a statement failed and no savepoint caught it.
-   * PostgreSQL would answer COMMIT with a silent ROLLBACK.
+   * Waits until all that was asked has been answered. Statements end by themselves, by the limits of the tenant if by
+   * nothing else; cursors, streams and COPYs wait for the code that reads or writes them, and get a second.
+   *
+   * @returns whether they are over; otherwise the connection can only be destroyed
    */
-  async isDoomed(): Promise<boolean> {
-    if (this.#state === 'doomed') return true;
-    if (!this.#hasFailed) return false;
-    // The client's own word may be stale: an error arrives before the status that follows from it.
-    const isAlive = await this.client.query('SELECT 1').then(
-      () => true,
-      () => false,
-    );
-    return !isAlive;
+  async settle(): Promise<boolean> {
+    const all = this.#last.catch(() => undefined);
+    if (this.#openStreams > 0) {
+      const timer = new AbortController();
+      const timeout = delay(MAX_STREAM_END_MS, undefined, { signal: timer.signal }).catch(() => undefined);
+      await Promise.race([all, timeout]);
+      timer.abort();
+    }
+    if (this.#openStreams > 0) return false;
+    await all;
+    await this.#untilIdle();
+    return true;
+  }
+
+  /**
+   * Once `settle` has resolved.
+   *
+   * @throws TransactionDoomedError when nothing of it can be kept, whatever COMMIT would say
+   */
+  requireSound(): void {
+    if (this.#openStreams > 0) this.#doomBy('open stream');
+    if (this.#openParts > 0) this.#doomBy('open part');
+    const status = this.#client._queryable ? this.#client.getTransactionStatus() : undefined;
+    if (status === 'E') this.#doomBy('failure', this.#failure);
+    if (status === 'I') this.#doomBy('end');
+    if (this.#doom) throw doomedError(this.#doom);
   }
 
   /** From now on the pool lends connections as usual. */
@@ -47,8 +128,13 @@ export class AmbientTransaction {
 
   /** The shared client, for one more borrower: its `release` is only the borrower's good-bye. */
   join(): PoolClient {
-    const own = { query: this.#query, release: () => undefined };
-    return new Proxy(this.client, {
+    const borrower: Borrower = { hasBegun: false };
+    const own = {
+      query: (config: unknown, values?: unknown, callback?: unknown) =>
+        this.#query(borrower, config, values, callback),
+      release: () => this.#release(borrower),
+    };
+    return new Proxy(this.#client, {
       get: (client, property): unknown =>
         Object.hasOwn(own, property)
           ? own[property as keyof typeof own]
@@ -56,25 +142,46 @@ export class AmbientTransaction {
     });
   }
 
-  readonly #query = (config: unknown, values?: unknown, callback?: unknown): unknown => {
-    if (typeof config === 'object' && config !== null && 'submit' in config) {
-      // How a cursor or a stream ends is not followed.
-      this.#hasFailed = true;
-      return this.client.query(config as never, values as never, callback as never);
-    }
+  #query(borrower: Borrower, config: unknown, values: unknown, callback: unknown): unknown {
+    const refusal = this.#refusal();
+    if (typeof config === 'object' && config !== null && 'submit' in config)
+      return this.#stream(config as Submittable, values, callback, refusal);
     const answerTo = [values, callback].find((each) => typeof each === 'function') as Answer | undefined;
-    const answer = this.#after(() =>
-      this.#run(config as Config, typeof values === 'function' ? undefined : values),
-    );
+    const run = () =>
+      this.#run(borrower, config as Config, typeof values === 'function' ? undefined : values);
+    const answer = refusal ? Promise.reject<QueryResult>(refusal) : this.#after(run);
     if (!answerTo) return answer;
     answer.then(
       (result) => answerTo(undefined, result),
       (error: Error) => answerTo(error),
     );
     return undefined;
-  };
+  }
 
-  #after(work: () => Promise<QueryResult>): Promise<QueryResult> {
+  /** Why nothing may be asked any more. It is told too late to be a part, and what is kept without it is a half. */
+  #refusal(): Error | undefined {
+    if (this.#state === 'open') return undefined;
+    this.#doomBy('late');
+    return new TransactionOverError();
+  }
+
+  /** It is over when nothing is under way any more: how it tells its borrower differs from one kind to the other. */
+  #stream(stream: Submittable, values: unknown, callback: unknown, refusal: Error | undefined): unknown {
+    if (refusal) {
+      process.nextTick(() => stream.handleError(refusal, this.#client.connection));
+      return stream;
+    }
+    this.#openStreams++;
+    void this.#after(async () => {
+      if (this.#doom) stream.handleError(doomedError(this.#doom), this.#client.connection);
+      else this.#client.query(stream as never, values as never, callback as never);
+      await this.#untilIdle();
+      this.#openStreams--;
+    });
+    return stream;
+  }
+
+  #after<T>(work: () => Promise<T>): Promise<T> {
     const answer = this.#last.then(work, work);
     this.#last = answer;
     // The borrower hears of it; here it only means that the next may begin.
@@ -82,19 +189,57 @@ export class AmbientTransaction {
     return answer;
   }
 
-  async #run(config: Config, values: unknown): Promise<QueryResult> {
+  async #run(borrower: Borrower, config: Config, values: unknown): Promise<QueryResult> {
     const text = typeof config === 'string' ? config : config.text;
     const command = soleCommand(text) ?? (this.#isSameLevel(text) ? 'isolation' : undefined);
-    if (command === 'rollback') this.#state = 'doomed';
-    else if (this.#state === 'doomed') throw new TransactionDoomedError();
+    if (command) this.#note(borrower, command);
+    if (this.#doom && command !== 'rollback') throw doomedError(this.#doom);
     // Begun and ended once, for all: see the class.
     if (command) return { command: command.toUpperCase(), rowCount: null, oid: 0, fields: [], rows: [] };
     try {
-      return await this.client.query(config as string, values as unknown[]);
+      const result = await this.#client.query(config as string, values as unknown[]);
+      if (this.#savepoints.heed(borrower, text, result) === 'undone') this.#doomBy('savepoint');
+      return result;
     } catch (error) {
-      this.#hasFailed = true;
+      this.#failure ??= error;
+      this.#savepoints.heed(borrower, text);
       throw error;
     }
+  }
+
+  #note(borrower: Borrower, command: TransactionCommand | 'isolation'): void {
+    if (command === 'isolation') return;
+    const hasBegun = command === 'begin';
+    if (hasBegun !== borrower.hasBegun) this.#openParts += hasBegun ? 1 : -1;
+    borrower.hasBegun = hasBegun;
+    if (command === 'rollback') this.#doomBy('rollback', this.#failure);
+  }
+
+  /** What a borrower has begun and not ended the pool would roll back. */
+  #release(borrower: Borrower): void {
+    void this.#after(() => {
+      if (borrower.hasBegun) this.#doomBy('open part');
+      return Promise.resolve();
+    });
+  }
+
+  /** The first reason is the one to mend. */
+  #doomBy(by: DoomedBy, cause?: unknown): void {
+    this.#doom ??= { by, cause };
+  }
+
+  /** An error is told before the status that follows from it, and a stream before it is over. */
+  #untilIdle(): Promise<void> {
+    const client = this.#client;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!client.isIdle() && client._queryable) return;
+        client.removeListener('drain', look).removeListener('end', look);
+        resolve();
+      };
+      client.on('drain', look).on('end', look);
+      look();
+    });
   }
 
   #isSameLevel(text: string): boolean {
@@ -114,6 +259,10 @@ function soleCommand(text: string): TransactionCommand | undefined {
   if (commands.length > 1 || command === 'chain' || command === 'prepare')
     throw new TransactionCommandError();
   return command;
+}
+
+function doomedError({ by, cause }: Doom): TransactionDoomedError {
+  return new TransactionDoomedError(by, { cause });
 }
 
 type Answer = (error: Error | undefined, result?: QueryResult) => void;

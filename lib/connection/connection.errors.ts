@@ -51,14 +51,52 @@ export class UnsupportedStartupParameterError extends TenancyError {
   }
 }
 
-/** A part of a shared transaction was rolled back, so none of it can be kept. */
+/** Why nothing of a shared transaction can be kept. */
+export type DoomedBy = 'rollback' | 'failure' | 'open part' | 'open stream' | 'late' | 'savepoint' | 'end';
+
+/** What happened, and what to do about it. */
+const DOOMED: Readonly<Record<DoomedBy, string>> = {
+  rollback:
+    'A part of the transaction that this code shares was rolled back. Let the error of that part reach the end of the ' +
+    'transaction, or run the part outside of it: context.run(tenant, () => connection.transaction(...)).',
+  failure:
+    'A statement of the transaction that this code shares failed, and its error was caught or not awaited, so it was rolled ' +
+    'back. Await each statement and let its error reach the end of the transaction, or put the part that may fail into a savepoint.',
+  'open part':
+    'An inner transaction (connection.transaction(), TenantTransactions.run(), BEGIN) was still open when the work of the ' +
+    'transaction that it is a part of had ended, so all of it was rolled back. Await each inner one.',
+  'open stream':
+    'A cursor, a stream or a COPY was still open when the work of the shared transaction had ended, so all of it was rolled ' +
+    'back. Read it to its end, or close it, before the work ends.',
+  late:
+    'Something was asked of the shared transaction after its work had ended, so all of it was rolled back. Await all that the ' +
+    'work starts, or run what is to be no part of it outside: context.run(tenant, work).',
+  savepoint:
+    'A savepoint of the shared transaction was rolled back, and with it what other parts had done meanwhile, so all of it was ' +
+    'rolled back. Do not run other parts beside one that uses savepoints.',
+  end: 'Something ended the shared transaction before its work had ended: what came before may be kept, and what came after, too.',
+};
+
+/** Nothing of a shared transaction is kept (unless something has ended it from within). `by` tells why. */
 export class TransactionDoomedError extends TenancyError {
   readonly code = 'TRANSACTION_DOOMED';
 
+  constructor(
+    readonly by: DoomedBy,
+    options?: { cause?: unknown },
+  ) {
+    super(DOOMED[by], options);
+  }
+}
+
+/** A shared transaction was asked for something after its work had ended. Nothing was sent. */
+export class TransactionOverError extends TenancyError {
+  readonly code = 'TRANSACTION_OVER';
+
   constructor() {
     super(
-      'A part of the transaction that this code shares was rolled back, so nothing of it is kept. Let the error of that part ' +
-        'reach the end of the transaction, or run the part on a manager of its own: connection.transaction(...) outside of it.',
+      'The work of the shared transaction (TenantTransactions, @TenantTransaction()) that this code belongs to has ended, so this ' +
+        'was not sent. Await it inside the work, or run it outside of the transaction: context.run(tenant, work).',
     );
   }
 }

@@ -5,7 +5,6 @@ import type { PoolClient } from 'pg';
 import { workOf } from '../context/scope';
 import { TenantContext } from '../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
-import { TransactionDoomedError } from './connection.errors';
 import type { IsolationLevel } from './tenant-connection';
 import { TENANT_DATA_SOURCE } from './tenant-data-source';
 
@@ -26,39 +25,43 @@ export class TenantTransactions {
    * What `work` gives, in one transaction that all statements of the current tenant in it share, whoever sends them:
    * committed when it resolves, rolled back when it rejects. Inside another `run` for the same tenant it joins that one.
    *
-   * Await all that `work` starts: what runs on after its end gets connections of its own.
+   * Await all that `work` starts. Statements that are under way when it ends are waited for. What has not ended then
+   * (an inner transaction, a stream), or is asked before COMMIT is sent, is refused, and nothing is kept; what is asked
+   * after the end gets connections of its own.
    *
    * @throws TenantRequiredError
-   * @throws TransactionDoomedError when `work` resolves though a part of it was rolled back
+   * @throws TransactionDoomedError when `work` resolves though a part of it failed, or has not ended
+   * @throws CommitOutcomeUnknownError when the connection was lost while COMMIT was under way
    */
   async run<T>(work: () => Promise<T>, { isolation }: TenantTransactionOptions = {}): Promise<T> {
     const scope = this.context.scope();
-    if (scope?.transaction?.isOpen) return work();
+    const outer = scope?.transaction;
+    if (outer?.isOpen && outer instanceof AmbientTransaction) return outer.runPart(work);
     const queryRunner = this.dataSource.createQueryRunner();
+    let ambient: AmbientTransaction | undefined;
     try {
       await queryRunner.startTransaction(isolation);
       const client = (await queryRunner.connect()) as PoolClient;
-      const ambient = new AmbientTransaction(client, isolation ?? this.#defaultIsolation());
-      const result = await this.#settle(ambient, () =>
-        this.context.runScope({ ...scope, work: scope && workOf(scope), transaction: ambient }, work),
+      const transaction = (ambient = new AmbientTransaction(client, isolation ?? this.#defaultIsolation()));
+      const result = await this.context.runScope(
+        { ...scope, work: scope && workOf(scope), transaction },
+        work,
       );
+      transaction.close();
+      await transaction.settle();
+      transaction.requireSound();
       await queryRunner.commitTransaction();
       return result;
     } catch (error) {
-      if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction().catch(() => undefined);
+      ambient?.abandon(error);
+      // What is still open could keep ROLLBACK waiting for ever: a connection that is released like this is destroyed.
+      const isQuiet = (await ambient?.settle()) ?? true;
+      if (isQuiet && queryRunner.isTransactionActive)
+        await queryRunner.rollbackTransaction().catch(() => undefined);
       throw error;
     } finally {
+      ambient?.end();
       await queryRunner.release();
-    }
-  }
-
-  async #settle<T>(ambient: AmbientTransaction, work: () => Promise<T>): Promise<T> {
-    try {
-      const result = await work();
-      if (await ambient.isDoomed()) throw new TransactionDoomedError();
-      return result;
-    } finally {
-      ambient.end();
     }
   }
 

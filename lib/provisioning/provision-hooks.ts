@@ -4,6 +4,7 @@ import type { PoolClient } from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { AmbientTransaction } from '../connection/ambient-transaction';
+import type { TransactionDoomedError } from '../connection/connection.errors';
 import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
 import { namedHooks, type NamedHook } from './named-hooks';
@@ -67,24 +68,32 @@ export class ProvisionHooks implements OnModuleInit {
     }
   }
 
-  /** COMMIT of a transaction that a swallowed error has aborted is a silent ROLLBACK. */
+  /** Waits for all that it has started, and refuses what would keep a half of it. */
   async #requireTransaction(
     { name }: NamedHook<ProvisionHook>,
     manager: EntityManager,
     transaction: AmbientTransaction,
     id: string,
   ): Promise<void> {
-    if (await transaction.isDoomed())
-      throw new ProvisionHookFailedError(name, new Error('it rolled a part of the transaction back'));
-    const now = await transactionId(manager).catch((error: unknown) => {
-      throw new ProvisionHookFailedError(
-        name,
-        new Error('a statement of it failed, and it went on', { cause: error }),
-      );
-    });
-    if (now !== id)
-      throw new ProvisionHookFailedError(name, new Error('it ended the transaction that it was given'));
+    await transaction.settle();
+    try {
+      transaction.requireSound();
+    } catch (error) {
+      throw new ProvisionHookFailedError(name, explain(error as TransactionDoomedError));
+    }
+    if ((await transactionId(manager)) !== id) throw new ProvisionHookFailedError(name, explainEnd());
   }
+}
+
+function explain(error: TransactionDoomedError): Error {
+  const { by, cause } = error;
+  if (by === 'rollback') return new Error('it rolled a part of the transaction back', { cause });
+  if (by === 'failure') return new Error('a statement of it failed, and it went on', { cause });
+  return by === 'end' ? explainEnd() : error;
+}
+
+function explainEnd(): Error {
+  return new Error('it ended the transaction that it was given');
 }
 
 async function call(

@@ -1,4 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { PoolClient } from 'pg';
+import Cursor from 'pg-cursor';
+import QueryStream from 'pg-query-stream';
 import { TenantTransactions } from '../../../lib/connection/tenant-transactions';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
@@ -159,6 +163,230 @@ describe('A shared transaction', () => {
     });
     await late();
     await expect(ids()).resolves.toEqual([1, 2, 9]);
+  });
+
+  describe('waits for all that it was asked when its work ends', () => {
+    it.each<[string, (late: Promise<unknown>) => unknown]>([
+      ['alone', (late) => late.catch(() => undefined)],
+      [
+        'beside one that fails at once',
+        (late) => Promise.all([late, Promise.reject(new Error('notify'))]).catch(() => undefined),
+      ],
+    ])('and keeps nothing when a statement that was not awaited fails: %s', async (_case, start) => {
+      const work = run(async () => {
+        await insert(2);
+        const late = world.dataSource.query('SELECT pg_sleep(0.1), 1/0');
+        const outcome = expect(late).rejects.toMatchObject({ code: '22012' });
+        await start(late);
+        await outcome.catch(() => undefined);
+      });
+      await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED', by: 'failure' });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+
+    it('and keeps what was not awaited and ends well', async () => {
+      let late!: Promise<unknown>;
+      await run(async () => {
+        await insert(2);
+        const client = await world.pool.connect();
+        late = client.query('INSERT INTO note SELECT 3 FROM pg_sleep(0.1)');
+      });
+      await late;
+      await expect(ids()).resolves.toEqual([1, 2, 3]);
+    });
+
+    it('and when it fails: nothing that waits is sent after the ROLLBACK', async () => {
+      let late!: Promise<PromiseSettledResult<unknown>[]>;
+      const work = run(async () => {
+        const client = await world.pool.connect();
+        late = Promise.allSettled(
+          ['SELECT pg_sleep(0.1)', 'INSERT INTO note (id) VALUES (3)'].map((sql) => client.query(sql)),
+        );
+        throw new Error('no');
+      });
+      await expect(work).rejects.toThrow('no');
+      expect((await late)[1]).toMatchObject({ reason: { code: 'TRANSACTION_DOOMED' } });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+  });
+
+  describe('keeps no half of an inner one', () => {
+    /** Begins, does the first half, and does the second when it is told to. */
+    const halves = (begin: (half: (id: number) => Promise<unknown>) => Promise<unknown>) => {
+      let goOn!: () => void;
+      const told = new Promise<void>((resolve) => (goOn = resolve));
+      let reached!: () => void;
+      const half = new Promise<void>((resolve) => (reached = resolve));
+      const whole = begin(async (id) => {
+        await insert(id);
+        reached();
+        await told;
+        await insert(id + 1);
+      });
+      return { half, goOn, whole: whole.catch((error: unknown) => error) };
+    };
+
+    it.each<[string, (half: (id: number) => Promise<unknown>) => Promise<unknown>]>([
+      ['connection.transaction()', (half) => world.dataSource.transaction(async () => half(2))],
+      ['run()', (half) => transactions.run(() => half(2))],
+      [
+        'BEGIN',
+        async (half) => {
+          const client = await world.pool.connect();
+          await client.query('BEGIN');
+          await half(2);
+          await client.query('COMMIT');
+        },
+      ],
+    ])('that is open when the work ends, and refuses the rest of it: %s', async (_way, begin) => {
+      let inner!: ReturnType<typeof halves>;
+      const work = run(async () => {
+        inner = halves(begin);
+        await inner.half;
+      });
+      await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED', by: 'open part' });
+      await expect(ids()).resolves.toEqual([1]);
+      inner.goOn();
+      await inner.whole;
+    });
+
+    it('whose client was given back with its BEGIN open', async () => {
+      const work = run(async () => {
+        const client = await world.pool.connect();
+        await client.query('BEGIN');
+        await insert(2);
+        client.release();
+      });
+      await expect(work).rejects.toMatchObject({ by: 'open part' });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+
+    it('that has failed, though its error was caught: run()', async () => {
+      const work = run(async () => {
+        await transactions
+          .run(async () => {
+            await insert(2);
+            throw new Error('part');
+          })
+          .catch(() => undefined);
+      });
+      await expect(work).rejects.toMatchObject({ by: 'rollback', cause: { message: 'part' } });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+
+    it('that is rolled back after the work has ended', async () => {
+      let roll!: () => void;
+      const told = new Promise<void>((resolve) => (roll = resolve));
+      let inner!: Promise<unknown>;
+      const work = run(async () => {
+        const begun = new Promise<void>((resolve) => {
+          inner = world.dataSource
+            .transaction(async (manager) => {
+              await manager.query('INSERT INTO note (id) VALUES (2)');
+              resolve();
+              await told;
+              throw new Error('part');
+            })
+            .catch((error: unknown) => error);
+        });
+        await begun;
+        roll();
+      });
+      await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED' });
+      await inner;
+      await expect(ids()).resolves.toEqual([1]);
+    });
+  });
+
+  it('is doomed by what is asked after its work has ended, and the late asker is told why', async () => {
+    let client!: PoolClient;
+    let late!: Promise<unknown>;
+    const work = run(async () => {
+      await insert(2);
+      client = await world.pool.connect();
+      const slow = client.query('SELECT pg_sleep(0.1)');
+      void nextTurn().then(() => {
+        late = client.query('INSERT INTO note (id) VALUES (3)').catch((error: unknown) => error);
+        return slow;
+      });
+    });
+    await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED', by: 'late' });
+    await expect(late).resolves.toMatchObject({ code: 'TRANSACTION_OVER' });
+    await expect(client.query('INSERT INTO note (id) VALUES (4)')).rejects.toMatchObject({
+      code: 'TRANSACTION_OVER',
+    });
+    await expect(ids()).resolves.toEqual([1]);
+  });
+
+  describe('follows streams', () => {
+    it('to their end', async () => {
+      await run(async () => {
+        const client = await world.pool.connect();
+        const seen: unknown[] = [];
+        for await (const row of client.query(new QueryStream('SELECT g FROM generate_series(1, 500) g')))
+          seen.push(row);
+        expect(seen).toHaveLength(500);
+        const stream = client.query(new QueryStream('SELECT g FROM generate_series(1, 500) g'));
+        for await (const _row of stream) break;
+        await insert(2);
+        const cursor = client.query(new Cursor('SELECT 1'));
+        await cursor.read(1);
+        await cursor.close();
+      });
+      await expect(ids()).resolves.toEqual([1, 2]);
+      expect(world.pool.destroyedByCause).toEqual({});
+    });
+
+    it('and is doomed by one that fails', async () => {
+      const work = run(async () => {
+        await insert(2);
+        const client = await world.pool.connect();
+        await client
+          .query(new Cursor('SELECT 1/0'))
+          .read(1)
+          .catch(() => undefined);
+      });
+      await expect(work).rejects.toMatchObject({ by: 'failure' });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+
+    it('and keeps nothing when one is open at the end: its connection is destroyed', async () => {
+      const work = run(async () => {
+        await insert(2);
+        const client = await world.pool.connect();
+        await client.query(new Cursor('SELECT g FROM generate_series(1, 500) g')).read(1);
+      });
+      await expect(work).rejects.toMatchObject({ by: 'open stream' });
+      await expect(ids()).resolves.toEqual([1]);
+      expect(world.pool.destroyedByCause).toEqual({ 'query in flight': 1 });
+    });
+  });
+
+  describe('with savepoints in an inner one', () => {
+    /** A part with a savepoint in which `inside` is run before it fails. */
+    const withSavepoint = (inside: () => Promise<unknown>) =>
+      world.dataSource.transaction(async (outer) => {
+        await outer
+          .transaction(async (inner) => {
+            await inner.query('INSERT INTO note (id) VALUES (5)');
+            await inside();
+            throw new Error('part');
+          })
+          .catch(() => undefined);
+        await outer.query('INSERT INTO note (id) VALUES (6)');
+      });
+
+    it('keeps the rest when one is rolled back', async () => {
+      await run(() => withSavepoint(() => Promise.resolve()).then(() => insert(2)));
+      await expect(ids()).resolves.toEqual([1, 2, 6]);
+    });
+
+    it('keeps nothing when others had worked meanwhile: what they did was undone with it', async () => {
+      await expect(run(() => withSavepoint(() => insert(2)))).rejects.toMatchObject({
+        driverError: { code: 'TRANSACTION_DOOMED', by: 'savepoint' },
+      });
+      await expect(ids()).resolves.toEqual([1]);
+    });
   });
 
   it('needs a tenant', async () => {
