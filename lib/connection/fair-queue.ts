@@ -19,7 +19,7 @@ export interface FairQueueOptions {
   readonly size: number;
   /** How many of them one key may have at once. */
   readonly maxPerKey: number;
-  /** How many askers of one key may wait. */
+  /** How many askers of one key may wait, and how many more whose work keeps a connection. */
   readonly maxWaitingPerKey: number;
 }
 
@@ -36,8 +36,9 @@ export interface Share<A> {
  * Says whose turn it is. The first asker of each key is served before the second of any, and no key gets more than its
  * share: nobody waits for the many that another has sent.
  *
- * Work that keeps one connection while it asks for the next could wait for itself. So it is served first, and one such
- * asker of each work even beyond its key's share.
+ * Work that keeps one connection while it asks for the next could wait for itself, or for others that do the same. So
+ * it is served first, and each key has one connection beyond its share for such askers alone. Whoever gets it and asks
+ * for no third one comes to an end, and so does the next.
  */
 export class FairQueue<A extends Asker> {
   readonly #options: FairQueueOptions;
@@ -45,8 +46,6 @@ export class FairQueue<A extends Asker> {
   /** Shares with somebody waiting, in the order of their turns. */
   readonly #turns = new Set<Share<A>>();
   readonly #nested = new Set<A>();
-  /** Who has a connection beyond the share, by work. */
-  readonly #beyond = new Map<object, A>();
   #free: number;
 
   constructor(options: FairQueueOptions) {
@@ -60,8 +59,9 @@ export class FairQueue<A extends Asker> {
     // Whoever waits cannot be served now, so nobody is overtaken.
     if (this.#free > 0 && this.#hasRoom(share)) return this.#start(asker, share);
     const isNested = asker.isNested();
-    if (isNested && this.#mayStartBeyond(asker)) return this.#start(asker, share);
-    if (!share.isUnbounded && share.waiting.length + share.nested >= this.#options.maxWaitingPerKey) {
+    if (isNested && this.#hasRoomBeyond(share)) return this.#start(asker, share);
+    const waiting = isNested ? share.nested : share.waiting.length;
+    if (!share.isUnbounded && waiting >= this.#options.maxWaitingPerKey) {
       this.#forgetUnlessUsed(asker.key, share);
       return 'refused';
     }
@@ -80,7 +80,6 @@ export class FairQueue<A extends Asker> {
     const share = this.#shareOf(asker);
     share.lent--;
     this.#free++;
-    if (this.#beyond.get(asker.work) === asker) this.#beyond.delete(asker.work);
     this.#forgetUnlessUsed(asker.key, share);
     this.#serve();
   }
@@ -92,10 +91,10 @@ export class FairQueue<A extends Asker> {
     this.#forgetUnlessUsed(asker.key, share);
   }
 
-  /** Whether a key has all that it may have. */
-  hasFullShare(key: string): boolean {
-    const share = this.#shares.get(key);
-    return share !== undefined && !this.#hasRoom(share);
+  /** Whether somebody who waits would wait though connections were free: its key has all that it may have for it. */
+  isHeldUp(asker: A): boolean {
+    const share = this.#shareOf(asker);
+    return !this.#hasRoom(share, this.#nested.has(asker) ? 1 : 0);
   }
 
   /** Whoever has something or waits for it. */
@@ -119,8 +118,7 @@ export class FairQueue<A extends Asker> {
   }
 
   #nextNested(): A | undefined {
-    for (const asker of this.#nested)
-      if (this.#hasRoom(this.#shareOf(asker)) || this.#mayStartBeyond(asker)) return asker;
+    for (const asker of this.#nested) if (this.#hasRoomBeyond(this.#shareOf(asker))) return asker;
     return undefined;
   }
 
@@ -130,7 +128,6 @@ export class FairQueue<A extends Asker> {
   }
 
   #start(asker: A, share: Share<A>): 'started' {
-    if (!this.#hasRoom(share)) this.#beyond.set(asker.work, asker);
     share.lent++;
     this.#free--;
     asker.start();
@@ -148,12 +145,12 @@ export class FairQueue<A extends Asker> {
     if (share.waiting.length > 0) this.#turns.add(share);
   }
 
-  #hasRoom({ isUnbounded, lent }: Share<A>): boolean {
-    return isUnbounded || lent < this.#options.maxPerKey;
+  #hasRoom({ isUnbounded, lent }: Share<A>, beyond = 0): boolean {
+    return isUnbounded || lent < this.#options.maxPerKey + beyond;
   }
 
-  #mayStartBeyond({ work }: A): boolean {
-    return this.#free > 0 && !this.#beyond.has(work);
+  #hasRoomBeyond(share: Share<A>): boolean {
+    return this.#free > 0 && this.#hasRoom(share, 1);
   }
 
   #shareOf(asker: A): Share<A> {

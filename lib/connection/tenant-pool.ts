@@ -96,7 +96,7 @@ export class TenantPool extends Pool implements LendingPool {
     if (!connectionTimeoutMillis) return;
     // For the whole of it: the connection may have to be opened when the turn has come.
     request.stopTimer = this.#clock.after(connectionTimeoutMillis, () => {
-      const isBusy = request.waitsSince !== undefined && this.#queue.hasFullShare(request.key);
+      const isBusy = request.waitsSince !== undefined && this.#queue.isHeldUp(request);
       if (request.waitsSince !== undefined) this.#queue.withdraw(request);
       this.#refuse(
         request,
