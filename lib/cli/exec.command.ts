@@ -4,6 +4,7 @@ import { Command, Option } from 'nest-commander';
 import type { PoolClient, QueryResult } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { TenantConnection } from '../connection/tenant-connection';
+import { TenantsFailedError } from '../context/context.errors';
 import { TenantContext } from '../context/tenant-context';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import type { Tenant } from '../tenant/tenant';
@@ -85,6 +86,7 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
     const context = await this.application.get(TenantContext, 'look', options);
     const { dataSource } = await this.application.get(TenantConnection, 'look', options);
     const outcomes: Outcome[] = [];
+    let broken: string | undefined;
     const runFor = async (each: Tenant) => {
       outcomes.push(await runSql(dataSource, each.slug, sql, write));
     };
@@ -93,13 +95,19 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
       await context.run(one, () => runFor(one));
     } else {
       const workers = Math.min(concurrency, this.application.configured.database.poolSize);
-      await context.eachTenant(runFor, { concurrency: workers });
+      await context.eachTenant(runFor, { concurrency: workers }).catch((error: unknown) => {
+        // What was done is told, too.
+        if (!(error instanceof TenantsFailedError)) throw error;
+        broken = error.message;
+      });
     }
     const failed = outcomes.filter(({ error }) => error !== undefined).length;
-    const exitCode = failed === 0 ? EXIT.done : failed === outcomes.length ? EXIT.failed : EXIT.findings;
+    const isWhole = broken === undefined;
+    const exitCode =
+      failed === 0 && isWhole ? EXIT.done : failed === outcomes.length ? EXIT.failed : EXIT.findings;
     return {
-      value: { tenants: outcomes },
-      text: outcomes.map(toText).join('\n\n') || 'No active tenant.',
+      value: { tenants: outcomes, ...(!isWhole && { error: broken }) },
+      text: [...outcomes.map(toText), broken].filter(Boolean).join('\n\n') || 'No active tenant.',
       exitCode,
     };
   }

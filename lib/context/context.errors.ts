@@ -13,22 +13,38 @@ export class TenantRequiredError extends TenancyError {
   }
 }
 
-/** `eachTenant` visited every tenant, and the work of some of them failed. */
+/** The work of `eachTenant` failed for some tenants, or their list could not be read to its end. */
 export class TenantsFailedError extends TenancyError {
   readonly code = 'TENANTS_FAILED';
+  /** For how many tenants the work was begun; it has ended for all of them. */
+  readonly visited: number;
+  /** Why the list could not be read on: tenants that come after those visited had no turn. `undefined`: all had theirs. */
+  readonly listError: unknown;
 
-  constructor(readonly failures: readonly { readonly tenant: Tenant; readonly error: unknown }[]) {
-    super(
-      `The work failed for ${failures.length} tenant(s): ` +
-        failures
-          .slice(0, 10)
-          .map(
-            ({ tenant, error }) =>
-              `${tenant.slug} (${error instanceof Error ? error.message : String(error)})`,
-          )
-          .join(', ') +
-        (failures.length > 10 ? ', …' : ''),
-      { cause: failures[0]?.error },
-    );
+  constructor(
+    readonly failures: readonly { readonly tenant: Tenant; readonly error: unknown }[],
+    { visited, listError }: { readonly visited: number; readonly listError?: unknown },
+  ) {
+    super([describeFailures(failures, visited), describeEnd(listError)].filter(Boolean).join(' '), {
+      cause: listError ?? failures[0]?.error,
+    });
+    this.visited = visited;
+    this.listError = listError;
   }
+}
+
+function describeFailures(failures: TenantsFailedError['failures'], visited: number): string {
+  if (failures.length === 0) return `The work was done for ${visited} tenant(s).`;
+  const named = failures.slice(0, 10).map(({ tenant, error }) => `${tenant.slug} (${describe(error)})`);
+  const rest = failures.length > 10 ? ', …' : '';
+  return `The work failed for ${failures.length} of ${visited} tenant(s): ${named.join(', ')}${rest}`;
+}
+
+function describeEnd(listError: unknown): string {
+  if (listError === undefined) return '';
+  return `The list of tenants could not be read on (${describe(listError)}), so those after them had no turn: run it again.`;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -103,9 +103,11 @@ export class TenantContext implements OnApplicationShutdown {
 
   /**
    * Runs `work` once for every active tenant, in the order of creation. One tenant's failure does not keep the others
-   * from their turn.
+   * from their turn. It settles when all work that was begun has ended, also when the list of tenants cannot be read on:
+   * then no other tenant is begun.
    *
-   * @throws TenantsFailedError at the end, naming each tenant whose work failed
+   * @throws TenantsFailedError at the end, naming each tenant whose work failed, and why the list could not be read on
+   * @throws TenancyUnavailableError, or what the store throws, when the list could not be read at all
    * @throws RangeError for a concurrency that is not an integer from 1
    */
   async eachTenant(
@@ -117,8 +119,11 @@ export class TenantContext implements OnApplicationShutdown {
     }
     const failures: { tenant: Tenant; error: unknown }[] = [];
     const tenants = this.#activeTenants();
+    let visited = 0;
     const worker = async () => {
+      // When a page cannot be read, one worker is told, and to the others the list has ended.
       for await (const tenant of tenants) {
+        visited++;
         try {
           await this.run(tenant, () => work(tenant));
         } catch (error) {
@@ -126,8 +131,11 @@ export class TenantContext implements OnApplicationShutdown {
         }
       }
     };
-    await Promise.all(Array.from({ length: concurrency }, worker));
-    if (failures.length > 0) throw new TenantsFailedError(failures);
+    const outcomes = await Promise.allSettled(Array.from({ length: concurrency }, worker));
+    const broken = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (broken && visited === 0) throw broken.reason;
+    if (broken || failures.length > 0)
+      throw new TenantsFailedError(failures, { visited, listError: broken?.reason as unknown });
   }
 
   /** Page by page, so that memory does not grow with the fleet. */
