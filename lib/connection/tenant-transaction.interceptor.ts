@@ -8,7 +8,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { from, lastValueFrom, type Observable } from 'rxjs';
+import { from, lastValueFrom, mergeMap, type Observable, of, toArray } from 'rxjs';
 import { type TenantTransactionOptions, TenantTransactions } from './tenant-transactions';
 
 const TRANSACTION_OPTIONS = 'nestjs-tenancy:transaction';
@@ -25,14 +25,17 @@ export class TenantTransactionInterceptor implements NestInterceptor {
       context.getHandler(),
       context.getClass(),
     ]);
-    const handle = () => lastValueFrom(next.handle() as Observable<unknown>, { defaultValue: undefined });
-    return from(this.transactions.run(handle, options));
+    const handle = () => lastValueFrom((next.handle() as Observable<unknown>).pipe(toArray()));
+    return from(this.transactions.run(handle, options)).pipe(
+      mergeMap((values) => (values.length > 0 ? from(values) : of(undefined))),
+    );
   }
 }
 
 /**
- * Runs each request to the route in one transaction, which every repository of the tenant sees: committed before the
- * answer is sent, rolled back when the handler fails. Not for handlers that stream: their answer is the last value.
+ * Runs the handler of each request or message, its pipes, and the interceptors after this one in one transaction, which
+ * every repository of the tenant sees: committed before anything is answered, rolled back when the handler fails. What an
+ * Observable emits is kept until it has completed, and sent after the COMMIT: not for handlers that stream.
  */
 export function TenantTransaction(options: TenantTransactionOptions = {}): MethodDecorator & ClassDecorator {
   return applyDecorators(
