@@ -7,6 +7,7 @@ import { DataSource } from 'typeorm';
 import { KeepingClient } from '../../../lib/common/kept-commits';
 import { driverThatEndsSilence } from '../../../lib/common/silence';
 import { terseTransaction } from '../../../lib/migrations/terse-transaction';
+import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 const ROLLED_BACK = { code: 'TRANSACTION_ROLLED_BACK' };
@@ -83,13 +84,7 @@ describe('A COMMIT that keeps nothing', () => {
         ),
     ],
     ['a cursor', (client) => client.query(new Cursor('COMMIT')).read(10)],
-    ['a name alone', (client) => client.query({ name: 'known', text: undefined } as never)],
   ])('is an error by %s', async (_way, commit) => {
-    await world.context.run(world.acme, async () => {
-      const client = await world.pool.connect();
-      await client.query({ name: 'known', text: 'COMMIT' });
-      client.release();
-    });
     await inFailedTransaction(async (client) => {
       await expect(commit(client)).rejects.toMatchObject(ROLLED_BACK);
       await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
@@ -180,6 +175,27 @@ describe('A COMMIT that keeps nothing', () => {
     } finally {
       await client.end();
     }
+  });
+
+  const byName = behindPooler
+    ? 'is not asked for by a name alone behind a pooler, where a name stands for nothing'
+    : 'is an error by a name alone';
+  it(byName, async () => {
+    const asked = { name: 'known', text: undefined } as unknown as string;
+    await world.context.run(world.acme, async () => {
+      const client = await world.pool.connect();
+      await client.query({ name: 'known', text: 'COMMIT' });
+      client.release();
+    });
+    await inFailedTransaction(async (client) => {
+      const refusal = behindPooler
+        ? { message: expect.stringContaining('either text or a name') }
+        : ROLLED_BACK;
+      await expect(client.query(asked)).rejects.toMatchObject(refusal);
+    });
+    await expect(ids()).resolves.toEqual([1]);
+    // What pg itself cannot send says nothing of the session, so the connection goes.
+    expect(world.pool.destroyedByCause).toEqual(behindPooler ? { 'client-side error': 1 } : {});
   });
 });
 
