@@ -4,8 +4,8 @@ type Resolve = (request: TenantRequest) => CredentialClaims | Promise<Credential
 
 /**
  * Marks a resolver of yours as one that reads a credential: a token, an API key. Such resolvers are asked even when the
- * tenant is found, and must agree: one that names another tenant, or nobody, is 403 `TENANT_MISMATCH`. A credential
- * that is good for several tenants gives a list of claims, of which another resolver must choose one.
+ * tenant is found, and with their claim every other one of the request must agree, wherever the resolvers stand: else it is 403
+ * `TENANT_MISMATCH`. A credential that is good for several tenants gives a list of claims, of which another resolver must choose one.
  */
 export function credentialResolver(resolve: Resolve): TenantResolver {
   // Lists come from credentials alone, so that whoever asks any other resolver need not think of them.

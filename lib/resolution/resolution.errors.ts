@@ -11,7 +11,7 @@ export class TenantMissingError extends TenancyError {
   }
 }
 
-/** A credential of the request belongs to another tenant than the request is for, or to nobody. */
+/** A credential of the request belongs to another tenant than the request names, or one of the two to nobody. */
 export class TenantMismatchError extends TenancyError {
   readonly code = 'TENANT_MISMATCH';
   override readonly statusCode = HttpStatus.FORBIDDEN;

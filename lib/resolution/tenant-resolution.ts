@@ -16,7 +16,7 @@ const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies Tenan
 export class TenantResolution {
   readonly #trust: ProxyTrust | undefined;
   readonly #resolvers: readonly TenantResolver[];
-  /** Up to this index the resolvers that follow a claim have to be asked whether they agree; -1 without any. */
+  /** Index of the last resolver that reads a credential; -1 without any. A claim of a later one decides at once. */
   readonly #lastCredential: number;
 
   constructor(
@@ -37,8 +37,9 @@ export class TenantResolution {
   }
 
   /**
-   * The tenant of the first claim; without a claim the fallback tenant, if there is one. At once when the resolvers are
-   * synchronous and the registry's answer is remembered, as for nearly every request; else as a promise.
+   * The tenant of the first claim; without a claim the fallback tenant, if there is one. A request that brings a credential
+   * must not name any other tenant, wherever it does. At once when the resolvers are synchronous, the registry's answer is
+   * remembered and no resolver is left to agree, as for nearly every request without credentials; else as a promise.
    *
    * @throws TenantNotFoundError, TenantNotActiveError, TenantMismatchError, TenantChoiceRequiredError,
    * TenancyUnavailableError
@@ -49,8 +50,8 @@ export class TenantResolution {
     for (let index = 0; index < resolvers.length; index++) {
       const claim: unknown = resolvers[index](request);
       if (claim === undefined) continue;
-      const tenant =
-        isClaim(claim) && index >= this.#lastCredential ? this.lookup.remembered(claim) : undefined;
+      const isLast = index > this.#lastCredential || index === resolvers.length - 1;
+      const tenant = isLast && isClaim(claim) ? this.lookup.remembered(claim) : undefined;
       return tenant ? requireActive(tenant) : this.#resolveFrom(request, index, claim);
     }
     return this.#resolveFrom(request, resolvers.length, undefined);
@@ -60,21 +61,32 @@ export class TenantResolution {
   async #resolveFrom(request: TenantRequest, start: number, first: unknown): Promise<Tenant | undefined> {
     const resolvers = this.#resolvers;
     let decided: Tenant | undefined;
+    let hasCredential = false;
     const choices: (readonly RequestClaim[])[] = [];
-    for (let index = start; index < resolvers.length; index++) {
+    const left = Array.from({ length: resolvers.length - start }, (_, index) => start + index);
+    const passedOver: number[] = [];
+    for (let index = left.shift(); index !== undefined; index = left.shift()) {
       const isCredential = resolvers[index].credential === true;
-      if (decided && !isCredential) continue;
+      if (decided && !isCredential && !hasCredential) {
+        passedOver.push(index);
+        continue;
+      }
       const claim: unknown = await (index === start ? first : resolvers[index](request));
       if (claim === undefined) continue;
+      // From the first credential on, all claims count: those that had been passed over, too.
+      if (isCredential && !hasCredential) {
+        hasCredential = true;
+        left.push(...passedOver);
+      }
       if (isCredential && isChoice(claim)) {
         choices.push(claim);
         continue;
       }
       if (!isClaim(claim)) throw new InvalidClaimError(index);
       const tenant = await this.#find(claim);
-      if (decided && tenant?.id !== decided.id) throw new TenantMismatchError();
       // Any host may point at this server; only a registered one says whose it is.
       if (!tenant && claim.by === 'domain' && !isCredential) continue;
+      if (decided && tenant?.id !== decided.id) throw new TenantMismatchError();
       decided = required(tenant);
     }
     if (!decided) {

@@ -34,11 +34,11 @@ export interface Providers {
 
 /**
  * What a request says about its tenant, or `undefined` when it says nothing. The first resolver that makes a claim
- * decides. What it throws fails the request: it never counts as "no claim".
+ * decides; when one of them reads a credential, all claims must agree. What it throws fails the request: it never counts as "no claim".
  */
 export interface TenantResolver {
   (request: TenantRequest): RequestClaim | undefined | Promise<RequestClaim | undefined>;
-  /** It reads a credential: it is asked even when the tenant is found, and must agree. See `credentialResolver()`. */
+  /** It reads a credential: it is asked even when the tenant is found, and with its claim all others must agree. See `credentialResolver()`. */
   readonly credential?: boolean;
   /** Makes the resolver that is asked in its place: for each application one, which may use the application's providers. */
   readonly within?: (providers: Providers) => TenantResolver;

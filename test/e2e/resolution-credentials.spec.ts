@@ -1,6 +1,9 @@
 import { credentialResolver } from '../../lib/resolution/credential-resolver';
+import { fromCookie } from '../../lib/resolution/from-cookie';
 import { fromDomain } from '../../lib/resolution/from-domain';
 import { fromHeader } from '../../lib/resolution/from-header';
+import { fromQuery } from '../../lib/resolution/from-query';
+import { fromSubdomain } from '../../lib/resolution/from-subdomain';
 import { slugOrId } from '../../lib/resolution/slug-or-id';
 import type { TenantRequest, TenantResolver } from '../../lib/resolution/tenant-resolver';
 import { refusedWith, ResolutionApp, servedAs } from '../support/resolution-app';
@@ -112,6 +115,70 @@ describe.each(ADAPTERS)('credentials on %s', (_platform, adapter) => {
   it('leave alone what belongs to no tenant', async () => {
     const headers = { 'x-tenant-id': 'acme', 'x-key': 'of-globex' };
     await expect(app.get('/free', headers)).resolves.toMatchObject({ status: 200, body: { slug: null } });
+  });
+
+  describe.each([true, false])('wherever their resolver stands, async: %s', (async) => {
+    const key = fromKey('x-key', async);
+    const names = [
+      fromHeader('x-tenant-id'),
+      fromSubdomain('example.com'),
+      fromCookie('tenant'),
+      fromQuery('tenant'),
+    ];
+    const orders = Array.from({ length: names.length + 1 }, (_, n) => names.toSpliced(n, 0, key));
+    const apps: ResolutionApp[] = [];
+
+    beforeAll(async () => {
+      for (const resolvers of orders) apps.push(await ResolutionApp.start({ adapter: adapter(), resolvers }));
+      open.push(...apps);
+    });
+
+    it.each([
+      ['header', '/who', { 'x-tenant-id': 'globex' }],
+      ['header, while the host agrees', '/who', { 'x-tenant-id': 'globex', host: 'acme.example.com' }],
+      ['host', '/who', { host: 'globex.example.com' }],
+      ['host, while the header agrees', '/who', { 'x-tenant-id': 'acme', host: 'globex.example.com' }],
+      ['cookie', '/who', { cookie: 'tenant=globex' }],
+      ['query', '/who?tenant=globex', {}],
+      [
+        'query, while all else agrees',
+        '/who?tenant=globex',
+        { host: 'acme.example.com', cookie: 'tenant=acme' },
+      ],
+    ])('of another tenant than the %s names are 403', async (_claim, path, headers) => {
+      for (const each of apps)
+        for (const _ of ['asked for', 'remembered'])
+          await expect(each.get(path, { ...headers, 'x-key': 'of-acme' })).resolves.toEqual(MISMATCH);
+    });
+
+    it('are refused beside a name of nobody', async () => {
+      for (const each of apps) {
+        const { status } = await each.get('/who', { 'x-tenant-id': 'nobody', 'x-key': 'of-acme' });
+        expect([403, 404]).toContain(status);
+      }
+    });
+
+    it('are served when all names agree, and when there are no others', async () => {
+      for (const each of apps) {
+        const all = { 'x-tenant-id': 'acme', host: 'acme.example.com', 'x-key': 'of-acme' };
+        await expect(each.get('/who?tenant=acme', all)).resolves.toEqual(servedAs('acme'));
+        await expect(each.get('/who', { 'x-key': 'of-acme', host: 'api.example.com' })).resolves.toEqual(
+          servedAs('acme'),
+        );
+      }
+    });
+  });
+
+  it('that come first leave a host of nobody without a say', async () => {
+    const first = await ResolutionApp.start(
+      { adapter: adapter(), resolvers: [fromKey('x-key', false), fromDomain()] },
+      { acme: ['shop.acme.com'], globex: ['shop.globex.com'] },
+    );
+    open.push(first);
+    const at = (host: string) => first.get('/who', { host, 'x-key': 'of-acme' });
+    await expect(at('shop.globex.com')).resolves.toEqual(MISMATCH);
+    await expect(at('shop.acme.com')).resolves.toEqual(servedAs('acme'));
+    await expect(at('nobody.com')).resolves.toEqual(servedAs('acme'));
   });
 
   it('have no say in resolvers that read none: the first claim decides', async () => {
