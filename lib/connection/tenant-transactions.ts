@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
@@ -47,6 +48,8 @@ export class TenantTransactions {
         { ...scope, work: scope && workOf(scope), transaction },
         work,
       );
+      // A statement that nobody awaited takes some ticks until it has reached the connection.
+      await nextTurn();
       transaction.close();
       await transaction.settle();
       transaction.requireSound();

@@ -195,6 +195,18 @@ describe('A shared transaction', () => {
       await expect(ids()).resolves.toEqual([1, 2, 3]);
     });
 
+    it('and keeps what had not even reached the connection', async () => {
+      let late!: Promise<unknown>;
+      let asked!: string;
+      await run(() => {
+        late = insert(3).then(() => (asked = 'by then'));
+        return Promise.resolve();
+      });
+      expect(asked).toBe('by then');
+      await late;
+      await expect(ids()).resolves.toEqual([1, 3]);
+    });
+
     it('and when it fails: nothing that waits is sent after the ROLLBACK', async () => {
       let late!: Promise<PromiseSettledResult<unknown>[]>;
       const work = run(async () => {
@@ -305,10 +317,12 @@ describe('A shared transaction', () => {
       await insert(2);
       client = await world.pool.connect();
       const slow = client.query('SELECT pg_sleep(0.1)');
-      void nextTurn().then(() => {
-        late = client.query('INSERT INTO note (id) VALUES (3)').catch((error: unknown) => error);
-        return slow;
-      });
+      void nextTurn()
+        .then(() => nextTurn())
+        .then(() => {
+          late = client.query('INSERT INTO note (id) VALUES (3)').catch((error: unknown) => error);
+          return slow;
+        });
     });
     await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED', by: 'late' });
     await expect(late).resolves.toMatchObject({ code: 'TRANSACTION_OVER' });
