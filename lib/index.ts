@@ -175,6 +175,7 @@ export {
   UnknownMigrationError,
 } from './migrations/migrations.errors';
 export { type ExportOptions, type ExportReport, TenantExport } from './transfer/tenant-export';
+export { type ImportLimits } from './transfer/import-limits';
 export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';
 export { type Verification } from './transfer/verify-import';
 export { ExportFileError, ImportNotFaithfulError, PackageMissingError } from './transfer/transfer.errors';

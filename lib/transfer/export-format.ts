@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import type { SeenMigration } from '../provisioning/tenant-versions';
 import type { Tenant } from '../tenant/tenant';
 
-/** What every export begins with, once it is unzipped. The number is that of the format. */
+/** What every export begins with, once it is out of its envelope and unzipped. The number is that of the format. */
 export const MAGIC = Buffer.from('nestjs-tenancy export 1\n');
 
 /**
@@ -16,9 +16,8 @@ export type FrameType = 'H' | 'S' | 'T' | 'R' | 'E' | 'Z';
 /** Of the letter and the length. */
 export const FRAME_HEAD_BYTES = 5;
 
-/** The longest payloads that are read. A schema of 10,000 tables has some megabytes of DDL. */
-export const MAX_PAYLOAD_BYTES: Readonly<Record<FrameType, number>> = {
-  H: 256 * 1024 * 1024,
+/** The longest payloads that are read. How long a header may be is for whoever imports to say. */
+export const MAX_PAYLOAD_BYTES: Readonly<Record<Exclude<FrameType, 'H'>, number>> = {
   S: 32,
   T: 64 * 1024,
   R: 16 * 1024 * 1024,
@@ -33,7 +32,7 @@ export interface ExportedTable {
 }
 
 export interface ExportHeader {
-  /** `hmac-sha256`: only who has the key can have made it. */
+  /** `hmac-sha256`: with a key, and from before exports with a key came in an envelope. */
   readonly seal: 'sha256' | 'hmac-sha256';
   readonly exportedAt: string;
   /** Of the server that it comes from, such as 180004. */
@@ -59,15 +58,13 @@ export interface ExportHeader {
 export class RunningSeal {
   readonly #hash = createHash('sha256');
 
-  constructor(private readonly key: string | undefined) {}
-
   add(bytes: Buffer): void {
     this.#hash.update(bytes);
   }
 
-  now(): Buffer {
+  now(key?: string): Buffer {
     const digest = this.#hash.copy().digest();
-    return this.key === undefined ? digest : createHmac('sha256', this.key).update(digest).digest();
+    return key === undefined ? digest : createHmac('sha256', key).update(digest).digest();
   }
 }
 

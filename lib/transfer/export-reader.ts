@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
-import { addAbortSignal, type Readable } from 'node:stream';
+import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { ByteReader } from './byte-reader';
 import { checkHeader } from './check-header';
 import {
   type ExportHeader,
@@ -10,38 +11,55 @@ import {
   MAX_PAYLOAD_BYTES,
   RunningSeal,
 } from './export-format';
+import { type ImportLimits, parseWithin, toLimits } from './import-limits';
+import { openEnvelope } from './sealed-envelope';
 import { ExportFileError } from './transfer.errors';
+
+/** What the reader is told beside the bytes. */
+interface ReaderOptions {
+  readonly key?: string;
+  readonly limits?: ImportLimits;
+  readonly signal?: AbortSignal;
+}
 
 /** Reads an export from its beginning to its end, once, and believes nothing that it has not checked. */
 export class ExportReader {
-  readonly #seal: RunningSeal;
-  readonly #chunks: AsyncIterator<Buffer>;
-  readonly #streams: readonly Readable[];
-  #rest: Buffer = Buffer.alloc(0);
+  readonly #seal = new RunningSeal();
+  readonly #bytes: ByteReader;
+  readonly #unzipped: Readable;
+  readonly #key: string | undefined;
+  readonly #limits: Required<ImportLimits>;
+  /** Its pieces are sealed, so that the key has vouched for all that is read. */
+  #isEnvelope = false;
+  #size = 0;
 
+  /** @throws RangeError for a limit that is none */
   constructor(
-    source: Readable,
-    private readonly key: string | undefined,
-    signal?: AbortSignal,
+    private readonly source: Readable,
+    { key, limits, signal }: ReaderOptions = {},
   ) {
-    this.#seal = new RunningSeal(key);
-    const unzipped = source.pipe(createGunzip());
-    this.#streams = [source, unzipped];
-    source.on('error', (error) => unzipped.destroy(error));
-    if (signal) addAbortSignal(signal, unzipped);
-    this.#chunks = (unzipped as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    this.#key = key;
+    this.#limits = toLimits(limits);
+    const opened = openEnvelope(source as AsyncIterable<Buffer>, key, (isEnvelope) => {
+      this.#isEnvelope = isEnvelope;
+    });
+    // An error of one is an error of all: the last one tells it to whoever reads.
+    this.#unzipped = pipeline(Readable.from(opened, { objectMode: false }), createGunzip(), () => undefined);
+    if (signal) addAbortSignal(signal, this.#unzipped);
+    this.#bytes = new ByteReader(this.#chunks());
   }
 
-  /** Whose seal is right. @throws ExportFileError */
+  /** Whose seal is right: it is looked at before anything is parsed. @throws ExportFileError */
   async header(): Promise<ExportHeader> {
-    const magic = await this.#take(MAGIC.length);
+    const magic = await this.#bytes.take(MAGIC.length);
     if (!magic.equals(MAGIC))
       throw new ExportFileError('it is no export of this package, or one of a newer version.');
     this.#seal.add(magic);
-    const header = checkHeader(this.#json(await this.#expect('H')));
-    this.#checkKind(header.seal);
+    const payload = await this.#expect('H');
     await this.#checkSeal();
-    return header;
+    const header = checkHeader(this.#json(payload));
+    if (header.seal === (this.#innerKey === undefined ? 'sha256' : 'hmac-sha256')) return header;
+    throw new ExportFileError('it is damaged: it is sealed in another way than it says.');
   }
 
   /** The rows of a table, in pieces as they came; the function that comes at last checks how many there were. */
@@ -61,31 +79,34 @@ export class ExportReader {
   async end(): Promise<void> {
     await this.#expect('Z');
     await this.#checkSeal();
-    if (this.#rest.length > 0 || !(await this.#next()).done)
-      throw new ExportFileError('it goes on behind its end.');
+    if (!(await this.#bytes.isAtEnd())) throw new ExportFileError('it goes on behind its end.');
   }
 
   /** Nobody reads on. */
   close(): void {
-    for (const stream of this.#streams) stream.destroy();
+    this.#unzipped.destroy();
+    this.source.destroy();
   }
 
-  #checkKind(seal: ExportHeader['seal']): void {
-    if (seal === 'hmac-sha256' && this.key === undefined) {
-      throw new ExportFileError('it is sealed with a key. Give that key.');
-    }
-    if (seal === 'sha256' && this.key !== undefined) {
-      throw new ExportFileError('a key is given, and it is not sealed with any: anybody may have made it.');
-    }
+  /** What is in an envelope has no key of its own. Files from before there were envelopes have. */
+  get #innerKey(): string | undefined {
+    return this.#isEnvelope ? undefined : this.#key;
   }
 
   async #checkSeal(): Promise<void> {
-    const wanted = this.#seal.now();
     const { type, payload } = await this.#frame({ isSeal: true });
-    if (type === 'S' && payload.length === wanted.length && timingSafeEqual(payload, wanted)) return;
+    const isRight = (key: string | undefined) => {
+      const wanted = this.#seal.now(key);
+      return type === 'S' && payload.length === wanted.length && timingSafeEqual(payload, wanted);
+    };
+    if (isRight(this.#innerKey)) return;
+    if (this.#innerKey === undefined)
+      throw new ExportFileError(
+        'it was changed since it was made, or it is sealed with a key: its seal does not fit.',
+      );
     throw new ExportFileError(
-      this.key === undefined
-        ? 'it was changed since it was made: its seal does not fit.'
+      isRight(undefined)
+        ? 'a key is given, and it is not sealed with any: anybody may have made it.'
         : 'it was changed since it was made, or sealed with another key.',
     );
   }
@@ -97,12 +118,11 @@ export class ExportReader {
   }
 
   async #frame({ isSeal = false } = {}): Promise<{ type: FrameType; payload: Buffer }> {
-    const head = await this.#take(FRAME_HEAD_BYTES);
+    const head = await this.#bytes.take(FRAME_HEAD_BYTES);
     const type = head.toString('latin1', 0, 1) as FrameType;
     const length = head.readUInt32BE(1);
-    const longest = Object.hasOwn(MAX_PAYLOAD_BYTES, type) ? MAX_PAYLOAD_BYTES[type] : -1;
-    if (length > longest) throw new ExportFileError('it is damaged.');
-    const payload = await this.#take(length);
+    this.#requireShort(type, length);
+    const payload = await this.#bytes.take(length);
     if (!isSeal) {
       this.#seal.add(head);
       this.#seal.add(payload);
@@ -111,30 +131,30 @@ export class ExportReader {
   }
 
   #json(payload: Buffer): unknown {
-    try {
-      return JSON.parse(payload.toString('utf8'));
-    } catch (error) {
-      throw new ExportFileError('it is damaged.', { cause: error });
-    }
+    return parseWithin(payload, this.#limits.maxHeaderValues);
   }
 
-  async #take(length: number): Promise<Buffer> {
-    const pieces = [this.#rest];
-    let size = this.#rest.length;
-    while (size < length) {
-      const { done, value } = await this.#next();
-      if (done) throw new ExportFileError('it was cut off.');
-      pieces.push(value);
-      size += value.length;
+  #requireShort(type: FrameType, length: number): void {
+    const { maxHeaderBytes } = this.#limits;
+    if (type === 'H') {
+      if (length <= maxHeaderBytes) return;
+      throw new ExportFileError(`its header has more than ${maxHeaderBytes} bytes (limits.maxHeaderBytes).`);
     }
-    const all = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
-    this.#rest = all.subarray(length);
-    return all.subarray(0, length);
+    if (!Object.hasOwn(MAX_PAYLOAD_BYTES, type) || length > MAX_PAYLOAD_BYTES[type])
+      throw new ExportFileError('it is damaged.');
   }
 
-  async #next(): Promise<IteratorResult<Buffer, unknown>> {
+  async *#chunks(): AsyncGenerator<Buffer> {
+    const { maxBytes } = this.#limits;
     try {
-      return await this.#chunks.next();
+      for await (const chunk of this.#unzipped as AsyncIterable<Buffer>) {
+        this.#size += chunk.length;
+        if (this.#size > maxBytes)
+          throw new ExportFileError(
+            `it has more than ${maxBytes} bytes when it is unzipped (limits.maxBytes).`,
+          );
+        yield chunk;
+      }
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (code === 'Z_BUF_ERROR') throw new ExportFileError('it was cut off.', { cause: error });

@@ -2,11 +2,7 @@ import { FRAME_HEAD_BYTES, type FrameType, MAGIC, RunningSeal } from './export-f
 
 /** Makes the bytes of an export, piece by piece. */
 export class ExportWriter {
-  readonly #seal: RunningSeal;
-
-  constructor(key: string | undefined) {
-    this.#seal = new RunningSeal(key);
-  }
+  readonly #seal = new RunningSeal();
 
   begin(): Buffer {
     this.#seal.add(MAGIC);
@@ -42,7 +38,7 @@ export class ExportWriter {
   }
 }
 
-function toFrame(type: FrameType, payload: Buffer): Buffer {
+export function toFrame(type: FrameType, payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);
   frame.write(type, 0, 'latin1');
   frame.writeUInt32BE(payload.length, 1);

@@ -21,6 +21,7 @@ import { type CopyStreams, loadCopyStreams } from './copy-streams';
 import { checkKey, type ExportHeader } from './export-format';
 import { ExportWriter } from './export-writer';
 import { listObjects } from './list-objects';
+import { SealedEnvelope } from './sealed-envelope';
 import { serverVersion } from './server-version';
 
 export interface ExportOptions {
@@ -80,14 +81,20 @@ export class TenantExport {
         await lockTables(manager, tables);
         // A policy that hid rows from the owner would lose them in silence; this way it is an error.
         await manager.query('SET LOCAL row_security = off');
-        const header = await this.#header(manager, tenant, options.key);
+        const header = await this.#header(manager, tenant);
         const source: ExportSource = { manager, streams, header, rows: {} };
         const { signal } = options;
         // The settings of the path's sake also say how values are printed.
         await withSearchPath(manager, schemaName, () =>
-          pipeline(Readable.from(frames(source, options), { objectMode: false }), createGzip(), destination, {
-            signal,
-          }),
+          pipeline(
+            [
+              Readable.from(frames(source, options), { objectMode: false }),
+              createGzip(),
+              ...(options.key === undefined ? [] : [new SealedEnvelope(options.key)]),
+              destination,
+            ],
+            { signal },
+          ),
         );
         const counts = Object.values(source.rows);
         return {
@@ -106,14 +113,14 @@ export class TenantExport {
     throw new InvalidTransitionError(tenant.slug, tenant.status, 'be exported');
   }
 
-  async #header(manager: EntityManager, tenant: Tenant, key: string | undefined): Promise<ExportHeader> {
+  async #header(manager: EntityManager, tenant: Tenant): Promise<ExportHeader> {
     const { fingerprint, statements, rowsAt } = await compileBlueprint(manager, tenant.schemaName, {
       filled: 'all',
     });
     const { id, slug, name, status, statusReason, domains, metadata } = tenant;
     const columns = await readColumns(manager, tenant.schemaName);
     return {
-      seal: key === undefined ? 'sha256' : 'hmac-sha256',
+      seal: 'sha256',
       exportedAt: new Date().toISOString(),
       postgres: await serverVersion(manager),
       tenant: { id, slug, name, status, statusReason, domains, metadata },
@@ -130,10 +137,10 @@ export class TenantExport {
 
 async function* frames(
   { manager, streams, header, rows }: ExportSource,
-  { key, onProgress }: ExportOptions,
+  { onProgress }: ExportOptions,
 ): AsyncGenerator<Buffer> {
   const { tables } = header;
-  const writer = new ExportWriter(key);
+  const writer = new ExportWriter();
   yield writer.begin();
   yield writer.json('H', header);
   yield writer.seal();

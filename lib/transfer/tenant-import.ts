@@ -15,6 +15,7 @@ import { copyIn } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
 import { checkKey, type ExportHeader } from './export-format';
 import { ExportReader } from './export-reader';
+import type { ImportLimits } from './import-limits';
 import { majorOf, serverVersion } from './server-version';
 import { ExportFileError } from './transfer.errors';
 import { type Verification, verifyImport } from './verify-import';
@@ -30,6 +31,8 @@ export interface ImportOptions extends ActorAndReason {
   readonly keepId?: boolean;
   /** What the export was sealed with. One that was not is refused then. */
   readonly key?: string;
+  /** How much it takes of the file. */
+  readonly limits?: ImportLimits;
   /** Ends it; nothing is kept. */
   readonly signal?: AbortSignal;
   /** Called after each table, for a progress bar. */
@@ -60,14 +63,14 @@ export class TenantImport {
    * The new tenant: active, or suspended if it was not active where it comes from. An export holds DDL, so it is code:
    * import none from somebody whom you would not let write your migrations, or have exports sealed with a `key`.
    *
-   * @throws ExportFileError for what is no export, cut off, changed, or sealed otherwise
+   * @throws ExportFileError for what is no export, cut off, changed, sealed otherwise, or larger than `limits`
    * @throws ImportNotFaithfulError, PackageMissingError, and what `TenantProvisioner.create()` throws
    */
   async import(source: Readable, options: ImportOptions = {}): Promise<ImportReport> {
     checkKey(options.key);
     checkActorAndReason(options);
     const streams = await loadCopyStreams();
-    const reader = new ExportReader(source, options.key, options.signal);
+    const reader = new ExportReader(source, options);
     try {
       const header = await reader.header();
       await this.#requireVersion(header);

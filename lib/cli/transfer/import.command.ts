@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { Command, Option } from 'nest-commander';
 import { TenantImport } from '../../transfer/tenant-import';
 import { CommandLineError, InterruptedError } from '../cli.errors';
+import { integer } from '../json-option';
 import { AuditedCommand, type AuditedOptions, byWhom } from '../tenant/audited-command';
 import { tenantAnswer } from '../tenant/tenant-answer';
 import type { Answer } from '../tenancy-command';
@@ -14,6 +15,7 @@ interface ImportCommandOptions extends AuditedOptions {
   readonly name?: string;
   readonly domains?: boolean;
   readonly keepId?: boolean;
+  readonly maxGb?: number;
 }
 
 @Command({
@@ -51,8 +53,16 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
     return true;
   }
 
+  @Option({
+    flags: '--max-gb <n>',
+    description: 'refuse a file that has more gigabytes when it is unzipped (default: 64)',
+  })
+  parseMaxGb(gigabytes: string): number {
+    return integer('--max-gb', gigabytes, 1, 1_000_000);
+  }
+
   protected async work([file]: readonly string[], options: ImportCommandOptions): Promise<Answer> {
-    const { slug, name, domains, keepId, json } = options;
+    const { slug, name, domains, keepId, maxGb, json } = options;
     const source = await openSource(file);
     const key = exportKey();
     const service = await this.application.get(TenantImport, 'change', options);
@@ -66,6 +76,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
           domains,
           keepId,
           key,
+          limits: { maxBytes: maxGb && maxGb * 1024 ** 3 },
           signal,
           onProgress,
           ...byWhom(options),

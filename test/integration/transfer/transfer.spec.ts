@@ -361,6 +361,42 @@ describe('an import leaves nothing', () => {
     expect(await imported(sealed, { slug: 'sealed', key: KEY })).toMatchObject({ rows: 11 });
   });
 
+  it('of a sealed one in which a byte was changed, wherever that was, or that was cut off', async () => {
+    const sealed = await exported('acme', { key: KEY });
+    const random = seededRandom(20_260_104);
+    for (let count = 0; count < 30; count += 1) {
+      const changed = Buffer.from(sealed);
+      const place = count === 0 ? 0 : Math.floor(random() * sealed.length);
+      changed[place] ^= 1;
+      await expectNothingLeft(() => imported(changed, { slug: 'changed', key: KEY }), {
+        code: 'EXPORT_FILE_INVALID',
+      });
+    }
+    for (const bytes of [sealed.subarray(0, -1), Buffer.concat([sealed, Buffer.from('x')])]) {
+      await expectNothingLeft(() => imported(bytes, { slug: 'cut', key: KEY }), {
+        code: 'EXPORT_FILE_INVALID',
+      });
+    }
+  });
+
+  it('of one that was sealed within, unless the key is that of its seal: so they were made before', async () => {
+    const old = withHeader((text) => text.replace('"sha256"', '"hmac-sha256"'), KEY);
+    await expectNothingLeft(() => imported(old, { slug: 'old' }), {
+      message: expect.stringContaining('sealed with a key'),
+    });
+    await expectNothingLeft(() => imported(old, { slug: 'old', key: `${KEY}!` }), {
+      message: expect.stringContaining('another key'),
+    });
+    expect(await imported(old, { slug: 'old', key: KEY })).toMatchObject({ rows: 11 });
+  });
+
+  it('of one that is larger than it may be', async () => {
+    await expectNothingLeft(() => imported(file, { slug: 'large', limits: { maxBytes: 3000 } }), {
+      message: expect.stringContaining('limits.maxBytes'),
+    });
+    await expect(imported(file, { slug: 'large', limits: { maxBytes: 0 } })).rejects.toThrow(RangeError);
+  });
+
   it('of one whose DDL ends the transaction, or makes something else than it says', async () => {
     const ends = withHeader((text) => text.replace('CREATE TABLE', 'COMMIT; CREATE TABLE'));
     await expectNothingLeft(() => imported(ends, { slug: 'else' }), {
@@ -389,7 +425,7 @@ describe('an import leaves nothing', () => {
   });
 
   /** The export with another header, and seals that fit. */
-  function withHeader(change: (json: string) => string): Buffer {
+  function withHeader(change: (json: string) => string, key?: string): Buffer {
     const plain = gunzipSync(file);
     const magic = plain.indexOf('\n') + 1;
     const length = plain.readUInt32BE(magic + 1);
@@ -397,8 +433,8 @@ describe('an import leaves nothing', () => {
     const json = Buffer.from(change(plain.toString('utf8', magic + 5, magic + 5 + length)));
     const head = Buffer.concat([Buffer.from('H'), Buffer.alloc(4), json]);
     head.writeUInt32BE(json.length, 1);
-    const seal = new RunningSeal(undefined);
-    const frame = () => Buffer.concat([Buffer.from([0x53, 0, 0, 0, 32]), seal.now()]);
+    const seal = new RunningSeal();
+    const frame = () => Buffer.concat([Buffer.from([0x53, 0, 0, 0, 32]), seal.now(key)]);
     const start = Buffer.concat([plain.subarray(0, magic), head]);
     seal.add(start);
     const first = frame();
