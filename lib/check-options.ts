@@ -33,6 +33,9 @@ const REFUSED_TYPEORM_OPTIONS: Readonly<Record<string, string>> = {
     'would install extensions at start: run CREATE EXTENSION … SCHEMA in one of the sharedSchemas once',
   uuidExtension: 'is always pgcrypto, whose gen_random_uuid() needs no extension',
   connectTimeoutMS: 'is database.connectTimeoutMs here',
+  migrationsTableName:
+    'would name a table that nothing reads: what ran is kept in the registry, for the template and for each tenant',
+  metadataTableName: 'is always typeorm_metadata, whose rows each tenant gets with its tables',
   ...Object.fromEntries(
     [
       'url',
@@ -287,11 +290,20 @@ function cacheChecks({
 /** `synchronize: false` asks for nothing. */
 function typeormChecks(typeorm: object = {}): Check[] {
   const given = new Map<string, unknown>(Object.entries(typeorm));
-  return Object.entries(REFUSED_TYPEORM_OPTIONS).map(([name, why]) => [
-    `typeorm.${name}`,
-    given.get(name) === undefined || given.get(name) === false,
-    `must not be set: it ${why}`,
-  ]);
+  const mode = given.get('migrationsTransactionMode');
+  return [
+    ...Object.entries(REFUSED_TYPEORM_OPTIONS).map(([name, why]): Check => [
+      `typeorm.${name}`,
+      given.get(name) === undefined || given.get(name) === false,
+      `must not be set: it ${why}`,
+    ]),
+    [
+      'typeorm.migrationsTransactionMode',
+      mode === undefined || mode === 'each',
+      `is ${show(mode)}: leave it out, or give 'each'. Each migration runs in a transaction of its own, so that a later one ` +
+        'can use the values that it adds to an enum; one that must run outside of a transaction says transaction = false',
+    ],
+  ];
 }
 
 function integerCheck(

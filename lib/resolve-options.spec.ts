@@ -394,12 +394,25 @@ describe('options', () => {
     ['entities', [], 'is an option of its own: entities'],
     ['migrations', [], 'is an option of its own: migrations'],
     ['subscribers', [], 'is an option of its own: subscribers'],
+    ['migrationsTableName', 'migrations', 'would name a table that nothing reads'],
+    ['metadataTableName', 'meta', 'is always typeorm_metadata'],
   ])('refuse typeorm.%s with the reason', (name, value, why) => {
     const [found, ...others] = problemsOf({ typeorm: { [name]: value } });
     expect(others).toEqual([]);
     expect(found).toMatch(new RegExp(`^typeorm\\.${name} must not be set: it `));
     expect(found).toContain(why);
     expect(found).not.toContain('secret');
+  });
+
+  it('take one transaction for each migration, and none for all of them', () => {
+    expect(problemsOf({ typeorm: { migrationsTransactionMode: 'each' } })).toEqual([]);
+    for (const mode of ['all', 'none'] as const) {
+      expect(problemsOf({ typeorm: { migrationsTransactionMode: mode } })).toEqual([
+        expect.stringMatching(
+          new RegExp(`^typeorm\\.migrationsTransactionMode is "?'?${mode}.*transaction of its own`),
+        ),
+      ]);
+    }
   });
 });
 

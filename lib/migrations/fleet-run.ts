@@ -72,8 +72,12 @@ export class FleetRun {
         task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
       }
     };
-    await this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally);
-    await this.#note(task, notes);
+    const [end] = await Promise.allSettled([
+      this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally),
+    ]);
+    // What was done is noted, also when the list of tenants broke off; the first error tells why.
+    const [noted] = await Promise.allSettled([this.#note(task, notes)]);
+    for (const outcome of [end, noted]) if (outcome.status === 'rejected') throw outcome.reason;
     return tally.finished > before && tally.finished < wave.upTo;
   }
 
@@ -90,8 +94,9 @@ export class FleetRun {
       else tally.skipped++;
       return done;
     } catch (error) {
+      if (!(error instanceof TenantMigrationFailure)) throw error;
       await this.#fail(task, tally, member, error);
-      return [];
+      return [...error.done];
     }
   }
 
@@ -115,8 +120,12 @@ export class FleetRun {
     await this.store.update(id, { schemaVersion });
   }
 
-  async #fail(task: FleetTask, tally: FleetTally, { tenant }: FleetMember, error: unknown): Promise<void> {
-    if (!(error instanceof TenantMigrationFailure)) throw error;
+  async #fail(
+    task: FleetTask,
+    tally: FleetTally,
+    { tenant }: FleetMember,
+    error: TenantMigrationFailure,
+  ): Promise<void> {
     const failure: MigrationFailure = {
       tenantId: tenant.id,
       slug: tenant.slug,
@@ -133,9 +142,10 @@ export class FleetRun {
     if (task.direction === 'down') return;
     await this.transactions.run(async (manager) => {
       await this.ledger.recordFailure(manager, failure, error.migration, task.runId);
-      // A part of it may be done, before a migration that says `transaction = false`.
+      // Those before it may have been done.
       await this.ledger.writeVersion(manager, tenant.id);
     });
+    if (error.done.length > 0) await this.#tellStore(tenant);
   }
 
   /** Of ours, what each has seen last, too: a store of somebody else's is told of one after the other. */

@@ -21,7 +21,6 @@ export interface MigrationFailure {
 
 /** A row that answers a claim. */
 export interface ClaimedMigration {
-  readonly name: string;
   /** Where the transaction works; `null`: nowhere. */
   readonly schema: string | null;
 }
@@ -51,8 +50,8 @@ export class MigrationLedger {
   }
 
   /**
-   * SQL that claims migrations for a tenant, to be sent in the transaction that then runs them: a row and what its
-   * migration does appear together or not at all. `claimed` reads its answer. Somebody else who claims meanwhile waits for
+   * SQL that claims a migration for a tenant, to be sent in the transaction that then runs it: its row and what it does
+   * appear together or not at all. `isClaimed` reads its answer. Somebody else who claims meanwhile waits for
    * the outcome, at most `lockTimeoutMs`, which then holds for all that the transaction waits for.
    *
    * Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for all that
@@ -61,41 +60,36 @@ export class MigrationLedger {
   claim(
     direction: RunDirection,
     { id }: Tenant,
-    migrations: readonly NamedMigration[],
+    migration: NamedMigration,
     { runId, lockTimeoutMs }: { runId: string; lockTimeoutMs: number },
   ): string {
-    const claim = direction === 'up' ? this.#claimUp(id, migrations, runId) : this.#claimDown(id, migrations);
+    const claim = direction === 'up' ? this.#claimUp(id, migration, runId) : this.#claimDown(id, migration);
     return `SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${claim}`;
   }
 
-  #claimUp(tenantId: string, migrations: readonly NamedMigration[], runId: string): string {
-    const id = quoteLiteral(tenantId);
-    const rows = migrations.map(({ name, timestamp, migration }) => {
-      const values = [name, checksumOf(migration)].map(quoteLiteral).join(', ');
-      return `(${id}, ${values}, ${timestamp}, 'done', ${quoteLiteral(runId)})`;
-    });
+  #claimUp(tenantId: string, { name, timestamp, migration }: NamedMigration, runId: string): string {
+    const [id, run, ...values] = [tenantId, runId, name, checksumOf(migration)].map(quoteLiteral);
     return `
       INSERT INTO ${this.#table} AS ledger (tenant_id, name, checksum, timestamp, state, run_id)
-      VALUES ${rows.join(', ')}
+      VALUES (${id}, ${values.join(', ')}, ${timestamp}, 'done', ${run})
       ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
         at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
       WHERE ledger.state = 'failed'
-      RETURNING name, pg_catalog.current_schema() AS schema`;
+      RETURNING pg_catalog.current_schema() AS schema`;
   }
 
-  #claimDown(tenantId: string, migrations: readonly NamedMigration[]): string {
-    const names = migrations.map(({ name }) => quoteLiteral(name));
+  #claimDown(tenantId: string, { name }: NamedMigration): string {
     return `
-      DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name IN (${names.join(', ')})
-        AND state = 'done' RETURNING name, pg_catalog.current_schema() AS schema`;
+      DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name = ${quoteLiteral(name)}
+        AND state = 'done' RETURNING pg_catalog.current_schema() AS schema`;
   }
 
-  /** The names that are the caller's to run: not those that another run has brought meanwhile. @throws SchemaGoneError */
-  claimed(rows: readonly ClaimedMigration[], { slug, schemaName }: Tenant): ReadonlySet<string> {
+  /** Whether it is the caller's to run: not when another run has brought it meanwhile. @throws SchemaGoneError */
+  isClaimed(rows: readonly ClaimedMigration[], { slug, schemaName }: Tenant): boolean {
     // Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone.
     if (rows.some(({ schema }) => schema !== schemaName))
       throw new SchemaGoneError(`tenant "${slug}"`, schemaName);
-    return new Set(rows.map(({ name }) => name));
+    return rows.length === 1;
   }
 
   /** Writes beside the tenant what it has seen last. */

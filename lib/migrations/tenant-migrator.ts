@@ -31,19 +31,20 @@ export interface MigrationDone {
   readonly ms: number;
 }
 
-/** What went wrong, and in which migration. */
+/** What went wrong, in which migration, and what was done before it and stays. */
 export class TenantMigrationFailure extends Error {
   constructor(
     readonly migration: NamedMigration,
     override readonly cause: unknown,
+    readonly done: readonly MigrationDone[],
   ) {
     super(cause instanceof Error ? cause.message : String(cause));
   }
 }
 
 /**
- * Brings one tenant from one version to another: all or nothing, in one transaction of its own. Migrations that say
- * `transaction = false` cut it in pieces.
+ * Brings one tenant from one version to another: each migration, with its entry in the ledger, in one transaction of its
+ * own, as PostgreSQL wants it of an enum's new value and of what uses it. What was done before a failure stays done.
  */
 @Injectable()
 export class TenantMigrator {
@@ -56,8 +57,10 @@ export class TenantMigrator {
   ) {}
 
   /**
-   * What ran, of migrations in the order in which they are to run; after `up` the caller is to note the tenant's version. What another run has brought meanwhile is left out.
-   * Throws `TenantMigrationFailure`; pieces that were done before stay done.
+   * What ran, of migrations in the order in which they are to run; after `up` the caller is to note the tenant's version.
+   * What another run has brought meanwhile is left out.
+   *
+   * @throws TenantMigrationFailure
    */
   async run(
     tenant: Tenant,
@@ -67,25 +70,28 @@ export class TenantMigrator {
   ): Promise<MigrationDone[]> {
     const done: MigrationDone[] = [];
     const ordered = direction === 'up' ? migrations : [...migrations].reverse();
-    for (const piece of inPieces(ordered)) {
-      const isOutside = piece[0].migration.transaction === false;
-      const ran = isOutside
-        ? await this.#runOutside(tenant, direction, piece[0], options)
-        : await this.#attempt(tenant, direction, piece, options);
-      done.push(...ran);
+    for (const each of ordered) {
+      const run = each.migration.transaction === false ? this.#runOutside : this.#attempt;
+      try {
+        const ms = await run.call(this, tenant, direction, each, options);
+        if (ms !== undefined) done.push({ name: each.name, ms });
+      } catch (error) {
+        throw new TenantMigrationFailure(each, error, done);
+      }
     }
     return done;
   }
 
+  /** How long it took; `undefined`: somebody else has done it. */
   async #attempt(
     tenant: Tenant,
     direction: RunDirection,
-    piece: readonly NamedMigration[],
+    migration: NamedMigration,
     options: TenantRunOptions,
-  ): Promise<MigrationDone[]> {
+  ): Promise<number | undefined> {
     for (let retriesLeft = options.retries; ; retriesLeft--) {
       try {
-        return await this.#runInside(tenant, direction, piece, options);
+        return await this.#runInside(tenant, direction, migration, options);
       } catch (error) {
         if (retriesLeft <= 0 || !mayTryAgain(error)) throw error;
       }
@@ -95,37 +101,26 @@ export class TenantMigrator {
   #runInside(
     tenant: Tenant,
     direction: RunDirection,
-    piece: readonly NamedMigration[],
+    named: NamedMigration,
     options: TenantRunOptions,
-  ): Promise<MigrationDone[]> {
-    let [current] = piece;
+  ): Promise<number | undefined> {
     const work = async (queryRunner: QueryRunner, rows: readonly ClaimedMigration[]) => {
-      const ours = this.ledger.claimed(rows, tenant);
-      const done: MigrationDone[] = [];
-      for (const each of piece) {
-        if (!ours.has(each.name)) continue;
-        current = each;
-        const start = performance.now();
-        await each.migration[direction](queryRunner);
-        done.push({ name: each.name, ms: performance.now() - start });
-      }
-      return done;
+      if (!this.ledger.isClaimed(rows, tenant)) return undefined;
+      const start = performance.now();
+      await named.migration[direction](queryRunner);
+      return performance.now() - start;
     };
-    return this.context
-      .runUnlimited(tenant, () =>
-        terseTransaction(
-          this.dataSource,
-          this.ledger.claim(direction, tenant, piece, options),
-          work,
-          // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
-          // tenant's row waits for a migration.
-          (done) =>
-            direction === 'down' && done.length > 0 ? this.ledger.versionStatement(tenant.id) : undefined,
-        ),
-      )
-      .catch((error: unknown) => {
-        throw new TenantMigrationFailure(current, error);
-      });
+    return this.context.runUnlimited(tenant, () =>
+      terseTransaction(
+        this.dataSource,
+        this.ledger.claim(direction, tenant, named, options),
+        work,
+        // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
+        // tenant's row waits for a migration.
+        (ms) =>
+          direction === 'down' && ms !== undefined ? this.ledger.versionStatement(tenant.id) : undefined,
+      ),
+    );
   }
 
   async #runOutside(
@@ -133,48 +128,31 @@ export class TenantMigrator {
     direction: RunDirection,
     migration: NamedMigration,
     { runId, lockTimeoutMs }: TenantRunOptions,
-  ): Promise<MigrationDone[]> {
+  ): Promise<number | undefined> {
     const start = performance.now();
     const owner = { id: tenant.id, label: `tenant "${tenant.slug}"`, schemaName: tenant.schemaName };
     const isDown = direction === 'down';
-    const ran = await this.context
-      .run(tenant, () =>
-        this.sessions.run({
-          ...{ owner, migration, direction, lockTimeoutMs },
-          begin: (transaction) =>
-            this.unfinished.begin(transaction, tenant.id, migration, {
-              runId,
-              from: isDown ? 'done' : 'failed',
-            }),
-          complete: async (transaction) => {
-            await this.unfinished[isDown ? 'forget' : 'complete'](transaction, tenant.id, migration.name);
-            await this.ledger.writeVersion(transaction, tenant.id);
-          },
-        }),
-      )
-      .catch((error: unknown) => {
-        throw new TenantMigrationFailure(migration, error);
-      });
-    return ran ? [{ name: migration.name, ms: performance.now() - start }] : [];
+    const ran = await this.context.run(tenant, () =>
+      this.sessions.run({
+        ...{ owner, migration, direction, lockTimeoutMs },
+        begin: (transaction) =>
+          this.unfinished.begin(transaction, tenant.id, migration, {
+            runId,
+            from: isDown ? 'done' : 'failed',
+          }),
+        complete: async (transaction) => {
+          await this.unfinished[isDown ? 'forget' : 'complete'](transaction, tenant.id, migration.name);
+          await this.ledger.writeVersion(transaction, tenant.id);
+        },
+      }),
+    );
+    return ran ? performance.now() - start : undefined;
   }
-}
-
-/** Each that says `transaction = false` by itself, and what stands between them together. */
-function inPieces(migrations: readonly NamedMigration[]): [NamedMigration, ...NamedMigration[]][] {
-  const pieces: [NamedMigration, ...NamedMigration[]][] = [];
-  for (const each of migrations) {
-    const last = pieces.at(-1);
-    const isOutside = [each, last?.[0]].some((one) => one?.migration.transaction === false);
-    if (last && !isOutside) last.push(each);
-    else pieces.push([each]);
-  }
-  return pieces;
 }
 
 /** A connection that was lost has taken its transaction along, or the ledger tells that it has not. */
 function mayTryAgain(error: unknown): boolean {
-  const { cause } = error as TenantMigrationFailure;
-  if (isOutage(cause)) return true;
-  const { code, driverError } = (cause ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
+  if (isOutage(error)) return true;
+  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
   return [code, driverError?.code].some((each) => typeof each === 'string' && IN_THE_WAY.has(each));
 }

@@ -1,14 +1,21 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { isOutage } from '../common/outage';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { TenancyError } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { tryBlueprint } from '../schema/trial';
 import { generateSchemaName } from '../tenant/schema-name';
 import { TenantStore } from '../tenant/tenant.store';
 import { type NamedMigration, namedMigrations } from './named-migrations';
-import { MigrationUnfinishedError, TemplateBehindError, TemplateMigrationError } from './provisioning.errors';
+import {
+  MigrationUnfinishedError,
+  TemplateBehindError,
+  TemplateMigrationError,
+  UnknownTableError,
+} from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
@@ -56,8 +63,8 @@ export class TemplateMigrator implements OnModuleInit {
 
   /**
    * Names of the migrations run now. Any number of instances may call it at once: one works, the others wait and find
-   * nothing left. All in one transaction, so that no clone mixes two versions, and none of it is kept unless a trial clone
-   * succeeds; but for those that say `transaction = false`.
+   * nothing left. Each runs in a transaction of its own, which is kept when a trial clone succeeds: so what one of them
+   * adds to an enum the next can use, and a start that fails is resumed where it stopped.
    *
    * `always`: whatever `migrateTemplate` says, which is about the start.
    *
@@ -69,12 +76,12 @@ export class TemplateMigrator implements OnModuleInit {
     for (;;) {
       const { names, outside } = await this.#migrateInTransaction(always);
       seen.push(...names);
-      if (!outside) return seen;
-      if (await this.#runOutside(outside)) seen.push(outside.name);
+      if (outside && (await this.#runOutside(outside))) seen.push(outside.name);
+      if (!outside && names.length === 0) return seen;
     }
   }
 
-  /** As far as a migration that says `transaction = false`, if there is one. */
+  /** The next migration, or the name of one that says `transaction = false`; neither when nothing is pending. */
   #migrateInTransaction(always: boolean): Promise<{ names: string[]; outside?: NamedMigration }> {
     return this.context.runInSchema(this.template.schemaName, () =>
       this.dataSource.transaction('READ COMMITTED', async (manager) => {
@@ -85,14 +92,47 @@ export class TemplateMigrator implements OnModuleInit {
         if (pending.length > 0 && !this.options.migrateTemplate && !always) {
           throw new TemplateBehindError(pending.map(({ name }) => name));
         }
-        const outside = pending.find(({ migration }) => migration.transaction === false);
-        const inside = outside ? pending.slice(0, pending.indexOf(outside)) : pending;
-        if (pending.length > 0) await createMetadataTable(this.dataSource, queryRunner);
-        for (const each of inside) await this.#run(each, queryRunner);
-        if (inside.length > 0 || !outside) await this.#check(queryRunner, inside.length > 0);
-        return { names: inside.map(({ name }) => name), outside };
+        if (pending.length === 0) {
+          await this.template.current(queryRunner);
+          return { names: [] };
+        }
+        await createMetadataTable(this.dataSource, queryRunner);
+        if (isOutside(pending[0])) return { names: [], outside: pending[0] };
+        return { names: await this.#runUntilCloneable(pending, queryRunner) };
       }),
     );
+  }
+
+  /**
+   * The first of them, and those after it for as long as what has come of it cannot be cloned: a later one may take out
+   * what is in the way. Names of what ran.
+   */
+  async #runUntilCloneable(pending: readonly NamedMigration[], queryRunner: QueryRunner): Promise<string[]> {
+    const names: string[] = [];
+    let obstacle: unknown;
+    for (const each of pending) {
+      if (isOutside(each)) break;
+      await this.#run(each, queryRunner).catch((error: unknown) => {
+        throw obstacle ?? error;
+      });
+      names.push(each.name);
+      obstacle = await this.#findObstacle(queryRunner, each === pending.at(-1));
+      if (obstacle === undefined) return names;
+    }
+    throw obstacle;
+  }
+
+  /** Why nobody can be cloned from the template as it is now. */
+  async #findObstacle(queryRunner: QueryRunner, isLast: boolean): Promise<unknown> {
+    try {
+      await this.#check(queryRunner, true);
+      return undefined;
+    } catch (error) {
+      // A table of `templateData` may come with a later migration.
+      if (error instanceof UnknownTableError && !isLast) return undefined;
+      if (error instanceof TenancyError && !isOutage(error)) return error;
+      throw error;
+    }
   }
 
   /** Meanwhile tenants are cloned from the version before, by whoever has compiled it. */
@@ -204,7 +244,7 @@ export class TemplateMigrator implements OnModuleInit {
       await migration.up(queryRunner);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new TemplateMigrationError(name, `${why}. Nothing was kept; mend it and start again.`, {
+      throw new TemplateMigrationError(name, `${why}. Nothing of it was kept; mend it and start again.`, {
         cause: error,
       });
     }
@@ -217,6 +257,10 @@ export class TemplateMigrator implements OnModuleInit {
     }
     await this.template.recordMigration(queryRunner, named);
   }
+}
+
+function isOutside({ migration }: NamedMigration): boolean {
+  return migration.transaction === false;
 }
 
 async function transactionId(executor: SqlExecutor): Promise<string> {

@@ -137,7 +137,7 @@ describe('A fleet', () => {
     await expect(up(app)).resolves.toMatchObject({ done: 2, skipped: 0, failed: [] });
   });
 
-  it('keeps nothing of a tenant that fails, tells which and why, and goes on where it stopped', async () => {
+  it('keeps nothing of a migration that fails, tells where and why, and goes on where it stopped', async () => {
     const old = await start(OLD);
     const tenants = await makeTenants(old, 4);
     await insertNote(old, tenants[1], 'abc');
@@ -155,7 +155,7 @@ describe('A fleet', () => {
     ]);
     expect(await columns(app, tenants)).toEqual({
       'tenant-0': 4,
-      'tenant-1': 2,
+      'tenant-1': 3,
       'tenant-2': 2,
       'tenant-3': 2,
     });

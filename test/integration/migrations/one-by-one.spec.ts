@@ -1,0 +1,166 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { FleetMigrator, InMemoryTenantStore, TenantLifecycle } from '../../../lib';
+import { FleetMembers } from '../../../lib/migrations/fleet-members';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { CreateNotes1700000000000 } from '../../support/notes';
+import type { TestApp } from '../../support/test-app';
+import { startAppOn } from '../provisioning/app';
+
+/** A migration of that name that runs these statements. */
+function migration(name: string, ...statements: string[]): new () => MigrationInterface {
+  return class implements MigrationInterface {
+    readonly name = name;
+    async up(queryRunner: QueryRunner): Promise<void> {
+      for (const statement of statements) await queryRunner.query(statement);
+    }
+    async down(): Promise<void> {}
+  };
+}
+
+const FIRST = [
+  CreateNotes1700000000000,
+  migration(
+    'AddState1700000001000',
+    `CREATE TYPE state AS ENUM ('new')`,
+    `ALTER TABLE note ADD COLUMN state state`,
+  ),
+];
+/** As TypeORM generates it. */
+const SECOND = [...FIRST, migration('AddPaid1700000002000', `ALTER TYPE state ADD VALUE 'paid'`)];
+const THIRD = [
+  ...SECOND,
+  migration('PayAll1700000003000', `UPDATE note SET state = 'paid'`),
+  migration('DefaultPaid1700000004000', `ALTER TABLE note ALTER COLUMN state SET DEFAULT 'paid'`),
+];
+
+let database: TestDatabase;
+let apps: TestApp[];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  apps = [];
+});
+afterEach(async () => {
+  for (const { app } of apps) await app.close();
+  await database.drop();
+});
+
+async function start(
+  migrations: readonly (new () => MigrationInterface)[],
+  changes: Parameters<typeof startAppOn>[1] = {},
+): Promise<TestApp> {
+  const app = await startAppOn(database, { migrations: [...migrations], ...changes });
+  apps.push(app);
+  return app;
+}
+
+const up = ({ app }: TestApp) => app.get(FleetMigrator).up();
+
+const seen = (table: 'template_migrations' | 'tenant_migrations') =>
+  database
+    .query<{ name: string }>(`SELECT name FROM tenancy.${table} WHERE name <> 'x' ORDER BY timestamp`)
+    .then((rows) => rows.map(({ name }) => name));
+
+describe('Each migration runs in a transaction of its own', () => {
+  it('so that a new database gets the value of an enum and what uses it at one start', async () => {
+    await start(THIRD);
+    await expect(seen('template_migrations')).resolves.toHaveLength(5);
+  });
+
+  it('so that a tenant two releases behind is brought to the newest', async () => {
+    const first = await start(FIRST);
+    const { schemaName } = await first.create({ slug: 'acme' });
+    await database.query(`INSERT INTO ${schemaName}.note (text, state) VALUES ('old', 'new')`);
+    await start(SECOND);
+    const third = await start(THIRD);
+    await expect(up(third)).resolves.toMatchObject({ state: 'done', done: 1, failed: [] });
+    await database.query(`INSERT INTO ${schemaName}.note (text) VALUES ('new')`);
+    await expect(database.query(`SELECT state FROM ${schemaName}.note`)).resolves.toEqual([
+      { state: 'paid' },
+      { state: 'paid' },
+    ]);
+    await expect(first.app.get(TenantLifecycle).get('acme')).resolves.toMatchObject({ schemaName });
+  });
+
+  it('and those before one that fails stay, in the tenant, in the ledger and beside the tenant', async () => {
+    const store = new InMemoryTenantStore();
+    const first = await start(FIRST.slice(0, 1), { store });
+    const { id, schemaName } = await first.create({ slug: 'acme' });
+    await database.query(`INSERT INTO ${schemaName}.note (text) VALUES ('a')`);
+    const check = migration('NoNotes1700000003000', `ALTER TABLE note ADD CHECK (text <> 'a')`);
+    const risky = await start([...SECOND, check], { store });
+    await expect(up(risky)).resolves.toMatchObject({
+      state: 'halted',
+      failed: [{ slug: 'acme', migration: 'NoNotes1700000003000' }],
+    });
+    await expect(store.find({ by: 'id', value: id })).resolves.toMatchObject({
+      schemaVersion: 'AddPaid1700000002000',
+    });
+    await expect(
+      database.query(
+        `SELECT name, duration_ms IS NOT NULL AS timed FROM tenancy.tenant_migrations WHERE state = 'done' ORDER BY name`,
+      ),
+    ).resolves.toEqual([
+      { name: 'AddPaid1700000002000', timed: true },
+      { name: 'AddState1700000001000', timed: true },
+      { name: 'CreateNotes1700000000000', timed: false },
+    ]);
+    await database.query(`DELETE FROM ${schemaName}.note`);
+    await expect(up(risky)).resolves.toMatchObject({ state: 'done', done: 1 });
+  });
+
+  it('and a start that failed goes on where it stopped', async () => {
+    const broken = migration('PayAll1700000003000', 'UPDATE nothing SET state = 1');
+    await expect(start([...SECOND, broken])).rejects.toThrow(/PayAll1700000003000.*Nothing of it was kept/);
+    await expect(seen('template_migrations')).resolves.toEqual([
+      'CreateNotes1700000000000',
+      'AddState1700000001000',
+      'AddPaid1700000002000',
+    ]);
+    await start(THIRD);
+    await expect(seen('template_migrations')).resolves.toHaveLength(5);
+  });
+
+  it('but one that leaves what cannot be cloned waits for the one that takes it away', async () => {
+    const rows = migration('AddRows1700000001000', `INSERT INTO note (text) VALUES ('seed')`);
+    const noRows = migration('DropRows1700000002000', 'DELETE FROM note');
+    const more = migration('AddMore1700000003000', `ALTER TABLE note ADD COLUMN more text`);
+    await expect(start([CreateNotes1700000000000, rows, more])).rejects.toMatchObject({
+      code: 'SCHEMA_NOT_CLONEABLE',
+    });
+    await expect(seen('template_migrations')).resolves.toEqual(['CreateNotes1700000000000']);
+    await start([CreateNotes1700000000000, rows, noRows, more]);
+    await expect(seen('template_migrations')).resolves.toHaveLength(4);
+  });
+
+  it('and a table of templateData may come with any of them', async () => {
+    const fees = migration('AddFees1700000002000', 'CREATE TABLE fee (id int)', 'INSERT INTO fee VALUES (1)');
+    const app = await start([...FIRST, fees, migration('X1700000003000', 'SELECT 1')], {
+      templateData: ['fee'],
+    });
+    const { schemaName } = await app.create({ slug: 'acme' });
+    await expect(database.query(`SELECT id FROM ${schemaName}.fee`)).resolves.toEqual([{ id: 1 }]);
+  });
+});
+
+it('A run whose list of tenants breaks off has noted what it has done', async () => {
+  const first = await start(FIRST);
+  await first.create({ slug: 'acme' });
+  await first.create({ slug: 'globex' });
+  const { app } = await start(SECOND);
+  const members = app.get(FleetMembers);
+  const find = members.find.bind(members);
+  jest.spyOn(members, 'find').mockImplementation(async function* (...args) {
+    for await (const member of find(...args)) {
+      yield member;
+      throw new Error('no other page');
+    }
+  });
+  await expect(app.get(FleetMigrator).up({ concurrency: 1 })).rejects.toThrow('no other page');
+  await expect(
+    database.query(
+      `SELECT slug, schema_version, duration_ms IS NOT NULL AS timed FROM tenancy.tenants t
+       JOIN tenancy.tenant_migrations m ON m.tenant_id = t.id AND m.name = 'AddPaid1700000002000'`,
+    ),
+  ).resolves.toEqual([{ slug: 'acme', schema_version: 'AddPaid1700000002000', timed: true }]);
+});
