@@ -12,11 +12,13 @@ const ISOLATION = 'test/isolation';
 const ROLES = 'test/integration/roles';
 /** Isolation levels, locks and streams, as TypeORM asks for them. */
 const TYPEORM = 'test/integration/typeorm/{transactions,query-builder}.spec.ts';
+/** SQL as people write it, which versions print each in its own way. */
+const WRITTEN_BY_HAND = 'test/integration/schema/written-by-hand.spec.ts';
 
 /** What may differ there from where `npm test` runs: on an embedded PostgreSQL 18, without a pooler. */
 const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
   // pg_dump of a version reads servers up to its own.
-  'PostgreSQL 15': [STATEMENTS, ROLES, TYPEORM, 'test/oracle', 'test/versions'],
+  'PostgreSQL 15': [STATEMENTS, ROLES, TYPEORM, WRITTEN_BY_HAND, 'test/oracle', 'test/versions'],
   'PostgreSQL 15 behind PgBouncer': [CONNECTION, ISOLATION, TYPEORM, 'test/system'],
   'PostgreSQL 18 behind PgBouncer': [STATEMENTS, ISOLATION, `${ROLES}/wall.spec.ts`, 'test/system'],
 };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SqlExecutor } from '../common/sql';
 import { quoteIdentifier } from '../common/sql';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
@@ -27,6 +27,7 @@ export interface TemplateVersion {
 @Injectable()
 export class Template {
   readonly schemaName: string;
+  readonly #logger = new Logger(Template.name);
   readonly #data: readonly string[];
   readonly #ledger: string;
   /** The query for the names of the migrations that it has seen. */
@@ -81,6 +82,12 @@ export class Template {
     const [unfinished] = await this.unfinished.find(transaction, { tenantId: TEMPLATE_ID });
     if (unfinished) throw new TemplateUnfinishedError(unfinished.name, unfinished.error);
     const compiled = await compileBlueprint(transaction, this.schemaName, { filled: this.#data });
+    if (compiled.unknown.length > 0) {
+      this.#logger.warn(
+        `This PostgreSQL keeps what this version of nestjs-tenancy does not know: ${compiled.unknown.join(', ')}. ` +
+          'Tenants are made without it, and no comparison looks at it. If you chose it yourself, look for a newer version.',
+      );
+    }
     const blueprint = await withRows(transaction, compiled, this.#data);
     const parts = JSON.stringify([migrations, blueprint.fingerprint, [...this.#data].sort()]);
     return { blueprint, version: createHash('sha256').update(parts).digest('hex') };

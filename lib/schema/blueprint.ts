@@ -9,6 +9,7 @@ import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
 import { orderSteps, Phase, type Step } from './steps';
 import { readStructure } from './structure';
 import { hashStructures, readHashQuery } from './structure-hashes';
+import { findUnknown } from './unknown';
 import { findUnsupported } from './unsupported';
 
 /** A schema as the DDL that makes another one like it. No statement names a schema of its own. */
@@ -24,6 +25,8 @@ export interface Blueprint {
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
   readonly rowsAt: number;
+  /** What the schema has that no clone gets, because this library does not know it: see `findUnknown`. */
+  readonly unknown: readonly string[];
   /** How many statements from there copy rows of the schema that it was compiled from. Default none. */
   readonly copies?: number;
 }
@@ -56,6 +59,7 @@ export function compileBlueprint(
     const ordered = orderSteps(schemaName, steps, source.objects);
     const hashQuery = await readHashQuery(executor);
     const hashes = await hashStructures(executor, hashQuery, [schemaName]);
+    const unknown = await findUnknown(executor, schema);
     const beforeRows = ordered.slice(0, ordered.findLastIndex(({ phase }) => phase <= Phase.Rows) + 1);
     return {
       schemaName,
@@ -63,6 +67,7 @@ export function compileBlueprint(
       hash: hashes.get(schemaName),
       hashQuery,
       statements: ordered.flatMap(({ statements }) => statements),
+      unknown,
       rowsAt: beforeRows.flatMap(({ statements }) => statements).length,
     };
   });

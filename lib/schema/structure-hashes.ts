@@ -1,8 +1,9 @@
 import type { SqlExecutor } from '../common/sql';
 import { besideSchemas, rows } from './catalog';
+import { ROW_CATALOGS } from './catalog-columns';
 import { neededFor } from './catalogs-in-use';
 import { STRUCTURE } from './structure';
-import { ROW_CATALOGS, withoutJson } from './structure-sql';
+import { withoutJson } from './structure-sql';
 
 /**
  * Planned once for any number of schemas, which costs as much as to run it for one of them. Names print bare or

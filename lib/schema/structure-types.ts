@@ -1,8 +1,9 @@
+import type { RowCatalog } from './catalog-columns';
 import { ifAny, type RareCatalog } from './catalogs-in-use';
 import { objectName } from './object-name';
 import { comment, rowOf } from './structure-sql';
 
-type Named = Parameters<typeof rowOf>[1] & RareCatalog;
+type Named = RowCatalog & RareCatalog;
 
 /** Lines for the members of one catalog: what to call them, and what a row alone does not tell. */
 function linesOf(catalog: Named, object: string, properties: Readonly<Record<string, string>>): string {

@@ -4,6 +4,7 @@ import { ifAny, neededFor } from './catalogs-in-use';
 import { OBJECTS, READ_CATALOGS } from './objects';
 import { OWNED } from './owned';
 import { SECURITY_LINES } from './structure-security';
+import { indexDefinition, ofColumn, ofRelation, sortedParameters } from './storage-parameters';
 import { comment, rowOf, sorted } from './structure-sql';
 import { TYPE_LINES } from './structure-types';
 
@@ -16,8 +17,8 @@ export interface StructureLine {
 }
 
 /**
- * The structure of a schema, told independently of the DDL that a blueprint compiles it to: whole catalog rows, less
- * the columns that `rowOf` leaves out. So a property that a blueprint forgets, or one that a later PostgreSQL adds, shows.
+ * The structure of a schema, told independently of the DDL that a blueprint compiles it to: catalog rows with all columns
+ * that are no history (see `catalog-columns.ts`). So a property that a blueprint forgets shows.
  */
 export const STRUCTURE = `
   WITH ${OBJECTS}, ${OWNED},
@@ -31,8 +32,8 @@ export const STRUCTURE = `
            'access method', (SELECT amname FROM pg_am WHERE oid = c.relam),
            'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace),
            'row type', format_type(nullif(c.reloftype, 0), NULL),
-           'options', ${sorted('c.reloptions')},
-           'toast options', (SELECT ${sorted('toast.reloptions')} FROM pg_class toast WHERE toast.oid = c.reltoastrelid),
+           'options', ${sortedParameters(ofRelation('c'))},
+           'toast options', (SELECT ${sortedParameters(ofRelation('toast'))} FROM pg_class toast WHERE toast.oid = c.reltoastrelid),
            'parents', (SELECT array_agg(inhparent::regclass || CASE WHEN inhdetachpending THEN ' (detach pending)' ELSE '' END
                                         ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
            'partition of', pg_get_expr(c.relpartbound, c.oid),
@@ -50,15 +51,15 @@ export const STRUCTURE = `
            'collation', nullif(a.attcollation, 0)::regcollation::text,
            'default', pg_get_expr(d.adbin, d.adrelid),
            'statistics', nullif(a.attstattarget, -1),
-           'options', ${sorted('a.attoptions')},
+           'options', ${sortedParameters(ofColumn('a'))},
            'comment', ${comment('pg_class', 'a.attrelid', 'a.attnum')}))::text
   FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE r.relkind <> 'S'
   UNION ALL
   SELECT format('index %s', i.indexrelid::regclass),
-         (${rowOf('i', 'pg_index')} || jsonb_build_object('definition', pg_get_indexdef(i.indexrelid, 0, true)))::text
-  FROM relation r JOIN pg_index i ON i.indrelid = r.oid
+         (${rowOf('i', 'pg_index')} || jsonb_build_object('definition', ${indexDefinition('c')}))::text
+  FROM relation r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class c ON c.oid = i.indexrelid
   UNION ALL
   SELECT CASE WHEN parent.conrelid = con.conrelid
               THEN format('foreign key on %I to partition %s', r.relname, con.confrelid::regclass)

@@ -2,7 +2,7 @@ import { quoteIdentifier } from '../../common/sql';
 import { rows } from '../catalog';
 import type { Sequence } from './sequences';
 import type { SchemaSource } from './source';
-import { storageOptions } from './storage-options';
+import { ofColumn, parameterList } from '../storage-parameters';
 
 export interface Column {
   readonly tableOid: number;
@@ -52,7 +52,7 @@ export function readColumns({ executor, objects }: SchemaSource): Promise<Column
                 CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
               END,
               CASE WHEN a.attstattarget >= 0 THEN 'SET STATISTICS ' || a.attstattarget END,
-              'SET (' || ${storageOptions('a.attoptions')} || ')'
+              'SET (' || ${parameterList(ofColumn('a'))} || ')'
             ], NULL) AS settings
      FROM pg_class c
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

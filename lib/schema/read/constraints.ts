@@ -1,7 +1,7 @@
 import { rows } from '../catalog';
 import { isPartitioning, type Relation } from './relations';
 import type { SchemaSource } from './source';
-import { storageOptions } from './storage-options';
+import { ofRelation, parameterList } from '../storage-parameters';
 
 export interface Constraint {
   readonly oid: number;
@@ -34,7 +34,7 @@ export function readConstraints({ executor, objects }: SchemaSource): Promise<Co
     `SELECT con.oid, con.conrelid AS "tableOid", c.relname AS "tableName", con.conname AS name, con.contype AS type,
             con.convalidated AS valid, con.conkey::text AS columns, pg_get_constraintdef(con.oid) AS definition,
             con.conislocal AS local,
-            CASE WHEN con.contype IN ('p', 'u', 'x') THEN ${storageOptions('i.reloptions')} END AS "indexOptions",
+            CASE WHEN con.contype IN ('p', 'u', 'x') THEN ${parameterList(ofRelation('i'))} END AS "indexOptions",
             CASE WHEN con.contype = 'f' THEN parent.oid END AS "parentOid",
             CASE WHEN con.contype = 'f' AND parent.oid IS NULL THEN ARRAY(${PARTS}) ELSE '{}' END AS parts,
             con.convalidated AND (NOT parent.convalidated OR con.contype = 'c' AND EXISTS (

@@ -1,4 +1,5 @@
 import { rows } from '../catalog';
+import { indexDefinition } from '../storage-parameters';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 
@@ -6,8 +7,7 @@ import type { SchemaSource } from './source';
 export async function readIndexes({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ oid: number; name: string; definition: string }>(
     executor,
-    // The pretty form: the other one always qualifies the table.
-    `SELECT c.oid, c.relname AS name, pg_get_indexdef(c.oid, 0, true) AS definition
+    `SELECT c.oid, c.relname AS name, ${indexDefinition('c')} AS definition
      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      WHERE i.indexrelid = ANY ($1::oid[]) AND NOT EXISTS (
        SELECT FROM pg_constraint con

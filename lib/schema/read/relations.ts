@@ -1,7 +1,7 @@
 import { quoteIdentifier } from '../../common/sql';
 import { rows } from '../catalog';
 import type { SchemaSource } from './source';
-import { storageOptions } from './storage-options';
+import { ofRelation, parameterList } from '../storage-parameters';
 
 /** A table, partitioned table, view or materialized view. */
 export interface Relation {
@@ -29,7 +29,7 @@ export function readRelations({ executor, objects }: SchemaSource): Promise<Rela
   return rows(
     executor,
     `SELECT c.oid, c.relname AS name, c.relkind AS kind, c.relpersistence = 'u' AS unlogged,
-            concat_ws(', ', ${storageOptions('c.reloptions')}, ${storageOptions('toast.reloptions', 'toast.')}) AS options,
+            concat_ws(', ', ${parameterList(ofRelation('c'))}, ${parameterList(ofRelation('toast'), 'toast.')}) AS options,
             (SELECT quote_ident(amname) FROM pg_am WHERE oid = c.relam AND (amname <> 'heap' OR c.relkind = 'p'))
               AS "accessMethod",
             format_type(nullif(c.reloftype, 0), NULL) AS "ofType", pg_get_partkeydef(c.oid) AS "partitionKey",

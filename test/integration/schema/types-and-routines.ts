@@ -31,7 +31,8 @@ export const TYPES = `
   CREATE DOMAIN ticket AS bigint DEFAULT nextval('ticket_numbers');
   CREATE DOMAIN looped AS integer;
   CREATE FUNCTION is_small(integer, others looped[] DEFAULT '{}') RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 < 9';
-  ALTER DOMAIN looped ADD CONSTRAINT small CHECK (is_small(VALUE));
+  -- From 15.20 on PostgreSQL refuses a check that is to be validated where a function takes an array of the domain.
+  ALTER DOMAIN looped ADD CONSTRAINT small CHECK (is_small(VALUE)) NOT VALID;
   COMMENT ON DOMAIN parent IS 'a word';
   COMMENT ON CONSTRAINT "not empty" ON DOMAIN parent IS 'never';
 

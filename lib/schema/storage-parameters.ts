@@ -1,0 +1,83 @@
+/**
+ * The parameters that somebody can set, of PostgreSQL 15 to 18. The server keeps notes of its own in the same columns:
+ * since the minor releases of November 2026 `pg_attver` for each column. What is not listed is left out of structures
+ * and clones, and named at the start: see `findUnknown`.
+ */
+const OF_RELATIONS = `
+  fillfactor toast_tuple_target parallel_workers user_catalog_table vacuum_index_cleanup vacuum_truncate
+  vacuum_max_eager_freeze_failure_rate log_autovacuum_min_duration autovacuum_enabled
+  autovacuum_vacuum_threshold autovacuum_vacuum_max_threshold autovacuum_vacuum_scale_factor
+  autovacuum_vacuum_insert_threshold autovacuum_vacuum_insert_scale_factor
+  autovacuum_analyze_threshold autovacuum_analyze_scale_factor
+  autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit
+  autovacuum_freeze_min_age autovacuum_freeze_max_age autovacuum_freeze_table_age
+  autovacuum_multixact_freeze_min_age autovacuum_multixact_freeze_max_age autovacuum_multixact_freeze_table_age
+  security_barrier security_invoker check_option
+  deduplicate_items vacuum_cleanup_index_scale_factor buffering fastupdate gin_pending_list_limit pages_per_range
+  autosummarize`;
+
+const OF_COLUMNS = 'n_distinct n_distinct_inherited';
+
+/** What the server writes for itself, so that nobody needs to hear of it. */
+const NOTES_OF_THE_SERVER = 'pg_attver';
+
+/** SQL: a row of `pg_class` or `pg_attribute`, and the column of its parameters. */
+interface Parameters {
+  readonly column: string;
+  /** SQL for whether `name` is one that belongs to the structure. */
+  readonly isKnown: (name: string) => string;
+}
+
+/** Those of a row of `pg_class`. An access method that an extension brought has parameters that only it knows. */
+export function ofRelation(alias: string): Parameters {
+  const isKnown = (name: string) => `(${name} = ANY (${arrayOf(OF_RELATIONS)}) OR ${alias}.relam >= 16384)`;
+  return { column: `${alias}.reloptions`, isKnown };
+}
+
+/** Those of a row of `pg_attribute`. */
+export function ofColumn(alias: string): Parameters {
+  const isKnown = (name: string) => `${name} = ANY (${arrayOf(OF_COLUMNS)})`;
+  return { column: `${alias}.attoptions`, isKnown };
+}
+
+/**
+ * SQL for the parameters as they stand in `WITH (…)`: `fillfactor='70', …`, or NULL. In the order in which they were
+ * set, which PostgreSQL keeps and pg_dump shows.
+ */
+export function parameterList({ column, isKnown }: Parameters, prefix = ''): string {
+  return `(SELECT string_agg(format('${prefix}%I=%L', option_name, option_value), ', ' ORDER BY place)
+           FROM pg_options_to_table(${column}) WITH ORDINALITY AS option (option_name, option_value, place)
+           WHERE ${isKnown('option_name')})`;
+}
+
+/** SQL for the parameters as PostgreSQL keeps them, in the order of their names; NULL when there are none. */
+export function sortedParameters({ column, isKnown }: Parameters): string {
+  return `(SELECT array_agg(element ORDER BY element COLLATE "C") FROM unnest(${column}) AS element
+           WHERE ${isKnown(`split_part(element, '=', 1)`)})`;
+}
+
+/** SQL for the names of parameters that are neither known nor the server's notes: an array, perhaps empty. */
+export function unknownParameters({ column, isKnown }: Parameters): string {
+  return `ARRAY(SELECT split_part(element, '=', 1) FROM unnest(${column}) AS element
+                WHERE NOT ${isKnown(`split_part(element, '=', 1)`)}
+                  AND split_part(element, '=', 1) <> ALL (${arrayOf(NOTES_OF_THE_SERVER)}))`;
+}
+
+/**
+ * SQL for the definition of the index that a row of `pg_class` is. The pretty form: the other one always qualifies the
+ * table. PostgreSQL prints all parameters, so those that are not known are taken out of the print.
+ */
+export function indexDefinition(alias: string): string {
+  const definition = `pg_get_indexdef(${alias}.oid, 0, true)`;
+  const { column, isKnown } = ofRelation(alias);
+  const clause = (condition: string) =>
+    `(SELECT ' WITH (' || string_agg(format('%s=%s', option_name, CASE
+         WHEN quote_ident(option_value) = option_value THEN option_value ELSE quote_literal(option_value) END), ', ') || ')'
+       FROM pg_options_to_table(${column}) WHERE ${condition})`;
+  return `CASE WHEN ${column} IS NULL THEN ${definition}
+     ELSE replace(${definition}, ${clause('true')}, coalesce(${clause(isKnown('option_name'))}, '')) END`;
+}
+
+function arrayOf(names: string): string {
+  return `'{${names.trim().split(/\s+/).join(',')}}'::text[]`;
+}
