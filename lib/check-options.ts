@@ -90,6 +90,11 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
       database.directUrl === undefined || isPostgresUrl(database.directUrl),
       `is ${showUrl(database.directUrl)}: give a postgres:// URL that leads around the pooler, or leave it out`,
     ],
+    [
+      'database.extra.pipeline',
+      !(database.extra as { readonly pipeline?: unknown } | undefined)?.pipeline,
+      'must not be set: each statement would be one by itself, and run although the settings that carry its tenant had failed',
+    ],
     integerCheck('database.port', database.port ?? 5432, 1, 65_535),
     integerCheck('database.poolSize', database.poolSize, 1),
     integerCheck('database.connectTimeoutMs', database.connectTimeoutMs, 1, MAX_TIMER_MS, 'milliseconds, '),

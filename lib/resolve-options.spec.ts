@@ -213,6 +213,11 @@ describe('options', () => {
     ],
     ['a hop count', { trustedProxies: [1] }, 'trustedProxies is [ 1 ]: list'],
     [
+      'a pipeline in which each statement stands alone',
+      { database: { url: URL, extra: { pipeline: true } } },
+      'database.extra.pipeline must not be set: each statement would be one by itself',
+    ],
+    [
       'text instead of true for wildcards',
       { wildcardDomains: 'yes' },
       "wildcardDomains is 'yes': give true or false",

@@ -6,6 +6,7 @@ import type { TenantContext } from '../context/tenant-context';
 import { IdleTransactionError, LeaseEndedError, TenantContextMismatchError } from './connection.errors';
 import type { Submittable } from './foreign-query';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
+import { LentHandle } from './lent-handle';
 import type { QueryCallback } from './pg-internals';
 import { leavesSessionState } from './session-state';
 import type { TransactionSettings } from './settings';
@@ -35,7 +36,7 @@ const SHOWN_TEXT = 100;
  * own. One kept beyond its release can neither query nor release a connection that has been lent on.
  */
 export class Lease implements StatementLease {
-  readonly handle: PoolClient;
+  readonly #handle: LentHandle;
   /** The piece of work that it was taken for. */
   readonly work: object;
   #doubt: Doubt | undefined;
@@ -52,7 +53,11 @@ export class Lease implements StatementLease {
     this.work = workOf(scope);
     client.lease = this;
     client.on('error', this.#onConnectionError);
-    this.handle = this.#makeHandle();
+    this.#handle = new LentHandle(client, { query: this.#query, release: this.release });
+  }
+
+  get handle(): PoolClient {
+    return this.#handle.proxy;
   }
 
   refusal(): Error | undefined {
@@ -130,6 +135,8 @@ export class Lease implements StatementLease {
   #end(error?: Error | boolean): void {
     if (!error) this.#doubtUnlessClean();
     this.client.removeListener('error', this.#onConnectionError);
+    // Of one that is destroyed the borrower may hear the end.
+    if (this.#doubt === undefined) this.#handle.takeOff();
     this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
   }
 
@@ -202,22 +209,5 @@ export class Lease implements StatementLease {
   /** A callback runs where the socket was opened unless it is told otherwise. */
   #inScope(scope: Scope | undefined, callback: QueryCallback): QueryCallback {
     return (error, result) => this.context.runScope(scope, () => callback(error, result));
-  }
-
-  #makeHandle(): PoolClient {
-    const own: Record<PropertyKey, unknown> = { query: this.#query, release: this.release };
-    const handle: TenantClient = new Proxy(this.client, {
-      get: (client, property) => {
-        if (Object.hasOwn(own, property)) return own[property];
-        const value: unknown = Reflect.get(client, property, client);
-        if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => {
-          const result: unknown = value.apply(client, args);
-          return result === client ? handle : result;
-        };
-      },
-      set: (client, property, value) => Reflect.set(client, property, value, client),
-    });
-    return handle as unknown as PoolClient;
   }
 }

@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream';
-import { type Client, Query, type ClientConfig, type QueryConfig, type QueryResult } from 'pg';
+import {
+  type Client,
+  Query,
+  type ClientConfig,
+  type QueryConfig,
+  type QueryResult,
+  type TypeOverrides,
+} from 'pg';
 import { KeepingClient } from '../common/kept-commits';
 
 /**
@@ -41,6 +48,7 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   _queryable: boolean;
   /** False from the moment a statement is sent until its ReadyForQuery has arrived. */
   readonly readyForQuery?: boolean;
+  _types: TypeOverrides;
   query(query: object): unknown;
   _handleParseComplete(): void;
   _handleDataRow(message: { readonly fields: readonly unknown[] }): void;
