@@ -3,13 +3,16 @@ import type { DatabaseError } from 'pg';
 /** active_sql_transaction: VACUUM, CREATE INDEX CONCURRENTLY and others refuse to run beside settings. */
 export const REFUSES_TRANSACTION = '25001';
 
+export const EXTENSION_HINT =
+  'If an extension makes it, install that into a schema of its own that is listed in sharedSchemas.';
+
 const HINTS: Readonly<Record<string, string>> = {
   [REFUSES_TRANSACTION]:
     'A tenant’s statement runs in one transaction with the settings that carry its tenant. Run this one as the system, ' +
     'naming the schema: context.runAsSystem(() => dataSource.query(`VACUUM "${tenant.schemaName}".orders`)).',
   // undefined_function, undefined_object: operator classes and collations too.
-  '42883': 'If an extension makes it, install that into a schema of its own that is listed in sharedSchemas.',
-  '42704': 'If an extension makes it, install that into a schema of its own that is listed in sharedSchemas.',
+  '42883': EXTENSION_HINT,
+  '42704': EXTENSION_HINT,
 };
 
 /** invalid_parameter_value, insufficient_privilege: of a role that is not there, or may not be taken. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
 import { checksumOf } from '../provisioning/migration-checksum';
+import { type MigrationPlace, PLACE_COLUMNS } from '../provisioning/migration-run';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { TEMPLATE_ID } from '../provisioning/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -20,8 +21,8 @@ export interface MigrationFailure {
 }
 
 /** A row that answers a claim. */
-export interface ClaimedMigration {
-  /** Where the transaction works; `null`: nowhere. */
+export interface ClaimedMigration extends MigrationPlace {
+  /** The first schema of the path that is there; `null`: none is. */
   readonly schema: string | null;
 }
 
@@ -75,13 +76,13 @@ export class MigrationLedger {
       ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
         at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
       WHERE ledger.state = 'failed'
-      RETURNING pg_catalog.current_schema() AS schema`;
+      RETURNING pg_catalog.current_schema() AS schema, ${PLACE_COLUMNS}`;
   }
 
   #claimDown(tenantId: string, { name }: NamedMigration): string {
     return `
       DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name = ${quoteLiteral(name)}
-        AND state = 'done' RETURNING pg_catalog.current_schema() AS schema`;
+        AND state = 'done' RETURNING pg_catalog.current_schema() AS schema, ${PLACE_COLUMNS}`;
   }
 
   /** Whether it is the caller's to run: not when another run has brought it meanwhile. @throws SchemaGoneError */

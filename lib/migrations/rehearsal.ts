@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { TenantContext } from '../context/tenant-context';
+import { hearStatements, readPlace, requirePlace, runMigration } from '../provisioning/migration-run';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { OwnSessions } from '../provisioning/own-sessions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -88,22 +89,22 @@ const OUTSIDE: Rehearsal = {
   note: 'It says transaction = false, so it cannot be tried and rolled back: read its code.',
 };
 
-async function rehearse(session: QueryRunner, { migration }: NamedMigration): Promise<Rehearsal> {
-  if (migration.transaction === false) return OUTSIDE;
+async function rehearse(session: QueryRunner, named: NamedMigration): Promise<Rehearsal> {
+  if (named.migration.transaction === false) return OUTSIDE;
   const sql: string[] = [];
-  const query = session.query.bind(session);
   await session.startTransaction();
-  session.query = ((text: string, parameters?: unknown[], ...rest: []) => {
+  const place = await readPlace(session);
+  const hearNoMore = hearStatements(session, (text, parameters) => {
     if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
-    return query(text, parameters as never, ...rest);
-  }) as QueryRunner['query'];
+  });
   try {
-    await migration.up(session);
-    session.query = query;
+    const heard = await runMigration(named, 'up', session);
+    hearNoMore();
+    requirePlace(place, await readPlace(session), heard);
     await session.commitTransaction();
     return { sql };
   } catch (error) {
-    session.query = query;
+    hearNoMore();
     await session.rollbackTransaction();
     const why = error instanceof Error ? error.message : String(error);
     return { sql, note: `On an empty copy of the structure it fails after these: ${why}` };

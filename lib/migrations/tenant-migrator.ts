@@ -4,6 +4,15 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
+import {
+  type HeardStatements,
+  type MigrationPlace,
+  MigrationTrouble,
+  placeCheck,
+  placeIn,
+  requirePlace,
+  runMigration,
+} from '../provisioning/migration-run';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { SessionMigrations } from '../provisioning/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/unfinished-migrations';
@@ -98,29 +107,40 @@ export class TenantMigrator {
     }
   }
 
+  /** Its last statements travel with COMMIT: they refuse it where it has changed the path, or ended the transaction. */
   #runInside(
     tenant: Tenant,
     direction: RunDirection,
     named: NamedMigration,
     options: TenantRunOptions,
   ): Promise<number | undefined> {
+    let ran:
+      { readonly place: MigrationPlace; readonly heard: HeardStatements; readonly ms: number } | undefined;
     const work = async (queryRunner: QueryRunner, rows: readonly ClaimedMigration[]) => {
-      if (!this.ledger.isClaimed(rows, tenant)) return undefined;
+      ran = undefined;
+      if (!this.ledger.isClaimed(rows, tenant)) return;
       const start = performance.now();
-      await named.migration[direction](queryRunner);
-      return performance.now() - start;
+      const heard = await runMigration(named, direction, queryRunner);
+      ran = { place: rows[0], heard, ms: performance.now() - start };
     };
-    return this.context.runUnlimited(tenant, () =>
-      terseTransaction(
-        this.dataSource,
-        this.ledger.claim(direction, tenant, named, options),
-        work,
-        // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
-        // tenant's row waits for a migration.
-        (ms) =>
-          direction === 'down' && ms !== undefined ? this.ledger.versionStatement(tenant.id) : undefined,
-      ),
-    );
+    const last = () => {
+      if (!ran) return undefined;
+      const check = placeCheck(ran.place);
+      // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
+      // tenant's row waits for a migration.
+      return direction === 'down' ? `${check}; ${this.ledger.versionStatement(tenant.id)}` : check;
+    };
+    const claim = this.ledger.claim(direction, tenant, named, options);
+    return this.context.runUnlimited(tenant, async () => {
+      try {
+        await terseTransaction(this.dataSource, claim, work, last);
+        return ran?.ms;
+      } catch (error) {
+        const found = placeIn(error);
+        if (ran && found) requirePlace(ran.place, found, ran.heard);
+        throw error;
+      }
+    });
   }
 
   async #runOutside(
@@ -153,6 +173,7 @@ export class TenantMigrator {
 /** A connection that was lost has taken its transaction along, or the ledger tells that it has not. */
 function mayTryAgain(error: unknown): boolean {
   if (isOutage(error)) return true;
-  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
+  const thrown = error instanceof MigrationTrouble ? error.cause : error;
+  const { code, driverError } = (thrown ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
   return [code, driverError?.code].some((each) => typeof each === 'string' && IN_THE_WAY.has(each));
 }

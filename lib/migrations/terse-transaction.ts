@@ -8,7 +8,7 @@ interface TransactionState {
 }
 
 /**
- * What `work` gives, of a transaction whose first statements travel with its START, and whose last ones with its COMMIT.
+ * Runs `work` in a transaction whose first statements travel with its START, and whose last ones with its COMMIT.
  * TypeORM sends a message for each of them, and START and isolation level apart: a fleet has thousands of transactions, and
  * most of what one costs is its messages. Rolled back when `work` rejects.
  *
@@ -16,14 +16,14 @@ interface TransactionState {
  * runner is in a transaction like any other, in which savepoints can be made.
  *
  * @param first statements without parameters; `work` is told the rows of their last one
- * @param last statements without parameters, once `work` has resolved with `value`; `undefined` for none
+ * @param last statements without parameters, once `work` has resolved; `undefined` for none
  */
-export async function terseTransaction<Row, T>(
+export async function terseTransaction<Row>(
   dataSource: DataSource,
   first: string,
-  work: (queryRunner: QueryRunner, rows: readonly Row[]) => Promise<T>,
-  last: (value: T) => string | undefined,
-): Promise<T> {
+  work: (queryRunner: QueryRunner, rows: readonly Row[]) => Promise<void>,
+  last: () => string | undefined,
+): Promise<void> {
   const queryRunner = dataSource.createQueryRunner();
   const client = (await queryRunner.connect()) as PoolClient;
   const state = queryRunner as unknown as TransactionState;
@@ -35,11 +35,10 @@ export async function terseTransaction<Row, T>(
   try {
     const results = await send(`START TRANSACTION ISOLATION LEVEL READ COMMITTED; ${first}`);
     Object.assign(state, { isTransactionActive: true, transactionDepth: 1 });
-    const value = await work(queryRunner, (results.at(-1)?.rows ?? []) as Row[]);
+    await work(queryRunner, (results.at(-1)?.rows ?? []) as Row[]);
     // Somebody has ended it who had not begun it.
     if (!state.isTransactionActive) throw new TransactionNotStartedError();
-    await send([last(value), 'COMMIT'].filter((part) => part !== undefined).join('; '));
-    return value;
+    await send([last(), 'COMMIT'].filter((part) => part !== undefined).join('; '));
   } catch (error) {
     // The first error tells why. A connection that cannot roll back is destroyed when it is released.
     await send('ROLLBACK').catch(() => undefined);

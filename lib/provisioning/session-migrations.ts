@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import type { SqlExecutor } from '../common/sql';
 import { SystemTransactions } from './system-transactions';
+import { readPlace, requirePlace, runMigration } from './migration-run';
 import type { NamedMigration } from './named-migrations';
 import { OwnSessions } from './own-sessions';
 import { MigrationBusyError, MigrationUnfinishedError, SchemaGoneError } from './provisioning.errors';
@@ -105,10 +106,13 @@ export class SessionMigrations {
 
   async #runNoted(session: QueryRunner, { owner, migration, direction }: SessionTask): Promise<void> {
     try {
-      await migration.migration[direction](session);
+      const { path } = await readPlace(session);
+      const heard = await runMigration(migration, direction, session);
+      // Each statement has been a transaction of its own.
+      requirePlace({ transaction: '', path }, { ...(await readPlace(session)), transaction: '' }, heard);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const { query } = (error ?? {}) as { query?: unknown };
+      const { query } = ((error as Error).cause ?? {}) as { query?: unknown };
       const statement = typeof query === 'string' ? query : undefined;
       const invalid = await this.transactions.run(async (manager) => {
         await this.unfinished.fail(manager, owner.id, migration.name, message, statement);

@@ -2,13 +2,14 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
-import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { quoteIdentifier } from '../common/sql';
 import { TenancyError } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { tryBlueprint } from '../schema/trial';
 import { generateSchemaName } from '../tenant/schema-name';
 import { TenantStore } from '../tenant/tenant.store';
+import { readPlace, requirePlace, runMigration } from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
 import {
   MigrationUnfinishedError,
@@ -207,15 +208,15 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   #revertInTransaction(
-    { name, migration }: NamedMigration,
+    named: NamedMigration,
     mayRevert: (transaction: EntityManager) => Promise<boolean>,
   ): Promise<boolean> {
     return this.dataSource.transaction('READ COMMITTED', async (manager) => {
       const queryRunner = manager.queryRunner as QueryRunner;
       await this.template.lockExclusive(queryRunner);
       if (!(await mayRevert(manager))) return false;
-      await migration.down(queryRunner);
-      await this.template.forgetMigration(queryRunner, name);
+      await runMigration(named, 'down', queryRunner);
+      await this.template.forgetMigration(queryRunner, named.name);
       await this.#check(queryRunner, true);
       return true;
     });
@@ -238,34 +239,37 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   async #run(named: NamedMigration, queryRunner: QueryRunner): Promise<void> {
-    const { name, migration } = named;
-    const transaction = await transactionId(queryRunner);
+    const place = await readPlace(queryRunner);
+    const heard = await runMigration(named, 'up', queryRunner).catch((error: Error) => {
+      throw this.#failure(
+        named,
+        `${error.message.replace(/\.?$/, '.')} Nothing of it was kept; mend it and start again.`,
+        error,
+      );
+    });
+    const hasEnded = !queryRunner.isTransactionActive;
+    const found = await readPlace(queryRunner);
     try {
-      await migration.up(queryRunner);
+      requirePlace(place, { ...found, ...(hasEnded && { transaction: 'none' }) }, heard);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new TemplateMigrationError(name, `${why}. Nothing of it was kept; mend it and start again.`, {
-        cause: error,
-      });
-    }
-    if (!queryRunner.isTransactionActive || (await transactionId(queryRunner)) !== transaction) {
-      throw new TemplateMigrationError(
-        name,
-        'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator. What it committed is in the ' +
-          `schema "${this.template.schemaName}" now: undo it there before you start again.`,
+      const { message } = error as Error;
+      if (!hasEnded && found.transaction === place.transaction) throw this.#failure(named, message, error);
+      throw this.#failure(
+        named,
+        `${message} What it committed is in the schema "${this.template.schemaName}" now: undo it there before you start again.`,
+        error,
       );
     }
     await this.template.recordMigration(queryRunner, named);
+  }
+
+  #failure({ name }: NamedMigration, why: string, cause: unknown): TemplateMigrationError {
+    return new TemplateMigrationError(name, why, { cause });
   }
 }
 
 function isOutside({ migration }: NamedMigration): boolean {
   return migration.transaction === false;
-}
-
-async function transactionId(executor: SqlExecutor): Promise<string> {
-  const [row] = (await executor.query('SELECT pg_catalog.txid_current() AS id')) as { id: string }[];
-  return row.id;
 }
 
 /** `typeorm_metadata`, which migrations of views and generated columns write to, as `runMigrations()` makes it. */

@@ -1,21 +1,11 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import type { MigrationInterface } from 'typeorm';
 import { FleetMigrator, InMemoryTenantStore, TenantLifecycle } from '../../../lib';
 import { FleetMembers } from '../../../lib/migrations/fleet-members';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
-
-/** A migration of that name that runs these statements. */
-function migration(name: string, ...statements: string[]): new () => MigrationInterface {
-  return class implements MigrationInterface {
-    readonly name = name;
-    async up(queryRunner: QueryRunner): Promise<void> {
-      for (const statement of statements) await queryRunner.query(statement);
-    }
-    async down(): Promise<void> {}
-  };
-}
+import { migration } from './written-migrations';
 
 const FIRST = [
   CreateNotes1700000000000,
