@@ -145,7 +145,7 @@ function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: Tenan
       slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
     },
     type: 'postgres',
-    driver: tenantDriver({ context, sharedSchemas, roles, ...lendingOf(database) }),
+    driver: tenantDriver({ context, sharedSchemas, roles, ...lendingOf(database, roles) }),
     entities,
     migrations,
     subscribers,
@@ -205,7 +205,7 @@ export function ownSessionConnection(database: ResolvedTenancyOptions['database'
 }
 
 /** How the tenants' pool lends its connections. */
-function lendingOf(database: ResolvedTenancyOptions['database']) {
+function lendingOf(database: ResolvedTenancyOptions['database'], hasRoles: boolean) {
   const {
     answerTimeoutMs,
     maxConnectionsPerTenant,
@@ -224,14 +224,18 @@ function lendingOf(database: ResolvedTenancyOptions['database']) {
     leaseWarningMs,
     limits,
     applicationNameOf: tenantInApplicationName
-      ? ({ slug }: Tenant) => applicationNameOf(slug, applicationName)
+      ? // Every role of the database reads it in pg_stat_activity: where tenants have one, it names no customer.
+        ({ slug, schemaName }: Tenant) => applicationNameOf(hasRoles ? schemaName : slug, applicationName)
       : undefined,
   };
 }
 
 /** The tenant first: PostgreSQL cuts what is longer. */
-function applicationNameOf(slug: string, applicationName: string | undefined): string {
-  return (applicationName === undefined ? slug : `${slug}/${applicationName}`).slice(0, MAX_APPLICATION_NAME);
+function applicationNameOf(tenant: string, applicationName: string | undefined): string {
+  return (applicationName === undefined ? tenant : `${tenant}/${applicationName}`).slice(
+    0,
+    MAX_APPLICATION_NAME,
+  );
 }
 
 /** What TypeORM knows of a connection, without what is ours. */

@@ -68,7 +68,8 @@ export interface TenancyDatabaseOptions extends Pick<
   readonly limits?: TenantLimitsOption;
   /**
    * Whether PostgreSQL shows for whom a statement runs: its `application_name` is then `<slug>/<applicationName>`, in
-   * `pg_stat_activity` and by `%a` in its log. Default `TENANCY_TENANT_IN_APPLICATION_NAME`, else false.
+   * `pg_stat_activity` and by `%a` in its log. With `roles` the tenant's schema stands in place of the slug, since all
+   * tenants can read it. Default `TENANCY_TENANT_IN_APPLICATION_NAME`, else false.
    */
   readonly tenantInApplicationName?: boolean;
   /** How often the start tries to reach PostgreSQL, an integer from 1. Default 10. */

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Injectable } from '@nestjs/common';
 import { NotConfirmedError } from './cli.errors';
+import { printable } from './printable';
 import { Terminal } from './terminal';
 
 /** Asks before something is destroyed. */
@@ -20,7 +21,10 @@ export class Confirmation {
     // Ctrl-C and Ctrl-D close it, and leave the question without an answer.
     const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
     try {
-      const answer = await Promise.race([terminal.question(`This will ${what}. Go on? [y/N] `), closed]);
+      const answer = await Promise.race([
+        terminal.question(`This will ${printable(what)}. Go on? [y/N] `),
+        closed,
+      ]);
       if (!/^y(es)?$/i.test(answer.trim())) throw new NotConfirmedError('you did not say yes.');
     } finally {
       terminal.close();

@@ -3,6 +3,7 @@ import type { DriftReport, TenantDrift } from '../migrations/drift-report';
 import { FleetDrift } from '../migrations/fleet-drift';
 import { EXIT } from './exit-codes';
 import { integer } from './json-option';
+import { printable } from './printable';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
 
 interface DriftCommandOptions extends CommonOptions {
@@ -75,6 +76,6 @@ function describe({ slug, pending, differences, repaired, error }: TenantDrift):
       ...sentences.map((sentence) => `  ${sentence}`),
       ...(repair ?? []).map((statement) => `    ${statement};${isSafe ? '' : '   -- not by --repair'}`),
     ]),
-    ...(error === undefined ? [] : [`  the repair failed: ${error}`]),
+    ...(error === undefined ? [] : [`  the repair failed: ${printable(error)}`]),
   ].join('\n');
 }

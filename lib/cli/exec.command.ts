@@ -11,6 +11,7 @@ import type { Tenant } from '../tenant/tenant';
 import { CommandLineError } from './cli.errors';
 import { EXIT } from './exit-codes';
 import { integer } from './json-option';
+import { printable } from './printable';
 import { table } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
 
@@ -162,7 +163,8 @@ async function runSql(
 }
 
 function toText({ tenant, results, error }: Outcome): string {
-  if (error !== undefined) return `${tenant}: error: ${error}`;
+  // In one line: the next line would look like what another tenant gave.
+  if (error !== undefined) return `${tenant}: error: ${printable(error)}`;
   return results
     .map((result) => `${tenant}: ${result.command} ${result.rowCount ?? ''}`.trimEnd() + rowsOf(result))
     .join('\n');

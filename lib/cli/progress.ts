@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isAbsentPackage } from './absent-package';
+import { printable } from './printable';
 import { Terminal } from './terminal';
 
 /** How far something is, on stderr. */
@@ -38,7 +39,11 @@ export class Progress {
 
 function bar(what: string, { SingleBar, Presets }: typeof import('cli-progress')): Gauge {
   const single = new SingleBar(
-    { format: `${what} {bar} {value}/{total} {eta_formatted}`, stream: process.stderr, hideCursor: true },
+    {
+      format: `${printable(what)} {bar} {value}/{total} {eta_formatted}`,
+      stream: process.stderr,
+      hideCursor: true,
+    },
     Presets.shades_classic,
   );
   let isStarted = false;

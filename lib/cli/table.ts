@@ -1,3 +1,5 @@
+import { printable } from './printable';
+
 /** Rows under one another, in columns as wide as they need. */
 export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const rows = [head, ...body].map((row) => row.map(printable));
@@ -18,12 +20,4 @@ export function list(entries: Readonly<Record<string, string>>): string {
   return Object.entries(entries)
     .map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`.trimEnd())
     .join('\n');
-}
-
-/** What rows hold must not move the cursor, or ring the bell: a terminal obeys control characters. */
-function printable(text: string): string {
-  return text.replaceAll(
-    /\p{Cc}/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

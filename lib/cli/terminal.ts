@@ -1,6 +1,10 @@
 import { Writable } from 'node:stream';
+import { printableLines } from './printable';
 
-/** The program's way to its user: results go to stdout, all else to stderr. */
+/**
+ * The program's way to its user: results go to stdout, all else to stderr. What is told may hold names, rows and messages
+ * that a stranger has chosen, so no text reaches the terminal with anything in it that a terminal obeys.
+ */
 export class Terminal {
   /** What the program will end with. */
   exitCode = 0;
@@ -32,12 +36,12 @@ export class Terminal {
 
   /** A line of the result. */
   print(text: string): void {
-    this.#write(`${text}\n`);
+    this.#write(`${printableLines(text)}\n`);
   }
 
   /** A line about what happens. */
   tell(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${printableLines(text)}\n`);
   }
 
   /** stdout for bytes. It waits for who reads them. */

@@ -1,5 +1,5 @@
 import { findRoleProblems } from '../../provisioning/role-checks';
-import { type Check, type Finding, ok, skipped } from './finding';
+import { type Check, type Finding, ok, type Patient, skipped, warning } from './finding';
 
 /** Whether the second wall stands. */
 export const checkRoles: Check = async ({ options, database, pool }) => {
@@ -11,7 +11,39 @@ export const checkRoles: Check = async ({ options, database, pool }) => {
     ...options,
     registrySchema: options.registry.schema,
   });
-  if (found.length === 0) return ok('roles', 'PostgreSQL keeps each tenant to its own schema');
+  if (found.length === 0)
+    return [
+      ok('roles', 'PostgreSQL keeps each tenant to its own schema'),
+      await checkSessionFunctions(database),
+    ];
   // Each message ends with what to run.
   return found.map(({ message }): Finding => ({ check: 'roles', severity: 'problem', message }));
 };
+
+/** What shows the statements of other sessions, or ends them, to code that has left its tenant's role: all log in as one. */
+const SESSION_FUNCTIONS = [
+  'pg_stat_get_activity',
+  'pg_stat_get_backend_activity',
+  'pg_cancel_backend',
+  'pg_terminate_backend',
+];
+
+async function checkSessionFunctions(database: Patient['database']): Promise<Finding> {
+  const open = await database.query<{ name: string; owner: string }[]>(
+    `SELECT pg_catalog.format('pg_catalog.%I(%s)', proname, pg_catalog.pg_get_function_identity_arguments(oid)) AS name,
+            pg_catalog.quote_ident(current_user) AS owner
+     FROM pg_catalog.pg_proc
+     WHERE pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND proname = ANY ($1::name[])
+       AND pg_catalog.has_function_privilege('public', oid, 'EXECUTE')
+     ORDER BY 1`,
+    [SESSION_FUNCTIONS],
+  );
+  if (open.length === 0) return ok('other sessions', 'tenants can neither see nor end them');
+  const functions = open.map(({ name }) => name).join(', ');
+  return warning(
+    'other sessions',
+    'a statement that leaves its tenant’s role sees what other tenants run, and may end it',
+    `run as a superuser: REVOKE EXECUTE ON FUNCTION ${functions} FROM PUBLIC; ` +
+      `GRANT EXECUTE ON FUNCTION ${functions} TO pg_monitor, ${open[0].owner}`,
+  );
+}

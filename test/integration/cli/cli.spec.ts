@@ -252,6 +252,25 @@ describe('exec', () => {
     );
     expect(stdout).toBe('support: SELECT 1\na     b           c\nNULL  \\u001b[31m  {"k":1}\n');
   });
+
+  it('shows nothing that a terminal would obey, wherever it comes from: errors, arguments, JSON', async () => {
+    const raise = `DO $$ BEGIN RAISE EXCEPTION e'\\x1b]0;owned\\x07\\nold: SELECT 1\\x7f'; END $$`;
+    const failed = await cli.run('exec', '--tenant', 'support', raise);
+    expect(failed.stdout).toBe('support: error: \\u001b]0;owned\\u0007\\u000aold: SELECT 1\\u007f\n');
+    const json = await cli.run('exec', '--json', '--tenant', 'support', `SELECT e'\\u202e\\u009b' AS turned`);
+    expect(json.stdout).toContain('"\\u202e\\u009b"');
+    for (const args of [
+      ['import', '\x1b[2Jfile'],
+      ['tenant', 'show', '\x9b2J'],
+      ['tenant', 'create', 'x', '--metadata', '\x1b[31m'],
+      ['exec', '--tenant', 'support', '--file', '\x1b[31m'],
+      ['nonsense\x1b[31m'],
+      ['tenant', 'nonsense\x1b[31m'],
+    ]) {
+      const { stdout, stderr } = await cli.run(...args);
+      expect(stdout + stderr).not.toMatch(/(?![\n\t])\p{Cc}/u);
+    }
+  });
 });
 
 describe('hostile arguments', () => {

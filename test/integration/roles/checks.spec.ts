@@ -1,10 +1,12 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
+import { TENANT_DATA_SOURCE, TenantContext, TenantLifecycle, TenantPurge } from '../../../lib';
 import { examine } from '../../../lib/cli/doctor/examine';
 import { RoleChecks } from '../../../lib/provisioning/role-checks';
 import { resolveOptions } from '../../../lib/resolve-options';
 import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
 import { createRolesDatabase, type RolesDatabase } from '../../support/two-roles';
-import { type RolesApp, startRolesApp, startRolesAppOn } from './app';
+import { REFUSED, type RolesApp, startRolesApp, startRolesAppOn } from './app';
 
 const QUIET = { sweeper: { intervalMs: 0 } };
 
@@ -170,5 +172,66 @@ describe('with roles: true', () => {
     ]);
     expect(findings.find(({ check }) => check === 'registry')).toMatchObject({ severity: 'ok' });
     await running.database.query(`REVOKE USAGE ON SCHEMA ${tenant.schemaName} FROM PUBLIC`);
+  });
+
+  it('the doctor says what to take from everybody, so that code without its role neither sees nor ends others', async () => {
+    const { loginUrl: url, adminUrl } = running.database;
+    const options = resolveOptions(
+      notesOptions(running.database, { roles: true, database: { url, adminUrl } }),
+    );
+    const finding = async () =>
+      (await examine(options)).find(({ check }) => check === 'other sessions') ?? { severity: 'none' };
+    const [acme, globex] = [await running.create({ slug: 'sees' }), await running.create({ slug: 'seen' })];
+    const withoutRole = (sql: string) =>
+      running.context.run(acme, () =>
+        running.tenants.transaction(async (manager) => {
+          await manager.query('SET LOCAL ROLE NONE');
+          return manager.query<{ query: string }[]>(sql);
+        }),
+      );
+    const all = 'SELECT query FROM pg_catalog.pg_stat_get_activity(NULL)';
+    const told = await running.context.run(globex, () =>
+      running.tenants.transaction(async (manager) => {
+        await manager.query(`SELECT 'secret of globex'`);
+        return withoutRole(all);
+      }),
+    );
+    expect(told.map(({ query }) => query)).toContain(`SELECT 'secret of globex'`);
+
+    const { severity, remedy } = (await finding()) as { severity: string; remedy?: string };
+    expect(severity).toBe('warning');
+    await running.database.query(remedy!.replace('run as a superuser: ', ''));
+    for (const sql of [
+      all,
+      'SELECT query FROM pg_catalog.pg_stat_activity',
+      'SELECT pg_catalog.pg_stat_get_backend_activity(1)',
+      'SELECT pg_catalog.pg_cancel_backend(0)',
+      'SELECT pg_catalog.pg_terminate_backend(0)',
+    ])
+      await expect(withoutRole(sql)).rejects.toEqual(REFUSED);
+    expect(await finding()).toMatchObject({ severity: 'ok' });
+    // The owner's work looks at sessions, and goes on.
+    await running.app.get(TenantLifecycle).delete('sees');
+    await running.app.get(TenantPurge).purge('sees');
+  });
+
+  it('tenants do not learn from application_name who the others are', async () => {
+    const { adminUrl } = running.database;
+    const url = running.database.loginUrl;
+    const named = await startRolesAppOn(running.database, {
+      ...QUIET,
+      sharedSchemas: ['shared'],
+      database: { url, adminUrl, applicationName: 'shop', tenantInApplicationName: true },
+    });
+    const tenant = await named.create({ slug: 'secretive' });
+    const rows = await named.app
+      .get(TenantContext)
+      .run(tenant, () =>
+        named.app
+          .get<DataSource>(getDataSourceToken(TENANT_DATA_SOURCE))
+          .query<{ name: string }[]>(`SELECT pg_catalog.current_setting('application_name') AS name`),
+      );
+    await named.close();
+    expect(rows).toEqual([{ name: `${tenant.schemaName}/shop` }]);
   });
 });
