@@ -18,7 +18,7 @@ import { TenantUsage } from './tenant-usage';
  * before, so that of requests that come at once none exceeds it, and taken back when the request fails. A request
  * without a tenant is not counted. May be given several times, on a method or on a class.
  *
- * @param amount what one request counts, an integer from 0. Default 1
+ * @param amount what one request counts, an integer from 0 to 1,000,000,000,000. Default 1
  * @throws InvalidMetricError
  */
 export function Metered(metric: string, amount = 1): ClassDecorator & MethodDecorator {

@@ -1,5 +1,8 @@
 import { InvalidMetricError } from './usage.errors';
 
+/** A terabyte, in bytes. A tenant's sums stay far below what PostgreSQL's bigint and JavaScript's numbers hold. */
+const MAX_AMOUNT = 1_000_000_000_000;
+
 /** `orders.created`: ASCII only, so that no two names look alike. */
 const METRIC = /^[A-Za-z][\w.-]{0,99}$/;
 
@@ -15,6 +18,6 @@ export function checkMetric(name: unknown, amount: unknown): void {
       name,
       'give 1 to 100 characters of a-z A-Z 0-9 _ . -, a letter first.',
     );
-  if (!Number.isSafeInteger(amount) || (amount as number) < 0)
-    throw new InvalidMetricError('amount', amount, 'give an integer from 0.');
+  if (!Number.isSafeInteger(amount) || (amount as number) < 0 || (amount as number) > MAX_AMOUNT)
+    throw new InvalidMetricError('amount', amount, `give an integer from 0 to ${MAX_AMOUNT}.`);
 }

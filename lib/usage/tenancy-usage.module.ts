@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
 import { checkUsageOptions } from './check-usage-options';
 import { documentUsageApi } from './openapi/document-usage-api';
+import { RefusedCounts } from './refused-counts';
 import { TenantQuotas } from './tenant-quotas';
 import { TenantStorage } from './tenant-storage';
 import { TenantUsage } from './tenant-usage';
@@ -32,6 +33,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     { provide: USAGE_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkUsageOptions },
     UsageRows,
     TenantQuotas,
+    RefusedCounts,
     TenantUsage,
     TenantStorage,
     UsageReports,

@@ -28,9 +28,17 @@ export class TenantQuotas {
 
   /**
    * Tells of a sum that has just come to the warned part of its quota. The registry adds one count after the other, so
-   * just one of them finds itself there.
+   * just one of them finds itself there. Never throws: the sum is written by then.
    */
   warn(tenant: Tenant, day: string, added: UsageMonth, sums: UsageMonth): void {
+    try {
+      this.#warn(tenant, day, added, sums);
+    } catch (error) {
+      this.#logger.error(`The quotas of the tenant "${tenant.slug}" cannot be told: ${String(error)}`);
+    }
+  }
+
+  #warn(tenant: Tenant, day: string, added: UsageMonth, sums: UsageMonth): void {
     const { onQuotaWarning, warnAt } = this.options;
     const quota = onQuotaWarning && this.of(tenant, sums.metric);
     if (!quota) return;

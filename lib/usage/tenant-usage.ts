@@ -13,10 +13,11 @@ import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
 import type { CheckedUsageOptions } from './check-usage-options';
 import { checkMetric } from './metric';
+import { RefusedCounts } from './refused-counts';
 import { TenantQuotas } from './tenant-quotas';
 import { monthWith, UsageBatch } from './usage-batch';
 import { dayOf, monthOf, secondsLeft } from './usage-time';
-import { type NumberedBatch, UsageRows } from './usage-rows';
+import { type NumberedBatch, type StoredMonth, UsageRows } from './usage-rows';
 import { QuotaExceededError } from './usage.errors';
 import { USAGE_OPTIONS, USAGE_TIME } from './usage.options';
 
@@ -34,6 +35,8 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
   #waiting = new UsageBatch();
   /** Sent, but of no known outcome: it is sent again just as it is, before all that waits. */
   #sent?: NumberedBatch;
+  /** Of a batch that was refused: they go before all that waits. */
+  #parts: UsageBatch[] = [];
   #batch = 0;
   #writing: Promise<void> = Promise.resolve();
   #callOff?: () => void;
@@ -42,6 +45,7 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     private readonly context: TenantContext,
     private readonly rows: UsageRows,
     private readonly quotas: TenantQuotas,
+    private readonly refused: RefusedCounts,
     @Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions,
     @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => new Date(),
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
@@ -51,13 +55,18 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
    * Counts what was done, whatever the quota: use `reserve` where one must hold.
    *
    * @param metric 1 to 100 characters of `a-z A-Z 0-9 _ . -`, a letter first
-   * @param amount an integer from 0
+   * @param amount an integer from 0 to 1,000,000,000,000
    * @param tenant default: whom the code runs for
    * @throws InvalidMetricError, TenantRequiredError
    */
   count(metric: string, amount = 1, tenant: Tenant = this.context.tenant()): void {
     checkMetric(metric, amount);
     if (amount > 0) this.#add(tenant, metric, dayOf(this.now()), amount);
+  }
+
+  /** How many counts PostgreSQL has refused for good, since the start: each is told in the log, and not written. */
+  get dropped(): number {
+    return this.refused.dropped;
   }
 
   /** Whether a hard quota of the tenant's plan may refuse this. */
@@ -119,7 +128,7 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     await this.flush();
     await this.quotas.settled();
     this.#callOff?.();
-    if (this.#sent || !this.#waiting.isEmpty)
+    if (this.#hasMore)
       this.#logger.error('The registry could not be reached at the end: the latest usage counts are lost.');
   }
 
@@ -128,30 +137,44 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     this.#callOff ??= this.clock.after(this.options.flushIntervalMs, () => void this.flush());
   }
 
+  get #hasMore(): boolean {
+    return this.#sent !== undefined || this.#parts.length > 0 || !this.#waiting.isEmpty;
+  }
+
   async #writeAll(): Promise<void> {
-    while (this.#sent || !this.#waiting.isEmpty) {
-      this.#sent ??= this.#take();
+    while (this.#hasMore) {
+      const batch = (this.#sent ??= this.#take());
       try {
-        await this.#write(this.#sent);
+        const sums = await this.rows.add(batch);
+        this.#sent = undefined;
+        this.#warn(batch.counts, sums);
       } catch (error) {
-        this.#logger.warn(`Usage counts could not be written, and are kept: ${(error as Error).message}`);
-        this.#callOff ??= this.clock.after(this.options.flushIntervalMs, () => void this.flush());
-        return;
+        const parts = this.refused.divide(batch.counts, error);
+        if (!parts) return this.#keep(error as Error);
+        this.#sent = undefined;
+        this.#parts.unshift(...parts);
       }
-      this.#sent = undefined;
     }
   }
 
+  #keep({ message }: Error): void {
+    this.#logger.warn(`Usage counts could not be written, and are kept: ${message}`);
+    this.#callOff ??= this.clock.after(this.options.flushIntervalMs, () => void this.flush());
+  }
+
   #take(): NumberedBatch {
-    const counts = this.#waiting;
-    this.#waiting = new UsageBatch();
+    let counts = this.#parts.shift();
+    if (!counts) {
+      counts = this.#waiting;
+      this.#waiting = new UsageBatch();
+    }
     return { instanceId: this.#instanceId, batch: ++this.#batch, counts };
   }
 
-  async #write(batch: NumberedBatch): Promise<void> {
+  #warn(counts: UsageBatch, written: readonly StoredMonth[]): void {
     const today = dayOf(this.now());
-    for (const sums of await this.rows.add(batch)) {
-      const added = batch.counts.find(sums.tenantId, sums.metric, sums.month);
+    for (const sums of written) {
+      const added = counts.find(sums.tenantId, sums.metric, sums.month);
       if (added && sums.month === monthOf(today)) this.quotas.warn(added.tenant, today, added, sums);
     }
   }

@@ -24,7 +24,11 @@ export function monthWith(metric: string, day: string, amount: number): UsageMon
 
 /** Counts that have been gathered: one entry for each tenant, metric and month. */
 export class UsageBatch {
-  readonly #months = new Map<string, CountedMonth>();
+  readonly #months: Map<string, CountedMonth>;
+
+  constructor(months: Iterable<readonly [string, CountedMonth]> = []) {
+    this.#months = new Map(months);
+  }
 
   get isEmpty(): boolean {
     return this.#months.size === 0;
@@ -43,6 +47,15 @@ export class UsageBatch {
     }
     known.total += amount;
     known.days[indexInMonth(day)] += amount;
+  }
+
+  /** The same counts in two batches; in none when there is only one. */
+  halves(): UsageBatch[] {
+    const entries = [...this.#months];
+    const middle = Math.ceil(entries.length / 2);
+    return entries.length < 2
+      ? []
+      : [new UsageBatch(entries.slice(0, middle)), new UsageBatch(entries.slice(middle))];
   }
 
   find(tenantId: string, metric: string, month: string): CountedMonth | undefined {

@@ -84,7 +84,7 @@ export class UsageRows {
         SELECT $1, $2, $3, $4, $5 WHERE $4::bigint <= $7::bigint
         ON CONFLICT (tenant_id, month, metric) DO UPDATE SET
           total = t.total + excluded.total, days[$6] = t.days[$6] + excluded.days[$6]
-        WHERE ${used} + excluded.total <= $7::bigint
+        WHERE ${used} <= $7::bigint - excluded.total
         RETURNING ${COLUMNS}`,
       [tenantId, metric, month, amount, days, index, quota.limit],
     );

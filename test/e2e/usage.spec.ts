@@ -12,6 +12,7 @@ import {
 } from '../../lib';
 import { Metered, type QuotaWarning, TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
 import { checkUsageOptions } from '../../lib/usage/check-usage-options';
+import { RefusedCounts } from '../../lib/usage/refused-counts';
 import { TenantQuotas } from '../../lib/usage/tenant-quotas';
 import { UsageRows } from '../../lib/usage/usage-rows';
 import { USAGE_TIME } from '../../lib/usage/usage.options';
@@ -365,10 +366,13 @@ describe('Usage, counted by two instances', () => {
     });
   });
 
-  it.each([-1, 0.5, NaN, Infinity, '1'])('refuses an amount of %p', async (amount) => {
-    const acme = await tenant();
-    expect(() => usage().count('orders', amount as number, acme)).toThrow('give an integer from 0');
-  });
+  it.each([-1, 0.5, NaN, Infinity, '1', 1e12 + 1, Number.MAX_SAFE_INTEGER])(
+    'refuses an amount of %p',
+    async (amount) => {
+      const acme = await tenant();
+      expect(() => usage().count('orders', amount as number, acme)).toThrow('give an integer from 0');
+    },
+  );
 
   it('is counted for whom the code runs, and refused where it runs for nobody', async () => {
     const acme = await tenant();
@@ -435,13 +439,75 @@ describe('Usage, counted by two instances', () => {
     expect(await used(acme, 'orders')).toBe(3);
   });
 
+  it('is dropped and said where PostgreSQL refuses it for good, and holds up nothing else', async () => {
+    const [acme, globex] = [await tenant(), await tenant()];
+    const days = `array_fill(0::bigint, ARRAY[31])`;
+    await database.query(
+      `INSERT INTO tenancy.usage_months (tenant_id, metric, month, total, days) VALUES
+         ($1, 'full', '2026-11-01', 9223372036854775807, ${days}), ($1, 'days', '2026-11-01', 0, ${days})`,
+      [acme.id],
+    );
+    await database.query(
+      `UPDATE tenancy.usage_months SET days[25] = 9223372036854775807 WHERE tenant_id = $1 AND metric = 'days'`,
+      [acme.id],
+    );
+    const before = usage().dropped;
+    for (const metric of ['a', 'days', 'b', 'full', 'c', 'd', 'e']) {
+      usage().count(metric, 7, acme);
+      usage().count(metric, 7, globex);
+    }
+    await usage().flush();
+    const written = await database.query<{ metric: string; total: string }>(
+      `SELECT metric, total FROM tenancy.usage_months WHERE tenant_id IN ($1, $2) AND total = 7 ORDER BY 1`,
+      [acme.id, globex.id],
+    );
+    const twice = ['a', 'a', 'b', 'b', 'c', 'c', 'd', 'd', 'days', 'e', 'e', 'full'];
+    expect(written.map(({ metric }) => metric)).toEqual(twice);
+    expect(usage().dropped - before).toBe(2);
+    for (const metric of ['days', 'full'])
+      expect(said('errors')).toContainEqual(
+        expect.stringMatching(
+          new RegExp(
+            `count of 7 "${metric}" of the tenant "${acme.slug}" in the month of 2026-11-01.*bigint out of range`,
+          ),
+        ),
+      );
+    usage().count('full', 1, globex);
+    expect(await used(globex, 'full')).toBe(8);
+  });
+
+  it.each(['40001', '53100', '57014', '25006', '42501', '57P01', 'ECONNRESET'])(
+    'is kept, and not taken apart, for an error that speaks of no value: %s',
+    async (code) => {
+      const [acme, globex] = [await tenant(), await tenant()];
+      const rows = apps[0].app.get(UsageRows, { strict: false });
+      const failing = jest.spyOn(rows, 'add').mockRejectedValue(Object.assign(new Error('no'), { code }));
+      usage().count('orders', 1, acme);
+      usage().count('orders', 1, globex);
+      await usage().flush();
+      await usage().flush();
+      const batches = failing.mock.calls.map(([{ batch }]) => batch);
+      failing.mockRestore();
+      expect(batches).toEqual([batches[0], batches[0]]);
+      expect([await used(acme, 'orders'), await used(globex, 'orders')]).toEqual([1, 1]);
+    },
+  );
+
   it('is written every so often', async () => {
     const acme = await tenant();
     const clock = new ManualClock();
     const rows = apps[0].app.get(UsageRows, { strict: false });
     const quotas = apps[0].app.get(TenantQuotas, { strict: false });
     const options = checkUsageOptions({ flushIntervalMs: 500 });
-    const own = new TenantUsage(apps[0].app.get(TenantContext), rows, quotas, options, () => now, clock);
+    const own = new TenantUsage(
+      apps[0].app.get(TenantContext),
+      rows,
+      quotas,
+      new RefusedCounts(),
+      options,
+      () => now,
+      clock,
+    );
     const written = async () =>
       (await database.query('SELECT total FROM tenancy.usage_months WHERE tenant_id = $1', [acme.id]))[0];
     own.count('orders', 1, acme);
