@@ -12,8 +12,8 @@ const ISOLATION = 'test/isolation';
 const ROLES = 'test/integration/roles';
 /** Isolation levels, locks and streams, as TypeORM asks for them. */
 const TYPEORM = 'test/integration/typeorm/{transactions,query-builder}.spec.ts';
-/** SQL as people write it, which versions print each in its own way. */
-const WRITTEN_BY_HAND = 'test/integration/schema/written-by-hand.spec.ts';
+/** SQL as people write it, which versions print each in its own way, and what it does then. */
+const WRITTEN_BY_HAND = 'test/integration/schema/{written-by-hand,same-behaviour}.spec.ts';
 
 /** What may differ there from where `npm test` runs: on an embedded PostgreSQL 18, without a pooler. */
 const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {

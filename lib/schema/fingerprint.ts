@@ -4,8 +4,8 @@ import { inSchema } from './catalog';
 import { readStructure, type StructureLine } from './structure';
 
 /**
- * SHA-256, in hex, of a schema's structure: equal for two schemas that differ in name, oids, order of creation and
- * rows only. Needs a transaction of the caller's; settings are put back.
+ * SHA-256, in hex, of a schema's structure: equal for two schemas that differ in name, oids, rows and order of creation
+ * only, except for the order of foreign keys that act. Needs a transaction of the caller's; settings are put back.
  *
  * @throws SchemaNotFoundError, TransactionRequiredError
  */

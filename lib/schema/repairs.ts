@@ -104,6 +104,7 @@ function repairChanged(
 ): Repair | undefined {
   const [type, name] = split(object);
   if (type === 'column') return changeColumn(name, found, wanted);
+  if (type === 'order') return reorderForeignKeys(wanted, makers);
   const own = makersOf(object, wanted, makers);
   const [maker] = own;
   if (type === 'index' && maker) return safe(maker.phase, `DROP INDEX ${name}`, ...maker.statements);
@@ -128,6 +129,20 @@ function repairChanged(
     );
   if (type === 'type') return addLabels(name, found.labels, wanted.labels);
   return undefined;
+}
+
+/** Makes them anew in the order that they have in the template. */
+function reorderForeignKeys(wanted: Properties, makers: Makers): Repair | undefined {
+  const names = [...new Set([wanted['effect on DELETE'], wanted['effect on UPDATE']].flat())].filter(
+    (name) => typeof name === 'string',
+  );
+  const steps = names.map((name) => makersOf(`constraint ${name}`, wanted, makers));
+  if (steps.some(({ length }) => length === 0)) return undefined;
+  const drops = names.map((name) => {
+    const [constraint, table] = ofTable(name);
+    return `ALTER TABLE ${table} DROP CONSTRAINT ${constraint}`;
+  });
+  return safe(Phase.ForeignKey, ...drops, ...steps.flat().flatMap(({ statements }) => statements));
 }
 
 /** New labels of an enum, in their places. Those that are too many stay: rows may have them. */

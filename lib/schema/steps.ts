@@ -45,12 +45,14 @@ export interface Step {
   readonly label: string;
   /** The catalog objects these statements make; their parts need no mention. */
   readonly creates: readonly ObjectKey[];
+  /** Among steps of its phase: what PostgreSQL heeds in the order of creation is made in that order. */
+  readonly age?: number;
   /** What must be there first although it does not depend on it. */
   readonly after?: readonly ObjectKey[];
   readonly statements: readonly string[];
 }
 
-/** By phase and name, except that what a step needs comes before it. Throws `SchemaNotCloneableError` for a cycle. */
+/** By phase, age and name, except that what a step needs comes before it. Throws `SchemaNotCloneableError` for a cycle. */
 export function orderSteps(schemaName: string, steps: readonly Step[], objects: SchemaObjects): Step[] {
   const needs = needsOf(steps, objects);
   const ordered = new Set<Step>();
@@ -89,7 +91,12 @@ function needsOf(steps: readonly Step[], objects: SchemaObjects): Map<Step, Set<
 }
 
 function inPhaseOrder(steps: Iterable<Step>): Step[] {
-  return [...steps].sort((a, b) => a.phase - b.phase || (a.label < b.label ? -1 : a.label > b.label ? 1 : 0));
+  return [...steps].sort(
+    (a, b) =>
+      a.phase - b.phase ||
+      (a.age ?? 0) - (b.age ?? 0) ||
+      (a.label < b.label ? -1 : a.label > b.label ? 1 : 0),
+  );
 }
 
 function cycleError(schemaName: string, cycle: readonly Step[]): SchemaNotCloneableError {

@@ -63,7 +63,7 @@ export function compareStructures(
   const kinds = new Map(differences.map(({ object, kind }) => [object, kind]));
   const parents = new Map(differences.map((each) => [each, parentOf(each, differences, kinds)]));
   return differences
-    .filter((each) => parents.get(each) === undefined && !isMovedByAnother(each, differences))
+    .filter((each) => parents.get(each) === undefined && !followsFromAnother(each, differences))
     .map((each) => ({
       ...each,
       sentences: sentencesOf(each),
@@ -119,11 +119,12 @@ function parentOf(
   return kinds.has(column) ? column : undefined;
 }
 
-/** A column that is missing, or one that is extra, moves those behind it. */
-function isMovedByAnother(
+/** A column that is missing, or one that is extra, moves those behind it; so does a foreign key in the order of them. */
+function followsFromAnother(
   { object, found, wanted }: Difference,
   differences: readonly Difference[],
 ): boolean {
+  if (object.startsWith(ORDER)) return differences.some(isForeignKeyTooManyOrFew);
   const changed = changedProperties(found, wanted);
   if (changed.length !== 1 || changed[0] !== 'place') return false;
   const table = tableOf(object, {});
@@ -131,6 +132,12 @@ function isMovedByAnother(
     (each) =>
       each.kind !== 'changed' && each.object.startsWith('column ') && tableOf(each.object, {}) === table,
   );
+}
+
+const ORDER = 'order of the foreign keys on ';
+
+function isForeignKeyTooManyOrFew({ object, kind, found, wanted }: Difference): boolean {
+  return kind !== 'changed' && object.startsWith('constraint ') && (found ?? wanted)?.contype === 'f';
 }
 
 function changedProperties(found: Properties = {}, wanted: Properties = {}): string[] {

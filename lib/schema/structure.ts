@@ -17,6 +17,25 @@ export interface StructureLine {
 }
 
 /**
+ * Foreign keys that refer to one table act in the order of their creation, which decides whether a DELETE that cascades
+ * by one of them is refused by another. Only where one of them does act.
+ */
+const ACTS = (action: string) => `bool_or(con.${action} NOT IN ('a', 'r'))`;
+const inOrder = (type: number, action: string) => `CASE WHEN ${ACTS(action)} THEN
+    array_agg(CASE WHEN parent.conrelid = con.conrelid THEN format('a part of that on %s', con.conrelid::regclass)
+                   ELSE format('%I on %s', con.conname, con.conrelid::regclass) END ORDER BY tg.tgname)
+      FILTER (WHERE tg.tgtype = ${type}) END`;
+const FIRING_ORDER = `
+  SELECT format('order of the foreign keys on %I', r.relname),
+         jsonb_build_object('effect on DELETE', ${inOrder(9, 'confdeltype')},
+                            'effect on UPDATE', ${inOrder(17, 'confupdtype')})::text
+  FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid JOIN pg_constraint con ON con.oid = tg.tgconstraint
+  LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
+  WHERE tg.tgisinternal AND con.contype = 'f' AND tg.tgname >= 'RI_ConstraintTrigger_a_' AND tg.tgname < 'RI_ConstraintTrigger_b'
+  GROUP BY r.oid, r.relname
+  HAVING count(DISTINCT con.oid) > 1 AND (${ACTS('confdeltype')} OR ${ACTS('confupdtype')})`;
+
+/**
  * The structure of a schema, told independently of the DDL that a blueprint compiles it to: catalog rows with all columns
  * that are no history (see `catalog-columns.ts`). So a property that a blueprint forgets shows.
  */
@@ -89,7 +108,9 @@ export const STRUCTURE = `
   SELECT format('checks of foreign key %I on %I', con.conname, r.relname),
          jsonb_build_object('function', tg.tgfoid::regproc::text, 'state', tg.tgenabled)::text
   FROM relation r JOIN pg_trigger tg ON tg.tgrelid = r.oid JOIN pg_constraint con ON con.oid = tg.tgconstraint
-  WHERE tg.tgisinternal AND tg.tgenabled <> 'O'`,
+  WHERE tg.tgisinternal AND tg.tgenabled <> 'O'
+  UNION ALL
+  ${FIRING_ORDER}`,
   )}
   ${ifAny(
     'pg_rewrite',

@@ -113,6 +113,7 @@ function validations(constraints: readonly Constraint[]): string[] {
 function constraintStep(constraint: Constraint): Step {
   return {
     phase: constraint.type === 'f' ? Phase.ForeignKey : Phase.Constraint,
+    age: constraint.age,
     label: `constraint ${constraint.name} on table ${constraint.tableName}`,
     creates: [`pg_constraint:${constraint.oid}`],
     statements: [addition(constraint), ...indexOptionStatements(constraint)],

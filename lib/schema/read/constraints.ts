@@ -8,6 +8,8 @@ export interface Constraint {
   readonly tableOid: number;
   readonly tableName: string;
   readonly name: string;
+  /** Rises in the order in which PostgreSQL heeds them: foreign keys fire, and keys are checked, in that order. */
+  readonly age: number;
   readonly type: 'p' | 'u' | 'x' | 'c' | 'f' | 'n';
   readonly valid: boolean;
   /** The table's own, and not only inherited. */
@@ -31,9 +33,12 @@ export interface Constraint {
 export function readConstraints({ executor, objects }: SchemaSource): Promise<Constraint[]> {
   return rows(
     executor,
+    // Triggers fire by name, and those of a foreign key have its number as text in theirs: 100000 before 99999.
     `SELECT con.oid, con.conrelid AS "tableOid", c.relname AS "tableName", con.conname AS name, con.contype AS type,
             con.convalidated AS valid, con.conkey::text AS columns, pg_get_constraintdef(con.oid) AS definition,
             con.conislocal AS local,
+            row_number() OVER (ORDER BY (
+              SELECT tgname FROM pg_trigger WHERE tgconstraint = con.oid ORDER BY tgname LIMIT 1), con.oid)::int AS age,
             CASE WHEN con.contype IN ('p', 'u', 'x') THEN ${parameterList(ofRelation('i'))} END AS "indexOptions",
             CASE WHEN con.contype = 'f' THEN parent.oid END AS "parentOid",
             CASE WHEN con.contype = 'f' AND parent.oid IS NULL THEN ARRAY(${PARTS}) ELSE '{}' END AS parts,
@@ -48,7 +53,7 @@ export function readConstraints({ executor, objects }: SchemaSource): Promise<Co
      WHERE con.oid = ANY ($1::oid[]) AND con.contype IN ('p', 'u', 'x', 'c', 'f', 'n')
        AND NOT (con.contype = 'n' AND con.convalidated)
        AND NOT coalesce(parent.conrelid = con.conrelid, false)
-     ORDER BY con.contype, con.conname, c.relname`,
+     ORDER BY con.contype, con.oid`,
     [objects.oidsOf('pg_constraint')],
   );
 }

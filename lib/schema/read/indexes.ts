@@ -16,6 +16,8 @@ export async function readIndexes({ executor, objects }: SchemaSource): Promise<
   );
   return found.map(({ oid, name, definition }) => ({
     phase: Phase.Index,
+    // Of two unique ones that a row breaks, PostgreSQL names the older.
+    age: oid,
     label: `index ${name}`,
     creates: [`pg_class:${oid}`],
     statements: [definition],
