@@ -1,8 +1,8 @@
 /** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 
-/** Packages that ship only ES modules; Jest runs CommonJS, so they are transformed like our own code. */
-const ESM_ONLY = ['@nestjs', 'jose', 'uuid'];
+/** Packages that ship only ES modules, or import one; Jest runs CommonJS, so they are transformed like our own code. */
+const ESM_ONLY = ['@nestjs', 'jose', 'mercurius', 'quick-lru', 'uuid'];
 
 const config: Config = {
   testMatch: [

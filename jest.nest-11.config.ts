@@ -12,6 +12,7 @@ const THROUGH_NEST = [
   'access',
   'admin-openapi',
   'app-{enhancers,http,several,shutdown}',
+  'graphql',
   'jwt',
   'module',
   'observability',
@@ -30,8 +31,11 @@ const config: Config = {
     '<rootDir>/test/nest-11/*.spec.ts',
   ],
   moduleNameMapper: { ...base.moduleNameMapper, '^(@nestjs/.*)$': `${NEST_11}/$1` },
-  // It is CommonJS.
-  transformIgnorePatterns: ['/test/nest-11/node_modules/', ...base.transformIgnorePatterns!],
+  // It is CommonJS, but for what Mercurius imports.
+  transformIgnorePatterns: [
+    '/test/nest-11/node_modules/(?!(mercurius|quick-lru)/)',
+    ...base.transformIgnorePatterns!,
+  ],
 };
 
 export default config;

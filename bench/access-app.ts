@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SignJWT } from 'jose';
-import { TenancyModule, type Tenant, TenantStore } from '../lib/index';
+import { TenancyModule, type Tenant, TenantContext, TenantStore } from '../lib/index';
 import {
   ApiKeyAuthentication,
   ApiKeys,
@@ -16,7 +16,7 @@ import { AccessGuard } from '../lib/access/access.guard';
 import { ApiKeyRows } from '../lib/access/api-key-rows';
 import { makeKey } from '../lib/access/key-text';
 import { fromJwtClaim } from '../lib/jwt/index';
-import { setRequestState } from '../lib/resolution/request-state';
+import { RequestState, setRequestState } from '../lib/resolution/request-state';
 import { TenantChangeFeed } from '../lib/tenant/tenant-changes';
 import { TenantResolution } from '../lib/resolution/tenant-resolution';
 import type { CleanUp } from './clean-up';
@@ -86,6 +86,8 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
   const [resolution, guard] = [app.get(TenantResolution), app.get(AccessGuard, { strict: false })];
   const withKey = (key: string) => makeRequest('/orders?page=2', { 'x-api-key': key });
   let count = 0;
+  const context = app.get(TenantContext);
+  const response = new ServerResponse(makeRequest('/'));
   return {
     tenant,
     authentication: app.get(ApiKeyAuthentication),
@@ -101,7 +103,7 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
     unknownKeyRequest: () => withKey(makeKey('sk', (count += 1).toString(16).padStart(32, '0')).text),
     admit: async (request) => {
       const scope = { tenant: await resolution.resolve(resolution.requestOf(request)) };
-      setRequestState(request, { scope });
+      setRequestState(request, new RequestState(scope, response, context));
       return (await guard.canActivate(contextOf(request))) ? scope.tenant?.id : undefined;
     },
     quiet: async () => {

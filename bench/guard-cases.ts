@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import {
   type CanActivate,
   type DynamicModule,
@@ -7,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { fromHeader, type Tenant, TenancyModule, TenantContext } from '../lib/index';
-import { setRequestState } from '../lib/resolution/request-state';
+import { RequestState, setRequestState } from '../lib/resolution/request-state';
 import { FeatureGuard } from '../lib/settings/feature.guard';
 import {
   defineSettings,
@@ -61,9 +62,9 @@ class Routes {
 }
 
 /** A request as the guards of an application see it. */
-function contextOf(tenant: Tenant): ExecutionContext {
-  const request = { headers: {} } as IncomingMessage;
-  setRequestState(request, { scope: { tenant } });
+function contextOf(app: INestApplicationContext, tenant: Tenant): ExecutionContext {
+  const request = new IncomingMessage(new Socket());
+  setRequestState(request, new RequestState({ tenant }, new ServerResponse(request), app.get(TenantContext)));
   const http = { getRequest: () => request, getResponse: () => ({ setHeader: () => undefined }) };
   return {
     getType: () => 'http',
@@ -73,8 +74,13 @@ function contextOf(tenant: Tenant): ExecutionContext {
   } as unknown as ExecutionContext;
 }
 
-function guardCase(name: string, guard: CanActivate, tenant: Tenant): GuardCase {
-  const context = contextOf(tenant);
+function guardCase(
+  app: INestApplicationContext,
+  name: string,
+  guard: CanActivate,
+  tenant: Tenant,
+): GuardCase {
+  const context = contextOf(app, tenant);
   return {
     name,
     pass: async () => {
@@ -84,15 +90,16 @@ function guardCase(name: string, guard: CanActivate, tenant: Tenant): GuardCase 
 }
 
 /** What the others are compared with. */
-export const bare: OpenGuardCase = (_app, tenant) =>
+export const bare: OpenGuardCase = (app, tenant) =>
   guardCase(
+    app,
     'bare',
     { canActivate: (context) => Promise.resolve('headers' in context.switchToHttp().getRequest<object>()) },
     tenant,
   );
 
 function throttling(name: string, limits: readonly string[]): OpenGuardCase {
-  return (_app, tenant) => {
+  return (app, tenant) => {
     const rates = limits.map((limit) => [limit, { limit: FAR_AWAY, windowMs: WINDOW_MS }]);
     const storage = new MemoryRateLimits();
     const options: TenancyThrottlingOptions = {
@@ -107,7 +114,7 @@ function throttling(name: string, limits: readonly string[]): OpenGuardCase {
       new RateLimitsOfTenants(options),
       requests,
     );
-    return guardCase(name, guard, tenant);
+    return guardCase(app, name, guard, tenant);
   };
 }
 
@@ -115,7 +122,7 @@ export const GUARD_CASES: readonly OpenGuardCase[] = [
   (app, tenant) => {
     const context = app.get(TenantContext);
     const guard = new FeatureGuard(new Reflector(), app.get(TenantSettings), context);
-    const { name, pass } = guardCase('feature', guard, tenant);
+    const { name, pass } = guardCase(app, 'feature', guard, tenant);
     return { name, pass: () => context.run(tenant, pass) };
   },
   throttling('throttling, 1 window', ['day']),

@@ -11,6 +11,7 @@ export {
   TenancyError,
   TenancyUnavailableError,
   TransactionRolledBackError,
+  TransportUnknownError,
   ValidationFailedError,
 } from './common/tenancy.errors';
 
@@ -94,6 +95,7 @@ export { TenantFree, TenantOptional } from './resolution/tenant-route.decorator'
 export {
   DurableTenantError,
   InvalidClaimError,
+  OperationMixedError,
   TenantChoiceRequiredError,
   TenantMismatchError,
   TenantMissingError,

@@ -7,10 +7,11 @@ import {
   Injectable,
 } from '@nestjs/common';
 import { ApplicationConfig, Reflector } from '@nestjs/core';
+import { arrivalOf, isUnknownKind } from '../common/arrival';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import { PUBLIC } from '../resolution/public-route.decorator';
-import { getRequestState, type RequestState } from '../resolution/request-state';
+import { getRequestState, type HttpRequest, requestOf, type RequestState } from '../resolution/request-state';
 import { TenantMismatchError } from '../resolution/resolution.errors';
 import { middlewareMissing } from '../resolution/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';
@@ -19,8 +20,6 @@ import { CredentialsAmbiguousError, UnauthenticatedError } from './access.errors
 import { Principal } from './principal';
 import { setPrincipal } from './request-principal';
 import { REQUIRED_SCOPES } from './require-scopes.decorator';
-
-type Request = IncomingMessage | { readonly raw: IncomingMessage };
 
 /** Lets in who shows a good credential, to what its scopes allow. Public routes are open to all. */
 @Injectable()
@@ -37,12 +36,15 @@ export class AccessGuard implements CanActivate {
   /**
    * @throws UnauthenticatedError, CredentialsAmbiguousError, ScopeMissingError, TenantMismatchError, and whatever the
    * middleware could not resolve
+   * @throws TransportUnknownError for what comes by a way that we do not know
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
+    const isPublic = this.#read<boolean>(PUBLIC, context) === true;
+    if (isPublic && isUnknownKind(context)) return true;
     // Gateways and microservices have no middleware that could have read a credential.
-    if (context.getType() !== 'http') return true;
-    const request = context.switchToHttp().getRequest<Request>();
-    if (this.#read<boolean>(PUBLIC, context)) {
+    if (arrivalOf(context) !== 'http') return true;
+    const request = requestOf(context);
+    if (isPublic) {
       this.#recognize(request);
       return true;
     }
@@ -56,7 +58,7 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  async #authenticate(request: Request, context: ExecutionContext): Promise<Principal> {
+  async #authenticate(request: HttpRequest, context: ExecutionContext): Promise<Principal> {
     const state = getRequestState(request);
     if (!state) throw middlewareMissing(context);
     const { failure } = state;
@@ -72,7 +74,7 @@ export class AccessGuard implements CanActivate {
   }
 
   /** On a public route: who it is, if that is beyond doubt. */
-  #recognize(request: Request): void {
+  #recognize(request: HttpRequest): void {
     const state = getRequestState(request);
     const [credential, another] = credentialsOf(request);
     if (!state || state.failure || !credential || another || !isFor(credential, state)) return;
@@ -104,6 +106,6 @@ function isOfCredentials(error: unknown): boolean {
   return status === Number(HttpStatus.UNAUTHORIZED) || status >= 500;
 }
 
-function rawOf(request: Request): IncomingMessage {
+function rawOf(request: HttpRequest): IncomingMessage {
   return 'raw' in request ? request.raw : request;
 }

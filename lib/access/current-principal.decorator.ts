@@ -1,7 +1,10 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { arrivalOf, isUnknownKind } from '../common/arrival';
+import { requestOf } from '../resolution/request-state';
 import { principalOf } from './request-principal';
 
 /** Who sent the request: `@CurrentPrincipal() principal: Principal`. `undefined` on a `@Public()` route if nobody said so. */
 export const CurrentPrincipal: () => ParameterDecorator = createParamDecorator(
-  (_data: unknown, context: ExecutionContext) => principalOf(context.switchToHttp().getRequest<object>()),
+  (_data: unknown, context: ExecutionContext) =>
+    isUnknownKind(context) || arrivalOf(context) !== 'http' ? undefined : principalOf(requestOf(context)),
 );

@@ -29,6 +29,24 @@ export abstract class TenancyError extends HttpException {
   override getResponse(): Record<string, unknown> {
     return { statusCode: this.statusCode, code: this.code, message: this.message };
   }
+
+  /** What GraphQL servers put beside the message: `code`, and the rest of the HTTP body. */
+  get extensions(): Record<string, unknown> {
+    const { message: _, ...extensions } = this.getResponse();
+    return extensions;
+  }
+}
+
+/** Something asks to be let in by a way that we do not know, so nothing can be said of its tenant. */
+export class TransportUnknownError extends TenancyError {
+  readonly code = 'TRANSPORT_UNKNOWN';
+
+  constructor(handler: string, what: string, remedy: string) {
+    super(
+      `${handler} was called by ${what}. Known are HTTP, queries and mutations of GraphQL over it, WebSockets and microservices; ` +
+        `all else is refused. ${remedy}`,
+    );
+  }
 }
 
 /** The database behind the registry or the tenants cannot be reached, or has no connection to lend. */

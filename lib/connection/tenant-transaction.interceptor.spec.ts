@@ -13,7 +13,11 @@ it('sends all that a handler emits, after the commit', async () => {
       return result;
     },
   } as unknown as TenantTransactions;
-  const context = { getHandler: () => it, getClass: () => Object } as unknown as ExecutionContext;
+  const context = {
+    getType: () => 'http',
+    getHandler: () => it,
+    getClass: () => Object,
+  } as unknown as ExecutionContext;
   const next: CallHandler = {
     handle: () =>
       concat(

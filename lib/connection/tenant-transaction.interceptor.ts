@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { from, lastValueFrom, mergeMap, type Observable, of, toArray } from 'rxjs';
+import { arrivalOf } from '../common/arrival';
 import { type TenantTransactionOptions, TenantTransactions } from './tenant-transactions';
 
 const TRANSACTION_OPTIONS = 'nestjs-tenancy:transaction';
@@ -21,6 +22,7 @@ export class TenantTransactionInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    arrivalOf(context);
     const options = this.reflector.getAllAndOverride<TenantTransactionOptions>(TRANSACTION_OPTIONS, [
       context.getHandler(),
       context.getClass(),

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { getRequestState } from '../resolution/request-state';
+import { arrivalOf } from '../common/arrival';
+import { getRequestState, requestOf } from '../resolution/request-state';
 import { TENANT_NEED } from '../resolution/tenant-route.decorator';
 
 /** As much of `@opentelemetry/api` as is needed. */
@@ -9,7 +9,7 @@ export interface ActiveSpans {
   getActiveSpan(): { setAttributes(attributes: Record<string, string>): unknown } | undefined;
 }
 
-/** Says on the active span whose request it is. It lets everybody pass. */
+/** Says on the active span whose request it is. It lets everybody pass who comes by a way that we know. */
 @Injectable()
 export class TenantSpanGuard implements CanActivate {
   constructor(
@@ -18,15 +18,14 @@ export class TenantSpanGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): true {
-    const span = this.spans?.getActiveSpan();
-    if (!span || context.getType() !== 'http') return true;
     // What runs without a tenant runs so whatever the request claims.
     const need = this.reflector.getAllAndOverride<string | undefined>(TENANT_NEED, [
       context.getHandler(),
       context.getClass(),
     ]);
-    const request = context.switchToHttp().getRequest<IncomingMessage>();
-    const tenant = need === 'free' ? undefined : getRequestState(request)?.scope.tenant;
+    if (need === 'free' || arrivalOf(context) !== 'http') return true;
+    const span = this.spans?.getActiveSpan();
+    const tenant = span && getRequestState(requestOf(context))?.scope.tenant;
     if (tenant) span.setAttributes({ 'tenant.id': tenant.id, 'tenant.slug': tenant.slug });
     return true;
   }

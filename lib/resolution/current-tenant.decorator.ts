@@ -1,7 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { arrivalOf, isUnknownKind } from '../common/arrival';
 import type { Tenant } from '../tenant/tenant';
 import { tenantOfMessage } from './message-context';
-import { getRequestState } from './request-state';
+import { getRequestState, requestOf } from './request-state';
 
 /**
  * The tenant of the request or message, or with a name one of its properties: `@CurrentTenant('slug') slug: string`.
@@ -17,7 +18,8 @@ export const CurrentTenant: (property?: keyof Tenant) => ParameterDecorator = cr
 );
 
 function tenantOf(context: ExecutionContext): Tenant | undefined {
-  const type = context.getType();
-  if (type === 'ws' || type === 'rpc') return tenantOfMessage(context);
-  return getRequestState(context.switchToHttp().getRequest())?.scope.tenant;
+  // What is of no known kind got here because it said that it needs no tenant.
+  if (isUnknownKind(context)) return undefined;
+  if (arrivalOf(context) !== 'http') return tenantOfMessage(context);
+  return getRequestState(requestOf(context))?.scope.tenant;
 }

@@ -21,6 +21,18 @@ export class TenantMismatchError extends TenancyError {
   }
 }
 
+/** One GraphQL request asks for what is a tenant's and for what belongs to nobody. */
+export class OperationMixedError extends TenancyError {
+  readonly code = 'OPERATION_MIXED';
+  override readonly statusCode = HttpStatus.BAD_REQUEST;
+
+  constructor() {
+    super(
+      "One request may not ask for fields of a tenant's together with fields that belong to nobody. Send two.",
+    );
+  }
+}
+
 /** The credential is good for several tenants, and the request names none of them. */
 export class TenantChoiceRequiredError extends TenancyError {
   readonly code = 'TENANT_CHOICE_REQUIRED';

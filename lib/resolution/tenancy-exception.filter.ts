@@ -1,9 +1,11 @@
-import { type ArgumentsHost, Catch, Injectable, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Injectable, InternalServerErrorException, Logger } from '@nestjs/common';
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
+import { graphqlRequestOf } from '../common/arrival';
 import { TenancyError } from '../common/tenancy.errors';
 import { clientAnswer } from './client-answer';
+import { getRequestState, type HttpRequest } from './request-state';
 import { unwrapError } from './unwrap-error';
 
 /**
@@ -22,14 +24,28 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
   }
 
   override catch(exception: TenancyError | QueryFailedError, host: ArgumentsHost): Observable<never> | void {
-    const type = host.getType();
-    if (type !== 'http' && type !== 'rpc') throw exception;
+    const type = host.getType<string>();
+    if (type !== 'http' && type !== 'rpc' && type !== 'graphql') throw exception;
     const error = unwrapError(exception);
     if (error instanceof TenancyError && error.statusCode >= 500)
       this.#logger.error(error.message, error.stack);
     if (type === 'rpc') return this.#answerMessage(error);
+    if (type === 'graphql') return this.#answerOperation(error, host);
     if (error instanceof TenancyError) this.#setHeaders(error, host);
     return super.catch(error, host);
+  }
+
+  /** The GraphQL server answers what is thrown, by its message: that of an error of PostgreSQL's holds SQL and values. */
+  #answerOperation(error: unknown, host: ArgumentsHost): never {
+    if (!(error instanceof TenancyError)) {
+      this.#logger.error(error);
+      throw new InternalServerErrorException('Internal server error', { cause: error });
+    }
+    const request = graphqlRequestOf(host) as HttpRequest | undefined;
+    const response = request && getRequestState(request)?.response;
+    if (response && !response.headersSent)
+      for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
+    throw error;
   }
 
   #setHeaders({ headers = {} }: TenancyError, host: ArgumentsHost): void {

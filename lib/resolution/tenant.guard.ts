@@ -1,8 +1,9 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { arrivalOf, isGraphql, isUnknownKind } from '../common/arrival';
 import { TenantRequiredError } from '../context/context.errors';
-import { getRequestState, type RequestState } from './request-state';
-import { TenantMissingError } from './resolution.errors';
+import { getRequestState, requestOf, type RequestState } from './request-state';
+import { OperationMixedError, TenantMissingError } from './resolution.errors';
 import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 
 /** Lets a request reach its route when it has the tenant that the route needs. */
@@ -11,14 +12,17 @@ export class TenantGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}
 
   /**
-   * @throws TenantMissingError, and whatever the middleware could not resolve
+   * @throws TenantMissingError, OperationMixedError, and whatever the middleware could not resolve
    * @throws TenantRequiredError when the middleware did not run
+   * @throws TransportUnknownError for what comes by a way that we do not know
    */
   canActivate(context: ExecutionContext): boolean {
-    // Middleware does not run for other transports. Without it there is no tenant, and connections refuse to work.
-    if (context.getType() !== 'http') return true;
-    const state = getRequestState(context.switchToHttp().getRequest());
     const need = this.#need(context);
+    if (need === 'free' && isUnknownKind(context)) return true;
+    // Middleware does not run for other transports. Without it there is no tenant, and connections refuse to work.
+    if (arrivalOf(context) !== 'http') return true;
+    const state = getRequestState(requestOf(context));
+    if (state && isGraphql(context)) requireOneKind(state, need === 'free');
     if (need === 'free') {
       if (state) state.scope.tenant = undefined;
       return true;
@@ -40,6 +44,11 @@ export class TenantGuard implements CanActivate {
     if (state.failure) throw state.failure.error;
     return state;
   }
+}
+
+/** The parts of one GraphQL request have one scope: cleared for one of them, it would be so for all. */
+function requireOneKind(state: RequestState, isFree: boolean): void {
+  if ((state.isFree ??= isFree) !== isFree) throw new OperationMixedError();
 }
 
 /** What to say on a route that the middleware did not run for. */

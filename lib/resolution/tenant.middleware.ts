@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
 import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
-import { setRequestState, type RequestState } from './request-state';
+import { RequestState, setRequestState } from './request-state';
 import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from './tenant-resolution';
 
@@ -17,23 +17,22 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     private readonly context: TenantContext,
   ) {}
 
-  use(request: PlatformRequest, _response: ServerResponse, next: () => void): void | Promise<void> {
-    const run = (state: RequestState) => {
-      setRequestState(request, state);
-      this.context.runScope(state.scope, next);
+  use(request: PlatformRequest, response: ServerResponse, next: () => void): void | Promise<void> {
+    const run = (tenant?: Tenant, failure?: RequestState['failure']) => {
+      const scope = { tenant };
+      setRequestState(request, new RequestState(scope, response, this.context, failure));
+      this.context.runScope(scope, next);
     };
     let tenant: Tenant | Promise<Tenant | undefined>;
     try {
       tenant = this.resolution.resolve(this.resolution.requestOf(request));
     } catch (error) {
-      return run({ scope: {}, failure: { error } });
+      return run(undefined, { error });
     }
-    if (!(tenant instanceof Promise)) return run({ scope: { tenant } });
-    return tenant
-      .then<RequestState, RequestState>(
-        (found) => ({ scope: { tenant: found } }),
-        (error: unknown) => ({ scope: {}, failure: { error } }),
-      )
-      .then(run);
+    if (!(tenant instanceof Promise)) return run(tenant);
+    return tenant.then(
+      (found) => run(found),
+      (error: unknown) => run(undefined, { error }),
+    );
   }
 }

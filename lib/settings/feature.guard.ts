@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { arrivalOf } from '../common/arrival';
 import { TenantContext } from '../context/tenant-context';
 import { REQUIRED_FEATURES } from './required-features';
 import { FeatureOffError } from './settings.errors';
@@ -14,8 +15,9 @@ export class FeatureGuard implements CanActivate {
     private readonly context: TenantContext,
   ) {}
 
-  /** @throws FeatureOffError, TenancyUnavailableError */
+  /** @throws FeatureOffError, TenancyUnavailableError, TransportUnknownError */
   canActivate(context: ExecutionContext): true | Promise<true> {
+    arrivalOf(context);
     const features = this.reflector.getAllAndMerge<readonly string[]>(REQUIRED_FEATURES, [
       context.getHandler(),
       context.getClass(),

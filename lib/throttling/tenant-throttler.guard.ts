@@ -1,7 +1,8 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ThrottlerGuard } from '@nestjs/throttler';
-import { getRequestState } from '../resolution/request-state';
+import { arrivalOf, isGraphql } from '../common/arrival';
+import { getRequestState, requestOf } from '../resolution/request-state';
 import { TENANT_NEED } from '../resolution/tenant-route.decorator';
 import type { Tenant } from '../tenant/tenant';
 import { CountedRequests } from './counted-requests';
@@ -33,7 +34,7 @@ export class TenantThrottlerGuard extends ThrottlerGuard {
   /** The limits are those of the tenants, and Nest's guard would warn that it has none. */
   override async onModuleInit(): Promise<void> {}
 
-  /** @throws RateLimitedError, TenancyUnavailableError */
+  /** @throws RateLimitedError, TenancyUnavailableError, TransportUnknownError */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     const tenant = this.#tenantOf(context);
     const weight = this.#metadata<number>(RATE_LIMIT_WEIGHT, context) ?? 1;
@@ -65,8 +66,15 @@ export class TenantThrottlerGuard extends ThrottlerGuard {
    * a route without a tenant is not counted, and a claim of nobody is refused by the other one.
    */
   #tenantOf(context: ExecutionContext): Tenant | undefined {
-    if (context.getType() !== 'http' || this.#metadata(TENANT_NEED, context) === 'free') return undefined;
-    return getRequestState(context.switchToHttp().getRequest())?.scope.tenant;
+    if (this.#metadata(TENANT_NEED, context) === 'free' || arrivalOf(context) !== 'http') return undefined;
+    return getRequestState(requestOf(context))?.scope.tenant;
+  }
+
+  /** Of GraphQL, too: the response is Node's own there. */
+  protected override getRequestResponse(context: ExecutionContext) {
+    if (!isGraphql(context)) return super.getRequestResponse(context);
+    const request = requestOf(context);
+    return { req: request, res: getRequestState(request)?.response ?? {} };
   }
 
   #metadata<T>(key: string | symbol, context: ExecutionContext): T | undefined {

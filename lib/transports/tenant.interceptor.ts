@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { catchError, EMPTY, from, mergeMap, Observable } from 'rxjs';
+import { arrivalOf } from '../common/arrival';
 import { TenancyError } from '../common/tenancy.errors';
 import type { RequestScope } from '../context/scope';
 import { TenantContext } from '../context/tenant-context';
@@ -41,12 +42,12 @@ export class TenantInterceptor implements NestInterceptor {
   ) {}
 
   intercept(message: ExecutionContext, next: CallHandler): Observable<unknown> {
-    switch (message.getType()) {
+    switch (arrivalOf(message)) {
       case 'ws':
         return this.#fromSocket(message, next);
       case 'rpc':
         return this.#fromService(message, next);
-      default:
+      case 'http':
         return next.handle();
     }
   }

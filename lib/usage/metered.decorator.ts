@@ -9,6 +9,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { catchError, type Observable, tap } from 'rxjs';
+import { arrivalOf } from '../common/arrival';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';
 import { TenantUsage } from './tenant-usage';
@@ -34,7 +35,9 @@ function meter(metric: string, amount: number): Type<NestInterceptor> {
       private readonly context: TenantContext,
     ) {}
 
-    async intercept(_context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+      // What comes in a way that we do not know would go uncounted.
+      arrivalOf(context);
       const tenant = this.context.find();
       if (!tenant) return next.handle();
       if (!this.usage.isLimited(metric, tenant))
