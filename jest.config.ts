@@ -2,7 +2,7 @@
 import type { Config } from 'jest';
 
 /** Packages that ship only ES modules, or import one; Jest runs CommonJS, so they are transformed like our own code. */
-const ESM_ONLY = ['@nestjs', 'jose', 'mercurius', 'quick-lru', 'uuid'];
+const ESM_ONLY = ['@nestjs', 'jose', 'mercurius', 'quick-lru'];
 
 const config: Config = {
   testMatch: [

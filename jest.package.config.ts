@@ -6,6 +6,8 @@ import base from './jest.config';
 const config: Config = {
   ...base,
   testMatch: ['<rootDir>/test/package/**/*.spec.ts'],
+  globalSetup: '<rootDir>/test/package/global-setup.ts',
+  globalTeardown: '<rootDir>/test/package/global-teardown.ts',
   testTimeout: 600_000,
 };
 

@@ -6,6 +6,7 @@ export {
 } from './tenancy.options';
 export { InvalidTenancyOptionsError } from './tenancy.errors';
 
+export { PackageMissingError } from './common/absent-package';
 export {
   type FieldError,
   TenancyError,
@@ -180,5 +181,5 @@ export { type ExportOptions, type ExportReport, TenantExport } from './transfer/
 export { type ImportLimits } from './transfer/import-limits';
 export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';
 export { type Verification } from './transfer/verify-import';
-export { ExportFileError, ImportNotFaithfulError, PackageMissingError } from './transfer/transfer.errors';
+export { ExportFileError, ImportNotFaithfulError } from './transfer/transfer.errors';
 export { tenantDataSource, type TenantDataSourceOptions } from './template-data-source';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidV7 } from '../common/uuid-v7';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import type { SqlExecutor } from '../common/sql';
@@ -83,7 +83,7 @@ export class ApiKeys {
     input: ApiKeyInput,
     options: CreateApiKeyOptions = {},
   ): Promise<ShownApiKey> {
-    const { id = uuidv7(), grantedBy, actor, reason } = options;
+    const { id = uuidV7(), grantedBy, actor, reason } = options;
     checkActorAndReason({ actor, reason });
     const { name, scopes, expiresAt, allowedIps } = checkApiKey(input);
     refuseBeyond(grantedBy, scopes);

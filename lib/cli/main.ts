@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isAbsentPackage } from './absent-package';
+import { isAbsentPackage } from '../common/absent-package';
 import { EXIT } from './exit-codes';
 import { Terminal } from './terminal';
 

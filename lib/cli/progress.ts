@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { isAbsentPackage } from './absent-package';
+import { isAbsentPackage } from '../common/absent-package';
 import { printable } from './printable';
 import { Terminal } from './terminal';
 
@@ -17,9 +17,9 @@ export class Progress {
   constructor(private readonly terminal: Terminal) {}
 
   /** A bar on a terminal, where `cli-progress` is installed; else plain lines; with `json` nothing. */
-  async begin(what: string, { json = false }: { readonly json?: boolean }): Promise<Gauge> {
+  begin(what: string, { json = false }: { readonly json?: boolean }): Gauge {
     if (json) return { update: () => undefined, end: () => undefined };
-    const bars = process.stderr.isTTY ? await loadBars() : undefined;
+    const bars = process.stderr.isTTY ? loadBars() : undefined;
     return bars ? bar(what, bars) : this.#lines(what);
   }
 
@@ -58,9 +58,9 @@ function bar(what: string, { SingleBar, Presets }: typeof import('cli-progress')
   };
 }
 
-async function loadBars(): Promise<typeof import('cli-progress') | undefined> {
+function loadBars(): typeof import('cli-progress') | undefined {
   try {
-    return await import('cli-progress');
+    return require('cli-progress') as typeof import('cli-progress');
   } catch (error) {
     if (isAbsentPackage(error, 'cli-progress')) return undefined;
     throw error;

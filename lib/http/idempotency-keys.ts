@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { registrySchema } from '../tenant/registry-schema';
@@ -84,7 +84,7 @@ export class IdempotencyKeys {
 
   /** The claim with another id for what it makes: an earlier attempt may still be about to make one of the old id. */
   async withNewId(claim: Claim): Promise<Claim> {
-    const newId = uuidv7();
+    const newId = uuidV7();
     await inRegistry(this.registry, (transaction) =>
       transaction.query(`UPDATE ${this.#table} SET tenant_id = $3 WHERE id = $1 AND owner = $2`, [
         claim.id,
@@ -100,7 +100,7 @@ export class IdempotencyKeys {
    * Time is PostgreSQL's, the same for all.
    */
   async #take(transaction: SqlExecutor, id: Buffer, fingerprint: Buffer): Promise<Claim | undefined> {
-    const [owner, freshId] = [randomUUID(), uuidv7()];
+    const [owner, freshId] = [randomUUID(), uuidV7()];
     const rows = (await transaction.query(
       `INSERT INTO ${this.#table} AS kept (id, fingerprint, owner, tenant_id, claimed_until, expires_at)
        VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 second', clock_timestamp() + $6 * interval '1 hour')

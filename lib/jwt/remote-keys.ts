@@ -1,6 +1,9 @@
 import { Logger } from '@nestjs/common';
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { jose } from './jose';
+
+const { createRemoteJWKSet, errors } = jose;
 
 /** How long a failure is the answer, at most: an issuer that is down is not asked for every request. */
 const MAX_REST_MS = 1_000;
@@ -33,7 +36,7 @@ export function remoteKeys({ jwksUri, issuer = '', ...times }: RemoteKeysOptions
     timeoutDuration: times.timeoutMs,
     cooldownDuration: times.cooldownMs,
     cacheMaxAge: times.keysMaxAgeMs,
-    [customFetch]: async (_url, init) => Response.json(await rested(init)),
+    [jose.customFetch]: async (_url, init) => Response.json(await rested(init)),
   });
   return async (header, token) => {
     try {

@@ -1,7 +1,10 @@
-import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
+import type { JWTPayload, JWTVerifyOptions } from 'jose';
+import { jose } from './jose';
 import { TenantTokenInvalidError } from './jwt.errors';
 import type { FromJwtClaimOptions } from './jwt.options';
 import { verificationKeys, type VerificationKeys } from './verification-keys';
+
+const { errors, jwtVerify } = jose;
 
 /** The payload of a token whose signature, times, issuer and audience are right. It has an `exp`. */
 export type VerifiedPayload = JWTPayload & { readonly exp: number };

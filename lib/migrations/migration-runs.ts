@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { Inject, Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier } from '../common/sql';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -40,7 +40,7 @@ export class MigrationRuns {
 
   /** The new run's id. Throws `MigrationRunActiveError` naming who has the lock. */
   async begin(direction: RunDirection, migrations: readonly string[]): Promise<string> {
-    const id = uuidv7();
+    const id = uuidV7();
     return this.transactions.run(async (manager) => {
       await manager.query(
         `UPDATE ${this.#table} SET state = 'abandoned', finished_at = pg_catalog.clock_timestamp()

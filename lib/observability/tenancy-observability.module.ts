@@ -9,6 +9,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
+import { explainAbsent } from '../common/absent-package';
 import { PoolStatistics } from '../connection/pool-statistics';
 import { TenantLookup } from '../resolution/tenant-lookup';
 import { checkObservabilityOptions } from './check-observability-options';
@@ -22,6 +23,22 @@ import { TenantSpanGuard } from './tenant-span.guard';
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancyObservabilityOptions>().setClassMethodName('forRoot').build();
 
+function loadPromClient(): typeof import('prom-client') {
+  try {
+    return require('prom-client') as typeof import('prom-client');
+  } catch (error) {
+    throw explainAbsent(error, 'prom-client', '`metrics`');
+  }
+}
+
+function loadOpenTelemetry(): typeof import('@opentelemetry/api') {
+  try {
+    return require('@opentelemetry/api') as typeof import('@opentelemetry/api');
+  } catch (error) {
+    throw explainAbsent(error, '@opentelemetry/api', '`spans`');
+  }
+}
+
 const providers: Provider[] = [
   { provide: OBSERVABILITY_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkObservabilityOptions },
   SpareState,
@@ -30,18 +47,18 @@ const providers: Provider[] = [
     provide: TenancyMetrics,
     inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState],
     // The packages are loaded by who asks for what is made with them.
-    useFactory: async (
+    useFactory: (
       { metrics }: TenancyObservabilityOptions,
       pool: PoolStatistics,
       lookup: TenantLookup,
       spares: SpareState,
-    ) => metrics && new TenancyMetrics(await import('prom-client'), metrics, pool, lookup, spares),
+    ) => metrics && new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares),
   },
   {
     provide: APP_GUARD,
     inject: [OBSERVABILITY_OPTIONS, Reflector],
-    useFactory: async ({ spans = false }: TenancyObservabilityOptions, reflector: Reflector) =>
-      new TenantSpanGuard(spans ? (await import('@opentelemetry/api')).trace : undefined, reflector),
+    useFactory: ({ spans = false }: TenancyObservabilityOptions, reflector: Reflector) =>
+      new TenantSpanGuard(spans ? loadOpenTelemetry().trace : undefined, reflector),
   },
 ];
 

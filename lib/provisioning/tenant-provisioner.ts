@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidV7 } from '../common/uuid-v7';
 import { replayBlueprint, verifyClone } from '../schema/clone';
 import { generateSchemaName } from '../tenant/schema-name';
 import type { Tenant } from '../tenant/tenant';
@@ -110,7 +110,7 @@ export class TenantProvisioner {
     checkActorAndReason(by);
     const { reservedSlugs, wildcardDomains } = this.options;
     const wanted = checkNewTenant(input, reservedSlugs, wildcardDomains);
-    return { ...wanted, id: uuidv7(), schemaName: generateSchemaName() };
+    return { ...wanted, id: uuidV7(), schemaName: generateSchemaName() };
   }
 
   async #takeOrClone({ manager, insert }: Making, schemaName: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, cp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import type { OsAccount } from './os-account';
 import { runProgram } from './postgres-process';
@@ -51,7 +52,8 @@ function findPlatformPackage(): string {
 
 function resolve(name: string, paths: string[]): string | undefined {
   try {
-    return require.resolve(name, { paths });
+    // A bundler would take `require.resolve` for its own.
+    return createRequire(__filename).resolve(name, { paths });
   } catch {
     return undefined;
   }

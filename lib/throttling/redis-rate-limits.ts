@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { explainAbsent } from '../common/absent-package';
 import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
 
@@ -48,7 +49,7 @@ export class RedisRateLimits extends RateLimitStorage {
   }
 
   override async take(key: string, weight: number, rate: RateLimit): Promise<RateLimitState> {
-    const limiter = await this.#limiterOf(rate);
+    const limiter = this.#limiterOf(rate);
     // Refused is rejected, with a result instead of an error.
     const result = await limiter.consume(key, weight).catch((reason: RateLimiterRes | Error) => {
       if (reason instanceof Error || !('consumedPoints' in reason)) throw reason;
@@ -59,11 +60,11 @@ export class RedisRateLimits extends RateLimitStorage {
     return { isRefused, remaining: Math.max(0, rate.limit - used), resetMs: result.msBeforeNext };
   }
 
-  async #limiterOf({ limit, windowMs }: RateLimit): Promise<RateLimiterRedis> {
+  #limiterOf({ limit, windowMs }: RateLimit): RateLimiterRedis {
     const name = `${limit}/${windowMs}`;
     const known = this.#limiters.get(name);
     if (known) return known;
-    const { RateLimiterRedis } = await import('rate-limiter-flexible');
+    const { RateLimiterRedis } = loadLimiters();
     const limiter = new RateLimiterRedis({
       storeClient: scriptsOnly(this.client),
       // It would define a command on the client, for all limiters of the application that share it.
@@ -76,6 +77,14 @@ export class RedisRateLimits extends RateLimitStorage {
     });
     this.#limiters.set(name, limiter);
     return limiter;
+  }
+}
+
+function loadLimiters(): typeof import('rate-limiter-flexible') {
+  try {
+    return require('rate-limiter-flexible') as typeof import('rate-limiter-flexible');
+  } catch (error) {
+    throw explainAbsent(error, 'rate-limiter-flexible', 'the counting of rates in Redis');
   }
 }
 

@@ -71,7 +71,7 @@ export class TenantExport {
    */
   async export(reference: string, destination: Writable, options: ExportOptions = {}): Promise<ExportReport> {
     checkKey(options.key);
-    const streams = await loadCopyStreams();
+    const streams = loadCopyStreams();
     const tenant = await this.#find(reference);
     const { schemaName } = tenant;
     const tables = await this.transactions.run((manager) => listTables(manager, schemaName));

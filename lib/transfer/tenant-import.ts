@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidV7 } from '../common/uuid-v7';
 import { proveDomains } from '../provisioning/domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SystemTransactions } from '../provisioning/system-transactions';
@@ -69,7 +69,7 @@ export class TenantImport {
   async import(source: Readable, options: ImportOptions = {}): Promise<ImportReport> {
     checkKey(options.key);
     checkActorAndReason(options);
-    const streams = await loadCopyStreams();
+    const streams = loadCopyStreams();
     const reader = new ExportReader(source, options);
     try {
       const header = await reader.header();
@@ -113,7 +113,7 @@ export class TenantImport {
       reservedSlugs,
       wildcardDomains,
     );
-    const draft = { ...wanted, id: keepId ? checkId(tenant.id) : uuidv7(), schemaName: generateSchemaName() };
+    const draft = { ...wanted, id: keepId ? checkId(tenant.id) : uuidV7(), schemaName: generateSchemaName() };
     await proveDomains(domainProof, draft, { isIdChosen: keepId });
     return draft;
   }

@@ -25,15 +25,3 @@ export class ImportNotFaithfulError extends TenancyError {
     );
   }
 }
-
-/** An optional package is not installed. */
-export class PackageMissingError extends TenancyError {
-  readonly code = 'PACKAGE_MISSING';
-
-  constructor(name: string, purpose: string, options?: { cause?: unknown }) {
-    super(
-      `The package "${name}" is not installed. It is an optional peer dependency, which ${purpose} needs: npm install ${name}`,
-      options,
-    );
-  }
-}

@@ -11,29 +11,19 @@ import * as libraryTransports from '../../lib/transports';
 import * as libraryUsage from '../../lib/usage';
 import { REPOSITORY, run } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { FROM_CACHE_IF_POSSIBLE, packed, tarball } from './packed';
 
 const TSC = join(REPOSITORY, 'node_modules/typescript/bin/tsc');
-const FROM_CACHE_IF_POSSIBLE = ['--prefer-offline', '--no-audit', '--no-fund'];
-
-interface Packed {
-  readonly filename: string;
-  readonly files: readonly { readonly path: string }[];
-}
 
 let base: string;
-let packed: Packed;
 
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'package-spec-'));
-  await run(REPOSITORY, 'npm', ['run', 'build']);
-  const { stdout } = await run(REPOSITORY, 'npm', ['pack', '--json', '--pack-destination', base]);
-  [packed] = JSON.parse(stdout) as [Packed];
 });
-
 afterAll(() => rm(base, { recursive: true, force: true }));
 
 it('carries the built library, its types, the readme and the licence, and nothing else', () => {
-  const paths = packed.files.map(({ path }) => path);
+  const paths = packed().files.map(({ path }) => path);
   const entries = [
     'index',
     'access/index',
@@ -69,7 +59,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
         'class-transformer': '^0.5.1',
         jose: '^6.0.0',
         'class-validator': nest === 11 ? '^0.14.0' : '^0.15.0',
-        'nestjs-tenancy': `file:${join(base, packed.filename)}`,
+        'nestjs-tenancy': tarball(),
         pg: '^8.16.0',
         'reflect-metadata': '^0.2.0',
         rxjs: '^7.8.0',

@@ -6,8 +6,8 @@ import { COMMON_ERRORS, KEY_CALLS, ME_CALLS } from './calls';
 import { AccessErrorModel, ACCESS_MODELS, TAGGED_MODELS } from './models';
 
 /** Describes `/me` and `/tenant/keys` to `@nestjs/swagger`, where that is installed, for every document made from now on. */
-export function documentAccessApi(): Promise<void> {
-  return describeApi({
+export function documentAccessApi(): void {
+  describeApi({
     tag: 'Tenancy access',
     scheme: API_KEY_SCHEME,
     models: ACCESS_MODELS,

@@ -22,7 +22,7 @@ import { SETTING_CALLS } from './setting-calls';
 import { USAGE_MODELS } from './usage-models';
 
 /** Describes the admin API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
-export async function documentAdminApi(): Promise<void> {
+export function documentAdminApi(): void {
   const shared = {
     tag: 'Tenancy admin',
     scheme: MASTER_KEY_SCHEME,
@@ -30,14 +30,14 @@ export async function documentAdminApi(): Promise<void> {
     errorModel: ErrorModel,
     commonErrors: COMMON_ERRORS,
   };
-  await describeApi({
+  describeApi({
     ...shared,
     params: ['tenant'],
     models: KEY_MODELS,
     tagged: TAGGED_MODELS,
     controllers: [[TenantApiKeysController, KEY_CALLS]],
   });
-  await describeApi({
+  describeApi({
     ...shared,
     models: [...MODELS, ...USAGE_MODELS],
     tagged: [TenantModel, SettingModel, SettingsModel],

@@ -68,7 +68,7 @@ export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
     { lockTimeout: lockTimeoutMs, json, ...options }: FleetCommandOptions,
     visit: (options: FleetMigrationOptions) => Promise<FleetReport>,
   ): Promise<Answer> {
-    const gauge = await this.progress.begin(what, { json });
+    const gauge = this.progress.begin(what, { json });
     try {
       const { canary, percents, concurrency, retries, maxFailures, wait } = options;
       const report = await visit({

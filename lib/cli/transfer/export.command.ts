@@ -45,7 +45,7 @@ export class ExportCommand extends TenancyCommand<ExportCommandOptions> {
       throw new CommandLineError('--json prints its document where --to - writes the export.');
     const service = await this.application.get(TenantExport, 'look', options);
     const key = exportKey();
-    const gauge = await this.progress.begin(`exporting ${tenant}`, { json });
+    const gauge = this.progress.begin(`exporting ${tenant}`, { json });
     const report = await this.interrupts.during(async (signal) => {
       const write = (stream: Writable) =>
         service.export(tenant, stream, {

@@ -66,7 +66,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
     const source = await openSource(file);
     const key = exportKey();
     const service = await this.application.get(TenantImport, 'change', options);
-    const gauge = await this.progress.begin(`importing ${file}`, { json });
+    const gauge = this.progress.begin(`importing ${file}`, { json });
     const report = await this.interrupts.during(async (signal) => {
       const onProgress = (done: number, total: number) => gauge.update(done, total);
       try {

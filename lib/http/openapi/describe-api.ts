@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { type DocumentedCall, PATH_PARAMS, REQUEST_HEADERS } from './documented-call';
 import { loadSwagger } from './load-swagger';
 
-type Swagger = NonNullable<Awaited<ReturnType<typeof loadSwagger>>>;
+type Swagger = NonNullable<ReturnType<typeof loadSwagger>>;
 
 /** A class, its name in the document, and its fields as `ApiProperty` takes them. */
 export interface Model {
@@ -37,8 +37,8 @@ export interface ApiDescription {
 const DOCUMENTED = Symbol('nestjs-tenancy documented');
 
 /** Describes an API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
-export async function describeApi(api: ApiDescription): Promise<void> {
-  const swagger = await loadSwagger();
+export function describeApi(api: ApiDescription): void {
+  const swagger = loadSwagger();
   const [[first]] = api.controllers;
   // Two applications of one process share the classes.
   if (!swagger || Reflect.hasOwnMetadata(DOCUMENTED, first)) return;

@@ -7,8 +7,8 @@ class OwnSettingsModel {}
 class SettingsErrorModel {}
 
 /** Describes `GET /tenant/settings` to `@nestjs/swagger`, where that is installed, for every document made from now on. */
-export function documentSettingsApi(): Promise<void> {
-  return describeApi({
+export function documentSettingsApi(): void {
+  describeApi({
     tag: 'Tenancy settings',
     models: [
       { type: OwnSettingsModel, name: 'OwnSettings', fields: {} },

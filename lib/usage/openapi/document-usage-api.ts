@@ -8,8 +8,8 @@ class OwnUsageModel {}
 class UsageErrorModel {}
 
 /** Describes `GET /tenant/usage` to `@nestjs/swagger`, where that is installed, for every document made from now on. */
-export function documentUsageApi(): Promise<void> {
-  return describeApi({
+export function documentUsageApi(): void {
+  describeApi({
     tag: 'Tenancy usage',
     models: [
       { type: OwnUsageModel, name: 'OwnUsage', fields: USAGE_FIELDS },

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { Resolver } from 'node:dns/promises';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidV7 } from '../../../lib/common/uuid-v7';
 import { dnsTxtProof, type DomainProof, TenantLifecycle, TenantProvisioner } from '../../../lib';
 import { TenancyAdminModule } from '../../../lib/admin';
 import { MASTER_KEY } from '../../support/sample-app';
@@ -93,14 +93,14 @@ beforeEach(() => {
 });
 
 describe('dnsTxtProof', () => {
-  const tenant = { id: uuidv7(), slug: 'acme' };
+  const tenant = { id: uuidV7(), slug: 'acme' };
   const record = `tenant=${tenant.id}`;
   const prove = (domain = 'shop.acme.com', options = {}) =>
     dnsTxtProof({ resolver: dns.resolver(), ...options }).prove(domain, tenant);
 
   it.each<[string, Zone]>([
     ['alone', [[record]]],
-    ['among others', [['v=spf1 -all'], [`tenant=${uuidv7()}`], [record], ['']]],
+    ['among others', [['v=spf1 -all'], [`tenant=${uuidV7()}`], [record], ['']]],
     [
       'among many',
       [...Array.from({ length: 100 }, (_, i): string[] => [`google-site-verification=${i}`]), [record]],
@@ -117,7 +117,7 @@ describe('dnsTxtProof', () => {
     ['the name does not exist', 'NXDOMAIN'],
     ['it has no TXT records', []],
     ['it has an empty one', [['']]],
-    ['it names another tenant', [[`tenant=${uuidv7()}`]]],
+    ['it names another tenant', [[`tenant=${uuidV7()}`]]],
     [
       'it says more',
       [[`${record} `], [` ${record}`], [`${record};x`], [`x${record}`], [`${record}\0`], [`${record}\n`]],
@@ -328,7 +328,7 @@ describe('with the option domainProof', () => {
   it('what is no domain, an unknown tenant and another version are refused without asking', async () => {
     const { id } = await make();
     await expect(lifecycle().addDomain(id, 'a b')).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
-    await expect(lifecycle().addDomain(uuidv7(), 'd.acme.com')).rejects.toMatchObject({
+    await expect(lifecycle().addDomain(uuidV7(), 'd.acme.com')).rejects.toMatchObject({
       code: 'TENANT_NOT_FOUND',
     });
     await expect(lifecycle().addDomain(id, 'd.acme.com', { ifVersion: 7 })).rejects.toMatchObject({
@@ -379,7 +379,7 @@ describe('with the option domainProof', () => {
   });
 
   it('a tenant is made with domains that were proven for the id that it is given, all or none', async () => {
-    const id = uuidv7();
+    const id = uuidV7();
     const wanted = { slug: fresh(), domains: ['h.acme.com', '*.i.acme.com'] };
     const before = await kept();
     publish('_tenancy.h.acme.com', id);

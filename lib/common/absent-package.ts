@@ -1,0 +1,24 @@
+import { TenancyError } from './tenancy.errors';
+
+/** An optional package is not installed. */
+export class PackageMissingError extends TenancyError {
+  readonly code = 'PACKAGE_MISSING';
+
+  constructor(name: string, purpose: string, options?: { cause?: unknown }) {
+    super(
+      `The package "${name}" is not installed. It is an optional peer dependency, which ${purpose} needs: npm install ${name}`,
+      options,
+    );
+  }
+}
+
+/** Whether `require` failed because that very package is not installed, not one that it needs itself. */
+export function isAbsentPackage(error: unknown, name: string): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  return /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(code)) && String(message).includes(`'${name}'`);
+}
+
+/** What to throw when `require` has failed: a package that is there and cannot be loaded tells its own error. */
+export function explainAbsent(error: unknown, name: string, purpose: string): unknown {
+  return isAbsentPackage(error, name) ? new PackageMissingError(name, purpose, { cause: error }) : error;
+}
