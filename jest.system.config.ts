@@ -7,7 +7,7 @@ const { transform, transformIgnorePatterns, moduleNameMapper, testTimeout, maxWo
 
 const CONNECTION = 'test/integration/connection';
 /** What PostgreSQL's version and the pooler have a part in. The rest is between the pool and its users. */
-const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,round-trips,statements,transactions}.spec.ts`;
+const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,hidden-commands,round-trips,sql-lexer,statements,transactions}.spec.ts`;
 const ISOLATION = 'test/isolation';
 const ROLES = 'test/integration/roles';
 /** Isolation levels, locks and streams, as TypeORM asks for them. */

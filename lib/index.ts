@@ -66,6 +66,7 @@ export {
   TransactionCommandError,
   TransactionDoomedError,
   TransactionOverError,
+  UnreadableTextError,
   UnsafeSessionError,
   UnsupportedStartupParameterError,
 } from './connection/connection.errors';

@@ -1,4 +1,5 @@
 import { Client, type ClientConfig, Query } from 'pg';
+import { tokensOf } from './sql-lexer';
 import { TransactionRolledBackError } from './tenancy.errors';
 
 /** What pg keeps of a client, and calls on it. */
@@ -14,6 +15,8 @@ interface CommandComplete {
   /** Such as `INSERT 0 1`. */
   readonly text?: string;
 }
+
+const ROLLS_BACK: ReadonlySet<string | undefined> = new Set(['rollback', 'abort']);
 
 const PgClient = Client as unknown as new (config?: string | ClientConfig) => ClientInternals;
 
@@ -47,39 +50,18 @@ class CommitKeepingClient extends PgClient {
     const { text, name = '' } = this._activeQuery ?? {};
     // A prepared statement may be asked for by its name alone; somebody's own query object may have no text to judge by.
     const asked = typeof text === 'string' ? text : this.connection.parsedStatements[name];
-    return asked === undefined || /^(?:rollback|abort)\b/i.test(asked.slice(startOfStatement(asked)));
+    return asked === undefined || ROLLS_BACK.has(firstWord(asked));
   }
 }
 
 /** `pg.Client`, but that a COMMIT which was answered with ROLLBACK rejects. For pools' `Client`, too. */
 export const KeepingClient = CommitKeepingClient as unknown as typeof Client;
 
-const SKIPPED = /[\s;]/;
-
-/** Behind white space, empty statements and comments, which PostgreSQL nests. */
-function startOfStatement(text: string): number {
-  let position = 0;
-  for (;;) {
-    while (position < text.length && SKIPPED.test(text[position])) position++;
-    if (text.startsWith('--', position)) position = endOfLine(text, position);
-    else if (text.startsWith('/*', position)) position = endOfComment(text, position);
-    else return position;
+/** The first word of a text's first statement. */
+function firstWord(text: string): string | undefined {
+  for (const { kind, value } of tokensOf(text)) {
+    if (kind === 'word') return value;
+    if (value !== ';') return undefined;
   }
-}
-
-function endOfLine(text: string, start: number): number {
-  const end = text.indexOf('\n', start);
-  return end === -1 ? text.length : end;
-}
-
-function endOfComment(text: string, start: number): number {
-  let position = start;
-  let depth = 0;
-  do {
-    if (text.startsWith('/*', position)) depth++;
-    else if (text.startsWith('*/', position)) depth--;
-    else position--;
-    position += 2;
-  } while (depth > 0 && position < text.length);
-  return position;
+  return undefined;
 }

@@ -5,19 +5,19 @@ import {
   TransactionCommandError,
   TransactionDoomedError,
   TransactionOverError,
+  UnreadableTextError,
 } from './connection.errors';
 import type { Submittable } from './foreign-query';
 import { OpenSavepoints } from './open-savepoints';
+import { textOf } from './riding-cursor';
+import { type SharedCommand, sharedCommand } from './shared-text';
 import type { TenantClient } from './tenant-client';
-import { type TransactionCommand, transactionCommands } from './transaction-commands';
-
-const SET_ISOLATION = /^\s*set\s+transaction\s+isolation\s+level\s+([\w\s]+?)\s*;?\s*$/i;
 
 /** A stream that was read to its end, or closed, is over within milliseconds; one that nobody reads never is. */
 const MAX_STREAM_END_MS = 1_000;
 
 /** A client of the tenants' pool, as the shared transaction needs it. */
-type LentClient = PoolClient & Pick<TenantClient, 'isIdle' | '_queryable' | 'connection'>;
+type LentClient = PoolClient & Pick<TenantClient, 'isIdle' | '_queryable' | 'connection' | 'standardStrings'>;
 
 /** Why nothing of it can be kept. */
 interface Doom {
@@ -173,12 +173,28 @@ export class AmbientTransaction {
     }
     this.#openStreams++;
     void this.#after(async () => {
-      if (this.#doom) stream.handleError(doomedError(this.#doom), this.#client.connection);
+      const unfit = this.#doom ? doomedError(this.#doom) : this.#unfitness(stream);
+      if (unfit) stream.handleError(unfit, this.#client.connection);
       else this.#client.query(stream as never, values as never, callback as never);
       await this.#untilIdle();
       this.#openStreams--;
     });
     return stream;
+  }
+
+  /** Why a query object of somebody's own cannot be a part: nobody could tell what it begins or ends. */
+  #unfitness(stream: Submittable): Error | undefined {
+    const text = textOf(stream);
+    if (typeof text !== 'string') return new UnreadableTextError();
+    try {
+      return this.#commandOf(text) && new TransactionCommandError();
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  #commandOf(text: string): SharedCommand | undefined {
+    return sharedCommand(text, this.#client.standardStrings, this.isolation);
   }
 
   #after<T>(work: () => Promise<T>): Promise<T> {
@@ -190,8 +206,8 @@ export class AmbientTransaction {
   }
 
   async #run(borrower: Borrower, config: Config, values: unknown): Promise<QueryResult> {
-    const text = typeof config === 'string' ? config : config.text;
-    const command = soleCommand(text) ?? (this.#isSameLevel(text) ? 'isolation' : undefined);
+    const text = this.#textOf(config);
+    const command = this.#commandOf(text);
     if (command) this.#note(borrower, command);
     if (this.#doom && command !== 'rollback') throw doomedError(this.#doom);
     // Begun and ended once, for all: see the class.
@@ -207,7 +223,13 @@ export class AmbientTransaction {
     }
   }
 
-  #note(borrower: Borrower, command: TransactionCommand | 'isolation'): void {
+  /** A prepared statement may be asked for by its name alone. */
+  #textOf(config: Config): string {
+    if (typeof config === 'string') return config;
+    return config.text ?? this.#client.connection.parsedStatements[config.name ?? ''] ?? '';
+  }
+
+  #note(borrower: Borrower, command: SharedCommand): void {
     if (command === 'isolation') return;
     const hasBegun = command === 'begin';
     if (hasBegun !== borrower.hasBegun) this.#openParts += hasBegun ? 1 : -1;
@@ -241,24 +263,6 @@ export class AmbientTransaction {
       look();
     });
   }
-
-  #isSameLevel(text: string): boolean {
-    return SET_ISOLATION.exec(text)?.[1].toUpperCase() === this.isolation;
-  }
-}
-
-/**
- * The command that a text is.
- *
- * @throws TransactionCommandError when it is one among other statements, or one that would leave what all share
- */
-function soleCommand(text: string): TransactionCommand | undefined {
-  const commands = transactionCommands(text) ?? [];
-  const command = commands.find((each) => each !== undefined);
-  if (command === undefined) return undefined;
-  if (commands.length > 1 || command === 'chain' || command === 'prepare')
-    throw new TransactionCommandError();
-  return command;
 }
 
 function doomedError({ by, cause }: Doom): TransactionDoomedError {
@@ -266,4 +270,4 @@ function doomedError({ by, cause }: Doom): TransactionDoomedError {
 }
 
 type Answer = (error: Error | undefined, result?: QueryResult) => void;
-type Config = string | { readonly text: string };
+type Config = string | { readonly text?: string; readonly name?: string };

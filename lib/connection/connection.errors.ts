@@ -101,14 +101,28 @@ export class TransactionOverError extends TenancyError {
   }
 }
 
-/** A text would have ended a transaction that other code shares. Nothing was sent. */
+/** A text would have ended a transaction that other code shares, or that carries the tenant. Nothing was sent. */
 export class TransactionCommandError extends TenancyError {
   readonly code = 'TRANSACTION_COMMAND_REFUSED';
 
   constructor() {
     super(
       'A text that begins or ends a transaction among other statements, with AND CHAIN, or with PREPARE TRANSACTION, ' +
-        'cannot be sent inside a shared transaction (TenantTransactions, @TenantTransaction()). Send each command by itself.',
+        'cannot be sent inside a shared transaction (TenantTransactions, @TenantTransaction()), nor by a query object such as ' +
+        'a COPY stream or new Query(). Send each command by itself: client.query(text).',
+    );
+  }
+}
+
+/** The statements of a text cannot be told apart, so one of them may end a transaction that other code shares. Nothing was sent. */
+export class UnreadableTextError extends TenancyError {
+  readonly code = 'SQL_UNREADABLE';
+
+  constructor() {
+    super(
+      'A quote, a comment, a parenthesis or a BEGIN ATOMIC body in this text does not end, or a query object does not tell its ' +
+        'text, so it cannot be seen whether it ends the transaction. It cannot be sent inside a shared transaction ' +
+        '(TenantTransactions, @TenantTransaction()), nor by a query object such as a COPY stream.',
     );
   }
 }

@@ -10,7 +10,7 @@ import { LentHandle } from './lent-handle';
 import type { QueryCallback } from './pg-internals';
 import { leavesSessionState } from './session-state';
 import type { TransactionSettings } from './settings';
-import { isCursor, RidingCursor } from './riding-cursor';
+import { isCursor, RidingCursor, textOf } from './riding-cursor';
 import type { StatementLease } from './statement-lease';
 import type { TenantClient } from './tenant-client';
 import { TenantQuery } from './tenant-query';
@@ -94,7 +94,8 @@ export class Lease implements StatementLease {
 
   heedText(text: unknown): void {
     this.#lastText = text;
-    if (typeof text === 'string' && leavesSessionState(text)) this.doubt('session state');
+    if (typeof text === 'string' && leavesSessionState(text, this.client.standardStrings))
+      this.doubt('session state');
   }
 
   heed(error: Error): Error {
@@ -193,7 +194,7 @@ export class Lease implements StatementLease {
       process.nextTick(() => query.handleError(refusal, this.client.connection));
       return query;
     }
-    this.heedText(query.text);
+    this.heedText(textOf(query));
     this.client.query(isCursor(query) ? new RidingCursor(this, query) : new WrappedQuery(this, query));
     return query;
   }

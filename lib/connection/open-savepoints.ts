@@ -1,8 +1,5 @@
 import type { QueryResult } from 'pg';
-
-/** The name in `SAVEPOINT a`, `RELEASE SAVEPOINT a`, `ROLLBACK TO SAVEPOINT a`, as TypeORM and people write them. */
-const NAME =
-  /^\s*(?:savepoint|release(?:\s+savepoint)?|rollback\s+to(?:\s+savepoint)?)\s+(\w+|"[^"]+")\s*;?\s*$/i;
+import { splitStatements, wordsOf } from '../common/split-statements';
 
 /** Of ROLLBACK TO the tag is ROLLBACK. */
 const CONCERNED: ReadonlySet<string> = new Set(['SAVEPOINT', 'RELEASE', 'ROLLBACK']);
@@ -27,7 +24,7 @@ export class OpenSavepoints<Owner extends object> {
     for (const savepoint of this.#open) if (savepoint.owner !== sender) savepoint.isShared = true;
     const commands = result === undefined ? [] : [result].flat().map(({ command }) => command);
     if (!commands.some((command) => CONCERNED.has(command))) return undefined;
-    const name = commands.length === 1 ? NAME.exec(text)?.[1].toLowerCase() : undefined;
+    const name = commands.length === 1 ? savepointName(text) : undefined;
     let outcome: 'undone' | undefined;
     for (const command of commands) {
       if (command === 'SAVEPOINT') this.#open.push({ name, owner: sender, isShared: false });
@@ -54,4 +51,14 @@ export class OpenSavepoints<Owner extends object> {
   #indexOf(name: string | undefined): number {
     return name === undefined ? -1 : this.#open.findLastIndex((each) => each.name === name);
   }
+}
+
+const COMMAND = /^(?:savepoint|release(?: savepoint)?|rollback(?: work| transaction)? to(?: savepoint)?)$/;
+
+/** The name in `SAVEPOINT a`, `RELEASE SAVEPOINT a`, `ROLLBACK TO "a"`; `undefined` when it cannot be told. */
+function savepointName(text: string): string | undefined {
+  const [statement, ...others] = splitStatements(text) ?? [];
+  const name = statement?.head.at(-1);
+  if (others.length > 0 || (name?.kind !== 'word' && name?.kind !== 'name')) return undefined;
+  return COMMAND.test(wordsOf(statement.head.slice(0, -1)).join(' ')) ? name.value : undefined;
 }

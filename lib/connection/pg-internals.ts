@@ -15,7 +15,15 @@ import { KeepingClient } from '../common/kept-commits';
  */
 export interface WireConnection {
   readonly stream: Pick<Duplex, 'write' | 'writable' | 'listenerCount' | 'destroy'>;
+  readonly parsedStatements: Readonly<Record<string, string | undefined>>;
   query(text: string): void;
+  on(event: 'parameterStatus', listener: (status: ParameterStatus) => void): unknown;
+}
+
+/** A setting of the session, as the server tells it when it connects and whenever it changes. */
+interface ParameterStatus {
+  readonly parameterName: string;
+  readonly parameterValue: string;
 }
 
 export type QueryCallback = (error: Error | null | undefined, result: QueryResult) => void;

@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { isOutage } from '../common/outage';
 import { ForeignQuery, type Submittable } from './foreign-query';
+import { foreignTextRefusal } from './foreign-text';
 import type { WireConnection } from './pg-internals';
 import type { StatementLease } from './statement-lease';
 
@@ -26,9 +27,9 @@ export class RidingCursor extends ForeignQuery {
   }
 
   override submit(connection: WireConnection): Error | null | undefined {
-    const refusal = this.lease.refusal();
-    if (refusal) return refusal;
     const { client, settings } = this.lease;
+    const refusal = this.lease.refusal() ?? foreignTextRefusal(this.text, client.standardStrings);
+    if (refusal) return refusal;
     if (!client.inTransaction()) client.ride(settings, connection);
     return this.inner.submit(connection);
   }
@@ -87,6 +88,11 @@ function endCloseWith(lost: Promise<void>, cursor: CursorState): void {
 export function isCursor(query: object): boolean {
   const cursor = cursorOf(query);
   return typeof cursor === 'object' && cursor !== null && '_getRows' in cursor && '_portal' in cursor;
+}
+
+/** The SQL of a query object, if it tells. */
+export function textOf(query: object): unknown {
+  return (cursorOf(query) as { text?: unknown } | undefined)?.text;
 }
 
 function cursorOf(query: object): unknown {

@@ -1,4 +1,4 @@
-import { DatabaseError } from 'pg';
+import { type ClientConfig, DatabaseError } from 'pg';
 import type { CarriedText } from './carried-text';
 import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from './limit-errors';
@@ -24,6 +24,8 @@ export class TenantClient extends BaseClient {
   readonly served = new Set<string>();
   /** Why PostgreSQL has closed the session of a transaction in which nothing was sent. */
   farewell: Error | undefined;
+  /** The session's `standard_conforming_strings`, which PostgreSQL and poolers report. */
+  standardStrings = true;
   /** For the messages of one statement. */
   readonly gathering = gatheringMessages(this.connection);
   /** How long statements took in all, in milliseconds. */
@@ -34,6 +36,13 @@ export class TenantClient extends BaseClient {
   #isRiding = false;
   /** Whose answer each CommandComplete of a text is that carries settings. */
   #isSetting: boolean[] = [];
+
+  constructor(config?: ClientConfig) {
+    super(config);
+    this.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      if (parameterName === 'standard_conforming_strings') this.standardStrings = parameterValue !== 'off';
+    });
+  }
 
   /**
    * Writes the settings as the beginning of a message group of the extended protocol. The caller's own Parse, Bind

@@ -12,9 +12,9 @@ const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
 
 /**
  * How a statement is sent: `bare`, as pg would; `riding`, with the settings in front of it in the same message group;
- * `carried`, as a text with the settings in it.
+ * `carried`, as a text with the settings in it; `single`, so that PostgreSQL takes it for one statement or refuses it.
  */
-type Mode = 'bare' | 'riding' | 'carried';
+type Mode = 'bare' | 'riding' | 'carried' | 'single';
 
 /**
  * A statement that carries its tenant. Outside a transaction the lease's settings travel in front of it in the same
@@ -54,14 +54,21 @@ export class TenantQuery extends BaseQuery {
     const { client, settings } = this.#lease;
     if (!this.text || this.#refusesSettings) return 'bare';
     const inTransaction = client.inTransaction();
-    const carried = super.requiresPreparation() ? undefined : carriedText(this.text, settings, inTransaction);
+    const carried = this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
     if (!carried) return inTransaction ? 'bare' : 'riding';
+    if (carried === 'unreadable') return inTransaction ? 'single' : 'riding';
     client.sendCarried(carried);
     return 'carried';
   }
 
+  /** The settings cannot ride behind a statement: after AND CHAIN they need a text, however it is asked for. */
+  #mayBeCarried(): boolean {
+    const { standardStrings } = this.#lease.client;
+    return !super.requiresPreparation() || transactionCommands(this.text, standardStrings)?.[0] === 'chain';
+  }
+
   override requiresPreparation(): boolean {
-    return this.#mode === 'riding' || super.requiresPreparation();
+    return this.#mode === 'riding' || this.#mode === 'single' || super.requiresPreparation();
   }
 
   /** Called by pg between cork and uncork. */
@@ -80,7 +87,7 @@ export class TenantQuery extends BaseQuery {
 
   /** What to tell of an error: whether a COMMIT was done that PostgreSQL has not answered nobody knows. */
   explain(error: Error): Error {
-    return this.#isSent && leavesCommitOpen(error, this.text)
+    return this.#isSent && leavesCommitOpen(error, this.text, this.#lease.client.standardStrings)
       ? new CommitOutcomeUnknownError({ cause: error })
       : error;
   }
@@ -112,7 +119,8 @@ export class TenantQuery extends BaseQuery {
 /** What pg says when `query_timeout` runs out; what the server does meanwhile is unknown. */
 const READ_TIMEOUT = 'Query read timeout';
 
-function leavesCommitOpen(error: Error, text: string): boolean {
+function leavesCommitOpen(error: Error, text: string, standardStrings: boolean): boolean {
   if (error.message !== READ_TIMEOUT && !isOutage(error)) return false;
-  return transactionCommands(text)?.some((command) => command === 'commit' || command === 'chain') ?? false;
+  const commands = transactionCommands(text, standardStrings) ?? [];
+  return commands.some((command) => command === 'commit' || command === 'chain');
 }

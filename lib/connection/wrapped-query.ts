@@ -1,6 +1,7 @@
 import { isOutage } from '../common/outage';
 import { CommitOutcomeUnknownError } from './connection.errors';
 import { ForeignQuery } from './foreign-query';
+import { beginsTransaction, foreignTextRefusal } from './foreign-text';
 import type { WireConnection } from './pg-internals';
 
 /** `bare`: in a transaction of the caller's, whose end is the caller's too. */
@@ -30,6 +31,8 @@ export class WrappedQuery extends ForeignQuery {
 
   #begin(connection: WireConnection): Error | null | undefined {
     const { client, settings } = this.lease;
+    const refusal = foreignTextRefusal(this.inner.text, client.standardStrings);
+    if (refusal) return refusal;
     if (client.inTransaction()) {
       this.#phase = 'bare';
       return this.inner.submit(connection);
@@ -40,8 +43,13 @@ export class WrappedQuery extends ForeignQuery {
 
   override handleReadyForQuery(connection: WireConnection): void {
     if (this.#phase === 'begin') this.#again('inside');
-    else if (this.#phase === 'inside') this.#again('commit');
+    else if (this.#phase === 'inside' && !this.#isBegin()) this.#again('commit');
     else if (this.#phase !== 'rollback') this.inner.handleReadyForQuery?.(connection);
+  }
+
+  /** Then the transaction is the caller's, and has the settings. */
+  #isBegin(): boolean {
+    return beginsTransaction(this.inner.text, this.lease.client.standardStrings);
   }
 
   override handleError(error: Error, connection: WireConnection): void {
