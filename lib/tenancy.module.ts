@@ -81,6 +81,7 @@ import {
   type TenancyOptions,
 } from './tenancy.options';
 import { notify } from './tenant/notify';
+import { RegistryTime } from './tenant/registry-time';
 import { NoTenantChanges, TenantChangeFeed } from './tenant/tenant-changes';
 import { changesChannel } from './tenant/tenant-changes-channel';
 import { TenantChangesListener } from './tenant/tenant-changes-listener';
@@ -130,6 +131,12 @@ const changeFeed: FactoryProvider<TenantChangeFeed> = {
       notify: (channel, payload) => notify(dataSource, channel, payload),
     });
   },
+};
+
+const registryTime: FactoryProvider<Promise<RegistryTime>> = {
+  provide: RegistryTime,
+  inject: [getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: (registry: DataSource) => RegistryTime.open(registry),
 };
 
 const partsOfOptions: Provider[] = [
@@ -229,6 +236,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       ...services,
       store,
       changeFeed,
+      registryTime,
       SchemaComment,
       TenantChanger,
       SystemTransactions,
@@ -267,6 +275,6 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       currentTenantProvider,
       { provide: APP_GUARD, useClass: TenantGuard },
     ],
-    exports: [...services, TenantStore, TenantChangeFeed, CURRENT_TENANT],
+    exports: [...services, TenantStore, TenantChangeFeed, RegistryTime, CURRENT_TENANT],
   };
 }

@@ -13,6 +13,7 @@ import {
   VerifiedCredential,
 } from '../resolution/verified-credential';
 import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
+import { RegistryTime } from '../tenant/registry-time';
 import { inRegistry } from '../tenant/registry-transaction';
 import {
   ApiKeyAddressError,
@@ -55,6 +56,7 @@ export class ApiKeyAuthentication {
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: ApiKeyRows,
     private readonly uses: ApiKeyUses,
+    private readonly time: RegistryTime,
     @Inject(ACCESS_OPTIONS) { cache }: CheckedAccessOptions,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
     @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
@@ -94,9 +96,10 @@ export class ApiKeyAuthentication {
   }
 
   #admit(request: TenantRequest, text: string, known: KnownKey | undefined): RequestClaim {
+    const now = this.time.now().getTime();
     // After the overlap of a rotation an old text is as wrong as any.
-    if (!known || (known.until && known.until.getTime() <= Date.now())) throw new ApiKeyInvalidError();
-    refuseUnusable(known.secrets);
+    if (!known || (known.until && known.until.getTime() <= now)) throw new ApiKeyInvalidError();
+    refuseUnusable(known.secrets, now);
     if (!known.allows(request.ip)) throw new ApiKeyAddressError();
     this.uses.record(known.secrets.id);
     leaveCredential(request.raw, new VerifiedCredential(text, known.details));
@@ -134,8 +137,8 @@ function compare(secrets: KeySecrets | undefined, digest: Buffer): KnownKey | un
   };
 }
 
-function refuseUnusable(secrets: KeySecrets): void {
-  switch (statusOf(secrets)) {
+function refuseUnusable(secrets: KeySecrets, now: number): void {
+  switch (statusOf(secrets, now)) {
     case 'revoked':
       throw new ApiKeyRevokedError('use');
     case 'expired':

@@ -32,22 +32,19 @@ const MAX_ENTRIES = 100;
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** @throws ValidationFailedError naming every bad field */
-export function checkApiKey({
-  scopes = [],
-  expiresAt = null,
-  allowedIps = [],
-  ...rest
-}: ApiKeyInput): CheckedApiKeyInput {
-  return checkApiKeyPatch({ name: rest.name ?? '', scopes, expiresAt, allowedIps }) as CheckedApiKeyInput;
+export function checkApiKey(
+  { scopes = [], expiresAt = null, allowedIps = [], ...rest }: ApiKeyInput,
+  now: Date,
+): CheckedApiKeyInput {
+  const given = { name: rest.name ?? '', scopes, expiresAt, allowedIps };
+  return checkApiKeyPatch(given, now) as CheckedApiKeyInput;
 }
 
 /** What a patch names, as it is kept. @throws ValidationFailedError naming every bad field */
-export function checkApiKeyPatch({
-  name,
-  scopes,
-  expiresAt,
-  allowedIps,
-}: ApiKeyPatch): Partial<CheckedApiKeyInput> {
+export function checkApiKeyPatch(
+  { name, scopes, expiresAt, allowedIps }: ApiKeyPatch,
+  now: Date,
+): Partial<CheckedApiKeyInput> {
   const moment =
     typeof expiresAt === 'string' ? (DATE.test(expiresAt) ? new Date(expiresAt) : NaN) : expiresAt;
   refuse([
@@ -63,7 +60,7 @@ export function checkApiKeyPatch({
     ],
     [
       'expiresAt',
-      moment == null || isComing(moment),
+      moment == null || isComing(moment, now),
       'must be a moment to come, as in 2030-12-31T00:00:00Z, or null',
     ],
     [
@@ -101,6 +98,6 @@ function isListOf(list: unknown, check: (each: unknown) => boolean): boolean {
 }
 
 /** PostgreSQL knows years up to 294276; ISO 8601 as JSON has four digits. */
-function isComing(moment: unknown): boolean {
-  return moment instanceof Date && moment.getTime() > Date.now() && moment.getUTCFullYear() <= 9_999;
+function isComing(moment: unknown, now: Date): boolean {
+  return moment instanceof Date && moment > now && moment.getUTCFullYear() <= 9_999;
 }

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { registrySchema } from '../tenant/registry-schema';
+import { RegistryTime } from '../tenant/registry-time';
 import type { TenantAction } from '../tenant/tenant-audit';
 import { type ApiKey, statusOf } from './api-key';
 
@@ -52,7 +53,10 @@ export class ApiKeyRows {
   readonly #schema: string;
   readonly #shown: string;
 
-  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) registry: DataSource) {
+  constructor(
+    @InjectDataSource(REGISTRY_DATA_SOURCE) registry: DataSource,
+    private readonly time: RegistryTime,
+  ) {
     this.#schema = quoteIdentifier(registrySchema(registry));
     this.#shown = `${SHOWN} FROM changed k LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id`;
   }
@@ -174,7 +178,7 @@ export class ApiKeyRows {
        LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id WHERE ${where}`,
       values,
     )) as Omit<ApiKey, 'status'>[];
-    return rows.map(withStatus);
+    return rows.map((row) => this.#withStatus(row));
   }
 
   /** Through a SELECT: of an UPDATE TypeORM gives rows in another shape. */
@@ -183,10 +187,10 @@ export class ApiKeyRows {
       `WITH changed AS (${statement}) SELECT ${this.#shown}`,
       values,
     )) as Omit<ApiKey, 'status'>[];
-    return row && withStatus(row);
+    return row && this.#withStatus(row);
   }
-}
 
-function withStatus(row: Omit<ApiKey, 'status'>): ApiKey {
-  return { ...row, status: statusOf(row) };
+  #withStatus(row: Omit<ApiKey, 'status'>): ApiKey {
+    return { ...row, status: statusOf(row, this.time.now().getTime()) };
+  }
 }

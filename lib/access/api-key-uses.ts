@@ -3,6 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { RegistryTime } from '../tenant/registry-time';
 import { inRegistry } from '../tenant/registry-transaction';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
 import { ApiKeyRows } from './api-key-rows';
@@ -21,13 +22,14 @@ export class ApiKeyUses implements OnModuleDestroy {
   constructor(
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: ApiKeyRows,
+    private readonly time: RegistryTime,
     @Inject(ACCESS_OPTIONS) private readonly options: CheckedAccessOptions,
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
 
   record(id: string): void {
     if (this.#waiting.size >= MAX_WAITING && !this.#waiting.has(id)) return;
-    this.#waiting.set(id, new Date());
+    this.#waiting.set(id, this.time.now());
     this.#callOff ??= this.clock.after(this.options.lastUsedIntervalMs, () => void this.flush());
   }
 

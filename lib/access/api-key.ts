@@ -38,7 +38,7 @@ export interface ShownApiKey extends ApiKey {
 
 type Moments = Pick<ApiKey, 'expiresAt' | 'blockedAt' | 'revokedAt'>;
 
-export function statusOf({ expiresAt, blockedAt, revokedAt }: Moments, now = Date.now()): ApiKeyStatus {
+export function statusOf({ expiresAt, blockedAt, revokedAt }: Moments, now: number): ApiKeyStatus {
   if (revokedAt) return 'revoked';
   if (expiresAt && expiresAt.getTime() <= now) return 'expired';
   return blockedAt ? 'blocked' : 'active';

@@ -7,6 +7,7 @@ import { missingScope } from '../common/scopes';
 import type { SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
+import { RegistryTime } from '../tenant/registry-time';
 import { inRegistry } from '../tenant/registry-transaction';
 import { isUuid } from '../tenant/uuid';
 import {
@@ -69,6 +70,7 @@ export class ApiKeys {
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: ApiKeyRows,
     private readonly authentication: ApiKeyAuthentication,
+    private readonly time: RegistryTime,
     @Inject(ACCESS_OPTIONS) private readonly options: CheckedAccessOptions,
   ) {}
 
@@ -85,7 +87,7 @@ export class ApiKeys {
   ): Promise<ShownApiKey> {
     const { id = uuidV7(), grantedBy, actor, reason } = options;
     checkActorAndReason({ actor, reason });
-    const { name, scopes, expiresAt, allowedIps } = checkApiKey(input);
+    const { name, scopes, expiresAt, allowedIps } = checkApiKey(input, this.time.now());
     refuseBeyond(grantedBy, scopes);
     const { text, digest, hint } = makeKey(this.options.prefix, id);
     const values = { name, hint, digest, scopes, allowed_ips: allowedIps, expires_at: expiresAt };
@@ -126,7 +128,7 @@ export class ApiKeys {
     patch: ApiKeyPatch,
     options: ApiKeyChangeOptions = {},
   ): Promise<ApiKey> {
-    const { name, scopes, expiresAt, allowedIps } = checkApiKeyPatch(patch);
+    const { name, scopes, expiresAt, allowedIps } = checkApiKeyPatch(patch, this.time.now());
     return this.#change(tenantId, id, options, (key) => {
       refuseBeyond(options.grantedBy, scopes ?? []);
       const values: KeyValues = {
@@ -147,7 +149,7 @@ export class ApiKeys {
   /** Refuses the key until it is unblocked. */
   block(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
     return this.#change(tenantId, id, options, ({ blockedAt }) =>
-      blockedAt ? undefined : { action: 'block-key', values: { blocked_at: new Date() } },
+      blockedAt ? undefined : { action: 'block-key', values: { blocked_at: this.time.now() } },
     );
   }
 
@@ -161,7 +163,7 @@ export class ApiKeys {
   /** Ends the key for good, in both its texts. */
   revoke(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
     return this.#change(tenantId, id, options, ({ revokedAt }) =>
-      revokedAt ? undefined : { action: 'revoke-key', values: { revoked_at: new Date() } },
+      revokedAt ? undefined : { action: 'revoke-key', values: { revoked_at: this.time.now() } },
     );
   }
 
@@ -175,7 +177,7 @@ export class ApiKeys {
         digest: made.digest,
         hint: made.hint,
         previous_digest: await this.rows.digestOf(transaction, id),
-        previous_until: new Date(Date.now() + overlapMs),
+        previous_until: new Date(this.time.now().getTime() + overlapMs),
       };
       return { action: 'rotate-key', values, details: { overlapMs } };
     });

@@ -27,9 +27,12 @@ const FAULTS_OF_TOKENS = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingK
  */
 export function remoteKeys({ jwksUri, issuer = '', ...times }: RemoteKeysOptions): JWTVerifyGetKey {
   const url = new URL(jwksUri ?? discoveryUrl(issuer));
+  let loadedAt = -Infinity;
   const load = async (init: RequestInit): Promise<unknown> => {
     const keySetUrl = jwksUri ?? (await discover(url, issuer, init));
-    return keySetOf(await getJson(keySetUrl, init));
+    const keySet = keySetOf(await getJson(keySetUrl, init));
+    loadedAt = performance.now();
+    return keySet;
   };
   const rested = restAfterFailure(load, Math.min(times.cooldownMs, MAX_REST_MS), (error) => warn(url, error));
   const keys = createRemoteJWKSet(url, {
@@ -38,9 +41,22 @@ export function remoteKeys({ jwksUri, issuer = '', ...times }: RemoteKeysOptions
     cacheMaxAge: times.keysMaxAgeMs,
     [jose.customFetch]: async (_url, init) => Response.json(await rested(init)),
   });
-  return async (header, token) => {
+  /** `jose` goes by the machine's clock. Were that set back, it would trust old keys for so much longer. */
+  const find: JWTVerifyGetKey = async (header, token) => {
+    if (keys.jwks() && performance.now() - loadedAt >= times.keysMaxAgeMs) await keys.reload();
+    const before = loadedAt;
     try {
       return await keys(header, token);
+    } catch (error) {
+      const isRested = loadedAt === before && performance.now() - loadedAt >= times.cooldownMs;
+      if (!isRested || !(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await keys.reload();
+      return keys(header, token);
+    }
+  };
+  return async (header, token) => {
+    try {
+      return await find(header, token);
     } catch (error) {
       if (FAULTS_OF_TOKENS.some((fault) => error instanceof fault)) throw error;
       throw new TenancyUnavailableError("The token issuer's key set", { cause: error });
@@ -88,13 +104,13 @@ function restAfterFailure<Input, Output>(
 ): (input: Input) => Promise<Output> {
   let failure: { readonly error: unknown; readonly until: number } | undefined;
   return async (input) => {
-    if (failure && Date.now() < failure.until) throw failure.error;
+    if (failure && performance.now() < failure.until) throw failure.error;
     try {
       const output = await work(input);
       failure = undefined;
       return output;
     } catch (error) {
-      failure = { error, until: Date.now() + restMs };
+      failure = { error, until: performance.now() + restMs };
       onFailure(error);
       throw error;
     }

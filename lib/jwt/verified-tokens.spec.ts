@@ -8,6 +8,7 @@ describe('verified tokens', () => {
   let now = 1_000_000;
   beforeEach(() => {
     jest.spyOn(Date, 'now').mockImplementation(() => now);
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
   });
   afterEach(() => jest.restoreAllMocks());
 

@@ -10,6 +10,7 @@ import {
 } from '@nestjs/common';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { TenantContext } from '../context/tenant-context';
+import { RegistryTime } from '../tenant/registry-time';
 import type { Tenant } from '../tenant/tenant';
 import type { CheckedUsageOptions } from './check-usage-options';
 import { checkMetric } from './metric';
@@ -47,7 +48,8 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     private readonly quotas: TenantQuotas,
     private readonly refused: RefusedCounts,
     @Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions,
-    @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => new Date(),
+    time: RegistryTime,
+    @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => time.now(),
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { PoolStatistics } from '../connection/pool-statistics';
+import { RegistryTime } from '../tenant/registry-time';
 import type { Tenant } from '../tenant/tenant';
 import { TenantQuotas, usedOf } from './tenant-quotas';
 import { TenantStorage } from './tenant-storage';
@@ -27,7 +28,8 @@ export class UsageReports {
     private readonly quotas: TenantQuotas,
     private readonly storage: TenantStorage,
     private readonly connections: PoolStatistics,
-    @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => new Date(),
+    time: RegistryTime,
+    @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => time.now(),
   ) {}
 
   /** @throws ValidationFailedError for a range of no days or of more than 366; TenancyUnavailableError */

@@ -3,7 +3,7 @@ import type { PlanReader } from '../tenant/tenant-plans';
 
 export const USAGE_OPTIONS = Symbol('USAGE_OPTIONS');
 
-/** Token of what says which moment it is: a function that gives a `Date`. Default: the machine's time. */
+/** Token of what says which moment it is: a function that gives a `Date`. Default: PostgreSQL's time. */
 export const USAGE_TIME = Symbol('USAGE_TIME');
 
 export type QuotaPeriod = 'day' | 'month';

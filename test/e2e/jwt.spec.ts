@@ -15,6 +15,7 @@ const UNAVAILABLE = refusedWith(503, 'TENANCY_UNAVAILABLE');
 const SECRET = 'a secret that is only for tests, of more than 32 bytes';
 const HOUR = 3_600;
 const realNow = Date.now;
+const realElapsed = performance.now.bind(performance);
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -57,9 +58,10 @@ describe.each(ADAPTERS)('a tenant in a token on %s', (_platform, adapter) => {
     issuer.publish(first);
     return issuer;
   };
-  /** Makes it later for everything that reads the clock. */
-  const later = (ms: number) => {
-    jest.spyOn(Date, 'now').mockImplementation(() => realNow() + ms);
+  /** Makes it later for everything that reads the clock, which may be set meanwhile. */
+  const later = (ms: number, byTheClock = ms) => {
+    jest.spyOn(Date, 'now').mockImplementation(() => realNow() + byTheClock);
+    jest.spyOn(performance, 'now').mockImplementation(() => realElapsed() + ms);
   };
 
   describe('that a shared secret signed', () => {
@@ -414,6 +416,58 @@ describe.each(ADAPTERS)('a tenant in a token on %s', (_platform, adapter) => {
       await expect(app.get('/who', headers)).resolves.toEqual(servedAs('acme'));
       later(61_000);
       await expect(app.get('/who', headers)).resolves.toEqual(UNAVAILABLE);
+    });
+
+    describe('after the clock was set back by an hour', () => {
+      const BACK = -3_600_000;
+
+      it('is asked for again a second after a failure', async () => {
+        const issuer = await startIssuer();
+        const app = await start(remote(issuer));
+        const headers = bearer(await issuer.token(first, { tenant: 'acme' }));
+        issuer.mode = 'error';
+        await expect(app.get('/who', headers)).resolves.toEqual(UNAVAILABLE);
+        issuer.mode = 'up';
+        later(1_001, BACK);
+        await expect(app.get('/who', headers)).resolves.toEqual(servedAs('acme'));
+      });
+
+      it('is believed after a rotation, once the cool-down is over', async () => {
+        const issuer = await startIssuer();
+        const app = await start(remote(issuer));
+        const [old, fresh] = [
+          bearer(await issuer.token(first, { tenant: 'acme' })),
+          bearer(await issuer.token(second, { tenant: 'acme' })),
+        ];
+        await expect(app.get('/who', old)).resolves.toEqual(servedAs('acme'));
+        issuer.publish(second);
+        later(29_000, BACK);
+        await expect(app.get('/who', fresh)).resolves.toEqual(INVALID);
+        later(30_001, BACK);
+        await expect(app.get('/who', fresh)).resolves.toEqual(servedAs('acme'));
+        await expect(app.get('/who', old)).resolves.toEqual(INVALID);
+        expect(issuer.asked).toHaveLength(2);
+      });
+
+      it('is not believed by a key that was taken back longer ago than keys are kept', async () => {
+        const issuer = await startIssuer();
+        const app = await start(remote(issuer, { keysMaxAgeMs: 60_000 }));
+        const old = bearer(await issuer.token(first, { tenant: 'acme' }));
+        await expect(app.get('/who', old)).resolves.toEqual(servedAs('acme'));
+        issuer.publish(second);
+        later(60_001, BACK);
+        await expect(app.get('/who', old)).resolves.toEqual(INVALID);
+      });
+
+      it('is remembered for a moment, and not for an hour', async () => {
+        const issuer = await startIssuer();
+        const app = await start(remote(issuer, { cache: {}, keysMaxAgeMs: 5_000 }));
+        const headers = bearer(await issuer.token(first, { tenant: 'acme' }));
+        await expect(app.get('/who', headers)).resolves.toEqual(servedAs('acme'));
+        issuer.publish(second);
+        later(10_001, BACK);
+        await expect(app.get('/who', headers)).resolves.toEqual(INVALID);
+      });
     });
 
     it('is not believed by the word of an issuer that says it is another', async () => {

@@ -16,6 +16,7 @@ import { RefusedCounts } from '../../lib/usage/refused-counts';
 import { TenantQuotas } from '../../lib/usage/tenant-quotas';
 import { UsageRows } from '../../lib/usage/usage-rows';
 import { USAGE_TIME } from '../../lib/usage/usage.options';
+import { RegistryTime } from '../../lib/tenant/registry-time';
 import { TenancyAdminModule } from '../../lib/admin';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { MASTER_KEY } from '../support/sample-app';
@@ -498,16 +499,9 @@ describe('Usage, counted by two instances', () => {
     const clock = new ManualClock();
     const rows = apps[0].app.get(UsageRows, { strict: false });
     const quotas = apps[0].app.get(TenantQuotas, { strict: false });
+    const [context, time] = [apps[0].app.get(TenantContext), apps[0].app.get(RegistryTime)];
     const options = checkUsageOptions({ flushIntervalMs: 500 });
-    const own = new TenantUsage(
-      apps[0].app.get(TenantContext),
-      rows,
-      quotas,
-      new RefusedCounts(),
-      options,
-      () => now,
-      clock,
-    );
+    const own = new TenantUsage(context, rows, quotas, new RefusedCounts(), options, time, () => now, clock);
     const written = async () =>
       (await database.query('SELECT total FROM tenancy.usage_months WHERE tenant_id = $1', [acme.id]))[0];
     own.count('orders', 1, acme);
