@@ -147,6 +147,7 @@ export {
   SchemaDiffersError,
   SchemaGoneError,
   SchemaNotAdoptableError,
+  SchemaNotMarkedError,
   TemplateBehindError,
   TemplateMigrationError,
   TemplateUnfinishedError,

@@ -45,10 +45,13 @@ import { SchemaDrift } from './migrations/schema-drift';
 import { TenantRepair } from './migrations/tenant-repair';
 import { TenantMigrator } from './migrations/tenant-migrator';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
+import { RegistryNeighbours } from './provisioning/registry-neighbours';
 import { PurgeRecords } from './provisioning/purge-records';
 import { RoleChecks } from './provisioning/role-checks';
 import { SchemaAdoption } from './provisioning/schema-adoption';
 import { SchemaComment } from './provisioning/schema-comment';
+import { SchemaDrop } from './provisioning/schema-drop';
+import { SchemaMarks } from './provisioning/schema-marks';
 import { SpareRefill } from './provisioning/spare-refill';
 import { Spares } from './provisioning/spares';
 import { SystemTransactions } from './provisioning/system-transactions';
@@ -237,7 +240,10 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       store,
       changeFeed,
       registryTime,
+      SchemaMarks,
+      SchemaDrop,
       SchemaComment,
+      RegistryNeighbours,
       TenantChanger,
       SystemTransactions,
       PurgeRecords,

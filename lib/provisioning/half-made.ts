@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { TenantLookup } from '../resolution/tenant-lookup';
 import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
-import { schemaComment } from './schema-comment';
+import { SchemaMarks, tenantComment } from './schema-marks';
 import { SystemTransactions } from './system-transactions';
 import { Template } from './template';
 
@@ -25,6 +25,7 @@ export class HalfMade {
     private readonly store: TenantStore,
     private readonly template: Template,
     private readonly lookup: TenantLookup,
+    private readonly marks: SchemaMarks,
   ) {}
 
   /** Activates those whose schema is there, and removes the others, whose slugs are free then. */
@@ -49,8 +50,8 @@ export class HalfMade {
       await this.template.lockExclusive(manager);
       const found = await manager.query<unknown[]>(
         `SELECT FROM pg_catalog.pg_namespace
-         WHERE nspname = $1 AND pg_catalog.obj_description(oid, 'pg_namespace') = $2`,
-        [schemaName, schemaComment(slug)],
+         WHERE nspname = $1 AND pg_catalog.obj_description(oid, 'pg_namespace') IN ($2, $2 || '; registry ' || $3)`,
+        [schemaName, tenantComment(slug), await this.marks.registryId(manager)],
       );
       return found.length > 0;
     });

@@ -44,6 +44,25 @@ export class PurgeBlockedError extends TenancyError {
   }
 }
 
+/** A schema that was to be dropped does not say that it belongs to this registry. Nothing of it was dropped. */
+export class SchemaNotMarkedError extends TenancyError {
+  readonly code = 'SCHEMA_NOT_MARKED';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  /** `owner` is the registry that its comment names; `remedy`, the statement that marks it. */
+  constructor(
+    readonly schemaName: string,
+    readonly owner: string | null,
+    remedy: string,
+  ) {
+    super(
+      `The schema "${schemaName}" is not dropped, because its comment ` +
+        (owner === null ? 'does not say whose it is' : `says that it belongs to another registry, ${owner}`) +
+        `. If you are sure that it belongs to this registry, mark it and try again: ${remedy}`,
+    );
+  }
+}
+
 /** A purge stopped half-way. The next one, or the sweeper, goes on where it stopped. */
 export class PurgeFailedError extends TenancyError {
   readonly code = 'PURGE_FAILED';

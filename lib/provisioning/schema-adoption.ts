@@ -6,6 +6,7 @@ import { verifyClone } from '../schema/clone';
 import { CloneNotFaithfulError } from '../schema/schema.errors';
 import { SchemaDiffersError, SchemaNotAdoptableError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { SchemaMarks } from './schema-marks';
 import { Spares } from './spares';
 import { Template } from './template';
 import type { Making } from './tenant-maker';
@@ -16,6 +17,7 @@ export class SchemaAdoption {
   constructor(
     private readonly template: Template,
     private readonly spares: Spares,
+    private readonly marks: SchemaMarks,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -41,11 +43,23 @@ export class SchemaAdoption {
     if (found.length === 0) throw new SchemaNotAdoptableError(schemaName, 'there is no such schema');
     if (await this.spares.has(manager, schemaName))
       throw new SchemaNotAdoptableError(schemaName, 'it is a spare, and waits for a tenant to be created');
+    await this.#refuseOthers(manager, schemaName);
     const { blueprint, schemaVersion } = await this.template.current(manager);
     const differences = await compare(manager, blueprint, schemaName);
     if (differences.length > 0 && !force) throw new SchemaDiffersError(schemaName, differences);
     const templateVersion = differences.length > 0 ? null : blueprint.fingerprint;
     await insert({ schemaName, templateVersion, schemaVersion });
+  }
+
+  /** One that another application's registry has marked is most likely a tenant of that one. */
+  async #refuseOthers(manager: EntityManager, schemaName: string): Promise<void> {
+    const owner = await this.marks.ownerOf(manager, schemaName);
+    if (owner === undefined || owner === (await this.marks.registryId(manager))) return;
+    throw new SchemaNotAdoptableError(
+      schemaName,
+      `its comment says that it belongs to another registry, ${owner}; if that one has no use for it any more, take ` +
+        `the mark away: COMMENT ON SCHEMA ${quoteIdentifier(schemaName)} IS NULL`,
+    );
   }
 }
 

@@ -1,5 +1,7 @@
+import { Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { dropTenantRole } from './role-grants';
+import { SchemaMarks } from './schema-marks';
 
 /**
  * DROP keeps a lock on each thing that goes: table, row type, index, TOAST table, constraint, default, trigger. The
@@ -22,11 +24,24 @@ export interface DroppedPart {
   readonly isLast: boolean;
 }
 
-/**
- * Drops a part of a schema, small enough for the lock table, within the caller's transaction. Called until the last
- * part, each time in a transaction of its own, it drops all of the schema.
- */
-export async function dropNextPart(transaction: SqlExecutor, schemaName: string): Promise<DroppedPart> {
+/** The only way in which a tenant's schema is ever dropped. */
+@Injectable()
+export class SchemaDrop {
+  constructor(private readonly marks: SchemaMarks) {}
+
+  /**
+   * Drops a part of a schema, small enough for the lock table, within the caller's transaction. Called until the last
+   * part, each time in a transaction of its own, it drops all of the schema.
+   *
+   * @throws SchemaNotMarkedError for a schema that is not marked as this registry's; nothing of it was dropped
+   */
+  async dropNextPart(transaction: SqlExecutor, schemaName: string): Promise<DroppedPart> {
+    await this.marks.requireOurs(transaction, schemaName);
+    return dropNextPart(transaction, schemaName);
+  }
+}
+
+async function dropNextPart(transaction: SqlExecutor, schemaName: string): Promise<DroppedPart> {
   const relations = await nextRelations(transaction, schemaName);
   if (relations.length > 0) {
     const tables = await measure(transaction, relations);

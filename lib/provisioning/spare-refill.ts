@@ -6,12 +6,13 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { quoteIdentifier } from '../common/sql';
 import { replayBlueprint, verifyClone } from '../schema/clone';
 import { generateSchemaName } from '../tenant/schema-name';
+import { SchemaNotMarkedError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { dropNextPart } from './schema-drop';
-import { Spares } from './spares';
+import { SchemaDrop } from './schema-drop';
+import { SchemaMarks, SPARE_COMMENT } from './schema-marks';
+import { type Spare, Spares } from './spares';
 import { SystemTransactions } from './system-transactions';
 import { Template } from './template';
 import { TenantRoles } from './tenant-roles';
@@ -29,6 +30,8 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly template: Template,
     private readonly spares: Spares,
     private readonly roles: TenantRoles,
+    private readonly marks: SchemaMarks,
+    private readonly drop: SchemaDrop,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -93,10 +96,10 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     await this.template.lockShared(manager);
     const { version, blueprint } = await this.template.current(manager);
     const spare = await this.spares.find(manager, slot);
-    if (spare?.version === version) return true;
+    if (spare?.version === version && spare.isThere) return true;
     if (spare) {
       await this.spares.condemn(manager, slot);
-      if ((await dropNextPart(manager, spare.schemaName)).isLast) await this.spares.remove(manager, slot);
+      if (await this.#dropPart(manager, spare)) await this.spares.remove(manager, slot);
       return false;
     }
     if (slot >= this.options.spares.count) return true;
@@ -105,7 +108,19 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     await replayBlueprint(manager, blueprint, schemaName);
     await verifyClone(manager, blueprint, schemaName);
     await this.roles.prepare(manager, schemaName);
-    await manager.query(`COMMENT ON SCHEMA ${quoteIdentifier(schemaName)} IS 'waits for a tenant'`);
+    await this.marks.write(manager, schemaName, SPARE_COMMENT);
     return true;
+  }
+
+  /** Whether nothing is left to be dropped. A schema that is not marked as ours stays, and is no spare any more. */
+  async #dropPart(manager: EntityManager, { schemaName }: Spare): Promise<boolean> {
+    await this.marks.markOfBefore(manager, schemaName);
+    try {
+      return (await this.drop.dropNextPart(manager, schemaName)).isLast;
+    } catch (error) {
+      if (!(error instanceof SchemaNotMarkedError)) throw error;
+      this.#logger.warn(`A spare is given up: ${error.message}`);
+      return true;
+    }
   }
 }

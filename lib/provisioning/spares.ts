@@ -6,7 +6,12 @@ export interface Spare {
   readonly schemaName: string;
   /** Of the template that it was cloned from; empty once it is being dropped. */
   readonly version: string;
+  /** False when the schema was dropped by hand, or is missing in what was restored. */
+  readonly isThere: boolean;
 }
+
+/** SQL: whether the schema of the spare `s` is there. */
+const IS_THERE = 'EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.schema_name)';
 
 /** The SQL of spares. All of it runs in the caller's transaction. */
 @Injectable()
@@ -22,7 +27,8 @@ export class Spares {
     const [row] = (await transaction.query(
       `WITH taken AS (
          DELETE FROM ${this.#table} WHERE slot = (
-           SELECT slot FROM ${this.#table} WHERE template_version = $1 ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED)
+           SELECT slot FROM ${this.#table} s WHERE template_version = $1 AND ${IS_THERE}
+           ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING schema_name)
        SELECT schema_name AS name FROM taken`,
       [version],
@@ -34,18 +40,19 @@ export class Spares {
   async count(executor: SqlExecutor, version: string): Promise<{ ready: number; stale: number }> {
     const [found] = (await executor.query(
       `SELECT pg_catalog.count(*) FILTER (WHERE template_version = $1)::int AS ready,
-              pg_catalog.count(*) FILTER (WHERE template_version <> $1)::int AS stale FROM ${this.#table}`,
+              pg_catalog.count(*) FILTER (WHERE template_version <> $1)::int AS stale
+       FROM ${this.#table} s WHERE ${IS_THERE}`,
       [version],
     )) as { ready: number; stale: number }[];
     return found;
   }
 
-  /** Slots that have no spare of that version, the first `count` of them and those that have one of another. */
+  /** Slots that have no spare of that version, the first `count` of them and those whose spare is of another or gone. */
   async listOpenSlots(transaction: SqlExecutor, version: string, count: number): Promise<number[]> {
     const found = (await transaction.query(
       `SELECT slot FROM (
          SELECT pg_catalog.generate_series(0, $2::int - 1) AS slot UNION SELECT slot FROM ${this.#table}) slots
-       WHERE slot NOT IN (SELECT slot FROM ${this.#table} WHERE template_version = $1) ORDER BY slot`,
+       WHERE slot NOT IN (SELECT slot FROM ${this.#table} s WHERE template_version = $1 AND ${IS_THERE}) ORDER BY slot`,
       [version, count],
     )) as { slot: number }[];
     return found.map(({ slot }) => slot);
@@ -62,7 +69,8 @@ export class Spares {
 
   async find(transaction: SqlExecutor, slot: number): Promise<Spare | undefined> {
     const [row] = (await transaction.query(
-      `SELECT schema_name AS "schemaName", template_version AS version FROM ${this.#table} WHERE slot = $1`,
+      `SELECT schema_name AS "schemaName", template_version AS version, ${IS_THERE} AS "isThere"
+       FROM ${this.#table} s WHERE slot = $1`,
       [slot],
     )) as Spare[];
     return row;
@@ -76,7 +84,11 @@ export class Spares {
     return found.length > 0;
   }
 
-  async add(transaction: SqlExecutor, slot: number, { schemaName, version }: Spare): Promise<void> {
+  async add(
+    transaction: SqlExecutor,
+    slot: number,
+    { schemaName, version }: Omit<Spare, 'isThere'>,
+  ): Promise<void> {
     await transaction.query(
       `INSERT INTO ${this.#table} (slot, schema_name, template_version) VALUES ($1, $2, $3)`,
       [slot, schemaName, version],

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SqlExecutor } from '../common/sql';
 import { quoteIdentifier } from '../common/sql';
+import { DEFAULT_REGISTRY_SCHEMA } from '../tenant/registry-schema';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { checksumOf } from './migration-checksum';
 import type { NamedMigration } from './named-migrations';
@@ -10,8 +11,8 @@ import { TEMPLATE_ID, UnfinishedMigrations } from './unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { withRows } from './template-data';
 
-/** Key of the advisory lock on the template: shared by clones, exclusive for its migrator. "template" in ASCII. */
-const TEMPLATE_LOCK = '8387230210669507685';
+/** "template" in ASCII, once the key of all registries. The default one keeps it: in a rolling deploy all lock the same. */
+const DEFAULT_TEMPLATE_LOCK = '8387230210669507685';
 
 /** The template as it is at one moment. */
 export interface TemplateVersion {
@@ -28,6 +29,8 @@ export interface TemplateVersion {
 export class Template {
   readonly schemaName: string;
   readonly #logger = new Logger(Template.name);
+  /** Key of the advisory lock on the template: shared by clones, exclusive for its migrator. */
+  readonly #lock: string;
   readonly #data: readonly string[];
   readonly #ledger: string;
   /** The query for the names of the migrations that it has seen. */
@@ -40,6 +43,7 @@ export class Template {
     @Inject(PROVISIONING_OPTIONS) { templateSchema, templateData, registrySchema }: ProvisioningOptions,
   ) {
     this.schemaName = templateSchema;
+    this.#lock = lockOf(registrySchema);
     this.#data = templateData;
     this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
     this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
@@ -47,12 +51,12 @@ export class Template {
 
   /** Keeps the template as it is until the caller's transaction ends. */
   async lockShared(transaction: SqlExecutor): Promise<void> {
-    await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock_shared($1)', [TEMPLATE_LOCK]);
+    await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock_shared($1)', [this.#lock]);
   }
 
   /** Keeps everybody else from cloning or changing the template until the caller's transaction ends. */
   async lockExclusive(transaction: SqlExecutor): Promise<void> {
-    await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock($1)', [TEMPLATE_LOCK]);
+    await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock($1)', [this.#lock]);
   }
 
   /**
@@ -121,4 +125,11 @@ export class Template {
   async forgetMigration(transaction: SqlExecutor, name: string): Promise<void> {
     await transaction.query(`DELETE FROM ${this.#ledger} WHERE name = $1`, [name]);
   }
+}
+
+/** Each registry has a key of its own: two applications that share a database do not wait for each other. */
+function lockOf(registrySchema: string): string {
+  if (registrySchema === DEFAULT_REGISTRY_SCHEMA) return DEFAULT_TEMPLATE_LOCK;
+  const digest = createHash('sha256').update(`template of ${registrySchema}`).digest();
+  return String(digest.readBigInt64BE());
 }

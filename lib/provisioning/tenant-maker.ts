@@ -2,7 +2,6 @@ import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
-import { quoteIdentifier } from '../common/sql';
 import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
 import type { IsolationLevel } from '../connection/tenant-connection';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
@@ -14,8 +13,8 @@ import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
 import { ProvisionHooks } from './provision-hooks';
 import { ProvisioningFailedError } from './provisioning.errors';
 import type { TenantOrigin } from './provisioning.options';
-import { dropTenantRole } from './role-grants';
-import { writeSchemaComment } from './schema-comment';
+import { SchemaDrop } from './schema-drop';
+import { SchemaMarks, tenantComment } from './schema-marks';
 import { Spares } from './spares';
 import { TenantEvents } from './tenant-events';
 import type { ActorAndReason } from './tenant-input';
@@ -55,6 +54,8 @@ export class TenantMaker {
     private readonly lookup: TenantLookup,
     private readonly spares: Spares,
     private readonly versions: TenantVersions,
+    private readonly marks: SchemaMarks,
+    private readonly drop: SchemaDrop,
     private readonly hooks: ProvisionHooks,
     private readonly roles: TenantRoles,
     private readonly events: TenantEvents,
@@ -78,7 +79,7 @@ export class TenantMaker {
           };
           await build({ manager, insert });
           await this.#recordVersion(manager, draft.id, options);
-          await writeSchemaComment(manager, kept.tenant!);
+          await this.marks.write(manager, kept.tenant!.schemaName, tenantComment(draft.slug));
           await this.hooks.run(kept.tenant!, manager, options.origin);
           // Last, so that it has what the hooks have made, too.
           await this.roles.prepare(manager, kept.tenant!.schemaName);
@@ -146,13 +147,14 @@ export class TenantMaker {
     }
   }
 
-  #dropSchema(schemaName: string): Promise<void> {
-    return this.dataSource.transaction('READ COMMITTED', async (manager) => {
-      // Rolled back, a spare waits again. Any other name was made for this creation alone.
-      if (await this.spares.has(manager, schemaName)) return;
-      await manager.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schemaName)} CASCADE`);
-      await dropTenantRole(manager, schemaName);
-    });
+  async #dropSchema(schemaName: string): Promise<void> {
+    for (let isGone = false; !isGone;) {
+      isGone = await this.dataSource.transaction('READ COMMITTED', async (manager) => {
+        // Rolled back, a spare waits again. Any other name was made for this creation alone.
+        if (await this.spares.has(manager, schemaName)) return true;
+        return (await this.drop.dropNextPart(manager, schemaName)).isLast;
+      });
+    }
   }
 }
 

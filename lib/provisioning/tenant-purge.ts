@@ -10,7 +10,8 @@ import { isUuid } from '../tenant/uuid';
 import { PurgeBlockedError, PurgeFailedError } from './provisioning.errors';
 import { type PurgeRecord, PurgeRecords } from './purge-records';
 import { findOutsideDependents } from './schema-dependents';
-import { dropNextPart } from './schema-drop';
+import { SchemaDrop } from './schema-drop';
+import { SchemaMarks } from './schema-marks';
 import { SystemTransactions } from './system-transactions';
 import { checkActorAndReason } from './tenant-input';
 import { TenantEvents } from './tenant-events';
@@ -35,6 +36,8 @@ export class TenantPurge {
     private readonly store: TenantStore,
     private readonly lookup: TenantLookup,
     private readonly records: PurgeRecords,
+    private readonly marks: SchemaMarks,
+    private readonly drop: SchemaDrop,
     private readonly hooks: TransitionHooks,
     private readonly events: TenantEvents,
   ) {}
@@ -46,6 +49,7 @@ export class TenantPurge {
    *
    * @throws TenantNotFoundError
    * @throws InvalidTransitionError when it is not deleted
+   * @throws SchemaNotMarkedError when the schema does not say that it belongs to this registry
    * @throws PurgeBlockedError when something outside needs the schema, or an open transaction holds a part of it
    * @throws TransitionHookFailedError, PurgeFailedError, TenancyUnavailableError
    */
@@ -72,7 +76,12 @@ export class TenantPurge {
 
   /** Not before the tombstone: until then somebody may restore the tenant, whose bucket would be gone. */
   async #runHooks(id: string): Promise<void> {
-    const { record, tenant } = await this.transactions.run((manager) => this.records.lock(manager, id));
+    const { record, tenant } = await this.transactions.run(async (manager) => {
+      const locked = await this.records.lock(manager, id);
+      // A version that wrote no marks may have begun it.
+      await this.marks.markOfBefore(manager, locked.record.schemaName);
+      return locked;
+    });
     if (tenant && !record.finishedAt) await this.hooks.run(tenant, 'purge');
   }
 
@@ -101,6 +110,9 @@ export class TenantPurge {
         const isBuried = await this.records.bury(manager, tenant, actor);
         if (isBuried === false) return false;
         await this.#refuseDependents(manager, tenant);
+        // While it can still be restored.
+        await this.marks.markOfBefore(manager, tenant.schemaName);
+        await this.marks.requireOurs(manager, tenant.schemaName);
         await this.records.begin(manager, tenant, actor);
         return true;
       });
@@ -129,7 +141,7 @@ export class TenantPurge {
       const { record, tenant } = await this.records.lock(manager, id);
       if (record.finishedAt) return { record };
       await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      const { tables, isLast } = await dropNextPart(manager, record.schemaName);
+      const { tables, isLast } = await this.drop.dropNextPart(manager, record.schemaName);
       if (isLast) return { record: await this.records.finish(manager, id), ended: tenant };
       await this.records.addTables(manager, id, tables);
       return { record };

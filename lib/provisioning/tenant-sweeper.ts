@@ -7,7 +7,9 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../common/clock';
+import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
+import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
 import { HalfMade, type HalfMadeReport } from './half-made';
 import { type OrphanReport, Orphans } from './orphans';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
@@ -44,6 +46,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   #running: Promise<SweepReport> | undefined;
   #cancel: (() => void) | undefined;
   #closing = false;
+  #toldUnmarked = '';
 
   constructor(
     private readonly transactions: SystemTransactions,
@@ -79,6 +82,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   #inBackground(): void {
     void this.sweep().then(({ problems, orphans }) => {
       for (const problem of problems) this.#logger.warn(problem);
+      this.#tellUnmarked(orphans.unmarked);
       if (orphans.withRows.length > 0) {
         this.#logger.warn(
           `Schemas that belong to no tenant have rows in them: ${orphans.withRows.join(', ')}. They are kept: adopt them, or drop them by hand.`,
@@ -87,6 +91,18 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       if (this.#closing) return;
       this.#cancel = this.clock.after(this.options.sweeper.intervalMs, () => this.#inBackground());
     });
+  }
+
+  /** Once, and again when they are others: nothing of ours will change them. */
+  #tellUnmarked(names: readonly string[]): void {
+    const told = names.join(', ');
+    if (told === this.#toldUnmarked) return;
+    this.#toldUnmarked = told;
+    if (told === '') return;
+    this.#logger.warn(
+      `Schemas with names like those of tenants are in no registry, and their comments do not say whose they are: ${told}. ` +
+        'They are never touched: adopt them, or drop them by hand.',
+    );
   }
 
   async #sweep(): Promise<SweepReport> {
@@ -101,6 +117,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
         return otherwise;
       });
     };
+    await attempt('mark schemas', [], () => this.orphans.markThoseOfBefore());
     const purged: string[] = [];
     const unfinished = await attempt('look for unfinished purges', [], () =>
       this.transactions.run((manager) => this.records.listUnfinished(manager)),
@@ -110,33 +127,53 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       if (record) purged.push(record.slug);
     }
     const due = await attempt('look for deleted tenants', [], () => this.#dueForPurge());
-    for (const id of due) {
-      const record = await attempt(`purge ${id}`, undefined, () => this.purge.purge(id, { actor: ACTOR }));
+    for (const { id, version } of due) {
+      const record = await attempt(`purge ${id}`, undefined, () => this.#purgeUnchanged(id, version));
       if (record) purged.push(record.slug);
     }
     const halfMade = await attempt('settle half-made tenants', { activated: [], removed: [] }, () =>
       this.halfMade.sweep(),
     );
-    const orphans = await attempt('look for orphans', { dropped: [], withRows: [] }, () =>
-      this.orphans.sweep(),
-    );
+    const noOrphans = { dropped: [], withRows: [], unmarked: [] };
+    const orphans = await attempt('look for orphans', noOrphans, () => this.orphans.sweep());
     await attempt('give tenants their roles', [], () => this.roles.prepareAll());
     await attempt('drop unused roles', [], () => this.roles.dropUnused());
     await attempt('refill the spares', undefined, () => this.refill.refill());
     return { purged, halfMade, orphans, problems };
   }
 
-  /** Ids of deleted tenants that have not been changed for the time of grace. */
-  async #dueForPurge(): Promise<string[]> {
+  /** Deleted tenants that have not been changed for the time of grace. */
+  async #dueForPurge(): Promise<Tenant[]> {
     const { purgeAfterMs } = this.options.sweeper;
     if (purgeAfterMs === undefined) return [];
-    const deadline = Date.now() - purgeAfterMs;
-    const due: string[] = [];
+    const deadline = await this.#deadline(purgeAfterMs);
+    const due: Tenant[] = [];
     for (let afterId: string | undefined; ;) {
       const page = await this.store.list({ limit: PAGE_SIZE, status: 'deleted', afterId });
-      due.push(...page.filter(({ updatedAt }) => updatedAt.getTime() <= deadline).map(({ id }) => id));
+      due.push(...page.filter(({ updatedAt }) => updatedAt.getTime() <= deadline));
       if (page.length < PAGE_SIZE) return due;
       afterId = page.at(-1)?.id;
     }
+  }
+
+  /** Not one that was restored since it was looked for, and perhaps deleted again: its time of grace has begun anew. */
+  async #purgeUnchanged(id: string, version: number) {
+    const tenant = await this.store.find({ by: 'id', value: id });
+    return tenant?.version === version ? this.purge.purge(id, { actor: ACTOR }) : undefined;
+  }
+
+  /**
+   * By the clock that wrote when tenants were changed, rounded as it was. For a store elsewhere that may be another one
+   * than PostgreSQL's: then a tenant must be old by this process's clock as well.
+   */
+  async #deadline(ageMs: number): Promise<number> {
+    const [{ at }] = await this.transactions.run((manager) =>
+      manager.query<{ at: Date }[]>(
+        `SELECT (pg_catalog.clock_timestamp() - $1 * interval '1 millisecond')::timestamptz(3) AS at`,
+        [ageMs],
+      ),
+    );
+    const deadline = at.getTime();
+    return this.store instanceof TypeOrmTenantStore ? deadline : Math.min(deadline, Date.now() - ageMs);
   }
 }

@@ -14,6 +14,7 @@ import { CreateApiKeys1763600500000 } from './migrations/1763600500000-create-ap
 import { CreateTenantSettings1763600800000 } from './migrations/1763600800000-create-tenant-settings';
 import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-track-schema-versions';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
+import { IdentifyRegistry1763601000000 } from './migrations/1763601000000-identify-registry';
 import { TenantAuditEntity } from './tenant-audit.entity';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
@@ -84,6 +85,7 @@ export function registryOptions({
       TrackSchemaVersions1763600600000,
       CreateTenantSettings1763600800000,
       CreateUsage1763600900000,
+      IdentifyRegistry1763601000000,
     ],
     migrationsTableName: 'registry_migrations',
     installExtensions: false,

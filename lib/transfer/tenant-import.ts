@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { uuidV7 } from '../common/uuid-v7';
 import { proveDomains } from '../provisioning/domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { IMPORT_COMMENT, SchemaMarks } from '../provisioning/schema-marks';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { Template } from '../provisioning/template';
 import { type ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
@@ -56,6 +57,7 @@ export class TenantImport {
     private readonly maker: TenantMaker,
     private readonly transactions: SystemTransactions,
     private readonly template: Template,
+    private readonly marks: SchemaMarks,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -82,7 +84,9 @@ export class TenantImport {
           templateVersion: await this.#templateVersion(header),
           schemaVersion: header.migrations.at(-1)?.name ?? null,
         });
-        outcome.rows = await fill(making.manager, { header, reader, streams, options }, draft.schemaName);
+        const { manager } = making;
+        const mark = await this.marks.statement(manager, draft.schemaName, IMPORT_COMMENT);
+        outcome.rows = await fill(manager, { header, reader, streams, options, mark }, draft.schemaName);
         outcome.verification = await verifyImport(making.manager, header, draft);
         options.signal?.throwIfAborted();
       };
@@ -143,18 +147,21 @@ interface ImportSource {
   readonly reader: ExportReader;
   readonly streams: CopyStreams;
   readonly options: ImportOptions;
+  /** Says whose the schema is. It comes first: what the export's DDL commits by itself can be taken back then. */
+  readonly mark: string;
 }
 
 /** Makes the schema with its rows, up to the end of the export, and gives how many rows each table has. */
 async function fill(
   manager: EntityManager,
-  { header, reader, streams, options }: ImportSource,
+  { header, reader, streams, options, mark }: ImportSource,
   schemaName: string,
 ): Promise<Record<string, number>> {
   const rows: Record<string, number> = {};
-  const { tables } = header;
+  const { tables, statements, rowsAt } = header;
+  const marked = { statements: [mark, ...statements], rowsAt: rowsAt + 1 };
   const transaction = await transactionId(manager);
-  await replayBlueprint(manager, header, schemaName, async () => {
+  await replayBlueprint(manager, marked, schemaName, async () => {
     for (const [place, table] of tables.entries()) {
       rows[table.name] = await copyIn(manager, streams, table, reader.rows(table.name));
       options.onProgress?.(place + 1, tables.length);

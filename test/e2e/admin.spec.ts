@@ -129,7 +129,9 @@ describe.each(ANY_ADAPTER)('The admin API on %s', (platform, adapter) => {
          WHERE n.nspname = $1`,
         [schemaName],
       );
-      expect(rows).toEqual([{ relname: 'orders', comment: `tenant ${slug}` }]);
+      expect(rows).toEqual([
+        { relname: 'orders', comment: expect.stringMatching(`^tenant ${slug}; registry `) },
+      ]);
     });
 
     it.each(['active', 'suspended', 'deleted'])(
@@ -653,7 +655,7 @@ describe.each(ANY_ADAPTER)('The admin API on %s', (platform, adapter) => {
         `SELECT obj_description($1::regnamespace, 'pg_namespace') AS comment`,
         [tenant.schemaName],
       );
-      expect(comment).toBe(`tenant ${renamed}`);
+      expect(comment).toMatch(new RegExp(`^tenant ${renamed}; registry [0-9a-f-]{36}$`));
     });
 
     it('refuses the slug of another tenant, of a deleted one too, and a reserved one', async () => {

@@ -4,7 +4,7 @@ import { connectionOf, ownersOf, ownSessionConnection } from '../../data-sources
 import type { ResolvedTenancyOptions } from '../../tenancy.options';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
 import { checkRoles } from './role-checks';
-import { checkFleet, checkRegistry, checkTemplate } from './registry-checks';
+import { checkFleet, checkNeighbours, checkRegistry, checkTemplate } from './registry-checks';
 import {
   checkConnections,
   checkExtensions,
@@ -13,7 +13,7 @@ import {
   checkVersion,
 } from './server-checks';
 import { checkSessions } from './session-checks';
-import { checkHalfDone, checkSchemas, checkSpares } from './tenant-checks';
+import { checkHalfDone, checkMarks, checkSchemas, checkSpares } from './tenant-checks';
 
 const CHECKS: Readonly<Record<string, Check>> = {
   PostgreSQL: checkVersion,
@@ -24,6 +24,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   roles: checkRoles,
   extensions: checkExtensions,
   registry: checkRegistry,
+  registries: checkNeighbours,
   template: checkTemplate,
 };
 
@@ -31,6 +32,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   migrations: checkFleet,
   schemas: checkSchemas,
+  marks: checkMarks,
   'half-done': checkHalfDone,
   spares: checkSpares,
 };

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { connectionOf } from '../../data-sources';
 import { quoteIdentifier } from '../../common/sql';
 import { namedMigrations } from '../../provisioning/named-migrations';
+import { describeNeighbours, findNeighbours } from '../../provisioning/registry-neighbours';
 import { compileBlueprint } from '../../schema/blueprint';
 import { SchemaNotCloneableError } from '../../schema/schema.errors';
 import type { ResolvedTenancyOptions } from '../../tenancy.options';
@@ -34,6 +35,18 @@ export const checkRegistry: Check = async ({ options, database }) => {
         'use the version that the newest instance uses',
       )
     : ok('registry', `is at ${wanted.at(-1)}`);
+};
+
+/** Whether tenants may be looked for in the wrong place. */
+export const checkNeighbours: Check = async ({ options, database }) => {
+  const neighbours = await findNeighbours(database, options.registry.schema);
+  return neighbours.length > 0
+    ? warning(
+        'registries',
+        describeNeighbours(neighbours, options.registry.schema),
+        'if it is another application’s, nothing is to be done',
+      )
+    : ok('registries', 'no other shares the database');
 };
 
 /** Whether the template has seen every migration, and can be cloned. */

@@ -1,4 +1,7 @@
 import { quoteIdentifier } from '../../common/sql';
+import { OWN_NAME } from '../../provisioning/orphans';
+import { findNeighbours, isOthers, registryIdIn } from '../../provisioning/registry-neighbours';
+import { commentOn, IS_OF_BEFORE, MARK, tenantComment } from '../../provisioning/schema-marks';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
 /** So many are named; the others are counted. */
@@ -10,12 +13,16 @@ const ELSEWHERE = 'the tenants are in a store of the application’s own';
 export const checkSchemas: Check = async ({ options, database }) => {
   if (options.store) return skipped('schemas', ELSEWHERE);
   const registry = quoteIdentifier(options.registry.schema);
-  const orphans = await database.query<{ name: string }[]>(
-    `SELECT nspname AS name FROM pg_catalog.pg_namespace n WHERE nspname ~ '^t_[a-z0-9]{20}$'
+  const registryId = await registryIdIn(database, options.registry.schema);
+  const neighbours = await findNeighbours(database, options.registry.schema);
+  const unknown = await database.query<{ name: string; owner: string | null }[]>(
+    `SELECT nspname AS name, ${MARK} AS owner FROM pg_catalog.pg_namespace n WHERE nspname ~ '${OWN_NAME}'
        AND NOT EXISTS (SELECT FROM ${registry}.tenants WHERE schema_name = n.nspname)
        AND NOT EXISTS (SELECT FROM ${registry}.spares WHERE schema_name = n.nspname)
        AND NOT EXISTS (SELECT FROM ${registry}.purges WHERE schema_name = n.nspname) ORDER BY 1`,
   );
+  const orphans = unknown.filter(({ owner }) => owner === registryId);
+  const strangers = unknown.filter(({ owner }) => owner !== registryId && !isOthers(neighbours, owner));
   const homeless = await database.query<{ name: string }[]>(
     `SELECT slug AS name FROM ${registry}.tenants t WHERE status NOT IN ('purged', 'provisioning')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = t.schema_name) ORDER BY 1`,
@@ -27,6 +34,15 @@ export const checkSchemas: Check = async ({ options, database }) => {
             'schemas',
             `no tenant's: ${named(orphans)}`,
             'those without rows are dropped by the sweeper a day after it has seen them; adopt the others (tenancy tenant adopt), or drop them by hand',
+          ),
+        ]
+      : []),
+    ...(strangers.length > 0
+      ? [
+          warning(
+            'schemas',
+            `no tenant's, and not marked as this registry's: ${named(strangers)}`,
+            'they are never touched; adopt them (tenancy tenant adopt), or drop them by hand',
           ),
         ]
       : []),
@@ -43,6 +59,26 @@ export const checkSchemas: Check = async ({ options, database }) => {
   return findings.length > 0
     ? findings
     : ok('schemas', 'each belongs to a tenant, and each tenant has its own');
+};
+
+/** Tenants whose schemas do not say that they belong to this registry, so that no purge drops them. */
+export const checkMarks: Check = async ({ options, database }) => {
+  if (options.store) return skipped('marks', ELSEWHERE);
+  const registry = quoteIdentifier(options.registry.schema);
+  const registryId = await registryIdIn(database, options.registry.schema);
+  const unmarked = await database.query<{ name: string; schemaName: string }[]>(
+    `SELECT t.slug AS name, n.nspname AS "schemaName" FROM ${registry}.tenants t
+     JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
+     WHERE ${MARK} IS DISTINCT FROM $1 AND ${IS_OF_BEFORE} IS NOT TRUE ORDER BY 1`,
+    [registryId],
+  );
+  if (unmarked.length === 0) return ok('marks', 'each tenant’s schema says that it belongs to this registry');
+  const [{ name, schemaName }] = unmarked;
+  return warning(
+    'marks',
+    `their schemas do not say that they belong to this registry, so no purge drops them: ${named(unmarked)}`,
+    `if they do, mark each: ${commentOn(schemaName, tenantComment(name), registryId)}`,
+  );
 };
 
 /** What a crash has left, which the sweeper brings to an end. */
@@ -67,9 +103,18 @@ export const checkHalfDone: Check = async ({ options, database }) => {
 
 export const checkSpares: Check = async ({ options, database }) => {
   const { count } = options.spares;
-  const [{ ready }] = await database.query<{ ready: number }[]>(
-    `SELECT pg_catalog.count(*)::int AS ready FROM ${quoteIdentifier(options.registry.schema)}.spares WHERE template_version <> ''`,
+  const [{ ready, gone }] = await database.query<{ ready: number; gone: number }[]>(
+    `SELECT pg_catalog.count(*) FILTER (WHERE is_there AND template_version <> '')::int AS ready,
+            pg_catalog.count(*) FILTER (WHERE NOT is_there)::int AS gone
+     FROM (SELECT template_version, EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.schema_name) AS is_there
+           FROM ${quoteIdentifier(options.registry.schema)}.spares s) AS spares`,
   );
+  if (gone > 0)
+    return warning(
+      'spares',
+      `the schemas of ${gone} are gone; ${ready} of ${count} are ready`,
+      'nothing takes them, and the sweeper makes others: or run tenancy spares --refill',
+    );
   return ready < count
     ? warning(
         'spares',

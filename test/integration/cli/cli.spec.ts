@@ -308,6 +308,50 @@ describe('spares and doctor', () => {
       }),
     );
     expect(await spares('--refill')).toEqual({ wanted: 2, ready: 2, stale: 0 });
+    const [{ name }] = await cli.database.query<{ name: string }>(
+      'SELECT schema_name AS name FROM tenancy.spares',
+    );
+    await cli.database.query(`DROP SCHEMA ${name} CASCADE`);
+    expect(await spares()).toEqual({ wanted: 2, ready: 1, stale: 0 });
+    const found = JSON.parse((await cli.line.run(['doctor', '--json'], environment)).stdout) as typeof doctor;
+    expect(found.findings).toContainEqual(
+      expect.objectContaining({ check: 'spares', message: 'the schemas of 1 are gone; 1 of 2 are ready' }),
+    );
+    expect(await spares('--refill')).toEqual({ wanted: 2, ready: 2, stale: 0 });
+  });
+
+  it('doctor tells of another registry, and of schemas that do not say whose they are', async () => {
+    const [{ id }] = await cli.database.query<{ id: string }>('SELECT id FROM tenancy.registry_identity');
+    const [{ name }] = await cli.database.query<{ name: string }>(
+      `SELECT schema_name AS name FROM tenancy.tenants WHERE slug = 'support'`,
+    );
+    await cli.database.query(`
+      COMMENT ON SCHEMA ${name} IS 'by hand'; CREATE SCHEMA t_dddddddddddddddddddd; CREATE SCHEMA other;
+      CREATE TABLE other.registry_migrations (); CREATE TABLE other.tenants ()`);
+    const { findings } = await cli.json('doctor');
+    await cli.database.query(`
+      COMMENT ON SCHEMA ${name} IS 'tenant support; registry ${id}'; DROP SCHEMA t_dddddddddddddddddddd;
+      DROP SCHEMA other CASCADE`);
+    expect(findings).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          check: 'registries',
+          severity: 'warning',
+          message: expect.stringContaining('"other"'),
+        }),
+        expect.objectContaining({
+          check: 'marks',
+          severity: 'warning',
+          message: expect.stringContaining('support'),
+          remedy: expect.stringContaining(`COMMENT ON SCHEMA "${name}" IS 'tenant support; registry ${id}'`),
+        }),
+        expect.objectContaining({
+          check: 'schemas',
+          severity: 'warning',
+          message: expect.stringContaining('t_dddddddddddddddddddd'),
+        }),
+      ]),
+    );
   });
 
   it('doctor finds what is wrong, each with its remedy, and says so by its exit code', async () => {

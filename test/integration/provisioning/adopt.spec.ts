@@ -35,7 +35,9 @@ describe('adopting a schema', () => {
           'SELECT obj_description(oid) AS comment FROM pg_namespace WHERE nspname = $1',
           [name],
         ),
-      ).resolves.toEqual([{ comment: `tenant ${tenant.slug}` }]);
+      ).resolves.toEqual([
+        { comment: expect.stringMatching(`^tenant ${tenant.slug}; registry [0-9a-f-]{36}$`) },
+      ]);
       await expect(adopt(name, slug())).rejects.toMatchObject({ code: 'SCHEMA_NAME_TAKEN' });
     },
   );

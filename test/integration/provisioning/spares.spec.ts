@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { type Tenant, TenantConnection, TenantProvisioner } from '../../../lib';
+import { type Tenant, TenantConnection, TenantProvisioner, TenantSweeper } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
@@ -82,7 +82,7 @@ describe('spares', () => {
       database.query('SELECT obj_description(oid) AS comment FROM pg_namespace WHERE nspname = $1', [
         before[0],
       ]),
-    ).resolves.toEqual([{ comment: expect.stringMatching(/^tenant shop-\d$/) }]);
+    ).resolves.toEqual([{ comment: expect.stringMatching(/^tenant shop-\d; registry [0-9a-f-]{36}$/) }]);
   });
 
   it('are as good as a fresh clone: same structure, same rows, hooks run when they are taken', async () => {
@@ -162,6 +162,26 @@ describe('spares', () => {
     for (const tenant of tenants) await expect(columns(tenant)).resolves.toEqual(['id', 'text']);
     await refill(app);
     expect(await spares()).toHaveLength(1);
+  });
+
+  it('whose schemas are gone are never taken, and made again', async () => {
+    const app = await start();
+    await refill(app);
+    const [gone, , alsoGone] = await names();
+    await database.query(`DROP SCHEMA ${gone} CASCADE; DROP SCHEMA ${alsoGone} CASCADE`);
+    const taker = await start({ spares: { count: 0 } });
+    const slugs = ['acme', 'globex', 'initech'];
+    const taken = [];
+    for (const slug of slugs) taken.push((await taker.create({ slug })).schemaName);
+    expect(taken).not.toContain(gone);
+    expect(await names()).toEqual([gone, alsoGone]);
+    await taker.app.get(TenantSweeper).sweep();
+    expect(await names()).toEqual([]);
+    await refill(app);
+    expect(await names()).toHaveLength(3);
+    await database.query(`DROP SCHEMA ${(await names())[1]} CASCADE`);
+    await refill(app);
+    await expect(schemasOf(database)).resolves.toEqual([...taken, ...(await names())].sort());
   });
 
   it('of one slot are made by one of several instances', async () => {

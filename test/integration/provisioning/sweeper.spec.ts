@@ -11,22 +11,32 @@ import { CLOCK, type Clock } from '../../../lib/common/clock';
 import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
 import { generateSchemaName } from '../../../lib/tenant/schema-name';
 import { Global, Module } from '@nestjs/common';
+import { resetClock, setClock } from '../../support/set-clock';
 import { type ProvisioningApp, startAppOn, startProvisioningApp } from './app';
 
 const NOTHING: SweepReport = {
   purged: [],
   halfMade: { activated: [], removed: [] },
-  orphans: { dropped: [], withRows: [] },
+  orphans: { dropped: [], withRows: [], unmarked: [] },
   problems: [],
 };
 const NEVER = { intervalMs: 0 };
 
 describe('the sweeper', () => {
   let running: ProvisioningApp;
-  afterEach(() => running.close());
+  afterEach(async () => {
+    resetClock();
+    await running.close();
+  });
 
   const sweep = () => running.app.get(TenantSweeper).sweep();
   const sql = (text: string, values?: unknown[]) => running.database.query(text, values);
+
+  /** As schemas are that this registry has made. */
+  async function mark(...names: string[]): Promise<void> {
+    const [{ id }] = await running.database.query<{ id: string }>('SELECT id FROM tenancy.registry_identity');
+    for (const name of names) await sql(`COMMENT ON SCHEMA ${name} IS 'tenant forgotten; registry ${id}'`);
+  }
 
   async function deleted(slug: string): Promise<Tenant> {
     await running.create({ slug });
@@ -45,6 +55,46 @@ describe('the sweeper', () => {
     await expect(running.schemas()).resolves.not.toContain(old.schemaName);
     await expect(sql('SELECT purged_by FROM tenancy.purges')).resolves.toEqual([{ purged_by: 'sweeper' }]);
     await expect(running.app.get(TenantStore).list({ limit: 9 })).resolves.toHaveLength(3);
+    await expect(sweep()).resolves.toEqual(NOTHING);
+  });
+
+  it.each<[string, number, TenantStore | undefined]>([
+    ['a month ahead', 31 * 86_400_000, undefined],
+    ['a month ahead, with a store elsewhere', 31 * 86_400_000, new InMemoryTenantStore()],
+    ['a month back, with a store elsewhere', -31 * 86_400_000, new InMemoryTenantStore()],
+  ])('purges nobody too early when the clock of the instance is %s', async (_case, ahead, store) => {
+    running = await startProvisioningApp({ store, sweeper: { ...NEVER, purgeAfterMs: 30 * 86_400_000 } });
+    if (ahead < 0) setClock(ahead);
+    await deleted('acme');
+    if (ahead > 0) setClock(ahead);
+    await expect(sweep()).resolves.toEqual(NOTHING);
+    await expect(running.app.get(TenantLifecycle).restore('acme')).resolves.toMatchObject({
+      status: 'active',
+    });
+  });
+
+  it('purges at once, without a time of grace, what was deleted within the same millisecond', async () => {
+    running = await startProvisioningApp({ sweeper: { ...NEVER, purgeAfterMs: 0 } });
+    for (let i = 0; i < 15; i++) {
+      await deleted(`shop-${i}`);
+      await expect(sweep()).resolves.toEqual({ ...NOTHING, purged: [`shop-${i}`] });
+    }
+  });
+
+  it('lets the time of grace of a tenant begin anew that was restored and deleted again meanwhile', async () => {
+    running = await startProvisioningApp({ sweeper: { ...NEVER, purgeAfterMs: 60_000 } });
+    await deleted('acme');
+    await sql(`UPDATE tenancy.tenants SET updated_at = now() - interval '61 seconds'`);
+    const store = running.app.get(TenantStore);
+    const list = store.list.bind(store);
+    jest.spyOn(store, 'list').mockImplementation(async (query) => {
+      const page = await list(query);
+      if (query.status !== 'deleted') return page;
+      const lifecycle = running.app.get(TenantLifecycle);
+      await lifecycle.restore('acme');
+      await lifecycle.delete('acme');
+      return page;
+    });
     await expect(sweep()).resolves.toEqual(NOTHING);
   });
 
@@ -76,6 +126,7 @@ describe('the sweeper', () => {
     const [empty, full] = [generateSchemaName(), generateSchemaName()].sort();
     await sql(`CREATE SCHEMA ${empty}; CREATE TABLE ${empty}.note (id int)`);
     await sql(`CREATE SCHEMA ${full}; CREATE TABLE ${full}.note AS SELECT 1 AS id`);
+    await mark(empty, full);
     for (const name of [
       't_short',
       't_',
@@ -87,7 +138,10 @@ describe('the sweeper', () => {
     const before = (await sql('SELECT nspname FROM pg_namespace ORDER BY 1')).map(({ nspname }) => nspname);
     await expect(sweep()).resolves.toEqual(NOTHING);
     await sql(`UPDATE tenancy.orphans SET first_seen_at = now() - interval '61 seconds'`);
-    await expect(sweep()).resolves.toEqual({ ...NOTHING, orphans: { dropped: [empty], withRows: [full] } });
+    await expect(sweep()).resolves.toEqual({
+      ...NOTHING,
+      orphans: { ...NOTHING.orphans, dropped: [empty], withRows: [full] },
+    });
     const after = (await sql('SELECT nspname FROM pg_namespace ORDER BY 1')).map(({ nspname }) => nspname);
     expect(before.filter((name) => !after.includes(name))).toEqual([empty]);
     expect(after).toEqual(expect.arrayContaining([tenant.schemaName, full]));
@@ -97,6 +151,7 @@ describe('the sweeper', () => {
     running = await startProvisioningApp({ sweeper: { ...NEVER, orphanAfterMs: 60_000 } });
     const name = generateSchemaName();
     await sql(`CREATE SCHEMA ${name}`);
+    await mark(name);
     await sweep();
     await expect(sql('SELECT schema_name FROM tenancy.orphans')).resolves.toEqual([{ schema_name: name }]);
     await running.app.get(TenantStore).insert({
