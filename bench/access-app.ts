@@ -5,14 +5,9 @@ import type { ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SignJWT } from 'jose';
 import { TenancyModule, type Tenant, TenantContext, TenantStore } from '../lib/index';
-import {
-  ApiKeyAuthentication,
-  ApiKeys,
-  fromApiKey,
-  RequireScopes,
-  TenancyAccessModule,
-} from '../lib/access/index';
+import { ApiKeys, fromApiKey, RequireScopes, TenancyAccessModule } from '../lib/access/index';
 import { AccessGuard } from '../lib/access/access.guard';
+import { ApiKeyAuthentication } from '../lib/access/api-key-authentication';
 import { ApiKeyRows } from '../lib/access/api-key-rows';
 import { makeKey } from '../lib/access/key-text';
 import { fromJwtClaim } from '../lib/jwt/index';

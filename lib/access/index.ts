@@ -14,8 +14,6 @@ export {
 } from './api-keys';
 export { type ApiKey, API_KEY_STATUSES, type ApiKeyStatus, type ShownApiKey } from './api-key';
 export { type ApiKeyInput, type ApiKeyPatch } from './api-key-input';
-export { ApiKeyUses } from './api-key-uses';
-export { ApiKeyAuthentication } from './api-key-authentication';
 export { API_KEY_SCHEME, withApiKeyScheme } from './openapi/api-key-scheme';
 export { ScopeMissingError } from '../common/scope.errors';
 export {

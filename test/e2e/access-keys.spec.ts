@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import type { Tenant } from '../../lib';
-import { ApiKeys, ApiKeyUses } from '../../lib/access';
+import { ApiKeys } from '../../lib/access';
+import { ApiKeyUses } from '../../lib/access/api-key-uses';
 import { type AccessApp, startAccessApp, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { ANY_ADAPTER } from '../support/sample-app';

@@ -1,6 +1,7 @@
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { type Tenant, TenancyModule } from '../../lib';
-import { ApiKeys, ApiKeyUses } from '../../lib/access';
+import { ApiKeys } from '../../lib/access';
+import { ApiKeyUses } from '../../lib/access/api-key-uses';
 import { TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
 import { type AccessApp, startAccessApp } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
