@@ -18,6 +18,7 @@ const THROUGH_NEST = [
   'observability',
   'orders-sample',
   'resolution',
+  'shared-cache',
   'tenant-transaction',
   'throttling',
   'transports-{jobs,tcp,websocket}',

@@ -173,7 +173,7 @@ function roleChecks({ roles, database: { url, adminUrl } }: ResolvedTenancyOptio
 
 function applicationChecks(options: ResolvedTenancyOptions): Check[] {
   const { entities, migrations, subscribers, resolvers, fallbackTenant, store, reservedSlugs } = options;
-  const { trustedProxies, wildcardDomains, domainProof } = options;
+  const { trustedProxies, vary, wildcardDomains, domainProof } = options;
   return [
     [
       'entities',
@@ -207,6 +207,7 @@ function applicationChecks(options: ResolvedTenancyOptions): Check[] {
       isListOf(reservedSlugs, (each) => typeof each === 'string'),
       `is ${show(reservedSlugs)}: give a list of words`,
     ],
+    booleanCheck('vary', vary),
     booleanCheck('wildcardDomains', wildcardDomains),
     [
       'domainProof',

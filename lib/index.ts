@@ -89,7 +89,7 @@ export { type TenantPathOptions } from './resolution/tenant-path';
 export { stripTenantPath, type TenantPathStripper } from './resolution/strip-tenant-path';
 export { fromQuery } from './resolution/from-query';
 export { fromCookie } from './resolution/from-cookie';
-export { credentialResolver } from './resolution/credential-resolver';
+export { credentialResolver, type CredentialResolverOptions } from './resolution/credential-resolver';
 export { TenantLookup } from './resolution/tenant-lookup';
 export { CurrentTenant } from './resolution/current-tenant.decorator';
 export { CURRENT_TENANT } from './resolution/current-tenant.provider';
@@ -98,6 +98,7 @@ export {
   DurableTenantError,
   InvalidClaimError,
   OperationMixedError,
+  SharedCacheError,
   TenantChoiceRequiredError,
   TenantMismatchError,
   TenantMissingError,

@@ -15,6 +15,7 @@ const OPTIONS: Names<TenancyOptions> = {
   resolvers: true,
   fallbackTenant: true,
   trustedProxies: true,
+  vary: true,
   sharedSchemas: true,
   templateSchema: true,
   templateData: true,

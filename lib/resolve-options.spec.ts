@@ -54,6 +54,7 @@ describe('options', () => {
       registry: { schema: 'tenancy', migrate: true },
       reservedSlugs: ['www', 'api', 'app', 'admin', 'mail', 'static'],
       wildcardDomains: false,
+      vary: true,
       cache: {},
       roles: false,
     });
@@ -97,6 +98,7 @@ describe('options', () => {
       store: OwnStore,
       reservedSlugs: [],
       wildcardDomains: true,
+      vary: false,
       cache: { maxEntries: 1, ttlMs: 0 },
       typeorm: { logging: ['error'], synchronize: false, parseInt8: true },
     };
@@ -222,6 +224,7 @@ describe('options', () => {
       { wildcardDomains: 'yes' },
       "wildcardDomains is 'yes': give true or false",
     ],
+    ['text instead of false for Vary', { vary: 'no' }, "vary is 'no': give true or false"],
     ['an empty template', { templateSchema: '' }, "templateSchema is '': it must be 1 to 63 bytes"],
     [
       'a template of 64 bytes',
@@ -440,6 +443,7 @@ describe('the environment', () => {
     TENANCY_CONNECT_RETRY_DELAY_MS: '0',
     TENANCY_FALLBACK_TENANT: 'acme',
     TENANCY_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8',
+    TENANCY_VARY: 'false',
     TENANCY_SHARED_SCHEMAS: ' extensions, lookup ,,',
     TENANCY_TEMPLATE_SCHEMA: 'model',
     TENANCY_TEMPLATE_DATA: 'currencies, countries',
@@ -494,6 +498,7 @@ describe('the environment', () => {
       registry: { schema: 'registry', migrate: false },
       reservedSlugs: ['help', 'status'],
       wildcardDomains: true,
+      vary: false,
       cache: { ttlMs: 0, maxEntries: 500, staleIfErrorMs: 1000 },
     });
   });
@@ -553,6 +558,7 @@ describe('the environment', () => {
     ['TENANCY_REGISTRY_MIGRATE', 'TRUE', "is 'TRUE': give true or false"],
     ['TENANCY_ROLES', 'yes', "is 'yes': give true or false"],
     ['TENANCY_WILDCARD_DOMAINS', '1', "is '1': give true or false"],
+    ['TENANCY_VARY', 'no', "is 'no': give true or false"],
     ['TENANCY_TENANT_IN_APPLICATION_NAME', '1', "is '1': give true or false"],
   ])('with a bad %s: %p is named', (name, value, problem) => {
     expect(problems(GOOD, { [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} is `))]);

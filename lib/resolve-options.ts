@@ -48,6 +48,7 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
     },
     fallbackTenant: given.fallbackTenant ?? read.text('TENANCY_FALLBACK_TENANT'),
     trustedProxies: given.trustedProxies ?? read.list('TENANCY_TRUSTED_PROXIES'),
+    vary: given.vary ?? read.boolean('TENANCY_VARY') ?? true,
     roles: given.roles ?? read.boolean('TENANCY_ROLES') ?? false,
     sharedSchemas: given.sharedSchemas ?? read.list('TENANCY_SHARED_SCHEMAS') ?? [],
     templateSchema: given.templateSchema ?? read.text('TENANCY_TEMPLATE_SCHEMA') ?? 'template',

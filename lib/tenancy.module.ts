@@ -69,6 +69,7 @@ import { TenantPurge } from './provisioning/tenant-purge';
 import { TenantSweeper } from './provisioning/tenant-sweeper';
 import { CURRENT_TENANT, currentTenantProvider } from './resolution/current-tenant.provider';
 import { DurableClassesCheck } from './resolution/durable-classes-check';
+import { SharedCacheCheck } from './resolution/shared-cache-check';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution/resolution.options';
 import { TenancyExceptionFilter } from './resolution/tenancy-exception.filter';
 import { TenantLookup } from './resolution/tenant-lookup';
@@ -150,6 +151,7 @@ const partsOfOptions: Provider[] = [
       resolvers: options.resolvers,
       fallbackTenant: options.fallbackTenant,
       trustedProxies: options.trustedProxies,
+      vary: options.vary,
       cache: options.cache,
     }),
   },
@@ -278,6 +280,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TenantMiddleware,
       TenancyExceptionFilter,
       DurableClassesCheck,
+      SharedCacheCheck,
       currentTenantProvider,
       { provide: APP_GUARD, useClass: TenantGuard },
     ],

@@ -105,6 +105,11 @@ export interface TenancyOptions {
    */
   readonly trustedProxies?: readonly string[];
   /**
+   * Whether the answers of tenants' routes name in `Vary` what of the request decides on the tenant, so that no cache in front
+   * gives one tenant the answers of another. Default `TENANCY_VARY`, else true.
+   */
+  readonly vary?: boolean;
+  /**
    * A second wall: each tenant gets a PostgreSQL role with rights on its own schema only, and its statements run as that
    * role. Needs `database.adminUrl`. Default `TENANCY_ROLES`, else false.
    */
@@ -167,6 +172,7 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
         | 'connectRetryDelayMs'
       >
     >;
+  readonly vary: boolean;
   readonly roles: boolean;
   readonly sharedSchemas: readonly string[];
   readonly templateSchema: string;

@@ -1,5 +1,5 @@
 import { injectedCredentialResolver } from '../resolution/credential-resolver';
-import type { Providers, TenantResolver } from '../resolution/tenant-resolver';
+import type { Providers, TenantRequest, TenantResolver } from '../resolution/tenant-resolver';
 import { tokenReader } from '../resolution/token-reader';
 import { AccessModuleMissingError } from './access.errors';
 import { ApiKeyAuthentication } from './api-key-authentication';
@@ -30,15 +30,16 @@ export function fromApiKey({ header = 'x-api-key', scheme = '' }: FromApiKeyOpti
     );
   }
   const keyIn = tokenReader(header, scheme);
-  return injectedCredentialResolver('fromApiKey()', (providers) => {
+  const ofApplication = (providers: Providers) => {
     let authentication: ApiKeyAuthentication | undefined;
-    return (request) => {
+    return (request: TenantRequest) => {
       const text = keyIn(request);
       if (text === undefined) return undefined;
       authentication ??= authenticationOf(providers);
       return authentication.claimOf(request, text);
     };
-  });
+  };
+  return injectedCredentialResolver('fromApiKey()', ofApplication, { vary: [header] });
 }
 
 function authenticationOf(providers: Providers): ApiKeyAuthentication {

@@ -45,10 +45,11 @@ export function fromJwtClaim(options: FromJwtClaimOptions): TenantResolver {
     return heard(request, token, said);
   };
 
-  return credentialResolver((request) => {
+  const resolve = (request: TenantRequest) => {
     const token = tokenOf(request);
     if (token === undefined) return undefined;
     const known = verified.get(token);
     return known ? heard(request, token, known) : verifiedClaims(request, token);
-  });
+  };
+  return credentialResolver(resolve, { vary: [header] });
 }

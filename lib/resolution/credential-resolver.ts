@@ -1,5 +1,8 @@
 import type { CredentialClaims, Providers, TenantRequest, TenantResolver } from './tenant-resolver';
 
+/** `vary`: the headers that it reads, as of any resolver. */
+export type CredentialResolverOptions = Pick<TenantResolver, 'vary'>;
+
 type Resolve = (request: TenantRequest) => CredentialClaims | Promise<CredentialClaims>;
 
 /**
@@ -7,10 +10,16 @@ type Resolve = (request: TenantRequest) => CredentialClaims | Promise<Credential
  * tenant is found, and with their claim every other one of the request must agree, wherever the resolvers stand: else it is 403
  * `TENANT_MISMATCH`. A credential that is good for several tenants gives a list of claims, of which another resolver must choose one.
  */
-export function credentialResolver(resolve: Resolve): TenantResolver {
+export function credentialResolver(
+  resolve: Resolve,
+  options: CredentialResolverOptions = {},
+): TenantResolver {
   // Lists come from credentials alone, so that whoever asks any other resolver need not think of them.
   const single = resolve as TenantResolver;
-  return Object.assign((request: TenantRequest) => single(request), { credential: true as const });
+  return Object.assign((request: TenantRequest) => single(request), {
+    ...options,
+    credential: true as const,
+  });
 }
 
 /**
@@ -20,12 +29,14 @@ export function credentialResolver(resolve: Resolve): TenantResolver {
 export function injectedCredentialResolver(
   name: string,
   make: (providers: Providers) => Resolve,
+  options: CredentialResolverOptions,
 ): TenantResolver {
   const resolve = () => {
     throw new TypeError(`${name} can only be asked by the TenancyModule that it was given to.`);
   };
   return Object.assign(resolve, {
+    ...options,
     credential: true as const,
-    within: (providers: Providers) => credentialResolver(make(providers)),
+    within: (providers: Providers) => credentialResolver(make(providers), options),
   });
 }

@@ -21,11 +21,12 @@ export function fromCookie(name: string): TenantResolver {
   if (typeof name !== 'string' || !COOKIE_NAME.test(name)) {
     throw new TypeError(`fromCookie(${JSON.stringify(name)}): give a cookie's name, such as 'tenant'.`);
   }
-  return ({ header }) => {
+  const resolve: TenantResolver = ({ header }) => {
     const values = valuesOf(header('cookie') ?? '', name);
     if (values.length === 0) return undefined;
     return slugOrId(values.length === 1 ? values[0] : NOBODY);
   };
+  return Object.assign(resolve, { vary: ['Cookie'] });
 }
 
 /** The library gives only the first of several cookies of one name, so it is shown one after the other. */

@@ -1,5 +1,5 @@
 import { normalizeDomain } from '../tenant/domain';
-import type { RequestClaim, TenantResolver } from './tenant-resolver';
+import { type RequestClaim, type TenantRequest, type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
 export interface FromDomainOptions {
   /**
@@ -14,13 +14,14 @@ export interface FromDomainOptions {
  * the next resolver is asked.
  */
 export function fromDomain({ wildcards = false }: FromDomainOptions = {}): TenantResolver {
-  return ({ host }): RequestClaim | undefined => {
+  const resolve = ({ host }: TenantRequest): RequestClaim | undefined => {
     // A star stands in the registry, never in the name of a host.
     if (host === '' || host.includes('*')) return undefined;
     return wildcards
       ? { by: 'domain', value: host, wildcard: wildcardOf(host) }
       : { by: 'domain', value: host };
   };
+  return Object.assign(resolve, { vary: VARY_OF_HOST });
 }
 
 /** `*.acme.com` of `shop.acme.com`. What it makes of a domain of two labels, `*.com`, nobody can have. */

@@ -16,8 +16,9 @@ export function fromHeader(name: string): TenantResolver {
   if (!HEADER_NAME.test(name)) {
     throw new TypeError(`fromHeader(${JSON.stringify(name)}): give a header's name, such as 'x-tenant-id'.`);
   }
-  return ({ header }) => {
+  const resolve: TenantResolver = ({ header }) => {
     const value = header(name);
     return value === undefined ? undefined : slugOrId(value);
   };
+  return Object.assign(resolve, { vary: [name] });
 }

@@ -12,8 +12,9 @@ import type { TenantResolver } from './tenant-resolver';
  */
 export function fromPath(options: TenantPathOptions = {}): TenantResolver {
   const read = tenantPathReader(options, 'fromPath');
-  return ({ url }) => {
+  const resolve: TenantResolver = ({ url }) => {
     const path = read(url);
     return path && slugOrId(path.tenant);
   };
+  return Object.assign(resolve, { vary: [] });
 }

@@ -17,11 +17,12 @@ export function fromQuery(name: string): TenantResolver {
   if (typeof name !== 'string' || name === '') {
     throw new TypeError(`fromQuery(${JSON.stringify(name)}): give a parameter's name, such as 'tenant'.`);
   }
-  return ({ url }) => {
+  const resolve: TenantResolver = ({ url }) => {
     const values = new URLSearchParams(queryOf(url)).getAll(name);
     if (values.length === 0) return undefined;
     return slugOrId(values.length === 1 ? values[0] : NOBODY);
   };
+  return Object.assign(resolve, { vary: [] });
 }
 
 /** A fragment belongs to the browser and is not read, should one be sent. */

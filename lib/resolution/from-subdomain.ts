@@ -1,5 +1,5 @@
 import { DEFAULT_RESERVED_SLUGS } from '../tenant/slug';
-import type { TenantResolver } from './tenant-resolver';
+import { type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
 export interface FromSubdomainOptions {
   /** Subdomains that are nobody's and make no claim. Default: `www api app admin mail static`. */
@@ -25,9 +25,10 @@ export function fromSubdomain(
   }
   const suffix = `.${parent.toLowerCase()}`;
   const ignored = new Set([...ignore].map((name) => name.toLowerCase()));
-  return ({ host }) => {
+  const resolve: TenantResolver = ({ host }) => {
     if (!host.endsWith(suffix)) return undefined;
     const value = host.slice(0, -suffix.length);
     return value.includes('.') || ignored.has(value) ? undefined : { by: 'slug', value };
   };
+  return Object.assign(resolve, { vary: VARY_OF_HOST });
 }

@@ -10,7 +10,7 @@ export type HttpRequest = IncomingMessage | { readonly raw: IncomingMessage };
 
 /** What the middleware found out about a request, for the guard and `@CurrentTenant()`. */
 export class RequestState {
-  /** For GraphQL, where one request may ask for several things: whether they are a tenant's or nobody's. */
+  /** Whether what the request asks for is nobody's, not a tenant's. By GraphQL it may ask for several things. */
   isFree?: boolean;
 
   constructor(

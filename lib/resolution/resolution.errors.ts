@@ -57,6 +57,20 @@ export class InvalidClaimError extends TenancyError {
   }
 }
 
+/** An interceptor answers tenants out of one cache for all of them. */
+export class SharedCacheError extends TenancyError {
+  readonly code = 'SHARED_CACHE';
+
+  constructor(readonly handlers: readonly string[]) {
+    const named = handlers.slice(0, 10).join(', ') + (handlers.length > 10 ? ', …' : '');
+    super(
+      `CacheInterceptor of @nestjs/cache-manager stands before ${named}. Its keys are URLs and @CacheKey(), which are the same for ` +
+        'all tenants: one would get what another was answered. Use a class of your own that extends it, whose trackBy(context) puts ' +
+        'TenantContext.tenant().id in front of the key, or mark with @TenantFree() what belongs to no tenant.',
+    );
+  }
+}
+
 /** Classes that Nest shares between requests would keep the tenant of the first. */
 export class DurableTenantError extends TenancyError {
   readonly code = 'DURABLE_TENANT';

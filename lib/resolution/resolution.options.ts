@@ -12,6 +12,8 @@ export interface ResolutionOptions {
    * or `uniquelocal`. Default: whatever the platform trusts.
    */
   readonly trustedProxies?: readonly string[];
+  /** Whether answers name in `Vary` what of the request decides on the tenant. Default true. */
+  readonly vary?: boolean;
   readonly cache?: LookupCacheOptions;
 }
 

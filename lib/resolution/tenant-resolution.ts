@@ -8,6 +8,7 @@ import { TenantLookup } from './tenant-lookup';
 import { type PlatformRequest, toTenantRequest } from './tenant-request';
 import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './tenant-resolver';
 import { type ProxyTrust, trustIn } from './trusted-proxies';
+import { varyOf } from './vary';
 
 const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
 
@@ -18,6 +19,8 @@ export class TenantResolution {
   readonly #resolvers: readonly TenantResolver[];
   /** Index of the last resolver that reads a credential; -1 without any. A claim of a later one decides at once. */
   readonly #lastCredential: number;
+  /** What answers say in `Vary`; `''` for nothing. */
+  readonly vary: string;
 
   constructor(
     @Inject(RESOLUTION_OPTIONS) private readonly options: ResolutionOptions,
@@ -28,6 +31,7 @@ export class TenantResolution {
     const providers: Providers = { get: (token) => moduleRef.get(token, { strict: false }) };
     this.#resolvers = resolvers.map((each) => each.within?.(providers) ?? each);
     this.#trust = trustedProxies && trustIn(trustedProxies);
+    this.vary = options.vary === false ? '' : varyOf(resolvers);
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }
 

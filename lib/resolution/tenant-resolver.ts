@@ -40,6 +40,14 @@ export interface TenantResolver {
   (request: TenantRequest): RequestClaim | undefined | Promise<RequestClaim | undefined>;
   /** It reads a credential: it is asked even when the tenant is found, and with its claim all others must agree. See `credentialResolver()`. */
   readonly credential?: boolean;
+  /**
+   * Names of the headers that it reads, `Host` for the host and none for the URL: they go into `Vary`, so that a cache gives no
+   * tenant another's answers. Without it they are not known, and answers say `Vary: *`, which no cache keeps.
+   */
+  readonly vary?: readonly string[];
   /** Makes the resolver that is asked in its place: for each application one, which may use the application's providers. */
   readonly within?: (providers: Providers) => TenantResolver;
 }
+
+/** What the host is read from. A proxy's header counts only when the proxy is trusted, which a cache cannot know. */
+export const VARY_OF_HOST: readonly string[] = ['Host', 'X-Forwarded-Host'];

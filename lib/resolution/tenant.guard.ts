@@ -24,7 +24,7 @@ export class TenantGuard implements CanActivate {
     const state = getRequestState(requestOf(context));
     if (state && isGraphql(context)) requireOneKind(state, need === 'free');
     if (need === 'free') {
-      if (state) state.scope.tenant = undefined;
+      if (state) setFree(state);
       return true;
     }
     const { scope } = this.#settled(state, context);
@@ -44,6 +44,11 @@ export class TenantGuard implements CanActivate {
     if (state.failure) throw state.failure.error;
     return state;
   }
+}
+
+function setFree(state: RequestState): void {
+  state.isFree = true;
+  state.scope.tenant = undefined;
 }
 
 /** The parts of one GraphQL request have one scope: cleared for one of them, it would be so for all. */

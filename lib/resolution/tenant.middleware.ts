@@ -5,6 +5,7 @@ import type { Tenant } from '../tenant/tenant';
 import { RequestState, setRequestState } from './request-state';
 import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from './tenant-resolution';
+import { addVary } from './vary';
 
 /**
  * Runs all that follows in a request for the request's tenant. It refuses nothing: routes differ in what they need,
@@ -20,7 +21,9 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
   use(request: PlatformRequest, response: ServerResponse, next: () => void): void | Promise<void> {
     const run = (tenant?: Tenant, failure?: RequestState['failure']) => {
       const scope = { tenant };
-      setRequestState(request, new RequestState(scope, response, this.context, failure));
+      const state = new RequestState(scope, response, this.context, failure);
+      setRequestState(request, state);
+      if (this.resolution.vary !== '') addVary(response, () => (state.isFree ? '' : this.resolution.vary));
       this.context.runScope(scope, next);
     };
     let tenant: Tenant | Promise<Tenant | undefined>;

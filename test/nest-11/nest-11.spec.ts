@@ -7,18 +7,21 @@ import { dependencies } from './package.json';
 /** Modules that count for themselves, and which of theirs is the one for Nest 11. */
 const OWN_COUNT: Readonly<Record<string, number>> = {
   '@nestjs/apollo': 13,
+  '@nestjs/cache-manager': 3,
   '@nestjs/config': 4,
   '@nestjs/graphql': 13,
   '@nestjs/mercurius': 13,
   '@nestjs/throttler': 6,
 };
 
-/** Whose classes the GraphQL modules compare: there must be one of each. */
+/** What the modules for GraphQL and caches build on: of the former there must be one, whose classes they compare. */
 const THEIR_OWN = [
   '@apollo/server',
   '@as-integrations/express5',
   '@as-integrations/fastify',
+  'cache-manager',
   'graphql',
+  'keyv',
   'mercurius',
 ];
 
