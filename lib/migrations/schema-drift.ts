@@ -3,15 +3,19 @@ import type { SqlExecutor } from '../common/sql';
 import { Template } from '../provisioning/template';
 import { inSchema } from '../schema/catalog';
 import { type Makers, readMakers, repairOf, type Repair, statementsOf } from '../schema/repairs';
+import { structureFingerprint } from '../schema/fingerprint';
+import { asFirstPrinted, type Prints } from '../schema/prints';
 import { readStructure, type StructureLine } from '../schema/structure';
 import { compareStructures, type StructureDifference } from '../schema/structure-differences';
-import { hashStructures, readHashQuery } from '../schema/structure-hashes';
+import { type HashQuery, hashStructures, readHashQuery } from '../schema/structure-hashes';
 import type { DriftDifference } from './drift-report';
 
 /** What schemas should be like, as it was when the look at them began. */
 export interface DriftStandard {
   readonly hash: string;
-  readonly hashQuery: string;
+  readonly hashQuery: HashQuery;
+  /** What a schema may print otherwise, and mean the same. */
+  readonly prints: Prints;
   readonly lines: readonly StructureLine[];
   readonly makers: Makers;
 }
@@ -33,10 +37,12 @@ export class SchemaDrift {
     const hashQuery = await readHashQuery(transaction);
     const lines = await inSchema(transaction, schemaName, (schema) => readStructure(transaction, schema));
     const makers = await readMakers(transaction, schemaName);
-    return { hash: await this.hashTemplate(transaction, hashQuery), hashQuery, lines, makers };
+    const fingerprint = structureFingerprint(lines);
+    const prints = await this.template.printsOf(transaction, { fingerprint, hashQuery });
+    return { hash: await this.hashTemplate(transaction, hashQuery), hashQuery, prints, lines, makers };
   }
 
-  async hashTemplate(transaction: SqlExecutor, hashQuery: string): Promise<string> {
+  async hashTemplate(transaction: SqlExecutor, hashQuery: HashQuery): Promise<string> {
     const hashes = await hashStructures(transaction, hashQuery, [this.template.schemaName]);
     return hashes.get(this.template.schemaName) ?? '';
   }
@@ -44,21 +50,21 @@ export class SchemaDrift {
   /** Of those schemas the ones that are not as they should be; a missing one is among them. */
   async findDifferent(
     transaction: SqlExecutor,
-    { hash, hashQuery }: DriftStandard,
+    { hash, hashQuery, prints }: DriftStandard,
     schemaNames: readonly string[],
   ): Promise<Set<string>> {
-    const hashes = await hashStructures(transaction, hashQuery, schemaNames);
+    const hashes = await hashStructures(transaction, hashQuery, schemaNames, prints.hashes);
     return new Set(schemaNames.filter((name) => hashes.get(name) !== hash));
   }
 
   /** `undefined` when the schema is not there. */
   async compare(
     transaction: SqlExecutor,
-    { lines, makers }: DriftStandard,
+    { lines, makers, prints }: DriftStandard,
     schemaName: string,
   ): Promise<RepairableDifference[]> {
     const found = await inSchema(transaction, schemaName, (schema) => readStructure(transaction, schema));
-    return compareStructures(lines, found).map((difference) => ({
+    return compareStructures(lines, asFirstPrinted(found, prints)).map((difference) => ({
       difference,
       repair: repairOf(difference, makers),
     }));

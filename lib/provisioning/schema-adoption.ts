@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import type { Blueprint } from '../schema/blueprint';
-import { verifyClone } from '../schema/clone';
+import { verifyClone } from '../schema/verify';
 import { CloneNotFaithfulError } from '../schema/schema.errors';
 import { SchemaDiffersError, SchemaNotAdoptableError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';

@@ -6,7 +6,8 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { replayBlueprint, verifyClone } from '../schema/clone';
+import { replayBlueprint } from '../schema/clone';
+import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../tenant/schema-name';
 import { SchemaNotMarkedError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';

@@ -6,8 +6,6 @@ import { quoteIdentifier } from '../common/sql';
 import { TenancyError } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
-import { tryBlueprint } from '../schema/trial';
-import { generateSchemaName } from '../tenant/schema-name';
 import { TenantStore } from '../tenant/tenant.store';
 import { readPlace, requirePlace, runMigration } from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
@@ -126,7 +124,7 @@ export class TemplateMigrator implements OnModuleInit {
   /** Why nobody can be cloned from the template as it is now. */
   async #findObstacle(queryRunner: QueryRunner, isLast: boolean): Promise<unknown> {
     try {
-      await this.#check(queryRunner, true);
+      await this.template.current(queryRunner, { isNew: true });
       return undefined;
     } catch (error) {
       // A table of `templateData` may come with a later migration.
@@ -217,14 +215,9 @@ export class TemplateMigrator implements OnModuleInit {
       if (!(await mayRevert(manager))) return false;
       await runMigration(named, 'down', queryRunner);
       await this.template.forgetMigration(queryRunner, named.name);
-      await this.#check(queryRunner, true);
+      await this.template.current(queryRunner, { isNew: true });
       return true;
     });
-  }
-
-  async #check(queryRunner: QueryRunner, isNew: boolean): Promise<void> {
-    const { blueprint } = await this.template.current(queryRunner);
-    if (isNew) await tryBlueprint(queryRunner, blueprint, generateSchemaName());
   }
 
   async #createSchema(queryRunner: QueryRunner): Promise<void> {

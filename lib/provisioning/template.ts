@@ -4,12 +4,16 @@ import type { SqlExecutor } from '../common/sql';
 import { quoteIdentifier } from '../common/sql';
 import { DEFAULT_REGISTRY_SCHEMA } from '../tenant/registry-schema';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
+import { NO_PRINTS, type Prints } from '../schema/prints';
+import { tryBlueprint } from '../schema/trial';
+import { generateSchemaName } from '../tenant/schema-name';
 import { checksumOf } from './migration-checksum';
 import type { NamedMigration } from './named-migrations';
 import { TemplateUnfinishedError } from './provisioning.errors';
 import { TEMPLATE_ID, UnfinishedMigrations } from './unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { withRows } from './template-data';
+import { TemplatePrints } from './template-prints';
 
 /** "template" in ASCII, once the key of all registries. The default one keeps it: in a rolling deploy all lock the same. */
 const DEFAULT_TEMPLATE_LOCK = '8387230210669507685';
@@ -32,9 +36,11 @@ export class Template {
   /** Key of the advisory lock on the template: shared by clones, exclusive for its migrator. */
   readonly #lock: string;
   readonly #data: readonly string[];
+  readonly #prints: TemplatePrints;
   readonly #ledger: string;
   /** The query for the names of the migrations that it has seen. */
   readonly #applied: string;
+  #warned = '';
   /** The version that was compiled last, and what it was compiled for. */
   #compiled: (TemplateVersion & { readonly for: string }) | undefined;
 
@@ -45,6 +51,7 @@ export class Template {
     this.schemaName = templateSchema;
     this.#lock = lockOf(registrySchema);
     this.#data = templateData;
+    this.#prints = new TemplatePrints(registrySchema);
     this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
     this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
   }
@@ -60,20 +67,20 @@ export class Template {
   }
 
   /**
-   * The template's compiled DDL. The caller's transaction holds a lock.
+   * The template's compiled DDL. The caller's transaction holds a lock. `isNew`: tries a clone of it again, whatever is known.
    *
-   * @throws SchemaNotCloneableError, UnknownTableError, TemplateUnfinishedError
+   * @throws SchemaNotCloneableError, CloneNotFaithfulError, UnknownTableError, TemplateUnfinishedError
    */
-  async current(transaction: SqlExecutor): Promise<TemplateVersion> {
+  async current(transaction: SqlExecutor, { isNew = false } = {}): Promise<TemplateVersion> {
     // A server that has been upgraded meanwhile may print the same template in another way.
     const [{ server, applied }] = (await transaction.query(
       `SELECT pg_catalog.current_setting('server_version_num') AS server,
               ARRAY(${this.#applied}) AS applied`,
     )) as { server: string; applied: string[] }[];
     const migrations = JSON.stringify(applied);
-    if (this.#compiled?.for !== server + migrations) {
+    if (isNew || this.#compiled?.for !== server + migrations) {
       const schemaVersion = applied.at(-1) ?? null;
-      const compiled = await this.#compile(transaction, migrations);
+      const compiled = await this.#compile(transaction, migrations, isNew);
       this.#compiled = { for: server + migrations, schemaVersion, ...compiled };
     }
     return this.#compiled;
@@ -82,19 +89,48 @@ export class Template {
   async #compile(
     transaction: SqlExecutor,
     migrations: string,
+    isNew: boolean,
   ): Promise<Omit<TemplateVersion, 'schemaVersion'>> {
     const [unfinished] = await this.unfinished.find(transaction, { tenantId: TEMPLATE_ID });
     if (unfinished) throw new TemplateUnfinishedError(unfinished.name, unfinished.error);
     const compiled = await compileBlueprint(transaction, this.schemaName, { filled: this.#data });
-    if (compiled.unknown.length > 0) {
-      this.#logger.warn(
-        `This PostgreSQL keeps what this version of nestjs-tenancy does not know: ${compiled.unknown.join(', ')}. ` +
-          'Tenants are made without it, and no comparison looks at it. If you chose it yourself, look for a newer version.',
-      );
-    }
-    const blueprint = await withRows(transaction, compiled, this.#data);
+    this.#warn(compiled.unknown);
+    const blueprint = await this.#withPrints(
+      transaction,
+      await withRows(transaction, compiled, this.#data),
+      isNew,
+    );
     const parts = JSON.stringify([migrations, blueprint.fingerprint, [...this.#data].sort()]);
     return { blueprint, version: createHash('sha256').update(parts).digest('hex') };
+  }
+
+  /** What its clones print otherwise takes a trial to find out, which the first instance makes for all. */
+  async #withPrints(transaction: SqlExecutor, blueprint: Blueprint, isNew: boolean): Promise<Blueprint> {
+    const kept = isNew ? undefined : await this.#prints.find(transaction, blueprint);
+    if (kept) return { ...blueprint, prints: kept };
+    const found = await tryBlueprint(transaction, blueprint, generateSchemaName());
+    if (!found) return blueprint;
+    await this.#prints.keep(transaction, blueprint, found);
+    return { ...blueprint, prints: found };
+  }
+
+  /** What tenants may print otherwise than a template of that structure, as far as it is known. */
+  async printsOf(
+    executor: SqlExecutor,
+    structure: Pick<Blueprint, 'fingerprint' | 'hashQuery'>,
+  ): Promise<Prints> {
+    return (await this.#prints.find(executor, structure)) ?? NO_PRINTS;
+  }
+
+  /** Once, however often the template is compiled. */
+  #warn(unknown: readonly string[]): void {
+    const names = unknown.join(', ');
+    if (names === '' || names === this.#warned) return;
+    this.#warned = names;
+    this.#logger.warn(
+      `This PostgreSQL keeps what this version of nestjs-tenancy does not know: ${names}. Tenants are made without it, ` +
+        'and no comparison looks at it. If you chose it yourself, look for a newer version.',
+    );
   }
 
   /** Names of the migrations that the template has seen, in their order. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { compileBlueprint } from '../schema/blueprint';
-import { replayBlueprint, verifyClone } from '../schema/clone';
+import { replayBlueprint } from '../schema/clone';
+import { verifyClone } from '../schema/verify';
 import type { Tenant } from '../tenant/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../tenant/tenant.errors';
 import { TenantStore } from '../tenant/tenant.store';

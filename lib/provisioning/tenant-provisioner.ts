@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidV7 } from '../common/uuid-v7';
-import { replayBlueprint, verifyClone } from '../schema/clone';
+import { replayBlueprint } from '../schema/clone';
+import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../tenant/schema-name';
 import type { Tenant } from '../tenant/tenant';
 import { proveDomains } from './domain-proof';

@@ -8,7 +8,8 @@ import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
 import { orderSteps, Phase, type Step } from './steps';
 import { readStructure } from './structure';
-import { hashStructures, readHashQuery } from './structure-hashes';
+import { NO_PRINTS, type Prints } from './prints';
+import { type HashQuery, hashStructures, readHashQuery } from './structure-hashes';
 import { findUnknown } from './unknown';
 import { findUnsupported } from './unsupported';
 
@@ -20,7 +21,9 @@ export interface Blueprint {
   readonly fingerprint: string;
   /** Of the same, by which this server sees faster that a clone is alike, and the query for it: see `hashStructures`. */
   readonly hash: string | undefined;
-  readonly hashQuery: string;
+  readonly hashQuery: HashQuery;
+  /** What else its clones may print, and mean the same. */
+  readonly prints: Prints;
   /** In an order that works, each without a semicolon at its end. */
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
@@ -66,6 +69,7 @@ export function compileBlueprint(
       fingerprint,
       hash: hashes.get(schemaName),
       hashQuery,
+      prints: NO_PRINTS,
       statements: ordered.flatMap(({ statements }) => statements),
       unknown,
       rowsAt: beforeRows.flatMap(({ statements }) => statements).length,

@@ -5,26 +5,38 @@ import { neededFor } from './catalogs-in-use';
 import { STRUCTURE } from './structure';
 import { withoutJson } from './structure-sql';
 
+/** The texts of the queries that tell hashes, on one server: its catalogs have columns of their own. */
+export interface HashQuery {
+  /** Of whole schemas. */
+  readonly schemas: string;
+  /** Of each line of one schema. */
+  readonly lines: string;
+}
+
 /**
  * Planned once for any number of schemas, which costs as much as to run it for one of them. Names print bare or
  * qualified by the path at the moment they are printed, so each schema's turn begins with its path; `OFFSET 0` keeps
  * the planner from taking that step apart.
  */
-const hashesOf = (lines: string) => `
-  SELECT here.name, hash.value AS hash
+const inTurn = (work: string) => `
   FROM pg_catalog.unnest($1::text[]) AS wanted (name)
   JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.name
   CROSS JOIN LATERAL (
     SELECT n.oid, wanted.name,
            set_config('search_path', quote_ident(wanted.name) || ', pg_temp', true) AS path OFFSET 0
   ) here
-  CROSS JOIN LATERAL (
-    SELECT concat(count(*), ':', sum(hashtextextended(concat(line.object, E'\n', line.properties), 0))) AS value
-    FROM (${lines.replaceAll('$1::oid[]', 'ARRAY[here.oid]')}) AS line (object, properties)
-  ) hash`;
+  CROSS JOIN LATERAL (${work}) hash`;
 
-/** The text of the query that tells hashes, on one server: its catalogs have columns of their own. */
-export async function readHashQuery(executor: SqlExecutor): Promise<string> {
+const hashedLines = (lines: string) => `
+    SELECT line.object, hashtextextended(concat(line.object, E'\n', line.properties), 0) AS value
+    FROM (${lines.replaceAll('$1::oid[]', 'ARRAY[here.oid]')}) AS line (object, properties)`;
+
+/** `$2`: what to take instead of a line's hash, if anything. */
+const sumOf = (lines: string) => `
+    SELECT concat(count(*), ':', sum(coalesce(($2::jsonb ->> line.value::text)::numeric, line.value))) AS value
+    FROM (${hashedLines(lines)}) AS line`;
+
+export async function readHashQuery(executor: SqlExecutor): Promise<HashQuery> {
   const found = await rows<{ catalog: string; columns: string[] }>(
     executor,
     `SELECT c.relname AS catalog, pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS columns
@@ -33,12 +45,19 @@ export async function readHashQuery(executor: SqlExecutor): Promise<string> {
     [ROW_CATALOGS],
   );
   const columns = new Map(found.map((each) => [each.catalog, each.columns]));
-  return hashesOf(withoutJson(STRUCTURE, (catalog) => columns.get(catalog) ?? []));
+  const lines = withoutJson(STRUCTURE, (catalog) => columns.get(catalog) ?? []);
+  return {
+    schemas: `SELECT here.name, hash.value AS hash ${inTurn(sumOf(lines))}`,
+    lines: `SELECT hash.object, hash.value::text AS hash ${inTurn(hashedLines(lines))}`,
+  };
 }
+
+/** See `Prints`. */
+type PrintHashes = Readonly<Record<string, string>>;
 
 /**
  * A hash of each schema's structure, by its name; a schema that is not there has none. Equal for schemas that
- * `fingerprintSchema` takes for equal, made in PostgreSQL without a line leaving it: good for telling at the same
+ * `fingerprintSchema` takes for equal, or that print alike at last by `prints`, made in PostgreSQL without a line leaving it: good for telling at the same
  * server and at the same time who differs, and for nothing that is kept. Needs a transaction of the caller's; settings
  * are put back.
  *
@@ -46,11 +65,12 @@ export async function readHashQuery(executor: SqlExecutor): Promise<string> {
  */
 export async function hashStructures(
   executor: SqlExecutor,
-  query: string,
+  query: HashQuery,
   schemaNames: readonly string[],
+  prints: PrintHashes = {},
 ): Promise<Map<string, string>> {
   return besideSchemas(executor, schemaNames, ({ catalogs }) =>
-    readHashes(executor, catalogs, query, schemaNames),
+    readHashes(executor, catalogs, query, schemaNames, prints),
   );
 }
 
@@ -58,11 +78,24 @@ export async function hashStructures(
 export async function readHashes(
   executor: SqlExecutor,
   catalogs: ReadonlySet<string>,
-  query: string,
+  query: HashQuery,
   schemaNames: readonly string[],
+  prints: PrintHashes = {},
 ): Promise<Map<string, string>> {
-  const hashes = await rows<{ name: string; hash: string }>(executor, neededFor(catalogs, query), [
+  const hashes = await rows<{ name: string; hash: string }>(executor, neededFor(catalogs, query.schemas), [
     schemaNames,
+    JSON.stringify(prints),
   ]);
   return new Map(hashes.map(({ name, hash }) => [name, hash]));
+}
+
+/** The hash of each line of a schema, several of which may be of one object. @throws TransactionRequiredError */
+export async function readLineHashes(
+  executor: SqlExecutor,
+  query: HashQuery,
+  schemaName: string,
+): Promise<{ object: string; hash: string }[]> {
+  return besideSchemas(executor, [schemaName], ({ catalogs }) =>
+    rows(executor, neededFor(catalogs, query.lines), [[schemaName]]),
+  );
 }

@@ -2,8 +2,10 @@ import { isOutage } from '../common/outage';
 import type { SqlExecutor } from '../common/sql';
 import { TenancyError } from '../common/tenancy.errors';
 import type { Blueprint } from './blueprint';
-import { replayBlueprint, verifyClone } from './clone';
+import { replayBlueprint } from './clone';
+import { bothPrints, type Prints } from './prints';
 import { SchemaNotCloneableError } from './schema.errors';
+import { verifyClone } from './verify';
 
 /** SQLSTATE class 53, insufficient resources: a full disk or lock table says nothing about the schema. */
 const NO_RESOURCES = /^53/;
@@ -13,7 +15,8 @@ const EXCERPT = 120;
 
 /**
  * Makes a clone under a name that is free, verifies it, and undoes it all. What no look at the catalogs foretells is told
- * here, before anybody waits for a tenant. Needs a transaction of the caller's, which stays usable.
+ * here, before anybody waits for a tenant. Gives what clones print otherwise, and mean the same; `undefined` when the
+ * server had no room to find out. Needs a transaction of the caller's, which stays usable.
  *
  * @throws SchemaNotCloneableError with the statement that fails, CloneNotFaithfulError with what is not alike
  */
@@ -21,14 +24,15 @@ export async function tryBlueprint(
   executor: SqlExecutor,
   blueprint: Blueprint,
   freeName: string,
-): Promise<void> {
+): Promise<Prints | undefined> {
+  let prints: Prints | undefined;
   const failure = await undone(executor, async () => {
     await replayBlueprint(executor, blueprint, freeName);
-    await verifyClone(executor, blueprint, freeName);
+    prints = bothPrints(blueprint.prints, await verifyClone(executor, blueprint, freeName));
   });
-  if (failure === undefined) return;
+  if (failure === undefined) return prints;
   if (failure instanceof TenancyError || isOutage(failure)) throw failure;
-  if (NO_RESOURCES.test(String('code' in failure && failure.code))) return;
+  if (NO_RESOURCES.test(String('code' in failure && failure.code))) return undefined;
   const place = await findCulprit(executor, blueprint, freeName);
   throw new SchemaNotCloneableError(blueprint.schemaName, [
     {

@@ -15,6 +15,7 @@ import { CreateTenantSettings1763600800000 } from './migrations/1763600800000-cr
 import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-track-schema-versions';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
 import { IdentifyRegistry1763601000000 } from './migrations/1763601000000-identify-registry';
+import { KeepTemplatePrints1763601050000 } from './migrations/1763601050000-keep-template-prints';
 import { TenantAuditEntity } from './tenant-audit.entity';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
@@ -86,6 +87,7 @@ export function registryOptions({
       CreateTenantSettings1763600800000,
       CreateUsage1763600900000,
       IdentifyRegistry1763601000000,
+      KeepTemplatePrints1763601050000,
     ],
     migrationsTableName: 'registry_migrations',
     installExtensions: false,

@@ -42,6 +42,8 @@ export interface ExportHeader {
   readonly migrations: readonly SeenMigration[];
   /** Of the structure, by that server's version. */
   readonly fingerprint: string;
+  /** The same without code, which some prints otherwise once it is made from its print. Absent in older exports. */
+  readonly codeless?: string;
   /** What there is, by kind and name: `column orders.id`. Alike in all versions. */
   readonly objects: readonly string[];
   /** DDL, in an order that works. None names a schema of its own. */

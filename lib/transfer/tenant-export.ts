@@ -20,7 +20,7 @@ import { copyOut } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
 import { checkKey, type ExportHeader } from './export-format';
 import { ExportWriter } from './export-writer';
-import { listObjects } from './list-objects';
+import { readContents } from './schema-contents';
 import { SealedEnvelope } from './sealed-envelope';
 import { serverVersion } from './server-version';
 
@@ -114,7 +114,7 @@ export class TenantExport {
   }
 
   async #header(manager: EntityManager, tenant: Tenant): Promise<ExportHeader> {
-    const { fingerprint, statements, rowsAt } = await compileBlueprint(manager, tenant.schemaName, {
+    const { statements, rowsAt } = await compileBlueprint(manager, tenant.schemaName, {
       filled: 'all',
     });
     const { id, slug, name, status, statusReason, domains, metadata } = tenant;
@@ -125,8 +125,7 @@ export class TenantExport {
       postgres: await serverVersion(manager),
       tenant: { id, slug, name, status, statusReason, domains, metadata },
       migrations: await this.versions.list(manager, id),
-      fingerprint,
-      objects: await listObjects(manager, tenant.schemaName),
+      ...(await readContents(manager, tenant.schemaName)),
       statements,
       rowsAt,
       // Its rows are structure, and among the statements.

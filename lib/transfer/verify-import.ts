@@ -1,13 +1,12 @@
 import type { SqlExecutor } from '../common/sql';
 import type { Draft } from '../provisioning/tenant-maker';
-import { fingerprintSchema } from '../schema/fingerprint';
 import type { ExportHeader } from './export-format';
-import { listObjects } from './list-objects';
+import { readContents } from './schema-contents';
 import { majorOf, serverVersion } from './server-version';
 import { ImportNotFaithfulError } from './transfer.errors';
 
 /**
- * How the structure was proven: by its `fingerprint`, which covers every property of every object; between two versions
+ * How the structure was proven: by its `fingerprint`, which covers every property of every object but the form of its code; between two versions
  * of PostgreSQL, which print and keep the same thing in different ways, by the kinds and names of all `objects`.
  */
 export type Verification = 'fingerprint' | 'objects';
@@ -24,9 +23,12 @@ export async function verifyImport(
   header: ExportHeader,
   { slug, schemaName }: Draft,
 ): Promise<Verification> {
-  if ((await fingerprintSchema(executor, schemaName)) === header.fingerprint) return 'fingerprint';
+  const { fingerprint, codeless, objects } = await readContents(executor, schemaName);
+  if (fingerprint === header.fingerprint) return 'fingerprint';
+  // Code was run as the export has it. Hand-written code prints otherwise when it is made from its print.
+  if (codeless === header.codeless) return 'fingerprint';
   const isSameVersion = majorOf(await serverVersion(executor)) === majorOf(header.postgres);
-  const differences = compare(header.objects, await listObjects(executor, schemaName), isSameVersion);
+  const differences = compare(header.objects, objects, isSameVersion);
   if (differences.length === 0 && !isSameVersion) return 'objects';
   const words =
     differences.length > 0 ? differences : ['a property of an object, such as an owner or a default'];

@@ -1,5 +1,6 @@
 import { compileBlueprint } from '../../../lib/schema/blueprint';
-import { replayBlueprint, verifyClone } from '../../../lib/schema/clone';
+import { replayBlueprint } from '../../../lib/schema/clone';
+import { verifyClone } from '../../../lib/schema/verify';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
 import { CloneNotFaithfulError } from '../../../lib/schema/schema.errors';
 import { KITCHEN_SINK, SHARED } from './kitchen-sink';

@@ -24,7 +24,10 @@ describe('a trial', () => {
     await bench.build('template', script);
     return bench.inTransaction(async () => {
       const blueprint = change(await compileBlueprint(bench.executor, 'template'));
-      const error = await tryBlueprint(bench.executor, blueprint, 'tried').catch((cause: unknown) => cause);
+      const error = await tryBlueprint(bench.executor, blueprint, 'tried').then(
+        () => undefined,
+        (cause: unknown) => cause,
+      );
       const left = await bench.rows(`SELECT FROM pg_namespace WHERE nspname = 'tried'`);
       return { error: error as Error | undefined, left };
     });

@@ -1,5 +1,11 @@
 import { compileBlueprint } from '../../../lib/schema/blueprint';
+import { replayBlueprint } from '../../../lib/schema/clone';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
+import { NO_PRINTS } from '../../../lib/schema/prints';
+import { CloneNotFaithfulError } from '../../../lib/schema/schema.errors';
+import { hashStructures } from '../../../lib/schema/structure-hashes';
+import { tryBlueprint } from '../../../lib/schema/trial';
+import { verifyClone } from '../../../lib/schema/verify';
 import { SchemaBench } from './support';
 
 let bench: SchemaBench;
@@ -52,5 +58,82 @@ describe('what the server writes into its catalogs for itself', () => {
                FROM pg_attribute WHERE attrelid = 'clone.orders'::regclass AND attname = 'note') AS "column"`,
     );
     expect(found).toEqual({ table: ['fillfactor=70'], index: ['fillfactor=80'], column: ['n_distinct=5'] });
+  });
+});
+
+/** Code that PostgreSQL prints in one way when it was written by hand, and in another when it was made from its print. */
+const CODE: Readonly<Record<string, string>> = {
+  'IN on a varchar': `CREATE TABLE t (status varchar(20) CHECK (status IN ('new', 'paid')))`,
+  'NOT IN on a varchar': `CREATE TABLE t (status varchar(20) CHECK (status NOT IN ('new', 'paid')))`,
+  'BETWEEN AND': `CREATE TABLE t (m int, y int, CHECK (m BETWEEN 1 AND 12 AND y > 2000))`,
+  'a comparison of rows AND': `CREATE TABLE t (m int, y int, CHECK ((m, y) = (1, 2) AND m > 0))`,
+  'IN OR': `CREATE TABLE t (m int, y int, z int, CHECK (m IN (y, z) OR y > 3))`,
+  'a partial index': `CREATE TABLE t (status varchar(20), m int); CREATE INDEX i ON t (m) WHERE status IN ('new', 'paid')`,
+  'an index on an expression': `CREATE TABLE t (status varchar(20), m int); CREATE INDEX i ON t ((status IN ('new', 'paid')))`,
+  'an exclusion': `CREATE TABLE t (status varchar(20), m int, EXCLUDE USING btree (m WITH =) WHERE (status IN ('new', 'paid')))`,
+  'a view': `CREATE TABLE t (at timestamptz, m int, y int);
+    CREATE VIEW v AS SELECT extract('YEAR' FROM at) AS year FROM t WHERE m BETWEEN 1 AND 12 AND y > 2000`,
+  'a materialized view': `CREATE TABLE t (status varchar(20)); CREATE MATERIALIZED VIEW v AS SELECT * FROM t WHERE status IN ('a', 'b')`,
+  'a join without common columns': `CREATE TABLE one (a int); CREATE TABLE two (b int);
+    CREATE VIEW v AS SELECT * FROM one NATURAL LEFT JOIN two`,
+  'a policy': `CREATE TABLE t (status varchar(20)); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON t USING (status IN ('new', 'paid')) WITH CHECK (status NOT IN ('old', 'gone'))`,
+  'a trigger': `CREATE TABLE t (status varchar(20));
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW WHEN (NEW.status IN ('new', 'paid')) EXECUTE FUNCTION f()`,
+  'a generated column': `CREATE TABLE t (status varchar(20), is_open boolean GENERATED ALWAYS AS (status IN ('new', 'paid')) STORED)`,
+  'a default': `CREATE TABLE t (d boolean DEFAULT ('a'::varchar IN ('a', 'b')))`,
+  'a domain': `CREATE DOMAIN d AS varchar(20) CHECK (VALUE IN ('new', 'paid')); CREATE TABLE t (d d)`,
+  'a rule': `CREATE TABLE t (status varchar(20)); CREATE RULE r AS ON UPDATE TO t WHERE NEW.status IN ('new', 'paid') DO INSTEAD NOTHING`,
+  'a body of the standard': `CREATE TABLE t (status varchar(20)); CREATE FUNCTION f() RETURNS bigint LANGUAGE sql
+    BEGIN ATOMIC SELECT count(*) FROM t WHERE status IN ('new', 'paid'); END`,
+  'a default of an argument': `CREATE FUNCTION f(b boolean DEFAULT ('a'::varchar IN ('a', 'b'))) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+  statistics: `CREATE TABLE t (status varchar(20), m int); CREATE STATISTICS s ON (status IN ('new', 'paid')), m FROM t`,
+  'a partition key': `CREATE TABLE t (status varchar(20)) PARTITION BY RANGE ((status IN ('new', 'paid')))`,
+  'children of a table': `CREATE TABLE t (status varchar(20) CONSTRAINT c CHECK (status IN ('new', 'paid'))); CREATE TABLE u () INHERITS (t)`,
+};
+
+describe('code that prints otherwise when it is made from its print is cloned', () => {
+  it.each(Object.entries(CODE))('%s', async (_subject, script) => {
+    await bench.build('template', script);
+    await bench.clone('template', 'clone', { written: true });
+    // A clone's own print is one that stays.
+    await bench.clone('clone', 'again');
+  });
+
+  it('and a tenant whose migrations ran the first text is like one that was cloned', async () => {
+    const script = Object.values(CODE).slice(0, 1).join('; ');
+    await bench.build('template', script);
+    const executor = bench.executor;
+    await bench.inTransaction(async () => {
+      const blueprint = await compileBlueprint(executor, 'template');
+      const prints = await tryBlueprint(executor, blueprint, 'tried');
+      expect(prints?.lines).toHaveLength(1);
+      const known = { ...blueprint, prints: prints ?? NO_PRINTS };
+      await executor.query('DROP SCHEMA IF EXISTS cloned, migrated CASCADE; CREATE SCHEMA migrated');
+      await replayBlueprint(executor, known, 'cloned');
+      await executor.query(`SET LOCAL search_path = migrated; ${script}`);
+      const hash = (name: string) =>
+        hashStructures(executor, known.hashQuery, [name], known.prints.hashes).then((hashes) =>
+          hashes.get(name),
+        );
+      expect([await hash('cloned'), await hash('migrated')]).toEqual([known.hash, known.hash]);
+      expect((await verifyClone(executor, known, 'cloned')).lines).toEqual([]);
+    });
+  });
+
+  it('and what differs in more than its print is still refused', async () => {
+    await bench.build('template', CODE['a view']);
+    await bench.inTransaction(async () => {
+      const blueprint = await compileBlueprint(bench.executor, 'template');
+      const statements = blueprint.statements.map((statement) => statement.replace('y > 2000', 'y > 2001'));
+      await bench.executor.query('DROP SCHEMA IF EXISTS clone CASCADE');
+      await replayBlueprint(
+        bench.executor,
+        { ...blueprint, statements: [...statements, 'ALTER TABLE t ALTER m SET NOT NULL'] },
+        'clone',
+      );
+      await expect(verifyClone(bench.executor, blueprint, 'clone')).rejects.toThrow(CloneNotFaithfulError);
+    });
   });
 });
