@@ -128,7 +128,7 @@ export class FleetMigrator {
         transaction: migration.transaction !== false,
         template: !state.template.has(name),
         tenants: state.tenants - (state.having.get(name) ?? 0),
-        ...(told.get(name) ?? { sql: null }),
+        ...(told.get(name) ?? { sql: null, problems: [] }),
       })),
       warnings,
     };

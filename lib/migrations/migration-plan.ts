@@ -16,9 +16,11 @@ export interface PlannedMigration {
   readonly tenants: number;
   /** The statements, as they ran on a copy of the structure, without rows, that was rolled back; `null`: see `note`. */
   readonly sql: readonly string[] | null;
-  /** Why there is no SQL. */
+  /** Why there is no SQL, or not all of it. */
   readonly note?: string;
+  /** What will go wrong, as far as it is known, with the remedy: it failed on the copy, or names lead out of the tenant. */
+  readonly problems: readonly string[];
 }
 
 /** The SQL of one migration as far as it can be told without running it for good. */
-export type Rehearsal = Pick<PlannedMigration, 'sql' | 'note'>;
+export type Rehearsal = Pick<PlannedMigration, 'sql' | 'note' | 'problems'>;

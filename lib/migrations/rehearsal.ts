@@ -2,7 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { TenantContext } from '../context/tenant-context';
-import { hearStatements, readPlace, requirePlace, runMigration } from '../provisioning/migration-run';
+import {
+  HeardStatements,
+  hearStatements,
+  readPlace,
+  requirePlace,
+  runMigration,
+} from '../provisioning/migration-run';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { OwnSessions } from '../provisioning/own-sessions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -11,6 +17,7 @@ import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../tenant/schema-name';
 import { FleetMembers } from './fleet-members';
 import type { Rehearsal } from './migration-plan';
+import { NamesElsewhere } from './names-elsewhere';
 
 /** What a rehearsal may wait for: tables of shared schemas, which a foreign key locks for a moment. */
 const LOCK_TIMEOUT_MS = 5_000;
@@ -45,9 +52,11 @@ export class RehearsalStage {
         async (session) => {
           await session.startTransaction('READ COMMITTED');
           await this.#setUp(session, schemaName, scratch);
+          const names = await NamesElsewhere.read(session, scratch, this.options.sharedSchemas);
+          const play = new Play(session, names);
           const told = new Map<string, Rehearsal>();
           for (const each of pending) {
-            told.set(each.name, done(each.name) ? NOT_LACKED : await rehearse(session, each));
+            told.set(each.name, done(each.name) ? NOT_LACKED : await play.rehearse(each));
           }
           await session.rollbackTransaction();
           return told;
@@ -82,33 +91,81 @@ export class RehearsalStage {
 const NOT_LACKED: Rehearsal = {
   sql: null,
   note: 'The tenant that was taken as a model has seen it: it is another one that lacks it.',
+  problems: [],
 };
 
 const OUTSIDE: Rehearsal = {
   sql: null,
   note: 'It says transaction = false, so it cannot be tried and rolled back: read its code.',
+  problems: [],
 };
 
-async function rehearse(session: QueryRunner, named: NamedMigration): Promise<Rehearsal> {
-  if (named.migration.transaction === false) return OUTSIDE;
-  const sql: string[] = [];
-  await session.startTransaction();
-  const place = await readPlace(session);
-  const hearNoMore = hearStatements(session, (text, parameters) => {
-    if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
-  });
-  try {
-    const heard = await runMigration(named, 'up', session);
-    hearNoMore();
-    requirePlace(place, await readPlace(session), heard);
-    await session.commitTransaction();
-    return { sql };
-  } catch (error) {
-    hearNoMore();
-    await session.rollbackTransaction();
-    const why = error instanceof Error ? error.message : String(error);
-    return { sql, note: `On an empty copy of the structure it fails after these: ${why}` };
+/** One rehearsal of several migrations. Savepoints keep each of them apart. */
+class Play {
+  /** Names of those that did not run on the copy, on which later ones may lean. */
+  readonly #leftOut: string[] = [];
+
+  constructor(
+    private readonly session: QueryRunner,
+    private readonly names: NamesElsewhere,
+  ) {}
+
+  async rehearse(named: NamedMigration): Promise<Rehearsal> {
+    const { session, names } = this;
+    const heard = new HeardStatements();
+    if (named.migration.transaction === false) {
+      this.#leftOut.push(named.name);
+      await readUnsent(session, named, heard);
+      return { ...OUTSIDE, problems: await names.problemsOf(session, heard) };
+    }
+    const sql: string[] = [];
+    await session.startTransaction();
+    const place = await readPlace(session);
+    const hearNoMore = hearStatements(session, (text, parameters) => {
+      if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
+    });
+    try {
+      await runMigration(named, 'up', session, heard).finally(hearNoMore);
+      requirePlace(place, await readPlace(session), heard);
+      const problems = await names.problemsOf(session, heard);
+      await session.commitTransaction();
+      return { sql, problems };
+    } catch (error) {
+      await session.rollbackTransaction();
+      const problems = await names.problemsOf(session, heard);
+      const told =
+        this.#leftOut.push(named.name) > 1
+          ? ` (${this.#leftOut.slice(0, -1).join(', ')} did not run there)`
+          : '';
+      if (usesNewValue(error) && !heard.addsEnumValue) return { sql, note: NEEDS_COMMIT, problems };
+      const why = error instanceof Error ? error.message : String(error);
+      return { sql, problems: [`On an empty copy of the structure it fails${told}: ${why}`, ...problems] };
+    }
   }
+}
+
+const NEEDS_COMMIT =
+  'It uses the value that a migration before it adds to an enum. PostgreSQL wants that committed first, so the rest cannot be shown.';
+
+/** unsafe_new_enum_value_usage */
+function usesNewValue(error: unknown): boolean {
+  const { cause } = error as { cause?: { code?: unknown } };
+  return cause?.code === '55P04';
+}
+
+/** What a migration would send, as far as it goes when every answer is empty. Nothing is sent. */
+async function readUnsent(
+  session: QueryRunner,
+  { migration }: NamedMigration,
+  heard: HeardStatements,
+): Promise<void> {
+  const query = session.query;
+  session.query = ((text: string, _parameters: unknown, isStructured?: boolean) => {
+    heard.add(text);
+    return Promise.resolve(isStructured ? { raw: [], records: [] } : []);
+  }) as QueryRunner['query'];
+  await migration.up(session).catch(() => undefined);
+  session.query = query;
 }
 
 function withParameters(text: string, parameters: readonly unknown[] | undefined): string {

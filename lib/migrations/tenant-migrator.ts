@@ -7,7 +7,7 @@ import { TenantContext } from '../context/tenant-context';
 import {
   type HeardStatements,
   type MigrationPlace,
-  MigrationTrouble,
+  MigrationProblem,
   placeCheck,
   placeIn,
   requirePlace,
@@ -173,7 +173,7 @@ export class TenantMigrator {
 /** A connection that was lost has taken its transaction along, or the ledger tells that it has not. */
 function mayTryAgain(error: unknown): boolean {
   if (isOutage(error)) return true;
-  const thrown = error instanceof MigrationTrouble ? error.cause : error;
+  const thrown = error instanceof MigrationProblem ? error.cause : error;
   const { code, driverError } = (thrown ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
   return [code, driverError?.code].some((each) => typeof each === 'string' && IN_THE_WAY.has(each));
 }

@@ -2,9 +2,11 @@ import type { QueryRunner } from 'typeorm';
 import { quoteLiteral, type SqlExecutor } from '../common/sql';
 import { EXTENSION_HINT, REFUSES_TRANSACTION } from '../connection/hints';
 import type { NamedMigration } from './named-migrations';
+import type { StrayObject } from './outside-objects';
+import { addsEnumValue, pathChange, type QualifiedName, qualifiedNames } from './statement-names';
 
 /** Why a migration cannot be kept, in words, with the remedy. Its cause is what was thrown, if something was. */
-export class MigrationTrouble extends Error {}
+export class MigrationProblem extends Error {}
 
 /** Where a migration works. It is to leave it as it found it. */
 export interface MigrationPlace {
@@ -21,19 +23,30 @@ export async function readPlace(executor: SqlExecutor): Promise<MigrationPlace> 
   return place;
 }
 
+/** In characters. A migration of data may send more than should be remembered. */
+const MAX_HEARD = 1_000_000;
+
 /** Statements that a migration has sent, so that an error can tell of them. */
 export class HeardStatements {
   /** The last one that changes the path, as far as its text shows. */
   pathChange: string | undefined;
+  addsEnumValue = false;
+  readonly #texts: string[] = [];
+  #length = 0;
 
   add(text: string): void {
-    this.pathChange = PATH_CHANGE.exec(text)?.[0].trim() ?? this.pathChange;
+    this.pathChange = pathChange(text) ?? this.pathChange;
+    this.addsEnumValue ||= addsEnumValue(text);
+    this.#length += text.length;
+    if (this.#length <= MAX_HEARD) this.#texts.push(text);
+  }
+
+  /** How they name what is in those schemas. */
+  namesIn(isSchema: (name: string) => boolean): QualifiedName[] {
+    const found = this.#texts.flatMap((text) => qualifiedNames(text, isSchema));
+    return [...new Map(found.map((each) => [each.text, each])).values()];
   }
 }
-
-/** Not the clause of a function, which has no semicolon before it. */
-const PATH_CHANGE =
-  /(?:^|;)\s*(?:set\s+(?:session\s+|local\s+)?(?:search_path|schema)\b|reset\s+(?:all|search_path)\b|discard\s+all\b)[^;]{0,80}|select\s+(?:pg_catalog\.)?set_config\s*\(\s*'search_path'[^;]{0,80}/i;
 
 /** Calls `hear` with each statement that the query runner is given, until the function that it answers is called. */
 export function hearStatements(
@@ -53,37 +66,61 @@ export function hearStatements(
 /**
  * Runs a migration, and says what it has sent.
  *
- * @throws MigrationTrouble
+ * @throws MigrationProblem
  */
 export async function runMigration(
   { migration }: NamedMigration,
   direction: 'up' | 'down',
   queryRunner: QueryRunner,
+  heard = new HeardStatements(),
 ): Promise<HeardStatements> {
-  const heard = new HeardStatements();
   const hearNoMore = hearStatements(queryRunner, (text) => heard.add(text));
   try {
     await migration[direction](queryRunner);
     return heard;
   } catch (error) {
-    throw new MigrationTrouble(whyFailed(error, heard), { cause: error });
+    throw new MigrationProblem(whyFailed(error, heard), { cause: error });
   } finally {
     hearNoMore();
   }
 }
 
-/** @throws MigrationTrouble when the migration has ended its transaction, or changed the path */
+/** @throws MigrationProblem when the migration has ended its transaction, or changed the path */
 export function requirePlace(expected: MigrationPlace, found: MigrationPlace, heard: HeardStatements): void {
   if (found.transaction !== expected.transaction) {
-    throw new MigrationTrouble(
+    throw new MigrationProblem(
       'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.',
     );
   }
   if (found.path !== expected.path) {
-    throw new MigrationTrouble(
-      `it changed search_path to ${found.path === '' ? 'nothing' : found.path}${by(heard)}. ${PATH_REMEDY}`,
+    throw new MigrationProblem(
+      `it changed search_path to ${found.path === '' ? 'nothing' : found.path}${by(heard.pathChange)}. ${PATH_REMEDY}`,
     );
   }
+}
+
+/** @throws MigrationProblem when the migration has made something that all tenants would share */
+export function requireNoStrays(strays: readonly StrayObject[], own: string, heard: HeardStatements): void {
+  if (strays.length === 0) return;
+  const made = strays.map(({ type, identity }) => `${type} ${identity}`);
+  const names = heard.namesIn((name) => strays.some(({ schema }) => schema === name));
+  throw new MigrationProblem(
+    `it made ${listed(made)} outside of the schema "${own}". All tenants would share that, and what changes it later would ` +
+      `fail in the second of them. ${names.length > 0 ? `Write names without a schema: ${listed(names.map(mended))}` : 'Write names without a schema'}.`,
+  );
+}
+
+/** The line that mends a name. */
+export function mended({ text, bare }: QualifiedName): string {
+  return `${text} → ${bare}`;
+}
+
+/** So many are named; the others are counted. */
+const MAX_NAMED = 10;
+
+export function listed(all: readonly string[]): string {
+  const more = all.length - MAX_NAMED;
+  return all.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 const PLACE_MARK = 'not the place of the migration: ';
@@ -113,8 +150,11 @@ const PATH_REMEDY =
   'Take that out: the path leads to the schema that is migrated, and a name without a schema means that one. pg_dump ' +
   'writes such a line at the top of what it dumps.';
 
-function by({ pathChange }: HeardStatements): string {
-  return pathChange === undefined ? '' : ` (${pathChange.replace(/^;\s*/, '')})`;
+/** Enough of a statement to know it by. */
+const EXCERPT = 120;
+
+function by(change: string | undefined): string {
+  return change === undefined ? '' : ` (${change.slice(0, EXCERPT)})`;
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -133,7 +173,10 @@ function whyFailed(error: unknown, heard: HeardStatements): string {
   const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
   const remedy = REMEDIES[String(code ?? driverError?.code)];
   const told = [message, ...(remedy === undefined || message.includes(remedy) ? [] : [remedy])];
-  if (heard.pathChange !== undefined)
-    told.push(`It had changed search_path before${by(heard)}. ${PATH_REMEDY}`);
+  const names = heard.namesIn((schema) => schema === 'public');
+  if (names.length > 0)
+    told.push(`It names a schema, so it means the same in all tenants: ${listed(names.map(mended))}.`);
+  const change = heard.pathChange;
+  if (change !== undefined) told.push(`It had changed search_path before${by(change)}. ${PATH_REMEDY}`);
   return told.map((part, i) => (i < told.length - 1 ? part.replace(/\.?$/, '.') : part)).join(' ');
 }

@@ -7,7 +7,7 @@ import { TenancyError } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
-import { readPlace, requirePlace, runMigration } from './migration-run';
+import { readPlace, requireNoStrays, requirePlace, runMigration } from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
 import {
   MigrationUnfinishedError,
@@ -15,6 +15,7 @@ import {
   TemplateMigrationError,
   UnknownTableError,
 } from './provisioning.errors';
+import { findStrays, readOutside } from './outside-objects';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
@@ -232,7 +233,9 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   async #run(named: NamedMigration, queryRunner: QueryRunner): Promise<void> {
+    const { schemaName } = this.template;
     const place = await readPlace(queryRunner);
+    const outside = await readOutside(queryRunner, schemaName);
     const heard = await runMigration(named, 'up', queryRunner).catch((error: Error) => {
       throw this.#failure(
         named,
@@ -244,14 +247,12 @@ export class TemplateMigrator implements OnModuleInit {
     const found = await readPlace(queryRunner);
     try {
       requirePlace(place, { ...found, ...(hasEnded && { transaction: 'none' }) }, heard);
+      requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);
     } catch (error) {
       const { message } = error as Error;
-      if (!hasEnded && found.transaction === place.transaction) throw this.#failure(named, message, error);
-      throw this.#failure(
-        named,
-        `${message} What it committed is in the schema "${this.template.schemaName}" now: undo it there before you start again.`,
-        error,
-      );
+      const isKept = hasEnded || found.transaction !== place.transaction;
+      const kept = ` What it committed is in the schema "${schemaName}" now: undo it there before you start again.`;
+      throw this.#failure(named, isKept ? message + kept : message, error);
     }
     await this.template.recordMigration(queryRunner, named);
   }

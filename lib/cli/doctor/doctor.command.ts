@@ -1,9 +1,10 @@
 import { Command } from 'nest-commander';
-import { TenantStore } from '../../tenant/tenant.store';
+import { FleetMigrator } from '../../migrations/fleet-migrator';
 import { InvalidTenancyOptionsError } from '../../tenancy.errors';
 import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 import { examine } from './examine';
+import { checkPending } from './pending-checks';
 import { type Finding, ok, problem, type Severity } from './finding';
 
 const MARKS: Readonly<Record<Severity, string>> = { ok: '✓', warning: '!', problem: '✗', skipped: '-' };
@@ -30,7 +31,7 @@ export class DoctorCommand extends TenancyCommand {
     try {
       const configured = await this.application.options(options);
       const found = await examine(configured);
-      return [ok('options', 'are complete and agree'), ...found, await this.#checkStart(options)];
+      return [ok('options', 'are complete and agree'), ...found, ...(await this.#checkStart(options))];
     } catch (error) {
       if (!(error instanceof InvalidTenancyOptionsError)) throw error;
       return error.problems.map(({ field, message }) =>
@@ -44,16 +45,18 @@ export class DoctorCommand extends TenancyCommand {
   }
 
   /** Whatever else the application asks for at its start: hooks, stores, other modules. */
-  async #checkStart(options: CommonOptions): Promise<Finding> {
+  async #checkStart(options: CommonOptions): Promise<Finding[]> {
     try {
-      await this.application.get(TenantStore, 'look', options);
-      return ok('start', 'the application starts');
+      const migrator = await this.application.get(FleetMigrator, 'look', options);
+      return [ok('start', 'the application starts'), ...(await checkPending(migrator))];
     } catch (error) {
-      return problem(
-        'start',
-        (error as Error).message,
-        'what the message says; --verbose shows where it comes from',
-      );
+      return [
+        problem(
+          'start',
+          (error as Error).message,
+          'what the message says; --verbose shows where it comes from',
+        ),
+      ];
     }
   }
 }

@@ -1,6 +1,7 @@
 import { SubCommand } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
 import type { MigrationPlan, PlannedMigration } from '../../migrations/migration-plan';
+import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 
 @SubCommand({ name: 'plan', description: 'tell what up would do, with its SQL, and do nothing' })
@@ -9,7 +10,8 @@ export class MigratePlanCommand extends TenancyCommand {
 
   protected async work(_args: readonly string[], options: CommonOptions): Promise<Answer> {
     const plan = await (await this.application.get(FleetMigrator, 'look', options)).plan();
-    return { value: plan, text: toText(plan) };
+    const isClear = plan.migrations.every(({ problems }) => problems.length === 0);
+    return { value: plan, text: toText(plan), exitCode: isClear ? EXIT.done : EXIT.findings };
   }
 }
 
@@ -18,9 +20,11 @@ function toText({ migrations, warnings }: MigrationPlan): string {
   return [...warnings.map((warning) => `! ${warning}`), ...told].join('\n');
 }
 
-function describe({ name, transaction, template, tenants, sql, note }: PlannedMigration): string {
+function describe({ name, transaction, template, tenants, sql, note, problems }: PlannedMigration): string {
   const where = [...(template ? ['the template'] : []), `${tenants} tenants`].join(' and ');
   const outside = transaction ? '' : ', outside of a transaction';
-  const lines = sql?.map((statement) => `    ${statement};`) ?? [`    ${note ?? 'no SQL'}`];
-  return [`${name}: on ${where}${outside}`, ...lines].join('\n');
+  const lines = sql?.map((statement) => `    ${statement};`) ?? [];
+  const wrong = problems.map((problem) => `  ✗ ${problem}`);
+  const remark = note === undefined ? [] : [`    ${note}`];
+  return [`${name}: on ${where}${outside}`, ...lines, ...remark, ...wrong].join('\n');
 }

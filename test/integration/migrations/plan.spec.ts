@@ -1,9 +1,12 @@
+import { Global, Module } from '@nestjs/common';
 import { Table, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { FleetMigrator } from '../../../lib';
+import { type ResolvedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../lib/tenancy.options';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
+import { migration } from './written-migrations';
 
 class AddTags1700000001000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -19,6 +22,19 @@ class AddTags1700000001000 implements MigrationInterface {
     await queryRunner.query('DROP TABLE tag');
   }
 }
+
+/** As the command line starts an application: the template is not migrated. */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: TENANCY_OPTIONS_CHANGE,
+      useValue: (options: ResolvedTenancyOptions) => ({ ...options, leaveTemplate: true }),
+    },
+  ],
+  exports: [TENANCY_OPTIONS_CHANGE],
+})
+class OnlyLooking {}
 
 const OLD = [CreateNotes1700000000000];
 
@@ -74,6 +90,7 @@ describe('A plan', () => {
             'DELETE FROM tag',
             `SELECT setval('note_id_seq', 10)`,
           ],
+          problems: [],
         },
       ],
       warnings: [],
@@ -83,6 +100,62 @@ describe('A plan', () => {
       tenants: 3,
       behind: 2,
       migrations: [{ tenants: 3 }, { name: 'AddTags1700000001000', template: true, tenants: 1 }],
+    });
+  });
+
+  it('tells what will go wrong: a failure with its remedy, and names that lead out of the tenant', async () => {
+    await database.query('CREATE SCHEMA reporting; CREATE TABLE reporting.totals (id int)');
+    await database.query('CREATE SCHEMA extensions; CREATE EXTENSION citext SCHEMA extensions');
+    class IndexPublic1700000006000 {
+      readonly transaction = false;
+      async up(queryRunner: QueryRunner): Promise<void> {
+        await queryRunner.query('CREATE INDEX CONCURRENTLY i ON public.note (text)');
+      }
+      async down(): Promise<void> {}
+    }
+    const app = await startAppOn(
+      database,
+      {
+        migrations: [
+          ...OLD,
+          AddTags1700000001000,
+          migration(
+            'Enum1700000002000',
+            `CREATE TYPE state AS ENUM ('new')`,
+            'ALTER TABLE tag ADD state state',
+          ),
+          migration('Value1700000003000', `ALTER TYPE state ADD VALUE 'paid'`),
+          migration('Use1700000003500', `ALTER TABLE tag ALTER state SET DEFAULT 'paid'`),
+          migration('Public1700000004000', `CREATE TYPE "public"."kind" AS ENUM ('a')`),
+          migration('Names1700000004500', 'SELECT * FROM reporting.totals', 'SELECT tag.id FROM tag'),
+          migration('Shared1700000004700', 'ALTER TABLE tag ADD mail extensions.citext'),
+          migration('Index1700000005000', 'CREATE INDEX CONCURRENTLY i ON note (text)'),
+          IndexPublic1700000006000,
+        ],
+        sharedSchemas: ['extensions'],
+      },
+      { imports: [OnlyLooking] },
+    );
+    apps.push(app);
+    const { migrations } = await app.app.get(FleetMigrator).plan();
+    const problems = Object.fromEntries(
+      migrations.filter((each) => each.problems.length > 0).map((each) => [each.name, each.problems]),
+    );
+    expect(migrations.find(({ name }) => name === 'Use1700000003500')).toMatchObject({
+      sql: [`ALTER TABLE tag ALTER state SET DEFAULT 'paid'`],
+      note: expect.stringContaining('committed first'),
+    });
+    const named = (names: string) => [
+      `It names a schema, so it means the same in all tenants. Write names without one: ${names}.`,
+    ];
+    expect(problems).toEqual({
+      Public1700000004000: named('"public"."kind" → "kind"'),
+      Names1700000004500: named('reporting.totals → totals'),
+      Index1700000005000: [
+        'On an empty copy of the structure it fails (Use1700000003500 did not run there): CREATE INDEX CONCURRENTLY cannot run inside a transaction block. ' +
+          'What cannot run in a transaction goes by itself into a migration that says: readonly transaction = false.',
+      ],
+      IndexPublic1700000006000: named('public.note → note'),
     });
   });
 });

@@ -1,0 +1,59 @@
+import type { SqlExecutor } from '../common/sql';
+import { type HeardStatements, listed, mended } from '../provisioning/migration-run';
+import type { QualifiedName } from '../provisioning/statement-names';
+
+/** Where TypeORM 0.3 put what it generated, and where names led before there were tenants. */
+const PUBLIC = 'public';
+
+/** Finds names in statements that lead out of the schema that is migrated. */
+export class NamesElsewhere {
+  private constructor(private readonly schemas: ReadonlySet<string>) {}
+
+  /** `own` is the schema that is migrated. Shared schemas may be named: a foreign key, a function of an extension. */
+  static async read(
+    executor: SqlExecutor,
+    own: string,
+    sharedSchemas: readonly string[],
+  ): Promise<NamesElsewhere> {
+    const rows = (await executor.query(
+      `SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'`,
+    )) as { name: string }[];
+    const schemas = new Set([PUBLIC, ...rows.map(({ name }) => name)]);
+    for (const name of [own, ...sharedSchemas]) schemas.delete(name);
+    return new NamesElsewhere(schemas);
+  }
+
+  /** In sentences. */
+  async problemsOf(executor: SqlExecutor, heard: HeardStatements): Promise<string[]> {
+    const found = heard.namesIn((name) => this.schemas.has(name));
+    const sure = found.filter(({ schema }) => schema === PUBLIC);
+    // Elsewhere it may be the column of a table or an alias that is called as a schema is.
+    const others = await onlyExisting(
+      executor,
+      found.filter(({ schema }) => schema !== PUBLIC),
+    );
+    const names = [...sure, ...others];
+    if (names.length === 0) return [];
+    return [
+      `It names a schema, so it means the same in all tenants. Write names without one: ${listed(names.map(mended))}.`,
+    ];
+  }
+}
+
+async function onlyExisting(
+  executor: SqlExecutor,
+  names: readonly QualifiedName[],
+): Promise<readonly QualifiedName[]> {
+  if (names.length === 0) return names;
+  const rows = (await executor.query(
+    `SELECT pg_catalog.concat(n.nspname, '.', o.name) AS path
+     FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL (
+       SELECT relname AS name FROM pg_catalog.pg_class WHERE relnamespace = n.oid AND relname = ANY ($2)
+       UNION SELECT typname FROM pg_catalog.pg_type WHERE typnamespace = n.oid AND typname = ANY ($2)
+       UNION SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = n.oid AND proname = ANY ($2)) o
+     WHERE n.nspname = ANY ($1)`,
+    [names.map(({ schema }) => schema), names.map(({ name }) => name)],
+  )) as { path: string }[];
+  const existing = new Set(rows.map(({ path }) => path));
+  return names.filter(({ schema, name }) => existing.has(`${schema}.${name}`));
+}
