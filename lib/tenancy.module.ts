@@ -36,6 +36,7 @@ import { FleetMembers } from './migrations/fleet-members';
 import { FleetStates } from './migrations/fleet-state';
 import { UnfinishedResolver } from './migrations/unfinished-resolver';
 import { RehearsalStage } from './migrations/rehearsal';
+import { FleetOutlook } from './migrations/fleet-outlook';
 import { FleetMigrator } from './migrations/fleet-migrator';
 import { FleetRun } from './migrations/fleet-run';
 import { MigrationLedger } from './migrations/migration-ledger';
@@ -266,6 +267,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       FleetMembers,
       FleetStates,
       RehearsalStage,
+      FleetOutlook,
       UnfinishedResolver,
       SessionMigrations,
       UnfinishedMigrations,

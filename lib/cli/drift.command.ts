@@ -57,14 +57,20 @@ export class DriftCommand extends TenancyCommand<DriftCommandOptions> {
     const drift = await this.application.get(FleetDrift, 'look', options);
     const wanted = { tenants, concurrency, limit };
     const report = await (repair ? drift.repair({ ...wanted, lockTimeoutMs }) : drift.check(wanted));
-    const exitCode = report.drifted > 0 ? EXIT.findings : EXIT.done;
+    const isClear = report.drifted === 0 && report.halted === undefined;
+    const exitCode = isClear ? EXIT.done : EXIT.findings;
     return { value: report, text: toText(report), exitCode };
   }
 }
 
-function toText({ checked, drifted, repaired, tenants }: DriftReport): string {
-  const summary = `checked: ${checked}, differ: ${drifted}, repaired: ${repaired}`;
-  return [...tenants.map(describe), summary].join('\n');
+function toText({ checked, drifted, repaired, tenants, halted }: DriftReport): string {
+  const untold = drifted - tenants.filter(({ differences }) => differences.length > 0).length;
+  return [
+    ...tenants.map(describe),
+    ...(untold > 0 ? [`and ${untold} more that differ: --limit says how many are told`] : []),
+    `checked: ${checked}, differ: ${drifted}, repaired: ${repaired}`,
+    ...(halted === undefined ? [] : [`halted: ${halted}`]),
+  ].join('\n');
 }
 
 function describe({ slug, pending, differences, repaired, error }: TenantDrift): string {

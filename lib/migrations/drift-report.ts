@@ -25,6 +25,8 @@ export interface DriftReport {
   readonly repaired: number;
   /** The first of those that differ or were repaired, in the order of their creation. */
   readonly tenants: readonly TenantDrift[];
+  /** Why it ended before all were looked at, if it did. What it had found by then is here. */
+  readonly halted?: string;
   readonly ms: number;
 }
 
@@ -69,9 +71,16 @@ export class DriftTally {
     if (this.#tenants.length < this.limit) this.#tenants.push(tenant);
   }
 
-  report(ms: number): DriftReport {
+  report(ms: number, halted?: string): DriftReport {
     const { checked, drifted, repaired } = this;
     const tenants = this.#tenants.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
-    return { checked, drifted, repaired, tenants, ms: Math.round(ms) };
+    return {
+      checked,
+      drifted,
+      repaired,
+      tenants,
+      ...(halted !== undefined && { halted }),
+      ms: Math.round(ms),
+    };
   }
 }

@@ -65,7 +65,7 @@ export class FleetDrift {
     const tally = new DriftTally(limit);
     const groups = inGroups(tenants ? await this.#find(tenants) : this.members.all());
     const standard = await this.transactions.run((manager) => this.drift.readStandard(manager));
-    await this.#inSessions(groups, concurrency, standard, async (_standard, group, session) => {
+    const looked = this.#inSessions(groups, concurrency, standard, async (_standard, group, session) => {
       const names = group.map(({ schemaName }) => schemaName);
       const different = await inTransaction(session, () =>
         this.drift.findDifferent(session, standard, names),
@@ -77,11 +77,19 @@ export class FleetDrift {
       tally.checked += group.length;
       onProgress?.(tally.checked);
     });
+    const halted = await looked.then(
+      () => undefined,
+      (error: unknown) => {
+        // What was found, and what a repair has changed, is told; an error that came before all that stands for itself.
+        if (tally.checked === 0) throw error;
+        return `it failed after ${tally.checked} tenants: ${error instanceof Error ? error.message : String(error)}`;
+      },
+    );
     const now = await this.transactions.run((manager) =>
       this.drift.hashTemplate(manager, standard.hashQuery),
     );
     if (now !== standard.hash) throw new TemplateMovedError();
-    return tally.report(performance.now() - start);
+    return tally.report(performance.now() - start, halted);
   }
 
   /** Each worker ends its session from time to time, so that no backend grows with the fleet. */

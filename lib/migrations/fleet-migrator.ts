@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
-import { checksumOf } from '../provisioning/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SpareRefill } from '../provisioning/spare-refill';
@@ -14,12 +13,12 @@ import { FleetMembers } from './fleet-members';
 import type { FleetReport, FleetTally } from './fleet-report';
 import { FleetRun, type FleetTask } from './fleet-run';
 import { FleetStates } from './fleet-state';
+import { FleetOutlook, findOddities } from './fleet-outlook';
 import type { FleetStatus } from './fleet-status';
 import { MigrationLedger } from './migration-ledger';
 import type { MigrationPlan } from './migration-plan';
 import { type MigrationRun, MigrationRuns, type RunDirection } from './migration-runs';
 import { isUuid } from '../tenant/uuid';
-import { RehearsalStage } from './rehearsal';
 import { NothingToRevertError, UnknownMigrationError } from './migrations.errors';
 import { UnfinishedResolver } from './unfinished-resolver';
 import { RunLease } from './run-lease';
@@ -41,7 +40,7 @@ export class FleetMigrator {
     private readonly transactions: SystemTransactions,
     private readonly members: FleetMembers,
     private readonly states: FleetStates,
-    private readonly stage: RehearsalStage,
+    private readonly outlook: FleetOutlook,
     private readonly ledger: MigrationLedger,
     private readonly runs: MigrationRuns,
     private readonly resolver: UnfinishedResolver,
@@ -116,36 +115,13 @@ export class FleetMigrator {
   }
 
   /** What `up()` would do, with its SQL. Nothing is changed, and no tenant waits. */
-  async plan(): Promise<MigrationPlan> {
-    const { migrations, state, warnings } = await this.#state();
-    const lacks = ({ name }: NamedMigration) =>
-      !state.template.has(name) || (state.having.get(name) ?? 0) < state.tenants;
-    const pending = migrations.filter(lacks);
-    const told = await this.stage.run(pending, (name) => !state.template.has(name));
-    return {
-      migrations: pending.map(({ name, migration }) => ({
-        name,
-        transaction: migration.transaction !== false,
-        template: !state.template.has(name),
-        tenants: state.tenants - (state.having.get(name) ?? 0),
-        ...(told.get(name) ?? { sql: null, problems: [] }),
-      })),
-      warnings,
-    };
+  plan(): Promise<MigrationPlan> {
+    return this.outlook.plan();
   }
 
   /** How far each migration has come, and what stands in the way. */
-  async status(): Promise<FleetStatus> {
-    const { migrations, state, warnings } = await this.#state();
-    const troubles = await this.transactions.run((manager) => this.ledger.listTroubles(manager));
-    const reach = ({ name }: NamedMigration) => ({
-      name,
-      template: state.template.has(name),
-      tenants: state.having.get(name) ?? 0,
-    });
-    const { tenants, behind } = state;
-    const lastRun = (await this.runs.findLast()) ?? null;
-    return { tenants, behind, migrations: migrations.map(reach), troubles, lastRun, warnings };
+  status(): Promise<FleetStatus> {
+    return this.outlook.status();
   }
 
   /**
@@ -160,18 +136,28 @@ export class FleetMigrator {
     outcome: 'done' | 'rerun',
     { tenant }: { readonly tenant?: string } = {},
   ): Promise<number> {
-    const named = namedMigrations(this.dataSource.migrations).find(({ name }) => name === migration);
-    if (!named) throw new UnknownMigrationError(migration);
+    const named = this.#named(migration);
     if (outcome !== 'done' && outcome !== 'rerun') {
       throw new RangeError(`The outcome must be "done" or "rerun", got ${JSON.stringify(outcome)}.`);
     }
     return this.resolver.resolve(named, outcome, tenant);
   }
 
-  async #state() {
-    const migrations = namedMigrations(this.dataSource.migrations);
-    const state = await this.states.read(migrations.map(({ name }) => name));
-    return { migrations, state, warnings: findOddities(migrations, state.template) };
+  /**
+   * Says that a person knows of a migration that was edited after it ran, and of tenants that keep what it did then: from
+   * now on its text of today is the one that counts. Whether it was edited.
+   *
+   * @throws UnknownMigrationError for a name that the code does not know
+   */
+  async acknowledge(migration: string): Promise<boolean> {
+    const named = this.#named(migration);
+    return this.transactions.run((manager) => this.template.acknowledge(manager, named));
+  }
+
+  #named(migration: string): NamedMigration {
+    const named = namedMigrations(this.dataSource.migrations).find(({ name }) => name === migration);
+    if (!named) throw new UnknownMigrationError(migration);
+    return named;
   }
 
   /** Spares hold no rows, so they are dropped and cloned again, which verifies each of them. */
@@ -241,28 +227,4 @@ function nothingToDo(migrations: readonly string[], warnings: readonly string[],
     },
     ...{ notReached: 0, halted: undefined, warnings, ms: Math.round(performance.now() - start) },
   };
-}
-
-/** What differs between the code and what the template has seen, in words. */
-function findOddities(
-  migrations: readonly NamedMigration[],
-  seen: ReadonlyMap<string, string | null>,
-): string[] {
-  const known = new Set(migrations.map(({ name }) => name));
-  const edited = migrations.filter(({ name, migration }) => {
-    const checksum = seen.get(name);
-    return typeof checksum === 'string' && checksum !== checksumOf(migration);
-  });
-  return [
-    ...edited.map(
-      ({ name }) =>
-        `${name} was edited after it ran. Tenants keep what it did then: write another migration.`,
-    ),
-    ...[...seen.keys()]
-      .filter((name) => !known.has(name))
-      .map(
-        (name) =>
-          `${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
-      ),
-  ];
 }

@@ -8,8 +8,10 @@ export interface FleetStatus {
   readonly behind: number;
   /** What each migration of the code has reached, in their order. */
   readonly migrations: readonly MigrationReach[];
-  /** What has failed or was left half done, the first 100 of it. */
+  /** What has failed or was left half done, the latest 100 of it. */
   readonly troubles: readonly MigrationTrouble[];
+  /** How much of that there is in all. */
+  readonly troubleCount: number;
   /** The run that works now, else the last one; `null`: there was none. */
   readonly lastRun: MigrationRun | null;
   /** What was edited after it ran, or is not in the code. */
@@ -28,6 +30,8 @@ export interface MigrationReach {
 export interface MigrationTrouble {
   /** `null`: in the template. */
   readonly tenantId: string | null;
+  /** `null`: in the template, or in a tenant that the store does not know any more. */
+  readonly slug: string | null;
   readonly migration: string;
   /**
    * `failed`: nothing of it was kept, and the next run tries again. `unfinished`: it says `transaction = false` and did not

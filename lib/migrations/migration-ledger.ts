@@ -151,16 +151,19 @@ export class MigrationLedger {
     );
   }
 
-  /** What is not as it should be, the latest first, at most 100 entries. */
-  async listTroubles(executor: SqlExecutor): Promise<MigrationTrouble[]> {
+  /** What is not as it should be, the latest first, at most 100 entries, and how many there are. */
+  async listTroubles(
+    executor: SqlExecutor,
+  ): Promise<{ troubles: Omit<MigrationTrouble, 'slug'>[]; count: number }> {
     const found = (await executor.query(
-      `SELECT nullif(tenant_id, $1::uuid) AS "tenantId", name AS migration, state, error, statement, run_id AS "runId", at
+      `SELECT nullif(tenant_id, $1::uuid) AS "tenantId", name AS migration, state, error, statement, run_id AS "runId", at,
+         pg_catalog.count(*) OVER ()::integer AS count
        FROM ${this.#table} m WHERE state <> 'done' AND NOT EXISTS (
          SELECT FROM ${this.#tenants} t WHERE t.id = m.tenant_id AND t.status = 'purged')
        ORDER BY at DESC, tenant_id LIMIT 100`,
       [TEMPLATE_ID],
-    )) as MigrationTrouble[];
-    return found;
+    )) as (Omit<MigrationTrouble, 'slug'> & { count: number })[];
+    return { troubles: found.map(({ count: _count, ...trouble }) => trouble), count: found[0]?.count ?? 0 };
   }
 
   async recordDurations(

@@ -42,16 +42,21 @@ export class UnfinishedResolver {
     return settled;
   }
 
-  #settle(id: string, name: string, outcome: 'done' | 'rerun'): Promise<boolean> {
-    return this.sessions.settle({ id, label: `the tenant ${id}` }, name, async (transaction) => {
-      const wasWaiting = await this.unfinished[outcome === 'done' ? 'complete' : 'forget'](
-        transaction,
-        id,
-        name,
-      );
-      if (wasWaiting) await this.ledger.writeVersion(transaction, id);
-      return wasWaiting;
-    });
+  async #settle(id: string, name: string, outcome: 'done' | 'rerun'): Promise<boolean> {
+    const tenant = await this.store.find({ by: 'id', value: id });
+    return this.sessions.settle(
+      { id, label: `tenant "${tenant?.slug ?? id}"` },
+      name,
+      async (transaction) => {
+        const wasWaiting = await this.unfinished[outcome === 'done' ? 'complete' : 'forget'](
+          transaction,
+          id,
+          name,
+        );
+        if (wasWaiting) await this.ledger.writeVersion(transaction, id);
+        return wasWaiting;
+      },
+    );
   }
 
   async #idOf(reference: string): Promise<string> {

@@ -28,18 +28,35 @@ export class HalfMade {
     private readonly marks: SchemaMarks,
   ) {}
 
-  /** Activates those whose schema is there, and removes the others, whose slugs are free then. */
-  async sweep(): Promise<HalfMadeReport> {
+  /**
+   * Activates those whose schema is there, and removes the others, whose slugs are free then. `onFailure` hears of a
+   * tenant that could not be settled, and of a list that could not be read on: what was done before is told all the same.
+   */
+  async sweep(onFailure: (what: string, error: unknown) => void): Promise<HalfMadeReport> {
     const activated: string[] = [];
     const removed: string[] = [];
+    const settle = async (tenant: Tenant): Promise<void> => {
+      const outcome = await this.#settle(tenant);
+      if (outcome === 'activated') activated.push(tenant.slug);
+      if (outcome === 'removed') removed.push(tenant.slug);
+    };
+    try {
+      for await (const tenant of this.#halfMade()) {
+        await settle(tenant).catch((error: unknown) =>
+          onFailure(`settle the half-made tenant "${tenant.slug}"`, error),
+        );
+      }
+    } catch (error) {
+      onFailure('read on the list of half-made tenants', error);
+    }
+    return { activated, removed };
+  }
+
+  async *#halfMade(): AsyncGenerator<Tenant> {
     for (let afterId: string | undefined; ;) {
       const page = await this.store.list({ limit: PAGE_SIZE, status: 'provisioning', afterId });
-      for (const tenant of page) {
-        const outcome = await this.#settle(tenant);
-        if (outcome === 'activated') activated.push(tenant.slug);
-        if (outcome === 'removed') removed.push(tenant.slug);
-      }
-      if (page.length < PAGE_SIZE) return { activated, removed };
+      yield* page;
+      if (page.length < PAGE_SIZE) return;
       afterId = page.at(-1)?.id;
     }
   }

@@ -158,6 +158,17 @@ export class Template {
     ]);
   }
 
+  /** Takes its text of today for the one that ran: whether it was another. */
+  async acknowledge(transaction: SqlExecutor, { name, migration }: NamedMigration): Promise<boolean> {
+    const changed = (await transaction.query(
+      `WITH changed AS (
+         UPDATE ${this.#ledger} SET checksum = $2 WHERE name = $1 AND checksum IS DISTINCT FROM $2 RETURNING name)
+       SELECT name FROM changed`,
+      [name, checksumOf(migration)],
+    )) as unknown[];
+    return changed.length === 1;
+  }
+
   async forgetMigration(transaction: SqlExecutor, name: string): Promise<void> {
     await transaction.query(`DELETE FROM ${this.#ledger} WHERE name = $1`, [name]);
   }

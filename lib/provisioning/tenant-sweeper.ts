@@ -107,13 +107,16 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #sweep(): Promise<SweepReport> {
     const problems: string[] = [];
+    const note = (what: string, error: unknown) => {
+      problems.push(
+        `The sweeper could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    };
     /** What `work` gives; when it fails, `otherwise`, and the rest of the sweep goes on. */
     const attempt = async <T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
       if (this.#closing) return otherwise;
       return work().catch((error: unknown) => {
-        problems.push(
-          `The sweeper could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        note(what, error);
         return otherwise;
       });
     };
@@ -132,7 +135,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       if (record) purged.push(record.slug);
     }
     const halfMade = await attempt('settle half-made tenants', { activated: [], removed: [] }, () =>
-      this.halfMade.sweep(),
+      this.halfMade.sweep(note),
     );
     const noOrphans = { dropped: [], withRows: [], unmarked: [] };
     const orphans = await attempt('look for orphans', noOrphans, () => this.orphans.sweep());

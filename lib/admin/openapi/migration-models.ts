@@ -74,6 +74,7 @@ export const MIGRATION_MODELS: readonly Model[] = [
       drifted: COUNT,
       repaired: COUNT,
       tenants: { type: TenantDriftModel, isArray: true },
+      halted: optional({ type: String, description: 'Why it ended before all were looked at' }),
       ms: COUNT,
     },
   },

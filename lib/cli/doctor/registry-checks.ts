@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { connectionOf } from '../../data-sources';
 import { quoteIdentifier } from '../../common/sql';
+import { listed } from '../../provisioning/migration-run';
 import { namedMigrations } from '../../provisioning/named-migrations';
 import { describeNeighbours, findNeighbours } from '../../provisioning/registry-neighbours';
 import { compileBlueprint } from '../../schema/blueprint';
@@ -97,22 +98,23 @@ export const checkFleet: Check = async ({ options, database }) => {
   const schema = quoteIdentifier(options.registry.schema);
   const names = namedMigrations(database.migrations).map(({ name }) => name);
   const [{ behind, total, failed }] = await database.query<
-    { behind: number; total: number; failed: number }[]
+    { behind: number; total: number; failed: string[] | null }[]
   >(
     `SELECT pg_catalog.count(*)::int AS total,
             pg_catalog.count(*) FILTER (WHERE done < pg_catalog.cardinality($1::text[]))::int AS behind,
-            pg_catalog.count(*) FILTER (WHERE failed > 0)::int AS failed
-     FROM (SELECT (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
+            pg_catalog.array_agg(slug::text ORDER BY slug) FILTER (WHERE failed > 0) AS failed
+     FROM (SELECT slug,
+                  (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
                    WHERE m.tenant_id = t.id AND m.state = 'done' AND m.name = ANY ($1::text[])) AS done,
                   (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
                    WHERE m.tenant_id = t.id AND m.state <> 'done') AS failed
            FROM ${schema}.tenants t WHERE t.status <> 'purged') AS fleet`,
     [names],
   );
-  if (failed > 0)
+  if (failed !== null)
     return problem(
       'migrations',
-      `a migration has failed in ${failed} of ${total} tenants`,
+      `a migration has failed in ${failed.length} of ${total} tenants: ${listed(failed)}`,
       'see tenancy migrate status, mend it, and ' + MIGRATE,
     );
   return behind > 0

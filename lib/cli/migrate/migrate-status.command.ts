@@ -23,7 +23,15 @@ export class MigrateStatusCommand extends TenancyCommand {
   }
 }
 
-function toText({ tenants, behind, migrations, troubles, lastRun, warnings }: FleetStatus): string {
+function toText({
+  tenants,
+  behind,
+  migrations,
+  troubles,
+  troubleCount,
+  lastRun,
+  warnings,
+}: FleetStatus): string {
   const reach = migrations.map(({ name, template, tenants: seen }) => [
     name,
     template ? 'yes' : 'no',
@@ -33,9 +41,10 @@ function toText({ tenants, behind, migrations, troubles, lastRun, warnings }: Fl
     ...warnings.map((warning) => `! ${warning}`),
     table(['migration', 'template', 'tenants'], reach),
     ...troubles.map(
-      ({ tenantId, migration, state, error }) =>
-        `✗ ${tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was kept'}`,
+      ({ tenantId, slug, migration, state, error }) =>
+        `✗ ${slug ?? tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was kept'}`,
     ),
+    ...(troubleCount > troubles.length ? [`✗ and ${troubleCount - troubles.length} more`] : []),
     ...(lastRun === null ? [] : [`last run: ${lastRun.direction}, ${lastRun.state}, by ${lastRun.holder}`]),
     `behind: ${behind} of ${tenants} tenants`,
   ].join('\n');

@@ -1,5 +1,6 @@
 import { Command } from 'nest-commander';
 import { CommandGroup } from '../command-group';
+import { MigrateAcknowledgeCommand } from './migrate-acknowledge.command';
 import { MigrateDownCommand, MigrateUpCommand } from './migrate-fleet.commands';
 import { MigratePlanCommand } from './migrate-plan.command';
 import { MigrateResolveCommand } from './migrate-resolve.command';
@@ -14,6 +15,7 @@ import { MigrateStatusCommand } from './migrate-status.command';
     MigrateStatusCommand,
     MigratePlanCommand,
     MigrateResolveCommand,
+    MigrateAcknowledgeCommand,
   ],
 })
 export class MigrateCommand extends CommandGroup {}

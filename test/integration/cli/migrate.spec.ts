@@ -81,3 +81,62 @@ AddIndex1700000002000: on the template and 0 tenants
     });
   });
 });
+
+describe('a migration that fails in tenants', () => {
+  it('is told by their slugs, by status and by doctor', async () => {
+    const before = writeApp('before.js', {});
+    await cli.line.run(['tenant', 'create', 'acme'], before);
+    await cli.line.run(
+      ['exec', '--tenant', 'acme', '--write', `INSERT INTO note (text) VALUES ('')`],
+      before,
+    );
+    const after = writeApp('after.js', {
+      NoEmpty1700000001000: `ALTER TABLE note ADD CONSTRAINT filled CHECK (text <> '')`,
+    });
+    expect(await cli.line.run(['migrate', 'up'], after)).toMatchObject({
+      code: 4,
+      stdout: expect.stringMatching(/^✗ acme: NoEmpty1700000001000: check constraint/m),
+    });
+    expect(await cli.line.run(['migrate', 'status'], after)).toMatchObject({
+      code: 4,
+      stdout: expect.stringMatching(/^✗ acme: NoEmpty1700000001000 failed: check constraint/m),
+    });
+    expect((await cli.line.run(['doctor'], after)).stdout).toContain(
+      'a migration has failed in 1 of 1 tenants: acme\n',
+    );
+  });
+
+  it('of which one that was edited is acknowledged once', async () => {
+    const edited = writeApp('edited.js', {
+      NoEmpty1700000001000: `ALTER TABLE note ADD CONSTRAINT filled CHECK (text != '')`,
+    });
+    const status = async () => (await cli.line.run(['migrate', 'status'], edited)).stdout;
+    expect(await status()).toContain('NoEmpty1700000001000 was edited after it ran');
+    const acknowledge = () => cli.line.run(['migrate', 'acknowledge', 'NoEmpty1700000001000'], edited);
+    expect(await acknowledge()).toMatchObject({ code: 0, stdout: 'acknowledged: NoEmpty1700000001000\n' });
+    expect(await status()).not.toContain('was edited');
+    expect(await acknowledge()).toMatchObject({ code: 0, stdout: 'It was not edited.\n' });
+  });
+});
+
+it('exec --all tells what was done before the list of tenants broke off, and why, and ends with 4', async () => {
+  writeApp('tenants.js', {});
+  cli.write(
+    'broken.js',
+    `const { TypeOrmTenantStore } = require('nestjs-tenancy');
+     const { list } = TypeOrmTenantStore.prototype;
+     TypeOrmTenantStore.prototype.list = async function (query) {
+       if (query.afterId !== undefined) throw new Error('no other page');
+       const [first] = await list.call(this, query);
+       return Array.from({ length: query.limit }, () => first);
+     };
+     module.exports = require('./tenants.js');`,
+  );
+  const { code, stdout } = await cli.line.spawn(['exec', '--all', 'SELECT 1 AS one', '--json'], {
+    ...cli.environment,
+    TENANCY_MODULE: './broken.js#App',
+  });
+  const { tenants, error } = JSON.parse(stdout) as { tenants: { tenant: string }[]; error: string };
+  expect([code, tenants.length, tenants[0].tenant]).toEqual([4, 100, 'acme']);
+  expect(error).toContain('could not be read on (no other page)');
+});

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { FleetDrift, type DriftReport, type Tenant } from '../../../lib';
+import { FleetDrift, TenantStore, type DriftReport, type Tenant } from '../../../lib';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import { type ProvisioningApp, startProvisioningApp } from '../provisioning/app';
 
@@ -164,4 +164,25 @@ describe('What a repair might destroy is told with its SQL, and left', () => {
     expect(repaired).toMatchObject({ drifted: 1 });
     expect(repaired.tenants[0].repaired).not.toContain(repair);
   });
+});
+
+it('A look that breaks off tells what it has found by then, and why', async () => {
+  const [tenant] = tenants;
+  await inSchema(tenant, 'ALTER TABLE note ADD COLUMN stray int');
+  const store = running.app.get(TenantStore);
+  const list = store.list.bind(store);
+  jest.spyOn(store, 'list').mockImplementation(async (query) => {
+    if (query?.afterId !== undefined) throw new Error('no other page');
+    const page = await list(query);
+    return Array.from({ length: query?.limit ?? 0 }, (_, i) => page[i % page.length]);
+  });
+  const report = await drift.check({ concurrency: 1 });
+  expect(report).toMatchObject({
+    checked: 500,
+    halted: 'it failed after 500 tenants: no other page',
+    tenants: expect.arrayContaining([expect.objectContaining({ slug: tenant.slug })]),
+  });
+  jest.mocked(store.list).mockRejectedValue(new Error('no page'));
+  await expect(drift.check()).rejects.toThrow('no page');
+  jest.restoreAllMocks();
 });

@@ -390,10 +390,21 @@ describe('A fleet', () => {
     Object.defineProperty(edited, 'name', { value: OLD[0].name });
     const { warnings } = await up(await start([edited]));
     expect(warnings).toEqual([
-      'CreateNotes1700000000000 was edited after it ran. Tenants keep what it did then: write another migration.',
+      'CreateNotes1700000000000 was edited after it ran. Tenants keep what it did then: write another migration, or say that you know: tenancy migrate acknowledge CreateNotes1700000000000',
       'AddPlace1700000001000 has run and is not in the code: it was removed, or a newer version runs elsewhere.',
     ]);
-    await expect(up(await start(NEW))).resolves.toMatchObject({ warnings: [] });
+    const { app } = await start([edited]);
+    await expect(app.get(FleetMigrator).acknowledge(OLD[0].name)).resolves.toBe(true);
+    await expect(app.get(FleetMigrator).acknowledge(OLD[0].name)).resolves.toBe(false);
+    await expect(app.get(FleetMigrator).status()).resolves.toMatchObject({
+      warnings: [expect.stringContaining('is not in the code')],
+    });
+    await expect(app.get(FleetMigrator).acknowledge('Nothing1700000000000')).rejects.toMatchObject({
+      code: 'UNKNOWN_MIGRATION',
+    });
+    await expect(up(await start(NEW))).resolves.toMatchObject({
+      warnings: [expect.stringContaining('was edited after it ran')],
+    });
   });
 
   it('takes nothing back that the code does not know', async () => {

@@ -67,6 +67,7 @@ describe('A plan', () => {
       behind: 0,
       migrations: [{ name: 'CreateNotes1700000000000', template: true, tenants: 2 }],
       troubles: [],
+      troubleCount: 0,
       lastRun: null,
       warnings: [],
     });

@@ -232,6 +232,31 @@ describe('the sweeper', () => {
     await expect(sql(`SELECT FROM pg_namespace WHERE nspname = 'legacy'`)).resolves.toHaveLength(1);
   });
 
+  it('settles the others when one cannot be settled, and tells of it when the list breaks off', async () => {
+    const store = new InMemoryTenantStore();
+    running = await startProvisioningApp({ store, sweeper: NEVER });
+    const tenant = await running.create({ slug: 'acme' });
+    for (let i = 0; i < 100; i++) {
+      const id = `01900000-0000-7000-8000-000000000${100 + i}`;
+      const schemaName = generateSchemaName();
+      await store.insert({ ...tenant, id, slug: `cut-${i}`, schemaName, status: 'provisioning' });
+    }
+    const [remove, list] = [store.remove.bind(store), store.list.bind(store)];
+    jest.spyOn(store, 'remove').mockImplementation((id) => {
+      return id.endsWith('105') ? Promise.reject(new Error('no answer')) : remove(id);
+    });
+    jest.spyOn(store, 'list').mockImplementation((query) => {
+      const isNext = query?.status === 'provisioning' && query.afterId !== undefined;
+      return isNext ? Promise.reject(new Error('no other page')) : list(query);
+    });
+    const { halfMade, problems } = await sweep();
+    expect(halfMade.removed).toHaveLength(99);
+    expect(problems).toEqual([
+      'The sweeper could not settle the half-made tenant "cut-5": no answer',
+      'The sweeper could not read on the list of half-made tenants: no other page',
+    ]);
+  });
+
   it('goes on after a failure, and tells of it', async () => {
     running = await startProvisioningApp({ sweeper: { ...NEVER, purgeAfterMs: 0 } });
     const stuck = await deleted('stuck');

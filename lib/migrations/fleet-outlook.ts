@@ -1,0 +1,103 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
+import { checksumOf } from '../provisioning/migration-checksum';
+import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
+import { SystemTransactions } from '../provisioning/system-transactions';
+import { TenantStore } from '../tenant/tenant.store';
+import { FleetStates } from './fleet-state';
+import type { FleetStatus, MigrationTrouble } from './fleet-status';
+import { MigrationLedger } from './migration-ledger';
+import type { MigrationPlan } from './migration-plan';
+import { MigrationRuns } from './migration-runs';
+import { RehearsalStage } from './rehearsal';
+
+/** Tells where the fleet stands, and what a run would do. Changes nothing. */
+@Injectable()
+export class FleetOutlook {
+  constructor(
+    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly transactions: SystemTransactions,
+    private readonly states: FleetStates,
+    private readonly stage: RehearsalStage,
+    private readonly ledger: MigrationLedger,
+    private readonly runs: MigrationRuns,
+    private readonly store: TenantStore,
+  ) {}
+
+  async plan(): Promise<MigrationPlan> {
+    const { migrations, state, warnings } = await this.#state();
+    const lacks = ({ name }: NamedMigration) =>
+      !state.template.has(name) || (state.having.get(name) ?? 0) < state.tenants;
+    const pending = migrations.filter(lacks);
+    const told = await this.stage.run(pending, (name) => !state.template.has(name));
+    return {
+      migrations: pending.map(({ name, migration }) => ({
+        name,
+        transaction: migration.transaction !== false,
+        template: !state.template.has(name),
+        tenants: state.tenants - (state.having.get(name) ?? 0),
+        ...(told.get(name) ?? { sql: null, problems: [] }),
+      })),
+      warnings,
+    };
+  }
+
+  async status(): Promise<FleetStatus> {
+    const { migrations, state, warnings } = await this.#state();
+    const { troubles, count: troubleCount } = await this.#troubles();
+    const reach = ({ name }: NamedMigration) => ({
+      name,
+      template: state.template.has(name),
+      tenants: state.having.get(name) ?? 0,
+    });
+    const { tenants, behind } = state;
+    const lastRun = (await this.runs.findLast()) ?? null;
+    return {
+      ...{ tenants, behind, migrations: migrations.map(reach) },
+      ...{ troubles, troubleCount, lastRun, warnings },
+    };
+  }
+
+  async #state() {
+    const migrations = namedMigrations(this.dataSource.migrations);
+    const state = await this.states.read(migrations.map(({ name }) => name));
+    return { migrations, state, warnings: findOddities(migrations, state.template) };
+  }
+
+  async #troubles(): Promise<{ troubles: MigrationTrouble[]; count: number }> {
+    const { troubles, count } = await this.transactions.run((manager) => this.ledger.listTroubles(manager));
+    // A tenant may be in a store of the application's own.
+    const ids = [...new Set(troubles.flatMap(({ tenantId }) => tenantId ?? []))];
+    const tenants = await this.store.findMany(ids.map((value) => ({ by: 'id', value })));
+    const slugs = new Map(ids.map((id, i) => [id, tenants[i]?.slug ?? null]));
+    const slugOf = (id: string | null) => (id === null ? null : (slugs.get(id) ?? null));
+    return { troubles: troubles.map((each) => ({ ...each, slug: slugOf(each.tenantId) })), count };
+  }
+}
+
+/** What differs between the code and what the template has seen, in words. */
+export function findOddities(
+  migrations: readonly NamedMigration[],
+  seen: ReadonlyMap<string, string | null>,
+): string[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  const edited = migrations.filter(({ name, migration }) => {
+    const checksum = seen.get(name);
+    return typeof checksum === 'string' && checksum !== checksumOf(migration);
+  });
+  return [
+    ...edited.map(
+      ({ name }) =>
+        `${name} was edited after it ran. Tenants keep what it did then: write another migration, or say that you know: ` +
+        `tenancy migrate acknowledge ${name}`,
+    ),
+    ...[...seen.keys()]
+      .filter((name) => !known.has(name))
+      .map(
+        (name) =>
+          `${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
+      ),
+  ];
+}
