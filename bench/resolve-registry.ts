@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { AbstractLogger, type DataSource, type LogLevel } from 'typeorm';
 import { fromHeader, TenancyModule, TenantLookup, type Tenant, TenantStore } from '../lib/index';
-import { REGISTRY_DATA_SOURCE } from '../lib/data-sources';
+import { LOOKUPS_DATA_SOURCE } from '../lib/data-sources';
 import { TenantChangeFeed } from '../lib/tenant/tenant-changes';
 import type { CleanUp } from './clean-up';
 
@@ -46,7 +46,7 @@ export async function openRegistry(
   for (let number = 0; number < count; number++) tenants.push(await store.insert(newTenant(number)));
 
   const counter = new QuestionCounter();
-  Object.assign(app.get<DataSource>(getDataSourceToken(REGISTRY_DATA_SOURCE)), { logger: counter });
+  Object.assign(app.get<DataSource>(getDataSourceToken(LOOKUPS_DATA_SOURCE)), { logger: counter });
   return {
     tenants,
     newLookup: () => new TenantLookup(store, { resolvers: [] }, undefined, app.get(TenantChangeFeed)),

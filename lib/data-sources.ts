@@ -18,10 +18,18 @@ import {
 } from './connection/tenant-data-source';
 import { TenantContext } from './context/tenant-context';
 import { TENANCY_OPTIONS, type ResolvedTenancyOptions } from './tenancy.options';
-import { openRegistry, registryOptions } from './tenant/registry';
+import { openRegistry, type RegistryOptions, registryOptions } from './tenant/registry';
+import { RegistryTurns } from './tenant/registry-turns';
 import type { Tenant } from './tenant/tenant';
 
+/** The registry's, for all work but look-ups. */
 export const REGISTRY_DATA_SOURCE = 'tenancy-registry';
+
+/**
+ * The registry's, for look-ups that every request may need (tenants, keys, settings) and the beat of the change feed.
+ * Nothing that a tenant can order in numbers goes this way.
+ */
+export const LOOKUPS_DATA_SOURCE = 'tenancy-lookups';
 
 /** PostgreSQL's bound for names, in bytes. A slug is ASCII. */
 const MAX_APPLICATION_NAME = 63;
@@ -38,19 +46,20 @@ interface ForTenants {
   readonly directUrl?: string;
 }
 
-/** The registry's data source: our own tables, our own small pool. */
+/** The registry's data source: our own tables, our own small pool, in which tenants take turns. */
 export const registryDataSource: TypeOrmModuleAsyncOptions = {
   name: REGISTRY_DATA_SOURCE,
-  inject: [TENANCY_OPTIONS],
-  useFactory: ({ database, registry }: ResolvedTenancyOptions): TypeOrmModuleOptions & ForRegistry => ({
+  inject: [TENANCY_OPTIONS, RegistryTurns],
+  useFactory: (
+    options: ResolvedTenancyOptions,
+    turns: RegistryTurns,
+  ): TypeOrmModuleOptions & ForRegistry => ({
     ...registryOptions({
-      ...connectionOf(ownersOf(database)),
-      schema: registry.schema,
-      connectTimeoutMs: database.connectTimeoutMs,
-      answerTimeoutMs: database.answerTimeoutMs,
+      ...toRegistry(options),
+      inTurns: { turns, maxWaitingPerTenant: options.database.maxWaitingPerTenant },
     }),
-    ...retries(database),
-    migrateRegistry: registry.migrate,
+    ...retries(options.database),
+    migrateRegistry: options.registry.migrate,
     // Nest 11 closes a data source by the name in its options.
     name: REGISTRY_DATA_SOURCE,
   }),
@@ -61,6 +70,29 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
     return dataSource;
   },
 };
+
+/** Another way to the same tables. */
+export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
+  name: LOOKUPS_DATA_SOURCE,
+  // Opened after the registry, which tells first what is wrong with it.
+  inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: (options: ResolvedTenancyOptions): TypeOrmModuleOptions => ({
+    ...registryOptions(toRegistry(options)),
+    ...retries(options.database),
+    name: LOOKUPS_DATA_SOURCE,
+  }),
+  dataSourceFactory: (options) =>
+    reachable('The tenant registry', () => new DataSource(options as DataSourceOptions).initialize()),
+};
+
+function toRegistry({ database, registry }: ResolvedTenancyOptions): RegistryOptions {
+  return {
+    ...connectionOf(ownersOf(database)),
+    schema: registry.schema,
+    connectTimeoutMs: database.connectTimeoutMs,
+    answerTimeoutMs: database.answerTimeoutMs,
+  };
+}
 
 /** The tenants' data source: one pool for all of them. */
 export const tenantDataSource: TypeOrmModuleAsyncOptions = {

@@ -14,6 +14,7 @@ export {
   TransactionRolledBackError,
   TransportUnknownError,
   ValidationFailedError,
+  TenantBusyError,
 } from './common/tenancy.errors';
 
 export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './tenant/tenant';
@@ -60,7 +61,6 @@ export {
   LeaseEndedError,
   LockTimeoutError,
   StatementTimeoutError,
-  TenantBusyError,
   EntitySchemaError,
   TenantContextMismatchError,
   TransactionCommandError,

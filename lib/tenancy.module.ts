@@ -19,6 +19,8 @@ import { TenantContext } from './context/tenant-context';
 import {
   adminDataSource,
   directConnection,
+  LOOKUPS_DATA_SOURCE,
+  lookupsDataSource,
   ownSessionConnection,
   REGISTRY_DATA_SOURCE,
   registryDataSource,
@@ -89,6 +91,7 @@ import { notify } from './tenant/notify';
 import { RegistryTime } from './tenant/registry-time';
 import { NoTenantChanges, TenantChangeFeed } from './tenant/tenant-changes';
 import { changesChannel } from './tenant/tenant-changes-channel';
+import { RegistryTurns } from './tenant/registry-turns';
 import { TenantChangesListener } from './tenant/tenant-changes-listener';
 import { TenantStore } from './tenant/tenant.store';
 import { TypeOrmTenantStore } from './tenant/typeorm-tenant.store';
@@ -102,6 +105,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** Checks the options once, for everybody who needs a part of them. */
 @Module({
   providers: [
+    RegistryTurns,
     {
       provide: TENANCY_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN, { token: TENANCY_OPTIONS_CHANGE, optional: true }],
@@ -111,23 +115,46 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       },
     },
   ],
-  exports: [TENANCY_OPTIONS],
+  exports: [TENANCY_OPTIONS, RegistryTurns],
 })
 class TenancyOptionsModule extends ConfigurableModuleClass {}
 
 const store: FactoryProvider<TenantStore | Promise<TenantStore>> = {
   provide: TenantStore,
-  inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE), ModuleRef],
-  useFactory: (options: ResolvedTenancyOptions, registry: DataSource, moduleRef: ModuleRef) => {
-    if (options.store === undefined) return new TypeOrmTenantStore(registry);
+  inject: [
+    TENANCY_OPTIONS,
+    getDataSourceToken(REGISTRY_DATA_SOURCE),
+    getDataSourceToken(LOOKUPS_DATA_SOURCE),
+    ModuleRef,
+  ],
+  useFactory: (
+    options: ResolvedTenancyOptions,
+    registry: DataSource,
+    lookups: DataSource,
+    moduleRef: ModuleRef,
+  ) => {
+    if (options.store === undefined) return new TypeOrmTenantStore(registry, lookups);
     return typeof options.store === 'function' ? moduleRef.create(options.store) : options.store;
+  },
+};
+
+/** From now on the registry knows for whom it is asked. */
+const turnsOfTenants: FactoryProvider = {
+  provide: 'TURNS_OF_TENANTS',
+  inject: [RegistryTurns, TenantContext],
+  useFactory: (turns: RegistryTurns, context: TenantContext) => {
+    turns.whose = () => {
+      const { tenant, unlimited } = context.scope() ?? {};
+      return unlimited ? undefined : tenant?.id;
+    };
+    return turns;
   },
 };
 
 /** The registry tells of its changes; of those in another store nobody knows. */
 const changeFeed: FactoryProvider<TenantChangeFeed> = {
   provide: TenantChangeFeed,
-  inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  inject: [TENANCY_OPTIONS, getDataSourceToken(LOOKUPS_DATA_SOURCE)],
   useFactory: ({ store, database, registry }: ResolvedTenancyOptions, dataSource: DataSource) => {
     if (store !== undefined) return new NoTenantChanges();
     return new TenantChangesListener({
@@ -140,8 +167,8 @@ const changeFeed: FactoryProvider<TenantChangeFeed> = {
 
 const registryTime: FactoryProvider<Promise<RegistryTime>> = {
   provide: RegistryTime,
-  inject: [getDataSourceToken(REGISTRY_DATA_SOURCE)],
-  useFactory: (registry: DataSource) => RegistryTime.open(registry),
+  inject: [getDataSourceToken(LOOKUPS_DATA_SOURCE)],
+  useFactory: (lookups: DataSource) => RegistryTime.open(lookups),
 };
 
 const partsOfOptions: Provider[] = [
@@ -234,6 +261,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       optionsModule,
       DiscoveryModule,
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...registryDataSource }),
+      TypeOrmModule.forRootAsync({ imports: [optionsModule], ...lookupsDataSource }),
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...tenantDataSource }),
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...adminDataSource }),
     ],
@@ -241,6 +269,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       ...partsOfOptions,
       ...services,
       store,
+      turnsOfTenants,
       changeFeed,
       registryTime,
       SchemaMarks,

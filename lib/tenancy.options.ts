@@ -37,8 +37,8 @@ export interface TenancyDatabaseOptions extends Pick<
    */
   readonly adminUrl?: string;
   /**
-   * Connections that all tenants share, an integer from 1. Default 10. The registry has two more of its own, and one
-   * that hears of its changes.
+   * Connections that all tenants share, an integer from 1. Default 10. The registry has four more of its own, two of
+   * them for look-ups alone, and one that hears of its changes.
    */
   readonly poolSize?: number;
   /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */

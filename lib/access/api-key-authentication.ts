@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { LOOKUPS_DATA_SOURCE } from '../data-sources';
 import { RegistryLookup } from '../resolution/registry-lookup';
 import type { RequestClaim, TenantRequest } from '../resolution/tenant-resolver';
 import {
@@ -53,7 +53,7 @@ export class ApiKeyAuthentication {
   readonly #keys: RegistryLookup<ParsedKey, KnownKey>;
 
   constructor(
-    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
+    @InjectDataSource(LOOKUPS_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: ApiKeyRows,
     private readonly uses: ApiKeyUses,
     private readonly time: RegistryTime,

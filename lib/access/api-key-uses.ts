@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, Optional } from '@nes
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
+import { TenantContext } from '../context/tenant-context';
 import { REGISTRY_DATA_SOURCE } from '../data-sources';
 import { RegistryTime } from '../tenant/registry-time';
 import { inRegistry } from '../tenant/registry-transaction';
@@ -23,6 +24,7 @@ export class ApiKeyUses implements OnModuleDestroy {
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: ApiKeyRows,
     private readonly time: RegistryTime,
+    private readonly context: TenantContext,
     @Inject(ACCESS_OPTIONS) private readonly options: CheckedAccessOptions,
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
@@ -37,7 +39,7 @@ export class ApiKeyUses implements OnModuleDestroy {
   flush(): Promise<void> {
     this.#callOff?.();
     this.#callOff = undefined;
-    return (this.#writing = this.#writing.then(() => this.#write()));
+    return (this.#writing = this.#writing.then(() => this.context.runAsSystem(() => this.#write())));
   }
 
   /** Before the registry's connections are closed. */

@@ -49,6 +49,9 @@ export class TransportUnknownError extends TenancyError {
   }
 }
 
+/** Seconds: what was in the way is gone as soon as a statement or a transaction of the tenant ends. */
+export const TRY_AGAIN_SOON = { 'Retry-After': '1' } as const;
+
 /** The database behind the registry or the tenants cannot be reached, or has no connection to lend. */
 export class TenancyUnavailableError extends TenancyError {
   readonly code = 'TENANCY_UNAVAILABLE';
@@ -83,5 +86,16 @@ export class TransactionRolledBackError extends TenancyError {
         'error was caught or not awaited. Let that error reach the end of the transaction, or put the part that may fail into a ' +
         'savepoint: manager.transaction(...) inside of it.',
     );
+  }
+}
+
+/** Too much of the tenant's work waits for a connection, or to be counted, or one waited too long for its turn. Nothing was sent. */
+export class TenantBusyError extends TenancyError {
+  readonly code = 'TENANT_BUSY';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor() {
+    super('This tenant has as many requests under way as it may have. Try again shortly.');
   }
 }

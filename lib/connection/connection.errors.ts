@@ -1,8 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
-
-/** Seconds: what was in the way is gone as soon as a statement or a transaction of the tenant ends. */
-const TRY_AGAIN_SOON = { 'Retry-After': '1' } as const;
+import { TenancyError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
 
 /** A connection lent to one tenant was asked to work for another. Nothing was sent. */
 export class TenantContextMismatchError extends TenancyError {
@@ -151,17 +148,6 @@ export class CommitOutcomeUnknownError extends TenancyError {
         'Look before you do it again.',
       options,
     );
-  }
-}
-
-/** Too many of the tenant's requests wait for a connection, or one waited too long for its turn. Nothing was sent. */
-export class TenantBusyError extends TenancyError {
-  readonly code = 'TENANT_BUSY';
-  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
-  override readonly headers = TRY_AGAIN_SOON;
-
-  constructor() {
-    super('This tenant has as many requests under way as it may have. Try again shortly.');
   }
 }
 

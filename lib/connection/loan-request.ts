@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { copyOf, type Scope, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
-import type { Asker, Share } from './fair-queue';
+import type { Asker, Share } from '../common/fair-queue';
 import type { TransactionSettings } from './settings';
 
 export type ConnectCallback = (

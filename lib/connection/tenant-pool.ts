@@ -1,14 +1,13 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { backgroundClock, type Clock } from '../common/clock';
+import { FairQueue } from '../common/fair-queue';
 import { isOutage } from '../common/outage';
-import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { TenancyUnavailableError, TenantBusyError } from '../common/tenancy.errors';
 import { TenantRequiredError } from '../context/context.errors';
 import { scopeKey, type Scope } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
 import { AmbientTransaction } from './ambient-transaction';
-import { TenantBusyError } from './connection.errors';
-import { FairQueue } from './fair-queue';
 import { Lease, type Doubt } from './lease';
 import { LentConnections } from './lent-connections';
 import { type ConnectCallback, type LendingPool, LoanRequest } from './loan-request';

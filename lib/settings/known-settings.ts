@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { DataSource } from 'typeorm';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { LOOKUPS_DATA_SOURCE } from '../data-sources';
 import { RegistryLookup } from '../resolution/registry-lookup';
 import { inRegistry } from '../tenant/registry-transaction';
 import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
@@ -34,7 +34,7 @@ export class KnownSettings {
   readonly #lookup: RegistryLookup<string, SettingsState>;
 
   constructor(
-    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
+    @InjectDataSource(LOOKUPS_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: SettingRows,
     private readonly declared: DeclaredSettings,
     @Inject(SETTINGS_OPTIONS) { cache = {} }: TenancySettingsOptions,

@@ -8,6 +8,7 @@ import { CreateRegistry1763600000000 } from './migrations/1763600000000-create-r
 import { NotifyTenantChanges1763600100000 } from './migrations/1763600100000-notify-tenant-changes';
 import { CreateAdminRecords1763600200000 } from './migrations/1763600200000-create-admin-records';
 import { CreateSparesAndPurges1763600300000 } from './migrations/1763600300000-create-spares-and-purges';
+import { poolInTurns, type RegistryPoolOptions } from './registry-turns';
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA, registrySchema } from './registry-schema';
 import { CreateFleetLedger1763600400000 } from './migrations/1763600400000-create-fleet-ledger';
 import { CreateApiKeys1763600500000 } from './migrations/1763600500000-create-api-keys';
@@ -41,13 +42,15 @@ export interface RegistryOptions extends Pick<
   readonly schema?: string;
   /** How long to wait for a connection, new or lent, before the registry counts as unavailable. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** Lends its connections in turns. Default: to whoever asks first, for code that serves no tenants. */
+  readonly inTurns?: RegistryPoolOptions;
   /** How long PostgreSQL may be silent while it owes an answer, in milliseconds. Default 30,000, which is the most. */
   readonly answerTimeoutMs?: number;
 }
 
 /**
- * Look-ups are cached and short, so two are plenty. They are the registry's own: a request that holds the last
- * connection of the tenants' pool while it asks who its tenant is would wait for itself.
+ * For look-ups, which are cached and short, and as many for all other work. They are the registry's own: a request that
+ * holds the last connection of the tenants' pool while it asks who its tenant is would wait for itself.
  */
 const MAX_CONNECTIONS = 2;
 
@@ -67,13 +70,15 @@ export function registryOptions({
   schema = DEFAULT_REGISTRY_SCHEMA,
   connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS,
   answerTimeoutMs = MAX_ANSWER_TIMEOUT_MS,
+  inTurns,
   extra,
   ...connection
 }: RegistryOptions): PostgresDataSourceOptions {
+  const driver = driverThatEndsSilence(Math.min(answerTimeoutMs, MAX_ANSWER_TIMEOUT_MS));
   return {
     ...connection,
     type: 'postgres',
-    driver: driverThatEndsSilence(Math.min(answerTimeoutMs, MAX_ANSWER_TIMEOUT_MS)),
+    driver: inTurns ? { ...driver, Pool: poolInTurns(driver.Pool, inTurns) } : driver,
     schema: checkRegistrySchema(schema),
     entities: [TenantEntity, TenantDomainEntity, TenantAuditEntity],
     migrations: [

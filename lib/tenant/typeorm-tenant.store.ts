@@ -24,19 +24,23 @@ import { isUuid } from './uuid';
  * All of its SQL names the registry's schema, so it means the same on whatever connection it runs.
  */
 export class TypeOrmTenantStore extends TenantStore {
-  constructor(private readonly dataSource: DataSource) {
+  /** `lookups` leads to the same tables: what every request may ask goes that way, and waits for nothing else. */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly lookups: DataSource = dataSource,
+  ) {
     super();
   }
 
   async find(claim: TenantClaim): Promise<Tenant | undefined> {
     const normalized = normalizeClaim(claim);
-    return normalized && this.answer(() => findTenant(this.dataSource.manager, normalized));
+    return normalized && this.answer(() => findTenant(this.lookups.manager, normalized));
   }
 
   override async findMany(claims: readonly TenantClaim[]): Promise<(Tenant | undefined)[]> {
     const normalized = claims.map(normalizeClaim);
     if (normalized.every((claim) => claim === undefined)) return normalized.map(() => undefined);
-    return this.answer(() => findNamedTenants(this.dataSource.manager, normalized));
+    return this.answer(() => findNamedTenants(this.lookups.manager, normalized));
   }
 
   async list(query: TenantQuery): Promise<Tenant[]> {
@@ -121,7 +125,8 @@ export class TypeOrmTenantStore extends TenantStore {
   private async answer<T>(work: () => Promise<T>): Promise<T> {
     try {
       // Before its first connection TypeORM does not even know its entities.
-      if (!this.dataSource.isInitialized) throw new TenancyUnavailableError('The tenant registry');
+      if (!this.dataSource.isInitialized || !this.lookups.isInitialized)
+        throw new TenancyUnavailableError('The tenant registry');
       return await work();
     } catch (error) {
       throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;

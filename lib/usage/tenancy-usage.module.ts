@@ -2,6 +2,7 @@ import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@
 import { checkUsageOptions } from './check-usage-options';
 import { documentUsageApi } from './openapi/document-usage-api';
 import { RefusedCounts } from './refused-counts';
+import { Reservations } from './reservations';
 import { TenantQuotas } from './tenant-quotas';
 import { TenantStorage } from './tenant-storage';
 import { TenantUsage } from './tenant-usage';
@@ -34,6 +35,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     UsageRows,
     TenantQuotas,
     RefusedCounts,
+    Reservations,
     TenantUsage,
     TenantStorage,
     UsageReports,

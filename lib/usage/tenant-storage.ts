@@ -3,7 +3,8 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../tenant/tenant';
 
 /** What a tenant's schema takes. */
@@ -14,35 +15,48 @@ export interface StorageUsage {
   readonly rows: number;
 }
 
-/** A table that is being altered is waited for this long; the registry has two connections for all. */
-const LOCK_TIMEOUT = '2s';
+/** A table that is being altered is waited for this long, on one of the connections that the tenant may have. */
+const LOCK_TIMEOUT = '500ms';
 
 /** SQLSTATE of a lock that was not had in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Counted since the statistics were last lost, by a crash, if there is anything; else what VACUUM or ANALYZE has seen. */
-const LIVE_ROWS = 'coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0))';
+const LIVE_ROWS = 'coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0))';
 
 const SIZE = `
-  SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::float8 AS bytes, coalesce(sum(${LIVE_ROWS}), 0)::float8 AS rows
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  SELECT coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::float8 AS bytes,
+         coalesce(pg_catalog.sum(${LIVE_ROWS}), 0)::float8 AS rows
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'm')`;
 
 /** Asks PostgreSQL how large tenants' schemas are. */
 @Injectable()
 export class TenantStorage {
-  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
+  constructor(
+    @InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly context: TenantContext,
+  ) {}
 
-  /** @throws TenancyUnavailableError, also while one of its tables is locked for long */
-  async of({ schemaName }: Pick<Tenant, 'schemaName'>): Promise<StorageUsage> {
+  /**
+   * Runs as a statement of the tenant's own, in its share of the connections: a tenant that asks often waits for itself.
+   *
+   * @throws TenantBusyError; TenancyUnavailableError, also while one of its tables is locked for long
+   */
+  async of(tenant: Tenant): Promise<StorageUsage> {
     try {
-      return await this.registry.transaction(async (manager) => {
-        await manager.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-        const [size] = await manager.query<[StorageUsage]>(SIZE, [schemaName]);
-        return size;
-      });
+      return await this.context.run(tenant, () =>
+        this.dataSource.transaction(async (manager) => {
+          await manager.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+          const [size] = await manager.query<[StorageUsage]>(SIZE, [tenant.schemaName]);
+          return size;
+        }),
+      );
     } catch (error) {
-      const isLocked = (error as { code?: unknown }).code === LOCK_NOT_AVAILABLE;
+      // The second is what becomes of the first for a tenant with a lock timeout of its own.
+      const isLocked = [LOCK_NOT_AVAILABLE, 'LOCK_TIMEOUT'].includes(
+        String((error as { code?: unknown }).code),
+      );
       if (isLocked || isOutage(error))
         throw new TenancyUnavailableError("The size of the tenant's schema", { cause: error });
       throw error;

@@ -15,8 +15,9 @@ import type { Tenant } from '../tenant/tenant';
 import type { CheckedUsageOptions } from './check-usage-options';
 import { checkMetric } from './metric';
 import { RefusedCounts } from './refused-counts';
+import { Reservations } from './reservations';
 import { TenantQuotas } from './tenant-quotas';
-import { monthWith, UsageBatch } from './usage-batch';
+import { UsageBatch } from './usage-batch';
 import { dayOf, monthOf, secondsLeft } from './usage-time';
 import { type NumberedBatch, type StoredMonth, UsageRows } from './usage-rows';
 import { QuotaExceededError } from './usage.errors';
@@ -46,6 +47,7 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     private readonly context: TenantContext,
     private readonly rows: UsageRows,
     private readonly quotas: TenantQuotas,
+    private readonly reservations: Reservations,
     private readonly refused: RefusedCounts,
     @Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions,
     time: RegistryTime,
@@ -79,7 +81,8 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
   /**
    * Counts what is to be done, in the registry at once, if a hard quota allows it; without a hard quota as `count` does.
    *
-   * @throws QuotaExceededError when it does not, and TenancyUnavailableError when nobody knows
+   * @throws QuotaExceededError when it does not, TenantBusyError when 1,000 of the tenant's wait already, and
+   * TenancyUnavailableError when nobody knows
    */
   async reserve(
     metric: string,
@@ -91,12 +94,11 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     const quota = this.quotas.of(tenant, metric);
     if (!quota?.hard) this.count(metric, amount, tenant);
     else {
-      const sums = await this.rows.reserve(tenant.id, metric, { amount, day, quota });
-      if (!sums) {
+      const isGranted = await this.reservations.take({ tenant, metric, day, quota }, amount);
+      if (!isGranted) {
         const { quotaStatus } = this.options;
         throw new QuotaExceededError(metric, quota, quotaStatus, secondsLeft(quota.per, this.now()));
       }
-      this.quotas.warn(tenant, day, monthWith(metric, day, amount), sums);
     }
     let isReleased = false;
     return {
@@ -114,7 +116,8 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
   flush(): Promise<void> {
     this.#callOff?.();
     this.#callOff = undefined;
-    return (this.#writing = this.#writing.then(() => this.#writeAll()));
+    // All tenants' counts are the application's own work, whoever asks for it.
+    return (this.#writing = this.#writing.then(() => this.context.runAsSystem(() => this.#writeAll())));
   }
 
   async onModuleInit(): Promise<void> {
@@ -177,7 +180,8 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     const today = dayOf(this.now());
     for (const sums of written) {
       const added = counts.find(sums.tenantId, sums.metric, sums.month);
-      if (added && sums.month === monthOf(today)) this.quotas.warn(added.tenant, today, added, sums);
+      if (!added || sums.month !== monthOf(today)) continue;
+      this.context.run(added.tenant, () => this.quotas.warn(added.tenant, today, added, sums));
     }
   }
 }

@@ -125,7 +125,7 @@ describe('When the server of an application breaks', () => {
 
   it('asks a silent line whether it is still there, every ten seconds', () => {
     // What the kernel does with it cannot be tried on loopback, where no line is ever cut.
-    for (const name of [TENANT_DATA_SOURCE, 'tenancy-registry']) {
+    for (const name of [TENANT_DATA_SOURCE, 'tenancy-registry', 'tenancy-lookups']) {
       const { driver } = sample.app.get<{ driver: { master: { options: object } } }>(`${name}DataSource`);
       expect(driver.master.options).toMatchObject({ keepAlive: true, keepAliveInitialDelayMillis: 10_000 });
     }

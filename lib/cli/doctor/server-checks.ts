@@ -4,8 +4,8 @@ import { type Check, ok, problem, warning } from './finding';
 const OLDEST = 15;
 const NEWEST = 18;
 
-/** The registry's pool, and the connection that hears of its changes. */
-const CONNECTIONS_BESIDE_POOL = 3;
+/** The registry's two pools of two each, and the connection that hears of its changes. */
+const CONNECTIONS_BESIDE_POOL = 5;
 
 /** Of an index, a TOAST table and its index, and a row type, each of which a clone locks, beside the table itself. */
 const LOCKS_PER_RELATION = 4;

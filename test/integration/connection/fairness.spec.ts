@@ -1,7 +1,7 @@
 import { Pool, type PoolClient } from 'pg';
 import { TenancyUnavailableError } from '../../../lib';
 import type { Tenant } from '../../../lib/tenant/tenant';
-import { TenantBusyError } from '../../../lib/connection/connection.errors';
+import { TenantBusyError } from '../../../lib';
 import type { TenantPoolOptions } from '../../../lib/connection/tenant-pool.options';
 import { ManualClock, settled } from '../../support/manual-clock';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
