@@ -35,7 +35,7 @@ export class SchemaDrift {
     const { schemaName } = this.template;
     await this.template.lockShared(transaction);
     const hashQuery = await readHashQuery(transaction);
-    const lines = await inSchema(transaction, schemaName, (schema) => readStructure(transaction, schema));
+    const lines = await inSchema(transaction, schemaName, (schema, reader) => readStructure(reader, schema));
     const makers = await readMakers(transaction, schemaName);
     const fingerprint = structureFingerprint(lines);
     const prints = await this.template.printsOf(transaction, { fingerprint, hashQuery });
@@ -63,7 +63,7 @@ export class SchemaDrift {
     { lines, makers, prints }: DriftStandard,
     schemaName: string,
   ): Promise<RepairableDifference[]> {
-    const found = await inSchema(transaction, schemaName, (schema) => readStructure(transaction, schema));
+    const found = await inSchema(transaction, schemaName, (schema, reader) => readStructure(reader, schema));
     return compareStructures(lines, asFirstPrinted(found, prints)).map((difference) => ({
       difference,
       repair: repairOf(difference, makers),

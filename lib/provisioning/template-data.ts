@@ -1,5 +1,6 @@
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import type { Blueprint } from '../schema/blueprint';
+import { besideAll } from '../schema/catalog';
 import { UnknownTableError } from './provisioning.errors';
 
 /** By table and column, an SQL expression over the columns of the same row; `null` stands for NULL. */
@@ -32,7 +33,7 @@ export async function withRows(
   tables: readonly string[] | 'all',
   mask: Mask = {},
 ): Promise<Blueprint> {
-  const known = await readSourceTables(executor, blueprint.schemaName);
+  const known = await besideAll(executor, () => readSourceTables(executor, blueprint.schemaName));
   refuseUnknown(blueprint.schemaName, known, tables, mask);
   const copies = known
     .filter(({ name }) => (tables === 'all' ? name !== TYPEORM_METADATA : tables.includes(name)))

@@ -53,16 +53,16 @@ export function compileBlueprint(
   schemaName: string,
   { filled = [] }: CompileOptions = {},
 ): Promise<Blueprint> {
-  return inSchema(executor, schemaName, async (schema) => {
-    refuse(schema, await findUnsupported(executor, schema));
-    const source = { executor, schema, objects: await readObjects(executor, schema) };
+  return inSchema(executor, schemaName, async (schema, reader) => {
+    refuse(schema, await findUnsupported(reader, schema));
+    const source = { executor: reader, schema, objects: await readObjects(reader, schema) };
     const { steps, obstacles } = await readSteps(source, filled);
     refuse(schema, [...obstacles, ...(await findMentions(source, steps))]);
-    const fingerprint = structureFingerprint(await readStructure(executor, schema));
+    const fingerprint = structureFingerprint(await readStructure(reader, schema));
     const ordered = orderSteps(schemaName, steps, source.objects);
     const hashQuery = await readHashQuery(executor);
     const hashes = await hashStructures(executor, hashQuery, [schemaName]);
-    const unknown = await findUnknown(executor, schema);
+    const unknown = await findUnknown(reader, schema);
     const beforeRows = ordered.slice(0, ordered.findLastIndex(({ phase }) => phase <= Phase.Rows) + 1);
     return {
       schemaName,

@@ -66,24 +66,60 @@ export function withSearchPath<T>(
   });
 }
 
-/** Like `withSearchPath`, to read a schema that is there. Throws `SchemaNotFoundError`, `TransactionRequiredError`. */
+/**
+ * Like `withSearchPath`, to read a schema that is there, with a `reader` for its catalog rows. Throws
+ * `SchemaNotFoundError`, `TransactionRequiredError`.
+ */
 export function inSchema<T>(
   executor: SqlExecutor,
   schemaName: string,
-  work: (schema: CatalogSchema) => Promise<T>,
+  work: (schema: CatalogSchema, reader: SqlExecutor) => Promise<T>,
 ): Promise<T> {
-  return withSettings(executor, settingsIn(schemaName, READER_SETTINGS), async () => {
-    // Not the current schema: missing, without USAGE, or "$user", which means another one on a search path.
+  return withSettings(executor, settingsIn(NO_SCHEMA, READER_SETTINGS), async () => {
+    // "$user" means another schema on a search path.
     const [{ path, oid, catalogs }] = await rows<{ path: string; oid: number | null; catalogs: string[] }>(
       executor,
       `SELECT ${CURRENT_PATH} AS path, n.oid, ${catalogsInUse('ARRAY[n.oid]')} AS catalogs
-       FROM (SELECT) AS one LEFT JOIN pg_namespace n ON nspname = $1 AND nspname = current_schema()`,
+       FROM (SELECT) AS one LEFT JOIN pg_namespace n
+         ON nspname = $1 AND nspname <> '$user' AND has_schema_privilege(n.oid, 'USAGE')`,
       [schemaName],
     );
-    requireSearchPath(path, schemaName);
+    requireSearchPath(path, NO_SCHEMA, schemaName);
     if (oid === null) throw new SchemaNotFoundError(schemaName);
-    return work({ oid, name: schemaName, catalogs: new Set(catalogs) });
+    return work({ oid, name: schemaName, catalogs: new Set(catalogs) }, readerOf(executor, schemaName));
   });
+}
+
+/**
+ * Runs queries for the objects `$1::oid[]`. A schema may have functions and operators of the names that they use, some of
+ * which would fit better: so each query is understood with PostgreSQL's own schema alone on the path, and puts the schema
+ * there itself, before it prints the first row that it has found. A query for other things runs with the schema on the
+ * path, and must say `pg_catalog.` itself.
+ */
+function readerOf(executor: SqlExecutor, schemaName: string): SqlExecutor {
+  const setPath = (name: string) => executor.query(`SET LOCAL search_path = ${pathTo(name)}`);
+  return {
+    query: async (sql: string, values: unknown[] = []): Promise<unknown> => {
+      if (!sql.includes(OF_OBJECTS)) {
+        await setPath(schemaName);
+        return executor.query(sql, values);
+      }
+      await setPath(NO_SCHEMA);
+      const here =
+        `here AS MATERIALIZED (SELECT ${OF_OBJECTS} AS oids, ` +
+        `set_config('search_path', $${values.length + 1}, true) AS path)`;
+      const query = sql.replaceAll(OF_OBJECTS, '(SELECT oids FROM here)::oid[]').replace(/^\s*WITH /, ', ');
+      return executor.query(`WITH ${here} ${query}`, [...values, pathTo(schemaName)]);
+    },
+  };
+}
+
+/** How queries for a reader refer to the objects that they are about. */
+const OF_OBJECTS = '$1::oid[]';
+
+/** Runs `work` with PostgreSQL's own schema alone on the path, so that a user's functions and operators mean nothing. */
+export function besideAll<T>(executor: SqlExecutor, work: () => Promise<T>): Promise<T> {
+  return withSettings(executor, new Map([['search_path', pathTo(NO_SCHEMA)]]), work);
 }
 
 /**
@@ -108,7 +144,7 @@ export function besideSchemas<T>(
 }
 
 const NO_SCHEMA = 'pg_catalog';
-const CURRENT_PATH = `current_setting('search_path')`;
+const CURRENT_PATH = `pg_catalog.current_setting('search_path')`;
 
 const pathTo = (schemaName: string): string => `${quoteIdentifier(schemaName)}, pg_temp`;
 
@@ -120,8 +156,8 @@ function settingsIn(
 }
 
 /** Without a transaction, or with a pool that takes another connection each time, the setting is gone already. */
-function requireSearchPath(path: string, schemaName: string): void {
-  if (path !== pathTo(schemaName)) throw new TransactionRequiredError(schemaName);
+function requireSearchPath(path: string, schemaName: string, forSchema = schemaName): void {
+  if (path !== pathTo(schemaName)) throw new TransactionRequiredError(forSchema);
 }
 
 async function withSettings<T>(
@@ -149,8 +185,9 @@ async function setLocally(
 ): Promise<ReadonlyMap<string, string>> {
   const found = await rows<{ name: string; before: string }>(
     executor,
-    `SELECT name, current_setting(name) AS before, set_config(name, value, true)
-     FROM unnest($1::text[], $2::text[]) AS setting (name, value)`,
+    `SELECT name, pg_catalog.current_setting(name) AS before, pg_catalog.set_config(name, value, true)
+     FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))
+       AS setting (name, value)`,
     [[...settings.keys()], [...settings.values()]],
   );
   return new Map(found.map(({ name, before }) => [name, before]));

@@ -10,8 +10,8 @@ import { readStructure, type StructureLine } from './structure';
  * @throws SchemaNotFoundError, TransactionRequiredError
  */
 export function fingerprintSchema(executor: SqlExecutor, schemaName: string): Promise<string> {
-  return inSchema(executor, schemaName, async (schema) =>
-    structureFingerprint(await readStructure(executor, schema)),
+  return inSchema(executor, schemaName, async (schema, reader) =>
+    structureFingerprint(await readStructure(reader, schema)),
   );
 }
 

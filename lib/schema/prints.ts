@@ -57,7 +57,7 @@ export async function readPrinted(
   query: HashQuery,
   schemaName: string,
 ): Promise<Printed> {
-  const lines = await inSchema(executor, schemaName, (schema) => readStructure(executor, schema));
+  const lines = await inSchema(executor, schemaName, (schema, reader) => readStructure(reader, schema));
   const hashes = await readLineHashes(executor, query, schemaName);
   return {
     lines: single(lines.map(({ object, properties }) => [object, properties])),

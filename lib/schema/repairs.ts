@@ -27,8 +27,8 @@ export function statementsOf(repairs: readonly Repair[]): string[] {
 
 /** Needs a transaction of the caller's. */
 export function readMakers(executor: SqlExecutor, schemaName: string): Promise<Makers> {
-  return inSchema(executor, schemaName, async (schema) => {
-    const source = { executor, schema, objects: await readObjects(executor, schema) };
+  return inSchema(executor, schemaName, async (schema, reader) => {
+    const source = { executor: reader, schema, objects: await readObjects(reader, schema) };
     const makers = new Map<string, Step[]>();
     for (const step of (await readSteps(source, 'all')).steps) {
       const label = bare(step.label);

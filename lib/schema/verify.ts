@@ -1,7 +1,7 @@
 import type { SqlExecutor } from '../common/sql';
 import { generateSchemaName } from '../tenant/schema-name';
 import { type Blueprint, compileBlueprint } from './blueprint';
-import { besideSchemas, inSchema, rows } from './catalog';
+import { besideAll, besideSchemas, inSchema, rows } from './catalog';
 import { replayBlueprint } from './clone';
 import { structureFingerprint } from './fingerprint';
 import { readObjects } from './objects';
@@ -61,7 +61,7 @@ async function compare(
   blueprint: Blueprint,
   schemaName: string,
 ): Promise<typeof FAITHFUL> {
-  const read = (name: string) => inSchema(executor, name, (schema) => readStructure(executor, schema));
+  const read = (name: string) => inSchema(executor, name, (schema, reader) => readStructure(reader, schema));
   const made = asFirstPrinted(await read(schemaName), blueprint.prints);
   if (structureFingerprint(made) === blueprint.fingerprint) return FAITHFUL;
   const template = await read(blueprint.schemaName);
@@ -110,7 +110,7 @@ async function describeEntanglements(
   ties: readonly Tie[],
 ): Promise<string[]> {
   if (ties.length === 0) return [];
-  const template = await inSchema(executor, templateName, (schema) => readObjects(executor, schema));
+  const template = await inSchema(executor, templateName, (schema, reader) => readObjects(reader, schema));
   return describeTies(
     executor,
     ties.filter((tie) => tie.some((key) => template.has(key))),
@@ -121,11 +121,13 @@ async function describeTies(executor: SqlExecutor, ties: readonly Tie[]): Promis
   if (ties.length === 0) return [];
   const describe = (key: string) =>
     `pg_describe_object(split_part(${key}, ':', 1)::regclass, split_part(${key}, ':', 2)::oid, 0)`;
-  const found = await rows<{ sentence: string }>(
-    executor,
-    `SELECT DISTINCT format('%s depends on %s', ${describe('dependent')}, ${describe('needed')}) AS sentence
+  const found = await besideAll(executor, () =>
+    rows<{ sentence: string }>(
+      executor,
+      `SELECT DISTINCT format('%s depends on %s', ${describe('dependent')}, ${describe('needed')}) AS sentence
      FROM unnest($1::text[], $2::text[]) AS pair (dependent, needed) ORDER BY sentence`,
-    [ties.map(([dependent]) => dependent), ties.map(([, needed]) => needed)],
+      [ties.map(([dependent]) => dependent), ties.map(([, needed]) => needed)],
+    ),
   );
   return found.map(({ sentence }) => sentence);
 }

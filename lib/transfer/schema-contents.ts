@@ -15,8 +15,8 @@ export interface SchemaContents {
 }
 
 export function readContents(executor: SqlExecutor, schemaName: string): Promise<SchemaContents> {
-  return inSchema(executor, schemaName, async (schema) => {
-    const lines = await readStructure(executor, schema);
+  return inSchema(executor, schemaName, async (schema, reader) => {
+    const lines = await readStructure(reader, schema);
     const bare = lines.map(({ object, properties }) => ({ object, properties: withoutCode(properties) }));
     return {
       objects: lines.map(({ object }) => object).sort(),

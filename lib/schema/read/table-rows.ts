@@ -43,8 +43,8 @@ async function readMetadataRows(
   const table = quoteIdentifier(TYPEORM_METADATA);
   const found = await rows<{ values: (string | null)[] }>(
     executor,
-    `SELECT ARRAY[${columns.map((column) => `${quoteIdentifier(column)}::text`).join(', ')}]::text[] AS values
-     FROM ${table} AS metadata ORDER BY metadata::text`,
+    `SELECT ARRAY[${columns.map((column) => `${quoteIdentifier(column)}::pg_catalog.text`).join(', ')}]::pg_catalog.text[] AS values
+     FROM ${table} AS metadata ORDER BY metadata::pg_catalog.text`,
   );
   if (found.length === 0) return [];
   const tuples = found.map(({ values }) =>
@@ -73,7 +73,7 @@ async function readFilledTables({ executor }: SchemaSource, tables: readonly Tab
   if (tables.length === 0) return [];
   const isFilled = ({ name, closed }: Table) =>
     closed
-      ? `pg_relation_size(${quoteLiteral(quoteIdentifier(name))}) > 0`
+      ? `pg_catalog.pg_relation_size(${quoteLiteral(quoteIdentifier(name))}::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0::pg_catalog.int8`
       : `EXISTS (SELECT FROM ONLY ${quoteIdentifier(name)})`;
   const filled = await rows<{ place: number }>(
     executor,

@@ -137,3 +137,78 @@ describe('code that prints otherwise when it is made from its print is cloned', 
     });
   });
 });
+
+describe('functions and operators that have names of PostgreSQL’s own', () => {
+  /** Each fits better than the one of that name that our queries mean, and fails. */
+  const NAMES = [
+    'concat(text, VARIADIC text[])',
+    'concat(text, text, text)',
+    'concat_ws(text, VARIADIC text[])',
+    'format(text, VARIADIC text[])',
+    'format(text, name)',
+    'format(text, name, name)',
+    'format(text, text, oid)',
+    'format(text, regclass, oid)',
+    'quote_ident(name)',
+    'split_part(text, text, int2)',
+    'set_config(text, name, boolean)',
+    'set_config(name, text, boolean)',
+    'current_setting(name)',
+    'pg_relation_size(text)',
+    'pg_get_expr(pg_node_tree, oid, int)',
+    'format_type(oid, bigint)',
+    'format_type(regtype, integer)',
+    'pg_describe_object(regclass, oid, integer)',
+    'array_remove(text[], text)',
+    'has_table_privilege(oid, unknown_text)',
+    'to_jsonb(pg_class)',
+    'to_jsonb(pg_attribute)',
+    'to_jsonb(pg_constraint)',
+    'unnest(oid[])',
+    'unnest("char"[])',
+    'hashtextextended(text, integer)',
+    'coalesce_all(text)',
+  ];
+  const OPERATORS = [
+    ['=', '"char"', 'text'],
+    ['=', 'oid', 'regclass'],
+    ['=', 'regclass', 'oid'],
+    ['=', 'words', 'words'],
+    ['<>', '"char"', 'text'],
+    ['<>', 'oid', 'integer'],
+    ['=', 'oid', 'integer'],
+    ['||', 'text', 'name'],
+    ['||', 'text', 'regclass'],
+    ['||', 'text', 'regprocedure'],
+    ['||', 'jsonb', 'text'],
+    ['-', 'jsonb', 'name'],
+    ['->>', 'jsonb', 'name'],
+  ];
+  const HOSTILE = [
+    'CREATE DOMAIN words AS text[]',
+    'CREATE DOMAIN unknown_text AS text',
+    ...NAMES.map(
+      (name) =>
+        `CREATE FUNCTION ${name} RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''taken''; END'`,
+    ),
+    ...OPERATORS.map(([name, left, right], i) => {
+      const result = ['||', '-', '->>'].includes(name) ? 'text' : 'boolean';
+      return (
+        `CREATE FUNCTION hostile_${i}(${left}, ${right}) RETURNS ${result} LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''taken''; END';` +
+        `CREATE OPERATOR ${name} (LEFTARG = ${left}, RIGHTARG = ${right}, FUNCTION = hostile_${i})`
+      );
+    }),
+    'CREATE AGGREGATE array_agg(text) (SFUNC = array_append, STYPE = text[])',
+    `CREATE TABLE t (id int PRIMARY KEY, w words, status varchar(20) DEFAULT 'x' CHECK (status IN ('new', 'paid')))`,
+    `CREATE VIEW v AS SELECT w FROM t`,
+  ].join(';\n');
+
+  it('are cloned, and change nothing in how a schema is read', async () => {
+    await bench.build('template', HOSTILE);
+    await bench.clone('template', 'clone', { written: true });
+    await bench.alter('template', 'SELECT 1');
+    await bench.executor.query('SET search_path = template');
+    await bench.clone('template', 'clone', { written: true });
+    await bench.executor.query('RESET search_path');
+  });
+});
