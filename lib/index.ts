@@ -150,6 +150,7 @@ export {
   SchemaNotAdoptableError,
   SchemaNotMarkedError,
   TemplateBehindError,
+  TemplateForeignError,
   TemplateMigrationError,
   TemplateUnfinishedError,
   TransitionHookFailedError,

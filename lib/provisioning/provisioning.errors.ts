@@ -22,6 +22,28 @@ export class TemplateBehindError extends TenancyError {
   }
 }
 
+/** All that the template has seen is unknown to the code: it is another application's. Nothing was run. */
+export class TemplateForeignError extends TenancyError {
+  readonly code = 'TEMPLATE_FOREIGN';
+
+  constructor(
+    unknown: readonly string[],
+    pending: readonly string[],
+    { templateSchema, registrySchema }: { readonly templateSchema: string; readonly registrySchema: string },
+  ) {
+    super(
+      `The template "${templateSchema}" has seen ${someOf(unknown)}, which this code does not have, and nothing that it has ` +
+        `(${someOf(pending)}). If another application uses this database, give this one a templateSchema (now ` +
+        `"${templateSchema}") and a registry.schema (now "${registrySchema}") of its own. If the migrations were removed ` +
+        'from this code, bring them back: tenants are told apart by what they have seen.',
+    );
+  }
+}
+
+function someOf(names: readonly string[]): string {
+  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
+}
+
 /** A tenant could not be made. Neither its row nor its schema is there. */
 export class ProvisioningFailedError extends TenancyError {
   readonly code = 'PROVISIONING_FAILED';

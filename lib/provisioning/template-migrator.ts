@@ -7,18 +7,14 @@ import { TenancyError } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
-import { readPlace, requireNoStrays, requirePlace, runMigration } from './migration-run';
+import { runMigration } from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
-import {
-  MigrationUnfinishedError,
-  TemplateBehindError,
-  TemplateMigrationError,
-  UnknownTableError,
-} from './provisioning.errors';
-import { findStrays, readOutside } from './outside-objects';
+import { MigrationUnfinishedError, TemplateBehindError, UnknownTableError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
+import { suspectOther } from './template-origin';
+import { runInTemplate } from './template-step';
 import { TenantRoles } from './tenant-roles';
 import { templateOwner, UnfinishedMigrations } from './unfinished-migrations';
 
@@ -68,7 +64,7 @@ export class TemplateMigrator implements OnModuleInit {
    *
    * `always`: whatever `migrateTemplate` says, which is about the start.
    *
-   * @throws TemplateMigrationError, TemplateBehindError, SchemaNotCloneableError, CloneNotFaithfulError,
+   * @throws TemplateMigrationError, TemplateBehindError, TemplateForeignError, SchemaNotCloneableError, CloneNotFaithfulError,
    * MigrationUnfinishedError, OwnSessionRequiredError
    */
   async migrate({ always = false } = {}): Promise<string[]> {
@@ -88,7 +84,9 @@ export class TemplateMigrator implements OnModuleInit {
         const queryRunner = manager.queryRunner as QueryRunner;
         await this.template.lockExclusive(queryRunner);
         await this.#createSchema(queryRunner);
-        const pending = await this.#pending(queryRunner);
+        const migrations = namedMigrations(this.dataSource.migrations);
+        const applied = await this.template.appliedMigrations(queryRunner);
+        const pending = migrations.filter(({ name }) => !applied.includes(name));
         if (pending.length > 0 && !this.options.migrateTemplate && !always) {
           throw new TemplateBehindError(pending.map(({ name }) => name));
         }
@@ -96,9 +94,12 @@ export class TemplateMigrator implements OnModuleInit {
           await this.template.current(queryRunner);
           return { names: [] };
         }
+        const known = new Set(migrations.map(({ name }) => name));
+        const history = { applied, known, pending: pending.map(({ name }) => name) };
+        const suspicion = await suspectOther(queryRunner, history, this.options);
         await createMetadataTable(this.dataSource, queryRunner);
         if (isOutside(pending[0])) return { names: [], outside: pending[0] };
-        return { names: await this.#runUntilCloneable(pending, queryRunner) };
+        return { names: await this.#runUntilCloneable(pending, queryRunner, suspicion) };
       }),
     );
   }
@@ -107,14 +108,20 @@ export class TemplateMigrator implements OnModuleInit {
    * The first of them, and those after it for as long as what has come of it cannot be cloned: a later one may take out
    * what is in the way. Names of what ran.
    */
-  async #runUntilCloneable(pending: readonly NamedMigration[], queryRunner: QueryRunner): Promise<string[]> {
+  async #runUntilCloneable(
+    pending: readonly NamedMigration[],
+    queryRunner: QueryRunner,
+    suspicion: string | undefined,
+  ): Promise<string[]> {
+    const { schemaName } = this.template;
     const names: string[] = [];
     let obstacle: unknown;
     for (const each of pending) {
       if (isOutside(each)) break;
-      await this.#run(each, queryRunner).catch((error: unknown) => {
+      await runInTemplate(queryRunner, each, { schemaName, suspicion }).catch((error: unknown) => {
         throw obstacle ?? error;
       });
+      await this.template.recordMigration(queryRunner, each);
       names.push(each.name);
       obstacle = await this.#findObstacle(queryRunner, each === pending.at(-1));
       if (obstacle === undefined) return names;
@@ -225,40 +232,6 @@ export class TemplateMigrator implements OnModuleInit {
     // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
     if (await queryRunner.hasSchema(this.template.schemaName)) return;
     await queryRunner.query(`CREATE SCHEMA ${quoteIdentifier(this.template.schemaName)}`);
-  }
-
-  async #pending(queryRunner: QueryRunner): Promise<NamedMigration[]> {
-    const applied = new Set(await this.template.appliedMigrations(queryRunner));
-    return namedMigrations(this.dataSource.migrations).filter(({ name }) => !applied.has(name));
-  }
-
-  async #run(named: NamedMigration, queryRunner: QueryRunner): Promise<void> {
-    const { schemaName } = this.template;
-    const place = await readPlace(queryRunner);
-    const outside = await readOutside(queryRunner, schemaName);
-    const heard = await runMigration(named, 'up', queryRunner).catch((error: Error) => {
-      throw this.#failure(
-        named,
-        `${error.message.replace(/\.?$/, '.')} Nothing of it was kept; mend it and start again.`,
-        error,
-      );
-    });
-    const hasEnded = !queryRunner.isTransactionActive;
-    const found = await readPlace(queryRunner);
-    try {
-      requirePlace(place, { ...found, ...(hasEnded && { transaction: 'none' }) }, heard);
-      requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);
-    } catch (error) {
-      const { message } = error as Error;
-      const isKept = hasEnded || found.transaction !== place.transaction;
-      const kept = ` What it committed is in the schema "${schemaName}" now: undo it there before you start again.`;
-      throw this.#failure(named, isKept ? message + kept : message, error);
-    }
-    await this.template.recordMigration(queryRunner, named);
-  }
-
-  #failure({ name }: NamedMigration, why: string, cause: unknown): TemplateMigrationError {
-    return new TemplateMigrationError(name, why, { cause });
   }
 }
 

@@ -66,7 +66,7 @@ export const checkTemplate: Check = async ({ options, database }) => {
           warning(
             'template',
             `it has seen ${unknown.join(', ')}, which the code does not have`,
-            'deploy the version that has them',
+            'deploy the version that has them; if another application uses this database, give this one a templateSchema and a registry.schema of its own',
           ),
         ]
       : []),

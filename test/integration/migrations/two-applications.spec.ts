@@ -1,0 +1,77 @@
+import type { MigrationInterface } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { CreateNotes1700000000000 } from '../../support/notes';
+import type { TestApp } from '../../support/test-app';
+import { startAppOn } from '../provisioning/app';
+import { migration } from './written-migrations';
+
+const CreateOther = migration('CreateOther1700000000500', 'CREATE TABLE other (id int)');
+const AddMore = migration('AddMore1700000002000', 'CREATE TABLE more (id int)');
+const AlsoMore = migration('AlsoMore1700000003000', 'CREATE TABLE more (id int)');
+
+let database: TestDatabase;
+let apps: TestApp[];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  apps = [];
+});
+afterEach(async () => {
+  for (const { app } of apps) await app.close();
+  await database.drop();
+});
+
+async function start(
+  migrations: (new () => MigrationInterface)[],
+  changes: Parameters<typeof startAppOn>[1] = {},
+): Promise<void> {
+  apps.push(await startAppOn(database, { migrations, ...changes }));
+}
+
+const OWN = /a templateSchema \(now "template"\) and a registry\.schema \(now "\w+"\) of its own/;
+
+describe('A second application in the same database', () => {
+  it('is told that the template is not its own, before anything runs there', async () => {
+    await start([CreateNotes1700000000000]);
+    const refused = expect(start([CreateOther])).rejects;
+    await refused.toMatchObject({
+      code: 'TEMPLATE_FOREIGN',
+      message: expect.stringMatching(
+        /"template" has seen CreateNotes1700000000000, which this code does not have.*CreateOther1700000000500/,
+      ),
+    });
+    await expect(start([CreateOther])).rejects.toThrow(OWN);
+    await expect(database.query(`SELECT FROM pg_tables WHERE tablename = 'other'`)).resolves.toEqual([]);
+  });
+
+  it('with a registry of its own is told of the tables that the template had', async () => {
+    await start([CreateNotes1700000000000]);
+    const other = start([CreateNotes1700000000000], { registry: { schema: 'other' } });
+    await expect(other).rejects.toThrow(
+      /relation "note" already exists.*had tables \(note\) before its first migration/s,
+    );
+    await expect(start([CreateNotes1700000000000], { registry: { schema: 'other' } })).rejects.toThrow(OWN);
+  });
+
+  it('with a registry and a template of its own starts', async () => {
+    await start([CreateNotes1700000000000]);
+    await start([CreateOther], { registry: { schema: 'other' }, templateSchema: 'other_template' });
+  });
+});
+
+describe('A template that has seen what the code does not have', () => {
+  it('is named when a migration fails on it', async () => {
+    await start([CreateNotes1700000000000, AddMore]);
+    const branch = [CreateNotes1700000000000, AlsoMore];
+    await expect(start(branch)).rejects.toThrow(
+      /relation "more" already exists.*also seen AddMore1700000002000, which this code does not have/s,
+    );
+    await expect(start(branch)).rejects.toThrow(OWN);
+  });
+
+  it('is no obstacle when none fails', async () => {
+    await start([CreateNotes1700000000000, AddMore]);
+    await start([CreateNotes1700000000000, CreateOther]);
+    await start([CreateNotes1700000000000]);
+  });
+});
