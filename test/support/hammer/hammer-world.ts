@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
-import type { INestApplication } from '@nestjs/common';
+import type { DynamicModule, INestApplication } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import {
+  type TenancyOptions,
   type Tenant,
   TenancyModule,
   TenantConnection,
@@ -31,6 +32,8 @@ export interface HammerInstance {
 export interface HammerWorld {
   readonly instances: readonly HammerInstance[];
   readonly tenants: readonly Tenant[];
+  /** Another application in the same database, with a registry of its own, that drops whatever it may. */
+  readonly neighbour: INestApplication;
   /** Without waiting for what is lent: what is broken on purpose may never give it back. */
   abandon(): void;
   close(): Promise<void>;
@@ -44,19 +47,44 @@ export interface HammerWorldOptions {
   readonly tenants: number;
 }
 
+/** Nothing that it finds is too young for it. */
+const NEIGHBOUR: Partial<TenancyOptions> = {
+  registry: { schema: 'neighbour' },
+  templateSchema: 'neighbour_template',
+  sweeper: { intervalMs: 0, orphanAfterMs: 0, purgeAfterMs: 0 },
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function tenancy(url: string, options: Partial<TenancyOptions>): DynamicModule {
+  return TenancyModule.forRoot({
+    database: { url, connectAttempts: 1 },
+    entities: [Account, Entry],
+    migrations: [CreateShop1700000000000],
+    resolvers: [fromHeader('x-tenant-id')],
+    sweeper: { intervalMs: 0, purgeAfterMs: 30 * DAY_MS },
+    // A connection that is cut while it is idle is no news here.
+    typeorm: { poolErrorHandler: () => undefined },
+    ...options,
+  });
+}
+
 /** Instances of one application on one database, and its tenants. */
 export async function startHammerWorld(options: HammerWorldOptions): Promise<HammerWorld> {
   const instances: HammerInstance[] = [];
   for (const poolUrl of options.poolUrls) instances.push(await startInstance(options, poolUrl));
+  const { app: neighbour } = await startTestApp({ imports: [tenancy(options.database.url, NEIGHBOUR)] });
   const provisioner = instances[0].app.get(TenantProvisioner);
   const tenants: Tenant[] = [];
   for (let i = 0; i < options.tenants; i++) tenants.push(await provisioner.create({ slug: `h${i}` }));
-  const closeAll = () => Promise.all(instances.map(({ app }) => app.close()));
+  const apps = [neighbour, ...instances.map(({ app }) => app)];
+  const closeAll = () => Promise.all(apps.map((app) => app.close()));
   return {
     instances,
     tenants,
+    neighbour,
     abandon() {
-      for (const { app } of instances) {
+      for (const app of apps) {
         const server = app.getHttpServer() as Server;
         server.close().closeAllConnections();
       }
@@ -72,15 +100,7 @@ async function startInstance(
 ): Promise<HammerInstance> {
   const { app, url } = await startTestApp({
     imports: [
-      TenancyModule.forRoot({
-        database: { url: poolUrl, directUrl: database.url, poolSize, connectAttempts: 1 },
-        entities: [Account, Entry],
-        migrations: [CreateShop1700000000000],
-        resolvers: [fromHeader('x-tenant-id')],
-        sweeper: { intervalMs: 0 },
-        // A connection that is cut while it is idle is no news here.
-        typeorm: { poolErrorHandler: () => undefined },
-      }),
+      tenancy(poolUrl, { database: { url: poolUrl, directUrl: database.url, poolSize, connectAttempts: 1 } }),
       TenancyModule.forFeature([Account, Entry]),
     ],
     controllers: [ShopController],

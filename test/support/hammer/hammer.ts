@@ -9,9 +9,11 @@ import type { TestDatabase } from '../database';
 import type { HammerWorld } from './hammer-world';
 import { headersOf, lifeCycle } from './life-cycle';
 import { MISUSE } from './misuse';
+import { sweeps } from './neighbours';
 import { inProcess, type Operation } from './operation';
 import { READS } from './reads';
 import { requests } from './requests';
+import { SHARED_TRANSACTIONS } from './shared-transactions';
 import { KEYS } from './shop';
 import { insertForAnotherInside, WRITES } from './writes';
 
@@ -38,7 +40,7 @@ export async function hammer(
 ): Promise<IsolationHammerReport> {
   const { instances, tenants } = world;
   const http = new HttpHammer<Tenant>({ urls: instances.map(({ url }) => url), headersOf });
-  const operations = { ...READS, ...WRITES, ...MISUSE };
+  const operations = { ...READS, ...WRITES, ...SHARED_TRANSACTIONS, ...MISUSE };
   // With one connection the transaction of the other could never begin.
   const isRoomy = instances.every(({ pool }) => pool.options.max > 1);
   const nested: Record<string, Operation> = isRoomy
@@ -59,7 +61,7 @@ export async function hammer(
           [mark, KEYS],
         ),
       readAll: (tenant) => allEntries(database, tenant),
-      disturbances: over === 'process' ? {} : lifeCycle(instances),
+      disturbances: { ...sweeps(world), ...(over !== 'process' && lifeCycle(instances)) },
       databaseUrl: database.url,
     });
   } finally {
