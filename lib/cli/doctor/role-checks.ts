@@ -15,6 +15,7 @@ export const checkRoles: Check = async ({ options, database, pool }) => {
     return [
       ok('roles', 'PostgreSQL keeps each tenant to its own schema'),
       await checkSessionFunctions(database),
+      await checkComments(database),
     ];
   // Each message ends with what to run.
   return found.map(({ message }): Finding => ({ check: 'roles', severity: 'problem', message }));
@@ -45,5 +46,20 @@ async function checkSessionFunctions(database: Patient['database']): Promise<Fin
     'a statement that leaves its tenant’s role sees what other tenants run, and may end it',
     `run as a superuser: REVOKE EXECUTE ON FUNCTION ${functions} FROM PUBLIC; ` +
       `GRANT EXECUTE ON FUNCTION ${functions} TO pg_monitor, ${open[0].owner}`,
+  );
+}
+
+/** The comment on a tenant's schema has its slug in it, for people. */
+async function checkComments(database: Patient['database']): Promise<Finding> {
+  const [{ isOpen, owner }] = await database.query<{ isOpen: boolean; owner: string }[]>(
+    `SELECT pg_catalog.has_table_privilege('public', 'pg_catalog.pg_description', 'SELECT') AS "isOpen",
+            pg_catalog.quote_ident(current_user) AS owner`,
+  );
+  if (!isOpen) return ok('comments', 'tenants cannot read those on the schemas of others');
+  return warning(
+    'comments',
+    'tenants can read the comments on the schemas of others, which have their slugs',
+    'run as a superuser: REVOKE SELECT ON pg_catalog.pg_description FROM PUBLIC; ' +
+      `GRANT SELECT ON pg_catalog.pg_description TO pg_monitor, ${owner}`,
   );
 }

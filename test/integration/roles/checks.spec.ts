@@ -215,6 +215,34 @@ describe('with roles: true', () => {
     await running.app.get(TenantPurge).purge('sees');
   });
 
+  it('the doctor says how to keep comments, which have slugs in them, from tenants; the owner’s work goes on', async () => {
+    const { loginUrl: url, adminUrl } = running.database;
+    const options = resolveOptions(
+      notesOptions(running.database, { roles: true, database: { url, adminUrl } }),
+    );
+    const finding = async () => (await examine(options)).find(({ check }) => check === 'comments')!;
+    const [curious, customer] = [
+      await running.create({ slug: 'curious' }),
+      await running.create({ slug: 'customer' }),
+    ];
+    const comment = `SELECT pg_catalog.obj_description(oid, 'pg_namespace') AS text
+      FROM pg_catalog.pg_namespace WHERE nspname = '${customer.schemaName}'`;
+    expect(await running.as(curious, comment)).toEqual([{ text: expect.stringContaining('customer') }]);
+
+    const { severity, remedy } = await finding();
+    expect(severity).toBe('warning');
+    await running.database.query(remedy!.replace('run as a superuser: ', ''));
+    await expect(running.as(curious, comment)).rejects.toEqual(REFUSED);
+    await expect(running.as(curious, 'SELECT * FROM pg_catalog.pg_description')).rejects.toEqual(REFUSED);
+    expect(await finding()).toMatchObject({ severity: 'ok' });
+    const lifecycle = running.app.get(TenantLifecycle);
+    await lifecycle.update('customer', { slug: 'client' });
+    await running.create({ slug: 'later' });
+    await lifecycle.delete('client');
+    await running.app.get(TenantPurge).purge('client');
+    expect(running.log.warnings).toEqual([]);
+  });
+
   it('tenants do not learn from application_name who the others are', async () => {
     const { adminUrl } = running.database;
     const url = running.database.loginUrl;
