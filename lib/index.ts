@@ -45,7 +45,8 @@ export {
 } from './tenant/tenant.errors';
 
 export { type EachTenantOptions, TenantContext } from './context/tenant-context';
-export { TenantRequiredError, TenantsFailedError } from './context/context.errors';
+export { forSubscriber } from './context/own-emissions';
+export { ForeignEmissionError, TenantRequiredError, TenantsFailedError } from './context/context.errors';
 
 export { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 export { type IsolationLevel, TenantConnection } from './connection/tenant-connection';

@@ -72,6 +72,7 @@ import { TenantPurge } from './provisioning/tenant-purge';
 import { TenantSweeper } from './provisioning/tenant-sweeper';
 import { CURRENT_TENANT, currentTenantProvider } from './resolution/current-tenant.provider';
 import { DurableClassesCheck } from './resolution/durable-classes-check';
+import { EventStreamsInterceptor } from './resolution/event-streams.interceptor';
 import { SharedCacheCheck } from './resolution/shared-cache-check';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution/resolution.options';
 import { TenancyExceptionFilter } from './resolution/tenancy-exception.filter';
@@ -312,6 +313,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TenancyExceptionFilter,
       DurableClassesCheck,
       SharedCacheCheck,
+      EventStreamsInterceptor,
       currentTenantProvider,
       { provide: APP_GUARD, useClass: TenantGuard },
     ],

@@ -1,6 +1,8 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { concat, defer, lastValueFrom, of, toArray } from 'rxjs';
+import { TenantContext } from '../context/tenant-context';
+import { InMemoryTenantStore } from '../tenant/in-memory-tenant.store';
 import { TenantTransactionInterceptor } from './tenant-transaction.interceptor';
 import type { TenantTransactions } from './tenant-transactions';
 
@@ -25,7 +27,11 @@ it('sends all that a handler emits, after the commit', async () => {
         defer(() => of('two')),
       ),
   };
-  const answers = new TenantTransactionInterceptor(transactions, new Reflector()).intercept(context, next);
+  const answers = new TenantTransactionInterceptor(
+    transactions,
+    new Reflector(),
+    new TenantContext(new InMemoryTenantStore()),
+  ).intercept(context, next);
   answers.subscribe((value) => events.push(String(value)));
   await expect(lastValueFrom(answers.pipe(toArray()))).resolves.toEqual(['one', 'two']);
   expect(events.slice(0, 1)).toEqual(['commit']);

@@ -10,6 +10,8 @@ import {
 import { Reflector } from '@nestjs/core';
 import { from, lastValueFrom, mergeMap, type Observable, of, toArray } from 'rxjs';
 import { arrivalOf } from '../common/arrival';
+import { ownEmissions } from '../context/own-emissions';
+import { TenantContext } from '../context/tenant-context';
 import { type TenantTransactionOptions, TenantTransactions } from './tenant-transactions';
 
 const TRANSACTION_OPTIONS = 'nestjs-tenancy:transaction';
@@ -19,6 +21,7 @@ export class TenantTransactionInterceptor implements NestInterceptor {
   constructor(
     private readonly transactions: TenantTransactions,
     private readonly reflector: Reflector,
+    private readonly context: TenantContext,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -27,7 +30,8 @@ export class TenantTransactionInterceptor implements NestInterceptor {
       context.getHandler(),
       context.getClass(),
     ]);
-    const handle = () => lastValueFrom((next.handle() as Observable<unknown>).pipe(toArray()));
+    const handle = () =>
+      lastValueFrom(ownEmissions(next.handle() as Observable<unknown>, this.context).pipe(toArray()));
     return from(this.transactions.run(handle, options)).pipe(
       mergeMap((values) => (values.length > 0 ? from(values) : of(undefined))),
     );

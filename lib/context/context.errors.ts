@@ -13,6 +13,18 @@ export class TenantRequiredError extends TenancyError {
   }
 }
 
+/** An Observable that a handler returned emitted in the name of another tenant than its subscriber's. Nothing was sent. */
+export class ForeignEmissionError extends TenancyError {
+  readonly code = 'FOREIGN_EMISSION';
+
+  constructor() {
+    super(
+      'An Observable emitted for another tenant than the one that subscribed: what it shares with others ran its operators for whoever ' +
+        'emitted. Put forSubscriber() of nestjs-tenancy right behind the shared source: bus.pipe(forSubscriber(), concatMap(...)).',
+    );
+  }
+}
+
 /** The work of `eachTenant` failed for some tenants, or their list could not be read to its end. */
 export class TenantsFailedError extends TenancyError {
   readonly code = 'TENANTS_FAILED';

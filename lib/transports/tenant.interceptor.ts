@@ -9,6 +9,7 @@ import { Reflector } from '@nestjs/core';
 import { catchError, EMPTY, from, mergeMap, Observable } from 'rxjs';
 import { arrivalOf } from '../common/arrival';
 import { TenancyError } from '../common/tenancy.errors';
+import { ownEmissions } from '../context/own-emissions';
 import type { RequestScope } from '../context/scope';
 import { TenantContext } from '../context/tenant-context';
 import { setMessageContext } from '../resolution/message-context';
@@ -90,17 +91,9 @@ export class TenantInterceptor implements NestInterceptor {
 
   #handle(message: ExecutionContext, next: CallHandler, scope: RequestScope): Observable<unknown> {
     setMessageContext(message, this.context);
-    return new Observable((subscriber) => {
-      // An observer of our own: the subscriber itself would be unsubscribed past us, in the frame of whoever does it.
-      const subscription = this.context.runScope(scope, () =>
-        next.handle().subscribe({
-          next: (value) => subscriber.next(value),
-          error: (error) => subscriber.error(error),
-          complete: () => subscriber.complete(),
-        }),
-      );
-      return () => this.context.runScope(scope, () => subscription.unsubscribe());
-    });
+    return new Observable((subscriber) =>
+      this.context.runScope(scope, () => ownEmissions(next.handle(), this.context).subscribe(subscriber)),
+    );
   }
 
   async #rethrow(
