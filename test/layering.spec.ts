@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findViolations, readImports } from './support/layers';
 
@@ -11,6 +12,13 @@ it('reads every file and finds real imports', () => {
 
 it('imports point one way, without cycles, inner barrels or utils', () => {
   expect(findViolations(lib)).toEqual([]);
+});
+
+it('drops schemas in one place, which looks whose they are', () => {
+  const dropping = Object.keys(lib).filter((file) =>
+    /DROP SCHEMA/.test(readFileSync(join(__dirname, '../lib', `${file}.ts`), 'utf8')),
+  );
+  expect(dropping).toEqual(['provisioning/schema-drop']);
 });
 
 it.each([

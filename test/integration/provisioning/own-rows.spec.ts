@@ -102,9 +102,16 @@ describe('a schema of nobody', () => {
     await writer.connect();
     await writer.query(`BEGIN; INSERT INTO ${name}.note (text) VALUES ('mine')`);
     await expect(sweep()).resolves.toEqual({ dropped: [], withRows: [], unmarked: [] });
+    const sweeping = sweep();
+    const isWaiting = async () =>
+      (
+        await database.query(`SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+          WHERE d.datname = current_database() AND l.locktype = 'relation' AND NOT l.granted`)
+      ).length > 0;
+    while (!(await isWaiting()));
     await writer.query('COMMIT');
     await writer.end();
-    await expect(sweep()).resolves.toEqual({ dropped: [], withRows: [name], unmarked: [] });
+    await expect(sweeping).resolves.toEqual({ dropped: [], withRows: [name], unmarked: [] });
   });
 
   it('is seen by the first sweep, though it was noted within the same millisecond', async () => {

@@ -77,6 +77,8 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   const provisioner = instances[0].app.get(TenantProvisioner);
   const tenants: Tenant[] = [];
   for (let i = 0; i < options.tenants; i++) tenants.push(await provisioner.create({ slug: `h${i}` }));
+  // Without a row: a neighbour that takes what is empty for nobody's would drop it.
+  await provisioner.create({ slug: 'resting' });
   const apps = [neighbour, ...instances.map(({ app }) => app)];
   const closeAll = () => Promise.all(apps.map((app) => app.close()));
   return {
