@@ -1,13 +1,11 @@
 import { quoteIdentifier } from '../common/sql';
+import { tokensOf } from '../common/sql-lexer';
 
 /** One statement with its parameters, as TypeORM's schema builder gives it. */
 export interface Statement {
   readonly query: string;
   readonly parameters?: readonly unknown[];
 }
-
-/** What may hold the schema's name without meaning it: strings, dollar quotes and comments. Else a quoted name. */
-const TOKEN = /E?'(?:[^'\\]|\\.|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*|\/\*.*?\*\/|"(?:[^"]|"")*"\.?/gs;
 
 /**
  * The statement without the schema's name, so that it means the schema of the moment: TypeORM qualifies enums and
@@ -19,7 +17,7 @@ export function unqualified(
   database: string,
 ): Statement {
   const prefix = `${quoteIdentifier(schemaName)}.`;
-  const bare = query.replaceAll(TOKEN, (token) => (token === prefix ? '' : token));
+  const bare = withoutPrefix(query, prefix);
   if (!parameters?.length || !bare.includes('"typeorm_metadata"')) return { query: bare, parameters };
   return whereItRuns(
     { query: bare, parameters },
@@ -28,6 +26,18 @@ export function unqualified(
       [database, 'current_database()'],
     ]),
   );
+}
+
+/** Strings, dollar quotes and comments may hold the schema's name without meaning it. */
+function withoutPrefix(query: string, prefix: string): string {
+  let bare = '';
+  let kept = 0;
+  for (const { kind, start, end } of tokensOf(query)) {
+    if (kind !== 'name' || end !== start + prefix.length - 1 || !query.startsWith(prefix, start)) continue;
+    bare += query.slice(kept, start);
+    kept = start + prefix.length;
+  }
+  return bare + query.slice(kept);
 }
 
 /** Parameters that name this place become what names every place. */

@@ -6,6 +6,9 @@ const START = String.raw`(?<!${LETTER})`;
 const END = String.raw`(?!${LETTER})`;
 const BARE_NAME = String.raw`[A-Za-z_\u0080-\uffff]${LETTER}*`;
 
+/** How often a quote may be repeated. Without a bound a row of quotes would be read again from each of them. */
+const REPEATED = '{1,64}';
+
 /** Strings and quoted names, so that neither is searched for the other. */
 const STRING_OR_NAME = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
 
@@ -31,10 +34,10 @@ export class SchemaMentions {
     const object = String.raw`(?:"{1,8}(?<quoted>(?:[^"]|"")+)"|(?<bare>${BARE_NAME}))`;
     // "A template. Orders …" is prose, template . orders is not.
     // 'template.' || name, format('template.%I', name)
-    const objectToBe = String.raw`(?:%|'+(?:::[\w ]+)?\)*\s*\|\|)`;
+    const objectToBe = String.raw`(?:%|'${REPEATED}(?:::[\w ]*\w)?\)*\s*\|\|)`;
     const operator = String.raw`\b[Oo][Pp][Ee][Rr][Aa][Tt][Oo][Rr]\s*\(\s*${name}\s*\.`;
     this.qualified = new RegExp(
-      String.raw`${START}${name}(?:\.|\s+\.\s*)(?:${object}|${objectToBe})|'${name}\s*\.'+\s*,|${operator}`,
+      String.raw`${START}${name}(?:\.|\s+\.\s*)(?:${object}|${objectToBe})|'${name}\s*\.'${REPEATED}\s*,|${operator}`,
       'g',
     );
     this.searchPath = new RegExp(
@@ -49,8 +52,12 @@ export class SchemaMentions {
   /** The first mention in a statement, as it stands there; `undefined` when there is none. */
   in(statement: string): string | undefined {
     const strings = [...statement.matchAll(STRING_OR_NAME)].filter(([text]) => text.startsWith("'"));
-    const inString = (at: number) =>
-      strings.some(({ index, 0: text }) => at >= index && at < index + text.length);
+    let passed = 0;
+    // Asked from left to right, so that each string is looked at once.
+    const inString = (at: number) => {
+      while (passed < strings.length && endOf(strings[passed]) <= at) passed++;
+      return passed < strings.length && strings[passed].index <= at;
+    };
     const code = statement.replace(STRING_OR_NAME, (text) => (text.startsWith("'") ? "''" : text));
     // In code an alias may bear the schema's name. Which of the two it is, the verification of the clone knows for sure.
     const isAlias = this.alias.test(code);
@@ -70,17 +77,21 @@ export class SchemaMentions {
   }
 }
 
+function endOf({ index, 0: text }: RegExpExecArray): number {
+  return index + text.length;
+}
+
 /** `template` in any case or `"template"`. Inside a string quotes and backslashes are doubled, perhaps repeatedly. */
 function namePattern(schemaName: string): string {
   const quoted = Array.from(schemaName, (character) =>
-    /['"\\]/.test(character) ? `${escapePattern(character)}+` : escapePattern(character),
+    /['"\\]/.test(character) ? `${escapePattern(character)}${REPEATED}` : escapePattern(character),
   ).join('');
   const isBare = new RegExp(`^${BARE_NAME}$`).test(schemaName) && !/[A-Z]/.test(schemaName);
-  if (!isBare) return `"+${quoted}"+`;
+  if (!isBare) return `"${REPEATED}${quoted}"${REPEATED}`;
   const bare = schemaName
     .replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
     .replaceAll('$', String.raw`\$`);
-  return `(?:"+${quoted}"+|${bare}${END})`;
+  return `(?:"${REPEATED}${quoted}"${REPEATED}|${bare}${END})`;
 }
 
 function escapePattern(text: string): string {

@@ -155,7 +155,7 @@ function isNamedBy({ object }: Difference, description: string): boolean {
 /** The table that an object is a part of. */
 function tableOf(object: string, { definition }: Properties): string | undefined {
   const [type, name] = split(object);
-  if (type === 'column') return /^((?:"(?:[^"]|"")*"|[^".])+)\./.exec(name)?.[1];
+  if (type === 'column') return /^("(?:[^"]|"")*"|[^".]+)\./.exec(name)?.[1];
   if (type === 'index') return / ON (?:ONLY )?("(?:[^"]|"")*"|[^" ]+) USING /.exec(String(definition))?.[1];
   return / (?:on|of) ("(?:[^"]|"")*"|[^" ]+)$/.exec(name)?.[1];
 }

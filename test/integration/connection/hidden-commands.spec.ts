@@ -114,7 +114,8 @@ describe('A command that a text hides', () => {
   it('does not end a shared transaction by its name alone', async () => {
     await run((client) => client.query({ name: 'known', text: 'COMMIT' }));
     const work = inShared((client) => client.query({ name: 'known', text: undefined } as never));
-    await expect(work).rejects.toThrow('the end');
+    // Behind a pooler no name is known.
+    await expect(work).rejects.toThrow(/the end|text or a name/);
     await expect(ids()).resolves.toEqual([1]);
   });
 
