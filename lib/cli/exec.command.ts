@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { Command, Option } from 'nest-commander';
 import type { PoolClient, QueryResult } from 'pg';
 import type { QueryRunner } from 'typeorm';
+import { runReadOnly } from '../connection/run-read-only';
 import { TenantConnection } from '../connection/tenant-connection';
 import { TenantsFailedError } from '../context/context.errors';
 import { TenantContext } from '../context/tenant-context';
@@ -133,6 +134,11 @@ async function readSqlFile(file: string): Promise<string> {
   }
 }
 
+type Row = Record<string, unknown>;
+
+/** read_only_sql_transaction, and our own refusal. */
+const NEEDS_WRITE: ReadonlySet<unknown> = new Set(['25006', 'READ_ONLY_TEXT_REFUSED']);
+
 async function runSql(
   dataSource: TenantConnection['dataSource'],
   slug: string,
@@ -140,15 +146,8 @@ async function runSql(
   write: boolean,
 ): Promise<Outcome> {
   try {
-    const results = await dataSource.transaction(async ({ queryRunner }) => {
-      const client = (await (queryRunner as QueryRunner).connect()) as PoolClient;
-      if (!write) await client.query('SET TRANSACTION READ ONLY');
-      // A text of several statements gives a list.
-      const result: QueryResult<Record<string, unknown>> | QueryResult<Record<string, unknown>>[] =
-        await client.query(sql);
-      return [result].flat();
-    });
-    const toResult = ({ command, rowCount, rows }: QueryResult<Record<string, unknown>>) => ({
+    const results = await (write ? runWriting(dataSource, sql) : runReadOnly<Row>(dataSource, sql));
+    const toResult = ({ command, rowCount, rows }: QueryResult<Row>) => ({
       command,
       rowCount,
       rows,
@@ -156,10 +155,20 @@ async function runSql(
     return { tenant: slug, results: results.map(toResult) };
   } catch (error) {
     const { message } = error as Error;
-    const hint =
-      (error as { code?: unknown }).code === '25006' ? ': add --write if it is meant to write' : '';
-    return { tenant: slug, results: [], error: message + hint };
+    const hint = NEEDS_WRITE.has((error as { code?: unknown }).code)
+      ? ': add --write if it is meant to write'
+      : '';
+    return { tenant: slug, results: [], error: hint ? message.replace(/\.$/, '') + hint : message };
   }
+}
+
+function runWriting(dataSource: TenantConnection['dataSource'], sql: string): Promise<QueryResult<Row>[]> {
+  return dataSource.transaction(async ({ queryRunner }) => {
+    const client = (await (queryRunner as QueryRunner).connect()) as PoolClient;
+    // A text of several statements gives a list.
+    const result: QueryResult<Row> | QueryResult<Row>[] = await client.query(sql);
+    return [result].flat();
+  });
 }
 
 function toText({ tenant, results, error }: Outcome): string {

@@ -124,6 +124,15 @@ export class UnreadableTextError extends TenancyError {
   }
 }
 
+/** A text that may only read begins or ends a transaction. */
+export class ReadOnlyTextError extends TenancyError {
+  readonly code = 'READ_ONLY_TEXT_REFUSED';
+
+  constructor() {
+    super('A text that begins or ends a transaction cannot be run in one that only reads.');
+  }
+}
+
 /** Entities name a schema, so all tenants would share what is in it. Thrown at start. */
 export class EntitySchemaError extends TenancyError {
   readonly code = 'ENTITY_NAMES_SCHEMA';

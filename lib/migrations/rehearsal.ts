@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Client } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
+import { transactionCommands } from '../connection/transaction-commands';
 import { TenantContext } from '../context/tenant-context';
 import {
   HeardStatements,
@@ -51,6 +53,7 @@ export class RehearsalStage {
       this.sessions.run(
         async (session) => {
           await session.startTransaction('READ COMMITTED');
+          const rollBack = await refuseToEnd(session);
           await this.#setUp(session, schemaName, scratch);
           const names = await NamesElsewhere.read(session, scratch, this.options.sharedSchemas);
           const play = new Play(session, names);
@@ -58,7 +61,7 @@ export class RehearsalStage {
           for (const each of pending) {
             told.set(each.name, done(each.name) ? NOT_LACKED : await play.rehearse(each));
           }
-          await session.rollbackTransaction();
+          await rollBack();
           return told;
         },
         { isRequired: false },
@@ -86,6 +89,26 @@ export class RehearsalStage {
     const path = [scratch, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
     await session.query(`SELECT pg_catalog.set_config('search_path', $1, true)`, [`${path}, pg_temp`]);
   }
+}
+
+/**
+ * A migration that ends the transaction would keep what was only to be tried, whether by `queryRunner` or by the client
+ * below it: PostgreSQL is not asked.
+ *
+ * @returns what ends it
+ */
+async function refuseToEnd(session: QueryRunner): Promise<() => Promise<unknown>> {
+  const client = (await session.connect()) as Client;
+  const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  const guarded = (config: string | { readonly text?: string }, ...rest: unknown[]): Promise<unknown> => {
+    const text = typeof config === 'string' ? config : (config.text ?? '');
+    const commands = transactionCommands(text, true);
+    if (commands?.every((command) => command === undefined || command === 'begin'))
+      return query(config, ...rest);
+    throw new Error('it ends the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.');
+  };
+  client.query = guarded as Client['query'];
+  return () => query('ROLLBACK');
 }
 
 const NOT_LACKED: Rehearsal = {
@@ -119,7 +142,8 @@ class Play {
       return { ...OUTSIDE, problems: await names.problemsOf(session, heard) };
     }
     const sql: string[] = [];
-    await session.startTransaction();
+    // Not TypeORM's own: a migration may end one of these too many, and TypeORM counts.
+    await session.query('SAVEPOINT rehearsal');
     const place = await readPlace(session);
     const hearNoMore = hearStatements(session, (text, parameters) => {
       if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
@@ -128,10 +152,10 @@ class Play {
       await runMigration(named, 'up', session, heard).finally(hearNoMore);
       requirePlace(place, await readPlace(session), heard);
       const problems = await names.problemsOf(session, heard);
-      await session.commitTransaction();
+      await session.query('RELEASE SAVEPOINT rehearsal');
       return { sql, problems };
     } catch (error) {
-      await session.rollbackTransaction();
+      await session.query('ROLLBACK TO SAVEPOINT rehearsal');
       const problems = await names.problemsOf(session, heard);
       const told =
         this.#leftOut.push(named.name) > 1

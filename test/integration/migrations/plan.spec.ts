@@ -1,3 +1,4 @@
+import type { Client } from 'pg';
 import { Global, Module } from '@nestjs/common';
 import { Table, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { FleetMigrator } from '../../../lib';
@@ -35,6 +36,18 @@ class AddTags1700000001000 implements MigrationInterface {
   exports: [TENANCY_OPTIONS_CHANGE],
 })
 class OnlyLooking {}
+
+/** Ends its transaction, once it is told to: the template would not have taken it otherwise. */
+class EndTransaction1700000002000 implements MigrationInterface {
+  static ending: ((queryRunner: QueryRunner) => Promise<unknown>) | undefined;
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await EndTransaction1700000002000.ending?.(queryRunner);
+    await queryRunner.query('CREATE TABLE ended (id int)');
+  }
+
+  async down(): Promise<void> {}
+}
 
 const OLD = [CreateNotes1700000000000];
 
@@ -158,5 +171,31 @@ describe('A plan', () => {
       ],
       IndexPublic1700000006000: named('public.note → note'),
     });
+  });
+});
+
+describe('A plan of a migration that ends its transaction', () => {
+  it.each<[string, (queryRunner: QueryRunner) => Promise<unknown>]>([
+    ['COMMIT', (queryRunner) => queryRunner.query('COMMIT')],
+    ['a hidden COMMIT', (queryRunner) => queryRunner.query("SELECT 'begin atomic'; COMMIT; SELECT 1")],
+    [
+      'a method',
+      (queryRunner) => queryRunner.commitTransaction().then(() => queryRunner.commitTransaction()),
+    ],
+    [
+      'the client',
+      (queryRunner) => queryRunner.connect().then((client: Client) => client.query('ROLLBACK; BEGIN')),
+    ],
+  ])('keeps nothing of a migration that ends its transaction by %s', async (_way, ending) => {
+    EndTransaction1700000002000.ending = undefined;
+    const fleet = await start([...OLD, AddTags1700000001000, EndTransaction1700000002000]);
+    const before = await schemas();
+    EndTransaction1700000002000.ending = ending;
+    const { migrations } = await fleet.plan();
+    expect(migrations.at(-1)).toMatchObject({
+      name: 'EndTransaction1700000002000',
+      problems: [expect.stringContaining('it ends the transaction that it was given')],
+    });
+    expect(await schemas()).toEqual(before);
   });
 });
