@@ -150,6 +150,7 @@ export {
   SchemaGoneError,
   SchemaNotAdoptableError,
   SchemaNotMarkedError,
+  SharedSchemaMissingError,
   TemplateBehindError,
   TemplateForeignError,
   TemplateMigrationError,

@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '../common/sql';
-import { type HeardStatements, listed, mended } from '../provisioning/migration-run';
+import { type HeardStatements, listed, mended, sharedWrites } from '../provisioning/migration-run';
 import type { QualifiedName } from '../provisioning/statement-names';
 
 /** Where TypeORM 0.3 put what it generated, and where names led before there were tenants. */
@@ -7,7 +7,10 @@ const PUBLIC = 'public';
 
 /** Finds names in statements that lead out of the schema that is migrated. */
 export class NamesElsewhere {
-  private constructor(private readonly schemas: ReadonlySet<string>) {}
+  private constructor(
+    private readonly schemas: ReadonlySet<string>,
+    private readonly sharedSchemas: readonly string[],
+  ) {}
 
   /** `own` is the schema that is migrated. Shared schemas may be named: a foreign key, a function of an extension. */
   static async read(
@@ -20,11 +23,12 @@ export class NamesElsewhere {
     )) as { name: string }[];
     const schemas = new Set([PUBLIC, ...rows.map(({ name }) => name)]);
     for (const name of [own, ...sharedSchemas]) schemas.delete(name);
-    return new NamesElsewhere(schemas);
+    return new NamesElsewhere(schemas, sharedSchemas);
   }
 
   /** In sentences. */
   async problemsOf(executor: SqlExecutor, heard: HeardStatements): Promise<string[]> {
+    const written = sharedWrites(heard, this.sharedSchemas);
     const found = heard.namesIn((name) => this.schemas.has(name));
     const sure = found.filter(({ schema }) => schema === PUBLIC);
     // Elsewhere it may be the column of a table or an alias that is called as a schema is.
@@ -33,8 +37,10 @@ export class NamesElsewhere {
       found.filter(({ schema }) => schema !== PUBLIC),
     );
     const names = [...sure, ...others];
-    if (names.length === 0) return [];
+    const problems = written === undefined ? [] : [written];
+    if (names.length === 0) return problems;
     return [
+      ...problems,
       `It names a schema, so it means the same in all tenants. Write names without one: ${listed(names.map(mended))}.`,
     ];
   }

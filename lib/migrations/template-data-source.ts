@@ -44,6 +44,7 @@ export class TemplateDataSource extends DataSource {
       await this.destroy();
       throw error;
     }
+    this.#leaveShared();
     this.#writeUnqualified();
     return this;
   }
@@ -74,6 +75,14 @@ export class TemplateDataSource extends DataSource {
   /** @throws CommandNotForTemplateError always */
   override synchronize(): Promise<never> {
     return Promise.reject(new CommandNotForTemplateError('synchronize it', 'use migration:generate'));
+  }
+
+  /** What all tenants share is no tenant's to migrate. A foreign key that leads there is the tenant's. */
+  #leaveShared(): void {
+    for (const metadata of this.entityMetadatas) {
+      const schema = metadata.tablePath.slice(0, Math.max(0, metadata.tablePath.lastIndexOf('.')));
+      if (this.place.sharedSchemas.includes(schema)) metadata.synchronize = false;
+    }
   }
 
   #writeUnqualified(): void {

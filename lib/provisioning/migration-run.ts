@@ -3,7 +3,13 @@ import { quoteLiteral, type SqlExecutor } from '../common/sql';
 import { EXTENSION_HINT, REFUSES_TRANSACTION } from '../connection/hints';
 import type { NamedMigration } from './named-migrations';
 import type { StrayObject } from './outside-objects';
-import { addsEnumValue, pathChange, type QualifiedName, qualifiedNames } from './statement-names';
+import {
+  addsEnumValue,
+  pathChange,
+  type QualifiedName,
+  qualifiedNames,
+  writtenNames,
+} from './statement-names';
 
 /** Why a migration cannot be kept, in words, with the remedy. Its cause is what was thrown, if something was. */
 export class MigrationProblem extends Error {}
@@ -39,6 +45,16 @@ export class HeardStatements {
     this.addsEnumValue ||= addsEnumValue(text);
     this.#length += text.length;
     if (this.#length <= MAX_HEARD) this.#texts.push(text);
+  }
+
+  /** What they change in those schemas, as they name it. */
+  writesIn(schemas: readonly string[]): QualifiedName[] {
+    const isNamed = (text: string) =>
+      schemas.some((schema) => text.toLowerCase().includes(schema.toLowerCase()));
+    const found = this.#texts.filter(isNamed).flatMap(writtenNames);
+    return [...new Map(found.map((each) => [each.text, each])).values()].filter(({ schema }) =>
+      schemas.includes(schema),
+    );
   }
 
   /** How they name what is in those schemas. */
@@ -107,6 +123,16 @@ export function requireNoStrays(strays: readonly StrayObject[], own: string, hea
   throw new MigrationProblem(
     `it made ${listed(made)} outside of the schema "${own}". All tenants would share that, and what changes it later would ` +
       `fail in the second of them. ${names.length > 0 ? `Write names without a schema: ${listed(names.map(mended))}` : 'Write names without a schema'}.`,
+  );
+}
+
+/** Why a tenant's migration must not do what it does to shared schemas, in words; `undefined`: it does nothing to them. */
+export function sharedWrites(heard: HeardStatements, sharedSchemas: readonly string[]): string | undefined {
+  const names = heard.writesIn(sharedSchemas).map(({ text }) => text);
+  if (names.length === 0) return undefined;
+  return (
+    `It changes what all tenants share (${listed(names)}), and each tenant would do so again. Take it out, and do it once in ` +
+    'the database: a tenant’s migration may read shared schemas and refer to them.'
   );
 }
 

@@ -22,6 +22,19 @@ export class TemplateBehindError extends TenancyError {
   }
 }
 
+/** `sharedSchemas` names what is not there. Nothing was run. */
+export class SharedSchemaMissingError extends TenancyError {
+  readonly code = 'SHARED_SCHEMA_MISSING';
+
+  constructor(readonly schemaNames: readonly string[]) {
+    const commands = schemaNames.map((name) => `CREATE SCHEMA "${name.replaceAll('"', '""')}"`);
+    super(
+      `sharedSchemas names ${schemaNames.map((name) => `"${name}"`).join(', ')}, and this database has no such schema. Make it ` +
+        `(${commands.join('; ')}), or take it out of sharedSchemas.`,
+    );
+  }
+}
+
 /** All that the template has seen is unknown to the code: it is another application's. Nothing was run. */
 export class TemplateForeignError extends TenancyError {
   readonly code = 'TEMPLATE_FOREIGN';

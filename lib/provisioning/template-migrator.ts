@@ -9,7 +9,12 @@ import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
 import { runMigration } from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
-import { MigrationUnfinishedError, TemplateBehindError, UnknownTableError } from './provisioning.errors';
+import {
+  MigrationUnfinishedError,
+  SharedSchemaMissingError,
+  TemplateBehindError,
+  UnknownTableError,
+} from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
@@ -37,6 +42,7 @@ export class TemplateMigrator implements OnModuleInit {
   /** Brings the template up to date, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
+    await this.#requireShared();
     await this.roles.requireSafety();
     const applied = await this.migrate().catch((error: unknown) => {
       // Who is to say what is to be done needs the application to say it.
@@ -113,12 +119,16 @@ export class TemplateMigrator implements OnModuleInit {
     queryRunner: QueryRunner,
     suspicion: string | undefined,
   ): Promise<string[]> {
-    const { schemaName } = this.template;
+    const place = {
+      schemaName: this.template.schemaName,
+      sharedSchemas: this.options.sharedSchemas,
+      suspicion,
+    };
     const names: string[] = [];
     let obstacle: unknown;
     for (const each of pending) {
       if (isOutside(each)) break;
-      await runInTemplate(queryRunner, each, { schemaName, suspicion }).catch((error: unknown) => {
+      await runInTemplate(queryRunner, each, place).catch((error: unknown) => {
         throw obstacle ?? error;
       });
       await this.template.recordMigration(queryRunner, each);
@@ -226,6 +236,18 @@ export class TemplateMigrator implements OnModuleInit {
       await this.template.current(queryRunner, { isNew: true });
       return true;
     });
+  }
+
+  /** PostgreSQL passes over a schema of the path that is not there, and what is in it would be missing without a word. */
+  async #requireShared(): Promise<void> {
+    const missing = await this.context.runAsSystem(() =>
+      this.dataSource.query<{ name: string }[]>(
+        `SELECT name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = name)`,
+        [this.options.sharedSchemas],
+      ),
+    );
+    if (missing.length > 0) throw new SharedSchemaMissingError(missing.map(({ name }) => name));
   }
 
   async #createSchema(queryRunner: QueryRunner): Promise<void> {

@@ -1,5 +1,13 @@
 import type { QueryRunner } from 'typeorm';
-import { readPlace, requireNoStrays, requirePlace, runMigration } from './migration-run';
+import {
+  HeardStatements,
+  MigrationProblem,
+  readPlace,
+  requireNoStrays,
+  requirePlace,
+  runMigration,
+  sharedWrites,
+} from './migration-run';
 import type { NamedMigration } from './named-migrations';
 import { findStrays, readOutside } from './outside-objects';
 import { TemplateMigrationError } from './provisioning.errors';
@@ -14,13 +22,19 @@ import { TemplateMigrationError } from './provisioning.errors';
 export async function runInTemplate(
   queryRunner: QueryRunner,
   named: NamedMigration,
-  { schemaName, suspicion }: { readonly schemaName: string; readonly suspicion?: string },
+  {
+    schemaName,
+    sharedSchemas,
+    suspicion,
+  }: { readonly schemaName: string; readonly sharedSchemas: readonly string[]; readonly suspicion?: string },
 ): Promise<void> {
+  const heard = new HeardStatements();
   const place = await readPlace(queryRunner);
   const outside = await readOutside(queryRunner, schemaName);
-  const heard = await runMigration(named, 'up', queryRunner).catch((error: Error) => {
+  await runMigration(named, 'up', queryRunner, heard).catch((error: Error) => {
     const told = [
       error.message.replace(/\.?$/, '.'),
+      sharedWrites(heard, sharedSchemas),
       'Nothing of it was kept; mend it and start again.',
       suspicion,
     ];
@@ -30,6 +44,8 @@ export async function runInTemplate(
   const found = await readPlace(queryRunner);
   try {
     requirePlace(place, { ...found, ...(hasEnded && { transaction: 'none' }) }, heard);
+    const written = sharedWrites(heard, sharedSchemas);
+    if (written !== undefined) throw new MigrationProblem(written);
     requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);
   } catch (error) {
     const { message } = error as Error;

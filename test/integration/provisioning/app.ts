@@ -16,6 +16,7 @@ export async function startProvisioningApp(
   metadata: ModuleMetadata = {},
 ): Promise<ProvisioningApp> {
   const database = await createTestDatabase();
+  for (const name of changes.sharedSchemas ?? []) await database.query(`CREATE SCHEMA ${name}`);
   const running = await startAppOn(database, changes, metadata).catch(async (error: unknown) => {
     await database.drop();
     throw error;

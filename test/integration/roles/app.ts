@@ -28,6 +28,8 @@ export interface RolesApp extends TestApp {
 /** Where a pooler is part of the run, requests go through one of their own, since its sessions are one role's. */
 export async function startRolesApp(changes: Partial<TenancyOptions> = {}): Promise<RolesApp> {
   const database = await createRolesDatabase();
+  for (const name of changes.sharedSchemas ?? [])
+    await database.query(`CREATE SCHEMA ${name}; GRANT USAGE ON SCHEMA ${name} TO PUBLIC`);
   const pooler = behindPooler ? await startPgBouncer(database.loginUrl) : undefined;
   const url = pooler
     ? Object.assign(new URL(pooler.url), { pathname: new URL(database.url).pathname }).href
