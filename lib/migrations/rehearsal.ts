@@ -82,7 +82,11 @@ export class RehearsalStage {
     await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, true)`, [`${LOCK_TIMEOUT_MS}`]);
     // Before its first migration there is no template.
     if (await session.hasSchema(model)) {
-      await replayBlueprint(session, await compileBlueprint(session, model, { filled: 'all' }), scratch);
+      await replayBlueprint(
+        session,
+        await compileBlueprint(session, model, { filled: 'all', sharedSchemas: this.options.sharedSchemas }),
+        scratch,
+      );
     } else {
       await session.query(`CREATE SCHEMA ${quoteIdentifier(scratch)}`);
     }

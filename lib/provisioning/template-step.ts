@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { remedyForPath } from '../schema/bare-path';
 import {
   HeardStatements,
   MigrationProblem,
@@ -37,6 +38,7 @@ export async function runInTemplate(
       sharedWrites(heard, sharedSchemas),
       'Nothing of it was kept; mend it and start again.',
       suspicion,
+      remedyForPath(error),
     ];
     throw new TemplateMigrationError(named.name, told.filter(Boolean).join(' '), { cause: error });
   });

@@ -36,6 +36,7 @@ export class Template {
   /** Key of the advisory lock on the template: shared by clones, exclusive for its migrator. */
   readonly #lock: string;
   readonly #data: readonly string[];
+  readonly #sharedSchemas: readonly string[];
   readonly #prints: TemplatePrints;
   readonly #ledger: string;
   /** The query for the names of the migrations that it has seen. */
@@ -46,11 +47,13 @@ export class Template {
 
   constructor(
     private readonly unfinished: UnfinishedMigrations,
-    @Inject(PROVISIONING_OPTIONS) { templateSchema, templateData, registrySchema }: ProvisioningOptions,
+    @Inject(PROVISIONING_OPTIONS)
+    { templateSchema, templateData, registrySchema, sharedSchemas }: ProvisioningOptions,
   ) {
     this.schemaName = templateSchema;
     this.#lock = lockOf(registrySchema);
     this.#data = templateData;
+    this.#sharedSchemas = sharedSchemas;
     this.#prints = new TemplatePrints(registrySchema);
     this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
     this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
@@ -93,7 +96,10 @@ export class Template {
   ): Promise<Omit<TemplateVersion, 'schemaVersion'>> {
     const [unfinished] = await this.unfinished.find(transaction, { tenantId: TEMPLATE_ID });
     if (unfinished) throw new TemplateUnfinishedError(unfinished.name, unfinished.error);
-    const compiled = await compileBlueprint(transaction, this.schemaName, { filled: this.#data });
+    const compiled = await compileBlueprint(transaction, this.schemaName, {
+      filled: this.#data,
+      sharedSchemas: this.#sharedSchemas,
+    });
     this.#warn(compiled.unknown);
     const blueprint = await this.#withPrints(
       transaction,

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { compileBlueprint } from '../schema/blueprint';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
@@ -6,6 +6,7 @@ import type { Tenant } from '../tenant/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../tenant/tenant.errors';
 import { TenantStore } from '../tenant/tenant.store';
 import { isUuid } from '../tenant/uuid';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from './system-transactions';
 import { type Mask, withRows } from './template-data';
 import type { Making } from './tenant-maker';
@@ -24,6 +25,7 @@ export class TenantCopy {
   constructor(
     private readonly store: TenantStore,
     private readonly transactions: SystemTransactions,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
   /** @throws TenantNotFoundError, InvalidTransitionError */
@@ -49,7 +51,10 @@ export class TenantCopy {
     await manager.query('SET LOCAL row_security = off');
     const { templateVersion, schemaVersion } = tenant;
     await insert({ schemaName, templateVersion, schemaVersion });
-    const compiled = await compileBlueprint(manager, tenant.schemaName, { filled: 'all' });
+    const compiled = await compileBlueprint(manager, tenant.schemaName, {
+      filled: 'all',
+      sharedSchemas: this.options.sharedSchemas,
+    });
     const blueprint = await withRows(manager, compiled, 'all', mask);
     await replayBlueprint(manager, blueprint, schemaName);
     await verifyClone(manager, blueprint, schemaName);

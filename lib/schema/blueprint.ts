@@ -10,6 +10,7 @@ import { orderSteps, Phase, type Step } from './steps';
 import { readStructure } from './structure';
 import { NO_PRINTS, type Prints } from './prints';
 import { type HashQuery, hashStructures, readHashQuery } from './structure-hashes';
+import { leaningOnThePath } from './bare-path';
 import { findUnknown } from './unknown';
 import { findUnsupported } from './unsupported';
 
@@ -28,6 +29,8 @@ export interface Blueprint {
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
   readonly rowsAt: number;
+  /** Schemas behind the clone's on the path while it is made: functions of theirs may lean on them. */
+  readonly sharedSchemas?: readonly string[];
   /** What the schema has that no clone gets, because this library does not know it: see `findUnknown`. */
   readonly unknown: readonly string[];
   /** How many statements from there copy rows of the schema that it was compiled from. Default none. */
@@ -37,6 +40,8 @@ export interface Blueprint {
 export interface CompileOptions {
   /** Tables that may have rows, which whoever replays the blueprint copies; `all`: any table may. Default none. */
   readonly filled?: readonly string[] | 'all';
+  /** On every tenant's path, behind its own schema. Default none. */
+  readonly sharedSchemas?: readonly string[];
 }
 
 /**
@@ -51,9 +56,9 @@ export interface CompileOptions {
 export function compileBlueprint(
   executor: SqlExecutor,
   schemaName: string,
-  { filled = [] }: CompileOptions = {},
+  { filled = [], sharedSchemas = [] }: CompileOptions = {},
 ): Promise<Blueprint> {
-  return inSchema(executor, schemaName, async (schema, reader) => {
+  const compile = async (schema: CatalogSchema, reader: SqlExecutor): Promise<Blueprint> => {
     refuse(schema, await findUnsupported(reader, schema));
     const source = { executor: reader, schema, objects: await readObjects(reader, schema) };
     const { steps, obstacles } = await readSteps(source, filled);
@@ -70,10 +75,14 @@ export function compileBlueprint(
       hash: hashes.get(schemaName),
       hashQuery,
       prints: NO_PRINTS,
+      sharedSchemas,
       statements: ordered.flatMap(({ statements }) => statements),
       unknown,
       rowsAt: beforeRows.flatMap(({ statements }) => statements).length,
     };
+  };
+  return inSchema(executor, schemaName, compile, sharedSchemas).catch((error: unknown) => {
+    throw leaningOnThePath(schemaName, error) ?? error;
   });
 }
 

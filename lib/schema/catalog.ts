@@ -48,8 +48,7 @@ export async function rows<Row>(executor: SqlExecutor, sql: string, values?: unk
 }
 
 /**
- * Runs `work` with the schema alone on the search path, so that its objects print bare and all others qualified, then
- * puts the transaction's settings back. `settings` are set beside the usual ones. Throws `TransactionRequiredError`.
+ * Runs `work` with the schema on the search path, and those `behind` it, then puts the transaction's settings back. `settings` are set beside the usual ones. Throws `TransactionRequiredError`.
  *
  * `pg_temp` is named last, because unnamed it would come first, and a temporary table would hide the schema's own.
  */
@@ -58,10 +57,12 @@ export function withSearchPath<T>(
   schemaName: string,
   work: () => Promise<T>,
   settings: Readonly<Record<string, string>> = {},
+  behind: readonly string[] = [],
 ): Promise<T> {
-  return withSettings(executor, settingsIn(schemaName, settings), async () => {
+  const wanted = settingsIn(schemaName, { ...settings, search_path: pathTo(schemaName, behind) });
+  return withSettings(executor, wanted, async () => {
     const [{ path }] = await rows<{ path: string }>(executor, `SELECT ${CURRENT_PATH} AS path`);
-    requireSearchPath(path, schemaName);
+    if (path !== pathTo(schemaName, behind)) throw new TransactionRequiredError(schemaName);
     return work();
   });
 }
@@ -74,6 +75,7 @@ export function inSchema<T>(
   executor: SqlExecutor,
   schemaName: string,
   work: (schema: CatalogSchema, reader: SqlExecutor) => Promise<T>,
+  behind: readonly string[] = [],
 ): Promise<T> {
   return withSettings(executor, settingsIn(NO_SCHEMA, READER_SETTINGS), async () => {
     // "$user" means another schema on a search path.
@@ -86,25 +88,28 @@ export function inSchema<T>(
     );
     requireSearchPath(path, NO_SCHEMA, schemaName);
     if (oid === null) throw new SchemaNotFoundError(schemaName);
-    return work({ oid, name: schemaName, catalogs: new Set(catalogs) }, readerOf(executor, schemaName));
+    return work(
+      { oid, name: schemaName, catalogs: new Set(catalogs) },
+      readerOf(executor, schemaName, behind),
+    );
   });
 }
 
 /**
  * Runs queries for the objects `$1::oid[]`. A schema may have functions and operators of the names that they use, some of
  * which would fit better: so each query is understood with PostgreSQL's own schema alone on the path, and puts the schema
- * there itself, before it prints the first row that it has found. A query for other things runs with the schema on the
- * path, and must say `pg_catalog.` itself.
+ * there itself, alone, before it prints the first row that it has found: its objects print bare and all others qualified.
+ * A query for other things runs with the schema and those `behind` it on the path, and must say `pg_catalog.` itself.
  */
-function readerOf(executor: SqlExecutor, schemaName: string): SqlExecutor {
-  const setPath = (name: string) => executor.query(`SET LOCAL search_path = ${pathTo(name)}`);
+function readerOf(executor: SqlExecutor, schemaName: string, behind: readonly string[]): SqlExecutor {
+  const setPath = (path: string) => executor.query(`SET LOCAL search_path = ${path}`);
   return {
     query: async (sql: string, values: unknown[] = []): Promise<unknown> => {
       if (!sql.includes(OF_OBJECTS)) {
-        await setPath(schemaName);
+        await setPath(pathTo(schemaName, behind));
         return executor.query(sql, values);
       }
-      await setPath(NO_SCHEMA);
+      await setPath(pathTo(NO_SCHEMA));
       const here =
         `here AS MATERIALIZED (SELECT ${OF_OBJECTS} AS oids, ` +
         `set_config('search_path', $${values.length + 1}, true) AS path)`;
@@ -146,13 +151,14 @@ export function besideSchemas<T>(
 const NO_SCHEMA = 'pg_catalog';
 const CURRENT_PATH = `pg_catalog.current_setting('search_path')`;
 
-const pathTo = (schemaName: string): string => `${quoteIdentifier(schemaName)}, pg_temp`;
+const pathTo = (schemaName: string, behind: readonly string[] = []): string =>
+  `${[schemaName, ...behind].map(quoteIdentifier).join(', ')}, pg_temp`;
 
 function settingsIn(
   schemaName: string,
   others: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
-  return new Map(Object.entries({ ...PRINTING_SETTINGS, ...others, search_path: pathTo(schemaName) }));
+  return new Map(Object.entries({ ...PRINTING_SETTINGS, search_path: pathTo(schemaName), ...others }));
 }
 
 /** Without a transaction, or with a pool that takes another connection each time, the setting is gone already. */

@@ -18,7 +18,7 @@ const REPLAY_SETTINGS = {
  */
 export async function replayBlueprint(
   executor: SqlExecutor,
-  { statements, rowsAt }: Pick<Blueprint, 'statements' | 'rowsAt'>,
+  { statements, rowsAt, sharedSchemas }: Pick<Blueprint, 'statements' | 'rowsAt' | 'sharedSchemas'>,
   schemaName: string,
   fill?: () => Promise<void>,
 ): Promise<void> {
@@ -34,5 +34,6 @@ export async function replayBlueprint(
       if (after !== '') await executor.query(after);
     },
     REPLAY_SETTINGS,
+    sharedSchemas,
   );
 }

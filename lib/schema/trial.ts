@@ -1,6 +1,7 @@
 import { isOutage } from '../common/outage';
 import type { SqlExecutor } from '../common/sql';
 import { TenancyError } from '../common/tenancy.errors';
+import { remedyForPath } from './bare-path';
 import type { Blueprint } from './blueprint';
 import { replayBlueprint } from './clone';
 import { bothPrints, type Prints } from './prints';
@@ -37,7 +38,7 @@ export async function tryBlueprint(
   throw new SchemaNotCloneableError(blueprint.schemaName, [
     {
       object: blueprint.statements[place].slice(0, EXCERPT),
-      remedy: `PostgreSQL refused this in a clone: ${failure.message}. ${remedyFor(blueprint, place)}`,
+      remedy: `PostgreSQL refused this in a clone: ${failure.message}. ${remedyForPath(failure) ?? remedyFor(blueprint, place)}`,
     },
   ]);
 }

@@ -80,7 +80,7 @@ const MAX_GENERATIONS = 3;
  */
 async function learnPrints(
   executor: SqlExecutor,
-  { schemaName, hashQuery }: Blueprint,
+  { schemaName, hashQuery, sharedSchemas }: Blueprint,
   cloneName: string,
   objects: readonly string[] = [],
 ): Promise<Prints | undefined> {
@@ -90,7 +90,7 @@ async function learnPrints(
     const print = (name: string) => readPrinted(executor, hashQuery, name);
     const generations = [await print(schemaName), await print(cloneName)];
     for (let last = cloneName; generations.length < MAX_GENERATIONS + 2;) {
-      const again = await compileBlueprint(executor, last, { filled: 'all' });
+      const again = await compileBlueprint(executor, last, { filled: 'all', sharedSchemas });
       last = generateSchemaName();
       await replayBlueprint(executor, again, last);
       generations.push(await print(last));

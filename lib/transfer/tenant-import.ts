@@ -77,6 +77,7 @@ export class TenantImport {
       const header = await reader.header();
       await this.#requireVersion(header);
       const draft = await this.#draft(header, options);
+      const { sharedSchemas } = this.options;
       const outcome: { rows: Record<string, number>; verification?: Verification } = { rows: {} };
       const build = async (making: Making) => {
         await making.insert({
@@ -86,7 +87,11 @@ export class TenantImport {
         });
         const { manager } = making;
         const mark = await this.marks.statement(manager, draft.schemaName, IMPORT_COMMENT);
-        outcome.rows = await fill(manager, { header, reader, streams, options, mark }, draft.schemaName);
+        outcome.rows = await fill(
+          manager,
+          { header, reader, streams, options, mark, sharedSchemas },
+          draft.schemaName,
+        );
         outcome.verification = await verifyImport(making.manager, header, draft);
         options.signal?.throwIfAborted();
       };
@@ -147,6 +152,7 @@ interface ImportSource {
   readonly reader: ExportReader;
   readonly streams: CopyStreams;
   readonly options: ImportOptions;
+  readonly sharedSchemas: readonly string[];
   /** Says whose the schema is. It comes first: what the export's DDL commits by itself can be taken back then. */
   readonly mark: string;
 }
@@ -154,12 +160,12 @@ interface ImportSource {
 /** Makes the schema with its rows, up to the end of the export, and gives how many rows each table has. */
 async function fill(
   manager: EntityManager,
-  { header, reader, streams, options, mark }: ImportSource,
+  { header, reader, streams, options, sharedSchemas, mark }: ImportSource,
   schemaName: string,
 ): Promise<Record<string, number>> {
   const rows: Record<string, number> = {};
   const { tables, statements, rowsAt } = header;
-  const marked = { statements: [mark, ...statements], rowsAt: rowsAt + 1 };
+  const marked = { statements: [mark, ...statements], rowsAt: rowsAt + 1, sharedSchemas };
   const transaction = await transactionId(manager);
   await replayBlueprint(manager, marked, schemaName, async () => {
     for (const [place, table] of tables.entries()) {

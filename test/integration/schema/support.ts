@@ -109,10 +109,14 @@ export class SchemaBench {
   }
 
   /** Its statements. What prints otherwise in the clone is an error, unless the template is `written` by hand. */
-  async clone(template: string, clone: string, { written = false } = {}): Promise<string[]> {
+  async clone(
+    template: string,
+    clone: string,
+    { written = false, sharedSchemas = [] as readonly string[] } = {},
+  ): Promise<string[]> {
     await this.executor.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(clone)} CASCADE`);
     return this.inTransaction(async () => {
-      const blueprint = await compileBlueprint(this.executor, template);
+      const blueprint = await compileBlueprint(this.executor, template, { sharedSchemas });
       await replayBlueprint(this.executor, blueprint, clone);
       const prints = await verifyClone(this.executor, blueprint, clone);
       if (!written) expect(prints.lines).toEqual([]);

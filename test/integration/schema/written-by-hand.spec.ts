@@ -1,3 +1,4 @@
+import { remedyForPath } from '../../../lib/schema/bare-path';
 import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint } from '../../../lib/schema/clone';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
@@ -210,5 +211,42 @@ describe('functions and operators that have names of PostgreSQL’s own', () => 
     await bench.executor.query('SET search_path = template');
     await bench.clone('template', 'clone', { written: true });
     await bench.executor.query('RESET search_path');
+  });
+});
+
+describe('a function of a shared schema that finds others by the path', () => {
+  const WRAP = `
+    DROP SCHEMA IF EXISTS shared CASCADE; CREATE SCHEMA shared; SET search_path = shared;
+    CREATE FUNCTION shared.plain(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT translate($1, ''äé'', ''ae'')';
+    CREATE FUNCTION shared.f_plain(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT plain($1)';
+    DROP SCHEMA IF EXISTS template CASCADE; CREATE SCHEMA template; SET search_path = template, shared`;
+  const TABLE = `CREATE TABLE t (name text CHECK (f_plain(name) <> 'x'), bare text GENERATED ALWAYS AS (f_plain(name)) STORED)`;
+  const INDEX = `CREATE INDEX i ON t (f_plain(name)); CREATE MATERIALIZED VIEW v AS SELECT f_plain(name) FROM t`;
+
+  afterEach(() => bench.executor.query('RESET search_path'));
+
+  it.each([
+    ['a check and a generated column', TABLE],
+    ['a partition key', 'CREATE TABLE t (name text) PARTITION BY RANGE (f_plain(name))'],
+    ['a default', `CREATE TABLE t (name text DEFAULT f_plain('é'))`],
+  ])('is called by %s of a clone', async (_subject, script) => {
+    await bench.executor.query(`${WRAP}; ${script}`);
+    await bench.executor.query('RESET search_path');
+    await bench.clone('template', 'clone', { sharedSchemas: ['shared'] });
+  });
+
+  it('is called by an index and a materialized view, where PostgreSQL builds them so', async () => {
+    const build = () => bench.executor.query(`${WRAP}; ${TABLE}; ${INDEX}`);
+    if ((await bench.majorVersion()) >= 17) {
+      const error: unknown = await build().catch((cause: unknown) => cause);
+      expect(remedyForPath(error)).toContain('ALTER FUNCTION f_plain SET search_path');
+      return;
+    }
+    await build();
+    await bench.executor.query('RESET search_path');
+    await bench.clone('template', 'clone', { sharedSchemas: ['shared'] });
+    // Not even on the path of tenants, so that looking for rows fails in the function. The session forgets its plans.
+    await bench.executor.query('ALTER INDEX template.i SET (fillfactor = 90)');
+    await expect(bench.clone('template', 'clone')).rejects.toThrow('ALTER FUNCTION f_plain SET search_path');
   });
 });
