@@ -63,6 +63,7 @@ export {
   LockTimeoutError,
   StatementTimeoutError,
   EntitySchemaError,
+  SessionNotCleanError,
   TenantContextMismatchError,
   TransactionCommandError,
   TransactionDoomedError,

@@ -22,6 +22,21 @@ export class LeaseEndedError extends TenancyError {
   }
 }
 
+/** A session held what somebody else had left in it, and could not be emptied. Nothing was run. */
+export class SessionNotCleanError extends TenancyError {
+  readonly code = 'SESSION_NOT_CLEAN';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(options?: { cause?: unknown }) {
+    super(
+      'The database session that this work was given holds what other work has left in it (temporary tables, or a search_path), ' +
+        'and could not be emptied, so nothing was run. Try again shortly.',
+      options,
+    );
+  }
+}
+
 /** The session behind the tenants' pool is not the empty one that isolation rests on. */
 export class UnsafeSessionError extends TenancyError {
   readonly code = 'UNSAFE_SESSION';

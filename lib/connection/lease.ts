@@ -3,11 +3,17 @@ import { isOutage } from '../common/outage';
 import { TransactionRolledBackError } from '../common/tenancy.errors';
 import { type Scope, scopeKey, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
-import { IdleTransactionError, LeaseEndedError, TenantContextMismatchError } from './connection.errors';
+import {
+  IdleTransactionError,
+  LeaseEndedError,
+  SessionNotCleanError,
+  TenantContextMismatchError,
+} from './connection.errors';
 import type { Submittable } from './foreign-query';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
 import { LentHandle } from './lent-handle';
-import type { QueryCallback } from './pg-internals';
+import { BaseQuery, type QueryCallback } from './pg-internals';
+import { EMPTY_SESSION } from './session-checks';
 import { leavesSessionState } from './session-state';
 import type { TransactionSettings } from './settings';
 import { isCursor, RidingCursor, textOf } from './riding-cursor';
@@ -28,6 +34,9 @@ export type Doubt =
 
 /** Of a statement, in a warning. */
 const SHOWN_TEXT = 100;
+
+/** In a row: behind a pooler each attempt may meet another session. */
+const MAX_REFUSALS = 3;
 
 /**
  * One loan of a connection to one tenant, from the pool's `connect` to `release`.
@@ -98,10 +107,20 @@ export class Lease implements StatementLease {
       this.doubt('session state');
   }
 
+  sendToEmptySession(query: object): boolean {
+    // A pooler's goes back to the pooler, whatever we do to our connection.
+    if (this.client.hasOwnSession) this.doubt('session state');
+    if (this.client.refusals > MAX_REFUSALS) return false;
+    // Whether it could be emptied the query itself will see.
+    const empty = new BaseQuery(EMPTY_SESSION, undefined, () => undefined);
+    this.client._queryQueue.unshift(empty, query);
+    return true;
+  }
+
   heed(error: Error): Error {
     // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
     // But what PostgreSQL answered to a COMMIT is known.
-    if (error instanceof TransactionRolledBackError) return error;
+    if (error instanceof TransactionRolledBackError || error instanceof SessionNotCleanError) return error;
     if (!(error instanceof DatabaseError)) this.doubt('client-side error');
     // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
     else if (error.code === IDLE_IN_TRANSACTION) this.doubt('idle transaction');
@@ -144,7 +163,6 @@ export class Lease implements StatementLease {
   /** A statement that is still queued would run for whoever comes next. */
   #doubtUnlessClean(): void {
     if (this.client.farewell) this.doubt('idle transaction');
-    else if (this.client.sessionIsDirty) this.doubt('session state');
     else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
   }

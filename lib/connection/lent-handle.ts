@@ -1,27 +1,8 @@
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { type PoolClient, TypeOverrides } from 'pg';
 import { LeaseEndedError } from './connection.errors';
 import type { TenantClient } from './tenant-client';
 
-/** What a handle answers from its own listeners: those of the pool and of other leases are no concern of the borrower's. */
-const LISTENING: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>([
-  'on',
-  'addListener',
-  'once',
-  'prependListener',
-  'prependOnceListener',
-  'off',
-  'removeListener',
-  'removeAllListeners',
-  'listeners',
-  'rawListeners',
-  'listenerCount',
-  'eventNames',
-  'setMaxListeners',
-  'getMaxListeners',
-]);
-
-/** Those whose first argument is an event to listen for. */
 const ADDS_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>([
   'on',
   'addListener',
@@ -29,6 +10,8 @@ const ADDS_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>([
   'prependListener',
   'prependOnceListener',
 ]);
+
+const REMOVES_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>(['off', 'removeListener']);
 
 /** What somebody else's client must not be told by a handle that was kept. */
 const CHANGES_CLIENT: ReadonlySet<PropertyKey> = new Set<keyof TenantClient>([
@@ -38,6 +21,7 @@ const CHANGES_CLIENT: ReadonlySet<PropertyKey> = new Set<keyof TenantClient>([
 ]);
 
 type Method = (...args: unknown[]) => unknown;
+type Listener = (...args: unknown[]) => void;
 
 /**
  * A client for one borrower: pg's own in every respect, but nothing that is hung on it reaches the next one. Listeners
@@ -45,8 +29,8 @@ type Method = (...args: unknown[]) => unknown;
  */
 export class LentHandle {
   readonly proxy: PoolClient;
-  #listeners: EventEmitter | undefined;
-  readonly #forwarders = new Map<string | symbol, (...args: unknown[]) => void>();
+  /** What it has added and not taken off again, in turn: an event, and a listener for it. */
+  readonly #listeners: [event: string, listener: Listener][] = [];
   #parsersBefore: TypeOverrides | undefined;
   #isOver = false;
 
@@ -66,42 +50,50 @@ export class LentHandle {
   /** Leaves the client as it was; what is done with the handle from now on does not reach it. */
   takeOff(): void {
     this.#isOver = true;
-    for (const [event, forward] of this.#forwarders) this.client.removeListener(event, forward);
-    this.#forwarders.clear();
-    this.#listeners?.removeAllListeners();
+    this.#removeAll();
     if (this.#parsersBefore) this.client._types = this.#parsersBefore;
   }
 
   #get(target: object, property: PropertyKey): unknown {
     if (Object.hasOwn(target, property)) return Reflect.get(target, property);
     const { client } = this;
-    if (LISTENING.has(property)) {
-      return (...args: unknown[]) => {
-        if (ADDS_LISTENER.has(property)) this.#forward(args[0] as string);
-        const listeners = (this.#listeners ??= new EventEmitter());
-        const result = (listeners[property as keyof EventEmitter] as Method)(...args);
-        return result === listeners ? this.proxy : result;
-      };
-    }
     // pg's methods need the client itself, whose private fields no handle has.
     const value: unknown = Reflect.get(client, property, client);
     if (typeof value !== 'function') return value;
     return (...args: unknown[]) => {
-      if (this.#isOver && CHANGES_CLIENT.has(property)) throw new LeaseEndedError();
-      if (property === 'setTypeParser') this.#coverParsers();
+      if (!this.#mayReach(property, args)) return this.proxy;
       const result = (value as Method).apply(client, args);
       return result === client ? this.proxy : result;
     };
   }
 
-  #forward(event: string | symbol): void {
-    if (this.#isOver || this.#forwarders.has(event)) return;
-    const forward = (...args: unknown[]): void => {
-      // An `error` that nobody listens to any more would be thrown.
-      if (this.#listeners?.listenerCount(event)) this.#listeners.emit(event, ...args);
-    };
-    this.#forwarders.set(event, forward);
-    this.client.on(event as 'drain', forward);
+  /** Notes what a call hangs on the client, and keeps from the client what is no concern of the borrower's. */
+  #mayReach(property: PropertyKey, args: unknown[]): boolean {
+    if (ADDS_LISTENER.has(property)) {
+      if (this.#isOver) return false;
+      this.#listeners.push(args as [string, Listener]);
+    } else if (REMOVES_LISTENER.has(property)) {
+      return this.#forget(args as [string, Listener]);
+    } else if (property === 'removeAllListeners') {
+      this.#removeAll(args[0]);
+      return false;
+    } else if (CHANGES_CLIENT.has(property)) {
+      if (this.#isOver) throw new LeaseEndedError();
+      if (property === 'setTypeParser') this.#coverParsers();
+    }
+    return true;
+  }
+
+  #forget([event, listener]: [string, Listener]): boolean {
+    const index = this.#listeners.findLastIndex((each) => each[0] === event && each[1] === listener);
+    if (index !== -1) this.#listeners.splice(index, 1);
+    return index !== -1;
+  }
+
+  /** Those that are not its own stay. */
+  #removeAll(only?: unknown): void {
+    for (const [event, listener] of this.#listeners)
+      if (only === undefined || event === only) this.client.removeListener(event, listener);
   }
 
   #coverParsers(): void {

@@ -17,7 +17,9 @@ export interface WireConnection {
   readonly stream: Pick<Duplex, 'write' | 'writable' | 'listenerCount' | 'destroy'>;
   readonly parsedStatements: Readonly<Record<string, string | undefined>>;
   query(text: string): void;
+  sync(): void;
   on(event: 'parameterStatus', listener: (status: ParameterStatus) => void): unknown;
+  removeListener(event: string, listener: () => void): void;
 }
 
 /** A setting of the session, as the server tells it when it connects and whenever it changes. */
@@ -59,7 +61,8 @@ export interface WireClient extends Omit<Client, 'connection' | 'query'> {
   _types: TypeOverrides;
   query(query: object): unknown;
   _handleParseComplete(): void;
-  _handleDataRow(message: { readonly fields: readonly unknown[] }): void;
+  _handleRowDescription(message: unknown): void;
+  _handleDataRow(message: unknown): void;
   _handleCommandComplete(message: unknown): void;
   _handleErrorMessage(message: unknown): void;
   _handleErrorEvent(error: Error): void;

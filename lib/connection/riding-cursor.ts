@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { isOutage } from '../common/outage';
+import { SessionNotCleanError } from './connection.errors';
 import { ForeignQuery, type Submittable } from './foreign-query';
 import { foreignTextRefusal } from './foreign-text';
 import type { WireConnection } from './pg-internals';
@@ -9,12 +10,18 @@ import type { StatementLease } from './statement-lease';
 export class RidingCursor extends ForeignQuery {
   readonly #cursor: CursorState;
   #tellLost!: () => void;
+  #asked: Parameters<CursorState['_getRows']> | undefined;
 
   constructor(lease: StatementLease, inner: Submittable) {
     super(lease, inner);
     const lost = new Promise<void>((resolve) => (this.#tellLost = resolve));
     this.#cursor = cursorOf(inner) as CursorState;
     endCloseWith(lost, this.#cursor);
+    const getRows = this.#cursor._getRows.bind(this.#cursor);
+    this.#cursor._getRows = (...asked) => {
+      this.#asked = asked;
+      getRows(...asked);
+    };
   }
 
   override get text(): unknown {
@@ -35,10 +42,24 @@ export class RidingCursor extends ForeignQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
+    if (error instanceof SessionNotCleanError && this.#cursor.state !== 'done') {
+      if (this.lease.sendToEmptySession(this)) return this.#rewind(connection);
+    }
     const told = this.lease.heed(error);
     if (!(error instanceof DatabaseError) || isOutage(error)) this.#tellLost();
     if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, told);
     else this.inner.handleError(told, connection);
+  }
+
+  /** Back to where it was before it was sent. It asks for rows as soon as it is sent: those are asked for again. */
+  #rewind(connection: WireConnection): void {
+    const cursor = this.#cursor;
+    connection.removeListener('noData', cursor._ifNoData);
+    connection.removeListener('rowDescription', cursor._rowDescription);
+    if (cursor.state === 'busy' && this.#asked) cursor._queue.unshift(this.#asked);
+    Object.assign(cursor, { state: 'initialized', connection: null, _cb: null });
+    // A cursor ends its message group itself.
+    connection.sync();
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
@@ -57,6 +78,11 @@ interface CursorState {
   _error?: Error;
   /** Whoever waits for rows. */
   _cb: ((error: Error) => void) | null;
+  /** What was asked for before it was sent. */
+  readonly _queue: Parameters<CursorState['_getRows']>[];
+  readonly _ifNoData: () => void;
+  readonly _rowDescription: () => void;
+  _getRows(rows: number, callback: (error: Error) => void): void;
   close(callback?: (error?: Error) => void): Promise<void> | undefined;
 }
 

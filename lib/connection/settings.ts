@@ -1,67 +1,58 @@
 import { quoteIdentifier, quoteLiteral } from '../common/sql';
 import type { Scope } from '../context/scope';
 import { roleOfSchema } from '../tenant/tenant-role';
-import { bindAndExecuteMessage, parseMessage } from './rider-message';
-import { isEmptyPath } from './session-path';
+import { Rider, type RidingStatement } from './rider';
+import { CLOSE_CURSORS, type Probe, PROBES } from './session-checks';
 
 /**
  * Transaction-local settings that make a statement run for somebody. They travel in front of it, in the same message
  * group, and PostgreSQL forgets them with the transaction.
  */
-export interface TransactionSettings {
-  /** As messages of the extended protocol. */
-  readonly rider: Rider;
-  /** The same as `SET LOCAL …; ` commands: unlike a SELECT they take no snapshot, so BEGIN may precede them. */
+export class TransactionSettings {
+  /** As `SET LOCAL …; ` commands: unlike a SELECT they take no snapshot, so BEGIN may precede them. */
   readonly commands: string;
   /** How many `commands` there are. */
   readonly count: number;
-  /** What they are, by name. */
-  readonly values: Readonly<Record<string, string>>;
+  readonly #riders: Partial<Record<Probe | 'unprobed', Rider>> = {};
+
+  constructor(
+    /** What they are, by name. */
+    readonly values: Readonly<Record<string, string>>,
+    /** Whether the session is looked at before it works with them. */
+    readonly areProbed = true,
+  ) {
+    const entries = Object.entries(values);
+    this.commands = entries
+      .map(([name, value]) => `SET LOCAL ${name} = ${settingValue(name, value)};`)
+      .join(' ');
+    this.count = entries.length;
+  }
+
+  /** As `SELECT set_config($1, $2, true), …` of the extended protocol, behind the probe if there is one. */
+  rider(probe?: Probe): Rider {
+    return (this.#riders[probe ?? 'unprobed'] ??= this.#makeRider(probe));
+  }
+
+  #makeRider(probe: Probe | undefined): Rider {
+    // The text depends on nothing else, and so may the name.
+    const name = `nestjs-tenancy-${probe ?? 'unprobed'}-${this.count}`;
+    const setting = () => ({ name, sql: this.#sql(probe), values: Object.entries(this.values).flat() });
+    return probe
+      ? new Rider([CURSOR_CLOSER.name, name], () => [CURSOR_CLOSER, setting()])
+      : new Rider([name], () => [setting()]);
+  }
+
+  /** PostgreSQL computes columns from left to right, so the probe tells of the session as it was before. */
+  #sql(probe: Probe | undefined): string {
+    const calls = Array.from(
+      { length: this.count },
+      (_, i) => `pg_catalog.set_config($${2 * i + 1}, $${2 * i + 2}, true)`,
+    );
+    return `SELECT ${[...(probe ? [PROBES[probe]] : []), ...calls].join(', ')}`;
+  }
 }
 
-/** `SELECT set_config($1, $2, true), …` in the extended protocol, up to its Execute. */
-export interface Rider {
-  /** Parse, Bind and Execute of a statement that is forgotten with the next. */
-  readonly unnamed: Buffer;
-  /** Parse of one that the session remembers; the same for all tenants. */
-  readonly parse: Buffer;
-  /** Bind and Execute of that one. */
-  readonly execute: Buffer;
-}
-
-const SESSION_PATH = "pg_catalog.current_setting('search_path')";
-const TEMPORARY_SCHEMA = 'pg_catalog.pg_my_temp_schema()';
-
-/**
- * Whether the row that answers a rider tells of a session without a path and without temporary tables: functions may
- * have left either, where no statement's text shows it.
- */
-export function isCleanSession([path, temporarySchema]: readonly unknown[]): boolean {
-  return isEmptyPath(path) && temporarySchema === '0';
-}
-
-export function transactionSettings(settings: Readonly<Record<string, string>>): TransactionSettings {
-  const entries = Object.entries(settings);
-  return {
-    rider: makeRider(entries),
-    commands: entries.map(([name, value]) => `SET LOCAL ${name} = ${settingValue(name, value)};`).join(' '),
-    count: entries.length,
-    values: settings,
-  };
-}
-
-/** PostgreSQL computes columns from left to right, so the first two tell of the session as it was before. */
-function makeRider(entries: readonly (readonly [name: string, value: string])[]): Rider {
-  const calls = entries.map((_, i) => `pg_catalog.set_config($${2 * i + 1}, $${2 * i + 2}, true)`);
-  const sql = `SELECT ${[SESSION_PATH, TEMPORARY_SCHEMA, ...calls].join(', ')}`;
-  // The text depends on nothing but the number of settings, and so may the name.
-  const name = `nestjs-tenancy-${entries.length}`;
-  return {
-    unnamed: Buffer.concat([parseMessage('', sql), bindAndExecuteMessage('', entries.flat())]),
-    parse: parseMessage(name, sql),
-    execute: bindAndExecuteMessage(name, entries.flat()),
-  };
-}
+const CURSOR_CLOSER: RidingStatement = { name: 'nestjs-tenancy-close', sql: CLOSE_CURSORS, values: [] };
 
 /** SET takes a list for search_path, and would read a quoted literal as one schema's name; but `''` is the empty list. */
 function settingValue(name: string, value: string): string {
@@ -70,14 +61,14 @@ function settingValue(name: string, value: string): string {
 
 /** The system sees PostgreSQL's own catalog and nothing else, whatever somebody left in the session. */
 const SYSTEM_PATH = 'pg_catalog, pg_temp';
-const SYSTEM_SETTINGS = transactionSettings({ search_path: SYSTEM_PATH });
+const SYSTEM_SETTINGS = new TransactionSettings({ search_path: SYSTEM_PATH });
 
 /** As whoever logged in, whatever role somebody left in the session. */
 const NO_ROLE = 'none';
-const SYSTEM_SETTINGS_OF_LOGIN = transactionSettings({ search_path: SYSTEM_PATH, role: NO_ROLE });
+const SYSTEM_SETTINGS_OF_LOGIN = new TransactionSettings({ search_path: SYSTEM_PATH, role: NO_ROLE });
 
-/** While TypeORM starts, on connections that nobody has used, it must find that there is no current schema. */
-const STARTING_SETTINGS = transactionSettings({ search_path: '' });
+/** While TypeORM starts it must find that there is no current schema. What its sessions are like is looked at then. */
+const STARTING_SETTINGS = new TransactionSettings({ search_path: '' }, false);
 
 /**
  * The settings of a scope.
@@ -101,7 +92,7 @@ export function settingsOf(
     return roles ? SYSTEM_SETTINGS_OF_LOGIN : SYSTEM_SETTINGS;
   }
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
-  return transactionSettings({
+  return new TransactionSettings({
     search_path: `${path}, pg_temp`,
     ...(roles && { role: scope.tenant ? roleOfSchema(schemaName) : NO_ROLE }),
     ...others,

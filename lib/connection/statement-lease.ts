@@ -12,6 +12,12 @@ export interface StatementLease {
   readonly isSystem: boolean;
   /** Notes what a statement that is about to be sent may leave behind. */
   heedText(text: unknown): void;
+  /**
+   * Has the session emptied, and the query sent again, which PostgreSQL refused for what the session holds.
+   *
+   * @returns false when that has been tried often enough
+   */
+  sendToEmptySession(query: object): boolean;
   /** Notes what an error says of the connection, and gives what to tell of it. */
   heed(error: Error): Error;
 }

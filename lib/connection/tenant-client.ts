@@ -3,7 +3,12 @@ import type { CarriedText } from './carried-text';
 import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from './limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
-import { isCleanSession, type TransactionSettings } from './settings';
+import { SessionNotCleanError } from './connection.errors';
+import { type Probe, PROBE_RAISES, probeText } from './session-checks';
+import type { TransactionSettings } from './settings';
+
+/** What a CommandComplete answers: what we sent along (`probe`: what looks at the session), or the caller's own. */
+type Answered = 'probe' | 'setting' | 'own';
 
 /**
  * A connection of the tenants' pool. It knows who has it now, and how to send a tenant's settings along with a
@@ -11,10 +16,13 @@ import { isCleanSession, type TransactionSettings } from './settings';
  * query, a cursor, a stream) sees the answers to its own messages only.
  */
 export class TenantClient extends BaseClient {
-  /** The lease that has it now; `undefined` while it is idle in the pool. */
-  lease: object | undefined;
-  /** Whether a rider found something that was left in the session. */
-  sessionIsDirty = false;
+  #lease: object | undefined;
+  /** Whether the session was looked at since the lease began, and is its own until it ends. */
+  #isProbed = false;
+  /** How often in a row the session was refused. */
+  refusals = 0;
+  /** Whether the session has been refused: a quick look may then go on finding what is not there any more. */
+  #wasRefused = false;
   /**
    * Whether the session is this connection's own, so that it may remember the rider's statement. Behind a pooler the
    * next transaction may be another session's. `undefined`: not known yet.
@@ -31,11 +39,27 @@ export class TenantClient extends BaseClient {
   /** How long statements took in all, in milliseconds. */
   busyMs = 0;
   #sentAt: number | undefined;
-  #riderIsParsed = false;
-  /** The answers to a rider of the extended protocol are still to come. */
-  #isRiding = false;
-  /** Whose answer each CommandComplete of a text is that carries settings. */
-  #isSetting: boolean[] = [];
+  /** Names of riders that the session remembers. */
+  readonly #parsed = new Set<string>();
+  /** Names of those whose ParseComplete is still to come; empty for one without. */
+  #parsing: string[] = [];
+  /** What each CommandComplete answers that is still to come; beyond these, the caller's own. */
+  #answers: Answered[] = [];
+
+  /** The lease that has it now; `undefined` while it is idle in the pool. */
+  get lease(): object | undefined {
+    return this.#lease;
+  }
+
+  set lease(lease: object | undefined) {
+    this.#lease = lease;
+    this.#isProbed = false;
+    this.refusals = 0;
+  }
+
+  get hasOwnSession(): boolean {
+    return this.namesRider !== undefined;
+  }
 
   constructor(config?: ClientConfig) {
     super(config);
@@ -48,19 +72,36 @@ export class TenantClient extends BaseClient {
    * Writes the settings as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
    * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither.
    */
-  ride({ rider }: TransactionSettings, { stream }: WireConnection): void {
-    if (!this.namesRider) {
-      stream.write(rider.unnamed);
-    } else {
-      if (!this.#riderIsParsed) stream.write(rider.parse);
+  ride(settings: TransactionSettings, { stream }: WireConnection): void {
+    const probe = this.#probeOf(settings);
+    const rider = settings.rider(probe);
+    if (this.namesRider) {
+      for (const name of rider.names) {
+        if (this.#parsed.has(name)) continue;
+        stream.write(rider.parse(name));
+        this.#parsing.push(name);
+      }
       stream.write(rider.execute);
+    } else {
+      stream.write(rider.unnamed);
+      this.#parsing.push(...rider.names.map(() => ''));
     }
-    this.#isRiding = true;
+    if (probe) this.#answers.push('setting', 'probe');
+    else this.#answers.push('setting');
   }
 
-  sendCarried({ text, isSetting }: CarriedText): void {
-    this.connection.query(text);
-    this.#isSetting = [...isSetting];
+  sendCarried({ text, isSetting }: CarriedText, settings: TransactionSettings): void {
+    const probe = this.inTransaction() ? undefined : this.#probeOf(settings);
+    const answers = isSetting.map((each): Answered => (each ? 'setting' : 'own'));
+    // CLOSE ALL, the probe, BEGIN, COMMIT.
+    this.#answers = probe ? ['setting', 'probe', 'setting', 'setting', ...answers] : answers;
+    this.connection.query(probe ? probeText(probe) + text : text);
+  }
+
+  /** What a lease leaves in its own session is there for the rest of it; a pooler may give another each time. */
+  #probeOf({ areProbed }: TransactionSettings): Probe | undefined {
+    if (!areProbed || (this.hasOwnSession && this.#isProbed)) return undefined;
+    return this.#wasRefused ? 'thorough' : 'quick';
   }
 
   /** How long the statement has taken that is under way; 0 if there is none. */
@@ -87,18 +128,29 @@ export class TenantClient extends BaseClient {
 
   /** pg would take the rider's for the statement's own, and remember a named one whose Parse may yet fail. */
   override _handleParseComplete(): void {
-    if (this.#isRiding) this.#riderIsParsed = this.namesRider === true;
-    else super._handleParseComplete();
+    const name = this.#parsing.shift();
+    if (name === undefined) super._handleParseComplete();
+    else if (name !== '') this.#parsed.add(name);
   }
 
-  override _handleDataRow(message: { readonly fields: readonly unknown[] }): void {
-    if (!this.#isRiding) super._handleDataRow(message);
-    else if (!isCleanSession(message.fields)) this.sessionIsDirty = true;
+  get #answersOwn(): boolean {
+    return (this.#answers[0] ?? 'own') === 'own';
+  }
+
+  override _handleRowDescription(message: unknown): void {
+    if (this.#answersOwn) super._handleRowDescription(message);
+  }
+
+  override _handleDataRow(message: unknown): void {
+    if (this.#answersOwn) super._handleDataRow(message);
   }
 
   override _handleCommandComplete(message: unknown): void {
-    if (this.#isRiding) this.#isRiding = false;
-    else if (this.#isSetting.shift() !== true) super._handleCommandComplete(message);
+    const answered = this.#answers.shift() ?? 'own';
+    if (answered === 'own') return super._handleCommandComplete(message);
+    if (answered === 'setting') return;
+    this.#isProbed = true;
+    this.refusals = 0;
   }
 
   override _handleErrorMessage(message: unknown): void {
@@ -106,10 +158,17 @@ export class TenantClient extends BaseClient {
       this.farewell = message;
       return;
     }
+    const isRiders = !this.#answersOwn;
+    const isRefusal = this.#answers[0] === 'probe' && hasCode(message, PROBE_RAISES);
+    this.#answers = [];
+    if (isRefusal) {
+      this.#wasRefused = true;
+      this.refusals++;
+      return super._handleErrorMessage(new SessionNotCleanError({ cause: message }));
+    }
     // The rider's statement may be gone (DISCARD ALL) or taken (a pooler that came later): from now on without a name.
-    if (this.#isRiding) this.namesRider = false;
-    this.#isRiding = false;
-    this.#isSetting = [];
+    if (isRiders || this.#parsing.length > 0) this.namesRider &&= false;
+    this.#parsing = [];
     super._handleErrorMessage(message);
   }
 
@@ -137,5 +196,9 @@ export class TenantClient extends BaseClient {
 }
 
 function isFarewell(message: unknown): message is DatabaseError {
-  return message instanceof DatabaseError && message.code === IDLE_IN_TRANSACTION;
+  return hasCode(message, IDLE_IN_TRANSACTION);
+}
+
+function hasCode(message: unknown, code: string): message is DatabaseError {
+  return message instanceof DatabaseError && message.code === code;
 }

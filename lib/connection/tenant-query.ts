@@ -1,7 +1,7 @@
 import { DatabaseError, type QueryConfig } from 'pg';
 import { isOutage } from '../common/outage';
 import { carriedText } from './carried-text';
-import { CommitOutcomeUnknownError } from './connection.errors';
+import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import type { StatementLease } from './statement-lease';
@@ -57,7 +57,7 @@ export class TenantQuery extends BaseQuery {
     const carried = this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
     if (!carried) return inTransaction ? 'bare' : 'riding';
     if (carried === 'unreadable') return inTransaction ? 'single' : 'riding';
-    client.sendCarried(carried);
+    client.sendCarried(carried, settings);
     return 'carried';
   }
 
@@ -78,6 +78,7 @@ export class TenantQuery extends BaseQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
+    if (error instanceof SessionNotCleanError && this.#lease.sendToEmptySession(this)) return;
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
       if (this.#mode !== 'bare') addHint(error, this.#lease.settings.values.role);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { splitStatements } from '../common/split-statements';
 import { carriedText } from './carried-text';
 import { leavesSessionState } from './session-state';
-import { transactionSettings } from './settings';
+import { TransactionSettings } from './settings';
 import { sharedCommand } from './shared-text';
 import { transactionCommands } from './transaction-commands';
 
@@ -62,7 +62,7 @@ const LENGTH = 1_000_000;
 const MAX_MS = 3_000;
 
 const session = { inTransaction: () => false, standardStrings: true };
-const settings = transactionSettings({ search_path: 't_acme' });
+const settings = new TransactionSettings({ search_path: 't_acme' });
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   splitStatements: (text) => splitStatements(text),

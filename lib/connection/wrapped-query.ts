@@ -1,8 +1,10 @@
 import { isOutage } from '../common/outage';
-import { CommitOutcomeUnknownError } from './connection.errors';
+import type { CarriedText } from './carried-text';
+import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
 import { ForeignQuery } from './foreign-query';
 import { beginsTransaction, foreignTextRefusal } from './foreign-text';
 import type { WireConnection } from './pg-internals';
+import type { TransactionSettings } from './settings';
 
 /** `bare`: in a transaction of the caller's, whose end is the caller's too. */
 type Phase = 'begin' | 'inside' | 'bare' | 'commit' | 'rollback';
@@ -37,7 +39,7 @@ export class WrappedQuery extends ForeignQuery {
       this.#phase = 'bare';
       return this.inner.submit(connection);
     }
-    connection.query(`BEGIN; ${settings.commands}`);
+    client.sendCarried(beginText(settings), settings);
     return null;
   }
 
@@ -53,6 +55,7 @@ export class WrappedQuery extends ForeignQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
+    if (error instanceof SessionNotCleanError && this.lease.sendToEmptySession(this)) return;
     const told = this.lease.heed(error);
     if (this.#phase === 'rollback') return;
     // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
@@ -72,4 +75,8 @@ export class WrappedQuery extends ForeignQuery {
   protected override isHeard(): boolean {
     return this.#phase === 'inside' || this.#phase === 'bare';
   }
+}
+
+function beginText({ commands, count }: TransactionSettings): CarriedText {
+  return { text: `BEGIN; ${commands}`, isSetting: Array<boolean>(1 + count).fill(true) };
 }

@@ -347,7 +347,7 @@ describe('A named statement', () => {
     await expect(ask('globex', 'SELECT owner FROM note')).resolves.toMatchObject({
       rows: [{ owner: 'globex' }],
     });
-    expect(world.wire.messages.filter((type) => type === 'P')).toHaveLength(behindPooler ? 2 : 0);
+    expect(world.wire.messages.filter((type) => type === 'P')).toHaveLength(behindPooler ? 3 : 0);
     expect(world.wire.roundTrips).toBe(1);
   });
 

@@ -1,0 +1,170 @@
+import type { PoolClient } from 'pg';
+import Cursor from 'pg-cursor';
+import { from as copyFrom } from 'pg-copy-streams';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { behindPooler } from '../../support/database';
+import { twoTenants, type TwoTenants } from '../../support/two-tenants';
+
+describe('What a function of one tenant leaves in the session', () => {
+  let world: TwoTenants;
+  const run = <T>(work: () => Promise<T>, tenant = world.globex) => world.context.run(tenant, work);
+  const borrow = (tenant = world.globex): Promise<PoolClient> => run(() => world.pool.connect(), tenant);
+
+  beforeAll(async () => {
+    world = await twoTenants(1);
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    await world.reset();
+    for (const tenant of [world.acme, world.globex]) {
+      await world.query(
+        tenant,
+        `CREATE OR REPLACE FUNCTION report() RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN
+           CREATE TEMP TABLE IF NOT EXISTS tmp_report (line text);
+           INSERT INTO tmp_report SELECT owner FROM note;
+           RETURN QUERY SELECT line FROM tmp_report;
+         END $$`,
+      );
+      await world.query(
+        tenant,
+        `CREATE OR REPLACE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+           EXECUTE 'DECLARE held CURSOR ' || 'WITH' || ' HOLD FOR SELECT owner FROM note';
+         END $$`,
+      );
+    }
+    await world.query(world.acme, 'SELECT report()');
+  });
+
+  const visible = "SELECT to_regclass('tmp_report') IS NOT NULL AS seen";
+
+  it.each([
+    ['a statement', (client: PoolClient) => client.query('SELECT report() AS line')],
+    [
+      'a statement with parameters',
+      (client: PoolClient) => client.query('SELECT report() AS line WHERE $1', [true]),
+    ],
+    [
+      'a named statement',
+      (client: PoolClient) =>
+        client.query({ name: 'report', text: 'SELECT report() AS line WHERE $1', values: [true] }),
+    ],
+    [
+      'a transaction',
+      async (client: PoolClient) => {
+        await client.query('BEGIN ISOLATION LEVEL SERIALIZABLE');
+        const result = await client.query('SELECT report() AS line');
+        await client.query('COMMIT');
+        return result;
+      },
+    ],
+    [
+      'several statements',
+      async (client: PoolClient) => {
+        const results = (await client.query('SELECT 1; SELECT report() AS line')) as unknown as {
+          rows: unknown[];
+        }[];
+        return results[1];
+      },
+    ],
+    [
+      'a text that begins a transaction',
+      async (client: PoolClient) => {
+        const results = (await client.query('BEGIN; SELECT report() AS line; COMMIT')) as unknown as {
+          rows: unknown[];
+        }[];
+        return results[1];
+      },
+    ],
+    [
+      'a cursor',
+      async (client: PoolClient) => {
+        const cursor = client.query(new Cursor('SELECT report() AS line'));
+        const rows = await cursor.read(10);
+        await cursor.close();
+        return { rows };
+      },
+    ],
+  ])('is not there for %s of the next one', async (_kind, ask) => {
+    const client = await borrow();
+    const result = await ask(client);
+    expect(result.rows).toEqual([{ line: 'globex' }]);
+    client.release();
+  });
+
+  it('is not there for a COPY of the next one', async () => {
+    const client = await borrow();
+    const into = client.query(copyFrom('COPY tmp_report FROM STDIN'));
+    await expect(pipeline(Readable.from(['globex\n']), into)).rejects.toMatchObject({ code: '42P01' });
+    client.release();
+  });
+
+  it('is not there for the system', async () => {
+    const seen = await world.context.runAsSystem(() => world.dataSource.query(visible));
+    expect(seen).toEqual([{ seen: false }]);
+  });
+
+  it('stays for the rest of the lease that made it, where the session is its own', async () => {
+    if (behindPooler) return;
+    const client = await borrow();
+    await client.query('SELECT report()');
+    await expect(client.query('SELECT count(*)::int AS n FROM tmp_report')).resolves.toMatchObject({
+      rows: [{ n: 1 }],
+    });
+    await client.query('BEGIN');
+    await expect(client.query(visible)).resolves.toMatchObject({ rows: [{ seen: true }] });
+    await client.query('COMMIT');
+    client.release();
+  });
+
+  it('is told apart from an error of the statement’s own', async () => {
+    const client = await borrow();
+    await client.query('SELECT owner FROM note');
+    await expect(client.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
+    await expect(client.query('SELECT 1; SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
+    await expect(client.query('BEGIN; SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
+    await client.query('ROLLBACK');
+    client.release();
+    await expect(world.query(world.acme, 'SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
+  });
+
+  it('runs nothing twice, and nothing in a session that is not clean', async () => {
+    const client = await borrow();
+    await client.query("INSERT INTO note VALUES (2, 'one')");
+    client.release();
+    await world.query(world.acme, 'SELECT report()');
+    await world.query(
+      world.globex,
+      "INSERT INTO note VALUES (3, 'two'); INSERT INTO note VALUES (4, 'three')",
+    );
+    await expect(world.query(world.globex, 'SELECT id FROM note ORDER BY id')).resolves.toHaveLength(4);
+  });
+
+  it('a cursor that is held: its rows are nobody else’s', async () => {
+    for (const begin of [[], ['BEGIN']]) {
+      await world.query(world.acme, 'SELECT hold()');
+      const client = await borrow();
+      for (const text of begin) await client.query(text);
+      await expect(client.query('FETCH ALL FROM held')).rejects.toMatchObject({ code: '34000' });
+      client.release();
+    }
+  });
+
+  it('a temporary table that is gone with its transaction costs nothing more than one connection', async () => {
+    await world.query(
+      world.acme,
+      "DO $$ BEGIN EXECUTE 'CREATE TEMP ' || 'TABLE brief (id int) ON COMMIT DROP'; END $$",
+    );
+    await world.query(world.globex, 'SELECT 1');
+    world.wire.reset();
+    await world.query(world.acme, 'SELECT 1');
+    expect(world.wire.roundTrips).toBe(1);
+  });
+
+  (behindPooler ? it.skip : it)('costs the connection, which is counted', async () => {
+    const before = world.pool.destroyedByCause['session state'] ?? 0;
+    await world.query(world.globex, 'SELECT 1');
+    expect(world.pool.destroyedByCause['session state']).toBe(before + 1);
+    expect(world.pool.totalCount).toBe(0);
+  });
+});
