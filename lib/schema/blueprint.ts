@@ -120,7 +120,8 @@ async function findMentions(
           object: label,
           remedy:
             `it names the schema (${mention.slice(0, 80)}), so every clone would use this schema instead of its own. ` +
-            'Leave the schema out: the search path finds the tenant’s own objects.',
+            'Leave the schema out: the search path finds the tenant’s own objects. If it is an alias or a word that only reads ' +
+            'like the schema, rename it, or give the template another name (templateSchema).',
         },
       ];
     });

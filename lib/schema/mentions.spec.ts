@@ -26,6 +26,7 @@ describe('a mention of the schema is', () => {
     ['on the search path', `'SET search_path = public, template'`],
     ['on the search path by function', `'SELECT set_config(''search_path'', ''template'', true)'`],
     ['named by kind', `'CREATE TABLE IN SCHEMA template'`],
+    ['dropped, if it is there', `'DROP SCHEMA IF EXISTS template'`],
     ['code that PostgreSQL had to qualify', 'CREATE FUNCTION f(template.orders) RETURNS void'],
   ])('%s', (_, statement) => {
     expect(mentions('template', statement)).toBeDefined();
@@ -51,6 +52,7 @@ describe('a mention of the schema is', () => {
     ['a longer name', `'SELECT * FROM my_template.orders, template2.orders, ätemplate.orders'`],
     ['another case in quotes', `'SELECT * FROM "Template".orders'`],
     ['an alias in code', 'SELECT template.total FROM things template'],
+    ['words that say what it is', `'rows of the schema template'`],
     ['a part of a longer path', `'SET search_path = templates'`],
   ])('not %s', (_, statement) => {
     expect(mentions('template', statement)).toBeUndefined();

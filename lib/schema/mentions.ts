@@ -41,7 +41,7 @@ export class SchemaMentions {
       'g',
     );
     this.searchPath = new RegExp(
-      String.raw`(?:\b[Ss][Ee][Aa][Rr][Cc][Hh]_[Pp][Aa][Tt][Hh]\b[^;]{0,500}?|\b[Ss][Cc][Hh][Ee][Mm][Aa]\s+)${START}${name}${END}`,
+      String.raw`(?:\b[Ss][Ee][Aa][Rr][Cc][Hh]_[Pp][Aa][Tt][Hh]\b[^;]{0,500}?|\b(?:[Ii][Nn]|[Oo][Nn]|[Ss][Ee][Tt]|[Cc][Rr][Ee][Aa][Tt][Ee]|[Aa][Ll][Tt][Ee][Rr]|[Dd][Rr][Oo][Pp]|[Ff][Oo][Rr][Ee][Ii][Gg][Nn])\s[Ss][Cc][Hh][Ee][Mm][Aa]\s(?:[Ii][Ff]\s(?:[Nn][Oo][Tt]\s)?[Ee][Xx][Ii][Ss][Tt][Ss]\s)?)${START}${name}${END}`,
     );
     this.functionSearchPath = new RegExp(
       String.raw`SET "search_path" TO (?:\s*E?'(?:[^']|'')*',)*\s*${escapePattern(quoteLiteral(schemaName).trim())}`,
