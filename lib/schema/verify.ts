@@ -15,6 +15,7 @@ import {
 } from './prints';
 import { CloneNotFaithfulError, SchemaNotFoundError } from './schema.errors';
 import { readStructure, type StructureLine } from './structure';
+import { compareStructures } from './structure-differences';
 import { readHashes } from './structure-hashes';
 import { readOutsideTies, type Tie } from './ties';
 
@@ -136,12 +137,23 @@ function describeDifferences(template: readonly StructureLine[], clone: readonly
   const wanted = new Map(template.map(({ object, properties }) => [object, properties]));
   const made = new Map(clone.map(({ object, properties }) => [object, properties]));
   const objects = [...new Set([...wanted.keys(), ...made.keys()])].sort();
+  const of = (lines: readonly StructureLine[], wantedObject: string) =>
+    lines.filter(({ object }) => object === wantedObject);
+  const changesOf = (object: string) =>
+    compareStructures(of(template, object), of(clone, object)).flatMap(({ sentences }) =>
+      sentences.map(shorten),
+    );
   const differences = objects.flatMap((object) => {
     if (!made.has(object)) return [`${object} is missing`];
     if (!wanted.has(object)) return [`${object} is not in the template`];
-    return wanted.get(object) === made.get(object)
-      ? []
-      : [`${object} is ${made.get(object)}, not ${wanted.get(object)}`];
+    return wanted.get(object) === made.get(object) ? [] : changesOf(object);
   });
   return differences.length > 0 ? differences : ['the template has changed since its blueprint was compiled'];
 }
+
+/** Of a long query, enough to know it by. */
+function shorten(sentence: string): string {
+  return sentence.length > MAX_SENTENCE ? `${sentence.slice(0, MAX_SENTENCE)}…` : sentence;
+}
+
+const MAX_SENTENCE = 600;
