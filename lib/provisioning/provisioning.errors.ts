@@ -1,4 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
+import { withHint } from '../common/database-hint';
 import { TenancyError } from '../common/tenancy.errors';
 
 /** A migration cannot be run on the template, or failed there. Nothing of this run was kept. */
@@ -62,10 +63,7 @@ export class ProvisioningFailedError extends TenancyError {
   readonly code = 'PROVISIONING_FAILED';
 
   constructor(slug: string, cause: unknown) {
-    super(
-      `The tenant "${slug}" could not be created; nothing of it was kept: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    super(`The tenant "${slug}" could not be created; nothing of it was kept: ${withHint(cause)}`, { cause });
   }
 }
 

@@ -114,7 +114,9 @@ export class Template {
   async #withPrints(transaction: SqlExecutor, blueprint: Blueprint, isNew: boolean): Promise<Blueprint> {
     const kept = isNew ? undefined : await this.#prints.find(transaction, blueprint);
     if (kept) return { ...blueprint, prints: kept };
-    const found = await tryBlueprint(transaction, blueprint, generateSchemaName());
+    const found = await tryBlueprint(transaction, blueprint, generateSchemaName(), (message) =>
+      this.#logger.warn(message),
+    );
     if (!found) return blueprint;
     await this.#prints.keep(transaction, blueprint, found);
     return { ...blueprint, prints: found };

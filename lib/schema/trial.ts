@@ -5,6 +5,7 @@ import { remedyForPath } from './bare-path';
 import type { Blueprint } from './blueprint';
 import { replayBlueprint } from './clone';
 import { bothPrints, type Prints } from './prints';
+import { withHint } from '../common/database-hint';
 import { SchemaNotCloneableError } from './schema.errors';
 import { verifyClone } from './verify';
 
@@ -25,15 +26,20 @@ export async function tryBlueprint(
   executor: SqlExecutor,
   blueprint: Blueprint,
   freeName: string,
+  warn: (message: string) => void = () => undefined,
 ): Promise<Prints | undefined> {
   let prints: Prints | undefined;
   const failure = await undone(executor, async () => {
     await replayBlueprint(executor, blueprint, freeName);
+    await warnOfLocks(executor, warn);
     prints = bothPrints(blueprint.prints, await verifyClone(executor, blueprint, freeName));
   });
   if (failure === undefined) return prints;
   if (failure instanceof TenancyError || isOutage(failure)) throw failure;
-  if (NO_RESOURCES.test(String('code' in failure && failure.code))) return undefined;
+  if (NO_RESOURCES.test(String('code' in failure && failure.code))) {
+    warn(`No tenant could be made just now, because the server has no room: ${withHint(failure)}`);
+    return undefined;
+  }
   const place = await findCulprit(executor, blueprint, freeName);
   throw new SchemaNotCloneableError(blueprint.schemaName, [
     {
@@ -41,6 +47,24 @@ export async function tryBlueprint(
       remedy: `PostgreSQL refused this in a clone: ${failure.message}. ${remedyForPath(failure) ?? remedyFor(blueprint, place)}`,
     },
   ]);
+}
+
+/** The share of the server's lock table from which two sign-ups at once may exhaust it. */
+const LARGE_SHARE = 0.5;
+
+/** Each table, index and sequence that is made stays locked until the transaction ends. */
+async function warnOfLocks(executor: SqlExecutor, warn: (message: string) => void): Promise<void> {
+  const [{ held, room }] = (await executor.query(
+    `SELECT (SELECT pg_catalog.count(DISTINCT (locktype, relation, classid, objid)) FROM pg_catalog.pg_locks WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())::int AS held,
+            pg_catalog.current_setting('max_locks_per_transaction')::int OPERATOR(pg_catalog.*)
+              (pg_catalog.current_setting('max_connections')::int OPERATOR(pg_catalog.+)
+               pg_catalog.current_setting('max_prepared_transactions')::int) AS room`,
+  )) as { held: number; room: number }[];
+  if (held < room * LARGE_SHARE) return;
+  warn(
+    `To make a tenant takes ${held} locks at once, and the server has room for about ${room} of all sessions together. ` +
+      'Raise max_locks_per_transaction, or sign-ups at the same time will fail.',
+  );
 }
 
 function remedyFor({ rowsAt, copies = 0 }: Blueprint, place: number): string {

@@ -24,12 +24,15 @@ describe('a trial', () => {
     await bench.build('template', script);
     return bench.inTransaction(async () => {
       const blueprint = change(await compileBlueprint(bench.executor, 'template'));
-      const error = await tryBlueprint(bench.executor, blueprint, 'tried').then(
+      const warnings: string[] = [];
+      const error = await tryBlueprint(bench.executor, blueprint, 'tried', (message) =>
+        warnings.push(message),
+      ).then(
         () => undefined,
         (cause: unknown) => cause,
       );
       const left = await bench.rows(`SELECT FROM pg_namespace WHERE nspname = 'tried'`);
-      return { error: error as Error | undefined, left };
+      return { error: error as Error | undefined, left, warnings };
     });
   }
 
@@ -37,6 +40,7 @@ describe('a trial', () => {
     await expect(trial('CREATE TABLE a (id serial PRIMARY KEY)')).resolves.toEqual({
       error: undefined,
       left: [],
+      warnings: [],
     });
   });
 
@@ -57,13 +61,28 @@ describe('a trial', () => {
     const { error, left } = await trial('CREATE TABLE a (id integer)');
     await bench.executor.query('DROP EVENT TRIGGER interfere');
     expect(error).toMatchObject({ code: 'CLONE_NOT_FAITHFUL' });
-    expect(error?.message).toContain('relation a is');
+    expect(error?.message).toContain(
+      'The options of the table a is ["fillfactor=50"], and in the template none.',
+    );
     expect(left).toEqual([]);
   });
 
+  it('warns of a template whose clones take most of the server’s locks', async () => {
+    const [{ room }] = await bench.rows<{ room: number }>(
+      `SELECT current_setting('max_locks_per_transaction')::int
+              * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS room`,
+    );
+    const many = `SELECT pg_advisory_xact_lock(n) FROM generate_series(1, ${Math.ceil(room * 0.6)}) AS n`;
+    const { warnings } = await trial('', (blueprint) => ({ ...blueprint, statements: [many] }));
+    expect(warnings).toEqual([expect.stringContaining('Raise max_locks_per_transaction')]);
+  });
+
   it('says nothing against a template for which the server has no room just now', async () => {
-    const full = `DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$`;
-    const { error, left } = await trial('', (blueprint) => ({ ...blueprint, statements: [full] }));
+    const full = `DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100', HINT = 'Buy a disk.'; END $$`;
+    const { error, left, warnings } = await trial('', (blueprint) => ({ ...blueprint, statements: [full] }));
+    expect(warnings).toEqual([
+      'No tenant could be made just now, because the server has no room: could not extend file. Buy a disk.',
+    ]);
     expect(error).toBeUndefined();
     expect(left).toEqual([]);
   });
