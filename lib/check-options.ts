@@ -221,6 +221,7 @@ function schemaChecks({
   templateSchema,
   registry,
   sharedSchemas,
+  sharedMigrations,
   migrateTemplate,
 }: ResolvedTenancyOptions): Check[] {
   const names: readonly unknown[] = Array.isArray(sharedSchemas) ? sharedSchemas : [];
@@ -250,6 +251,12 @@ function schemaChecks({
       'sharedSchemas',
       !names.includes(registry.schema),
       `names the registry, ${show(registry.schema)}: tenants would see each other there; leave it out`,
+    ],
+    [
+      'sharedMigrations',
+      isMigrationsBySchema(sharedMigrations) &&
+        Object.keys(sharedMigrations).every((name) => names.includes(name)),
+      `is ${show(sharedMigrations)}: give lists of migrations by the names of sharedSchemas: { reference: [CreateCountries…] }`,
     ],
     booleanCheck('migrateTemplate', migrateTemplate),
     booleanCheck('registry.migrate', registry.migrate),
@@ -361,6 +368,10 @@ function isReachable({ url, host }: { url?: unknown; host?: unknown }): boolean 
 
 function isPostgresUrl(url: unknown): boolean {
   return typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
+}
+
+function isMigrationsBySchema(value: unknown): boolean {
+  return isList(value) && !Array.isArray(value) && Object.values(value as object).every(isList);
 }
 
 /** TypeORM takes lists, and modules: objects whose values are the list. */

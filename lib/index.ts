@@ -151,6 +151,7 @@ export {
   SchemaGoneError,
   SchemaNotAdoptableError,
   SchemaNotMarkedError,
+  SharedMigrationError,
   SharedSchemaMissingError,
   TemplateBehindError,
   TemplateForeignError,

@@ -17,6 +17,7 @@ const OPTIONS: Names<TenancyOptions> = {
   trustedProxies: true,
   vary: true,
   sharedSchemas: true,
+  sharedMigrations: true,
   templateSchema: true,
   templateData: true,
   roles: true,

@@ -51,6 +51,7 @@ function withDefaults(given: TenancyOptions, read: EnvironmentReader): ResolvedT
     vary: given.vary ?? read.boolean('TENANCY_VARY') ?? true,
     roles: given.roles ?? read.boolean('TENANCY_ROLES') ?? false,
     sharedSchemas: given.sharedSchemas ?? read.list('TENANCY_SHARED_SCHEMAS') ?? [],
+    sharedMigrations: given.sharedMigrations ?? {},
     templateSchema: given.templateSchema ?? read.text('TENANCY_TEMPLATE_SCHEMA') ?? 'template',
     templateData: given.templateData ?? read.list('TENANCY_TEMPLATE_DATA') ?? [],
     hooks: { onProvision: hooks.onProvision ?? [], onTransition: hooks.onTransition ?? [] },

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { quoteIdentifier } from './common/sql';
 import { connectionOf, withOptions } from './data-sources';
+import { NotSharedError } from './migrations/migrations.errors';
 import { TemplateDataSource } from './migrations/template-data-source';
 import { resolveOptions } from './resolve-options';
 import type { TenancyOptions } from './tenancy.options';
@@ -13,24 +14,31 @@ export type TenantDataSourceOptions = Pick<
   | 'migrations'
   | 'subscribers'
   | 'sharedSchemas'
+  | 'sharedMigrations'
   | 'templateSchema'
   | 'registry'
   | 'typeorm'
->;
+> & {
+  /** Instead of the template, this one of the `sharedSchemas`, with its entities and its `sharedMigrations`. */
+  readonly shared?: string;
+};
 
 /**
  * The template as a data source for TypeORM's own command line: `export default tenantDataSource({ … })`, then
  * `typeorm migration:generate -d …`. What it generates names no schema. It serves no requests.
  *
- * @throws InvalidTenancyOptionsError
+ * @throws InvalidTenancyOptionsError, NotSharedError
  */
-export function tenantDataSource(options: TenantDataSourceOptions): DataSource {
+export function tenantDataSource({ shared, ...options }: TenantDataSourceOptions): DataSource {
   const resolved = resolveOptions({ ...options, resolvers: [() => undefined] });
   const { database, entities, migrations, subscribers, sharedSchemas, templateSchema, registry, typeorm } =
     resolved;
+  if (shared !== undefined && !sharedSchemas.includes(shared))
+    throw new NotSharedError(shared, sharedSchemas);
+  const schemaName = shared ?? templateSchema;
   const { extra, ...connection } = connectionOf(database);
   const url = database.adminUrl ?? database.directUrl ?? connection.url;
-  const startUp = [extra?.options, searchPath([templateSchema, ...sharedSchemas])].filter(Boolean).join(' ');
+  const startUp = [extra?.options, searchPath([schemaName, ...sharedSchemas])].filter(Boolean).join(' ');
   return new TemplateDataSource(
     {
       ...typeorm,
@@ -40,13 +48,13 @@ export function tenantDataSource(options: TenantDataSourceOptions): DataSource {
       }),
       type: 'postgres',
       entities,
-      migrations,
+      migrations: shared === undefined ? migrations : resolved.sharedMigrations[shared],
       subscribers,
       installExtensions: false,
       uuidExtension: 'pgcrypto',
       extra: { ...extra, options: startUp },
     },
-    { templateSchema, registrySchema: registry.schema, sharedSchemas },
+    { schemaName, isShared: shared !== undefined, registrySchema: registry.schema, sharedSchemas },
   );
 }
 

@@ -59,6 +59,7 @@ import { SpareRefill } from './provisioning/spare-refill';
 import { Spares } from './provisioning/spares';
 import { SystemTransactions } from './provisioning/system-transactions';
 import { Template } from './provisioning/template';
+import { SharedMigrator } from './provisioning/shared-migrator';
 import { TemplateMigrator } from './provisioning/template-migrator';
 import { TenantCopy } from './provisioning/tenant-copy';
 import { TenantChanger } from './provisioning/tenant-changer';
@@ -191,6 +192,7 @@ const partsOfOptions: Provider[] = [
       templateSchema: options.templateSchema,
       templateData: options.templateData,
       sharedSchemas: options.sharedSchemas,
+      sharedMigrations: options.sharedMigrations,
       roles: options.roles,
       onProvision: options.hooks.onProvision,
       onTransition: options.hooks.onTransition,
@@ -308,6 +310,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       HalfMade,
       Orphans,
       Template,
+      SharedMigrator,
       TemplateMigrator,
       TenantMiddleware,
       TenancyExceptionFilter,

@@ -3,7 +3,12 @@ import type { DataSourceOptions } from 'typeorm';
 import type { TenantLimitsOption } from './connection/tenant-limits';
 import type { LookupCacheOptions } from './resolution/resolution.options';
 import type { DomainProof } from './provisioning/domain-proof';
-import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
+import type {
+  HookOptions,
+  SharedMigrations,
+  SparesOptions,
+  SweeperOptions,
+} from './provisioning/provisioning.options';
 import type { TenantResolver } from './resolution/tenant-resolver';
 import type { TenantStore } from './tenant/tenant.store';
 
@@ -116,6 +121,11 @@ export interface TenancyOptions {
   readonly roles?: boolean;
   /** Schemas that every tenant sees after its own: extensions, look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
+  /**
+   * Migrations of shared schemas, by their names: `{ reference: [CreateCountries1700000000000] }`. Each runs once in a
+   * database, before those of the template. A schema that is missing is made. Default none.
+   */
+  readonly sharedMigrations?: SharedMigrations;
   /** The schema that tenants are cloned from. Default `template`. */
   readonly templateSchema?: string;
   /**
@@ -175,6 +185,7 @@ export interface ResolvedTenancyOptions extends TenancyOptions {
   readonly vary: boolean;
   readonly roles: boolean;
   readonly sharedSchemas: readonly string[];
+  readonly sharedMigrations: SharedMigrations;
   readonly templateSchema: string;
   readonly templateData: readonly string[];
   readonly hooks: Required<HookOptions>;

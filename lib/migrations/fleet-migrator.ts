@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { SharedMigrator } from '../provisioning/shared-migrator';
 import { SpareRefill } from '../provisioning/spare-refill';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { Template } from '../provisioning/template';
@@ -36,6 +37,7 @@ export class FleetMigrator {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly templateMigrator: TemplateMigrator,
+    private readonly shared: SharedMigrator,
     private readonly template: Template,
     private readonly transactions: SystemTransactions,
     private readonly members: FleetMembers,
@@ -63,15 +65,17 @@ export class FleetMigrator {
     const names = migrations.map(({ name }) => name);
     const { template: seen, behind, unnoted } = await this.states.read(names);
     const warnings = findOddities(migrations, seen);
-    if (behind + unnoted === 0 && names.every((name) => seen.has(name)))
+    const isSharedDone = (await this.shared.status()).every(({ done }) => done);
+    if (isSharedDone && behind + unnoted === 0 && names.every((name) => seen.has(name)))
       return nothingToDo(names, warnings, start);
     return this.lease.hold('up', names, checked, async (runId, whyStop) => {
+      const shared = await this.shared.migrate({ always: true });
       const template = await this.templateMigrator.migrate({ always: true });
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
       const tally = await this.fleet.visit(task);
       if (unnoted > 0) await this.transactions.run((manager) => this.ledger.writeVersions(manager));
       await this.#renewSpares(tally);
-      return { ...(await this.#report(task, tally, template, start)), warnings };
+      return { ...(await this.#report(task, tally, template, start)), shared, warnings };
     });
   }
 
@@ -201,6 +205,7 @@ export class FleetMigrator {
         skipped,
         failed,
         halted,
+        shared: [],
         warnings: [],
       },
       notReached: Math.max(0, left - failed.length),
@@ -220,6 +225,7 @@ function nothingToDo(migrations: readonly string[], warnings: readonly string[],
       direction: 'up',
       state: 'done',
       migrations,
+      shared: [],
       template: [],
       done: 0,
       skipped: 0,

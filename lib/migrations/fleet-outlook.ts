@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { checksumOf } from '../provisioning/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
+import { SharedMigrator } from '../provisioning/shared-migrator';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { TenantStore } from '../tenant/tenant.store';
 import { FleetStates } from './fleet-state';
@@ -19,6 +20,7 @@ export class FleetOutlook {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly transactions: SystemTransactions,
+    private readonly shared: SharedMigrator,
     private readonly states: FleetStates,
     private readonly stage: RehearsalStage,
     private readonly ledger: MigrationLedger,
@@ -32,7 +34,9 @@ export class FleetOutlook {
       !state.template.has(name) || (state.having.get(name) ?? 0) < state.tenants;
     const pending = migrations.filter(lacks);
     const told = await this.stage.run(pending, (name) => !state.template.has(name));
+    const shared = (await this.shared.status()).filter(({ done }) => !done);
     return {
+      shared: shared.map(({ schema, name }) => `${schema}: ${name}`),
       migrations: pending.map(({ name, migration }) => ({
         name,
         transaction: migration.transaction !== false,
@@ -56,7 +60,7 @@ export class FleetOutlook {
     const lastRun = (await this.runs.findLast()) ?? null;
     return {
       ...{ tenants, behind, migrations: migrations.map(reach) },
-      ...{ troubles, troubleCount, lastRun, warnings },
+      ...{ shared: await this.shared.status(), troubles, troubleCount, lastRun, warnings },
     };
   }
 

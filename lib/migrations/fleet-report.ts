@@ -9,6 +9,8 @@ export interface FleetReport {
   readonly state: Exclude<RunState, 'running' | 'abandoned'>;
   /** In the order in which they run. */
   readonly migrations: readonly string[];
+  /** What shared schemas saw in this run, as `schema: name`. */
+  readonly shared: readonly string[];
   /** What the template saw in this run. */
   readonly template: readonly string[];
   /** Tenants that were changed. */

@@ -1,3 +1,4 @@
+import type { SharedMigrationReach } from '../provisioning/shared-migrator';
 import type { MigrationRun } from './migration-runs';
 
 /** Where the fleet stands. */
@@ -8,6 +9,8 @@ export interface FleetStatus {
   readonly behind: number;
   /** What each migration of the code has reached, in their order. */
   readonly migrations: readonly MigrationReach[];
+  /** The migrations of shared schemas, each of which runs once in the database. */
+  readonly shared: readonly SharedMigrationReach[];
   /** What has failed or was left half done, the latest 100 of it. */
   readonly troubles: readonly MigrationTrouble[];
   /** How much of that there is in all. */

@@ -1,5 +1,7 @@
 /** What `FleetMigrator.up()` would do. */
 export interface MigrationPlan {
+  /** Those that shared schemas lack, as `schema: name`. They run first, once in the database. */
+  readonly shared: readonly string[];
   /** Those that the template or any tenant lacks, in the order in which they would run. Empty: nothing to do. */
   readonly migrations: readonly PlannedMigration[];
   /** As in a report: what was edited after it ran, or is not in the code. */

@@ -73,3 +73,14 @@ export class TemplateMovedError extends TenancyError {
     );
   }
 }
+
+/** `tenantDataSource({ shared })` named a schema that is none of the shared ones. */
+export class NotSharedError extends TenancyError {
+  readonly code = 'SCHEMA_NOT_SHARED';
+
+  constructor(schemaName: string, sharedSchemas: readonly string[]) {
+    super(
+      `shared: "${schemaName}" is none of the sharedSchemas (${sharedSchemas.join(', ') || 'there are none'}).`,
+    );
+  }
+}

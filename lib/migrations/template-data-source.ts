@@ -7,7 +7,9 @@ import { CommandNotForTemplateError } from './migrations.errors';
 import { type Statement, unqualified } from './unqualified-sql';
 
 export interface TemplatePlace {
-  readonly templateSchema: string;
+  /** The template, or the shared schema that is migrated instead. */
+  readonly schemaName: string;
+  readonly isShared: boolean;
   readonly registrySchema: string;
   readonly sharedSchemas: readonly string[];
 }
@@ -36,7 +38,7 @@ export class TemplateDataSource extends DataSource {
 
   override async initialize(): Promise<this> {
     // TypeORM asks for the current schema while it connects, and one that is missing is none.
-    await createSchema(this.options, this.place.templateSchema);
+    await createSchema(this.options, this.place.schemaName);
     await super.initialize();
     try {
       checkEntitySchemas(this, this.place.sharedSchemas);
@@ -44,7 +46,7 @@ export class TemplateDataSource extends DataSource {
       await this.destroy();
       throw error;
     }
-    this.#leaveShared();
+    this.#leaveOthers();
     this.#writeUnqualified();
     return this;
   }
@@ -78,10 +80,13 @@ export class TemplateDataSource extends DataSource {
   }
 
   /** What all tenants share is no tenant's to migrate. A foreign key that leads there is the tenant's. */
-  #leaveShared(): void {
+  #leaveOthers(): void {
     for (const metadata of this.entityMetadatas) {
       const schema = metadata.tablePath.slice(0, Math.max(0, metadata.tablePath.lastIndexOf('.')));
-      if (this.place.sharedSchemas.includes(schema)) metadata.synchronize = false;
+      const isOwn = this.place.isShared
+        ? schema === this.place.schemaName
+        : !this.place.sharedSchemas.includes(schema);
+      if (!isOwn) metadata.synchronize = false;
     }
   }
 
@@ -93,7 +98,7 @@ export class TemplateDataSource extends DataSource {
       const log = builder.log.bind(builder);
       builder.log = async () => {
         const sql = (await log()) as unknown as SqlInMemory;
-        const bare = (each: Statement) => unqualified(each, place.templateSchema, driver.database ?? '');
+        const bare = (each: Statement) => unqualified(each, place.schemaName, driver.database ?? '');
         sql.upQueries = sql.upQueries.map(bare);
         sql.downQueries = sql.downQueries.map(bare);
         return sql as unknown as Awaited<ReturnType<typeof log>>;
@@ -103,12 +108,16 @@ export class TemplateDataSource extends DataSource {
   }
 
   async #seen(): Promise<string[]> {
-    const ledger = `${quoteIdentifier(this.place.registrySchema)}.template_migrations`;
+    const { registrySchema, isShared, schemaName } = this.place;
+    const ledger = `${quoteIdentifier(registrySchema)}.${isShared ? 'shared' : 'template'}_migrations`;
     const [{ table }] = await this.query<{ table: string | null }[]>('SELECT to_regclass($1) AS table', [
       ledger,
     ]);
     if (table === null) return [];
-    const rows = await this.query<{ name: string }[]>(`SELECT name FROM ${ledger}`);
+    const rows = await this.query<{ name: string }[]>(
+      `SELECT name FROM ${ledger} ${isShared ? 'WHERE schema_name = $1' : ''}`,
+      isShared ? [schemaName] : [],
+    );
     return rows.map(({ name }) => name);
   }
 }

@@ -131,8 +131,8 @@ export function sharedWrites(heard: HeardStatements, sharedSchemas: readonly str
   const names = heard.writesIn(sharedSchemas).map(({ text }) => text);
   if (names.length === 0) return undefined;
   return (
-    `It changes what all tenants share (${listed(names)}), and each tenant would do so again. Take it out, and do it once in ` +
-    'the database: a tenant’s migration may read shared schemas and refer to them.'
+    `It changes what all tenants share (${listed(names)}), and each tenant would do so again. Put it into ` +
+    'sharedMigrations, which run once in the database: a tenant’s migration may read shared schemas and refer to them.'
   );
 }
 

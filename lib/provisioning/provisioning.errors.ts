@@ -36,6 +36,19 @@ export class SharedSchemaMissingError extends TenancyError {
   }
 }
 
+/** A migration of a shared schema failed. Nothing of it was kept. */
+export class SharedMigrationError extends TenancyError {
+  readonly code = 'SHARED_MIGRATION_FAILED';
+
+  constructor(schemaName: string, migration: string, cause: Error) {
+    super(
+      `The migration ${migration} of the shared schema "${schemaName}" failed: ${cause.message.replace(/\.?$/, '.')} Nothing of ` +
+        'it was kept; mend it and start again.',
+      { cause },
+    );
+  }
+}
+
 /** All that the template has seen is unknown to the code: it is another application's. Nothing was run. */
 export class TemplateForeignError extends TenancyError {
   readonly code = 'TEMPLATE_FOREIGN';

@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import type { DataSourceOptions, EntityManager } from 'typeorm';
 import type { Tenant } from '../tenant/tenant';
 import type { DomainProof } from './domain-proof';
 
@@ -58,6 +58,9 @@ export interface SweeperOptions {
   readonly orphanAfterMs?: number;
 }
 
+/** TypeORM migrations, or globs of their files, by the shared schema that they are of. */
+export type SharedMigrations = Readonly<Record<string, NonNullable<DataSourceOptions['migrations']>>>;
+
 export interface ProvisioningOptions {
   /** The schema that new tenants are cloned from. */
   readonly templateSchema: string;
@@ -67,6 +70,8 @@ export interface ProvisioningOptions {
   readonly registrySchema: string;
   /** Schemas that every tenant sees after its own. */
   readonly sharedSchemas: readonly string[];
+  /** Migrations of shared schemas, by schema. */
+  readonly sharedMigrations: SharedMigrations;
   /** Each tenant has a PostgreSQL role of its own. */
   readonly roles: boolean;
   /** Run pending migrations on the template at start; else their presence is an error. */

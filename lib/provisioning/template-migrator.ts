@@ -17,6 +17,7 @@ import {
 } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SessionMigrations } from './session-migrations';
+import { SharedMigrator } from './shared-migrator';
 import { Template } from './template';
 import { suspectOther } from './template-origin';
 import { runInTemplate } from './template-step';
@@ -32,6 +33,7 @@ export class TemplateMigrator implements OnModuleInit {
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly template: Template,
+    private readonly shared: SharedMigrator,
     private readonly sessions: SessionMigrations,
     private readonly unfinished: UnfinishedMigrations,
     private readonly store: TenantStore,
@@ -42,6 +44,7 @@ export class TemplateMigrator implements OnModuleInit {
   /** Brings the template up to date, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
+    await this.shared.migrate();
     await this.#requireShared();
     await this.roles.requireSafety();
     const applied = await this.migrate().catch((error: unknown) => {

@@ -17,6 +17,7 @@ import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-tra
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
 import { IdentifyRegistry1763601000000 } from './migrations/1763601000000-identify-registry';
 import { KeepTemplatePrints1763601050000 } from './migrations/1763601050000-keep-template-prints';
+import { CreateSharedMigrations1763601100000 } from './migrations/1763601100000-create-shared-migrations';
 import { TenantAuditEntity } from './tenant-audit.entity';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
@@ -93,6 +94,7 @@ export function registryOptions({
       CreateUsage1763600900000,
       IdentifyRegistry1763601000000,
       KeepTemplatePrints1763601050000,
+      CreateSharedMigrations1763601100000,
     ],
     migrationsTableName: 'registry_migrations',
     installExtensions: false,

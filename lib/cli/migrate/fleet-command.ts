@@ -87,6 +87,7 @@ export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
 
 function toText({
   state,
+  shared,
   template,
   done,
   skipped,
@@ -98,6 +99,7 @@ function toText({
 }: FleetReport): string {
   return [
     ...warnings.map((warning) => `! ${warning}`),
+    ...(shared.length > 0 ? [`shared: ${shared.join(', ')}`] : []),
     ...(template.length > 0 ? [`template: ${template.join(', ')}`] : []),
     ...failed.flatMap(({ slug, migration, message, statement }) => [
       `✗ ${slug}: ${migration}: ${message}`,

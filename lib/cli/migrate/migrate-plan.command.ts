@@ -15,8 +15,9 @@ export class MigratePlanCommand extends TenancyCommand {
   }
 }
 
-function toText({ migrations, warnings }: MigrationPlan): string {
-  const told = migrations.length > 0 ? migrations.map(describe) : ['Nothing to do.'];
+function toText({ shared, migrations, warnings }: MigrationPlan): string {
+  const all = [...shared.map((each) => `once in the database: ${each}`), ...migrations.map(describe)];
+  const told = all.length > 0 ? all : ['Nothing to do.'];
   return [...warnings.map((warning) => `! ${warning}`), ...told].join('\n');
 }
 

@@ -17,7 +17,10 @@ export class MigrateStatusCommand extends TenancyCommand {
 
   protected async work(_args: readonly string[], options: CommonOptions): Promise<Answer> {
     const status = await (await this.application.get(FleetMigrator, 'look', options)).status();
-    const isDone = status.behind === 0 && status.migrations.every(({ template }) => template);
+    const isDone =
+      status.behind === 0 &&
+      status.migrations.every(({ template }) => template) &&
+      status.shared.every(({ done }) => done);
     const exitCode = isDone && status.troubles.length === 0 ? EXIT.done : EXIT.findings;
     return { value: status, text: toText(status), exitCode };
   }
@@ -27,6 +30,7 @@ function toText({
   tenants,
   behind,
   migrations,
+  shared,
   troubles,
   troubleCount,
   lastRun,
@@ -40,6 +44,7 @@ function toText({
   return [
     ...warnings.map((warning) => `! ${warning}`),
     table(['migration', 'template', 'tenants'], reach),
+    ...shared.map(({ schema, name, done }) => `${schema}: ${name}: ${done ? 'done' : 'pending'}`),
     ...troubles.map(
       ({ tenantId, slug, migration, state, error }) =>
         `✗ ${slug ?? tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was kept'}`,

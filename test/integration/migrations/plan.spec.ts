@@ -74,11 +74,12 @@ describe('A plan', () => {
   it('of a fleet that is up to date has nothing in it', async () => {
     const fleet = await start(OLD);
     for (const slug of ['one', 'two']) await apps[0].create({ slug });
-    await expect(fleet.plan()).resolves.toEqual({ migrations: [], warnings: [] });
+    await expect(fleet.plan()).resolves.toEqual({ shared: [], migrations: [], warnings: [] });
     await expect(fleet.status()).resolves.toEqual({
       tenants: 2,
       behind: 0,
       migrations: [{ name: 'CreateNotes1700000000000', template: true, tenants: 2 }],
+      shared: [],
       troubles: [],
       troubleCount: 0,
       lastRun: null,
@@ -92,6 +93,7 @@ describe('A plan', () => {
     await apps[1].create({ slug: 'three' });
     const before = await schemas();
     await expect(fleet.plan()).resolves.toEqual({
+      shared: [],
       migrations: [
         {
           name: 'AddTags1700000001000',
