@@ -125,7 +125,7 @@ describe('the order in which foreign keys act', () => {
     await bench.build('template', `${OWNED_AND_EDITED} ${OWNER} ${EDITOR}`);
     await bench.build('other', `${OWNED_AND_EDITED} ${EDITOR} ${OWNER}`);
     const read = (name: string) =>
-      inSchema(bench.executor, name, (schema) => readStructure(bench.executor, schema));
+      inSchema(bench.executor, name, (schema, reader) => readStructure(reader, schema));
     const repairs = await bench.inTransaction(async () => {
       const differences = compareStructures(await read('template'), await read('other'));
       expect(differences.flatMap(({ sentences }) => sentences)).toEqual([
