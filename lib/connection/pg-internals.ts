@@ -39,6 +39,7 @@ export interface WireQuery {
   submit(connection: WireConnection): Error | null;
   prepare(connection: WireConnection): void;
   requiresPreparation(): boolean;
+  handleCopyInResponse(connection: WireConnection): void;
   handleError(error: Error, connection: WireConnection): void;
   handleReadyForQuery(connection: WireConnection): void;
 }

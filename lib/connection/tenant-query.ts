@@ -77,6 +77,12 @@ export class TenantQuery extends BaseQuery {
     super.prepare(connection);
   }
 
+  /** A COPY without a stream. PostgreSQL has taken the Sync behind it for a part of what is copied, and waits for another. */
+  override handleCopyInResponse(connection: WireConnection): void {
+    super.handleCopyInResponse(connection);
+    if (this.requiresPreparation()) connection.sync();
+  }
+
   override handleError(error: Error, connection: WireConnection): void {
     if (error instanceof SessionNotCleanError && this.#lease.sendToEmptySession(this)) return;
     if (error instanceof DatabaseError) {

@@ -216,6 +216,22 @@ describe('Every kind of statement runs for its tenant', () => {
     expect(world.pool.destroyedByCause).toEqual(destroyedBefore);
   });
 
+  it.each<string | QueryConfig>(['COPY note FROM STDIN', { text: 'COPY note FROM STDIN', values: [] }])(
+    'through COPY without a stream, which is an error and leaves a connection that goes on: %j',
+    async (config) => {
+      await forEach(async (client, slug) => {
+        for (const command of ['SELECT', 'BEGIN', 'ROLLBACK']) {
+          await client.query(command);
+          await expect(client.query(config)).rejects.toMatchObject({ code: '57014' });
+        }
+        await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+          rows: [{ owner: slug }],
+        });
+      });
+      expect(world.pool.destroyedByCause).toEqual(destroyedBefore);
+    },
+  );
+
   it('through COPY whose COMMIT fails: the stream says so', async () => {
     for (const { schemaName } of [world.acme, world.globex]) {
       await world.database.query(
