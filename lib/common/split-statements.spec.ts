@@ -25,6 +25,10 @@ describe('splitStatements', () => {
     ['SELECT $ä$;$ä$; SELECT 2', ['SELECT $ä$;$ä$', ' SELECT 2']],
     ['SELECT $1; SELECT $2', ['SELECT $1', ' SELECT $2']],
     ['SELECT a$b$; SELECT c$b$', ['SELECT a$b$', ' SELECT c$b$']],
+    [
+      'SELECT $\ud800$;$\udc01$; COMMIT; SELECT $\ud800$;$\ud801$',
+      ['SELECT $\ud800$;$\udc01$', ' COMMIT', ' SELECT $\ud800$;$\ud801$'],
+    ],
     ['SELECT 1 -- ;\n; SELECT 2', ['SELECT 1 -- ;\n', ' SELECT 2']],
     ['SELECT 1 -- ;\r; SELECT 2', ['SELECT 1 -- ;\r', ' SELECT 2']],
     ['SELECT 1 /* ; /* /* ; */ */ ; */; SELECT 2', ['SELECT 1 /* ; /* /* ; */ */ ; */', ' SELECT 2']],

@@ -20,13 +20,16 @@ const LINE_END = /[\n\r]/g;
 const COMMENT_EDGE = /\/\*|\*\//g;
 const QUOTE_OR_ESCAPE = /['\\]/g;
 const SPACE = ' \t\n\r\f\v';
+const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /**
- * The tokens of a text, in one pass that is linear in its length.
+ * The tokens of a text, in one pass that is linear in its length. Positions are those of the text that was given.
  *
  * @param standardStrings the session's `standard_conforming_strings`: when off, a backslash escapes in `'…'` as it does in `E'…'`
  */
-export function* tokensOf(text: string, standardStrings = true): Generator<SqlToken, void, undefined> {
+export function* tokensOf(given: string, standardStrings = true): Generator<SqlToken, void, undefined> {
+  // As it is sent: UTF-8 has one character for all halves of characters, so two dollar quotes become the same.
+  const text = given.replaceAll(LONE_SURROGATE, '\ufffd');
   let start = 0;
   for (;;) {
     const begin = skipBlank(text, start);

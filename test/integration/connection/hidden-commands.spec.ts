@@ -19,6 +19,7 @@ const HIDDEN_COMMITS = [
   "SELECT U&'\\0041'; COMMIT",
   'SELECT $é$;$é$; COMMIT --$é$',
   'SELECT 1 --\r; COMMIT',
+  'SELECT $\ud800$a$\ud801$; COMMIT; SELECT $\ud800$b$\ud801$',
   "SELECT b'1' AS b; COMMIT",
   'SELECT begin atomic FROM (SELECT 1) t (begin); COMMIT',
   'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; END; COMMIT',
