@@ -146,6 +146,7 @@ export {
   ProvisioningFailedError,
   PurgeBlockedError,
   PurgeFailedError,
+  RegistryCopiedError,
   RolesNotSafeError,
   SchemaDiffersError,
   SchemaGoneError,

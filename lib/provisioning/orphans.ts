@@ -5,7 +5,7 @@ import { TenantStore } from '../tenant/tenant.store';
 import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
 import { explainOwnRows, hasOwnRows } from './own-rows';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { isOthers, RegistryNeighbours } from './registry-neighbours';
+import { isOthers, RegistryNeighbours, twinsAmong } from './registry-neighbours';
 import { SchemaDrop } from './schema-drop';
 import { MARK, SchemaMarks } from './schema-marks';
 import { SystemTransactions } from './system-transactions';
@@ -99,10 +99,11 @@ export class Orphans {
     return this.transactions.run(async (manager) => {
       const registryId = await this.marks.registryId(manager);
       const neighbours = await this.neighbours.find(manager);
+      const isCopied = twinsAmong(neighbours, registryId).length > 0;
       const names = (which: (owner: string | null) => boolean) =>
         orphans.filter(({ owner }) => which(owner)).map(({ name }) => name);
       return {
-        ours: names((owner) => owner === registryId),
+        ours: isCopied ? [] : names((owner) => owner === registryId),
         unmarked: names((owner) => owner !== registryId && !isOthers(neighbours, owner)),
       };
     });

@@ -109,6 +109,24 @@ export class SchemaNotMarkedError extends TenancyError {
   }
 }
 
+/** A schema was to be dropped, but another registry in the database has the same id: the mark may be that one's. */
+export class RegistryCopiedError extends TenancyError {
+  readonly code = 'REGISTRY_COPIED';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  /** `copies` are the schemas of the others; `remedy`, the statement that makes one of them another registry. */
+  constructor(
+    readonly schemaName: string,
+    readonly copies: readonly string[],
+    remedy: string,
+  ) {
+    super(
+      `The schema "${schemaName}" is not dropped: the registry in ${copies.map((name) => `"${name}"`).join(', ')} has the ` +
+        `same id as this one, so that it may be a tenant's of that one. Drop the copy, or give it an id of its own: ${remedy}`,
+    );
+  }
+}
+
 /** A purge stopped half-way. The next one, or the sweeper, goes on where it stopped. */
 export class PurgeFailedError extends TenancyError {
   readonly code = 'PURGE_FAILED';

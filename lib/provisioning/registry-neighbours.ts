@@ -6,7 +6,7 @@ import { SystemTransactions } from './system-transactions';
 /** Another registry of ours in the same database. */
 export interface Neighbour {
   readonly schemaName: string;
-  /** `undefined`: this role may not read it, or it is of a version that had no ids. */
+  /** `undefined`: this role may not read it, it is of a version that had no ids, or half of it was restored. */
   readonly registryId: string | undefined;
 }
 
@@ -23,8 +23,13 @@ export class RegistryNeighbours implements OnModuleInit {
   /** A registry that was made by mistake is new and empty, and without a word nobody would see why. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
-    const neighbours = await this.transactions.run((manager) => this.find(manager));
-    if (neighbours.length > 0) this.#logger.warn(describeNeighbours(neighbours, this.options.registrySchema));
+    const { registrySchema } = this.options;
+    await this.transactions.run(async (manager) => {
+      const neighbours = await this.find(manager);
+      if (neighbours.length > 0) this.#logger.warn(describeNeighbours(neighbours, registrySchema));
+      const copies = twinsAmong(neighbours, await registryIdIn(manager, registrySchema));
+      if (copies.length > 0) this.#logger.warn(describeCopies(copies));
+    });
   }
 
   find(executor: SqlExecutor): Promise<Neighbour[]> {
@@ -40,23 +45,53 @@ export async function findNeighbours(executor: SqlExecutor, registrySchema: stri
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_catalog.pg_class t ON t.relnamespace = n.oid AND t.relname = 'tenants'
      LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = n.oid AND i.relname = 'registry_identity'
+       AND EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = i.oid AND attname = 'id')
      WHERE c.relname = 'registry_migrations' AND n.nspname <> $1 ORDER BY 1`,
     [registrySchema],
   )) as { schemaName: string; isReadable: boolean }[];
   const neighbours: Neighbour[] = [];
   for (const { schemaName, isReadable } of found) {
-    const registryId = isReadable ? await registryIdIn(executor, schemaName) : undefined;
+    const registryId = isReadable ? await findRegistryId(executor, schemaName) : undefined;
     neighbours.push({ schemaName, registryId });
   }
   return neighbours;
 }
 
-/** The id of the registry in a schema. */
+/** The id of the registry in a schema. @throws Error when its row is not there */
 export async function registryIdIn(executor: SqlExecutor, schemaName: string): Promise<string> {
-  const [{ id }] = (await executor.query(
-    `SELECT id FROM ${quoteIdentifier(schemaName)}.registry_identity`,
-  )) as { id: string }[];
-  return id;
+  const id = await findRegistryId(executor, schemaName);
+  if (id !== undefined) return id;
+  const table = `${quoteIdentifier(schemaName)}.registry_identity`;
+  throw new Error(
+    `The registry does not know who it is: ${table} has no row. Restore it from the backup of the registry. Where there ` +
+      `is none, give it a new one: INSERT INTO ${table} DEFAULT VALUES. Schemas that are there already are then not ` +
+      'marked as its own: tenancy doctor tells how to mark them.',
+  );
+}
+
+async function findRegistryId(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
+  const [row] = (await executor.query(`SELECT id FROM ${quoteIdentifier(schemaName)}.registry_identity`)) as {
+    id: string;
+  }[];
+  return row?.id;
+}
+
+/** Those that are copies of this registry, or it of them: with one id, the marks on schemas do not tell whose they are. */
+export function twinsAmong(neighbours: readonly Neighbour[], id: string): string[] {
+  return neighbours.filter(({ registryId }) => registryId === id).map(({ schemaName }) => schemaName);
+}
+
+export function describeCopies(copies: readonly string[]): string {
+  return (
+    `The registry in ${copies.map((name) => `"${name}"`).join(', ')} is a copy of this one, or it of that: both have the same ` +
+    "id, and each takes the other's tenants for its own. No schema is dropped while that is so. Drop the copy, or give it an id " +
+    `of its own: ${newIdentity(copies[0])}`
+  );
+}
+
+/** What makes a copy another one. */
+export function newIdentity(schemaName: string): string {
+  return `UPDATE ${quoteIdentifier(schemaName)}.registry_identity SET id = DEFAULT`;
 }
 
 export function describeNeighbours(neighbours: readonly Neighbour[], registrySchema: string): string {

@@ -34,6 +34,7 @@ export class SchemaDrop {
    * part, each time in a transaction of its own, it drops all of the schema.
    *
    * @throws SchemaNotMarkedError for a schema that is not marked as this registry's; nothing of it was dropped
+   * @throws RegistryCopiedError when another registry has the same id
    */
   async dropNextPart(transaction: SqlExecutor, schemaName: string): Promise<DroppedPart> {
     await this.marks.requireOurs(transaction, schemaName);

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
-import { SchemaNotMarkedError } from './provisioning.errors';
+import { RegistryCopiedError, SchemaNotMarkedError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { registryIdIn } from './registry-neighbours';
+import { findNeighbours, newIdentity, registryIdIn, twinsAmong } from './registry-neighbours';
 
 /** What a schema's comment says for people, before the mark. */
 export const SPARE_COMMENT = 'waits for a tenant';
@@ -18,6 +18,12 @@ export const MARK = `pg_catalog.substring(pg_catalog.obj_description(n.oid, 'pg_
 
 /** SQL: whether the schema `n` has a comment as versions wrote it that knew no marks. The next sweep marks it. */
 export const IS_OF_BEFORE = `pg_catalog.obj_description(n.oid, 'pg_namespace') ~ '^(tenant [a-z0-9-]+|${SPARE_COMMENT})$'`;
+
+/** SQL: whether the schema `n` says that it waits for a tenant of this registry. */
+export function isSpareOf(registrySchema: string): string {
+  return `pg_catalog.obj_description(n.oid, 'pg_namespace') IN ('${SPARE_COMMENT}', '${SPARE_COMMENT}; registry ' ||
+    (SELECT id FROM ${quoteIdentifier(registrySchema)}.registry_identity))`;
+}
 
 /**
  * The mark in the comment of each schema that belongs to a registry: `tenant acme; registry <id>`. It is written in the
@@ -74,12 +80,32 @@ export class SchemaMarks {
    * Until the transaction ends the schema is nobody else's. One that is gone is fine.
    *
    * @throws SchemaNotMarkedError
+   * @throws RegistryCopiedError when another registry has the same id
    */
   async requireOurs(transaction: SqlExecutor, schemaName: string): Promise<void> {
     const owner = await this.#lockAndRead(transaction, schemaName);
     const registryId = await this.registryId(transaction);
-    if (owner === undefined || owner === registryId) return;
+    if (owner === undefined) return;
+    if (owner === registryId) return this.#requireOnly(transaction, schemaName, registryId);
     throw new SchemaNotMarkedError(schemaName, owner, commentOn(schemaName, tenantComment('…'), registryId));
+  }
+
+  async #requireOnly(transaction: SqlExecutor, schemaName: string, registryId: string): Promise<void> {
+    const copies = twinsAmong(await findNeighbours(transaction, this.options.registrySchema), registryId);
+    if (copies.length > 0) throw new RegistryCopiedError(schemaName, copies, newIdentity(copies[0]));
+  }
+
+  /**
+   * Whether the schema of a spare still waits for a tenant. Until the transaction ends nobody else takes it: a registry that
+   * was restored from an older backup lists spares that are tenants by now.
+   */
+  async isWaiting(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
+    await lock(transaction, schemaName);
+    const found = (await transaction.query(
+      `SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND ${isSpareOf(this.options.registrySchema)}`,
+      [schemaName],
+    )) as unknown[];
+    return found.length > 0;
   }
 
   /** `null`: it says nothing. `undefined`: there is no such schema. */

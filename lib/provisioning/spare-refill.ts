@@ -9,7 +9,7 @@ import type { EntityManager } from 'typeorm';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../tenant/schema-name';
-import { SchemaNotMarkedError } from './provisioning.errors';
+import { RegistryCopiedError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaDrop } from './schema-drop';
 import { SchemaMarks, SPARE_COMMENT } from './schema-marks';
@@ -97,7 +97,7 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     await this.template.lockShared(manager);
     const { version, blueprint } = await this.template.current(manager);
     const spare = await this.spares.find(manager, slot);
-    if (spare?.version === version && spare.isThere) return true;
+    if (spare?.version === version && spare.isWaiting) return true;
     if (spare) {
       await this.spares.condemn(manager, slot);
       if (await this.#dropPart(manager, spare)) await this.spares.remove(manager, slot);
@@ -113,13 +113,20 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     return true;
   }
 
-  /** Whether nothing is left to be dropped. A schema that is not marked as ours stays, and is no spare any more. */
-  async #dropPart(manager: EntityManager, { schemaName }: Spare): Promise<boolean> {
+  /** Whether nothing is left to be dropped. A schema that is not ours, or does not wait, stays, and is no spare any more. */
+  async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare): Promise<boolean> {
+    if (!isThere) return true;
+    if (!(await this.marks.isWaiting(manager, schemaName))) {
+      this.#logger.warn(
+        `A spare is given up: the comment on the schema "${schemaName}" does not say that it waits for a tenant of this registry.`,
+      );
+      return true;
+    }
     await this.marks.markOfBefore(manager, schemaName);
     try {
       return (await this.drop.dropNextPart(manager, schemaName)).isLast;
     } catch (error) {
-      if (!(error instanceof SchemaNotMarkedError)) throw error;
+      if (!(error instanceof RegistryCopiedError)) throw error;
       this.#logger.warn(`A spare is given up: ${error.message}`);
       return true;
     }

@@ -50,6 +50,7 @@ export class TenantPurge {
    * @throws TenantNotFoundError
    * @throws InvalidTransitionError when it is not deleted
    * @throws SchemaNotMarkedError when the schema does not say that it belongs to this registry
+   * @throws RegistryCopiedError when another registry has the same id, so that the mark may be that one's
    * @throws PurgeBlockedError when something outside needs the schema, or an open transaction holds a part of it
    * @throws TransitionHookFailedError, PurgeFailedError, TenancyUnavailableError
    */

@@ -71,7 +71,10 @@ export const TENANT_CALLS: Readonly<Record<string, DocumentedCall>> = {
   delete: {
     summary: 'Delete a tenant, keeping its schema and its slug; or purge a deleted one',
     answers: { 200: TenantModel, 204: undefined },
-    errors: { ...CHANGED, 409: 'INVALID_TRANSITION, TENANT_CONTENDED, PURGE_BLOCKED, SCHEMA_NOT_MARKED' },
+    errors: {
+      ...CHANGED,
+      409: 'INVALID_TRANSITION, TENANT_CONTENDED, PURGE_BLOCKED, SCHEMA_NOT_MARKED, REGISTRY_COPIED',
+    },
     headers: ['If-Match'],
     params: ['tenant'],
   },

@@ -1,7 +1,14 @@
 import { quoteIdentifier } from '../../common/sql';
 import { OWN_NAME } from '../../provisioning/orphans';
-import { findNeighbours, isOthers, registryIdIn } from '../../provisioning/registry-neighbours';
-import { commentOn, IS_OF_BEFORE, MARK, tenantComment } from '../../provisioning/schema-marks';
+import {
+  describeCopies,
+  findNeighbours,
+  isOthers,
+  newIdentity,
+  registryIdIn,
+  twinsAmong,
+} from '../../provisioning/registry-neighbours';
+import { commentOn, IS_OF_BEFORE, isSpareOf, MARK, tenantComment } from '../../provisioning/schema-marks';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
 /** So many are named; the others are counted. */
@@ -66,6 +73,8 @@ export const checkMarks: Check = async ({ options, database }) => {
   if (options.store) return skipped('marks', ELSEWHERE);
   const registry = quoteIdentifier(options.registry.schema);
   const registryId = await registryIdIn(database, options.registry.schema);
+  const copies = twinsAmong(await findNeighbours(database, options.registry.schema), registryId);
+  if (copies.length > 0) return problem('marks', describeCopies(copies), newIdentity(copies[0]));
   const unmarked = await database.query<{ name: string; schemaName: string }[]>(
     `SELECT t.slug AS name, n.nspname AS "schemaName" FROM ${registry}.tenants t
      JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
@@ -104,15 +113,16 @@ export const checkHalfDone: Check = async ({ options, database }) => {
 export const checkSpares: Check = async ({ options, database }) => {
   const { count } = options.spares;
   const [{ ready, gone }] = await database.query<{ ready: number; gone: number }[]>(
-    `SELECT pg_catalog.count(*) FILTER (WHERE is_there AND template_version <> '')::int AS ready,
-            pg_catalog.count(*) FILTER (WHERE NOT is_there)::int AS gone
-     FROM (SELECT template_version, EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.schema_name) AS is_there
+    `SELECT pg_catalog.count(*) FILTER (WHERE waits AND template_version <> '')::int AS ready,
+            pg_catalog.count(*) FILTER (WHERE NOT waits)::int AS gone
+     FROM (SELECT template_version, EXISTS (SELECT FROM pg_catalog.pg_namespace n
+             WHERE n.nspname = s.schema_name AND ${isSpareOf(options.registry.schema)}) AS waits
            FROM ${quoteIdentifier(options.registry.schema)}.spares s) AS spares`,
   );
   if (gone > 0)
     return warning(
       'spares',
-      `the schemas of ${gone} are gone; ${ready} of ${count} are ready`,
+      `the schemas of ${gone} are gone, or do not say that they wait for a tenant; ${ready} of ${count} are ready`,
       'nothing takes them, and the sweeper makes others: or run tenancy spares --refill',
     );
   return ready < count
