@@ -49,6 +49,7 @@ import { TenantRepair } from './migrations/tenant-repair';
 import { TenantMigrator } from './migrations/tenant-migrator';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
 import { RegistryNeighbours } from './provisioning/registry-neighbours';
+import { SharedSchemas } from './provisioning/shared-schemas';
 import { PurgeRecords } from './provisioning/purge-records';
 import { RoleChecks } from './provisioning/role-checks';
 import { SchemaAdoption } from './provisioning/schema-adoption';
@@ -279,6 +280,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       SchemaDrop,
       SchemaComment,
       RegistryNeighbours,
+      SharedSchemas,
       TenantChanger,
       SystemTransactions,
       PurgeRecords,

@@ -6,6 +6,7 @@ import { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from '../connection/tenant-data
 import { TenantContext } from '../context/tenant-context';
 import { roleOfSchemaSql } from '../tenant/tenant-role';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { findSharedSchemaProblems, type SharedSchemaProblem } from './shared-schemas';
 
 /** What is wrong with the roles, and what to do about it. */
 export interface RoleProblem {
@@ -19,7 +20,7 @@ export interface RoleProblem {
     | 'ADMIN_CANNOT_CREATE_ROLES'
     | 'SCHEMA_NOT_CLOSED'
     | 'SHARED_SCHEMA_CLOSED'
-    | 'SHARED_SCHEMA_WRITABLE';
+    | SharedSchemaProblem['code'];
   readonly message: string;
 }
 
@@ -47,7 +48,6 @@ interface OpenSchema {
 interface SharedSchema {
   readonly name: string;
   readonly isUsable: boolean;
-  readonly isWritable: boolean;
 }
 
 /** Enough to see what is wrong. */
@@ -87,6 +87,7 @@ export async function findRoleProblems(
   return [
     ...openProblems(await readOpen(asAdmin, login.name, [templateSchema, registrySchema]), login),
     ...sharedProblems(await readShared(asAdmin, sharedSchemas)),
+    ...(await findSharedSchemaProblems(asAdmin, { templateSchema, sharedSchemas }, login.name)),
   ];
 }
 
@@ -130,8 +131,7 @@ async function readOpen(
 
 async function readShared(executor: SqlExecutor, names: readonly string[]): Promise<SharedSchema[]> {
   return (await executor.query(
-    `SELECT nspname AS name, pg_catalog.has_schema_privilege('public', oid, 'USAGE') AS "isUsable",
-            pg_catalog.has_schema_privilege('public', oid, 'CREATE') AS "isWritable"
+    `SELECT nspname AS name, pg_catalog.has_schema_privilege('public', oid, 'USAGE') AS "isUsable"
      FROM pg_catalog.pg_namespace WHERE nspname = ANY ($1::name[]) ORDER BY 1`,
     [names],
   )) as SharedSchema[];
@@ -185,22 +185,10 @@ function openProblems(schemas: readonly OpenSchema[], login: Login): RoleProblem
 }
 
 function sharedProblems(schemas: readonly SharedSchema[]): RoleProblem[] {
-  return schemas.flatMap(({ name, isUsable, isWritable }): RoleProblem[] => [
-    ...(isUsable
-      ? []
-      : [
-          {
-            code: 'SHARED_SCHEMA_CLOSED' as const,
-            message: `sharedSchemas names "${name}", which tenants may not use. Run: GRANT USAGE ON SCHEMA "${name}" TO PUBLIC, and GRANT SELECT on tables that they are to read.`,
-          },
-        ]),
-    ...(isWritable
-      ? [
-          {
-            code: 'SHARED_SCHEMA_WRITABLE' as const,
-            message: `sharedSchemas names "${name}", in which everybody may make functions that others would call. Run: REVOKE CREATE ON SCHEMA "${name}" FROM PUBLIC.`,
-          },
-        ]
-      : []),
-  ]);
+  return schemas
+    .filter(({ isUsable }) => !isUsable)
+    .map(({ name }) => ({
+      code: 'SHARED_SCHEMA_CLOSED',
+      message: `sharedSchemas names "${name}", which tenants may not use. Run: GRANT USAGE ON SCHEMA "${name}" TO PUBLIC, and GRANT SELECT on tables that they are to read.`,
+    }));
 }

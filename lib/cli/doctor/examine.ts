@@ -4,7 +4,13 @@ import { connectionOf, ownersOf, ownSessionConnection } from '../../data-sources
 import type { ResolvedTenancyOptions } from '../../tenancy.options';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
 import { checkRoles } from './role-checks';
-import { checkFleet, checkNeighbours, checkRegistry, checkTemplate } from './registry-checks';
+import {
+  checkFleet,
+  checkNeighbours,
+  checkRegistry,
+  checkSharedSchemas,
+  checkTemplate,
+} from './registry-checks';
 import {
   checkConnections,
   checkExtensions,
@@ -26,6 +32,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   registry: checkRegistry,
   registries: checkNeighbours,
   template: checkTemplate,
+  'shared schemas': checkSharedSchemas,
 };
 
 /** Those that read the registry. */

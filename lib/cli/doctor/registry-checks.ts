@@ -4,6 +4,7 @@ import { quoteIdentifier } from '../../common/sql';
 import { listed } from '../../provisioning/migration-run';
 import { namedMigrations } from '../../provisioning/named-migrations';
 import { describeNeighbours, findNeighbours } from '../../provisioning/registry-neighbours';
+import { findSharedSchemaProblems } from '../../provisioning/shared-schemas';
 import { compileBlueprint } from '../../schema/blueprint';
 import { SchemaNotCloneableError } from '../../schema/schema.errors';
 import type { ResolvedTenancyOptions } from '../../tenancy.options';
@@ -48,6 +49,17 @@ export const checkNeighbours: Check = async ({ options, database }) => {
         'if it is another application’s, nothing is to be done',
       )
     : ok('registries', 'no other shares the database');
+};
+
+/** Whether what a tenant lacks would be found, or made, in a schema that all share. */
+export const checkSharedSchemas: Check = async ({ options, database }) => {
+  const { roles, sharedSchemas, templateSchema } = options;
+  // With roles, the check of roles says so.
+  if (roles || sharedSchemas.length === 0) return [];
+  const found = await findSharedSchemaProblems(database, { templateSchema, sharedSchemas });
+  if (found.length === 0)
+    return ok('shared schemas', 'have no name of the template, and nothing can be made in them');
+  return found.map(({ message }) => warning('shared schemas', message, 'do what the message says'));
 };
 
 /** Whether the template has seen every migration, and can be cloned. */
