@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PoolClient, QueryResult } from 'pg';
+import { DatabaseError, type PoolClient, type QueryResult } from 'pg';
 import {
   type DoomedBy,
   TransactionCommandError,
@@ -8,7 +8,7 @@ import {
   UnreadableTextError,
 } from './connection.errors';
 import type { Submittable } from './foreign-query';
-import { OpenSavepoints } from './open-savepoints';
+import { commandsSavepoints, OpenSavepoints } from './open-savepoints';
 import { textOf } from './riding-cursor';
 import { type SharedCommand, sharedCommand } from './shared-text';
 import type { TenantClient } from './tenant-client';
@@ -145,7 +145,7 @@ export class AmbientTransaction {
   #query(borrower: Borrower, config: unknown, values: unknown, callback: unknown): unknown {
     const refusal = this.#refusal();
     if (typeof config === 'object' && config !== null && 'submit' in config)
-      return this.#stream(config as Submittable, values, callback, refusal);
+      return this.#stream(borrower, config as Submittable, values, callback, refusal);
     const answerTo = [values, callback].find((each) => typeof each === 'function') as Answer | undefined;
     const run = () =>
       this.#run(borrower, config as Config, typeof values === 'function' ? undefined : values);
@@ -166,7 +166,13 @@ export class AmbientTransaction {
   }
 
   /** It is over when nothing is under way any more: how it tells its borrower differs from one kind to the other. */
-  #stream(stream: Submittable, values: unknown, callback: unknown, refusal: Error | undefined): unknown {
+  #stream(
+    borrower: Borrower,
+    stream: Submittable,
+    values: unknown,
+    callback: unknown,
+    refusal: Error | undefined,
+  ): unknown {
     if (refusal) {
       process.nextTick(() => stream.handleError(refusal, this.#client.connection));
       return stream;
@@ -177,6 +183,7 @@ export class AmbientTransaction {
       if (unfit) stream.handleError(unfit, this.#client.connection);
       else this.#client.query(stream as never, values as never, callback as never);
       await this.#untilIdle();
+      this.#savepoints.touch(borrower);
       this.#openStreams--;
     });
     return stream;
@@ -187,7 +194,8 @@ export class AmbientTransaction {
     const text = textOf(stream);
     if (typeof text !== 'string') return new UnreadableTextError();
     try {
-      return this.#commandOf(text) && new TransactionCommandError();
+      const isRefused = this.#commandOf(text) || commandsSavepoints(text, this.#client.standardStrings);
+      return isRefused ? new TransactionCommandError() : undefined;
     } catch (error) {
       return error as Error;
     }
@@ -218,6 +226,8 @@ export class AmbientTransaction {
       return result;
     } catch (error) {
       this.#failure ??= error;
+      // PostgreSQL knows nothing of it, and would keep the rest.
+      if (!isPostgresWord(error)) this.#doomBy('failure', error);
       this.#savepoints.heed(borrower, text);
       throw error;
     }
@@ -263,6 +273,11 @@ export class AmbientTransaction {
       look();
     });
   }
+}
+
+/** Also of a limit that was hit. A value that cannot be sent, or a `query_timeout`, is told by pg alone. */
+function isPostgresWord(error: unknown): boolean {
+  return error instanceof DatabaseError || (error as Error).cause instanceof DatabaseError;
 }
 
 function doomedError({ by, cause }: Doom): TransactionDoomedError {

@@ -121,7 +121,7 @@ export class TransactionCommandError extends TenancyError {
     super(
       'A text that begins or ends a transaction among other statements, with AND CHAIN, or with PREPARE TRANSACTION, ' +
         'cannot be sent inside a shared transaction (TenantTransactions, @TenantTransaction()), nor by a query object such as ' +
-        'a COPY stream or new Query(). Send each command by itself: client.query(text).',
+        'a COPY stream or new Query(), which may hold no command of savepoints there either. Send each command by itself: client.query(text).',
     );
   }
 }

@@ -1,6 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { PoolClient } from 'pg';
+import type { PoolClient, QueryConfig } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
 import { TenantTransactions } from '../../../lib/connection/tenant-transactions';
@@ -402,6 +405,85 @@ describe('A shared transaction', () => {
       await expect(ids()).resolves.toEqual([1]);
     });
   });
+
+  describe('with savepoints', () => {
+    /** One part sends these, and after the first of them another part does its work, which is acknowledged. */
+    const beside = (texts: readonly string[], work: (other: PoolClient) => Promise<unknown>) =>
+      run(async () => {
+        const one = await world.pool.connect();
+        const other = await world.pool.connect();
+        await one.query(texts[0]);
+        await work(other);
+        for (const text of texts.slice(1)) await one.query(text).catch(() => undefined);
+      });
+    const insertBy = (client: PoolClient) => client.query('INSERT INTO note (id) VALUES (2)');
+    const long = 'a'.repeat(63);
+
+    it.each([
+      [['SAVEPOINT a', 'ROLLBACK TO a']],
+      [['SAVEPOINT "\\0061"', 'SAVEPOINT U&"\\0061"', 'ROLLBACK TO "\\0061"']],
+      [['SAVEPOINT a', 'SAVEPOINT U&"\\0061"', 'RELEASE a', 'ROLLBACK TO a']],
+      [[`SAVEPOINT ${long}`, `SAVEPOINT ${long}x`, `RELEASE ${long}`, `ROLLBACK TO ${long}`]],
+      [['SAVEPOINT a', 'SAVEPOINT a; SELECT 1', 'RELEASE a', 'ROLLBACK TO a']],
+      [['SAVEPOINT a', 'SELECT 1; SAVEPOINT a; SELECT 1/0', 'ROLLBACK TO a; RELEASE a', 'ROLLBACK TO a']],
+    ])('keeps nothing when one is rolled back that others had worked behind: %j', async (texts) => {
+      await expect(beside(texts, insertBy)).rejects.toMatchObject({ by: 'savepoint' });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+
+    it('keeps nothing when one is rolled back behind which others had copied', async () => {
+      const copy = (client: PoolClient) =>
+        pipeline(Readable.from(['2\tx\n']), client.query(copyFrom('COPY note FROM STDIN')));
+      await expect(beside(['SAVEPOINT a', 'ROLLBACK TO a'], copy)).rejects.toMatchObject({ by: 'savepoint' });
+      await expect(ids()).resolves.toEqual([1]);
+    });
+
+    it.each(['SAVEPOINT a', 'ROLLBACK TO a', 'release a', '-- x\nrollback work to a'])(
+      'takes no command of theirs from query objects, which nobody follows: %j',
+      async (text) => {
+        const work = (client: PoolClient) => client.query(new Cursor(text)).read(1);
+        await expect(beside(['SAVEPOINT a'], work)).rejects.toMatchObject({
+          code: 'TRANSACTION_COMMAND_REFUSED',
+        });
+      },
+    );
+
+    it('keeps all when one is rolled back behind which nobody else has worked', async () => {
+      await beside(
+        ['SELECT 1', 'SAVEPOINT a', 'INSERT INTO note (id) VALUES (3)', 'ROLLBACK TO a'],
+        insertBy,
+      );
+      await expect(ids()).resolves.toEqual([1, 2]);
+    });
+  });
+
+  it.each<[string, QueryConfig & { query_timeout?: number }]>([
+    ['by query_timeout', { text: 'INSERT INTO note SELECT 3 FROM pg_sleep(0.2)', query_timeout: 50 }],
+    [
+      'for a value that cannot be sent',
+      {
+        text: 'INSERT INTO note (id) VALUES ($1)',
+        values: [
+          {
+            toPostgres: () => {
+              throw new Error('no');
+            },
+          },
+        ],
+      },
+    ],
+  ])(
+    'says so when the statement failed here, where PostgreSQL knows nothing of it: %s',
+    async (_why, config) => {
+      const work = run(async () => {
+        await insert(2);
+        const client = await world.pool.connect();
+        await client.query(config).catch(() => undefined);
+      });
+      await expect(work).rejects.toMatchObject({ code: 'TRANSACTION_DOOMED', by: 'failure' });
+      await expect(ids()).resolves.toEqual([1]);
+    },
+  );
 
   it('needs a tenant', async () => {
     await expect(transactions.run(() => Promise.resolve())).rejects.toMatchObject({
