@@ -6,6 +6,7 @@ import {
   runIsolationHammer,
 } from '../../../lib/testing';
 import type { TestDatabase } from '../database';
+import { FUNCTIONS } from './functions';
 import type { HammerWorld } from './hammer-world';
 import { headersOf, lifeCycle } from './life-cycle';
 import { MISUSE } from './misuse';
@@ -30,7 +31,7 @@ export interface HammerOptions extends Pick<
 }
 
 /** TypeORM gives a stream's connection back before PostgreSQL has said its last word, so that is destroyed, too. */
-const COSTLY = [...Object.keys(MISUSE), 'readQueryBuilderStream'];
+const COSTLY = [...Object.keys(MISUSE), ...Object.keys(FUNCTIONS), 'readQueryBuilderStream'];
 
 /** Every operation of this house on every instance, over HTTP and in the process. */
 export async function hammer(
@@ -40,7 +41,7 @@ export async function hammer(
 ): Promise<IsolationHammerReport> {
   const { instances, tenants } = world;
   const http = new HttpHammer<Tenant>({ urls: instances.map(({ url }) => url), headersOf });
-  const operations = { ...READS, ...WRITES, ...SHARED_TRANSACTIONS, ...MISUSE };
+  const operations = { ...READS, ...WRITES, ...SHARED_TRANSACTIONS, ...FUNCTIONS, ...MISUSE };
   // With one connection the transaction of the other could never begin.
   const isRoomy = instances.every(({ pool }) => pool.options.max > 1);
   const nested: Record<string, Operation> = isRoomy

@@ -1,4 +1,5 @@
 import { Column, Entity, type MigrationInterface, PrimaryColumn, type QueryRunner } from 'typeorm';
+import { CREATE_FUNCTIONS, DROP_FUNCTIONS } from './functions';
 
 /** Primary keys that every tenant has. */
 export const KEYS = 5;
@@ -29,9 +30,11 @@ export class CreateShop1700000000000 implements MigrationInterface {
       `CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
        CREATE TABLE entry (mark text NOT NULL)`,
     );
+    await queryRunner.query(CREATE_FUNCTIONS);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(DROP_FUNCTIONS);
     await queryRunner.query('DROP TABLE account, entry');
   }
 }
