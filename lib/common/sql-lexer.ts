@@ -1,10 +1,11 @@
 /** A piece of SQL as PostgreSQL's lexer sees it; white space and comments are none. */
 export interface SqlToken {
   /**
-   * `word`: a keyword or a name without quotes. `name`: one in quotes. `text`: a literal of whatever kind. `sign`: one
-   * character, `number` and `parameter` as they say. `unended`: a quote or comment that does not end, and so the last one.
+   * `word`: a keyword or a name without quotes. `name`: one in quotes. `escaped`: one as `U&"…"`. `text`: a literal of
+   * whatever kind. `sign`: one character, `number` and `parameter` as they say. `unended`: a quote or comment that does
+   * not end, and so the last one.
    */
-  readonly kind: 'word' | 'name' | 'text' | 'sign' | 'number' | 'parameter' | 'unended';
+  readonly kind: 'word' | 'name' | 'escaped' | 'text' | 'sign' | 'number' | 'parameter' | 'unended';
   readonly start: number;
   readonly end: number;
   /** Words in small letters, names and texts without their quotes (escapes stay as they are), signs themselves. */
@@ -146,7 +147,8 @@ function readName(text: string, start: number, quote: number): SqlToken {
     const at = text.indexOf('"', position);
     if (at === -1) return unended(text, start);
     if (text[at + 1] !== '"') {
-      return { kind: 'name', start, end: at + 1, value: text.slice(quote + 1, at).replaceAll('""', '"') };
+      const kind = quote === start ? 'name' : 'escaped';
+      return { kind, start, end: at + 1, value: text.slice(quote + 1, at).replaceAll('""', '"') };
     }
     position = at + 2;
   }

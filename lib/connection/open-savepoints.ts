@@ -87,7 +87,6 @@ function savepointName(text: string): string | undefined {
   const [statement, ...others] = splitStatements(text) ?? [];
   const name = statement?.head.at(-1);
   if (others.length > 0 || (name?.kind !== 'word' && name?.kind !== 'name')) return undefined;
-  const hasEscapes = name.kind === 'name' && text[name.start] !== '"';
-  if (hasEscapes || Buffer.byteLength(name.value) > MAX_NAME_BYTES) return undefined;
+  if (Buffer.byteLength(name.value) > MAX_NAME_BYTES) return undefined;
   return COMMAND.test(wordsOf(statement.head.slice(0, -1)).join(' ')) ? name.value : undefined;
 }

@@ -27,6 +27,11 @@ describe('leavesSessionState', () => {
     "DO 'BEGIN SET x.y = 1; END'",
     "DO $$ BEGIN PERFORM set_config('a', 'b', false); END $$",
     "DO $$ BEGIN EXECUTE 'SET x = 1'; END $$",
+    'DO $$ BEGIN /* a note */ SET x.y = 1; END $$',
+    'DO $$ BEGIN\n  -- a note\n  SET x.y = 1; END $$',
+    "DO $$ BEGIN PERFORM set_config/* a note */('a', 'b', false); END $$",
+    `SELECT U&"set\\005fconfig"('a', 'b', false)`,
+    `SELECT u&"pg!005fadvisory_lock" UESCAPE '!' (1)`,
     "DO $$ BEGIN EXECUTE 'create temp table x ()'; END $$",
   ])('may be left by %j', (text) => {
     expect(leavesSessionState(text)).toBe(true);

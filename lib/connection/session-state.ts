@@ -2,7 +2,7 @@ import { type SqlToken, tokensOf } from '../common/sql-lexer';
 
 /** Whether it is worth a closer look. */
 const MAY_LEAVE_STATE =
-  /\b(?:set_config|reset|discard|deallocate|listen|load|prepare|hold|temp|temporary|pg_temp|pg_(?:try_)?advisory_lock(?:_shared)?)\b/i;
+  /\b(?:set_config|reset|discard|deallocate|listen|load|prepare|hold|temp|temporary|pg_temp|pg_(?:try_)?advisory_lock(?:_shared)?)\b|u&"/i;
 
 /** Of UPDATE there are too many for a closer look at each: a SET is one only where a statement begins. */
 const SET = /\bset\b/i;
@@ -43,20 +43,28 @@ export function leavesSessionState(text: string, standardStrings = true): boolea
   const finder = new StateFinder();
   for (const token of tokensOf(text, standardStrings)) {
     if (finder.finds(token)) return true;
-    if (token.kind === 'text' && literalLeavesState(token.value)) return true;
+    if (token.kind === 'text' && literalLeavesState(token.value, standardStrings)) return true;
   }
   return finder.isInCall;
 }
 
-function literalLeavesState(literal: string): boolean {
+/** Read twice: as code, which has comments, and loosely, since it may be a part of some code only. */
+function literalLeavesState(literal: string, standardStrings: boolean): boolean {
   if (!MAY_LEAVE_STATE.test(literal) && !SET.test(literal)) return false;
+  return findIn(looseTokensOf(literal)) || findIn(tokensOf(literal, standardStrings));
+}
+
+function findIn(tokens: Iterable<SqlToken>): boolean {
   const finder = new StateFinder(BLOCK_WORDS);
+  for (const token of tokens) if (finder.finds(token)) return true;
+  return finder.isInCall;
+}
+
+function* looseTokensOf(literal: string): Generator<SqlToken> {
   for (const { 0: value, index } of literal.matchAll(LOOSE_TOKEN)) {
     const kind = /^[\w\u0080-\uffff]/.test(value) ? 'word' : 'sign';
-    const token: SqlToken = { kind, start: index, end: index + value.length, value: value.toLowerCase() };
-    if (finder.finds(token)) return true;
+    yield { kind, start: index, end: index + value.length, value: value.toLowerCase() };
   }
-  return finder.isInCall;
 }
 
 /** An argument list that is still open. */
@@ -83,7 +91,12 @@ class StateFinder {
 
   /** Whether this token, after those before it, tells that something is left. */
   finds(token: SqlToken): boolean {
-    const found = this.#endsSetConfig(token) || this.#isPhrase(token) || this.#isStatement(token);
+    // Its name may be any.
+    const found =
+      token.kind === 'escaped' ||
+      this.#endsSetConfig(token) ||
+      this.#isPhrase(token) ||
+      this.#isStatement(token);
     this.#beforePrevious = this.#previous;
     this.#previous = token;
     return found;

@@ -127,8 +127,10 @@ function nameAt({ source, tokens }: Statement, i: number): QualifiedName | undef
   };
 }
 
+const NAMES: ReadonlySet<SqlToken['kind'] | undefined> = new Set(['word', 'name', 'escaped']);
+
 function isName(token: SqlToken | undefined): token is SqlToken {
-  return token?.kind === 'word' || token?.kind === 'name';
+  return NAMES.has(token?.kind);
 }
 
 function changesPath({ tokens }: Statement): boolean {
