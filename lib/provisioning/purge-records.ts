@@ -102,6 +102,15 @@ export class PurgeRecords {
     return found.map(({ id }) => id);
   }
 
+  /** Whether a schema is being dropped. A store outside of the database has forgotten it by then. */
+  async has(executor: SqlExecutor, schemaName: string): Promise<boolean> {
+    const found = (await executor.query(
+      `SELECT FROM ${this.#schema}.purges WHERE schema_name = $1 AND finished_at IS NULL`,
+      [schemaName],
+    )) as unknown[];
+    return found.length > 0;
+  }
+
   /** The record, and the tenant as it was. Until the transaction ends nobody else drops a part of it. */
   async lock(transaction: SqlExecutor, id: string): Promise<{ record: PurgeRecord; tenant: Tenant | null }> {
     const [row] = (await transaction.query(

@@ -6,6 +6,7 @@ import { verifyClone } from '../schema/verify';
 import { CloneNotFaithfulError } from '../schema/schema.errors';
 import { SchemaDiffersError, SchemaNotAdoptableError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { PurgeRecords } from './purge-records';
 import { SchemaMarks } from './schema-marks';
 import { Spares } from './spares';
 import { Template } from './template';
@@ -18,6 +19,7 @@ export class SchemaAdoption {
     private readonly template: Template,
     private readonly spares: Spares,
     private readonly marks: SchemaMarks,
+    private readonly purges: PurgeRecords,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -43,6 +45,11 @@ export class SchemaAdoption {
     if (found.length === 0) throw new SchemaNotAdoptableError(schemaName, 'there is no such schema');
     if (await this.spares.has(manager, schemaName))
       throw new SchemaNotAdoptableError(schemaName, 'it is a spare, and waits for a tenant to be created');
+    if (await this.purges.has(manager, schemaName))
+      throw new SchemaNotAdoptableError(
+        schemaName,
+        'it is of a tenant that is being purged, which drops all of it',
+      );
     await this.#refuseOthers(manager, schemaName);
     const { blueprint, schemaVersion } = await this.template.current(manager);
     const differences = await compare(manager, blueprint, schemaName);

@@ -8,6 +8,9 @@ import type { UsageBatch } from './usage-batch';
  */
 const OF_A_VALUE = /^(?:21|22|23|44|54|P0|XX)[0-9A-Z]{3}$/;
 
+/** Where PL/pgSQL's RAISE comes from, whatever the SQLSTATE it was given and the language of the server. */
+const RAISE = 'exec_stmt_raise';
+
 /** What becomes of counts that PostgreSQL does not take, now or ever. */
 @Injectable()
 export class RefusedCounts {
@@ -24,8 +27,8 @@ export class RefusedCounts {
    * written is dropped, and said. Nothing when it is to be sent again as it is.
    */
   divide(batch: UsageBatch, error: unknown): readonly UsageBatch[] | undefined {
-    const { code, message } = error as { readonly code?: unknown; readonly message?: string };
-    if (typeof code !== 'string' || !OF_A_VALUE.test(code)) return undefined;
+    const { code, routine, message } = error as Readonly<Partial<Record<string, unknown>>>;
+    if (typeof code !== 'string' || !(OF_A_VALUE.test(code) || routine === RAISE)) return undefined;
     const halves = batch.halves();
     if (halves.length === 0) this.#drop(batch, String(message));
     return halves;

@@ -3,7 +3,17 @@ import type { Server } from 'node:net';
 import { Controller, Injectable, Post, Sse, UseInterceptors } from '@nestjs/common';
 import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microservices';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { concatMap, filter, firstValueFrom, map, merge, type Observable, Subject, take } from 'rxjs';
+import {
+  concatMap,
+  filter,
+  firstValueFrom,
+  map,
+  merge,
+  type Observable,
+  shareReplay,
+  Subject,
+  take,
+} from 'rxjs';
 import {
   forSubscriber,
   TenancyModule,
@@ -30,6 +40,8 @@ import { startTestApp, type TestApp } from '../support/test-app';
 @Injectable()
 class Feed {
   readonly bus = new Subject<string>();
+  /** Whoever replays it never stops listening. */
+  readonly happened = new Subject<string>();
 
   constructor(
     private readonly connection: TenantConnection,
@@ -45,6 +57,9 @@ class Feed {
   unsafe(): Observable<{ data: string }> {
     return this.bus.pipe(concatMap(this.texts));
   }
+
+  /** Replays what happened, not anybody's rows. */
+  readonly replayed = this.happened.pipe(shareReplay(1), forSubscriber(), concatMap(this.texts));
 
   safe(): Observable<{ data: string }> {
     return this.bus.pipe(forSubscriber(), concatMap(this.texts));
@@ -134,6 +149,11 @@ class FeedController {
     return this.feed.merged();
   }
 
+  @Sse('replayed')
+  replayed() {
+    return this.feed.replayed.pipe(take(1));
+  }
+
   @Sse('own')
   own() {
     return this.feed.own();
@@ -141,7 +161,9 @@ class FeedController {
 
   @Post('emit')
   emit() {
-    this.feed.bus.next(this.context.tenant().slug);
+    const { slug } = this.context.tenant();
+    this.feed.bus.next(slug);
+    this.feed.happened.next(slug);
   }
 }
 
@@ -263,6 +285,17 @@ describe.each(ADAPTERS)('an Observable over a source that tenants share, on %s',
     it('is served without that line, when it lets nothing through but what its own tenant emits', async () => {
       await expect(first('own', 'globex', 'acme')).resolves.toContain('rows of acme acme');
     });
+  });
+
+  it('runs for each of its subscribers when it is replayed before forSubscriber(), as the documents say', async () => {
+    const read = async (slug: string) =>
+      (await fetch(`${app.url}/replayed`, { headers: { 'x-tenant-id': slug } })).text();
+    const waiting = read('acme');
+    await until(() => feed.happened.observed);
+    await fetch(`${app.url}/emit`, { method: 'POST', headers: { 'x-tenant-id': 'globex' } });
+    await expect(waiting).resolves.toContain('rows of acme acme');
+    for (const slug of ['globex', 'acme'])
+      await expect(read(slug)).resolves.toContain(`rows of ${slug} ${slug}`);
   });
 
   it.each(['transaction', 'public'])('is refused in a handler that is marked %s', async (pattern) => {

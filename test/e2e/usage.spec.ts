@@ -478,6 +478,30 @@ describe('Usage, counted by two instances', () => {
     expect(await used(globex, 'full')).toBe(8);
   });
 
+  it.each(['P0001', 'TN001', '42501'])(
+    'is dropped where a trigger raises %s, and holds up nothing else',
+    async (code) => {
+      const [acme, globex] = [await tenant(), await tenant()];
+      await database.query(
+        `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE 'not for %', NEW.tenant_id USING ERRCODE = '${code}'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON tenancy.usage_months FOR EACH ROW
+           WHEN (NEW.tenant_id = '${acme.id}') EXECUTE FUNCTION public.refuse()`,
+      );
+      const before = usage().dropped;
+      try {
+        usage().count('orders', 1, acme);
+        usage().count('orders', 1, globex);
+        await usage().flush();
+      } finally {
+        await database.query('DROP FUNCTION public.refuse() CASCADE');
+      }
+      expect(usage().dropped - before).toBe(1);
+      expect(said('errors')).toContainEqual(expect.stringContaining(`not for ${acme.id}`));
+      expect([await used(acme, 'orders'), await used(globex, 'orders')]).toEqual([0, 1]);
+    },
+  );
+
   it.each(['40001', '53100', '57014', '25006', '42501', '57P01', 'ECONNRESET'])(
     'is kept, and not taken apart, for an error that speaks of no value: %s',
     async (code) => {

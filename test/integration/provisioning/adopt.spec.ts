@@ -1,5 +1,7 @@
-import { TenantProvisioner } from '../../../lib';
+import { Client } from 'pg';
+import { TenantLifecycle, TenantProvisioner, TenantPurge } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
+import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
 import { type ProvisioningApp, startProvisioningApp } from './app';
 
 const NOTE = 'CREATE TABLE note (id serial PRIMARY KEY, text varchar NOT NULL)';
@@ -87,5 +89,26 @@ describe('adopting a schema', () => {
     const outcomes = await Promise.allSettled([adopt('wanted', slug()), adopt('wanted', slug())]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     await expect(running.database.query('SELECT FROM wanted.note')).resolves.toEqual([]);
+  });
+
+  it('refuses one that is being purged, which a store elsewhere has forgotten', async () => {
+    const elsewhere = await startProvisioningApp({ store: new InMemoryTenantStore() });
+    const holder = new Client({ connectionString: elsewhere.database.url });
+    try {
+      const { schemaName } = await elsewhere.create({ slug: 'acme' });
+      await elsewhere.app.get(TenantLifecycle).delete('acme');
+      await holder.connect();
+      await holder.query(`BEGIN; SELECT FROM ${schemaName}.note`);
+      const purge = () => elsewhere.app.get(TenantPurge).purge('acme');
+      await expect(purge()).rejects.toMatchObject({ code: 'PURGE_BLOCKED' });
+      await expect(
+        elsewhere.app.get(TenantProvisioner).adopt(schemaName, 'globex', { force: true }),
+      ).rejects.toMatchObject({ code: 'SCHEMA_NOT_ADOPTABLE', message: expect.stringContaining('purged') });
+      await holder.query('ROLLBACK');
+      await expect(purge()).resolves.toMatchObject({ schemaName });
+    } finally {
+      await holder.end();
+      await elsewhere.close();
+    }
   });
 });
