@@ -1,7 +1,8 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { TenantResolver } from './tenant-resolver';
 
-type Headers = OutgoingHttpHeaders | readonly (readonly [string, string])[] | readonly string[];
+/** A header may have several values. */
+type Pair = readonly [name: string, value: unknown];
 
 /** What of a request decides on its tenant, as `Vary` says it (RFC 9110, 12.5.5); `''` when its URL alone does. */
 export function varyOf(resolvers: readonly TenantResolver[]): string {
@@ -17,33 +18,38 @@ export function addVary(response: ServerResponse, namesAtLast: () => string): vo
   response.writeHead = (...args: unknown[]): ServerResponse => {
     const names = namesAtLast();
     if (names === '') return writeHead(...args);
-    const [given, rest] = taken(args.at(-1));
+    const headers = args.at(-1);
+    const pairs = pairsOf(headers);
     const kept = [response.getHeader('vary') ?? []].flat() as string[];
-    response.setHeader('Vary', joined([...kept, ...given, names].flatMap((text) => text.split(','))));
-    return writeHead(...args.slice(0, -1), rest);
+    const given = pairs.filter(isVary).flatMap(([, value]) => [value].flat().map(String));
+    const vary = joined([...kept, ...given, names].flatMap((text) => text.split(',')));
+    const others = pairs.filter((pair) => !isVary(pair));
+    // Beside a header that was set, Node keeps of a list the last of each name: of two cookies, one.
+    if (Array.isArray(headers))
+      return writeHead(...args.slice(0, -1), [
+        ...others.flatMap(([name, value]) => [name, value]),
+        'Vary',
+        vary,
+      ]);
+    response.setHeader('Vary', vary);
+    return others.length === pairs.length
+      ? writeHead(...args)
+      : writeHead(...args.slice(0, -1), Object.fromEntries(others));
   };
 }
 
-/** The values of `Vary` among the headers given to `writeHead()`, and all other headers. */
-function taken(headers: unknown): [values: string[], rest: unknown] {
-  // The last argument may be the status or its text.
-  if (typeof headers !== 'object' || headers === null) return [[], headers];
-  const [vary, others] = [[] as string[], [] as [string, unknown][]];
-  for (const [name, value] of pairsOf(headers as Headers)) {
-    if (name.toLowerCase() === 'vary') vary.push(...[value].flat().map(String));
-    else others.push([name, value]);
-  }
-  if (vary.length === 0) return [[], headers];
-  return [vary, Array.isArray(headers) ? others.flat() : Object.fromEntries(others)];
+/** Node takes an object, a list of names and values in turn, and a list of pairs. The last argument may be none of them. */
+function pairsOf(headers: unknown): Pair[] {
+  if (typeof headers !== 'object' || headers === null) return [];
+  if (!Array.isArray(headers)) return Object.entries(headers);
+  if (Array.isArray(headers[0])) return headers as Pair[];
+  return headers.flatMap((name: string, index) =>
+    index % 2 === 0 ? [[name, headers[index + 1]] as Pair] : [],
+  );
 }
 
-/** Node takes an object, and a list of names and values in turn. */
-function pairsOf(headers: Headers): [string, unknown][] {
-  if (!Array.isArray(headers)) return Object.entries(headers);
-  const flat = headers.flat() as string[];
-  return flat.flatMap((name, index) =>
-    index % 2 === 0 ? [[name, flat[index + 1]] as [string, unknown]] : [],
-  );
+function isVary([name]: Pair): boolean {
+  return name.toLowerCase() === 'vary';
 }
 
 /** Each name once, in whatever case; a star says all of them. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type OutgoingHttpHeader } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { CACHE_MANAGER, CacheInterceptor, CacheKey, CacheModule } from '@nestjs/cache-manager';
 import {
   Controller,
@@ -32,6 +35,7 @@ import {
 } from '../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { fromJwtClaim } from '../../lib/jwt';
+import { addVary } from '../../lib/resolution/vary';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { ADAPTERS } from '../support/sample-app';
@@ -276,6 +280,32 @@ describe.each(ADAPTERS)('Vary on %s', (_platform, adapter) => {
       'Accept-Encoding, Host, x-tenant-id, X-Forwarded-Host',
     );
     await expect(ask('/varied/star', { 'x-tenant-id': 'acme' })).resolves.toBe('*');
+  });
+
+  it.each<[string, unknown[]]>([
+    ['a list', ['Set-Cookie', 'a=1', 'vary', 'Accept', 'Set-Cookie', 'b=2']],
+    ['a list without it', ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']],
+    [
+      'a list of pairs',
+      [
+        ['Set-Cookie', 'a=1'],
+        ['Vary', 'Accept'],
+        ['Set-Cookie', 'b=2'],
+      ],
+    ],
+    ['a list with several values', ['Set-Cookie', ['a=1', 'b=2'], 'Vary', ['Accept']]],
+  ])('loses no header of those that are given to writeHead() as %s', async (_form, headers) => {
+    const server = createServer((_request, response) => {
+      addVary(response, () => 'x-tenant-id');
+      response.writeHead(200, headers as OutgoingHttpHeader[]).end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${port}`);
+    server.close();
+    expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    const isGiven = JSON.stringify(headers).includes('Accept');
+    expect(answer.headers.get('vary')).toBe(isGiven ? 'Accept, x-tenant-id' : 'x-tenant-id');
   });
 
   it('is not on what belongs to no tenant, nor without the option', async () => {
