@@ -7,7 +7,7 @@ import { structureFingerprint } from '../schema/fingerprint';
 import { asFirstPrinted, type Prints } from '../schema/prints';
 import { readStructure, type StructureLine } from '../schema/structure';
 import { compareStructures, type StructureDifference } from '../schema/structure-differences';
-import { type HashQuery, hashStructures, readHashQuery } from '../schema/structure-hashes';
+import { type HashQuery, hashQueryFor, hashStructures, readHashQuery } from '../schema/structure-hashes';
 import type { DriftDifference } from './drift-report';
 
 /** What schemas should be like, as it was when the look at them began. */
@@ -34,8 +34,8 @@ export class SchemaDrift {
   async readStandard(transaction: SqlExecutor): Promise<DriftStandard> {
     const { schemaName } = this.template;
     await this.template.lockShared(transaction);
-    const hashQuery = await readHashQuery(transaction);
     const lines = await inSchema(transaction, schemaName, (schema, reader) => readStructure(reader, schema));
+    const hashQuery = hashQueryFor(await readHashQuery(transaction), lines);
     const makers = await readMakers(transaction, schemaName);
     const fingerprint = structureFingerprint(lines);
     const prints = await this.template.printsOf(transaction, { fingerprint, hashQuery });
@@ -66,7 +66,7 @@ export class SchemaDrift {
     const found = await inSchema(transaction, schemaName, (schema, reader) => readStructure(reader, schema));
     return compareStructures(lines, asFirstPrinted(found, prints)).map((difference) => ({
       difference,
-      repair: repairOf(difference, makers),
+      repair: repairOf(difference, makers, schemaName),
     }));
   }
 }

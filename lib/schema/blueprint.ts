@@ -1,20 +1,21 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, inSchema, rows } from './catalog';
+import { withoutOwnName } from './own-name';
 import { structureFingerprint } from './fingerprint';
 import { SchemaMentions } from './mentions';
 import { readObjects } from './objects';
 import type { SchemaSource } from './read/source';
 import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
-import { orderSteps, Phase, type Step } from './steps';
+import { orderSteps, Phase, type Step, stepWithoutOwnName } from './steps';
 import { readStructure } from './structure';
 import { NO_PRINTS, type Prints } from './prints';
-import { type HashQuery, hashStructures, readHashQuery } from './structure-hashes';
+import { type HashQuery, hashQueryFor, hashStructures, readHashQuery } from './structure-hashes';
 import { leaningOnThePath } from './bare-path';
 import { findUnknown } from './unknown';
 import { findUnsupported } from './unsupported';
 
-/** A schema as the DDL that makes another one like it. No statement names a schema of its own. */
+/** A schema as the DDL that makes another one like it. */
 export interface Blueprint {
   /** The schema that it was compiled from. */
   readonly schemaName: string;
@@ -25,7 +26,7 @@ export interface Blueprint {
   readonly hashQuery: HashQuery;
   /** What else its clones may print, and mean the same. */
   readonly prints: Prints;
-  /** In an order that works, each without a semicolon at its end. */
+  /** In an order that works, each without a semicolon at its end. `OWN_SCHEMA` stands where the clone's name is to be. */
   readonly statements: readonly string[];
   /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
   readonly rowsAt: number;
@@ -61,17 +62,18 @@ export function compileBlueprint(
   const compile = async (schema: CatalogSchema, reader: SqlExecutor): Promise<Blueprint> => {
     refuse(schema, await findUnsupported(reader, schema));
     const source = { executor: reader, schema, objects: await readObjects(reader, schema) };
-    const { steps, obstacles } = await readSteps(source, filled);
+    const { steps: printed, obstacles } = await readSteps(source, filled);
+    const steps = printed.map((step) => stepWithoutOwnName(step, schemaName));
     refuse(schema, [...obstacles, ...(await findMentions(source, steps))]);
-    const fingerprint = structureFingerprint(await readStructure(reader, schema));
+    const structure = await readStructure(reader, schema);
     const ordered = orderSteps(schemaName, steps, source.objects);
-    const hashQuery = await readHashQuery(executor);
+    const hashQuery = hashQueryFor(await readHashQuery(executor), structure);
     const hashes = await hashStructures(executor, hashQuery, [schemaName]);
     const unknown = await findUnknown(reader, schema);
     const beforeRows = ordered.slice(0, ordered.findLastIndex(({ phase }) => phase <= Phase.Rows) + 1);
     return {
       schemaName,
-      fingerprint,
+      fingerprint: structureFingerprint(structure),
       hash: hashes.get(schemaName),
       hashQuery,
       prints: NO_PRINTS,
@@ -111,9 +113,11 @@ async function findMentions(
   return steps
     .filter(({ phase }) => phase !== Phase.Comment)
     .flatMap(({ label, statements }) => {
-      const mention = statements
-        .map((statement) => mentions.in(statement))
-        .find((found) => found !== undefined);
+      // A function is known by its arguments, one of which may be a row whose type has a name of PostgreSQL's.
+      const isKnownByIt = withoutOwnName(label, schema.name) !== label;
+      const mention = isKnownByIt
+        ? label
+        : statements.map((statement) => mentions.in(statement)).find((found) => found !== undefined);
       if (mention === undefined) return [];
       return [
         {

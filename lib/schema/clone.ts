@@ -1,6 +1,7 @@
 import { type SqlExecutor, quoteIdentifier } from '../common/sql';
 import type { Blueprint } from './blueprint';
 import { withSearchPath } from './catalog';
+import { withOwnName } from './own-name';
 
 /** Function bodies may name what is made after them. What a statement leaves out is PostgreSQL's own default. */
 const REPLAY_SETTINGS = {
@@ -24,7 +25,7 @@ export async function replayBlueprint(
 ): Promise<void> {
   const create = `CREATE SCHEMA ${quoteIdentifier(schemaName)}`;
   const parts = fill ? [statements.slice(0, rowsAt), statements.slice(rowsAt)] : [statements, []];
-  const [before, after] = parts.map((part) => part.join(';\n'));
+  const [before, after] = parts.map((part) => withOwnName(part.join(';\n'), schemaName));
   await withSearchPath(
     executor,
     schemaName,

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
 import { inSchema } from './catalog';
+import { CODE } from './own-name';
 import { readStructure, type StructureLine } from './structure';
 import { type HashQuery, readLineHashes } from './structure-hashes';
 
@@ -30,21 +31,6 @@ export function asFirstPrinted(lines: readonly StructureLine[], prints: Prints):
     properties: firsts.get(`${object}\n${properties}`) ?? properties,
   }));
 }
-
-/** Properties that are code, as PostgreSQL prints it from the trees that it keeps. */
-const CODE: ReadonlySet<string> = new Set([
-  'definition',
-  'default',
-  'view',
-  'partition of',
-  'partition by',
-  'arguments',
-  'standard body',
-  'columns',
-  'using',
-  'check',
-  'condition',
-]);
 
 /** A schema's structure in both forms, by object; of those objects only that have one line. */
 export interface Printed {

@@ -2,7 +2,8 @@ import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
 import { inSchema } from './catalog';
 import { readObjects } from './objects';
 import { readSteps } from './read-steps';
-import { Phase, type Step } from './steps';
+import { withOwnName } from './own-name';
+import { Phase, type Step, stepWithoutOwnName } from './steps';
 import type { Properties, StructureDifference } from './structure-differences';
 
 /** SQL that takes a difference away, for a session whose path is that of the schema that differs. */
@@ -30,7 +31,8 @@ export function readMakers(executor: SqlExecutor, schemaName: string): Promise<M
   return inSchema(executor, schemaName, async (schema, reader) => {
     const source = { executor: reader, schema, objects: await readObjects(reader, schema) };
     const makers = new Map<string, Step[]>();
-    for (const step of (await readSteps(source, 'all')).steps) {
+    for (const printed of (await readSteps(source, 'all')).steps) {
+      const step = stepWithoutOwnName(printed, schemaName);
       const label = bare(step.label);
       makers.set(label, [...(makers.get(label) ?? []), step]);
     }
@@ -38,8 +40,25 @@ export function readMakers(executor: SqlExecutor, schemaName: string): Promise<M
   });
 }
 
-/** `undefined` when nobody but a person can tell what to do. */
-export function repairOf(difference: StructureDifference, makers: Makers): Repair | undefined {
+/** For that schema; `undefined` when nobody but a person can tell what to do. */
+export function repairOf(
+  difference: StructureDifference,
+  makers: Makers,
+  schemaName: string,
+): Repair | undefined {
+  const repair = repairOfAny(difference, makers);
+  return (
+    repair && {
+      ...repair,
+      parts: repair.parts.map(({ phase, statements }) => ({
+        phase,
+        statements: statements.map((statement) => withOwnName(statement, schemaName)),
+      })),
+    }
+  );
+}
+
+function repairOfAny(difference: StructureDifference, makers: Makers): Repair | undefined {
   const { object, kind, wanted = {}, found = {} } = difference;
   if (kind === 'missing') return repairMissing(difference, makers);
   if (kind === 'extra') return repairExtra(object, found);

@@ -1,3 +1,4 @@
+import { withoutOwnName } from './own-name';
 import { SchemaNotCloneableError } from './schema.errors';
 import type { ObjectKey, SchemaObjects } from './objects';
 
@@ -50,6 +51,11 @@ export interface Step {
   /** What must be there first although it does not depend on it. */
   readonly after?: readonly ObjectKey[];
   readonly statements: readonly string[];
+}
+
+/** For any schema, and no more for the one that it was read from. */
+export function stepWithoutOwnName(step: Step, schemaName: string): Step {
+  return { ...step, statements: step.statements.map((statement) => withoutOwnName(statement, schemaName)) };
 }
 
 /** By phase, age and name, except that what a step needs comes before it. Throws `SchemaNotCloneableError` for a cycle. */

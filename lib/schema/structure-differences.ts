@@ -1,3 +1,4 @@
+import { OWN_SCHEMA } from './own-name';
 import type { StructureLine } from './structure';
 
 export type DifferenceKind = 'missing' | 'extra' | 'changed';
@@ -206,7 +207,10 @@ function sentence(name: string, property: string, found: Properties, wanted: Pro
   return `${words[0].toUpperCase()}${words.slice(1)} of the ${name} is ${show(found[property])}, and in the template ${show(wanted[property])}.`;
 }
 
+/** Each has a name of its own there. */
+const OWN_IN_WORDS = '<own schema>';
+
 function show(value: unknown): string {
   if (value === null || value === undefined || value === '') return 'none';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value.replaceAll(OWN_SCHEMA, OWN_IN_WORDS) : JSON.stringify(value);
 }

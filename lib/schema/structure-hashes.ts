@@ -2,7 +2,8 @@ import type { SqlExecutor } from '../common/sql';
 import { besideSchemas, rows } from './catalog';
 import { ROW_CATALOGS } from './catalog-columns';
 import { neededFor } from './catalogs-in-use';
-import { STRUCTURE } from './structure';
+import { hasOwnName } from './own-name';
+import { STRUCTURE, type StructureLine } from './structure';
 import { withoutJson } from './structure-sql';
 
 /** The texts of the queries that tell hashes, on one server: its catalogs have columns of their own. */
@@ -11,6 +12,8 @@ export interface HashQuery {
   readonly schemas: string;
   /** Of each line of one schema. */
   readonly lines: string;
+  /** Objects whose lines have the schema's name in them, which each schema has another of. */
+  readonly naming: readonly string[];
 }
 
 /**
@@ -27,14 +30,18 @@ const inTurn = (work: string) => `
   ) here
   CROSS JOIN LATERAL (${work}) hash`;
 
-const hashedLines = (lines: string) => `
-    SELECT line.object, hashtextextended(concat(line.object, E'\n', line.properties), 0) AS value
+/** Names in lines are quoted as in a row that is printed. */
+const hashedLines = (lines: string, naming: string) => `
+    SELECT line.object, hashtextextended(concat(line.object, E'\n',
+             CASE WHEN line.object = ANY (${naming}::text[])
+                  THEN replace(line.properties, replace(quote_ident(here.name), '"', '""') || '.', '(own).')
+                  ELSE line.properties END), 0) AS value
     FROM (${lines.replaceAll('$1::oid[]', 'ARRAY[here.oid]')}) AS line (object, properties)`;
 
-/** `$2`: what to take instead of a line's hash, if anything. */
+/** `$2`: what to take instead of a line's hash, if anything. `$3`: objects that name the schema. */
 const sumOf = (lines: string) => `
     SELECT concat(count(*), ':', sum(coalesce(($2::jsonb ->> line.value::text)::numeric, line.value))) AS value
-    FROM (${hashedLines(lines)}) AS line`;
+    FROM (${hashedLines(lines, '$3')}) AS line`;
 
 export async function readHashQuery(executor: SqlExecutor): Promise<HashQuery> {
   const found = await rows<{ catalog: string; columns: string[] }>(
@@ -48,8 +55,15 @@ export async function readHashQuery(executor: SqlExecutor): Promise<HashQuery> {
   const lines = withoutJson(STRUCTURE, (catalog) => columns.get(catalog) ?? []);
   return {
     schemas: `SELECT here.name, hash.value AS hash ${inTurn(sumOf(lines))}`,
-    lines: `SELECT hash.object, hash.value::text AS hash ${inTurn(hashedLines(lines))}`,
+    lines: `SELECT hash.object, hash.value::text AS hash ${inTurn(hashedLines(lines, '$2'))}`,
+    naming: [],
   };
+}
+
+/** The query for schemas that should be like one of these lines. */
+export function hashQueryFor(query: HashQuery, lines: readonly StructureLine[]): HashQuery {
+  const naming = lines.filter(({ properties }) => hasOwnName(properties)).map(({ object }) => object);
+  return { ...query, naming };
 }
 
 /** See `Prints`. */
@@ -85,6 +99,7 @@ export async function readHashes(
   const hashes = await rows<{ name: string; hash: string }>(executor, neededFor(catalogs, query.schemas), [
     schemaNames,
     JSON.stringify(prints),
+    query.naming,
   ]);
   return new Map(hashes.map(({ name, hash }) => [name, hash]));
 }
@@ -96,6 +111,6 @@ export async function readLineHashes(
   schemaName: string,
 ): Promise<{ object: string; hash: string }[]> {
   return besideSchemas(executor, [schemaName], ({ catalogs }) =>
-    rows(executor, neededFor(catalogs, query.lines), [[schemaName]]),
+    rows(executor, neededFor(catalogs, query.lines), [[schemaName], query.naming]),
   );
 }

@@ -3,6 +3,7 @@ import { type CatalogSchema, rows } from './catalog';
 import { ifAny, neededFor } from './catalogs-in-use';
 import { OBJECTS, READ_CATALOGS } from './objects';
 import { OWNED } from './owned';
+import { propertiesWithoutOwnName } from './own-name';
 import { SECURITY_LINES } from './structure-security';
 import { indexDefinition, ofColumn, ofRelation, sortedParameters } from './storage-parameters';
 import { comment, rowOf, sorted } from './structure-sql';
@@ -181,7 +182,11 @@ export const STRUCTURE = `
   ) d
   WHERE d.classid <> ALL (ARRAY[${READ_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[])`;
 
-/** In no particular order. The search path is already the schema's. */
-export function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
-  return rows<StructureLine>(executor, neededFor(schema.catalogs, STRUCTURE), [[schema.oid]]);
+/** In no particular order, with `OWN_SCHEMA` in the place of the schema's name. The search path is already the schema's. */
+export async function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
+  const lines = await rows<StructureLine>(executor, neededFor(schema.catalogs, STRUCTURE), [[schema.oid]]);
+  return lines.map(({ object, properties }) => ({
+    object,
+    properties: propertiesWithoutOwnName(properties, schema.name),
+  }));
 }

@@ -4,6 +4,7 @@ import { TenancyError } from '../common/tenancy.errors';
 import { remedyForPath } from './bare-path';
 import type { Blueprint } from './blueprint';
 import { replayBlueprint } from './clone';
+import { withOwnName } from './own-name';
 import { bothPrints, type Prints } from './prints';
 import { withHint } from '../common/database-hint';
 import { SchemaNotCloneableError } from './schema.errors';
@@ -43,7 +44,7 @@ export async function tryBlueprint(
   const place = await findCulprit(executor, blueprint, freeName);
   throw new SchemaNotCloneableError(blueprint.schemaName, [
     {
-      object: blueprint.statements[place].slice(0, EXCERPT),
+      object: withOwnName(blueprint.statements[place], blueprint.schemaName).slice(0, EXCERPT),
       remedy: `PostgreSQL refused this in a clone: ${failure.message}. ${remedyForPath(failure) ?? remedyFor(blueprint, place)}`,
     },
   ]);

@@ -133,7 +133,7 @@ describe('the order in which foreign keys act', () => {
           'and in the template ["owned_by on documents","edited_by on documents"].',
       ]);
       const makers = await readMakers(bench.executor, 'template');
-      return statementsOf(differences.flatMap((difference) => repairOf(difference, makers) ?? []));
+      return statementsOf(differences.flatMap((difference) => repairOf(difference, makers, 'other') ?? []));
     });
     await bench.alter('other', repairs.join('; '));
     await bench.inTransaction(async () =>

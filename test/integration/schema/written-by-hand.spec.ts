@@ -1,6 +1,11 @@
 import { remedyForPath } from '../../../lib/schema/bare-path';
 import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint } from '../../../lib/schema/clone';
+import { quoteIdentifier } from '../../../lib/common/sql';
+import { inSchema } from '../../../lib/schema/catalog';
+import { readMakers, repairOf, statementsOf } from '../../../lib/schema/repairs';
+import { readStructure } from '../../../lib/schema/structure';
+import { compareStructures } from '../../../lib/schema/structure-differences';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
 import { NO_PRINTS } from '../../../lib/schema/prints';
 import { CloneNotFaithfulError } from '../../../lib/schema/schema.errors';
@@ -138,6 +143,87 @@ describe('code that prints otherwise when it is made from its print is cloned', 
     });
   });
 });
+
+/** Code in which PostgreSQL prints the schema's name, although it lies on the path. */
+const NAMING: Readonly<Record<string, string>> = {
+  'a view': `CREATE VIEW notes AS WITH note AS (SELECT * FROM note WHERE id > 0) SELECT * FROM note`,
+  'a view with a literal that reads like it': `CREATE VIEW notes AS
+    WITH note AS (SELECT id, 'template.txt'::text AS file FROM note) SELECT * FROM note`,
+  'a view with an alias named like the schema': `CREATE VIEW notes AS
+    WITH note AS (SELECT template.id, extract(year FROM template.at) AS year FROM note AS template) SELECT * FROM note`,
+  'a view with a column named like the schema': `ALTER TABLE note ADD template int;
+    CREATE VIEW notes AS WITH note AS (SELECT template FROM note) SELECT template FROM note`,
+  'a materialized view': `CREATE MATERIALIZED VIEW notes AS WITH note AS (SELECT * FROM note) SELECT * FROM note`,
+  'a rule': `CREATE VIEW notes AS SELECT * FROM note; CREATE RULE r AS ON DELETE TO notes DO INSTEAD
+    DELETE FROM note WHERE id IN (WITH note AS (SELECT * FROM note) SELECT id FROM note)`,
+  'a policy': `ALTER TABLE note ENABLE ROW LEVEL SECURITY; CREATE TABLE other (id int);
+    CREATE POLICY p ON note USING (id IN (WITH other AS (SELECT * FROM other) SELECT id FROM other))`,
+  'a body of the standard': `CREATE FUNCTION f() RETURNS bigint LANGUAGE sql
+    BEGIN ATOMIC WITH note AS (SELECT * FROM note) SELECT count(*) FROM note; END`,
+  'a row type that has a name of PostgreSQL’s': `CREATE TABLE line (id int); CREATE TABLE lines (one template.line, more template.line[])`,
+  'a body that writes': `CREATE FUNCTION f() RETURNS void LANGUAGE sql
+    BEGIN ATOMIC WITH note AS (SELECT * FROM note) INSERT INTO note SELECT * FROM note; END`,
+};
+
+describe('code in which PostgreSQL prints the schema’s own name', () => {
+  const TABLE = 'CREATE TABLE note (id int, at date);';
+
+  it.each(
+    Object.entries(NAMING).flatMap(([subject, script]) =>
+      ['template', 'My "Template'].map((name) => [
+        subject,
+        name,
+        script.replaceAll('template', quoted(name)),
+      ]),
+    ),
+  )('is cloned with that of the clone: %s of %s', async (_subject, name, script) => {
+    await bench.build(name, `${TABLE} ${script}`);
+    for (const [from, to] of [
+      [name, 'My clone'],
+      ['My clone', 'again'],
+    ]) {
+      await bench.clone(from, to);
+      const [ours, theirs] = await bench.inTransaction(async () => [
+        await fingerprintSchema(bench.executor, from),
+        await fingerprintSchema(bench.executor, to),
+      ]);
+      expect(theirs).toBe(ours);
+    }
+  });
+
+  it('and a clone is seen to be alike without a comparison in words', async () => {
+    await bench.build('template', `${TABLE} ${NAMING['a view']}`);
+    await bench.inTransaction(async () => {
+      const blueprint = await compileBlueprint(bench.executor, 'template');
+      await bench.executor.query('DROP SCHEMA IF EXISTS clone CASCADE');
+      await replayBlueprint(bench.executor, blueprint, 'clone');
+      const hashes = await hashStructures(bench.executor, blueprint.hashQuery, ['clone']);
+      expect(hashes.get('clone')).toBe(blueprint.hash);
+    });
+  });
+
+  it('and what is missing in a schema is made with its name', async () => {
+    await bench.build('template', `${TABLE} ${NAMING['a view']}`);
+    await bench.build('other', TABLE);
+    const read = (name: string) =>
+      inSchema(bench.executor, name, (schema, reader) => readStructure(reader, schema));
+    const repairs = await bench.inTransaction(async () => {
+      const differences = compareStructures(await read('template'), await read('other'));
+      const makers = await readMakers(bench.executor, 'template');
+      return statementsOf(differences.flatMap((each) => repairOf(each, makers, 'other') ?? []));
+    });
+    expect(repairs.join()).toContain('FROM "other".note note_1');
+    await bench.alter('other', repairs.join('; '));
+    await bench.inTransaction(async () =>
+      expect((await bench.prints('other')).fingerprint).toBe((await bench.prints('template')).fingerprint),
+    );
+  });
+});
+
+/** As it can stand in an expression and in a literal. */
+function quoted(name: string): string {
+  return /^\w+$/.test(name) ? name : quoteIdentifier(name);
+}
 
 describe('functions and operators that have names of PostgreSQL’s own', () => {
   /** Each fits better than the one of that name that our queries mean, and fails. */

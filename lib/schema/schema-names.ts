@@ -1,0 +1,75 @@
+import type { SqlToken } from '../common/sql-lexer';
+
+/** Words before a table. */
+const BEFORE_TABLE = new Set(['from', 'join', 'into', 'update', 'only', 'table', 'using']);
+
+/** In the parentheses of these, FROM comes before a value. */
+const WITH_FROM = new Set(['extract', 'substring', 'trim', 'overlay', 'position']);
+
+/**
+ * The places of the tokens that name a schema before a point, as in `template.orders`. An alias, a table or a variable may
+ * have that name, too: where the text introduces one, a token counts only if nothing but a schema can stand there.
+ */
+export function schemaNamesIn(tokens: readonly SqlToken[], schemaName: string): number[] {
+  const places = tokens.flatMap((token, at) => (isName(token) && token.value === schemaName ? [at] : []));
+  if (places.length === 0) return [];
+  const named = places.filter((at) => isSign(tokens[at + 1], '.'));
+  if (!places.some((at) => introduces(tokens, at))) return named;
+  const beforeTables = tablePlaces(tokens);
+  return named.filter(
+    (at) =>
+      beforeTables.has(at) ||
+      isSign(tokens[at + 3], '(') ||
+      (isSign(tokens[at - 1], '(') && isWord(tokens[at - 2], 'operator')),
+  );
+}
+
+/** Whether the name is given there to something in the text: a table that is read, an alias, a parameter, a variable. */
+function introduces(tokens: readonly SqlToken[], at: number): boolean {
+  const next: SqlToken | undefined = tokens[at + 1];
+  if (isSign(next, '.')) return false;
+  const start = startOfName(tokens, at);
+  const before: SqlToken | undefined = tokens[start - 1];
+  if (before?.kind === 'word' && BEFORE_TABLE.has(before.value)) return true;
+  if (start !== at) return false;
+  if (isSign(before, ')') || ['as', 'for', 'declare'].some((word) => isWord(before, word))) return true;
+  const isDeclared = before === undefined || ['(', ',', ';'].some((sign) => isSign(before, sign));
+  if (isDeclared) return next !== undefined && isName(next);
+  if (!isName(before)) return false;
+  const beforeTable: SqlToken | undefined = tokens[startOfName(tokens, at - 1) - 1];
+  return isSign(beforeTable, ',') || (beforeTable?.kind === 'word' && BEFORE_TABLE.has(beforeTable.value));
+}
+
+/** Where a name begins that has others before it: `one.two`. */
+function startOfName(tokens: readonly SqlToken[], at: number): number {
+  let start = at;
+  while (isSign(tokens[start - 1], '.') && tokens[start - 2] !== undefined && isName(tokens[start - 2]))
+    start -= 2;
+  return start;
+}
+
+/** The places behind a word that a table follows. */
+function tablePlaces(tokens: readonly SqlToken[]): ReadonlySet<number> {
+  const places = new Set<number>();
+  const calls: boolean[] = [];
+  tokens.forEach((token, at) => {
+    const before: SqlToken | undefined = tokens[at - 1];
+    if (isSign(token, '(')) calls.push(before?.kind === 'word' && WITH_FROM.has(before.value));
+    else if (isSign(token, ')')) calls.pop();
+    else if (token.kind !== 'word' || !BEFORE_TABLE.has(token.value)) return;
+    else if (calls.at(-1) !== true && !isWord(before, 'distinct')) places.add(at + 1);
+  });
+  return places;
+}
+
+export function isName({ kind }: SqlToken): boolean {
+  return kind === 'word' || kind === 'name';
+}
+
+export function isSign(token: SqlToken | undefined, sign: string): boolean {
+  return token?.kind === 'sign' && token.value === sign;
+}
+
+function isWord(token: SqlToken | undefined, word: string): boolean {
+  return token?.kind === 'word' && token.value === word;
+}
