@@ -134,7 +134,8 @@ export class UnreadableTextError extends TenancyError {
     super(
       'A quote, a comment, a parenthesis or a BEGIN ATOMIC body in this text does not end, or a query object does not tell its ' +
         'text, so it cannot be seen whether it ends the transaction. It cannot be sent inside a shared transaction ' +
-        '(TenantTransactions, @TenantTransaction()), nor by a query object such as a COPY stream.',
+        '(TenantTransactions, @TenantTransaction()), nor by a query object such as a COPY stream. Where client_encoding ' +
+        'is not UTF8 no text can be sent that has other characters than those of ASCII.',
     );
   }
 }

@@ -8,6 +8,7 @@ import {
   LeaseEndedError,
   SessionNotCleanError,
   TenantContextMismatchError,
+  UnreadableTextError,
 } from './connection.errors';
 import type { Submittable } from './foreign-query';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
@@ -31,6 +32,8 @@ export type Doubt =
   | 'open transaction'
   | 'idle transaction'
   | 'told to';
+
+const NOT_ASCII = /[\u0080-\uffff]/;
 
 /** Of a statement, in a warning. */
 const SHOWN_TEXT = 100;
@@ -69,9 +72,13 @@ export class Lease implements StatementLease {
     return this.#handle.proxy;
   }
 
-  refusal(): Error | undefined {
-    if (this.client.lease !== this) return new LeaseEndedError();
-    return this.client.farewell && new IdleTransactionError({ cause: this.client.farewell });
+  refusal(text?: unknown): Error | undefined {
+    const { lease, farewell, readsUtf8 } = this.client;
+    if (lease !== this) return new LeaseEndedError();
+    if (farewell) return new IdleTransactionError({ cause: farewell });
+    return readsUtf8 || typeof text !== 'string' || !NOT_ASCII.test(text)
+      ? undefined
+      : new UnreadableTextError();
   }
 
   /** Whether it is held beyond the statement that is under way: for a transaction, or for the rows of a cursor. */

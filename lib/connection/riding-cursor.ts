@@ -1,8 +1,9 @@
 import { DatabaseError } from 'pg';
 import { isOutage } from '../common/outage';
-import { SessionNotCleanError } from './connection.errors';
+import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
 import { ForeignQuery, type Submittable } from './foreign-query';
 import { foreignTextRefusal } from './foreign-text';
+import { leavesCommitOpen } from './open-commits';
 import type { WireConnection } from './pg-internals';
 import type { StatementLease } from './statement-lease';
 
@@ -35,7 +36,7 @@ export class RidingCursor extends ForeignQuery {
 
   override submit(connection: WireConnection): Error | null | undefined {
     const { client, settings } = this.lease;
-    const refusal = this.lease.refusal() ?? foreignTextRefusal(this.text, client.standardStrings);
+    const refusal = this.lease.refusal(this.text) ?? foreignTextRefusal(this.text, client.standardStrings);
     if (refusal) return refusal;
     if (!client.inTransaction()) client.ride(settings, connection);
     return this.inner.submit(connection);
@@ -45,7 +46,10 @@ export class RidingCursor extends ForeignQuery {
     if (error instanceof SessionNotCleanError && this.#cursor.state !== 'done') {
       if (this.lease.sendToEmptySession(this)) return this.#rewind(connection);
     }
-    const told = this.lease.heed(error);
+    const heeded = this.lease.heed(error);
+    const isSent = this.#cursor.state !== 'initialized';
+    const isOpen = isSent && leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
+    const told = isOpen ? new CommitOutcomeUnknownError({ cause: heeded }) : heeded;
     if (!(error instanceof DatabaseError) || isOutage(error)) this.#tellLost();
     if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, told);
     else this.inner.handleError(told, connection);

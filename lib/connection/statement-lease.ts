@@ -4,8 +4,8 @@ import type { TenantClient } from './tenant-client';
 /** What a statement has to know of the lease it is sent in. */
 export interface StatementLease {
   readonly client: TenantClient;
-  /** Why a statement must not be sent now, if it must not. */
-  refusal(): Error | undefined;
+  /** Why a statement must not be sent now, if it must not. `text`: its own, if it is known. */
+  refusal(text?: unknown): Error | undefined;
   /** What makes a transaction the tenant's. */
   readonly settings: TransactionSettings;
   /** Whether the statement is nobody's: it may then run without settings, where it refuses to run with them. */

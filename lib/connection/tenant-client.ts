@@ -7,6 +7,9 @@ import { SessionNotCleanError } from './connection.errors';
 import { type Probe, PROBE_RAISES, probeText } from './session-checks';
 import type { TransactionSettings } from './settings';
 
+/** PostgreSQL leaves the old name as it was set. */
+const UTF8: ReadonlySet<string> = new Set(['UTF8', 'UNICODE']);
+
 /** What a CommandComplete answers: what we sent along (`probe`: what looks at the session), or the caller's own. */
 type Answered = 'probe' | 'setting' | 'own';
 
@@ -34,6 +37,8 @@ export class TenantClient extends BaseClient {
   farewell: Error | undefined;
   /** The session's `standard_conforming_strings`, which PostgreSQL and poolers report. */
   standardStrings = true;
+  /** Whether the session reads texts as they are sent. In Shift JIS, for one, a letter may take the quote behind it along. */
+  readsUtf8 = true;
   /** For the messages of one statement. */
   readonly gathering = gatheringMessages(this.connection);
   /** How long statements took in all, in milliseconds. */
@@ -65,6 +70,7 @@ export class TenantClient extends BaseClient {
     super(config);
     this.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
       if (parameterName === 'standard_conforming_strings') this.standardStrings = parameterValue !== 'off';
+      if (parameterName === 'client_encoding') this.readsUtf8 = UTF8.has(parameterValue);
     });
   }
 

@@ -1,8 +1,8 @@
 import { DatabaseError, type QueryConfig } from 'pg';
-import { isOutage } from '../common/outage';
 import { carriedText } from './carried-text';
 import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
+import { leavesCommitOpen } from './open-commits';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import type { StatementLease } from './statement-lease';
 import { transactionCommands } from './transaction-commands';
@@ -38,7 +38,7 @@ export class TenantQuery extends BaseQuery {
   }
 
   override submit(connection: WireConnection): Error | null {
-    const refusal = this.#lease.refusal();
+    const refusal = this.#lease.refusal(this.text);
     if (refusal) return refusal;
     this.#isSent = true;
     this.#lease.heedText(this.text);
@@ -61,10 +61,11 @@ export class TenantQuery extends BaseQuery {
     return 'carried';
   }
 
-  /** The settings cannot ride behind a statement: after AND CHAIN they need a text, however it is asked for. */
+  /** The settings cannot ride behind a statement: after BEGIN and AND CHAIN they need a text, however it is asked for. */
   #mayBeCarried(): boolean {
-    const { standardStrings } = this.#lease.client;
-    return !super.requiresPreparation() || transactionCommands(this.text, standardStrings)?.[0] === 'chain';
+    if (!super.requiresPreparation()) return true;
+    const command = transactionCommands(this.text, this.#lease.client.standardStrings)?.[0];
+    return command === 'begin' || command === 'chain';
   }
 
   override requiresPreparation(): boolean {
@@ -94,7 +95,10 @@ export class TenantQuery extends BaseQuery {
 
   /** What to tell of an error: whether a COMMIT was done that PostgreSQL has not answered nobody knows. */
   explain(error: Error): Error {
-    return this.#isSent && leavesCommitOpen(error, this.text, this.#lease.client.standardStrings)
+    const { connection, standardStrings } = this.#lease.client;
+    // A prepared statement may be asked for by its name alone.
+    const text = this.text ?? connection.parsedStatements[this.name ?? ''];
+    return this.#isSent && leavesCommitOpen(error, text, standardStrings)
       ? new CommitOutcomeUnknownError({ cause: error })
       : error;
   }
@@ -121,13 +125,4 @@ export class TenantQuery extends BaseQuery {
     }
     return false;
   }
-}
-
-/** What pg says when `query_timeout` runs out; what the server does meanwhile is unknown. */
-const READ_TIMEOUT = 'Query read timeout';
-
-function leavesCommitOpen(error: Error, text: string, standardStrings: boolean): boolean {
-  if (error.message !== READ_TIMEOUT && !isOutage(error)) return false;
-  const commands = transactionCommands(text, standardStrings) ?? [];
-  return commands.some((command) => command === 'commit' || command === 'chain');
 }

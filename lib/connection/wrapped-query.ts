@@ -1,8 +1,8 @@
-import { isOutage } from '../common/outage';
 import type { CarriedText } from './carried-text';
 import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
 import { ForeignQuery } from './foreign-query';
 import { beginsTransaction, foreignTextRefusal } from './foreign-text';
+import { leavesCommitOpen } from './open-commits';
 import type { WireConnection } from './pg-internals';
 import type { TransactionSettings } from './settings';
 
@@ -23,7 +23,7 @@ export class WrappedQuery extends ForeignQuery {
   }
 
   override submit(connection: WireConnection): Error | null | undefined {
-    const refusal = this.lease.refusal();
+    const refusal = this.lease.refusal(this.inner.text);
     if (refusal) return refusal;
     if (this.#phase === 'begin') return this.#begin(connection);
     if (this.#phase === 'inside') return this.inner.submit(connection);
@@ -61,7 +61,7 @@ export class WrappedQuery extends ForeignQuery {
     // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
     // before, ends it without giving the socket back: what comes next would reach an object that is taken apart.
     if (connection.stream.listenerCount('data') === 0) connection.stream.destroy();
-    const isOpen = this.#phase === 'commit' && isOutage(error);
+    const isOpen = leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
     if (this.#phase === 'inside') this.#again('rollback');
     this.inner.handleError(isOpen ? new CommitOutcomeUnknownError({ cause: told }) : told, connection);
   }

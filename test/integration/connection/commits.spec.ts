@@ -266,6 +266,27 @@ describe('A COMMIT that is not answered', () => {
         return committed.finally(() => client.release());
       },
     ],
+    ...Object.entries<(client: PoolClient) => Promise<unknown>>({
+      'by a query object': (client) =>
+        new Promise((resolve, reject) =>
+          client.query(
+            new Query('COMMIT', [], (error?: Error) => (error ? reject(error) : resolve(1))) as never,
+          ),
+        ),
+      'by a cursor': (client) => client.query(new Cursor('COMMIT')).read(1),
+      ...(!behindPooler && {
+        'by a name alone': (client) => client.query({ name: 'known', text: undefined } as never),
+      }),
+    }).map(([way, commit]): [string, () => Promise<unknown>] => [
+      way,
+      async () => {
+        const client = await world.pool.connect();
+        await client.query({ name: 'known', text: 'COMMIT' });
+        await client.query('BEGIN; INSERT INTO note (id) VALUES (2)');
+        const interrupt = async () => holder.query('SELECT pg_terminate_backend($1)', [await waiting()]);
+        return Promise.all([commit(client), interrupt()]).finally(() => client.release());
+      },
+    ]),
     [
       'of a COPY',
       async () => {

@@ -132,6 +132,23 @@ describe('A command that a text hides', () => {
     await expect(ids()).resolves.toEqual([1]);
   });
 
+  it('is not read where the session takes a letter and the quote’s escape for another letter', async () => {
+    // The last byte of ぃ and a backslash are ソ in Shift JIS.
+    const text = "SELECT E'\u3043\\'; COMMIT; --'";
+    for (const send of [
+      (client: PoolClient) => client.query(text),
+      (client: PoolClient) => client.query(new Cursor(text)).read(1),
+    ]) {
+      const work = inShared(async (client) => {
+        await client.query("SET LOCAL client_encoding = 'SJIS'");
+        await expect(send(client)).rejects.toMatchObject(UNREADABLE);
+        await client.query("SELECT 'ASCII'");
+      });
+      await expect(work).rejects.toThrow('the end');
+      await expect(ids()).resolves.toEqual([1]);
+    }
+  });
+
   it.each(HIDDEN_COMMITS)('is carried on by the tenant: %j', async (text) => {
     await run(async (client) => {
       await client.query('BEGIN');

@@ -179,6 +179,20 @@ describe('Every kind of statement runs for its tenant', () => {
     });
   });
 
+  it.each([{ queryMode: 'extended' }, { name: 'serializable' }, { values: [] }])(
+    'from BEGIN on, which may choose the isolation level however it is sent: %j',
+    async (way) => {
+      await forEach(async (client, slug) => {
+        await client.query({ text: 'BEGIN ISOLATION LEVEL SERIALIZABLE', ...way });
+        const { rows } = await client.query(
+          "SELECT owner, current_setting('transaction_isolation') AS level FROM note",
+        );
+        expect(rows).toEqual([{ owner: slug, level: 'serializable' }]);
+        await client.query('ROLLBACK');
+      });
+    },
+  );
+
   it('through COPY, out and in', async () => {
     await forEach(async (client, slug) => {
       const out = client.query(copyTo('COPY note TO STDOUT'));
