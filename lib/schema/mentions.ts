@@ -1,4 +1,6 @@
 import { quoteLiteral } from '../common/sql';
+import { type SqlToken, tokensOf } from '../common/sql-lexer';
+import { introducesName, isName, isOfOperator, isSign, schemaNamesIn } from './schema-names';
 
 /** Letters of a name as PostgreSQL lexes it: every character above ASCII counts as a letter. */
 const LETTER = String.raw`[\w$\u0080-\uffff]`;
@@ -9,76 +11,131 @@ const BARE_NAME = String.raw`[A-Za-z_\u0080-\uffff]${LETTER}*`;
 /** How often a quote may be repeated. Without a bound a row of quotes would be read again from each of them. */
 const REPEATED = '{1,64}';
 
-/** Strings and quoted names, so that neither is searched for the other. */
-const STRING_OR_NAME = /'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
+/** So many quotes without an end are prose, behind which a text is read on. */
+const MAX_UNENDED = 20;
+
+/** Strings in strings, each of which doubles its quotes. */
+const MAX_DEPTH = 8;
 
 /**
  * Finds texts that name a schema and would name it still in a clone: `template.orders` in a function's body, in a
  * default, in a setting.
  *
- * What PostgreSQL prints as code is bare where it means the schema's own objects, because the schema is on the search
- * path. Strings, bodies among them, stay as somebody wrote them.
+ * Code that PostgreSQL printed follows the clone (see `own-name.ts`). Strings, bodies among them, stay as somebody wrote
+ * them.
  */
 export class SchemaMentions {
-  private readonly qualified: RegExp;
   private readonly searchPath: RegExp;
   private readonly functionSearchPath: RegExp;
-  private readonly alias: RegExp;
 
   /** `objectNames`: of the schema's tables, views, sequences, types, functions and whatever else has a name. */
   constructor(
-    schemaName: string,
+    private readonly schemaName: string,
     private readonly objectNames: ReadonlySet<string>,
   ) {
     const name = namePattern(schemaName);
-    const object = String.raw`(?:"{1,8}(?<quoted>(?:[^"]|"")+)"|(?<bare>${BARE_NAME}))`;
-    // "A template. Orders …" is prose, template . orders is not.
-    // 'template.' || name, format('template.%I', name)
-    const objectToBe = String.raw`(?:%|'${REPEATED}(?:::[\w ]*\w)?\)*\s*\|\|)`;
-    const operator = String.raw`\b[Oo][Pp][Ee][Rr][Aa][Tt][Oo][Rr]\s*\(\s*${name}\s*\.`;
-    this.qualified = new RegExp(
-      String.raw`${START}${name}(?:\.|\s+\.\s*)(?:${object}|${objectToBe})|'${name}\s*\.'${REPEATED}\s*,|${operator}`,
-      'g',
-    );
     this.searchPath = new RegExp(
       String.raw`(?:\b[Ss][Ee][Aa][Rr][Cc][Hh]_[Pp][Aa][Tt][Hh]\b[^;]{0,500}?|\b(?:[Ii][Nn]|[Oo][Nn]|[Ss][Ee][Tt]|[Cc][Rr][Ee][Aa][Tt][Ee]|[Aa][Ll][Tt][Ee][Rr]|[Dd][Rr][Oo][Pp]|[Ff][Oo][Rr][Ee][Ii][Gg][Nn])\s[Ss][Cc][Hh][Ee][Mm][Aa]\s(?:[Ii][Ff]\s(?:[Nn][Oo][Tt]\s)?[Ee][Xx][Ii][Ss][Tt][Ss]\s)?)${START}${name}${END}`,
     );
     this.functionSearchPath = new RegExp(
       String.raw`SET "search_path" TO (?:\s*E?'(?:[^']|'')*',)*\s*${escapePattern(quoteLiteral(schemaName).trim())}`,
     );
-    this.alias = new RegExp(String.raw`${START}(?<!\.)${name}${END}(?!\s*\.)`);
   }
 
   /** The first mention in a statement, as it stands there; `undefined` when there is none. */
   in(statement: string): string | undefined {
-    const strings = [...statement.matchAll(STRING_OR_NAME)].filter(([text]) => text.startsWith("'"));
-    let passed = 0;
-    // Asked from left to right, so that each string is looked at once.
-    const inString = (at: number) => {
-      while (passed < strings.length && endOf(strings[passed]) <= at) passed++;
-      return passed < strings.length && strings[passed].index <= at;
-    };
-    const code = statement.replace(STRING_OR_NAME, (text) => (text.startsWith("'") ? "''" : text));
-    // In code an alias may bear the schema's name. Which of the two it is, the verification of the clone knows for sure.
-    const isAlias = this.alias.test(code);
-    for (const match of statement.matchAll(this.qualified)) {
-      const isOperator = /^operator\s*\(/i.test(match[0]);
-      if (this.namesObject(match) && (inString(match.index) || isOperator || !isAlias)) return match[0];
-    }
+    const tokens = [...tokensOf(statement)];
+    const texts = tokens.filter(({ kind }) => kind === 'text');
     return (
+      this.inTexts(statement, tokens, introducesName(tokens, this.schemaName), MAX_DEPTH) ??
       this.functionSearchPath.exec(statement)?.[0] ??
-      strings.map(({ 0: text }) => this.searchPath.exec(text)?.[0]).find(Boolean)
+      texts.map(({ start, end }) => this.searchPath.exec(statement.slice(start, end))?.[0]).find(Boolean)
     );
   }
 
-  private namesObject({ groups }: RegExpMatchArray): boolean {
-    const name = groups?.quoted?.replaceAll('""', '"').replaceAll("''", "'") ?? groups?.bare?.toLowerCase();
-    return name === undefined || this.objectNames.has(name);
+  private inTexts(
+    source: string,
+    tokens: readonly SqlToken[],
+    isIntroduced: boolean,
+    depth: number,
+  ): string | undefined {
+    for (const [at, token] of tokens.entries()) {
+      if (token.kind !== 'text' || depth === 0) continue;
+      const content = contentOf(source, token);
+      const found = this.inContent(content, tokens, at, isIntroduced, depth);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  private inContent(
+    content: string,
+    around: readonly SqlToken[],
+    at: number,
+    isIntroduced: boolean,
+    depth: number,
+  ): string | undefined {
+    const tokens = readOn(content);
+    for (const place of schemaNamesIn(tokens, this.schemaName, isIntroduced)) {
+      const [name, point, object] = [tokens[place], tokens[place + 1], tokens[place + 2]] as const;
+      const isMention =
+        object === undefined
+          ? goesOn(around, at, tokens.length === 2)
+          : this.isObject(tokens, place) && !isProse(name, point, object);
+      if (isMention) return content.slice(name.start, (object ?? point).end);
+    }
+    return this.inTexts(content, tokens, false, depth - 1);
+  }
+
+  /** A name of one, or the place of one: `format('template.%I', name)`, or an operator. */
+  private isObject(tokens: readonly SqlToken[], place: number): boolean {
+    const object = tokens[place + 2];
+    if (isName(object)) return this.objectNames.has(object.value);
+    return isSign(object, '%') || isOfOperator(tokens, place);
   }
 }
 
-function endOf({ index, 0: text }: RegExpExecArray): number {
-  return index + text.length;
+/** "A template. Orders …" is prose, template . orders is not. */
+function isProse(name: SqlToken, point: SqlToken, object: SqlToken): boolean {
+  return name.end === point.start && point.end < object.start;
+}
+
+/** Whether the object comes behind the text: `'template.' || name`, `concat('template.', name)`. */
+function goesOn(tokens: readonly SqlToken[], at: number, isAll: boolean): boolean {
+  let next = at + 1;
+  if (isAll && isSign(tokens[next], ',')) return true;
+  while (
+    isSign(tokens[next], ')') ||
+    isSign(tokens[next], ':') ||
+    (tokens[next]?.kind === 'word' && next > at + 1)
+  )
+    next++;
+  return isSign(tokens[next], '|') && isSign(tokens[next + 1], '|');
+}
+
+/** The tokens of a text that may be no SQL: `it's` begins a literal that does not end, and is passed by. */
+function readOn(text: string): SqlToken[] {
+  const tokens: SqlToken[] = [];
+  let from = 0;
+  for (let tries = 0; tries < MAX_UNENDED; tries++) {
+    const found = [...tokensOf(text.slice(from))];
+    const last = found.at(-1);
+    const isUnended = last?.kind === 'unended';
+    for (const token of isUnended ? found.slice(0, -1) : found)
+      tokens.push({ ...token, start: token.start + from, end: token.end + from });
+    if (!isUnended) break;
+    from += last.start + 1;
+  }
+  return tokens;
+}
+
+/** What a literal says. */
+function contentOf(source: string, { start, value }: SqlToken): string {
+  if (source[start] === '$') return value;
+  if (!/e/i.test(source[start])) return value.replaceAll("''", "'");
+  return value.replace(/''|\\([^])/g, (_escape, character: string | undefined) =>
+    character === undefined ? "'" : /[bfnrt]/.test(character) ? ' ' : character,
+  );
 }
 
 /** `template` in any case or `"template"`. Inside a string quotes and backslashes are doubled, perhaps repeatedly. */

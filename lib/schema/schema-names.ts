@@ -8,20 +8,32 @@ const WITH_FROM = new Set(['extract', 'substring', 'trim', 'overlay', 'position'
 
 /**
  * The places of the tokens that name a schema before a point, as in `template.orders`. An alias, a table or a variable may
- * have that name, too: where the text introduces one, a token counts only if nothing but a schema can stand there.
+ * have that name, too: where the text introduces one, or has it from elsewhere (`isIntroduced`), a token counts only if
+ * nothing but a schema can stand there.
  */
-export function schemaNamesIn(tokens: readonly SqlToken[], schemaName: string): number[] {
+export function schemaNamesIn(
+  tokens: readonly SqlToken[],
+  schemaName: string,
+  isIntroduced = false,
+): number[] {
   const places = tokens.flatMap((token, at) => (isName(token) && token.value === schemaName ? [at] : []));
   if (places.length === 0) return [];
   const named = places.filter((at) => isSign(tokens[at + 1], '.'));
-  if (!places.some((at) => introduces(tokens, at))) return named;
+  if (!isIntroduced && !places.some((at) => introduces(tokens, at))) return named;
   const beforeTables = tablePlaces(tokens);
   return named.filter(
-    (at) =>
-      beforeTables.has(at) ||
-      isSign(tokens[at + 3], '(') ||
-      (isSign(tokens[at - 1], '(') && isWord(tokens[at - 2], 'operator')),
+    (at) => beforeTables.has(at) || isSign(tokens[at + 3], '(') || isOfOperator(tokens, at),
   );
+}
+
+/** `OPERATOR(template.+)` */
+export function isOfOperator(tokens: readonly SqlToken[], at: number): boolean {
+  return isSign(tokens[at - 1], '(') && isWord(tokens[at - 2], 'operator');
+}
+
+/** Whether something in the text has the name, so that it need not mean a schema. */
+export function introducesName(tokens: readonly SqlToken[], name: string): boolean {
+  return tokens.some((token, at) => isName(token) && token.value === name && introduces(tokens, at));
 }
 
 /** Whether the name is given there to something in the text: a table that is read, an alias, a parameter, a variable. */

@@ -101,8 +101,7 @@ function familyStep(family: readonly Member[], additions: readonly Addition[], s
       ...sequences.map(({ oid }) => `pg_class:${oid}`),
     ],
     statements: [
-      ...family.map(({ table, born }) => createTable({ ...table, parents: [...born] }, [])),
-      ...additions.map((addition) => growth(addition, family)),
+      ...growthOfFamily(family, additions),
       // A NOT NULL may have come from the parent afterwards.
       ...family.flatMap(({ quoted, adopted }) =>
         adopted.map((parent) => `ALTER TABLE ONLY ${quoted} INHERIT ${parent}`),
@@ -116,14 +115,42 @@ function familyStep(family: readonly Member[], additions: readonly Addition[], s
   };
 }
 
-function growth({ table, columns }: Addition, family: readonly Member[]): string {
-  const member = family.find(({ quoted }) => quoted === table);
-  const lines = columns.flatMap((name) => member?.columns.filter((column) => column.name === name) ?? []);
-  const definitions = lines.map(
-    (column) =>
-      `ADD COLUMN ${columnDefinition({ ...column, notNull: null, compression: null, identity: null }, false)}`,
-  );
-  return `ALTER TABLE ${table} ${definitions.join(', ')}`;
+/**
+ * Each table is made with the columns that it gets first: only so a generated column may stand before those that it is
+ * computed from. A table with two parents is made empty, and so are these, because it gets their columns in turn.
+ */
+function growthOfFamily(family: readonly Member[], additions: readonly Addition[]): string[] {
+  const made = new Set<Member>();
+  const parentsOf = ({ born }: Member) => family.filter(({ quoted }) => born.includes(quoted));
+  const create = (member: Member, columns: readonly string[]): string[] => {
+    if (made.has(member)) return [];
+    made.add(member);
+    const parents = parentsOf(member).flatMap((parent) => create(parent, []));
+    return [
+      ...parents,
+      createTable({ ...member.table, parents: [...member.born] }, definitions(member, columns)),
+    ];
+  };
+  const heirsOfTwo = family.filter(({ born }) => born.length > 1);
+  return [
+    ...heirsOfTwo.flatMap((member) => create(member, [])),
+    ...additions.flatMap(({ table, columns }) => {
+      const member = family.find(({ quoted }) => quoted === table);
+      if (member === undefined) return [];
+      if (!made.has(member)) return create(member, columns);
+      const added = definitions(member, columns).map((definition) => `ADD COLUMN ${definition}`);
+      return [`ALTER TABLE ${table} ${added.join(', ')}`];
+    }),
+    ...family.flatMap((member) => create(member, [])),
+  ];
+}
+
+function definitions({ columns }: Member, names: readonly string[]): string[] {
+  return names
+    .flatMap((name) => columns.filter((column) => column.name === name))
+    .map((column) =>
+      columnDefinition({ ...column, notNull: null, compression: null, identity: null }, false),
+    );
 }
 
 /** Since PostgreSQL 18 a child's NOT NULL comes from its parent's, or is its own; then it must be there first. */

@@ -160,6 +160,13 @@ export const RELATION_TEMPLATES: Readonly<Record<string, string>> = {
     ALTER TABLE top ADD again integer;
     CREATE TABLE apart (x integer) INHERITS (top);`,
 
+  'generated columns before what they are computed from, in tables that inherit': `
+    CREATE TABLE top (sum integer GENERATED ALWAYS AS (a + b) STORED, a integer NOT NULL, b integer DEFAULT 3);
+    CREATE TABLE kid (twice integer GENERATED ALWAYS AS (c * a) STORED, c integer) INHERITS (top);
+    CREATE TABLE grand () INHERITS (kid);
+    ALTER TABLE top ADD late text;
+    CREATE TABLE sibling (own text) INHERITS (top);`,
+
   'materialized views on one another': `
     CREATE TABLE base (id integer PRIMARY KEY, name text);
     CREATE MATERIALIZED VIEW z_first AS SELECT id, name FROM base;

@@ -284,6 +284,18 @@ describe('a schema is refused for naming itself in', () => {
     );
   });
 
+  it('an index of which a build failed', async () => {
+    await bench.build('template', 'CREATE TABLE orders (code integer); INSERT INTO orders VALUES (1), (1)');
+    const build = bench.executor.query('CREATE UNIQUE INDEX CONCURRENTLY once ON template.orders (code)');
+    await expect(build).rejects.toThrow('could not create unique index');
+    await bench.executor.query('DELETE FROM template.orders');
+    await expect(bench.clone('template', 'clone')).rejects.toMatchObject({
+      obstacles: [{ object: 'index once', remedy: expect.stringContaining('Drop it, or REINDEX it') }],
+    });
+    await bench.executor.query('REINDEX INDEX template.once');
+    await bench.clone('template', 'clone');
+  });
+
   it('not for a word, an alias or a comment that is the same', async () => {
     await bench.build(
       'template2',
@@ -291,6 +303,10 @@ describe('a schema is refused for naming itself in', () => {
        CREATE TABLE items (template2 integer REFERENCES template2 (id));
        CREATE VIEW v AS SELECT template2.id, items.template2 FROM template2, items;
        CREATE FUNCTION f() RETURNS SETOF text LANGUAGE sql AS 'SELECT template2.kind FROM template2';
+       CREATE TYPE status AS ENUM ('sent'); CREATE TABLE email_templates (id integer, status status);
+       CREATE FUNCTION g() RETURNS bigint LANGUAGE sql
+         AS 'SELECT count(*) FROM email_templates template2 WHERE template2.status = ''sent''';
+       CREATE FUNCTION h(template2 email_templates) RETURNS text LANGUAGE sql AS 'SELECT template2.status::text';
        COMMENT ON TABLE items IS 'Beside template2.template2';`,
     );
     await bench.clone('template2', 'template2_clone');
