@@ -8,7 +8,7 @@ import {
   type Type,
   UseInterceptors,
 } from '@nestjs/common';
-import { catchError, type Observable, tap } from 'rxjs';
+import { catchError, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
 import { arrivalOf } from '../common/arrival';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';
@@ -16,8 +16,9 @@ import { TenantUsage } from './tenant-usage';
 
 /**
  * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota it is counted
- * before, so that of requests that come at once none exceeds it, and taken back when the request fails. A request
- * without a tenant is not counted. May be given several times, on a method or on a class.
+ * before, so that of requests that come at once none exceeds it, and taken back when the request fails. A stream counts
+ * once it has sent something, whoever ends it. A request without a tenant is not counted. May be given several times, on a
+ * method or on a class.
  *
  * @param amount what one request counts, an integer from 0 to 1,000,000,000,000. Default 1
  * @throws InvalidMetricError
@@ -25,6 +26,20 @@ import { TenantUsage } from './tenant-usage';
 export function Metered(metric: string, amount = 1): ClassDecorator & MethodDecorator {
   checkMetric(metric, amount);
   return applyDecorators(UseInterceptors(meter(metric, amount)));
+}
+
+/** A stream that has sent something counts, too, when whoever listens goes away before its end. */
+function onceServed<Value>(count: () => void): MonoTypeOperatorFunction<Value> {
+  let hasSent = false;
+  return tap({
+    next: () => {
+      hasSent = true;
+    },
+    complete: count,
+    unsubscribe: () => {
+      if (hasSent) count();
+    },
+  });
 }
 
 function meter(metric: string, amount: number): Type<NestInterceptor> {
@@ -41,7 +56,7 @@ function meter(metric: string, amount: number): Type<NestInterceptor> {
       const tenant = this.context.find();
       if (!tenant) return next.handle();
       if (!this.usage.isLimited(metric, tenant))
-        return next.handle().pipe(tap({ complete: () => this.usage.count(metric, amount, tenant) }));
+        return next.handle().pipe(onceServed(() => this.usage.count(metric, amount, tenant)));
       const reservation = await this.usage.reserve(metric, amount, tenant);
       return next.handle().pipe(
         catchError((error: unknown) => {

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { ConflictException, Controller, Get, Global, Injectable, Module, Post } from '@nestjs/common';
+import { ConflictException, Controller, Get, Global, Injectable, Module, Post, Sse } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { interval, map, NEVER } from 'rxjs';
 import {
   type Tenant,
   TenancyModule,
@@ -11,6 +12,7 @@ import {
   TenantPurge,
 } from '../../lib';
 import { Metered, type QuotaWarning, TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
+
 import { checkUsageOptions } from '../../lib/usage/check-usage-options';
 import { RefusedCounts } from '../../lib/usage/refused-counts';
 import { Reservations } from '../../lib/usage/reservations';
@@ -74,6 +76,19 @@ class RoutesController {
   @Metered('order.lines', 3)
   order() {
     return {};
+  }
+
+  /** It ends when nobody listens any more. */
+  @Sse('order-feed')
+  @Metered('orders')
+  orderFeed() {
+    return interval(1).pipe(map((data) => ({ data })));
+  }
+
+  @Sse('silent-feed')
+  @Metered('orders')
+  silentFeed() {
+    return NEVER;
   }
 
   @Post('failing-orders')
@@ -297,6 +312,23 @@ describe('Usage, counted by two instances', () => {
     await apps[0].app.get(TenantLifecycle).update(gone.slug, { metadata: { plan: 'unlimited' } });
     expect((await post('exports', gone)).status).toBe(201);
     expect(await used(gone, 'exports')).toBe(6);
+  });
+
+  it('counts a stream that has sent something when its client goes away, and none that has not', async () => {
+    const acme = await tenant();
+    const leave = async (path: string, isOver: (text: string) => boolean) => {
+      const abort = new AbortController();
+      const headers = { 'x-tenant-id': acme.slug };
+      const response = await fetch(new URL(path, apps[0].url), { headers, signal: abort.signal });
+      const reader = response.body!.getReader();
+      for (let text = ''; !isOver(text);) text += Buffer.from((await reader.read()).value!).toString();
+      abort.abort();
+    };
+    await leave('/silent-feed', () => true);
+    await leave('/order-feed', (text) => text.includes('data: 0'));
+    for (const end = Date.now() + 10_000; (await used(acme, 'orders')) === 0 && Date.now() < end;)
+      await wait(5);
+    expect(await used(acme, 'orders')).toBe(1);
   });
 
   it('reserves in code, and takes back once', async () => {
