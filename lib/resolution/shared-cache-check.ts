@@ -77,7 +77,7 @@ export class SharedCacheCheck implements OnModuleInit {
 
 /**
  * Whether its keys are those of `CacheInterceptor` of `@nestjs/cache-manager`. Known by its shape: the package need not be
- * there, and may be there more than once.
+ * there, and may be there more than once, and a bundler may have renamed the class.
  */
 function isSharedCache(interceptor: unknown): boolean {
   let prototype: unknown =
@@ -85,5 +85,7 @@ function isSharedCache(interceptor: unknown): boolean {
   while (typeof prototype === 'object' && prototype !== null && !Object.hasOwn(prototype, 'trackBy'))
     prototype = Object.getPrototypeOf(prototype);
   if (typeof prototype !== 'object' || prototype === null) return false;
-  return prototype.constructor.name === 'CacheInterceptor' && Object.hasOwn(prototype, 'isRequestCacheable');
+  // What extends it may have both as well.
+  const isBase = Object.getPrototypeOf(prototype) === Object.prototype;
+  return isBase && Object.hasOwn(prototype, 'isRequestCacheable');
 }

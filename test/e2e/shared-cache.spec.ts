@@ -162,6 +162,32 @@ describe('CacheInterceptor, which keeps answers by their URL,', () => {
     );
   });
 
+  it('fails the start when a bundler has given it another name', async () => {
+    const { name } = CacheInterceptor;
+    Object.defineProperty(CacheInterceptor, 'name', { value: 'a' });
+    try {
+      await expect(start({ controllers: [CachedController] })).rejects.toEqual(
+        refusal('CachedController.list()'),
+      );
+    } finally {
+      Object.defineProperty(CacheInterceptor, 'name', { value: name });
+    }
+  });
+
+  it('may be extended by one that overrides all that it has', async () => {
+    @Injectable()
+    class OwnCacheInterceptor extends TenantCacheInterceptor {
+      protected override trackBy(context: ExecutionContext) {
+        return super.trackBy(context);
+      }
+      protected override isRequestCacheable(context: ExecutionContext) {
+        return super.isRequestCacheable(context);
+      }
+    }
+    const own = { provide: APP_INTERCEPTOR, useClass: OwnCacheInterceptor };
+    await (await start({ controllers: [PricesController], providers: [own] })).close();
+  });
+
   it('may stand before what belongs to no tenant', async () => {
     const app = await start({ controllers: [FreeController, HealthController, PricesController] });
     await expect(app.get('/free')).resolves.toMatchObject({ status: 200 });

@@ -321,7 +321,7 @@ describe('Usage, counted by two instances', () => {
       const headers = { 'x-tenant-id': acme.slug };
       const response = await fetch(new URL(path, apps[0].url), { headers, signal: abort.signal });
       const reader = response.body!.getReader();
-      for (let text = ''; !isOver(text);) text += Buffer.from((await reader.read()).value!).toString();
+      for (let text = ''; !isOver(text);) text += Buffer.from((await reader.read()).value).toString();
       abort.abort();
     };
     await leave('/silent-feed', () => true);
