@@ -172,6 +172,7 @@ export class Lease implements StatementLease {
     if (this.client.farewell) this.doubt('idle transaction');
     else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
+    else if (this.client.hasChangedSettings) this.doubt('session state');
   }
 
   readonly #query = (

@@ -23,7 +23,7 @@ export interface WireConnection {
 }
 
 /** A setting of the session, as the server tells it when it connects and whenever it changes. */
-interface ParameterStatus {
+export interface ParameterStatus {
   readonly parameterName: string;
   readonly parameterValue: string;
 }

@@ -4,6 +4,7 @@ import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from './limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
 import { SessionNotCleanError } from './connection.errors';
+import { ReportedSettings } from './reported-settings';
 import { type Probe, PROBE_RAISES, probeText } from './session-checks';
 import type { TransactionSettings } from './settings';
 
@@ -39,6 +40,7 @@ export class TenantClient extends BaseClient {
   standardStrings = true;
   /** Whether the session reads texts as they are sent. In Shift JIS, for one, a letter may take the quote behind it along. */
   readsUtf8 = true;
+  readonly #reported = new ReportedSettings();
   /** For the messages of one statement. */
   readonly gathering = gatheringMessages(this.connection);
   /** How long statements took in all, in milliseconds. */
@@ -66,9 +68,16 @@ export class TenantClient extends BaseClient {
     return this.namesRider !== undefined;
   }
 
+  /** Whether the session has another time zone, encoding and so on than it began with. A pooler's are its own affair. */
+  get hasChangedSettings(): boolean {
+    return this.hasOwnSession && this.#reported.areChanged;
+  }
+
   constructor(config?: ClientConfig) {
     super(config);
-    this.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+    this.connection.on('parameterStatus', (status) => {
+      const { parameterName, parameterValue } = status;
+      this.#reported.note(status);
       if (parameterName === 'standard_conforming_strings') this.standardStrings = parameterValue !== 'off';
       if (parameterName === 'client_encoding') this.readsUtf8 = UTF8.has(parameterValue);
     });
@@ -157,6 +166,7 @@ export class TenantClient extends BaseClient {
     if (answered === 'setting') return;
     this.#isProbed = true;
     this.refusals = 0;
+    this.#reported.begin();
   }
 
   override _handleErrorMessage(message: unknown): void {

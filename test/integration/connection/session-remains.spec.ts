@@ -36,6 +36,50 @@ describe('What a function of one tenant leaves in the session', () => {
     await world.query(world.acme, 'SELECT report()');
   });
 
+  const LEFT = {
+    TimeZone: 'Asia/Tokyo',
+    DateStyle: 'German',
+    client_encoding: 'SJIS',
+    standard_conforming_strings: 'off',
+    default_transaction_read_only: 'on',
+  };
+  // Behind a pooler the session is the pooler's.
+  (behindPooler ? it.skip : it).each(Object.entries(LEFT))(
+    'is found when PostgreSQL tells of it, and the connection is destroyed: %s',
+    async (name, value) => {
+      const destroyed = () => world.pool.destroyedByCause['session state'] ?? 0;
+      const set = `DO $$ BEGIN EXECUTE 'SE' || 'T ${name} = ''${value}'''; END $$`;
+      const read = () => world.query(world.globex, `SELECT current_setting('${name}') AS is`);
+      const before = await read();
+      const destroyedBefore = destroyed();
+      await world.query(world.acme, set);
+      await expect(read()).resolves.toEqual(before);
+      expect(destroyed()).toBe(destroyedBefore + 1);
+      await world.query(world.acme, `SET LOCAL ${name} = '${value}'`);
+      await run(async () => {
+        const client = await world.pool.connect();
+        await client.query(`BEGIN; SET LOCAL ${name} = '${value}'; SELECT 1`);
+        await client.query('COMMIT');
+        client.release();
+      });
+      expect(destroyed()).toBe(destroyedBefore + 1);
+    },
+  );
+
+  it('is not what a listener for new connections has set', async () => {
+    const other = await twoTenants(1);
+    try {
+      other.pool.on('connect', (client) => void client.query("SET TIME ZONE 'Asia/Tokyo'"));
+      await other.context.run(other.acme, async () => {
+        (await other.pool.connect()).release(true);
+        for (let i = 0; i < 2; i++) await other.dataSource.query('SELECT owner FROM note');
+      });
+      expect(other.pool.destroyedByCause).toEqual({ 'told to': 1 });
+    } finally {
+      await other.close();
+    }
+  });
+
   const visible = "SELECT to_regclass('tmp_report') IS NOT NULL AS seen";
 
   it.each([
