@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { quoteLiteral } from '../../../../lib/common/sql';
+import { HAND_COLUMNS, randomByHand, writtenByHand } from './by-hand';
 import { alterColumn, defineColumn, randomColumn } from './columns';
 import type { Functions } from './functions';
 import { buildReactions, randomReactions } from './reactions';
@@ -29,6 +30,8 @@ const table = fc.record({
   statistics: fc.constantFrom('none', 'all', '(mcv)', '(ndistinct, dependencies)', 'expression'),
   policy: fc.boolean(),
   reactions: randomReactions,
+  byHand: randomByHand,
+  secondParent: fc.nat(20),
   comment: fc.string({ unit: 'binary', maxLength: 12 }),
 });
 
@@ -70,6 +73,8 @@ export function buildTable(
     kind: 'table',
   };
   const reactions = buildReactions(table.reactions, name);
+  const byHand = writtenByHand(table.byHand, name, `${index}`);
+  const second = parentOf({ ...table, parent: table.secondParent }, before);
   return {
     relation,
     script: [
@@ -78,16 +83,26 @@ export function buildTable(
         ...columns.map((each) => defineColumn(each, functions)),
         "mood mood DEFAULT 'it''s ok'",
         'stamped text',
+        ...HAND_COLUMNS,
         ...(generated ? [`computed text GENERATED ALWAYS AS (${columns[0].name}::text) STORED`] : []),
         ...(parent === undefined
           ? []
           : [`parent integer ${table.reference === 'NOT VALID' ? '' : reference}`]),
+        ...(second === undefined ? [] : ['second integer DEFAULT 1']),
       ].join(', ')});`,
       ...(parent !== undefined && table.reference === 'NOT VALID'
         ? [`ALTER TABLE ${name} ADD FOREIGN KEY (parent) ${reference};`]
         : []),
       ...columns.flatMap((each) => alterColumn(name, each, functions)),
       ...statisticsOf(table, index, name, columns),
+      // Foreign keys fire as they were made, which is not the order of their names.
+      ...(second === undefined
+        ? []
+        : ['z', 'a'].map(
+            (key, i) =>
+              `ALTER TABLE ${name} ADD CONSTRAINT "${key} key" FOREIGN KEY (second) REFERENCES ${second} ON DELETE ${['CASCADE', 'RESTRICT', 'NO ACTION'][(table.secondParent + i) % 3]};`,
+          )),
+      ...byHand.script,
       ...(table.policy
         ? [
             `ALTER TABLE ${name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;`,
@@ -108,6 +123,8 @@ export function buildTable(
       `INSERT INTO ${name} (${namesOf(columns)}, mood) VALUES (${valuesOf(columns, 1)}, 'sad')`,
       `INSERT INTO ${name} (${namesOf(columns)}, stamped) VALUES (${valuesOf(columns, 2)}, 'no')`,
       ...reactions.trials,
+      ...byHand.trials,
+      ...(second === undefined ? [] : [`DELETE FROM ${second}`]),
       rowsOf(name),
       ...(parent === undefined ? [] : [`DELETE FROM ${parent}`]),
     ],
