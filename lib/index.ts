@@ -65,6 +65,7 @@ export {
   EntitySchemaError,
   SessionNotCleanError,
   TenantContextMismatchError,
+  TenantSchemaMissingError,
   TransactionCommandError,
   TransactionDoomedError,
   TransactionOverError,

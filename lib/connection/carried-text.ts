@@ -1,17 +1,26 @@
 import { type SqlStatement, splitStatements } from '../common/split-statements';
+import { takesSnapshot } from './schema-check';
 import type { TransactionSettings } from './settings';
 import { mayCommand, transactionCommand } from './transaction-commands';
+
+/**
+ * What a CommandComplete answers: what we sent along (`probe`: what looks at the session; `check`: at the tenant's
+ * schema), or the caller's own.
+ */
+export type Answered = 'probe' | 'setting' | 'check' | 'own';
 
 /** A text of the simple protocol with a tenant's settings put in where a transaction begins. */
 export interface CarriedText {
   readonly text: string;
-  /** One flag for each CommandComplete that will come, in order: whether it answers a setting. The rest are the text's own. */
-  readonly isSetting: readonly boolean[];
+  /** One for each CommandComplete that will come, in order. */
+  readonly answers: readonly Answered[];
 }
 
 /** Where a text is sent. */
 interface Session {
   inTransaction(): boolean;
+  /** Whether the transaction has yet to look whether the tenant's schema is there. */
+  owesCheck(settings: TransactionSettings): boolean;
   readonly standardStrings: boolean;
 }
 
@@ -20,7 +29,8 @@ interface Session {
  * `undefined` for all others, and `unreadable` when its statements cannot be told apart.
  *
  * Settings follow BEGIN, since a SELECT before it would take the snapshot and fix the isolation level. What comes after
- * a COMMIT in the middle of a text runs in another transaction, which gets them again.
+ * a COMMIT in the middle of a text runs in another transaction, which gets them again. The check of the schema does take
+ * the snapshot, so it comes right before the first statement that would.
  */
 export function carriedText(
   text: string,
@@ -29,7 +39,7 @@ export function carriedText(
 ): CarriedText | 'unreadable' | undefined {
   if (!mayHaveSeveral(text) && !mayCommand(text)) return undefined;
   const statements = splitStatements(text, session.standardStrings);
-  return statements ? carry(statements, settings, session.inTransaction()) : 'unreadable';
+  return statements ? carry(statements, settings, session) : 'unreadable';
 }
 
 function mayHaveSeveral(text: string): boolean {
@@ -40,23 +50,32 @@ function mayHaveSeveral(text: string): boolean {
 function carry(
   statements: readonly SqlStatement[],
   settings: TransactionSettings,
-  inTransaction: boolean,
+  session: Session,
 ): CarriedText | undefined {
   const parts: string[] = [];
-  const isSetting: boolean[] = [];
+  const answers: Answered[] = [];
+  let owesCheck = session.owesCheck(settings);
   const carrySettings = () => {
     parts.push(settings.commands);
-    isSetting.push(...Array<boolean>(settings.count).fill(true));
+    answers.push(...Array<Answered>(settings.count).fill('setting'));
+    owesCheck = settings.schemaCheck !== undefined;
   };
   statements.forEach(({ text, head }, index) => {
+    const isSole = statements.length === 1;
     const isLast = index === statements.length - 1;
     const command = transactionCommand(head);
     const begins = command === 'begin' || command === 'chain';
-    if (index === 0 && !isLast && !inTransaction && command !== 'begin') carrySettings();
+    if (index === 0 && !isLast && !session.inTransaction() && command !== 'begin') carrySettings();
+    // Alone it is sent as a statement, with the check in front of it.
+    if (owesCheck && !isSole && takesSnapshot(text)) {
+      parts.push(settings.schemaCheck!.command);
+      answers.push('check');
+      owesCheck = false;
+    }
     // On a line of its own, lest a comment at the statement's end swallows it.
     parts.push(`${text}\n;`);
-    isSetting.push(false);
+    answers.push('own');
     if (begins || (command !== undefined && !isLast)) carrySettings();
   });
-  return isSetting.includes(true) ? { text: parts.join('\n'), isSetting } : undefined;
+  return answers.every((each) => each === 'own') ? undefined : { text: parts.join('\n'), answers };
 }

@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
+import { DatabaseError } from 'pg';
+import { TenancyError, TransactionRolledBackError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
 
 /** A connection lent to one tenant was asked to work for another. Nothing was sent. */
 export class TenantContextMismatchError extends TenancyError {
@@ -35,6 +36,28 @@ export class SessionNotCleanError extends TenancyError {
       options,
     );
   }
+}
+
+/** The tenant's schema is not there, and shared schemas are on its path. Nothing was run. */
+export class TenantSchemaMissingError extends TenancyError {
+  readonly code = 'TENANT_SCHEMA_MISSING';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+
+  /** The cause names the schema. */
+  constructor(options?: { cause?: unknown }) {
+    super(
+      'The schema of this tenant is not in the database, so nothing was run: PostgreSQL would have read and written the shared ' +
+        'schemas in its place. It was dropped or renamed: bring it back, or purge the tenant. "tenancy doctor" names such tenants.',
+      options,
+    );
+  }
+}
+
+/** Whether PostgreSQL has answered so, whoever put it into words. Then it is known what became of the statement. */
+export function isAnswer(error: Error): boolean {
+  return [DatabaseError, TransactionRolledBackError, SessionNotCleanError, TenantSchemaMissingError].some(
+    (each) => error instanceof each,
+  );
 }
 
 /** The session behind the tenants' pool is not the empty one that isolation rests on. */

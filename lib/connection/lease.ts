@@ -1,14 +1,13 @@
 import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import { isOutage } from '../common/outage';
-import { TransactionRolledBackError } from '../common/tenancy.errors';
 import { type Scope, scopeKey, workOf } from '../context/scope';
 import type { TenantContext } from '../context/tenant-context';
 import {
   IdleTransactionError,
   LeaseEndedError,
-  SessionNotCleanError,
   TenantContextMismatchError,
   UnreadableTextError,
+  isAnswer,
 } from './connection.errors';
 import type { Submittable } from './foreign-query';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
@@ -126,11 +125,10 @@ export class Lease implements StatementLease {
 
   heed(error: Error): Error {
     // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
-    // But what PostgreSQL answered to a COMMIT is known.
-    if (error instanceof TransactionRolledBackError || error instanceof SessionNotCleanError) return error;
-    if (!(error instanceof DatabaseError)) this.doubt('client-side error');
+    if (!isAnswer(error)) this.doubt('client-side error');
     // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
-    else if (error.code === IDLE_IN_TRANSACTION) this.doubt('idle transaction');
+    else if (error instanceof DatabaseError && error.code === IDLE_IN_TRANSACTION)
+      this.doubt('idle transaction');
     else if (isOutage(error)) this.doubt('connection lost');
     return explainLimit(error, this.settings, this.client.tookMs());
   }

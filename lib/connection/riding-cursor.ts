@@ -1,10 +1,10 @@
-import { DatabaseError } from 'pg';
 import { isOutage } from '../common/outage';
-import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
+import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from './connection.errors';
 import { ForeignQuery, type Submittable } from './foreign-query';
 import { foreignTextRefusal } from './foreign-text';
 import { leavesCommitOpen } from './open-commits';
 import type { WireConnection } from './pg-internals';
+import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';
 
 /** A cursor, or a stream over one: it speaks the extended protocol, so the settings ride in front as with any statement. */
@@ -38,7 +38,7 @@ export class RidingCursor extends ForeignQuery {
     const { client, settings } = this.lease;
     const refusal = this.lease.refusal(this.text) ?? foreignTextRefusal(this.text, client.standardStrings);
     if (refusal) return refusal;
-    if (!client.inTransaction()) client.ride(settings, connection);
+    if (!client.inTransaction() || takesSnapshot(this.text)) client.ride(settings, connection);
     return this.inner.submit(connection);
   }
 
@@ -50,7 +50,7 @@ export class RidingCursor extends ForeignQuery {
     const isSent = this.#cursor.state !== 'initialized';
     const isOpen = isSent && leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
     const told = isOpen ? new CommitOutcomeUnknownError({ cause: heeded }) : heeded;
-    if (!(error instanceof DatabaseError) || isOutage(error)) this.#tellLost();
+    if (!isAnswer(error) || isOutage(error)) this.#tellLost();
     if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, told);
     else this.inner.handleError(told, connection);
   }

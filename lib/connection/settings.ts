@@ -2,6 +2,7 @@ import { quoteIdentifier, quoteLiteral } from '../common/sql';
 import type { Scope } from '../context/scope';
 import { roleOfSchema } from '../tenant/tenant-role';
 import { Rider, type RidingStatement } from './rider';
+import { SchemaCheck } from './schema-check';
 import { CLOSE_CURSORS, type Probe, PROBES } from './session-checks';
 
 /**
@@ -20,6 +21,8 @@ export class TransactionSettings {
     readonly values: Readonly<Record<string, string>>,
     /** Whether the session is looked at before it works with them. */
     readonly areProbed = true,
+    /** What comes before the first statement of a transaction, if the tenant's schema has to be there. */
+    readonly schemaCheck?: SchemaCheck,
   ) {
     const entries = Object.entries(values);
     this.commands = entries
@@ -28,27 +31,29 @@ export class TransactionSettings {
     this.count = entries.length;
   }
 
-  /** As `SELECT set_config($1, $2, true), …` of the extended protocol, behind the probe if there is one. */
+  /** As `SELECT set_config($1, $2, true), …` of the extended protocol, behind the probe and before the check of the schema. */
   rider(probe?: Probe): Rider {
     return (this.#riders[probe ?? 'unprobed'] ??= this.#makeRider(probe));
   }
 
   #makeRider(probe: Probe | undefined): Rider {
+    const check = this.schemaCheck?.parameter(2 * this.count + 1);
     // The text depends on nothing else, and so may the name.
-    const name = `nestjs-tenancy-${probe ?? 'unprobed'}-${this.count}`;
-    const setting = () => ({ name, sql: this.#sql(probe), values: Object.entries(this.values).flat() });
+    const name = `nestjs-tenancy-${probe ?? 'unprobed'}-${this.count}${check ? '-schema' : ''}`;
+    const values = [...Object.entries(this.values).flat(), ...(check ? [check.value] : [])];
+    const setting = () => ({ name, sql: this.#sql(probe, check?.sql), values });
     return probe
       ? new Rider([CURSOR_CLOSER.name, name], () => [CURSOR_CLOSER, setting()])
       : new Rider([name], () => [setting()]);
   }
 
   /** PostgreSQL computes columns from left to right, so the probe tells of the session as it was before. */
-  #sql(probe: Probe | undefined): string {
+  #sql(probe: Probe | undefined, check: string | undefined): string {
     const calls = Array.from(
       { length: this.count },
       (_, i) => `pg_catalog.set_config($${2 * i + 1}, $${2 * i + 2}, true)`,
     );
-    return `SELECT ${[...(probe ? [PROBES[probe]] : []), ...calls].join(', ')}`;
+    return `SELECT ${[...(probe ? [PROBES[probe]] : []), ...calls, ...(check ? [check] : [])].join(', ')}`;
   }
 }
 
@@ -78,6 +83,8 @@ const STARTING_SETTINGS = new TransactionSettings({ search_path: '' }, false);
  *
  * With `roles` a tenant's statements run as its own role, and everybody else's as whoever logged in.
  *
+ * The schema has to be there for what runs for a tenant. Work on a tenant, and on a schema by name, may be what makes it.
+ *
  * @param others that ride beside the path
  */
 export function settingsOf(
@@ -92,9 +99,12 @@ export function settingsOf(
     return roles ? SYSTEM_SETTINGS_OF_LOGIN : SYSTEM_SETTINGS;
   }
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
-  return new TransactionSettings({
+  const values = {
     search_path: `${path}, pg_temp`,
     ...(roles && { role: scope.tenant ? roleOfSchema(schemaName) : NO_ROLE }),
     ...others,
-  });
+  };
+  // With no schema behind it on the path, what is not in the tenant's own is nowhere.
+  const isChecked = sharedSchemas.length > 0 && scope.tenant !== undefined && !scope.unlimited;
+  return new TransactionSettings(values, true, isChecked ? new SchemaCheck(schemaName) : undefined);
 }

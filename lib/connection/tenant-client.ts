@@ -1,18 +1,16 @@
 import { type ClientConfig, DatabaseError } from 'pg';
-import type { CarriedText } from './carried-text';
+import type { Answered, CarriedText } from './carried-text';
 import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from './limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
-import { SessionNotCleanError } from './connection.errors';
+import { SessionNotCleanError, TenantSchemaMissingError } from './connection.errors';
 import { ReportedSettings } from './reported-settings';
+import { SCHEMA_IS_MISSING } from './schema-check';
 import { type Probe, PROBE_RAISES, probeText } from './session-checks';
 import type { TransactionSettings } from './settings';
 
 /** PostgreSQL leaves the old name as it was set. */
 const UTF8: ReadonlySet<string> = new Set(['UTF8', 'UNICODE']);
-
-/** What a CommandComplete answers: what we sent along (`probe`: what looks at the session), or the caller's own. */
-type Answered = 'probe' | 'setting' | 'own';
 
 /**
  * A connection of the tenants' pool. It knows who has it now, and how to send a tenant's settings along with a
@@ -23,6 +21,8 @@ export class TenantClient extends BaseClient {
   #lease: object | undefined;
   /** Whether the session was looked at since the lease began, and is its own until it ends. */
   #isProbed = false;
+  /** Whether the tenant's schema was there since the transaction began that is open. */
+  #isChecked = false;
   /** How often in a row the session was refused. */
   refusals = 0;
   /** Whether the session has been refused: a quick look may then go on finding what is not there any more. */
@@ -85,9 +85,17 @@ export class TenantClient extends BaseClient {
 
   /**
    * Writes the settings as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
-   * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither.
+   * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither. In a transaction that has the
+   * settings, what it still owes is written.
    */
   ride(settings: TransactionSettings, { stream }: WireConnection): void {
+    if (this.inTransaction()) {
+      if (!this.owesCheck(settings)) return;
+      stream.write(settings.schemaCheck!.rider.unnamed);
+      this.#parsing.push('');
+      this.#answers.push('check');
+      return;
+    }
     const probe = this.#probeOf(settings);
     const rider = settings.rider(probe);
     if (this.namesRider) {
@@ -105,11 +113,10 @@ export class TenantClient extends BaseClient {
     else this.#answers.push('setting');
   }
 
-  sendCarried({ text, isSetting }: CarriedText, settings: TransactionSettings): void {
+  sendCarried({ text, answers }: CarriedText, settings: TransactionSettings): void {
     const probe = this.inTransaction() ? undefined : this.#probeOf(settings);
-    const answers = isSetting.map((each): Answered => (each ? 'setting' : 'own'));
     // CLOSE ALL, the probe, BEGIN, COMMIT.
-    this.#answers = probe ? ['setting', 'probe', 'setting', 'setting', ...answers] : answers;
+    this.#answers = probe ? ['setting', 'probe', 'setting', 'setting', ...answers] : [...answers];
     this.connection.query(probe ? probeText(probe) + text : text);
   }
 
@@ -117,6 +124,11 @@ export class TenantClient extends BaseClient {
   #probeOf({ areProbed }: TransactionSettings): Probe | undefined {
     if (!areProbed || (this.hasOwnSession && this.#isProbed)) return undefined;
     return this.#wasRefused ? 'thorough' : 'quick';
+  }
+
+  /** Whether an open transaction has yet to look whether the tenant's schema is there. One that has failed runs nothing. */
+  owesCheck({ schemaCheck }: TransactionSettings): boolean {
+    return schemaCheck !== undefined && !this.#isChecked && this.getTransactionStatus() === 'T';
   }
 
   /** How long the statement has taken that is under way; 0 if there is none. */
@@ -163,7 +175,8 @@ export class TenantClient extends BaseClient {
   override _handleCommandComplete(message: unknown): void {
     const answered = this.#answers.shift() ?? 'own';
     if (answered === 'own') return super._handleCommandComplete(message);
-    if (answered === 'setting') return;
+    // Settings are sent where a transaction begins.
+    if (answered !== 'probe') return void (this.#isChecked = answered === 'check');
     this.#isProbed = true;
     this.refusals = 0;
     this.#reported.begin();
@@ -177,6 +190,10 @@ export class TenantClient extends BaseClient {
     const isRiders = !this.#answersOwn;
     const isRefusal = this.#answers[0] === 'probe' && hasCode(message, PROBE_RAISES);
     this.#answers = [];
+    if (isRiders && hasCode(message, SCHEMA_IS_MISSING)) {
+      this.#parsing = [];
+      return super._handleErrorMessage(new TenantSchemaMissingError({ cause: message }));
+    }
     if (isRefusal) {
       this.#wasRefused = true;
       this.refusals++;

@@ -4,6 +4,7 @@ import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.er
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { leavesCommitOpen } from './open-commits';
 import { BaseQuery, type WireConnection } from './pg-internals';
+import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';
 import { transactionCommands } from './transaction-commands';
 
@@ -12,14 +13,15 @@ const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
 
 /**
  * How a statement is sent: `bare`, as pg would; `riding`, with the settings in front of it in the same message group;
- * `carried`, as a text with the settings in it; `single`, so that PostgreSQL takes it for one statement or refuses it.
+ * `carried`, as a text with the settings in it; `single`, so that PostgreSQL takes it for one statement or refuses it,
+ * behind what its transaction still owes.
  */
 type Mode = 'bare' | 'riding' | 'carried' | 'single';
 
 /**
  * A statement that carries its tenant. Outside a transaction the lease's settings travel in front of it in the same
  * Sync group, so PostgreSQL runs both in one transaction of their own or neither, in one round trip. Inside a
- * transaction the settings already hold, and the statement goes bare.
+ * transaction the settings already hold, and the statement goes bare, but for the check of the schema before the first.
  *
  * All is decided in `submit`, when the statement is really sent: a COMMIT that was queued before it has been answered
  * by then.
@@ -52,13 +54,21 @@ export class TenantQuery extends BaseQuery {
   /** Sends what is to be carried, and says how the rest is to be sent. */
   #send(): Mode {
     const { client, settings } = this.#lease;
-    if (!this.text || this.#refusesSettings) return 'bare';
+    if (this.#refusesSettings) return 'bare';
+    if (!this.text) return this.#owesCheck() ? 'single' : 'bare';
     const inTransaction = client.inTransaction();
     const carried = this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
-    if (!carried) return inTransaction ? 'bare' : 'riding';
+    if (!carried) return !inTransaction ? 'riding' : this.#owesCheck() ? 'single' : 'bare';
     if (carried === 'unreadable') return inTransaction ? 'single' : 'riding';
     client.sendCarried(carried, settings);
     return 'carried';
+  }
+
+  /** A prepared statement may be asked for by its name alone. */
+  #owesCheck(): boolean {
+    const { client, settings } = this.#lease;
+    const text = this.text || (client.connection.parsedStatements[this.name ?? ''] ?? '');
+    return client.owesCheck(settings) && takesSnapshot(text);
   }
 
   /** The settings cannot ride behind a statement: after BEGIN and AND CHAIN they need a text, however it is asked for. */
@@ -74,7 +84,8 @@ export class TenantQuery extends BaseQuery {
 
   /** Called by pg between cork and uncork. */
   override prepare(connection: WireConnection): void {
-    if (this.#mode === 'riding') this.#lease.client.ride(this.#lease.settings, connection);
+    if (this.#mode === 'riding' || this.#mode === 'single')
+      this.#lease.client.ride(this.#lease.settings, connection);
     super.prepare(connection);
   }
 

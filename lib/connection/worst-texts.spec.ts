@@ -61,7 +61,7 @@ const LENGTH = 1_000_000;
 /** A regular expression that goes back would take minutes for the shortest of these, or for ever. */
 const MAX_MS = 3_000;
 
-const session = { inTransaction: () => false, standardStrings: true };
+const session = { inTransaction: () => false, owesCheck: () => false, standardStrings: true };
 const settings = new TransactionSettings({ search_path: 't_acme' });
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {

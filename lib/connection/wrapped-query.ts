@@ -1,13 +1,17 @@
-import type { CarriedText } from './carried-text';
-import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
+import type { Answered, CarriedText } from './carried-text';
+import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from './connection.errors';
 import { ForeignQuery } from './foreign-query';
 import { beginsTransaction, foreignTextRefusal } from './foreign-text';
 import { leavesCommitOpen } from './open-commits';
 import type { WireConnection } from './pg-internals';
+import { takesSnapshot } from './schema-check';
 import type { TransactionSettings } from './settings';
 
-/** `bare`: in a transaction of the caller's, whose end is the caller's too. */
-type Phase = 'begin' | 'inside' | 'bare' | 'commit' | 'rollback';
+/**
+ * `bare`: in a transaction of the caller's, whose end is the caller's too. `check`: there, when it is the first to need
+ * the tenant's schema.
+ */
+type Phase = 'begin' | 'inside' | 'check' | 'bare' | 'commit' | 'rollback';
 
 /**
  * Anything else, such as COPY: it runs inside a transaction of ours that has the settings, for three round trips. To
@@ -26,7 +30,7 @@ export class WrappedQuery extends ForeignQuery {
     const refusal = this.lease.refusal(this.inner.text);
     if (refusal) return refusal;
     if (this.#phase === 'begin') return this.#begin(connection);
-    if (this.#phase === 'inside') return this.inner.submit(connection);
+    if (this.#phase === 'inside' || this.#phase === 'bare') return this.inner.submit(connection);
     connection.query(this.#phase);
     return null;
   }
@@ -35,16 +39,23 @@ export class WrappedQuery extends ForeignQuery {
     const { client, settings } = this.lease;
     const refusal = foreignTextRefusal(this.inner.text, client.standardStrings);
     if (refusal) return refusal;
-    if (client.inTransaction()) {
-      this.#phase = 'bare';
-      return this.inner.submit(connection);
+    const check = takesSnapshot(this.inner.text) ? settings.schemaCheck?.command : undefined;
+    if (!client.inTransaction()) {
+      client.sendCarried(beginText(settings, check), settings);
+      return null;
     }
-    client.sendCarried(beginText(settings), settings);
-    return null;
+    if (check !== undefined && client.owesCheck(settings)) {
+      this.#phase = 'check';
+      client.sendCarried({ text: check, answers: ['check'] }, settings);
+      return null;
+    }
+    this.#phase = 'bare';
+    return this.inner.submit(connection);
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
     if (this.#phase === 'begin') this.#again('inside');
+    else if (this.#phase === 'check') this.#again('bare');
     else if (this.#phase === 'inside' && !this.#isBegin()) this.#again('commit');
     else if (this.#phase !== 'rollback') this.inner.handleReadyForQuery?.(connection);
   }
@@ -62,7 +73,8 @@ export class WrappedQuery extends ForeignQuery {
     // before, ends it without giving the socket back: what comes next would reach an object that is taken apart.
     if (connection.stream.listenerCount('data') === 0) connection.stream.destroy();
     const isOpen = leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
-    if (this.#phase === 'inside') this.#again('rollback');
+    const hasBegun = this.#phase === 'inside' || (this.#phase === 'begin' && isAnswer(error));
+    if (hasBegun) this.#again('rollback');
     this.inner.handleError(isOpen ? new CommitOutcomeUnknownError({ cause: told }) : told, connection);
   }
 
@@ -77,6 +89,9 @@ export class WrappedQuery extends ForeignQuery {
   }
 }
 
-function beginText({ commands, count }: TransactionSettings): CarriedText {
-  return { text: `BEGIN; ${commands}`, isSetting: Array<boolean>(1 + count).fill(true) };
+function beginText({ commands, count }: TransactionSettings, check: string | undefined): CarriedText {
+  const answers = Array<Answered>(1 + count).fill('setting');
+  return check === undefined
+    ? { text: `BEGIN; ${commands}`, answers }
+    : { text: `BEGIN; ${commands} ${check}`, answers: [...answers, 'check'] };
 }
