@@ -141,13 +141,13 @@ export class InvalidAccessOptionsError extends TenancyError {
   }
 }
 
-/** `fromApiKey()` is among the resolvers, and nothing in the application knows keys. */
+/** The application uses API keys or scopes, and nothing in it knows them. */
 export class AccessModuleMissingError extends TenancyError {
   readonly code = 'ACCESS_MODULE_MISSING';
 
-  constructor(options?: { cause?: unknown }) {
+  constructor(what: string, options?: { cause?: unknown }) {
     super(
-      'fromApiKey() needs TenancyAccessModule.forRoot() of nestjs-tenancy/access in the root module.',
+      `${what} needs TenancyAccessModule.forRoot() of nestjs-tenancy/access in the root module.`,
       options,
     );
   }

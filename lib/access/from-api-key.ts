@@ -46,6 +46,6 @@ function authenticationOf(providers: Providers): ApiKeyAuthentication {
   try {
     return providers.get(ApiKeyAuthentication);
   } catch (error) {
-    throw new AccessModuleMissingError({ cause: error });
+    throw new AccessModuleMissingError('fromApiKey()', { cause: error });
   }
 }

@@ -1,4 +1,5 @@
-import { SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
+import { ScopesNeedModule } from './scopes-need-module';
 
 export const REQUIRED_SCOPES = 'nestjs-tenancy:scopes';
 
@@ -17,5 +18,5 @@ export function RequireScopes(...scopes: readonly string[]) {
       `@RequireScopes(${scopes.map((scope) => JSON.stringify(scope)).join(', ')}): name scopes, such as 'orders:read'.`,
     );
   }
-  return SetMetadata(REQUIRED_SCOPES, scopes);
+  return applyDecorators(SetMetadata(REQUIRED_SCOPES, scopes), UseGuards(ScopesNeedModule));
 }

@@ -77,7 +77,8 @@ export async function findRoleProblems(
     templateSchema,
     registrySchema,
     sharedSchemas,
-  }: Pick<ProvisioningOptions, 'templateSchema' | 'registrySchema' | 'sharedSchemas'>,
+    sharedMigrations,
+  }: Pick<ProvisioningOptions, 'templateSchema' | 'registrySchema' | 'sharedSchemas' | 'sharedMigrations'>,
 ): Promise<RoleProblem[]> {
   const login = await readLogin(asLogin);
   const admin = await readAdmin(asAdmin, login.name);
@@ -87,7 +88,11 @@ export async function findRoleProblems(
   return [
     ...openProblems(await readOpen(asAdmin, login.name, [templateSchema, registrySchema]), login),
     ...sharedProblems(await readShared(asAdmin, sharedSchemas)),
-    ...(await findSharedSchemaProblems(asAdmin, { templateSchema, sharedSchemas }, login.name)),
+    ...(await findSharedSchemaProblems(
+      asAdmin,
+      { templateSchema, sharedSchemas, sharedMigrations },
+      login.name,
+    )),
   ];
 }
 

@@ -1,11 +1,14 @@
 import { inspect } from 'node:util';
-import type { Tenant } from '../../lib';
-import { Principal } from '../../lib/access';
+import { Controller, Get } from '@nestjs/common';
+import { TenancyModule, type Tenant } from '../../lib';
+import { Principal, RequireScopes } from '../../lib/access';
 import { VerifiedCredential } from '../../lib/resolution/verified-credential';
 import { type AccessApp, handled, startAccessApp, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { notesOptions } from '../support/notes';
 import type { RawAnswer } from '../support/raw-request';
 import { ADAPTERS } from '../support/sample-app';
+import { startTestApp } from '../support/test-app';
 
 const refused = (status: number, code: string) =>
   expect.objectContaining({ status, body: { statusCode: status, code, message: expect.any(String) } });
@@ -338,4 +341,25 @@ describe('A principal', () => {
     expect(principal.hasScope('orders:read')).toBe(true);
     expect(principal.hasScope('keys:read')).toBe(false);
   });
+});
+
+it('@RequireScopes() without the module that obeys it keeps the application from starting', async () => {
+  @Controller()
+  class Orders {
+    @Get('orders')
+    @RequireScopes('orders:read')
+    list() {
+      return [];
+    }
+  }
+  const database = await createTestDatabase();
+  try {
+    const imports = [TenancyModule.forRoot(notesOptions(database))];
+    await expect(startTestApp({ imports, controllers: [Orders] })).rejects.toMatchObject({
+      code: 'ACCESS_MODULE_MISSING',
+      message: expect.stringContaining('@RequireScopes() needs TenancyAccessModule.forRoot()'),
+    });
+  } finally {
+    await database.drop();
+  }
 });

@@ -53,10 +53,10 @@ export const checkNeighbours: Check = async ({ options, database }) => {
 
 /** Whether what a tenant lacks would be found, or made, in a schema that all share. */
 export const checkSharedSchemas: Check = async ({ options, database }) => {
-  const { roles, sharedSchemas, templateSchema } = options;
+  const { roles, sharedSchemas } = options;
   // With roles, the check of roles says so.
   if (roles || sharedSchemas.length === 0) return [];
-  const found = await findSharedSchemaProblems(database, { templateSchema, sharedSchemas });
+  const found = await findSharedSchemaProblems(database, options);
   if (found.length === 0)
     return ok('shared schemas', 'have no name of the template, and nothing can be made in them');
   return found.map(({ message }) => warning('shared schemas', message, 'do what the message says'));

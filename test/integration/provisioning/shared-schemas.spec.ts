@@ -37,6 +37,15 @@ describe('Shared schemas behind those of the tenants', () => {
     ]);
   });
 
+  it('may be written by the login role when it runs their migrations', async () => {
+    const app = await startAppOn(database, {
+      sharedSchemas: ['reference'],
+      sharedMigrations: { reference: [] },
+    });
+    apps.push(app);
+    expect(app.log.warnings).toEqual([]);
+  });
+
   it('are nothing to tell of when they have other names and belong to another role', async () => {
     const name = new URL(database.url).pathname.slice(1);
     const role = `app_${name}`;
