@@ -132,7 +132,7 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
   }
 
   it('may be Vitest', async () => {
-    await expect(tool('vitest', 'run', '--globals')).resolves.toContain('1 passed');
+    await expect(tool('vitest', 'run', '--globals', '--dir', 'src')).resolves.toContain('1 passed');
   });
 
   it('may be ts-node', async () => {
