@@ -163,12 +163,14 @@ export class UnreadableTextError extends TenancyError {
   }
 }
 
-/** A text that may only read begins or ends a transaction. */
+/** A text that may only read begins or ends a transaction, or resets a setting. */
 export class ReadOnlyTextError extends TenancyError {
   readonly code = 'READ_ONLY_TEXT_REFUSED';
 
   constructor() {
-    super('A text that begins or ends a transaction cannot be run in one that only reads.');
+    super(
+      'A text that begins or ends a transaction, or has RESET in it, cannot be run in a transaction that only reads.',
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PoolClient, QueryConfig, QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
-import { splitStatements } from '../common/split-statements';
+import { splitStatements, type SqlStatement, wordsOf } from '../common/split-statements';
 import { ReadOnlyTextError } from './connection.errors';
 import type { TenantClient } from './tenant-client';
 import { transactionCommand } from './transaction-commands';
@@ -15,7 +15,7 @@ type LentClient = PoolClient & Pick<TenantClient, 'standardStrings'>;
  * more than one, and a transaction that has read cannot be made one that writes. If a statement ends it all the same,
  * that was the last one.
  *
- * @throws ReadOnlyTextError for a text that begins or ends transactions. None of it has run, unless PostgreSQL saw a
+ * @throws ReadOnlyTextError for a text that begins or ends transactions, or resets settings. None of it has run, unless PostgreSQL saw a
  *   command where none was seen here.
  */
 export async function runReadOnly<Row extends object>(
@@ -38,9 +38,14 @@ export async function runReadOnly<Row extends object>(
   }
 }
 
+/** PostgreSQL 15 resets `transaction_read_only` whatever was read before; what is written then is rolled back, sequences are not. */
+function endsReading({ head }: SqlStatement): boolean {
+  return transactionCommand(head) !== undefined || wordsOf(head)[0] === 'reset';
+}
+
 async function runEach<Row extends object>(client: LentClient, sql: string): Promise<QueryResult<Row>[]> {
   const statements = splitStatements(sql, client.standardStrings);
-  if (statements?.some(({ head }) => transactionCommand(head) !== undefined)) throw new ReadOnlyTextError();
+  if (statements?.some(endsReading)) throw new ReadOnlyTextError();
   const results: QueryResult<Row>[] = [];
   // What cannot be read here PostgreSQL refuses.
   for (const text of statements?.map((statement) => statement.text) ?? [sql]) {

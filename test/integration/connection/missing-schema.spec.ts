@@ -161,17 +161,19 @@ describe('A schema that is not there, with a shared one behind it', () => {
       },
     );
 
-    (behindPooler ? it.skip : it)('refuses a prepared statement that is asked for by its name', async () => {
-      await borrow(async (client) => {
-        await named(client);
-        await client.query('BEGIN');
-        await vanish();
-        const byName = { name: 'mine', values: [2] } as never;
-        await expect(client.query(byName)).rejects.toMatchObject({ code: 'TENANT_SCHEMA_MISSING' });
-        await client.query('ROLLBACK');
+    // Behind a pooler names are not sent.
+    if (!behindPooler)
+      it('refuses a prepared statement that is asked for by its name', async () => {
+        await borrow(async (client) => {
+          await named(client);
+          await client.query('BEGIN');
+          await vanish();
+          const byName = { name: 'mine', values: [2] } as never;
+          await expect(client.query(byName)).rejects.toMatchObject({ code: 'TENANT_SCHEMA_MISSING' });
+          await client.query('ROLLBACK');
+        });
+        await expectNothingShared();
       });
-      await expectNothingShared();
-    });
 
     it('refuses what a shared transaction does, and TypeORM’s own', async () => {
       await vanish();
