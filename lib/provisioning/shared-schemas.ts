@@ -34,9 +34,10 @@ export class SharedSchemas implements OnApplicationBootstrap {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** After the template's migrations. With roles the start has been refused for these already. */
+  /** After the template's migrations. With roles `RoleChecks` refuses the start, and asks about the right role. */
   async onApplicationBootstrap(): Promise<void> {
-    if (this.options.leaveTemplate || this.options.sharedSchemas.length === 0) return;
+    const { leaveTemplate, roles, sharedSchemas } = this.options;
+    if (leaveTemplate || roles || sharedSchemas.length === 0) return;
     const problems = await this.transactions.run((manager) =>
       findSharedSchemaProblems(manager, this.options),
     );
@@ -68,7 +69,8 @@ export async function findSharedSchemaProblems(
     [sharedSchemas, templateSchema, loginRole ?? null],
   )) as SharedSchema[];
   // Whoever runs the migrations of a schema must be able to make something in it: without roles that is the login role.
-  const isMigratedByLogin = ({ name }: SharedSchema) => loginRole === undefined && name in sharedMigrations;
+  const isMigratedByLogin = ({ name }: SharedSchema) =>
+    loginRole === undefined && Object.hasOwn(sharedMigrations, name);
   return schemas.flatMap((schema) => [
     ...shadowProblems(schema),
     ...(isMigratedByLogin(schema) ? [] : writeProblems(schema)),
