@@ -29,7 +29,9 @@ export interface RolesApp extends TestApp {
 export async function startRolesApp(changes: Partial<TenancyOptions> = {}): Promise<RolesApp> {
   const database = await createRolesDatabase();
   for (const name of changes.sharedSchemas ?? [])
-    await database.query(`CREATE SCHEMA ${name}; GRANT USAGE ON SCHEMA ${name} TO PUBLIC`);
+    await database.query(
+      `CREATE SCHEMA ${name} AUTHORIZATION ${database.admin}; GRANT USAGE ON SCHEMA ${name} TO PUBLIC`,
+    );
   const pooler = behindPooler ? await startPgBouncer(database.loginUrl) : undefined;
   const url = pooler
     ? Object.assign(new URL(pooler.url), { pathname: new URL(database.url).pathname }).href

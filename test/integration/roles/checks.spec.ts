@@ -139,6 +139,10 @@ describe('with roles: true', () => {
   });
   afterAll(() => running.close());
 
+  it('the start has nothing to say of a shared schema that only the owner’s role may write', () => {
+    expect(running.log.warnings).toEqual([]);
+  });
+
   it('tenants read shared schemas as far as everybody may', async () => {
     await running.database.query(
       `CREATE TABLE shared.currency (code text); INSERT INTO shared.currency VALUES ('EUR');
