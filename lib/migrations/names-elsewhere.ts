@@ -1,5 +1,6 @@
+import { listed } from '../common/listed';
 import type { SqlExecutor } from '../common/sql';
-import { type HeardStatements, listed, mended, sharedWrites } from '../provisioning/migration-run';
+import { type HeardStatements, mended, sharedWrites } from '../provisioning/migration-run';
 import type { QualifiedName } from '../provisioning/statement-names';
 
 /** Where TypeORM 0.3 put what it generated, and where names led before there were tenants. */

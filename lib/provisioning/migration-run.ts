@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { listed } from '../common/listed';
 import { quoteLiteral, type SqlExecutor } from '../common/sql';
 import { EXTENSION_HINT, REFUSES_TRANSACTION } from '../connection/hints';
 import type { NamedMigration } from './named-migrations';
@@ -139,14 +140,6 @@ export function sharedWrites(heard: HeardStatements, sharedSchemas: readonly str
 /** The line that mends a name. */
 export function mended({ text, bare }: QualifiedName): string {
   return `${text} → ${bare}`;
-}
-
-/** So many are named; the others are counted. */
-const MAX_NAMED = 10;
-
-export function listed(all: readonly string[]): string {
-  const more = all.length - MAX_NAMED;
-  return all.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 const PLACE_MARK = 'not the place of the migration: ';

@@ -1,6 +1,10 @@
 import { HttpStatus } from '@nestjs/common';
 import { withHint } from '../common/database-hint';
+import { listed } from '../common/listed';
 import { TenancyError } from '../common/tenancy.errors';
+
+/** Of each kind: both are in one sentence. */
+const MAX_NAMED = 5;
 
 /** A migration cannot be run on the template, or failed there. Nothing of this run was kept. */
 export class TemplateMigrationError extends TenancyError {
@@ -59,16 +63,12 @@ export class TemplateForeignError extends TenancyError {
     { templateSchema, registrySchema }: { readonly templateSchema: string; readonly registrySchema: string },
   ) {
     super(
-      `The template "${templateSchema}" has seen ${someOf(unknown)}, which this code does not have, and nothing that it has ` +
-        `(${someOf(pending)}). If another application uses this database, give this one a templateSchema (now ` +
+      `The template "${templateSchema}" has seen ${listed(unknown, MAX_NAMED)}, which this code does not have, and nothing that it has ` +
+        `(${listed(pending, MAX_NAMED)}). If another application uses this database, give this one a templateSchema (now ` +
         `"${templateSchema}") and a registry.schema (now "${registrySchema}") of its own. If the migrations were removed ` +
         'from this code, bring them back: tenants are told apart by what they have seen.',
     );
   }
-}
-
-function someOf(names: readonly string[]): string {
-  return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }
 
 /** A tenant could not be made. Neither its row nor its schema is there. */

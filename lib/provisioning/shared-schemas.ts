@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { listed } from '../common/listed';
 import type { SqlExecutor } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from './system-transactions';
@@ -79,10 +80,8 @@ export async function findSharedSchemaProblems(
 
 function shadowProblems({ name, shadowed }: SharedSchema): SharedSchemaProblem[] {
   if (shadowed.length === 0) return [];
-  const named = shadowed.slice(0, MAX_NAMED).join(', ');
-  const more = shadowed.length > MAX_NAMED ? ` and ${shadowed.length - MAX_NAMED} more` : '';
   const message =
-    `The shared schema "${name}" has ${named}${more}, as the template does: a statement for a tenant that lacks its own ` +
+    `The shared schema "${name}" has ${listed(shadowed, MAX_NAMED)}, as the template does: a statement for a tenant that lacks its own ` +
     'would read and write there. Rename or drop them there, or take the schema out of sharedSchemas.';
   return [{ code: 'SHARED_SCHEMA_SHADOWED', message }];
 }

@@ -1,5 +1,5 @@
+import { listed } from '../common/listed';
 import type { SqlExecutor } from '../common/sql';
-import { listed } from './migration-run';
 import { TemplateForeignError } from './provisioning.errors';
 import type { ProvisioningOptions } from './provisioning.options';
 import { TYPEORM_METADATA } from './template-data';

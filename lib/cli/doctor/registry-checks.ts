@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { connectionOf } from '../../data-sources';
+import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
-import { listed } from '../../provisioning/migration-run';
 import { namedMigrations } from '../../provisioning/named-migrations';
 import { describeNeighbours, findNeighbours } from '../../provisioning/registry-neighbours';
 import { findSharedSchemaProblems } from '../../provisioning/shared-schemas';

@@ -1,3 +1,4 @@
+import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
 import { OWN_NAME } from '../../provisioning/orphans';
 import {
@@ -10,9 +11,6 @@ import {
 } from '../../provisioning/registry-neighbours';
 import { commentOn, IS_OF_BEFORE, isSpareOf, MARK, tenantComment } from '../../provisioning/schema-marks';
 import { type Check, ok, problem, skipped, warning } from './finding';
-
-/** So many are named; the others are counted. */
-const MAX_NAMED = 10;
 
 const ELSEWHERE = 'the tenants are in a store of the application’s own';
 
@@ -134,8 +132,4 @@ export const checkSpares: Check = async ({ options, database }) => {
     : ok('spares', `${ready} are there, ${count} are wanted`);
 };
 
-function named(found: readonly { name: string }[]): string {
-  const names = found.slice(0, MAX_NAMED).map(({ name }) => name);
-  const more = found.length - names.length;
-  return names.join(', ') + (more > 0 ? ` and ${more} more` : '');
-}
+const named = (found: readonly { name: string }[]): string => listed(found.map(({ name }) => name));
