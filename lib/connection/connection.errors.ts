@@ -169,7 +169,7 @@ export class ReadOnlyTextError extends TenancyError {
 
   constructor() {
     super(
-      'A text that begins or ends a transaction, or has RESET in it, cannot be run in a transaction that only reads.',
+      'A text with RESET in it, or that begins or ends a transaction, cannot be run in one that only reads.',
     );
   }
 }
