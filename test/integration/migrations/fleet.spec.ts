@@ -10,10 +10,9 @@ import {
   type Tenant,
 } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
-import { startAppOn } from '../provisioning/app';
+import { ownDatabase } from '../provisioning/app';
 
 class AddPlace1700000001000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -41,25 +40,11 @@ const OLD = [CreateNotes1700000000000];
 const NEW = [...OLD, AddPlace1700000001000];
 const RISKY = [...NEW, AddLength1700000002000];
 
-let database: TestDatabase;
-let apps: TestApp[];
-
-beforeEach(async () => {
-  database = await createTestDatabase();
-  apps = [];
-});
-
-afterEach(async () => {
-  for (const { app } of apps) await app.close();
-  await database.drop();
-});
+const own = ownDatabase();
+const { database } = own;
 
 /** An instance of one version of the application. */
-async function start(migrations: typeof OLD): Promise<TestApp> {
-  const app = await startAppOn(database, { migrations });
-  apps.push(app);
-  return app;
-}
+const start = (migrations: typeof OLD): Promise<TestApp> => own.start({ migrations });
 
 async function makeTenants({ create }: TestApp, count: number): Promise<Tenant[]> {
   const tenants: Tenant[] = [];
@@ -284,8 +269,7 @@ describe('A fleet', () => {
     await database.query(`DROP SCHEMA ${tenants[0].schemaName} CASCADE`);
     // What a migration would work on when its own table is not there.
     await database.query('CREATE SCHEMA shared; CREATE TABLE shared.note (id int)');
-    const app = await startAppOn(database, { migrations: NEW, sharedSchemas: ['shared'] });
-    apps.push(app);
+    const app = await own.start({ migrations: NEW, sharedSchemas: ['shared'] });
     await expect(up(app, { maxFailures: 1 })).resolves.toMatchObject({
       state: 'failed',
       done: 1,
@@ -337,12 +321,10 @@ describe('A fleet', () => {
   });
 
   it('has its spares at the version of the code, too', async () => {
-    const old = await startAppOn(database, { migrations: OLD, spares: { count: 2 } });
-    apps.push(old);
+    const old = await own.start({ migrations: OLD, spares: { count: 2 } });
     await makeTenants(old, 1);
     await old.app.get(SpareRefill).refill();
-    const app = await startAppOn(database, { migrations: NEW, spares: { count: 2 } });
-    apps.push(app);
+    const app = await own.start({ migrations: NEW, spares: { count: 2 } });
     await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 1 });
     const spares = await database.query<{ columns: number }>(
       `SELECT (SELECT count(*)::int FROM pg_attribute WHERE attrelid = (schema_name || '.note')::regclass

@@ -1,10 +1,9 @@
 import type { MigrationInterface } from 'typeorm';
-import { FleetMigrator, InMemoryTenantStore, TenantLifecycle } from '../../../lib';
+import { FleetMigrator, InMemoryTenantStore, type TenancyOptions, TenantLifecycle } from '../../../lib';
 import { FleetMembers } from '../../../lib/migrations/fleet-members';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
-import { startAppOn } from '../provisioning/app';
+import { ownDatabase } from '../provisioning/app';
 import { migration } from './written-migrations';
 
 const FIRST = [
@@ -23,26 +22,13 @@ const THIRD = [
   migration('DefaultPaid1700000004000', `ALTER TABLE note ALTER COLUMN state SET DEFAULT 'paid'`),
 ];
 
-let database: TestDatabase;
-let apps: TestApp[];
+const own = ownDatabase();
+const { database } = own;
 
-beforeEach(async () => {
-  database = await createTestDatabase();
-  apps = [];
-});
-afterEach(async () => {
-  for (const { app } of apps) await app.close();
-  await database.drop();
-});
-
-async function start(
+const start = (
   migrations: readonly (new () => MigrationInterface)[],
-  changes: Parameters<typeof startAppOn>[1] = {},
-): Promise<TestApp> {
-  const app = await startAppOn(database, { migrations: [...migrations], ...changes });
-  apps.push(app);
-  return app;
-}
+  changes: Partial<TenancyOptions> = {},
+): Promise<TestApp> => own.start({ migrations: [...migrations], ...changes });
 
 const up = ({ app }: TestApp) => app.get(FleetMigrator).up();
 

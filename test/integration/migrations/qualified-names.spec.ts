@@ -1,31 +1,17 @@
 import type { MigrationInterface } from 'typeorm';
 import type { TenancyOptions } from '../../../lib';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
-import { startAppOn } from '../provisioning/app';
+import { ownDatabase } from '../provisioning/app';
 import { migration } from './written-migrations';
 
-let database: TestDatabase;
-let apps: TestApp[];
+const own = ownDatabase();
+const { database } = own;
 
-beforeEach(async () => {
-  database = await createTestDatabase();
-  apps = [];
-});
-afterEach(async () => {
-  for (const { app } of apps) await app.close();
-  await database.drop();
-});
-
-async function start(
+const start = (
   added: readonly (new () => MigrationInterface)[],
   changes: Partial<TenancyOptions> = {},
-): Promise<TestApp> {
-  const app = await startAppOn(database, { migrations: [CreateNotes1700000000000, ...added], ...changes });
-  apps.push(app);
-  return app;
-}
+): Promise<TestApp> => own.start({ migrations: [CreateNotes1700000000000, ...added], ...changes });
 
 /** As TypeORM 0.3 generated it. */
 const generated = migration(

@@ -1,9 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { FleetMigrator } from '../../../lib';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
-import { startAppOn } from '../provisioning/app';
+import { ownDatabase } from '../provisioning/app';
 import { migration } from './written-migrations';
 
 const DUMP_PREAMBLE = `--
@@ -13,23 +12,11 @@ const DUMP_PREAMBLE = `--
 SET statement_timeout = 0;
 SELECT pg_catalog.set_config('search_path', '', false);`;
 
-let database: TestDatabase;
-let apps: TestApp[];
+const own = ownDatabase();
+const { database } = own;
 
-beforeEach(async () => {
-  database = await createTestDatabase();
-  apps = [];
-});
-afterEach(async () => {
-  for (const { app } of apps) await app.close();
-  await database.drop();
-});
-
-async function start(...added: (new () => MigrationInterface)[]): Promise<TestApp> {
-  const app = await startAppOn(database, { migrations: [CreateNotes1700000000000, ...added] });
-  apps.push(app);
-  return app;
-}
+const start = (...added: (new () => MigrationInterface)[]): Promise<TestApp> =>
+  own.start({ migrations: [CreateNotes1700000000000, ...added] });
 
 const tables = () =>
   database.query(

@@ -1,32 +1,21 @@
 import type { MigrationInterface } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
+import type { TenancyOptions } from '../../../lib';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
-import { startAppOn } from '../provisioning/app';
+import { ownDatabase } from '../provisioning/app';
 import { migration } from './written-migrations';
 
 const CreateOther = migration('CreateOther1700000000500', 'CREATE TABLE other (id int)');
 const AddMore = migration('AddMore1700000002000', 'CREATE TABLE more (id int)');
 const AlsoMore = migration('AlsoMore1700000003000', 'CREATE TABLE more (id int)');
 
-let database: TestDatabase;
-let apps: TestApp[];
+const own = ownDatabase();
+const { database } = own;
 
-beforeEach(async () => {
-  database = await createTestDatabase();
-  apps = [];
-});
-afterEach(async () => {
-  for (const { app } of apps) await app.close();
-  await database.drop();
-});
-
-async function start(
+const start = (
   migrations: (new () => MigrationInterface)[],
-  changes: Parameters<typeof startAppOn>[1] = {},
-): Promise<void> {
-  apps.push(await startAppOn(database, { migrations, ...changes }));
-}
+  changes: Partial<TenancyOptions> = {},
+): Promise<TestApp> => own.start({ migrations, ...changes });
 
 const OWN = /a templateSchema \(now "template"\) and a registry\.schema \(now "\w+"\) of its own/;
 

@@ -44,6 +44,52 @@ export function startAppOn(
   });
 }
 
+/** What one test has to itself. */
+export interface OwnDatabase {
+  readonly database: TestDatabase;
+  /** Closed at the end of the test. */
+  readonly apps: TestApp[];
+  start(changes?: Partial<TenancyOptions>, metadata?: ModuleMetadata): Promise<TestApp>;
+  /** All that are open, before the test's end. */
+  closeAll(): Promise<void>;
+}
+
+/** A database for each test of the file, or of the `describe` that calls it, and the applications that it starts on it. */
+export function ownDatabase(defaults: Partial<TenancyOptions> = {}): OwnDatabase {
+  let current: TestDatabase;
+  const apps: TestApp[] = [];
+  const closeAll = async () => {
+    for (const { close } of apps.splice(0)) await close();
+  };
+  beforeEach(async () => {
+    current = await createTestDatabase();
+  });
+  afterEach(async () => {
+    await closeAll();
+    await current.drop();
+  });
+  return {
+    database: {
+      get url() {
+        return current.url;
+      },
+      get poolUrl() {
+        return current.poolUrl;
+      },
+      urlOn: (server) => current.urlOn(server),
+      query: (sql, values) => current.query(sql, values),
+      drop: () => current.drop(),
+    },
+    apps,
+    closeAll,
+    async start(changes, metadata) {
+      const app = await startAppOn(current, { ...defaults, ...changes }, metadata);
+      apps.push(app);
+      return app;
+    },
+  };
+}
+
 export async function schemasOf(database: TestDatabase): Promise<string[]> {
   const found = await database.query<{ name: string }>(
     `SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 't\\_%' ORDER BY 1`,

@@ -10,9 +10,8 @@ import {
 } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
 import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
-import { schemasOf, startAppOn } from './app';
+import { ownDatabase, schemasOf } from './app';
 
 const SHOP: Partial<TenancyOptions> = { registry: { schema: 'shop' }, templateSchema: 'shop_template' };
 const CRM: Partial<TenancyOptions> = { registry: { schema: 'crm' }, templateSchema: 'crm_template' };
@@ -21,21 +20,7 @@ const AT_ONCE = { sweeper: { intervalMs: 0, orphanAfterMs: 0, purgeAfterMs: 0 } 
 const UUID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
 describe('two applications in one database', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-  afterEach(async () => {
-    for (const { close } of apps.splice(0)) await close();
-    await database.drop();
-  });
-
-  async function start(options: Partial<TenancyOptions> = {}): Promise<TestApp> {
-    const app = await startAppOn(database, { ...AT_ONCE, ...options });
-    apps.push(app);
-    return app;
-  }
+  const { database, start } = ownDatabase(AT_ONCE);
   const sweep = ({ app }: TestApp) => app.get(TenantSweeper).sweep();
   const commentOf = async (name: string) =>
     (await database.query('SELECT obj_description($1::regnamespace) AS comment', [name]))[0].comment;

@@ -1,29 +1,14 @@
 import { type TenancyOptions, type Tenant, TenantLifecycle, TenantPurge, TenantSweeper } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
-import { schemasOf, startAppOn } from './app';
+import { ownDatabase, schemasOf } from './app';
 
 /** What no test waits a day for. */
 const AT_ONCE = { sweeper: { intervalMs: 0, orphanAfterMs: 0, purgeAfterMs: 0 } };
 const COPY: Partial<TenancyOptions> = { registry: { schema: 'copy' }, templateSchema: 'copied_template' };
 
 describe('a registry', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-  afterEach(async () => {
-    for (const { close } of apps.splice(0)) await close();
-    await database.drop();
-  });
-
-  async function start(options: Partial<TenancyOptions> = {}): Promise<TestApp> {
-    const app = await startAppOn(database, { ...AT_ONCE, ...options });
-    apps.push(app);
-    return app;
-  }
+  const { database, start, apps, closeAll } = ownDatabase(AT_ONCE);
   const sweep = ({ app }: TestApp) => app.get(TenantSweeper).sweep();
   const refill = ({ app }: TestApp) => app.get(SpareRefill).refill();
 
@@ -32,7 +17,7 @@ describe('a registry', () => {
       await refill(await start({ spares: { count: 1 } }));
       const acme = await (await start()).create({ slug: 'acme' });
       await database.query(`INSERT INTO ${acme.schemaName}.note (text) VALUES ('acme’s')`);
-      for (const { close } of apps.splice(0)) await close();
+      await closeAll();
       for (const table of ['tenant_audit', 'tenant_migrations', 'tenants', 'spares'])
         await database.query(`DELETE FROM tenancy.${table}`);
       await database.query(
@@ -46,7 +31,7 @@ describe('a registry', () => {
       const [{ version }] = await database.query<{ version: string }>(
         'SELECT template_version AS version FROM tenancy.spares',
       );
-      for (const { close } of apps.splice(0)) await close();
+      await closeAll();
       return version;
     }
 

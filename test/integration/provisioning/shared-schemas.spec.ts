@@ -1,24 +1,13 @@
-import { createTestDatabase, type TestDatabase } from '../../support/database';
-import type { TestApp } from '../../support/test-app';
-import { startAppOn } from './app';
+import { ownDatabase } from './app';
 
 describe('Shared schemas behind those of the tenants', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
+  const { database, start, closeAll } = ownDatabase();
 
-  beforeEach(async () => {
-    database = await createTestDatabase();
-    await database.query('CREATE SCHEMA reference');
-  });
-  afterEach(async () => {
-    for (const { close } of apps.splice(0)) await close();
-    await database.drop();
-  });
+  beforeEach(() => database.query('CREATE SCHEMA reference'));
 
   const warningsOf = async (sharedSchemas: string[]): Promise<string[]> => {
-    const app = await startAppOn(database, { sharedSchemas });
-    apps.push(app);
-    return app.log.warnings;
+    const { log } = await start({ sharedSchemas });
+    return log.warnings;
   };
 
   it('are told of when the template has the same names', async () => {
@@ -38,12 +27,8 @@ describe('Shared schemas behind those of the tenants', () => {
   });
 
   it('may be written by the login role when it runs their migrations', async () => {
-    const app = await startAppOn(database, {
-      sharedSchemas: ['reference'],
-      sharedMigrations: { reference: [] },
-    });
-    apps.push(app);
-    expect(app.log.warnings).toEqual([]);
+    const { log } = await start({ sharedSchemas: ['reference'], sharedMigrations: { reference: [] } });
+    expect(log.warnings).toEqual([]);
   });
 
   it('are nothing to tell of when they have other names and belong to another role', async () => {
@@ -54,10 +39,10 @@ describe('Shared schemas behind those of the tenants', () => {
       CREATE TABLE reference.country (code text)`);
     try {
       const url = Object.assign(new URL(database.url), { username: role, password: 'secret' }).href;
-      const app = await startAppOn(database, { sharedSchemas: ['reference'], database: { url } });
-      expect(app.log.warnings).toEqual([]);
-      await app.close();
+      const { log } = await start({ sharedSchemas: ['reference'], database: { url } });
+      expect(log.warnings).toEqual([]);
     } finally {
+      await closeAll();
       await database.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`);
     }
   });

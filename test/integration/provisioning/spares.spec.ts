@@ -2,10 +2,9 @@ import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { type Tenant, TenantConnection, TenantProvisioner, TenantSweeper } from '../../../lib';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
-import { schemasOf, startAppOn } from './app';
+import { ownDatabase, schemasOf } from './app';
 
 class AddPlace1700000000001 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -22,26 +21,7 @@ class AddWord1700000000002 implements MigrationInterface {
 }
 
 describe('spares', () => {
-  let database: TestDatabase;
-  const apps: TestApp[] = [];
-
-  beforeEach(async () => {
-    database = await createTestDatabase();
-  });
-  afterEach(async () => {
-    for (const { close } of apps.splice(0)) await close();
-    await database.drop();
-  });
-
-  async function start(options: Parameters<typeof startAppOn>[1] = {}, metadata = {}): Promise<TestApp> {
-    const app = await startAppOn(
-      database,
-      { spares: { count: 3 }, sweeper: { intervalMs: 0 }, ...options },
-      metadata,
-    );
-    apps.push(app);
-    return app;
-  }
+  const { database, start, apps } = ownDatabase({ spares: { count: 3 }, sweeper: { intervalMs: 0 } });
 
   const refill = ({ app }: TestApp) => app.get(SpareRefill).refill();
   const spares = () =>
