@@ -1,5 +1,5 @@
 import { Client, type ClientConfig, Query } from 'pg';
-import { tokensOf } from './sql-lexer';
+import { firstToken } from './sql-lexer';
 import { TransactionRolledBackError } from './tenancy.errors';
 
 /** What pg keeps of a client, and calls on it. */
@@ -16,7 +16,7 @@ interface CommandComplete {
   readonly text?: string;
 }
 
-const ROLLS_BACK: ReadonlySet<string | undefined> = new Set(['rollback', 'abort']);
+const ROLLS_BACK: ReadonlySet<string> = new Set(['rollback', 'abort']);
 
 const PgClient = Client as unknown as new (config?: string | ClientConfig) => ClientInternals;
 
@@ -50,18 +50,11 @@ class CommitKeepingClient extends PgClient {
     const { text, name = '' } = this._activeQuery ?? {};
     // A prepared statement may be asked for by its name alone; somebody's own query object may have no text to judge by.
     const asked = typeof text === 'string' ? text : this.connection.parsedStatements[name];
-    return asked === undefined || ROLLS_BACK.has(firstWord(asked));
+    if (asked === undefined) return true;
+    const first = firstToken(asked);
+    return first?.kind === 'word' && ROLLS_BACK.has(first.value);
   }
 }
 
 /** `pg.Client`, but that a COMMIT which was answered with ROLLBACK rejects. For pools' `Client`, too. */
 export const KeepingClient = CommitKeepingClient as unknown as typeof Client;
-
-/** The first word of a text's first statement. */
-function firstWord(text: string): string | undefined {
-  for (const { kind, value } of tokensOf(text)) {
-    if (kind === 'word') return value;
-    if (value !== ';') return undefined;
-  }
-  return undefined;
-}

@@ -1,4 +1,4 @@
-import { type SqlToken, tokensOf } from './sql-lexer';
+import { isSign, isWord, type SqlToken, tokensOf } from './sql-lexer';
 
 /** One of the statements of a text, without the semicolon behind it. */
 export interface SqlStatement {
@@ -82,12 +82,4 @@ class StatementReader {
 export function wordsOf(head: readonly SqlToken[]): string[] {
   const end = head.findIndex(({ kind }) => kind !== 'word');
   return (end === -1 ? head : head.slice(0, end)).map(({ value }) => value);
-}
-
-function isSign(token: SqlToken, sign: string): boolean {
-  return token.kind === 'sign' && token.value === sign;
-}
-
-function isWord(token: SqlToken | undefined, word: string): boolean {
-  return token?.kind === 'word' && token.value === word;
 }

@@ -43,6 +43,20 @@ export function* tokensOf(given: string, standardStrings = true): Generator<SqlT
   }
 }
 
+/** The first token that is no semicolon. Reads as much of a text as it takes to find it. */
+export function firstToken(text: string): SqlToken | undefined {
+  for (const token of tokensOf(text)) if (!isSign(token, ';')) return token;
+  return undefined;
+}
+
+export function isSign(token: SqlToken | undefined, sign: string): boolean {
+  return token?.kind === 'sign' && token.value === sign;
+}
+
+export function isWord(token: SqlToken | undefined, word: string): boolean {
+  return token?.kind === 'word' && token.value === word;
+}
+
 /** Where the next token begins; `undefined` when a comment does not end. */
 function skipBlank(text: string, start: number): number | undefined {
   let position: number | undefined = start;

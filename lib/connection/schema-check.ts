@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral } from '../common/sql';
-import { tokensOf } from '../common/sql-lexer';
+import { firstToken } from '../common/sql-lexer';
 import { Rider } from './rider';
 
 /** invalid_schema_name: also what `regnamespace` answers to the name of a schema that is not there. */
@@ -47,11 +47,9 @@ const NEEDS_NO_SNAPSHOT: ReadonlySet<string> = new Set([
   ...['set', 'reset', 'show', 'lock', 'fetch', 'move', 'listen', 'unlisten', 'notify', 'checkpoint'],
 ]);
 
-/** Whether the check must come before a statement. Reads as much of a text as it takes to find its first word. */
+/** Whether the check must come before a statement: an empty one needs none. */
 export function takesSnapshot(text: unknown): boolean {
   if (typeof text !== 'string') return true;
-  for (const { kind, value } of tokensOf(text)) {
-    if (value !== ';') return kind !== 'word' || !NEEDS_NO_SNAPSHOT.has(value);
-  }
-  return false;
+  const first = firstToken(text);
+  return first !== undefined && (first.kind !== 'word' || !NEEDS_NO_SNAPSHOT.has(first.value));
 }

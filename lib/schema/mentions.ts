@@ -1,6 +1,6 @@
 import { quoteLiteral } from '../common/sql';
-import { type SqlToken, tokensOf } from '../common/sql-lexer';
-import { introducesName, isName, isOfOperator, isSign, schemaNamesIn } from './schema-names';
+import { isSign, type SqlToken, tokensOf } from '../common/sql-lexer';
+import { introducesName, isName, isOfOperator, schemaNamesIn } from './schema-names';
 
 /** Letters of a name as PostgreSQL lexes it: every character above ASCII counts as a letter. */
 const LETTER = String.raw`[\w$\u0080-\uffff]`;

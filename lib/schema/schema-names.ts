@@ -1,4 +1,4 @@
-import type { SqlToken } from '../common/sql-lexer';
+import { isSign, isWord, type SqlToken } from '../common/sql-lexer';
 
 /** Words before a table. */
 const BEFORE_TABLE = new Set(['from', 'join', 'into', 'update', 'only', 'table', 'using']);
@@ -76,12 +76,4 @@ function tablePlaces(tokens: readonly SqlToken[]): ReadonlySet<number> {
 
 export function isName({ kind }: SqlToken): boolean {
   return kind === 'word' || kind === 'name';
-}
-
-export function isSign(token: SqlToken | undefined, sign: string): boolean {
-  return token?.kind === 'sign' && token.value === sign;
-}
-
-function isWord(token: SqlToken | undefined, word: string): boolean {
-  return token?.kind === 'word' && token.value === word;
 }
