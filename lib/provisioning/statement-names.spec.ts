@@ -45,6 +45,8 @@ it.each([
   ['DELETE FROM ref.c', 'ref.c'],
   ['MERGE INTO ref.c USING x ON true WHEN MATCHED THEN DELETE', 'ref.c'],
   ['SELECT 1; TRUNCATE ref.c', 'ref.c'],
+  ['CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END; ALTER TABLE ref.c ADD a int', 'ref.c'],
+  ['CREATE RULE r AS ON UPDATE TO ref.c DO ALSO (DELETE FROM a; DELETE FROM b)', 'ref.c'],
 ])('what is written is told: %s', (text, target) => {
   expect(writtenNames(text).map(({ schema, name }) => `${schema}.${name}`)).toEqual([target]);
 });

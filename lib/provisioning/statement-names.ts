@@ -1,3 +1,4 @@
+import { splitStatements } from '../common/split-statements';
 import { type SqlToken, tokensOf } from '../common/sql-lexer';
 
 /** A name with a schema before it. */
@@ -149,15 +150,10 @@ function changesPath({ tokens }: Statement): boolean {
 
 const SET_SCOPES = new Set(['session', 'local']);
 
-/** What follows `BEGIN ATOMIC` has semicolons of its own, and is left together. */
-function statementsOf(source: string): Statement[] {
-  const statements: SqlToken[][] = [[]];
-  let isBody = false;
-  for (const token of tokensOf(source)) {
-    const statement = statements[statements.length - 1];
-    isBody ||= token.value === 'atomic' && statement.at(-1)?.value === 'begin';
-    if (token.kind === 'sign' && token.value === ';' && !isBody) statements.push([]);
-    else statement.push(token);
-  }
-  return statements.filter(({ length }) => length > 0).map((tokens) => ({ source, tokens }));
+/** A text whose statements cannot be told apart PostgreSQL refuses: what can be read of it is taken for one. */
+function statementsOf(text: string): Statement[] {
+  const sources = splitStatements(text)?.map((statement) => statement.text) ?? [text];
+  return sources
+    .map((source) => ({ source, tokens: [...tokensOf(source)] }))
+    .filter(({ tokens }) => tokens.length > 0);
 }
