@@ -96,15 +96,11 @@ export class TenantInterceptor implements NestInterceptor {
     );
   }
 
-  async #rethrow(
-    message: ExecutionContext,
-    thrown: unknown,
-    toException: (error: TenancyError) => Promise<Error>,
-  ): Promise<never> {
+  #rethrow(message: ExecutionContext, thrown: unknown, toException: (error: TenancyError) => Error): never {
     const error = unwrapError(thrown);
     if (!(error instanceof TenancyError)) throw thrown;
     const isEvent = this.reflector.get(HANDLER_TYPE, message.getHandler()) === EVENT;
     if (isEvent || !isCallersFault(error)) this.#logger.error(error);
-    throw await toException(error);
+    throw toException(error);
   }
 }

@@ -4,13 +4,13 @@ import { clientAnswer } from '../resolution/client-answer';
 // Each package is loaded when it is needed: an application without gateways, or without microservices, has only one.
 
 /** The error as Nest's gateways pass it on to the client: `{ code, message }`. */
-export async function toWsException(error: TenancyError): Promise<Error> {
-  const { WsException } = await import('@nestjs/websockets');
+export function toWsException(error: TenancyError): Error {
+  const { WsException } = require('@nestjs/websockets') as typeof import('@nestjs/websockets');
   return Object.assign(new WsException(clientAnswer(error)), { cause: error });
 }
 
 /** The error as Nest's microservices answer it: `{ status: 'error', code, message }`. */
-export async function toRpcException(error: TenancyError): Promise<Error> {
-  const { RpcException } = await import('@nestjs/microservices');
+export function toRpcException(error: TenancyError): Error {
+  const { RpcException } = require('@nestjs/microservices') as typeof import('@nestjs/microservices');
   return Object.assign(new RpcException({ status: 'error', ...clientAnswer(error) }), { cause: error });
 }
