@@ -7,7 +7,7 @@ const { transform, transformIgnorePatterns, moduleNameMapper, testTimeout, maxWo
 
 const CONNECTION = 'test/integration/connection';
 /** What PostgreSQL's version and the pooler have a part in. The rest is between the pool and its users. */
-const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,hidden-commands,round-trips,sql-lexer,statements,transactions}.spec.ts`;
+const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,hidden-commands,missing-schema,round-trips,sql-lexer,statements,transactions}.spec.ts`;
 const ISOLATION = 'test/isolation';
 const ROLES = 'test/integration/roles';
 /** Isolation levels, locks and streams, as TypeORM asks for them. */
@@ -20,11 +20,19 @@ const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
   // pg_dump of a version reads servers up to its own.
   'PostgreSQL 15': [STATEMENTS, ROLES, TYPEORM, WRITTEN_BY_HAND, 'test/oracle', 'test/versions'],
   'PostgreSQL 15 behind PgBouncer': [CONNECTION, ISOLATION, TYPEORM, 'test/system'],
-  'PostgreSQL 18 behind PgBouncer': [STATEMENTS, ISOLATION, `${ROLES}/wall.spec.ts`, 'test/system'],
+  'PostgreSQL 18 behind PgBouncer': [
+    STATEMENTS,
+    ISOLATION,
+    `${ROLES}/{missing-schema,wall}.spec.ts`,
+    'test/system',
+  ],
 };
 
-/** Recycling is of sessions that are the application's own; behind a pooler it is left to the pooler: docs/connections.md. */
-const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`];
+/**
+ * Recycling is of sessions that are the application's own; behind a pooler it is left to the pooler: docs/connections.md.
+ * Which of a pooler's sessions is met, one that cannot be emptied or another, is chance.
+ */
+const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`, `${CONNECTION}/session-not-clean.spec.ts`];
 
 /**
  * The suites of the connection layer on the oldest and the newest PostgreSQL, directly and behind PgBouncer. They need

@@ -38,7 +38,7 @@ export class SessionNotCleanError extends TenancyError {
   }
 }
 
-/** The tenant's schema is not there, and shared schemas are on its path. Nothing was run. */
+/** The tenant's schema is not there, or its role may not use it. Nothing was run. */
 export class TenantSchemaMissingError extends TenancyError {
   readonly code = 'TENANT_SCHEMA_MISSING';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
@@ -46,8 +46,8 @@ export class TenantSchemaMissingError extends TenancyError {
   /** The cause names the schema. */
   constructor(options?: { cause?: unknown }) {
     super(
-      'The schema of this tenant is not in the database, so nothing was run: PostgreSQL would have read and written the shared ' +
-        'schemas in its place. It was dropped or renamed: bring it back, or purge the tenant. "tenancy doctor" names such tenants.',
+      'The schema of this tenant is not in the database, or its role may not use it, so nothing was run: PostgreSQL would have used ' +
+        'the shared schemas in its place, or made temporary tables. Bring it back, GRANT USAGE, or purge the tenant. "tenancy doctor" names such tenants.',
       options,
     );
   }

@@ -7,35 +7,49 @@ export const SCHEMA_IS_MISSING = '3F000';
 
 /**
  * Whether the tenant's schema is there. PostgreSQL passes over a schema on the path that is not there, so it would look
- * for the tenant's names in the shared schemas behind it, and make new tables there.
+ * for the tenant's names in the shared schemas behind it, and make new tables there; with none behind it in `pg_temp`,
+ * from where they are gone with the session.
  */
 export class SchemaCheck {
-  readonly #name: string;
+  readonly #values: readonly string[];
   /** For inside a transaction. Without a name: a session that has forgotten one would fail the whole transaction. */
   readonly rider: Rider;
 
-  constructor(schemaName: string) {
-    this.#name = quoteIdentifier(schemaName);
-    this.rider = new Rider([], () => [{ name: '', sql: checkSql('$1'), values: [this.#name] }]);
+  /** @param role whose statements it is for. A schema that the role may not use PostgreSQL passes over, too */
+  constructor(schemaName: string, role?: string) {
+    this.#values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
+    this.rider = new Rider([], () => [{ name: '', ...this.parameters(1, checkSql) }]);
   }
 
-  /** For beside the settings: a parameter, and its value. A transaction that begins with it knows what others have done. */
-  parameter(number: number): { readonly sql: string; readonly value: string } {
-    return { sql: `$${number}::pg_catalog.regnamespace`, value: this.#name };
+  /** For beside the settings: parameters from `$first` on. A transaction that begins with it knows what others have done. */
+  parameters(
+    first: number,
+    wrap = (column: string) => column,
+  ): { readonly sql: string; readonly values: readonly string[] } {
+    const column = columnSql(...this.#values.map((_, i) => `$${first + i}`));
+    return { sql: wrap(column), values: this.#values };
   }
 
   /** As a part of a text that is sent inside a transaction. */
   get command(): string {
-    return `${checkSql(quoteLiteral(this.#name))};`;
+    return `${checkSql(columnSql(...this.#values.map(quoteLiteral)))};`;
   }
+}
+
+/** Not whoever the session is by now: code may have taken another role since BEGIN. */
+function columnSql(...[name, role]: string[]): string {
+  const found = `${name}::pg_catalog.regnamespace`;
+  if (role === undefined) return found;
+  return `CASE WHEN pg_catalog.has_schema_privilege(${role}::pg_catalog.name, ${found}, 'USAGE') THEN ${found}
+    ELSE pg_catalog.quote_ident(pg_catalog.concat(${role}::pg_catalog.name, ' may not use it'))::pg_catalog.regnamespace END`;
 }
 
 /**
  * A session hears of what others have done to schemas when it locks a table. Without one it answered from what it
  * remembered, though the schema had been renamed since BEGIN.
  */
-function checkSql(name: string): string {
-  return `SELECT ${name}::pg_catalog.regnamespace FROM (SELECT FROM pg_catalog.pg_namespace LIMIT 1) n`;
+function checkSql(column: string): string {
+  return `SELECT ${column} FROM (SELECT FROM pg_catalog.pg_namespace LIMIT 1) n`;
 }
 
 /**

@@ -37,10 +37,10 @@ export class TransactionSettings {
   }
 
   #makeRider(probe: Probe | undefined): Rider {
-    const check = this.schemaCheck?.parameter(2 * this.count + 1);
+    const check = this.schemaCheck?.parameters(2 * this.count + 1);
     // The text depends on nothing else, and so may the name.
     const name = `nestjs-tenancy-${probe ?? 'unprobed'}-${this.count}${check ? '-schema' : ''}`;
-    const values = [...Object.entries(this.values).flat(), ...(check ? [check.value] : [])];
+    const values = [...Object.entries(this.values).flat(), ...(check?.values ?? [])];
     const setting = () => ({ name, sql: this.#sql(probe, check?.sql), values });
     return probe
       ? new Rider([CURSOR_CLOSER.name, name], () => [CURSOR_CLOSER, setting()])
@@ -83,7 +83,7 @@ const STARTING_SETTINGS = new TransactionSettings({ search_path: '' }, false);
  *
  * With `roles` a tenant's statements run as its own role, and everybody else's as whoever logged in.
  *
- * The schema has to be there for what runs for a tenant. Work on a tenant, and on a schema by name, may be what makes it.
+ * The schema has to be there for what runs for a tenant, but for what makes it, as work on a schema by name may.
  *
  * @param others that ride beside the path
  */
@@ -99,12 +99,16 @@ export function settingsOf(
     return roles ? SYSTEM_SETTINGS_OF_LOGIN : SYSTEM_SETTINGS;
   }
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
+  const tenantRole = roles && scope.tenant ? roleOfSchema(schemaName) : undefined;
   const values = {
     search_path: `${path}, pg_temp`,
-    ...(roles && { role: scope.tenant ? roleOfSchema(schemaName) : NO_ROLE }),
+    ...(roles && { role: tenantRole ?? NO_ROLE }),
     ...others,
   };
-  // With no schema behind it on the path, what is not in the tenant's own is nowhere.
-  const isChecked = sharedSchemas.length > 0 && scope.tenant !== undefined && !scope.unlimited;
-  return new TransactionSettings(values, true, isChecked ? new SchemaCheck(schemaName) : undefined);
+  const isChecked = scope.tenant !== undefined && !scope.unborn;
+  return new TransactionSettings(
+    values,
+    true,
+    isChecked ? new SchemaCheck(schemaName, tenantRole) : undefined,
+  );
 }

@@ -14,6 +14,8 @@ export interface Scope {
   readonly transaction?: SharedTransaction;
   /** Work on a tenant rather than for it, such as its migration: what limits a tenant's requests does not hold. */
   readonly unlimited?: true;
+  /** Work that makes the tenant's schema, or looks for it itself. All other is refused while the schema is missing. */
+  readonly unborn?: true;
   /** The outermost of the scopes that this one was entered in: all of them are one piece of work. See `workOf`. */
   readonly work?: object;
 }
@@ -33,8 +35,8 @@ export function workOf(scope: Scope): object {
 
 /** As it is now: the tenant of a request's own may be cleared later. Field by field, which is far cheaper than a spread. */
 export function copyOf(scope: Scope): Scope {
-  const { tenant, schemaName, system, starting, transaction, unlimited } = scope;
-  return { tenant, schemaName, system, starting, transaction, unlimited, work: workOf(scope) };
+  const { tenant, schemaName, system, starting, transaction, unlimited, unborn } = scope;
+  return { tenant, schemaName, system, starting, transaction, unlimited, unborn, work: workOf(scope) };
 }
 
 /** Two scopes with one key may share a connection's loan. `undefined`: nobody. */

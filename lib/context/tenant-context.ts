@@ -49,6 +49,11 @@ export class TenantContext implements OnApplicationShutdown {
     return this.#runFor(tenant, { tenant, unlimited: true }, work);
   }
 
+  /** The same as `runUnlimited` for work that makes the tenant's schema, or looks for it itself. @internal */
+  runUnborn<T>(tenant: Tenant, work: () => T): T {
+    return this.#runFor(tenant, { tenant, unlimited: true, unborn: true }, work);
+  }
+
   #runFor<T>(tenant: Tenant, scope: Scope, work: () => T): T {
     if (typeof tenant?.id !== 'string' || typeof tenant.schemaName !== 'string') {
       throw new TypeError(

@@ -131,7 +131,7 @@ export class TenantMigrator {
       return direction === 'down' ? `${check}; ${this.ledger.versionStatement(tenant.id)}` : check;
     };
     const claim = this.ledger.claim(direction, tenant, named, options);
-    return this.context.runUnlimited(tenant, async () => {
+    return this.context.runUnborn(tenant, async () => {
       try {
         await terseTransaction(this.dataSource, claim, work, last);
         return ran?.ms;

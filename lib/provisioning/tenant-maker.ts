@@ -70,7 +70,7 @@ export class TenantMaker {
     const kept: { tenant?: Tenant } = {};
     try {
       // For the tenant from the start, so that its hooks can work in the same transaction.
-      await this.context.runUnlimited(unborn(draft), () =>
+      await this.context.runUnborn(unborn(draft), () =>
         this.dataSource.transaction(options.isolation ?? 'READ COMMITTED', async (manager) => {
           const insert = async (
             schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>,

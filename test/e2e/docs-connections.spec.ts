@@ -186,16 +186,18 @@ describe('docs/connections.md, what happens with a statement', () => {
     await expect(ids(world.acme)).resolves.toEqual([1]);
   });
 
-  it('COPY takes three round trips, and one less for each end of a transaction of yours', async () => {
+  it('COPY takes three round trips, in a transaction of yours one, and two as the first of it', async () => {
     await withClient(async (client) => {
       await client.query('SELECT 1');
       world.wire.reset();
       await pipeline(Readable.from(['2\tx\n']), client.query(copyFrom('COPY note FROM STDIN')));
       expect(world.wire.roundTrips).toBe(3);
       await client.query('BEGIN');
-      world.wire.reset();
-      await client.query(copyTo('COPY note TO STDOUT')).toArray();
-      expect(world.wire.roundTrips).toBe(1);
+      for (const roundTrips of [2, 1]) {
+        world.wire.reset();
+        await client.query(copyTo('COPY note TO STDOUT')).toArray();
+        expect(world.wire.roundTrips).toBe(roundTrips);
+      }
       await client.query('COMMIT');
     });
   });

@@ -1,4 +1,5 @@
 import { Lease } from '../../lib/connection/lease';
+import { SchemaCheck } from '../../lib/connection/schema-check';
 import type { Scope } from '../../lib/context/scope';
 import { TenantContext } from '../../lib/context/tenant-context';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -77,6 +78,16 @@ describe('The isolation hammer', () => {
     const leaks = await leaksWhenBroken('process', () =>
       jest.spyOn(Lease.prototype, 'refusal').mockReturnValue(undefined),
     );
+    expect(leaks).toBeGreaterThan(0);
+  });
+
+  it('finds what is run for a tenant whose schema is missing when PostgreSQL is not asked for it', async () => {
+    const leaks = await leaksWhenBroken('process', () => {
+      jest
+        .spyOn(SchemaCheck.prototype, 'parameters')
+        .mockImplementation((first) => ({ sql: `$${first}::text`, values: [''] }));
+      jest.spyOn(SchemaCheck.prototype, 'command', 'get').mockReturnValue('SELECT 1;');
+    });
     expect(leaks).toBeGreaterThan(0);
   });
 

@@ -1,5 +1,7 @@
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
+const MISSING = { code: 'TENANT_SCHEMA_MISSING' };
+
 describe('Code that runs for nobody', () => {
   let world: TwoTenants;
 
@@ -41,19 +43,19 @@ describe('Code that runs for nobody', () => {
 
   it('gets an error for a tenant whose schema is gone, not another’s rows', async () => {
     const gone = { ...world.acme, id: 'gone', schemaName: 't_gone' };
-    await expect(world.query(gone, 'SELECT * FROM note')).rejects.toMatchObject({ code: '42P01' });
+    await expect(world.query(gone, 'SELECT * FROM note')).rejects.toMatchObject(MISSING);
   });
 
   it.each(['t_a"; DROP SCHEMA t_globex CASCADE; --', "t_a', 't_globex", 't_é', 'T_Acme', 'public, t_globex'])(
     'a schema name is a name, whatever it holds: %s',
     async (schemaName) => {
       const hostile = { ...world.acme, id: 'hostile', schemaName };
-      await expect(world.query(hostile, 'SELECT * FROM note')).rejects.toMatchObject({ code: '42P01' });
+      await expect(world.query(hostile, 'SELECT * FROM note')).rejects.toMatchObject(MISSING);
       await expect(
         world.context.run(hostile, () =>
           world.dataSource.transaction((manager) => manager.query('SELECT * FROM note')),
         ),
-      ).rejects.toMatchObject({ code: '42P01' });
+      ).rejects.toMatchObject(MISSING);
       await expect(world.query(world.globex, 'SELECT owner FROM note')).resolves.toEqual([
         { owner: 'globex' },
       ]);

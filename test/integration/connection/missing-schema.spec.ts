@@ -100,13 +100,16 @@ const TRANSACTIONS: [string, Ask][] = [
   ['what comes behind AND CHAIN', inTransaction(['BEGIN', 'COMMIT AND CHAIN'], STATEMENTS[0][1])],
 ];
 
-describe('A schema that is not there, with a shared one behind it', () => {
+describe.each([
+  ['a shared one', ['shared']],
+  ['none', []],
+])('A schema that is not there, with %s behind it', (_behind, sharedSchemas) => {
   let world: TwoTenants;
   const run = <T>(work: () => Promise<T>, tenant = world.acme) => world.context.run(tenant, work);
   const borrow = <T>(work: (client: PoolClient) => Promise<T>) => run(() => lend(world, work));
 
   beforeAll(async () => {
-    world = await twoTenants(1, {}, { sharedSchemas: ['shared'] });
+    world = await twoTenants(1, {}, { sharedSchemas });
   });
   afterAll(() => world.close());
   beforeEach(async () => {
@@ -238,9 +241,18 @@ describe('A schema that is not there, with a shared one behind it', () => {
     }
   });
 
+  it('is refused to long jobs, too', async () => {
+    await drop();
+    for (const sql of ['CREATE TABLE report AS SELECT 1 AS id', `SELECT 1; ${INSERT}`])
+      await expect(
+        world.context.runUnlimited(world.acme, () => world.dataSource.query(sql)),
+      ).rejects.toMatchObject({ driverError: { code: 'TENANT_SCHEMA_MISSING' } });
+    await expectNothingShared();
+  });
+
   it('may be what work on the tenant makes', async () => {
     await drop();
-    await world.context.runUnlimited(world.acme, () =>
+    await world.context.runUnborn(world.acme, () =>
       world.dataSource.transaction(async (manager) => {
         await manager.query('SELECT 1');
         await manager.query('CREATE SCHEMA t_acme');
@@ -333,31 +345,5 @@ describe('The look whether the schema is there', () => {
       'BEGIN; SELECT * FROM note; COMMIT',
     ])
       await world.query(tenant, ask);
-  });
-});
-
-describe('A schema that is not there, with none behind it', () => {
-  let world: TwoTenants;
-
-  beforeAll(async () => {
-    world = await twoTenants(1);
-  });
-  afterAll(() => world.close());
-
-  it('is nowhere, and nothing is sent to see it', async () => {
-    await world.query(world.acme, 'SELECT 1');
-    world.wire.reset();
-    await world.query(world.acme, 'SELECT 1');
-    if (!behindPooler) expect(world.wire.messages.join('')).toBe('BEBEPBDES');
-    await world.database.query('DROP SCHEMA t_acme CASCADE');
-    for (const begin of ['', 'BEGIN; '])
-      await expect(world.query(world.acme, begin + INSERT)).rejects.toMatchObject({ code: '42P01' });
-  });
-
-  it('makes tables temporary, which no other tenant sees', async () => {
-    await world.database.query('DROP SCHEMA IF EXISTS t_acme CASCADE');
-    await world.query(world.acme, "CREATE TABLE report AS SELECT 'acme' AS line");
-    for (const tenant of [world.globex, world.acme])
-      await expect(world.query(tenant, 'SELECT line FROM report')).rejects.toMatchObject({ code: '42P01' });
   });
 });

@@ -12,6 +12,7 @@ describe('A connection that may serve three tenants', () => {
 
   beforeEach(async () => {
     world = await twoTenants(1, {}, { maxTenantsPerConnection: 3 });
+    await world.database.query(tenants.map(({ schemaName }) => `CREATE SCHEMA ${schemaName};`).join(' '));
   });
   afterEach(() => world.close());
 

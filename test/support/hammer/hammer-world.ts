@@ -15,7 +15,7 @@ import {
 import type { TenantPool } from '../../../lib/connection/tenant-pool';
 import type { TestDatabase } from '../database';
 import { startTestApp } from '../test-app';
-import { Account, CreateShop1700000000000, Entry } from './shop';
+import { Account, CreateShop1700000000000, Entry, rowOf } from './shop';
 import { ShopController } from './shop.controller';
 
 /** One of the applications that are hammered. */
@@ -32,6 +32,8 @@ export interface HammerInstance {
 export interface HammerWorld {
   readonly instances: readonly HammerInstance[];
   readonly tenants: readonly Tenant[];
+  /** Tenants of their own whose schemas go away and come back. */
+  readonly absentees: readonly Tenant[];
   /** Another application in the same database, with a registry of its own, that drops whatever it may. */
   readonly neighbour: INestApplication;
   /** Without waiting for what is lent: what is broken on purpose may never give it back. */
@@ -77,6 +79,12 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   const provisioner = instances[0].app.get(TenantProvisioner);
   const tenants: Tenant[] = [];
   for (let i = 0; i < options.tenants; i++) tenants.push(await provisioner.create({ slug: `h${i}` }));
+  const absentees: Tenant[] = [];
+  for (const slug of ['absent-1', 'absent-2']) {
+    const tenant = await provisioner.create({ slug });
+    await options.database.query(`SET search_path = "${tenant.schemaName}"; ${rowOf(slug)}`);
+    absentees.push(tenant);
+  }
   // Without a row: a neighbour that takes what is empty for nobody's would drop it.
   await provisioner.create({ slug: 'resting' });
   const apps = [neighbour, ...instances.map(({ app }) => app)];
@@ -84,6 +92,7 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   return {
     instances,
     tenants,
+    absentees,
     neighbour,
     abandon() {
       for (const app of apps) {

@@ -10,6 +10,7 @@ import { FUNCTIONS } from './functions';
 import type { HammerWorld } from './hammer-world';
 import { headersOf, lifeCycle } from './life-cycle';
 import { MISUSE } from './misuse';
+import { missingSchemas } from './missing-schemas';
 import { sweeps } from './neighbours';
 import { inProcess, type Operation } from './operation';
 import { READS } from './reads';
@@ -62,7 +63,11 @@ export async function hammer(
           [mark, KEYS],
         ),
       readAll: (tenant) => allEntries(database, tenant),
-      disturbances: { ...sweeps(world), ...(over !== 'process' && lifeCycle(instances)) },
+      disturbances: {
+        ...sweeps(world),
+        ...missingSchemas(world, database),
+        ...(over !== 'process' && lifeCycle(instances)),
+      },
       databaseUrl: database.url,
     });
   } finally {

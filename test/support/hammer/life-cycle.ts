@@ -45,7 +45,8 @@ export function lifeCycle(instances: readonly HammerInstance[]): Record<string, 
   return { suspend: interrupt('suspend', 'activate'), delete: interrupt('delete', 'restore') };
 }
 
-async function insist(attempt: () => Promise<unknown>): Promise<void> {
+/** A change that has to be made, whatever the faults hit. */
+export async function insist(attempt: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
       await attempt();

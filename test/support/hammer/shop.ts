@@ -24,12 +24,18 @@ export class Entry {
   mark!: string;
 }
 
+export const CREATE_SHOP = `
+  CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
+  CREATE TABLE entry (mark text NOT NULL)`;
+
+/** The one account of a tenant whose schema goes away. */
+export function rowOf(slug: string): string {
+  return `INSERT INTO account (id, owner) VALUES (1, '${slug}')`;
+}
+
 export class CreateShop1700000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(
-      `CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
-       CREATE TABLE entry (mark text NOT NULL)`,
-    );
+    await queryRunner.query(CREATE_SHOP);
     await queryRunner.query(CREATE_FUNCTIONS);
   }
 
