@@ -116,7 +116,10 @@ export class Lease implements StatementLease {
   sendToEmptySession(query: object): boolean {
     // A pooler's goes back to the pooler, whatever we do to our connection.
     if (this.client.hasOwnSession) this.doubt('session state');
-    if (this.client.refusals > MAX_REFUSALS) return false;
+    if (this.client.refusals > MAX_REFUSALS) {
+      this.client.refusals = 0;
+      return false;
+    }
     // Whether it could be emptied the query itself will see.
     const empty = new BaseQuery(EMPTY_SESSION, undefined, () => undefined);
     this.client._queryQueue.unshift(empty, query);
