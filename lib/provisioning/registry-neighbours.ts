@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { PURGED } from '../tenant/tenant.entity';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from './system-transactions';
 
@@ -35,6 +36,17 @@ export class RegistryNeighbours implements OnModuleInit {
   find(executor: SqlExecutor): Promise<Neighbour[]> {
     return findNeighbours(executor, this.options.registrySchema);
   }
+
+  /** What a schema is to another registry, in words, as far as those can be read. `undefined`: nothing. */
+  async useOf(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
+    for (const neighbour of await this.find(executor)) {
+      if (neighbour.schemaName === schemaName) return 'it is another registry';
+      const use = await findUse(executor, neighbour.schemaName, schemaName);
+      if (use !== undefined)
+        return `${use} of another registry, which is in the schema "${neighbour.schemaName}"`;
+    }
+    return undefined;
+  }
 }
 
 export async function findNeighbours(executor: SqlExecutor, registrySchema: string): Promise<Neighbour[]> {
@@ -55,6 +67,39 @@ export async function findNeighbours(executor: SqlExecutor, registrySchema: stri
     neighbours.push({ schemaName, registryId });
   }
   return neighbours;
+}
+
+/** Schemas made by a version that wrote no marks are known to their registry alone. */
+async function findUse(
+  executor: SqlExecutor,
+  registrySchema: string,
+  schemaName: string,
+): Promise<string | undefined> {
+  const registry = quoteIdentifier(registrySchema);
+  if (await isReadable(executor, registrySchema, 'tenants')) {
+    const [tenant] = (await executor.query(
+      `SELECT slug FROM ${registry}.tenants WHERE schema_name = $1 AND status <> '${PURGED}'`,
+      [schemaName],
+    )) as { slug: string }[];
+    if (tenant) return `it is the tenant "${tenant.slug}"`;
+  }
+  if (await isReadable(executor, registrySchema, 'spares')) {
+    const spares = (await executor.query(`SELECT FROM ${registry}.spares WHERE schema_name = $1`, [
+      schemaName,
+    ])) as unknown[];
+    if (spares.length > 0) return 'it is a spare';
+  }
+  return undefined;
+}
+
+async function isReadable(executor: SqlExecutor, schemaName: string, table: string): Promise<boolean> {
+  const [found] = (await executor.query(
+    `SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS "isReadable"
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2`,
+    [schemaName, table],
+  )) as { isReadable: boolean }[];
+  return found?.isReadable ?? false;
 }
 
 /** The id of the registry in a schema. @throws Error when its row is not there */

@@ -7,6 +7,7 @@ import { CloneNotFaithfulError } from '../schema/schema.errors';
 import { SchemaDiffersError, SchemaNotAdoptableError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { PurgeRecords } from './purge-records';
+import { RegistryNeighbours } from './registry-neighbours';
 import { SchemaMarks } from './schema-marks';
 import { Spares } from './spares';
 import { Template } from './template';
@@ -19,6 +20,7 @@ export class SchemaAdoption {
     private readonly template: Template,
     private readonly spares: Spares,
     private readonly marks: SchemaMarks,
+    private readonly neighbours: RegistryNeighbours,
     private readonly purges: PurgeRecords,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
@@ -58,14 +60,27 @@ export class SchemaAdoption {
     await insert({ schemaName, templateVersion, schemaVersion });
   }
 
-  /** One that another application's registry has marked is most likely a tenant of that one. */
+  /**
+   * One that another application's registry has marked is most likely a tenant of that one. Without a mark it may be one
+   * that was made before there were marks: then that registry is asked.
+   */
   async #refuseOthers(manager: EntityManager, schemaName: string): Promise<void> {
     const owner = await this.marks.ownerOf(manager, schemaName);
-    if (owner === undefined || owner === (await this.marks.registryId(manager))) return;
+    if (owner === undefined) return this.#refuseUsed(manager, schemaName);
+    if (owner === (await this.marks.registryId(manager))) return;
     throw new SchemaNotAdoptableError(
       schemaName,
       `its comment says that it belongs to another registry, ${owner}; if that one has no use for it any more, take ` +
         `the mark away: COMMENT ON SCHEMA ${quoteIdentifier(schemaName)} IS NULL`,
+    );
+  }
+
+  async #refuseUsed(manager: EntityManager, schemaName: string): Promise<void> {
+    const use = await this.neighbours.useOf(manager, schemaName);
+    if (use === undefined) return;
+    throw new SchemaNotAdoptableError(
+      schemaName,
+      `${use}; if no application works with that registry any more, drop it, and adopt again`,
     );
   }
 }

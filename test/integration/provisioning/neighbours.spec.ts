@@ -75,6 +75,57 @@ describe('two applications in one database', () => {
     await right.create({ slug: 'globex' });
   });
 
+  describe('one of which would adopt a schema that has no mark', () => {
+    const adopt = ({ app }: TestApp, schemaName: string) =>
+      app.get(TenantProvisioner).adopt(schemaName, 'mine', { force: true });
+    const refusal = (message: RegExp) => ({
+      code: 'SCHEMA_NOT_ADOPTABLE',
+      statusCode: 409,
+      message: expect.stringMatching(message),
+    });
+
+    it('is refused what the other has as a tenant, deleted or not, or as a spare', async () => {
+      const shop = await start({ ...SHOP, spares: { count: 1 } });
+      const crm = await start({ ...CRM, spares: { count: 1 } });
+      const tenants = [await shop.create({ slug: 'acme' }), await deleted(shop, 'globex')];
+      for (const { slug, schemaName } of tenants) {
+        for (const text of ['NULL', `'tenant ${slug}'`, `'by hand'`]) {
+          await database.query(`COMMENT ON SCHEMA ${schemaName} IS ${text}`);
+          await expect(adopt(crm, schemaName)).rejects.toMatchObject(
+            refusal(new RegExp(`the tenant "${slug}" of another registry, which is in the schema "shop"`)),
+          );
+        }
+      }
+      await shop.app.get(SpareRefill).refill();
+      const [{ name }] = await database.query<{ name: string }>(
+        'SELECT schema_name AS name FROM shop.spares',
+      );
+      await comment(name, 'waits for a tenant');
+      await expect(adopt(crm, name)).rejects.toMatchObject(
+        refusal(/it is a spare of another registry, which is in the schema "shop"/),
+      );
+    });
+
+    it('is refused the other’s registry', async () => {
+      await start(SHOP);
+      const crm = await start(CRM);
+      await expect(adopt(crm, 'shop')).rejects.toMatchObject(refusal(/it is another registry/));
+    });
+
+    it('takes in what the other has purged, and what it does not know', async () => {
+      const shop = await start(SHOP);
+      const crm = await start(CRM);
+      const { schemaName } = await deleted(shop, 'acme');
+      await shop.app.get(TenantPurge).purge('acme');
+      for (const name of [schemaName, 'legacy']) {
+        await database.query(`CREATE SCHEMA ${name}`);
+        await expect(
+          crm.app.get(TenantProvisioner).adopt(name, name.replaceAll('_', '-'), { force: true }),
+        ).resolves.toMatchObject({ schemaName: name });
+      }
+    });
+  });
+
   it('do not wait for each other’s template', async () => {
     const shop = await start(SHOP);
     const other = await start();
