@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import {
   applyDecorators,
   type CallHandler,
@@ -9,14 +10,15 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { catchError, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
-import { arrivalOf } from '../common/arrival';
+import { type Arrival, arrivalOf, isGraphql } from '../common/arrival';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';
-import { TenantUsage } from './tenant-usage';
+import { TenantUsage, type UsageReservation } from './tenant-usage';
 
 /**
  * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota it is counted
- * before, so that of requests that come at once none exceeds it, and taken back when the request fails. A stream counts
+ * before, so that of requests that come at once none exceeds it, and taken back when the request fails: in the handler, or
+ * over HTTP in whatever answers with a status of 400 or more, such as an interceptor outside of this one. A stream counts
  * once it has sent something, whoever ends it. A request without a tenant is not counted. May be given several times, on a
  * method or on a class.
  *
@@ -42,6 +44,20 @@ function onceServed<Value>(count: () => void): MonoTypeOperatorFunction<Value> {
   });
 }
 
+/** Interceptors outside of ours work after it: a transaction that they cannot commit fails the request, too. */
+function onceAnsweredWithError(context: ExecutionContext, arrival: Arrival, takeBack: () => void): void {
+  // An operation of GraphQL has many fields, and one answer.
+  if (arrival !== 'http' || isGraphql(context)) return;
+  const reply = context.switchToHttp().getResponse<ServerResponse | { readonly raw: ServerResponse }>();
+  const response = 'raw' in reply ? reply.raw : reply;
+  const look = () => {
+    if (response.statusCode >= 400) takeBack();
+  };
+  // Whoever ran out of patience may have answered before a reservation was had.
+  if (response.writableEnded) look();
+  else response.once('close', look);
+}
+
 function meter(metric: string, amount: number): Type<NestInterceptor> {
   @Injectable()
   class MeterInterceptor implements NestInterceptor {
@@ -52,12 +68,17 @@ function meter(metric: string, amount: number): Type<NestInterceptor> {
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
       // What comes in a way that we do not know would go uncounted.
-      arrivalOf(context);
+      const arrival = arrivalOf(context);
       const tenant = this.context.find();
       if (!tenant) return next.handle();
+      const takeBackIfFailed = ({ release }: UsageReservation) =>
+        onceAnsweredWithError(context, arrival, release);
       if (!this.usage.isLimited(metric, tenant))
-        return next.handle().pipe(onceServed(() => this.usage.count(metric, amount, tenant)));
+        return next
+          .handle()
+          .pipe(onceServed(() => takeBackIfFailed(this.usage.countUntilReleased(metric, amount, tenant))));
       const reservation = await this.usage.reserve(metric, amount, tenant);
+      takeBackIfFailed(reservation);
       return next.handle().pipe(
         catchError((error: unknown) => {
           reservation.release();

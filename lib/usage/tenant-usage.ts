@@ -64,8 +64,15 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
    * @throws InvalidMetricError, TenantRequiredError
    */
   count(metric: string, amount = 1, tenant: Tenant = this.context.tenant()): void {
+    this.countUntilReleased(metric, amount, tenant);
+  }
+
+  /** Counts as `count` does. Should it turn out that it was not done, it can be taken back. @internal */
+  countUntilReleased(metric: string, amount: number, tenant: Tenant): UsageReservation {
     checkMetric(metric, amount);
-    if (amount > 0) this.#add(tenant, metric, dayOf(this.now()), amount);
+    const day = dayOf(this.now());
+    if (amount > 0) this.#add(tenant, metric, day, amount);
+    return this.#releasable(tenant, metric, day, amount);
   }
 
   /** How many counts PostgreSQL has refused for good, since the start: each is told in the log, and not written. */
@@ -92,22 +99,30 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     checkMetric(metric, amount);
     const day = dayOf(this.now());
     const quota = this.quotas.of(tenant, metric);
-    if (!quota?.hard) this.count(metric, amount, tenant);
-    else {
-      const isGranted = await this.reservations.take({ tenant, metric, day, quota }, amount);
-      if (!isGranted) {
-        const { quotaStatus } = this.options;
-        throw new QuotaExceededError(metric, quota, quotaStatus, secondsLeft(quota.per, this.now()));
-      }
+    if (!quota?.hard) return this.countUntilReleased(metric, amount, tenant);
+    const isGranted = await this.reservations.take({ tenant, metric, day, quota }, amount);
+    if (!isGranted) {
+      const { quotaStatus } = this.options;
+      throw new QuotaExceededError(metric, quota, quotaStatus, secondsLeft(quota.per, this.now()));
     }
+    // Others may be refused for want of it.
+    return this.#releasable(tenant, metric, day, amount, () => void this.flush());
+  }
+
+  #releasable(
+    tenant: Tenant,
+    metric: string,
+    day: string,
+    amount: number,
+    released?: () => void,
+  ): UsageReservation {
     let isReleased = false;
     return {
       release: () => {
         if (isReleased || amount === 0) return;
         isReleased = true;
         this.#add(tenant, metric, day, -amount);
-        // Others may be refused for want of it.
-        if (quota?.hard) void this.flush();
+        released?.();
       },
     };
   }

@@ -1,8 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { ConflictException, Controller, Get, Global, Injectable, Module, Post, Sse } from '@nestjs/common';
+import {
+  type CallHandler,
+  ConflictException,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Global,
+  Injectable,
+  Module,
+  type NestInterceptor,
+  Post,
+  RequestTimeoutException,
+  Sse,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { interval, map, NEVER } from 'rxjs';
+import { interval, map, NEVER, type Observable, race, tap, throwError } from 'rxjs';
 import {
   type Tenant,
   TenancyModule,
@@ -113,6 +127,56 @@ class RoutesController {
   }
 }
 
+/** Outside of `@Metered()`, whose work is done by then. */
+@Injectable()
+class FailsAfterwards implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(
+      tap(() => {
+        throw new ConflictException();
+      }),
+    );
+  }
+}
+
+/** Answers before what is inside has begun, or ended. */
+@Injectable()
+class IsImpatient implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return race(
+      next.handle(),
+      throwError(() => new RequestTimeoutException()),
+    );
+  }
+}
+
+/** Of a class they are outside of those of a method. */
+@Controller('outside')
+@UseInterceptors(FailsAfterwards)
+class FailsAfterwardsController {
+  @Post('exports')
+  @Metered('exports')
+  export() {
+    return {};
+  }
+
+  @Post('orders')
+  @Metered('orders')
+  order() {
+    return {};
+  }
+}
+
+@Controller('impatient')
+@UseInterceptors(IsImpatient)
+class ImpatientController {
+  @Post('exports')
+  @Metered('exports')
+  export() {
+    return {};
+  }
+}
+
 describe('Usage, counted by two instances', () => {
   let database: TestDatabase;
   let apps: TestApp[] = [];
@@ -140,7 +204,7 @@ describe('Usage, counted by two instances', () => {
             flushIntervalMs: 3_600_000,
           }),
         ],
-        controllers: [RoutesController],
+        controllers: [RoutesController, FailsAfterwardsController, ImpatientController],
         providers: [Gate],
       },
       { adapter: adapter as ExpressAdapter },
@@ -293,6 +357,30 @@ describe('Usage, counted by two instances', () => {
     for (let i = 0; i < 5; i++) expect((await post('exports', acme)).status).toBe(201);
     expect((await post('failing-exports', acme)).status).toBe(402);
     expect(await used(acme, 'exports')).toBe(5);
+  });
+
+  it.each(['outside', 'impatient'])(
+    'gives back what was counted for a request that failed in an interceptor outside: %s',
+    async (path) => {
+      const acme = await tenant();
+      for (let i = 0; i < 10; i++) {
+        const { status } = await post(`${path}/exports`, acme, apps[i % 2]);
+        expect([409, 408]).toContain(status);
+        // The answer is there before the server has done with it.
+        for (const end = Date.now() + 10_000; (await used(acme, 'exports')) > 0 && Date.now() < end;)
+          await wait(1);
+      }
+      for (let i = 0; i < 5; i++) expect((await post('exports', acme, apps[i % 2])).status).toBe(201);
+      expect(await used(acme, 'exports')).toBe(5);
+    },
+  );
+
+  it('does not count a request that failed in an interceptor outside, without a hard quota either', async () => {
+    const acme = await tenant();
+    for (const app of apps) expect((await post('outside/orders', acme, app)).status).toBe(409);
+    for (const end = Date.now() + 10_000; (await used(acme, 'orders')) > 0 && Date.now() < end;)
+      await wait(1);
+    expect(await used(acme, 'orders')).toBe(0);
   });
 
   it('holds the quotas of the plan that a tenant has now', async () => {
