@@ -24,6 +24,9 @@ const HANDLERS = [
   'handleCopyData',
 ] as const;
 
+/** pg-cursor, for one, does not know of it: PostgreSQL and the reader would wait for each other for ever. */
+const SENDS_NO_ROWS = 'a cursor, or an object like it, sends no rows: use pg-copy-streams';
+
 /** What pg is given instead of somebody's own query object: it passes on what that one should hear. */
 export abstract class ForeignQuery {
   constructor(
@@ -33,7 +36,9 @@ export abstract class ForeignQuery {
     const handlers = inner as unknown as Record<string, Handler | undefined>;
     for (const name of HANDLERS) {
       const handle: Handler = (...args) => {
-        if (this.isHeard()) handlers[name]?.apply(inner, args);
+        if (!this.isHeard()) return;
+        if (handlers[name]) handlers[name].apply(inner, args);
+        else if (name === 'handleCopyInResponse') (args[0] as WireConnection).sendCopyFail(SENDS_NO_ROWS);
       };
       Object.defineProperty(this, name, { value: handle });
     }

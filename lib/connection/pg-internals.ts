@@ -18,6 +18,7 @@ export interface WireConnection {
   readonly parsedStatements: Readonly<Record<string, string | undefined>>;
   query(text: string): void;
   sync(): void;
+  sendCopyFail(reason: string): void;
   on(event: 'parameterStatus', listener: (status: ParameterStatus) => void): unknown;
   removeListener(event: string, listener: () => void): void;
 }

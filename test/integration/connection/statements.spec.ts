@@ -4,6 +4,7 @@ import Cursor from 'pg-cursor';
 import { Query, type PoolClient, type QueryConfig } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import QueryStream from 'pg-query-stream';
+import type { WireConnection } from '../../../lib/connection/pg-internals';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
@@ -122,6 +123,36 @@ describe('Every kind of statement runs for its tenant', () => {
       await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
         rows: [{ owner: slug }],
       });
+    });
+  });
+
+  it.each<[string, (client: PoolClient, sql: string) => Promise<unknown>]>([
+    ['a cursor', (client, sql) => client.query(new Cursor(sql)).read(1)],
+    ['a stream', (client, sql) => client.query(new QueryStream(sql)).toArray()],
+    [
+      'an object of one’s own',
+      (client, text) =>
+        new Promise((_resolve, reject) => {
+          client.query({
+            text,
+            submit: (connection: WireConnection) => void connection.query(text),
+            handleError: reject,
+            handleReadyForQuery: () => undefined,
+          } as never);
+        }),
+    ],
+  ])('refuses in words to wait for rows that nobody sends: COPY through %s', async (_what, ask) => {
+    await forEach(async (client, slug) => {
+      for (const begin of ['', 'BEGIN']) {
+        if (begin) await client.query(begin);
+        await expect(ask(client, 'COPY note FROM STDIN')).rejects.toThrow(
+          /sends no rows: use pg-copy-streams/,
+        );
+        if (begin) await client.query('ROLLBACK');
+        await expect(client.query('SELECT owner FROM note')).resolves.toMatchObject({
+          rows: [{ owner: slug }],
+        });
+      }
     });
   });
 
