@@ -48,6 +48,13 @@ it('all that is wrong is named at once', () => {
   );
 });
 
+it('a default is shared by all tenants without a value of their own, and cannot be changed', () => {
+  const limits = { perDay: 5, days: ['monday'] };
+  const standard = declare(defineSettings({ limits: setting({ default: limits }) })).get('limits').default;
+  expect(() => Object.assign(standard as object, { perDay: 1_000 })).toThrow(TypeError);
+  expect(() => (standard as typeof limits).days.push('sunday')).toThrow(TypeError);
+});
+
 it('another default is another state, another rule is not', () => {
   const fingerprint = (standard: string, validate?: () => boolean) =>
     declare(defineSettings({ theme: setting({ default: standard, validate }) })).fingerprint;

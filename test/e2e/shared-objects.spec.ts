@@ -26,6 +26,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { ANY_ADAPTER } from '../support/sample-app';
 import { rawRequest } from '../support/raw-request';
+import { TenantPlans } from '../../lib/tenant/tenant-plans';
 import { makeTenant } from '../support/tenants';
 import { startTestApp, type TestApp } from '../support/test-app';
 
@@ -199,6 +200,26 @@ describe('A store that gives what can be changed', () => {
         );
       });
     }
+  });
+
+  it('and those of the library’s own store in memory cannot be changed either', async () => {
+    const store = new InMemoryTenantStore();
+    const { id } = await store.insert(makeTenant('acme', { metadata: structuredClone(METADATA) }));
+    const tenant = (await store.find({ by: 'id', value: id }))!;
+    expect(changesOf(tenant, makeTenant('globex')).map(outcomeOf)).toEqual(
+      changesOf(tenant, tenant).map(() => 'TypeError'),
+    );
+  });
+
+  it('nor what a plan grants, which all its tenants share', () => {
+    const plans = new TenantPlans({
+      plans: { free: { exports: { limit: 5, list: ['a'] } } },
+      defaultPlan: 'free',
+    });
+    const { exports } = plans.termsOf(makeTenant('acme'));
+    expect(
+      [() => Object.assign(exports, { limit: 1e9 }), () => exports.list.push('b')].map(outcomeOf),
+    ).toEqual(['TypeError', 'TypeError']);
   });
 
   it('and a copy of a tenant is one of its own', () => {

@@ -7,6 +7,9 @@ import {
   ManyToMany,
   type MixedList,
   PrimaryGeneratedColumn,
+  Tree,
+  TreeChildren,
+  TreeParent,
   ViewColumn,
   ViewEntity,
 } from 'typeorm';
@@ -58,6 +61,19 @@ class NoteView {
   id!: number;
 }
 
+@Entity('branch')
+@Tree('closure-table', { closureTableName: 'public.branch_ways' })
+class Branch {
+  @PrimaryGeneratedColumn()
+  id!: number;
+
+  @TreeParent()
+  parent!: Branch | null;
+
+  @TreeChildren()
+  children!: Branch[];
+}
+
 const ByHand = new EntitySchema({
   name: 'ByHand',
   schema: 'public',
@@ -95,6 +111,7 @@ describe('An entity that says where it is', () => {
     ['@JoinTable({ schema })', [Note, Joined], 'joined_notes: "joined_notes" is in the schema "public"'],
     ['enumName', [Mood], 'Mood: the enum "mood_kind" of kind is in the schema "public"'],
     ['@ViewEntity({ schema })', [NoteView], 'NoteView: "note_view" is in the schema "public"'],
+    ['a closure table', [Branch], 'is in the schema "public"'],
     ['EntitySchema', [ByHand], 'ByHand: "by_hand" is in the schema "public"'],
   ];
 
