@@ -21,6 +21,11 @@ export default tseslint.config(
     },
   },
   {
+    // Its own tsconfig.json is for whoever copies the folder, and finds the library in node_modules.
+    files: ['sample/02-saas/**/*.ts'],
+    languageOptions: { parserOptions: { projectService: false, project: 'tsconfig.json' } },
+  },
+  {
     files: ['lib/**/*.ts'],
     rules: {
       'no-console': 'error',
@@ -29,7 +34,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts', '**/*.spec.ts'],
+    files: ['test/**/*.ts', 'sample/*/test/**/*.ts', '**/*.spec.ts'],
     rules: {
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import type { INestApplication } from '@nestjs/common';
 import { startEmbeddedPostgres } from 'nestjs-tenancy/testing';
 
 /** `DATABASE_URL`, or a PostgreSQL of our own whose rows are kept in `.data/postgres`. */
@@ -18,12 +17,12 @@ function provideMasterKey(): void {
   console.log(`TENANCY_MASTER_KEY is not set. For this run it is ${process.env.TENANCY_MASTER_KEY}`);
 }
 
-async function run(module: Type): Promise<void> {
+async function run(create: () => Promise<INestApplication>): Promise<void> {
   const port = Number(process.env.PORT ?? 3000);
   provideMasterKey();
   const database = await openDatabase();
   try {
-    const app = await NestFactory.create(module, { abortOnError: false });
+    const app = await create();
     // Ctrl-C arrives twice: from the terminal, and from npm, which passes on its own.
     let stopped: Promise<void> | undefined;
     const stop = () => (stopped ??= app.close().finally(() => database.stop()));
@@ -37,8 +36,8 @@ async function run(module: Type): Promise<void> {
 }
 
 /** Starts a sample: `PORT`, `DATABASE_URL` and `TENANCY_MASTER_KEY` say how, or are made up. */
-export function startSample(module: Type): void {
-  run(module).catch((error: unknown) => {
+export function startSample(create: () => Promise<INestApplication>): void {
+  run(create).catch((error: unknown) => {
     console.error(error);
     process.exitCode = 1;
   });

@@ -1,4 +1,5 @@
+import { NestFactory } from '@nestjs/core';
 import { startSample } from '../start-sample';
 import { AppModule } from './app.module';
 
-startSample(AppModule);
+startSample(() => NestFactory.create(AppModule, { abortOnError: false }));

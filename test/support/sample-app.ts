@@ -1,4 +1,4 @@
-import type { INestApplication, Type } from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -42,7 +42,6 @@ export interface SampleApp {
 export async function startSampleApp(
   adapter: (typeof ADAPTERS)[number][1],
   environment: (databaseUrl: string) => Record<string, string> | Promise<Record<string, string>> = () => ({}),
-  module: Type = AppModule,
 ): Promise<SampleApp> {
   const database = await createTestDatabase();
   Object.assign(
@@ -50,7 +49,7 @@ export async function startSampleApp(
     { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY },
     await environment(database.url),
   );
-  const app = await NestFactory.create(module, adapter(), { logger: false, abortOnError: false });
+  const app = await NestFactory.create(AppModule, adapter(), { logger: false, abortOnError: false });
   await app.listen(0, '127.0.0.1');
   const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
   const call: SampleApp['call'] = async (line, { tenant, body, headers = {} } = {}) => {

@@ -1,6 +1,6 @@
 import { defineSettings, feature, setting } from 'nestjs-tenancy/settings';
 
-/** What the operator switches for one customer, and the customer may see. */
+/** What the operator switches for one tenant, and the tenant may see. */
 export const SETTINGS = defineSettings({
   exports: feature({ tenant: 'read' }),
   currency: setting({

@@ -1,7 +1,7 @@
 import type { RateLimits } from 'nestjs-tenancy/throttling';
 import type { Quotas } from 'nestjs-tenancy/usage';
 
-/** What a customer has that pays for none. A tenant's plan is in its metadata: `{ "plan": "gold" }`. */
+/** The plan of tenants that pay for none. A tenant's plan is in its metadata: `{ "plan": "gold" }`. */
 export const DEFAULT_PLAN = 'free';
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,0 @@
-import { startSample } from '../start-sample';
-import { AppModule } from './app.module';
-
-startSample(AppModule);
