@@ -61,7 +61,7 @@ export class ProvisionHooks implements OnModuleInit {
     try {
       for (const hook of this.#hooks) {
         await this.context.runScope({ tenant, transaction }, () => call(hook, tenant, manager, origin));
-        await this.#requireTransaction(hook, manager, transaction, id);
+        await this.#requireTransaction(hook, origin, manager, transaction, id);
       }
     } finally {
       transaction.end();
@@ -71,6 +71,7 @@ export class ProvisionHooks implements OnModuleInit {
   /** Waits for all that it has started, and refuses what would keep a half of it. */
   async #requireTransaction(
     { name }: NamedHook<ProvisionHook>,
+    origin: TenantOrigin,
     manager: EntityManager,
     transaction: AmbientTransaction,
     id: string,
@@ -79,9 +80,9 @@ export class ProvisionHooks implements OnModuleInit {
     try {
       transaction.requireSound();
     } catch (error) {
-      throw new ProvisionHookFailedError(name, explain(error as TransactionDoomedError));
+      throw new ProvisionHookFailedError(name, origin, explain(error as TransactionDoomedError));
     }
-    if ((await transactionId(manager)) !== id) throw new ProvisionHookFailedError(name, explainEnd());
+    if ((await transactionId(manager)) !== id) throw new ProvisionHookFailedError(name, origin, explainEnd());
   }
 }
 
@@ -103,7 +104,7 @@ async function call(
   try {
     await run(tenant, manager, origin);
   } catch (error) {
-    throw new ProvisionHookFailedError(name, error);
+    throw new ProvisionHookFailedError(name, origin, error);
   }
 }
 

@@ -139,20 +139,33 @@ export class PurgeFailedError extends TenancyError {
   }
 }
 
+/** SQLSTATE unique_violation. */
+const UNIQUE_VIOLATION = '23505';
+
 /** A hook failed, so nothing of the new tenant was kept. */
 export class ProvisionHookFailedError extends TenancyError {
   readonly code = 'PROVISION_HOOK_FAILED';
 
   constructor(
     readonly hook: string,
+    /** How the tenant was to be made: `create`, `clone`, `adopt` or `import`. */
+    readonly origin: string,
     cause: unknown,
   ) {
     super(
-      `The hook "${hook}" failed, so the tenant was not created; nothing of it was kept: ` +
-        (cause instanceof Error ? cause.message : String(cause)),
+      `The hook "${hook}" failed (origin: ${origin}), so the tenant was not created; nothing of it was kept: ` +
+        (cause instanceof Error ? cause.message : String(cause)) +
+        (wasThere(origin, cause) ? `. A tenant comes with its rows here: ${TELL_APART}` : ''),
       { cause },
     );
   }
+}
+
+const TELL_APART = 'the hook is given the origin as its third argument, and may leave them as they are.';
+
+/** Whether a row was to be written that a copied tenant has already. */
+function wasThere(origin: string, cause: unknown): boolean {
+  return origin !== 'create' && (cause as { code?: unknown } | undefined)?.code === UNIQUE_VIOLATION;
 }
 
 /** A hook failed, so a step in a tenant's life was not taken; a purge that had begun stays unfinished. */

@@ -49,6 +49,8 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
   /** Begins in the background. A failure is logged, and the next call tries again. */
   start(): void {
     this.refill().catch((error: unknown) => {
+      // Cut off by the shutdown: the next start fills them up.
+      if (this.#closing) return;
       this.#logger.warn(
         `Spare schemas are missing, so tenants are cloned when they sign up: ${String(error)}`,
       );

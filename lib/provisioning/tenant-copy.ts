@@ -33,7 +33,7 @@ export class TenantCopy {
     const tenant = await this.store.find({ by: isUuid(source) ? 'id' : 'slug', value: source });
     if (!tenant) throw new TenantNotFoundError();
     if (tenant.status !== 'active' && tenant.status !== 'suspended')
-      throw new InvalidTransitionError(tenant.slug, tenant.status, 'be cloned');
+      throw new InvalidTransitionError(tenant.slug, tenant.status, 'clone');
     const tables = await this.transactions.run((manager) => listTables(manager, tenant.schemaName));
     return { tenant, tables };
   }

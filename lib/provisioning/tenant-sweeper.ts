@@ -81,6 +81,8 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** One after the other, with the whole pause between the end of one and the beginning of the next. */
   #inBackground(): void {
     void this.sweep().then(({ problems, orphans }) => {
+      // What was cut off by the shutdown is no news: the next start sweeps again.
+      if (this.#closing) return;
       for (const problem of problems) this.#logger.warn(problem);
       this.#tellUnmarked(orphans.unmarked);
       if (orphans.withRows.length > 0) {
@@ -88,7 +90,6 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
           `Schemas that belong to no tenant have rows in them: ${orphans.withRows.join(', ')}. They are kept: adopt them, or drop them by hand.`,
         );
       }
-      if (this.#closing) return;
       this.#cancel = this.clock.after(this.options.sweeper.intervalMs, () => this.#inBackground());
     });
   }

@@ -51,6 +51,18 @@ export class DomainTakenError extends TenancyError {
   }
 }
 
+/** What can be done to a tenant in some states only, in the words of the error. */
+const DONE = {
+  suspend: 'suspended',
+  activate: 'activated',
+  delete: 'deleted',
+  restore: 'restored',
+  purge: 'purged',
+  clone: 'cloned',
+  export: 'exported',
+};
+
+/** A step that is not for a tenant in its state. Nothing was done. */
 export class InvalidTransitionError extends TenancyError {
   readonly code = 'INVALID_TRANSITION';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -58,10 +70,15 @@ export class InvalidTransitionError extends TenancyError {
   constructor(
     readonly slug: string,
     readonly from: TenantStatus,
-    readonly action: string,
+    readonly action: keyof typeof DONE,
   ) {
-    super(`Tenant "${slug}" is ${from}; it cannot be told to ${action}.`);
+    super(`Tenant "${slug}" is ${from}, and cannot be ${DONE[action]}. ${remedy(from, action)}`);
   }
+}
+
+function remedy(from: TenantStatus, action: keyof typeof DONE): string {
+  if (from === 'provisioning') return 'Wait until it is made.';
+  return action === 'purge' ? 'Delete it first.' : 'Restore it first.';
 }
 
 /** The tenant was changed since the caller looked at it. Nothing was done. */

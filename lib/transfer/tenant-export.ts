@@ -110,7 +110,7 @@ export class TenantExport {
     const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
     if (!tenant) throw new TenantNotFoundError();
     if (tenant.status !== 'provisioning') return tenant;
-    throw new InvalidTransitionError(tenant.slug, tenant.status, 'be exported');
+    throw new InvalidTransitionError(tenant.slug, tenant.status, 'export');
   }
 
   async #header(manager: EntityManager, tenant: Tenant): Promise<ExportHeader> {

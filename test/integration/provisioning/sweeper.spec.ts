@@ -314,4 +314,24 @@ describe('the sweeper', () => {
     expect(cancelled).toBeGreaterThan(0);
     running = await startProvisioningApp();
   });
+
+  it('warns of nothing when the application closes while it is at work', async () => {
+    running = await startProvisioningApp({ sweeper: NEVER });
+    const locker = new Client({ connectionString: running.database.url });
+    await locker.connect();
+    await locker.query('BEGIN; LOCK tenancy.orphans; LOCK tenancy.spares');
+    const waiting = async () =>
+      (await sql('SELECT pid FROM pg_catalog.pg_locks WHERE NOT granted')).map(({ pid }) => Number(pid));
+    const second = await startAppOn(running.database, {
+      sweeper: { intervalMs: 60_000 },
+      spares: { count: 1 },
+    });
+    while ((await waiting()).length < 2);
+    const pids = await waiting();
+    const closed = second.close();
+    await sql('SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM unnest($1::int[]) AS pid', [pids]);
+    await closed;
+    await locker.end();
+    expect(second.log.warnings).toEqual([]);
+  });
 });
