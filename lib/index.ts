@@ -7,6 +7,7 @@ export {
 export { InvalidTenancyOptionsError } from './tenancy.errors';
 
 export { PackageMissingError } from './common/absent-package';
+export { isTenancyCli } from './common/tenancy-cli';
 export {
   type FieldError,
   TenancyError,

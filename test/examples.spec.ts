@@ -6,6 +6,7 @@ import { compileErrors, examplesOf, writeExamples } from './support/examples';
 const APPLICATIONS = [
   ['README.md'],
   ['README.md', 'docs/connections.md', 'docs/testing.md'],
+  ['README.md', 'docs/cli.md'],
   ['README.md', 'docs/limits.md'],
   ['README.md', 'docs/migrations.md'],
   ['README.md', 'docs/observability.md'],

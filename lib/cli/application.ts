@@ -8,6 +8,7 @@ import {
 } from '../tenancy.options';
 import { CommandLineError } from './cli.errors';
 import { loadModule, type RootModule } from './load-module';
+import { NoTimers } from './no-timers';
 import { Terminal } from './terminal';
 
 /** A class, abstract ones too. */
@@ -59,14 +60,29 @@ export class Application {
 
   constructor(private readonly terminal: Terminal) {}
 
-  /** One of its services. @throws CommandLineError when there is no application with tenancy */
-  async get<T>(service: Service<T>, purpose: Purpose, options: OpenOptions): Promise<T> {
+  /**
+   * One of its services. @throws CommandLineError when there is no application with tenancy, or not the module `of` which
+   * the service is
+   */
+  async get<T>(
+    service: Service<T>,
+    purpose: Purpose,
+    options: OpenOptions,
+    of = 'TenancyModule',
+  ): Promise<T> {
     const context = (this.#context ??= await this.#start(
       await loadModule(options.module),
       PURPOSES[purpose],
       options,
     ));
-    return context.get<T>(service, { strict: false });
+    try {
+      return context.get<T>(service, { strict: false });
+    } catch (error) {
+      throw new CommandLineError(
+        `The application has no ${service.name}: import ${of} in its root module first.`,
+        { cause: error },
+      );
+    }
   }
 
   /** Its options as the application has them, once it has been started. */
@@ -99,11 +115,12 @@ export class Application {
     { verbose }: OpenOptions,
   ): Promise<INestApplicationContext> {
     const useValue: OptionsChange = (options) => change((this.#configured = options));
-    const providers = [{ provide: TENANCY_OPTIONS_CHANGE, useValue }];
+    const providers = [{ provide: TENANCY_OPTIONS_CHANGE, useValue }, NoTimers];
     const context = await NestFactory.createApplicationContext(
       {
         module: CommandLineRoot,
-        imports: [root, { module: Change, providers, exports: [TENANCY_OPTIONS_CHANGE] }],
+        // First, so that its hook comes before those of the application's own global modules.
+        imports: [{ module: Quiet, providers, exports: [TENANCY_OPTIONS_CHANGE] }, root],
       },
       { logger: new TellingLogger(this.terminal, verbose), abortOnError: false },
     );
@@ -130,7 +147,7 @@ class CommandLineRoot {}
 /** TenancyModule looks for what it provides among the global modules. */
 @Global()
 @Module({})
-class Change {}
+class Quiet {}
 
 /** What the application logs, on stderr: warnings and errors, all of it if asked. */
 class TellingLogger implements LoggerService {

@@ -6,6 +6,7 @@ import { DriftCommand } from './drift.command';
 import { ExecCommand } from './exec.command';
 import { InitCommand } from './init/init.command';
 import { Interrupts } from './interrupts';
+import { KeyCommand } from './key/key.command';
 import { MigrateCommand } from './migrate/migrate.command';
 import { Program } from './program';
 import { Progress } from './progress';
@@ -31,6 +32,7 @@ export class CliModule {
         Program,
         InitCommand,
         ...TenantCommand.registerWithSubCommands(),
+        ...KeyCommand.registerWithSubCommands(),
         ...MigrateCommand.registerWithSubCommands(),
         DriftCommand,
         ExecCommand,

@@ -2,7 +2,7 @@ import { Command, Option } from 'nest-commander';
 import type { DriftReport, TenantDrift } from '../migrations/drift-report';
 import { FleetDrift } from '../migrations/fleet-drift';
 import { EXIT } from './exit-codes';
-import { integer } from './json-option';
+import { integer } from './option-values';
 import { printable } from './printable';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
 

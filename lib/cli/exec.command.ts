@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { Command, Option } from 'nest-commander';
 import type { PoolClient, QueryResult } from 'pg';
@@ -11,7 +10,7 @@ import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import type { Tenant } from '../tenant/tenant';
 import { CommandLineError } from './cli.errors';
 import { EXIT } from './exit-codes';
-import { integer } from './json-option';
+import { integer, readText } from './option-values';
 import { printable } from './printable';
 import { table } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
@@ -119,19 +118,11 @@ async function readSql(given: string | undefined, file: string | undefined): Pro
   if ((given === undefined) === (file === undefined)) {
     throw new CommandLineError('Give the SQL, or --file with the name of a file that has it.');
   }
-  const sql = given ?? (file === '-' ? await text(process.stdin) : await readSqlFile(file!));
+  const sql = given ?? (file === '-' ? await text(process.stdin) : await readText('--file', file!));
   if (sql.includes('\0'))
     throw new CommandLineError('The SQL has a NUL character in it, which PostgreSQL cannot read.');
   if (sql.trim() === '') throw new CommandLineError('The SQL is empty.');
   return sql;
-}
-
-async function readSqlFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new CommandLineError(`--file cannot be read: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 type Row = Record<string, unknown>;

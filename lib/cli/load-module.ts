@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname, join, resolve } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { CommandLineError } from './cli.errors';
+import { nearestManifest } from './nearest-manifest';
 
 export type RootModule = Type | DynamicModule;
 
@@ -38,7 +39,7 @@ function findPlace(given: string | undefined): ModulePlace {
   const variable = process.env.TENANCY_MODULE;
   if (variable) return toPlace(variable, process.cwd(), 'TENANCY_MODULE');
   const manifest = nearestManifest(process.cwd());
-  const named = manifest?.module;
+  const named = manifest?.content.tenancy?.module;
   if (manifest && typeof named === 'string')
     return toPlace(named, manifest.directory, `${manifest.directory}/package.json`);
   throw new CommandLineError(
@@ -50,21 +51,6 @@ function findPlace(given: string | undefined): ModulePlace {
 function toPlace(text: string, directory: string, source: string): ModulePlace {
   const [path, name] = text.split(/#(?=[^#/]*$)/);
   return { file: resolve(directory, path), name, source };
-}
-
-function nearestManifest(directory: string): { directory: string; module: unknown } | undefined {
-  const file = join(directory, 'package.json');
-  if (existsSync(file)) return { directory, module: moduleOf(file) };
-  const parent = dirname(directory);
-  return parent === directory ? undefined : nearestManifest(parent);
-}
-
-function moduleOf(file: string): unknown {
-  try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { tenancy?: { module?: unknown } }).tenancy?.module;
-  } catch (error) {
-    throw new CommandLineError(`${file} cannot be read: ${String(error)}`, { cause: error });
-  }
 }
 
 /** Two copies have two of each class: the application's services would not be those that the commands ask for. */

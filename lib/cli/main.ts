@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { isAbsentPackage } from '../common/absent-package';
+import { markTenancyCli } from '../common/tenancy-cli';
 import { EXIT } from './exit-codes';
 import { Terminal } from './terminal';
 
@@ -7,6 +8,7 @@ async function main(): Promise<void> {
   // Should all that is waited for go away, that is no success.
   process.exitCode = EXIT.failed;
   const terminal = Terminal.take();
+  markTenancyCli();
   try {
     const { run } = await import('./run.js');
     await run(terminal);

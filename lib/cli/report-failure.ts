@@ -1,4 +1,5 @@
 import { TenancyError } from '../common/tenancy.errors';
+import { adviceFor } from './advice';
 import { EXIT, exitCodeOf } from './exit-codes';
 import type { Terminal } from './terminal';
 
@@ -26,6 +27,8 @@ export function reportFailure(terminal: Terminal, error: unknown, { json, verbos
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
   const isExpected = error instanceof TenancyError;
   terminal.tell(verbose && stack ? stack : `error: ${message}`);
+  const advice = isExpected ? adviceFor(error.code) : undefined;
+  if (advice !== undefined) terminal.tell(advice);
   if (json) terminal.print(toJson(isExpected ? error.code : 'FAILED', message));
 }
 

@@ -1,5 +1,8 @@
-/** The first files of an application with tenants, by their names. */
-export const INIT_FILES: Readonly<Record<string, string>> = {
+/**
+ * The first files of an application with tenants, by their names. `extension` is what a relative import ends with: `.js` in
+ * an ES module.
+ */
+export const initFiles = (extension: '' | '.js'): Readonly<Record<string, string>> => ({
   'tenancy.options.ts': `import { fromHeader, fromSubdomain, type TenancyOptions } from 'nestjs-tenancy';
 
 /** What the application and TypeORM's command line know of tenants. */
@@ -14,12 +17,12 @@ export const tenancyOptions: TenancyOptions = {
 };
 `,
   'data-source.ts': `import { tenantDataSource } from 'nestjs-tenancy';
-import { tenancyOptions } from './tenancy.options';
+import { tenancyOptions } from './tenancy.options${extension}';
 
 // For TypeORM's command line: npx typeorm migration:generate -d dist/data-source.js src/migrations/CreateOrders
 export default tenantDataSource(tenancyOptions);
 `,
-};
+});
 
 export const INIT_STEPS: readonly string[] = [
   'import TenancyModule.forRoot(tenancyOptions) in your root module, once',

@@ -2,8 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Command, Option } from 'nest-commander';
 import { CommandLineError } from '../cli.errors';
+import { nearestManifest } from '../nearest-manifest';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
-import { INIT_FILES, INIT_STEPS } from './init-files';
+import { initFiles, INIT_STEPS } from './init-files';
 
 interface InitOptions extends CommonOptions {
   readonly directory?: string;
@@ -21,7 +22,8 @@ export class InitCommand extends TenancyCommand<InitOptions> {
   protected async work(_args: readonly string[], { directory = 'src' }: InitOptions): Promise<Answer> {
     const written: string[] = [];
     const kept: string[] = [];
-    for (const [name, content] of Object.entries(INIT_FILES)) {
+    const isModule = nearestManifest(directory)?.content.type === 'module';
+    for (const [name, content] of Object.entries(initFiles(isModule ? '.js' : ''))) {
       const file = join(directory, name);
       ((await writeNew(file, content)) ? written : kept).push(relative('.', file));
     }

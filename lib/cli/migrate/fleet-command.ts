@@ -3,7 +3,7 @@ import type { FleetMigrationOptions } from '../../migrations/fleet-migrator.opti
 import type { FleetReport } from '../../migrations/fleet-report';
 import { CommandLineError } from '../cli.errors';
 import { EXIT } from '../exit-codes';
-import { integer } from '../json-option';
+import { integer } from '../option-values';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 
 export interface FleetCommandOptions extends CommonOptions {

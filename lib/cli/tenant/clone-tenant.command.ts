@@ -1,7 +1,8 @@
 import { Option, SubCommand } from 'nest-commander';
 import type { Mask } from '../../provisioning/template-data';
 import { TenantProvisioner } from '../../provisioning/tenant-provisioner';
-import { jsonObject } from '../json-option';
+import { CommandLineError } from '../cli.errors';
+import { jsonFile, jsonObject } from '../option-values';
 import type { Answer } from '../tenancy-command';
 import { byWhom } from './audited-command';
 import { detailsOf, NewTenantCommand, type NewTenantOptions } from './new-tenant-command';
@@ -9,6 +10,7 @@ import { tenantAnswer } from './tenant-answer';
 
 interface CloneCommandOptions extends NewTenantOptions {
   readonly mask?: Mask;
+  readonly maskFile?: string;
 }
 
 @SubCommand({
@@ -19,7 +21,9 @@ interface CloneCommandOptions extends NewTenantOptions {
 export class CloneTenantCommand extends NewTenantCommand<CloneCommandOptions> {
   protected readonly examples = [
     'tenancy tenant clone acme acme-test',
-    `tenancy tenant clone acme acme-support --mask '{ "users": { "email": "id || ''@example.com''" } }'`,
+    // $$ is a quote of PostgreSQL that no shell minds between '.
+    `tenancy tenant clone acme acme-support --mask '{ "orders": { "description": "$$order $$ || id" } }'`,
+    'tenancy tenant clone acme acme-support --mask-file mask.json',
   ];
 
   @Option({
@@ -30,9 +34,17 @@ export class CloneTenantCommand extends NewTenantCommand<CloneCommandOptions> {
     return jsonObject('--mask', mask);
   }
 
+  @Option({ flags: '--mask-file <file>', description: 'a file with the same JSON' })
+  parseMaskFile(file: string): string {
+    return file;
+  }
+
   protected async work([source, slug]: readonly string[], options: CloneCommandOptions): Promise<Answer> {
+    const { maskFile } = options;
+    if (options.mask && maskFile !== undefined)
+      throw new CommandLineError('Give --mask or --mask-file, not both.');
+    const mask = maskFile === undefined ? options.mask : await jsonFile<Mask>('--mask-file', maskFile);
     const provisioner = await this.application.get(TenantProvisioner, 'change', options);
-    const { mask } = options;
     return tenantAnswer(
       await provisioner.clone(source, slug, { mask, ...detailsOf(options), ...byWhom(options) }),
     );

@@ -3,7 +3,7 @@ import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../../tenant/te
 import { TenantStore } from '../../tenant/tenant.store';
 import { isUuid } from '../../tenant/uuid';
 import { CommandLineError } from '../cli.errors';
-import { integer } from '../json-option';
+import { integer } from '../option-values';
 import { table } from '../table';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 

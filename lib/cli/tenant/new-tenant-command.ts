@@ -1,5 +1,5 @@
 import { Option } from 'nest-commander';
-import { jsonObject } from '../json-option';
+import { jsonObject } from '../option-values';
 import { AuditedCommand, type AuditedOptions } from './audited-command';
 
 export interface NewTenantOptions extends AuditedOptions {

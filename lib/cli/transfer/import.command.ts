@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { Command, Option } from 'nest-commander';
 import { TenantImport } from '../../transfer/tenant-import';
 import { CommandLineError, InterruptedError } from '../cli.errors';
-import { integer } from '../json-option';
+import { integer } from '../option-values';
 import { AuditedCommand, type AuditedOptions, byWhom } from '../tenant/audited-command';
 import { tenantAnswer } from '../tenant/tenant-answer';
 import type { Answer } from '../tenancy-command';

@@ -21,8 +21,9 @@ export interface CliApp {
 
 export const SAMPLE = 'dist/app.module.js#AppModule';
 
-export async function startCliApp(): Promise<CliApp> {
-  const line = buildCommandLine({ dist: join(REPOSITORY, 'sample/01-orders') });
+/** `others` are applications beside it, folders of TypeScript by the names that they have then. */
+export async function startCliApp(others: Readonly<Record<string, string>> = {}): Promise<CliApp> {
+  const line = buildCommandLine({ dist: join(REPOSITORY, 'sample/01-orders'), ...others });
   const database = await createTestDatabase();
   const environment = environmentFor(database);
   const run = (...args: string[]) => line.run(args, environment);

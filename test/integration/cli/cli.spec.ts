@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ts from 'typescript';
 import { cleanEnvironment } from '../../support/commands';
@@ -30,6 +30,9 @@ describe('help', () => {
     [['exec']],
     [['export']],
     [['import']],
+    [['tenant', 'clone']],
+    [['api-key']],
+    [['api-key', 'create']],
   ])('tenancy %j --help needs no application, and shows examples', async (command) => {
     const { code, stdout, stderr } = await cli.line.run([...command, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -100,10 +103,22 @@ describe('the life of a tenant', () => {
     expect(await cli.database.query(`SELECT DISTINCT description FROM ${copy.schemaName}.orders`)).toEqual([
       { description: 'masked' },
     ]);
+    cli.write('mask.json', mask);
+    const another = await cli.json('tenant', 'clone', 'acme-inc', 'another', '--mask-file', 'mask.json');
+    expect(await cli.database.query(`SELECT description FROM ${another.schemaName}.orders LIMIT 1`)).toEqual([
+      { description: 'masked' },
+    ]);
+    for (const args of [
+      ['--mask-file', 'none.json'],
+      ['--mask-file', 'mask.json', '--mask', mask],
+    ])
+      expect(await cli.run('tenant', 'clone', 'acme-inc', 'x', ...args)).toEqual(said(2, /--mask-file/));
+    await cli.run('tenant', 'delete', 'another', '--yes');
+    await cli.run('tenant', 'purge', 'another', '--yes');
     expect(await cli.json('tenant', 'delete', 'acme-inc', '--yes')).toMatchObject({ status: 'deleted' });
     expect(await cli.json('tenant', 'restore', 'acme-inc')).toMatchObject({ status: 'active' });
     expect(await cli.run('tenant', 'purge', 'acme-inc', '--yes')).toEqual(
-      said(3, /cannot be purged|must be deleted|be purged/),
+      said(3, /^error: Tenant "acme-inc" is active, and cannot be purged. Delete it first.\n$/),
     );
     await cli.run('tenant', 'delete', 'acme-inc', '--yes');
     expect(await cli.json('tenant', 'purge', 'acme-inc', '--yes', '--actor', 'ops')).toMatchObject({
@@ -498,19 +513,7 @@ describe('init', () => {
     const { written } = await cli.json('init', '--directory', 'src');
     expect(written).toEqual(['src/tenancy.options.ts', 'src/data-source.ts']);
     const files = written.map((file: string) => join(cli.line.directory, file));
-    const { config } = ts.readConfigFile(join(__dirname, '../../../tsconfig.json'), (path) =>
-      ts.sys.readFile(path),
-    );
-    const { options } = ts.parseJsonConfigFileContent(
-      { ...config, include: [] },
-      ts.sys,
-      join(__dirname, '../../..'),
-    );
-    const compiler = ts.createProgram(files, options);
-    const found = files.flatMap((file: string) =>
-      compiler.getSemanticDiagnostics(compiler.getSourceFile(file)),
-    );
-    expect(found.map(({ messageText }: ts.Diagnostic) => messageText)).toEqual([]);
+    expect(complaintsAbout(files)).toEqual([]);
     cli.write('src/data-source.ts', 'mine');
     rmSync(files[0]);
     const { code, stdout } = await cli.run('init');
@@ -520,6 +523,25 @@ describe('init', () => {
     );
     expect(readFileSync(files[1], 'utf8')).toBe('mine');
   });
+
+  it('writes files that compile where the nearest package.json says ES modules', async () => {
+    mkdirSync(join(cli.line.directory, 'esm'));
+    cli.write('esm/package.json', '{ "type": "module" }');
+    const { written } = await cli.json('init', '--directory', 'esm/src');
+    const files = written.map((file: string) => join(cli.line.directory, file));
+    expect(readFileSync(files[1], 'utf8')).toContain(`from './tenancy.options.js'`);
+    expect(complaintsAbout(files)).toEqual([]);
+  });
+
+  /** What tsc says with `nodenext`, as this repository has it. */
+  function complaintsAbout(files: readonly string[]): unknown[] {
+    const root = join(__dirname, '../../..');
+    const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+    const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root);
+    const compiler = ts.createProgram(files, options);
+    const found = files.flatMap((file) => compiler.getSemanticDiagnostics(compiler.getSourceFile(file)));
+    return found.map(({ messageText }) => messageText);
+  }
 });
 
 it('says how to install what is missing', async () => {

@@ -118,3 +118,62 @@ it('the commands of the README work', async () => {
     await database.drop();
   }
 });
+
+/** Each command that has examples, by its words. */
+async function commands(): Promise<string[][]> {
+  const words = async (group: readonly string[]) => {
+    const { stdout } = await cli.line.run([...group, '--help']);
+    return [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+)/gm)].map(
+      ([, word]) => word,
+    );
+  };
+  const found: string[][] = [];
+  for (const word of (await words([])).filter((each) => each !== 'help')) {
+    const { stdout } = await cli.line.run([word, '--help']);
+    const inner = stdout.includes('Commands:') ? (await words([word])).filter((each) => each !== 'help') : [];
+    found.push(...(inner.length > 0 ? inner.map((each) => [word, each]) : [[word]]));
+  }
+  return found;
+}
+
+async function examplesOf(command: readonly string[]): Promise<string[]> {
+  const { stdout } = await cli.line.run([...command, '--help']);
+  return [...stdout.matchAll(/^ {2}\$ (.*)$/gm)].map(([, line]) => line);
+}
+
+it('the examples of --help reach the program as they are meant', async () => {
+  const all = await commands();
+  expect(all.length).toBeGreaterThan(20);
+  // Each call prints what it was given.
+  const program = `tenancy() { node -p 'JSON.stringify(process.argv.slice(1))' -- "$@"; }; ssh() { cat > /dev/null; }`;
+  for (const command of all) {
+    const examples = await examplesOf(command);
+    expect([command, examples.length]).not.toEqual([command, 0]);
+    for (const example of examples) {
+      const { stdout, stderr } = await run(cli.line.directory, 'bash', ['-c', `${program}\n${example}`]);
+      expect(stderr).toBe('');
+      for (const line of stdout.split('\n').filter(Boolean)) {
+        const words = JSON.parse(line) as string[];
+        const json = words.filter((_word, place) => ['--mask', '--metadata'].includes(words[place - 1]));
+        for (const each of json) expect(JSON.parse(each)).toEqual(expect.any(Object));
+      }
+    }
+  }
+});
+
+it('the examples of clone mask what they say', async () => {
+  const database = await createTestDatabase();
+  try {
+    const environment = { ...environmentFor(database), ...program() };
+    const bash = (script: string) => run(cli.line.directory, 'bash', ['-ec', script], environment);
+    await bash('tenancy tenant create acme');
+    await bash(`tenancy exec --tenant acme --write "INSERT INTO orders (description) VALUES ('tea')"`);
+    const masking = (await examplesOf(['tenant', 'clone'])).filter((line) => line.includes('--mask '));
+    expect(masking).toHaveLength(1);
+    await bash(masking[0]);
+    const { stdout } = await bash('tenancy exec --tenant acme-support "SELECT description FROM orders"');
+    expect(stdout).toMatch(/^order [0-9a-f-]{36}$/m);
+  } finally {
+    await database.drop();
+  }
+});

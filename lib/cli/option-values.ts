@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { CommandLineError } from './cli.errors';
 
 /** The JSON object that an option holds. @throws CommandLineError */
@@ -10,6 +11,20 @@ export function jsonObject<T>(option: string, text: string): T {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T;
   throw new CommandLineError(`${option} must be a JSON object, as in '{ "key": "value" }'.`);
+}
+
+/** The JSON object of the file that an option names. @throws CommandLineError */
+export async function jsonFile<T>(option: string, file: string): Promise<T> {
+  return jsonObject(`${option} ${file}`, await readText(option, file));
+}
+
+/** The text of the file that an option names. @throws CommandLineError */
+export async function readText(option: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CommandLineError(`${option} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** The integer that an option holds. @throws CommandLineError */

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { REPOSITORY } from '../../support/commands';
+import { type CliApp, startCliApp } from './cli-app';
+
+jest.setTimeout(300_000);
+
+/** Timers, a worker of a queue, and a hook that writes a row into a column that is unique. */
+let cli: CliApp;
+
+beforeAll(async () => {
+  cli = await startCliApp({ background: join(REPOSITORY, 'test/support/background-app') });
+  Object.assign(cli.environment, { TENANCY_MODULE: 'background/app.js#BackgroundApp' });
+});
+afterAll(() => cli.close());
+
+describe('an application with timers and workers', () => {
+  it('is migrated without any of them', async () => {
+    const { code, stderr } = await cli.line.spawn(['migrate', 'up'], cli.environment);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringMatching(/ran:|ECONNREFUSED/) });
+  });
+
+  it('has its hooks and what they need', async () => {
+    const { code, stderr } = await cli.line.spawn(['tenant', 'create', 'acme'], cli.environment);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringMatching(/ran:|ECONNREFUSED/) });
+    expect(hookOf(stderr)).toEqual({
+      slug: 'acme',
+      origin: 'create',
+      isConnected: true,
+      hasWorker: false,
+      jobs: 0,
+    });
+  });
+});
+
+describe('a hook', () => {
+  it.each([
+    ['clone', ['tenant', 'clone', 'acme', 'acme-test']],
+    ['import', ['import', 'acme.tenant', '--slug', 'acme-copy']],
+  ])(
+    'is told of a %s, and when it writes a row that is there, the error says so',
+    async (origin, command) => {
+      await cli.run('export', 'acme', '--to', 'acme.tenant', '--force');
+      const failed = await cli.run(...command);
+      expect(failed).toMatchObject({ code: 1, stdout: '' });
+      expect(failed.stderr).toMatch(
+        `error: The hook "Currencies" failed (origin: ${origin}), so the tenant was not created; nothing of it was kept: ` +
+          'duplicate key value violates unique constraint "currencies_code_key". A tenant comes with its rows here: ' +
+          'the hook is given the origin as its third argument',
+      );
+      const { code, stderr } = await cli.line.run(command, { ...cli.environment, TELLS_APART: 'yes' });
+      expect({ code, origin: hookOf(stderr).origin }).toEqual({ code: 0, origin });
+    },
+  );
+});
+
+function hookOf(stderr: string): { origin?: unknown } {
+  return JSON.parse(/^hook: (.*)$/m.exec(stderr)?.[1] ?? '{}') as { origin?: unknown };
+}
+
+describe('api-key create', () => {
+  it('makes a key, and prints its text', async () => {
+    const scopes = ['--scopes', 'orders:read,orders:write'];
+    const made = await cli.json('api-key', 'create', 'acme', ...scopes, '--name', 'the till', '--ip', '::1');
+    expect(made).toMatchObject({
+      key: expect.stringMatching(/^shop_/),
+      name: 'the till',
+      scopes: ['orders:read', 'orders:write'],
+      allowedIps: ['::1'],
+      expiresAt: null,
+    });
+    const digest = createHash('sha256').update(made.key).digest();
+    expect(await cli.database.query('SELECT id FROM tenancy.api_keys WHERE digest = $1', [digest])).toEqual([
+      { id: made.id },
+    ]);
+    const { stdout } = await cli.run('api-key', 'create', 'acme');
+    expect(stdout).toMatch(
+      /^key +shop_\w+\nid +\S+\ntenant +acme\nname +command line\nscopes +–\nexpires +never\n$/,
+    );
+  });
+
+  it.each([
+    [['nobody'], 3, /No such tenant.*\n.*tenancy tenant list/],
+    [['acme', '--scopes', 'Orders'], 3, /scopes/],
+    [['acme', '--expires', 'tomorrow'], 3, /expiresAt: must be a moment to come/],
+  ])('%j is refused with %i', async (args, code, stderr) => {
+    expect(await cli.run('api-key', 'create', ...args)).toEqual({
+      code,
+      stdout: '',
+      stderr: expect.stringMatching(stderr),
+    });
+  });
+
+  it('says what an application without keys lacks', async () => {
+    const environment = { ...cli.environment, TENANCY_MODULE: 'dist/app.module.js#AppModule' };
+    expect(await cli.line.run(['api-key', 'create', 'acme'], environment)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: The application has no ApiKeys: import TenancyAccessModule in its root module first.\n',
+    });
+  });
+});
