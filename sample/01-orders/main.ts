@@ -1,5 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import { startSample } from '../start-sample';
+import { startSample, TerseLogger } from '../start-sample';
 import { AppModule } from './app.module';
 
-startSample(() => NestFactory.create(AppModule, { abortOnError: false }));
+startSample(() => NestFactory.create(AppModule, { abortOnError: false, logger: new TerseLogger() }));
