@@ -11,7 +11,7 @@ import {
   Req,
   UseInterceptors,
 } from '@nestjs/common';
-import { Accepts, JSON_BODY, PATCH_BODY } from '../http/accepts.decorator';
+import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
 import { type ApiRequest, headerOf } from '../http/api-request';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
 import { versionsMatching } from '../http/etag';
@@ -45,7 +45,7 @@ export abstract class KeysController {
   protected abstract keysOf(request: ApiRequest): KeysOf | Promise<KeysOf>;
 
   @Post()
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: CreateApiKeyBody })
   @SecretAnswer(withoutText)
   @UseInterceptors(ApiKeyAnswerInterceptor)
   async create(
@@ -58,7 +58,7 @@ export abstract class KeysController {
   }
 
   @Get()
-  @Accepts({ query: true })
+  @Accepts({ query: PageQuery })
   async list(
     @Req() request: ApiRequest,
     @Query() { cursor, ...query }: PageQuery,
@@ -77,7 +77,7 @@ export abstract class KeysController {
   }
 
   @Patch(':key')
-  @Accepts({ body: PATCH_BODY })
+  @Accepts({ body: UpdateApiKeyBody, as: PATCH_BODY })
   @UseInterceptors(ApiKeyAnswerInterceptor)
   async update(
     @Req() request: ApiRequest,
@@ -90,7 +90,7 @@ export abstract class KeysController {
 
   @Post(':key/block')
   @HttpCode(HttpStatus.OK)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: ApiKeyReasonBody })
   @UseInterceptors(ApiKeyAnswerInterceptor)
   async block(
     @Req() request: ApiRequest,
@@ -103,7 +103,7 @@ export abstract class KeysController {
 
   @Post(':key/unblock')
   @HttpCode(HttpStatus.OK)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: ApiKeyReasonBody })
   @UseInterceptors(ApiKeyAnswerInterceptor)
   async unblock(
     @Req() request: ApiRequest,
@@ -116,7 +116,7 @@ export abstract class KeysController {
 
   @Post(':key/rotate')
   @HttpCode(HttpStatus.OK)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: RotateApiKeyBody })
   @SecretAnswer(withoutText)
   @UseInterceptors(ApiKeyAnswerInterceptor)
   async rotate(

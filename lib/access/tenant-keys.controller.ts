@@ -2,6 +2,7 @@ import { Controller, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common
 import { AcceptedGuard } from '../http/accepted.guard';
 import type { ApiRequest } from '../http/api-request';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
+import { FieldsInterceptor } from '../http/fields.interceptor';
 import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
 import { TenantRequiredError } from '../context/context.errors';
 import { ApiKeys } from './api-keys';
@@ -14,7 +15,7 @@ import { RequireScopes } from './require-scopes.decorator';
 @Controller('tenant/keys')
 @RequireScopes('keys:write')
 @UseGuards(PrincipalCallerGuard, AcceptedGuard)
-@UseInterceptors(IdempotencyInterceptor)
+@UseInterceptors(IdempotencyInterceptor, FieldsInterceptor)
 @UsePipes(ApiValidationPipe)
 export class TenantKeysController extends KeysController {
   constructor(keys: ApiKeys) {

@@ -3,6 +3,7 @@ import { Public } from '../resolution/public-route.decorator';
 import { TenantFree } from '../resolution/tenant-route.decorator';
 import { AcceptedGuard } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
+import { FieldsInterceptor } from '../http/fields.interceptor';
 import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
 import { ADMIN_RESOURCE, type AdminResource } from './admin-resource';
 import { MasterKeyGuard } from './master-key.guard';
@@ -14,6 +15,6 @@ export const AdminRoutes = (resource: AdminResource) =>
     TenantFree(),
     Public(),
     UseGuards(MasterKeyGuard, AcceptedGuard),
-    UseInterceptors(IdempotencyInterceptor),
+    UseInterceptors(IdempotencyInterceptor, FieldsInterceptor),
     UsePipes(ApiValidationPipe),
   );

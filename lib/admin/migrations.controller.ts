@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, HttpStatus, Logger, Param, Post, Query } from '@nestjs/common';
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { Accepts, JSON_BODY } from '../http/accepts.decorator';
+import { Accepts } from '../http/accepts.decorator';
 import type { DriftReport } from '../migrations/drift-report';
 import { FleetDrift } from '../migrations/fleet-drift';
 import { FleetMigrator } from '../migrations/fleet-migrator';
@@ -23,7 +23,7 @@ export class MigrationsController {
   /** The run goes on in this process after the answer. */
   @Post('migrations')
   @HttpCode(HttpStatus.ACCEPTED)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: MigrateBody })
   async start(@Body() { direction, ...options }: MigrateBody): Promise<StartedRunView> {
     const { runId: id, finished } = await this.migrator.start(direction, options).catch((error: unknown) => {
       throw error instanceof RangeError ? refused(error) : error;
@@ -41,7 +41,7 @@ export class MigrationsController {
 
   /** Asked of a large fleet it takes some seconds. */
   @Get('drift')
-  @Accepts({ query: true })
+  @Accepts({ query: DriftQuery })
   check(@Query() { tenant, limit }: DriftQuery): Promise<DriftReport> {
     return this.drift.check({ tenants: tenant === undefined ? undefined : [tenant], limit: Number(limit) });
   }

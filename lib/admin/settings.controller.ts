@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Param, Put, UseInterceptors } from '@nestjs/common';
-import { Accepts, JSON_BODY } from '../http/accepts.decorator';
+import { Accepts } from '../http/accepts.decorator';
 import { versionsMatching } from '../http/etag';
 import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
@@ -32,7 +32,7 @@ export class SettingsController {
   }
 
   @Put(':tenant/settings/:setting')
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: SetSettingBody })
   async set(
     @Param('tenant') reference: string,
     @Param('setting') only: string,

@@ -17,7 +17,7 @@ export class TenantAuditController {
 
   /** The latest first. By its id a purged tenant has its record, too. */
   @Get(':tenant/audit')
-  @Accepts({ query: true })
+  @Accepts({ query: PageQuery })
   async list(
     @Param('tenant') reference: string,
     @Query() { cursor, ...query }: PageQuery,

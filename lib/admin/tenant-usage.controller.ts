@@ -19,7 +19,7 @@ export class AdminTenantUsageController {
 
   /** By its id a purged tenant has its usage, too. */
   @Get(':tenant/usage')
-  @Accepts({ query: true })
+  @Accepts({ query: UsageQuery })
   async show(@Param('tenant') reference: string, @Query() query: UsageQuery): Promise<UsageReport> {
     const byId = isUuid(reference);
     const tenant = await this.store.find({ by: byId ? 'id' : 'slug', value: reference });

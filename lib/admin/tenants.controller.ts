@@ -17,7 +17,7 @@ import { TenantProvisioner } from '../provisioning/tenant-provisioner';
 import { TenantPurge } from '../provisioning/tenant-purge';
 import type { Tenant } from '../tenant/tenant';
 import { TenantStore } from '../tenant/tenant.store';
-import { Accepts, JSON_BODY, PATCH_BODY } from '../http/accepts.decorator';
+import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
 import { AdminRoutes } from './admin-routes.decorator';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
 import { type Claim, IdempotencyClaim } from '../http/idempotency-claim';
@@ -53,7 +53,7 @@ export class TenantsController {
   ) {}
 
   @Post()
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: CreateTenantBody })
   @SecretAnswer(withoutKeyText)
   @UseInterceptors(TenantAnswerInterceptor)
   async create(
@@ -80,7 +80,7 @@ export class TenantsController {
   }
 
   @Get()
-  @Accepts({ query: true })
+  @Accepts({ query: ListTenantsQuery })
   async list(@Query() { cursor, status, search, ...query }: ListTenantsQuery): Promise<Page<TenantView>> {
     const limit = Number(query.limit);
     const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
@@ -95,7 +95,7 @@ export class TenantsController {
   }
 
   @Patch(':tenant')
-  @Accepts({ body: PATCH_BODY })
+  @Accepts({ body: UpdateTenantBody, as: PATCH_BODY })
   @UseInterceptors(TenantAnswerInterceptor)
   async update(
     @Param('tenant') tenant: string,
@@ -108,7 +108,7 @@ export class TenantsController {
 
   @Post(':tenant/suspend')
   @HttpCode(HttpStatus.OK)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: TransitionBody })
   @UseInterceptors(TenantAnswerInterceptor)
   async suspend(
     @Param('tenant') tenant: string,
@@ -121,7 +121,7 @@ export class TenantsController {
 
   @Post(':tenant/activate')
   @HttpCode(HttpStatus.OK)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: TransitionBody })
   @UseInterceptors(TenantAnswerInterceptor)
   async activate(
     @Param('tenant') tenant: string,
@@ -134,7 +134,7 @@ export class TenantsController {
 
   @Post(':tenant/restore')
   @HttpCode(HttpStatus.OK)
-  @Accepts({ body: JSON_BODY })
+  @Accepts({ body: TransitionBody })
   @UseInterceptors(TenantAnswerInterceptor)
   async restore(
     @Param('tenant') tenant: string,
@@ -147,7 +147,7 @@ export class TenantsController {
 
   /** Quarantine, or with `?purge=true` the end: 204. */
   @Delete(':tenant')
-  @Accepts({ query: true })
+  @Accepts({ query: DeleteTenantQuery })
   @UseInterceptors(TenantAnswerInterceptor)
   async delete(
     @Param('tenant') tenant: string,

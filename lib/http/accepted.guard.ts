@@ -6,8 +6,8 @@ import { type ApiRequest, headerOf } from './api-request';
 import { UnsupportedMediaTypeError } from './http.errors';
 
 /**
- * Refuses what a call does not take: a caller who sends more must not believe that it was heeded. The fields of a body
- * or a query that it does take are checked by their classes.
+ * Refuses what a call does not take: a caller who sends more must not believe that it was heeded. The fields that it does
+ * take are checked by `FieldsInterceptor`.
  */
 @Injectable()
 export class AcceptedGuard implements CanActivate {
@@ -16,11 +16,11 @@ export class AcceptedGuard implements CanActivate {
   /** @throws ValidationFailedError, UnsupportedMediaTypeError */
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<ApiRequest>();
-    const { query, body } = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
+    const accepted = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
+    const { query, body, as: mediaTypes = JSON_BODY } = accepted;
     if (!query) refuseFields(request.query);
     // The body of a GET means nothing to HTTP, and platforms differ in whether they read it.
     if (request.method === 'GET' || request.method === 'HEAD') return true;
-    const mediaTypes = body ?? JSON_BODY;
     if (hasBody(request) && !mediaTypes.includes(mediaTypeOf(request))) {
       throw new UnsupportedMediaTypeError(mediaTypes);
     }

@@ -1,11 +1,13 @@
-import { SetMetadata } from '@nestjs/common';
+import { SetMetadata, type Type } from '@nestjs/common';
 
 /** What a call takes besides its path; what it does not take is refused. */
 export interface Accepted {
-  /** Its query is checked by the rules of a class. */
-  readonly query?: boolean;
-  /** Media types of its body. Default: it has none. */
-  readonly body?: readonly string[];
+  /** The class whose rules its query is checked by. Default: it has none. */
+  readonly query?: Type<object>;
+  /** The class whose rules its body is checked by. Default: it has none. */
+  readonly body?: Type<object>;
+  /** Media types of its body. Default `JSON_BODY`. */
+  readonly as?: readonly string[];
 }
 
 export const ACCEPTED = Symbol('ACCEPTED');

@@ -13,17 +13,25 @@ export class ApiValidationPipe implements PipeTransform {
   /** @throws ValidationFailedError naming every bad field */
   async transform(value: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
     if ((type !== 'body' && type !== 'query') || !metatype || metatype === Object) return value;
-    const fields = fieldsOf(value, type);
-    const instance = Object.assign(new (metatype as Type<object>)(), fields);
-    const errors = await validate(instance, {
-      whitelist: true,
-      forbidNonWhitelisted: true,
-      forbidUnknownValues: true,
-      validationError: { target: false, value: false },
-    });
-    if (errors.length > 0) throw new ValidationFailedError(errors.flatMap(fieldErrors));
-    return instance;
+    return checkFields(value, type, metatype as Type<object>);
   }
+}
+
+/** The instance of a class that a body or a query makes. @throws ValidationFailedError naming every bad field */
+export async function checkFields<T extends object>(
+  value: unknown,
+  type: 'body' | 'query',
+  metatype: Type<T>,
+): Promise<T> {
+  const instance = Object.assign(new metatype(), fieldsOf(value, type));
+  const errors = await validate(instance, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    validationError: { target: false, value: false },
+  });
+  if (errors.length > 0) throw new ValidationFailedError(errors.flatMap(fieldErrors));
+  return instance;
 }
 
 /** No body at all is one without fields. */

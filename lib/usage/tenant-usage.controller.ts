@@ -1,7 +1,8 @@
-import { Controller, Get, Query, UseGuards, UsePipes } from '@nestjs/common';
+import { Controller, Get, Query, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 import { AcceptedGuard } from '../http/accepted.guard';
 import { Accepts } from '../http/accepts.decorator';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
+import { FieldsInterceptor } from '../http/fields.interceptor';
 import { CurrentTenant } from '../resolution/current-tenant.decorator';
 import type { Tenant } from '../tenant/tenant';
 import type { UsageReport } from './usage-report';
@@ -11,12 +12,13 @@ import { UsageQuery } from './usage.dto';
 /** What a tenant itself may know of its usage. */
 @Controller('tenant/usage')
 @UseGuards(AcceptedGuard)
+@UseInterceptors(FieldsInterceptor)
 @UsePipes(ApiValidationPipe)
 export class TenantUsageController {
   constructor(private readonly reports: UsageReports) {}
 
   @Get()
-  @Accepts({ query: true })
+  @Accepts({ query: UsageQuery })
   show(@CurrentTenant() tenant: Tenant, @Query() query: UsageQuery): Promise<UsageReport> {
     return this.reports.of(tenant, query);
   }

@@ -1,0 +1,23 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { type Accepted, ACCEPTED } from './accepts.decorator';
+import type { ApiRequest } from './api-request';
+import { checkFields } from './api-validation.pipe';
+
+/**
+ * Checks the fields that a call takes, before any pipe: a global one of the application would come before that of our
+ * controllers, and answer in words of its own.
+ */
+@Injectable()
+export class FieldsInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  /** @throws ValidationFailedError naming every bad field */
+  async intercept(context: ExecutionContext, next: CallHandler) {
+    const request = context.switchToHttp().getRequest<ApiRequest>();
+    const { query, body } = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
+    if (query) await checkFields(request.query, 'query', query);
+    if (body) await checkFields(request.body, 'body', body);
+    return next.handle();
+  }
+}
