@@ -59,11 +59,11 @@ function build(config, folders, output, empty) {
   const stamp = `build/.sources-${config}`;
   const state = stateOf(folders);
   if ([stamp, output].every(existsSync) && readFileSync(stamp, 'utf8') === state) return;
-  const begun = Date.now();
-  console.log(`Building ${folders.at(-1)}: the first time, and whenever something has changed …`);
   if (empty) rmSync(empty, { recursive: true, force: true });
   mkdirSync('build', { recursive: true });
   rmSync(stamp, { force: true });
+  const begun = Date.now();
+  console.log(`Building ${folders.at(-1)}: the first time, and whenever something has changed …`);
   const { status } = spawnSync(process.execPath, [TSC, '-p', config], { stdio: 'inherit' });
   if (status !== 0) giveUp(`The build has failed: tsc -p ${config}`);
   writeFileSync(stamp, state);

@@ -91,8 +91,7 @@ export class TenantPurge {
     for (;;) {
       const tenant = await this.store.find({ by: isUuid(idOrSlug) ? 'id' : 'slug', value: idOrSlug });
       if (!tenant) return this.#begun(idOrSlug);
-      if (tenant.status !== 'deleted')
-        throw new InvalidTransitionError(tenant.slug, tenant.status, 'purge');
+      if (tenant.status !== 'deleted') throw new InvalidTransitionError(tenant.slug, tenant.status, 'purge');
       // Else somebody else has moved it between the two: look again.
       if (await this.#bury(tenant, actor)) return tenant.id;
     }

@@ -1,0 +1,9 @@
+/** The headers that hold credentials, in lower case: API keys, master keys, tokens, cookies. No log may show them. */
+export const SECRET_HEADERS: readonly string[] = [
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'set-cookie',
+  'x-api-key',
+  'x-master-key',
+];
