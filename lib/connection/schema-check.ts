@@ -18,16 +18,15 @@ export class SchemaCheck {
   /** @param role whose statements it is for. A schema that the role may not use PostgreSQL passes over, too */
   constructor(schemaName: string, role?: string) {
     this.#values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
-    this.rider = new Rider([], () => [{ name: '', ...this.parameters(1, checkSql) }]);
+    this.rider = new Rider([], () => {
+      const { sql, values } = this.parameters(1);
+      return [{ name: '', sql: checkSql(sql), values }];
+    });
   }
 
   /** For beside the settings: parameters from `$first` on. A transaction that begins with it knows what others have done. */
-  parameters(
-    first: number,
-    wrap = (column: string) => column,
-  ): { readonly sql: string; readonly values: readonly string[] } {
-    const column = columnSql(...this.#values.map((_, i) => `$${first + i}`));
-    return { sql: wrap(column), values: this.#values };
+  parameters(first: number): { readonly sql: string; readonly values: readonly string[] } {
+    return { sql: columnSql(...this.#values.map((_, i) => `$${first + i}`)), values: this.#values };
   }
 
   /** As a part of a text that is sent inside a transaction. */
