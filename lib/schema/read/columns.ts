@@ -22,6 +22,8 @@ export interface Column {
   readonly notNullNamed: boolean;
   readonly identity: 'ALWAYS' | 'BY DEFAULT' | null;
   readonly generated: 'STORED' | 'VIRTUAL' | null;
+  /** Names of the columns that a generated one is computed from. */
+  readonly sources: readonly string[];
   readonly defaultOid: number | null;
   readonly default: string | null;
   /** What `ALTER COLUMN` must add: storage, statistics target, options; of materialized views the compression too. */
@@ -44,6 +46,11 @@ export function readColumns({ executor, objects }: SchemaSource): Promise<Column
             coalesce(con.conislocal, true) AS "notNullLocal", con.oid IS NOT NULL AS "notNullNamed",
             CASE a.attidentity WHEN 'a' THEN 'ALWAYS' WHEN 'd' THEN 'BY DEFAULT' END AS identity,
             CASE a.attgenerated WHEN 's' THEN 'STORED' WHEN 'v' THEN 'VIRTUAL' END AS generated,
+            ARRAY(SELECT source.attname::text FROM pg_depend used JOIN pg_attribute source
+                    ON source.attrelid = a.attrelid AND source.attnum = used.refobjsubid
+                  WHERE a.attgenerated <> '' AND used.classid = 'pg_attrdef'::regclass AND used.objid = d.oid
+                    AND used.refclassid = 'pg_class'::regclass AND used.refobjid = a.attrelid
+                    AND used.refobjsubid > 0 AND used.refobjsubid <> a.attnum) AS sources,
             d.oid AS "defaultOid", pg_get_expr(d.adbin, d.adrelid) AS "default",
             array_remove(ARRAY[
               CASE WHEN c.relkind = 'm' AND a.attcompression <> '' THEN 'SET COMPRESSION ' ||

@@ -1,7 +1,8 @@
 import { quoteIdentifier } from '../../common/sql';
 import type { Obstacle } from '../schema.errors';
 import { Phase, type Step } from '../steps';
-import { type Addition, type FamilyTable, orderAdditions } from './column-order';
+import type { FamilyTable } from './births';
+import { type Addition, orderAdditions } from './column-order';
 import { type Column, columnDefinition, identityClause } from './columns';
 import { createTable, type Relation } from './relations';
 import type { Sequence } from './sequences';
@@ -87,7 +88,12 @@ function familiesOf(members: readonly Member[]): Member[][] {
 }
 
 function growthOf({ quoted, born, columns }: Member): FamilyTable {
-  return { name: quoted, parents: born, columns: new Map(columns.map(({ name, local }) => [name, local])) };
+  return {
+    name: quoted,
+    parents: born,
+    columns: new Map(columns.map(({ name, local }) => [name, local])),
+    sources: new Map(columns.map(({ name, sources }) => [name, sources])),
+  };
 }
 
 function familyStep(family: readonly Member[], additions: readonly Addition[], sequenceOf: SequenceOf): Step {
@@ -103,9 +109,8 @@ function familyStep(family: readonly Member[], additions: readonly Addition[], s
     statements: [
       ...growthOfFamily(family, additions),
       // A NOT NULL may have come from the parent afterwards.
-      ...family.flatMap(({ quoted, adopted }) =>
-        adopted.map((parent) => `ALTER TABLE ONLY ${quoted} INHERIT ${parent}`),
-      ),
+      ...family.flatMap(({ quoted, adopted }) => adoptions(quoted, adopted)),
+      ...family.flatMap((member) => ownExpressions(member, family)),
       ...oldestLast.flatMap(namedNotNulls),
       ...family.flatMap((member) => ownSettings(member, sequenceOf)),
       ...family.flatMap(({ quoted, table: { ofType } }) =>
@@ -115,42 +120,77 @@ function familyStep(family: readonly Member[], additions: readonly Addition[], s
   };
 }
 
+function adoptions(child: string, parents: readonly string[]): string[] {
+  return parents.map((parent) => `ALTER TABLE ONLY ${child} INHERIT ${parent}`);
+}
+
+type Birth = Omit<Addition, 'table'>;
+const EMPTY: Birth = { columns: [] };
+
 /**
- * Each table is made with the columns that it gets first: only so a generated column may stand before those that it is
- * computed from. A table with two parents is made empty, and so are these, because it gets their columns in turn.
+ * A table with two parents is made empty, and so are these, because it gets their columns in turn; unless it must be made
+ * with some: see `Births`. Any other table is made with the columns that it gets first.
  */
 function growthOfFamily(family: readonly Member[], additions: readonly Addition[]): string[] {
   const made = new Set<Member>();
   const parentsOf = ({ born }: Member) => family.filter(({ quoted }) => born.includes(quoted));
-  const create = (member: Member, columns: readonly string[]): string[] => {
+  const create = (member: Member, { columns: names, born: inherited, adopted }: Birth): string[] => {
     if (made.has(member)) return [];
     made.add(member);
-    const parents = parentsOf(member).flatMap((parent) => create(parent, []));
+    const parents = parentsOf(member);
+    // PostgreSQL 15 takes no expression of the child's own for a column that it inherits, even if it is the same.
+    const columns = member.columns.map((column) =>
+      !adopted && inherited?.has(column.name) && isAsIn(parents, column)
+        ? { ...column, generated: null }
+        : column,
+    );
+    const table = { ...member.table, parents: adopted ? [] : [...member.born] };
     return [
-      ...parents,
-      createTable({ ...member.table, parents: [...member.born] }, definitions(member, columns)),
+      ...parents.flatMap((parent) => create(parent, EMPTY)),
+      createTable(table, definitions({ columns }, names)),
+      ...(adopted ? adoptions(member.quoted, member.born) : []),
     ];
   };
-  const heirsOfTwo = family.filter(({ born }) => born.length > 1);
+  const madeLater = new Set(additions.flatMap(({ table, born }) => (born ? [table] : [])));
+  const heirsOfTwo = family.filter(({ born, quoted }) => born.length > 1 && !madeLater.has(quoted));
   return [
-    ...heirsOfTwo.flatMap((member) => create(member, [])),
-    ...additions.flatMap(({ table, columns }) => {
+    ...heirsOfTwo.flatMap((member) => create(member, EMPTY)),
+    ...additions.flatMap((addition) => {
+      const { table, columns } = addition;
       const member = family.find(({ quoted }) => quoted === table);
       if (member === undefined) return [];
-      if (!made.has(member)) return create(member, columns);
+      if (!made.has(member)) return create(member, addition);
       const added = definitions(member, columns).map((definition) => `ADD COLUMN ${definition}`);
       return [`ALTER TABLE ${table} ${added.join(', ')}`];
     }),
-    ...family.flatMap((member) => create(member, [])),
+    ...family.flatMap((member) => create(member, EMPTY)),
   ];
 }
 
-function definitions({ columns }: Member, names: readonly string[]): string[] {
+function definitions({ columns }: Pick<Member, 'columns'>, names: readonly string[]): string[] {
   return names
     .flatMap((name) => columns.filter((column) => column.name === name))
     .map((column) =>
       columnDefinition({ ...column, notNull: null, compression: null, identity: null }, false),
     );
+}
+
+/** Since PostgreSQL 17 a child may compute in its own way what it inherits and does not declare. Its heirs then do so, too. */
+function ownExpressions({ quoted, table, columns }: Member, family: readonly Member[]): string[] {
+  const parents = family.filter((member) => table.parents.includes(member.quoted));
+  return columns
+    .filter((column) => column.generated && !column.local && !isAsIn(parents, column))
+    .map(
+      ({ name, default: expression }) =>
+        `ALTER TABLE ${quoted} ALTER COLUMN ${quoteIdentifier(name)} SET EXPRESSION AS (${expression})`,
+    );
+}
+
+/** Whether one of the parents computes the column in the same way. */
+function isAsIn(parents: readonly Member[], { name, default: expression }: Column): boolean {
+  return parents.some(({ columns }) =>
+    columns.some((column) => column.name === name && column.default === expression),
+  );
 }
 
 /** Since PostgreSQL 18 a child's NOT NULL comes from its parent's, or is its own; then it must be there first. */

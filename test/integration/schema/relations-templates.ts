@@ -167,6 +167,46 @@ export const RELATION_TEMPLATES: Readonly<Record<string, string>> = {
     ALTER TABLE top ADD late text;
     CREATE TABLE sibling (own text) INHERITS (top);`,
 
+  'columns of two parents in two orders': `
+    CREATE TABLE one (a integer); CREATE TABLE two (b integer, c integer);
+    CREATE TABLE "both" (c integer, d integer) INHERITS (one, two);
+    CREATE TABLE again (e integer) INHERITS (two, "both");
+    ALTER TABLE one ADD late integer;`,
+
+  'generated columns before what they are computed from, under two parents': `
+    CREATE TABLE top (sum integer GENERATED ALWAYS AS (a + b) STORED, a integer NOT NULL, b integer DEFAULT 3);
+    CREATE TABLE other (x integer, y text);
+    CREATE TABLE kid (own integer) INHERITS (top, other);
+    CREATE TABLE swapped (twice integer GENERATED ALWAYS AS (c * x) STORED, c integer) INHERITS (other, top);
+    CREATE TABLE plain (p integer) INHERITS (other);
+    CREATE TABLE grand (last integer) INHERITS (kid, swapped);
+    ALTER TABLE top ADD late text; ALTER TABLE other ADD z integer GENERATED ALWAYS AS (x + 1) STORED;`,
+
+  'generated columns before what they are computed from, of one table over two and under them': `
+    CREATE TABLE top (sum integer GENERATED ALWAYS AS (a + 1) STORED, a integer);
+    CREATE TABLE "left" (l integer) INHERITS (top);
+    CREATE TABLE "right" (double integer GENERATED ALWAYS AS (r * 2) STORED, r integer) INHERITS (top);
+    CREATE TABLE bottom (own integer GENERATED ALWAYS AS (b + l + r) STORED, b integer) INHERITS ("left", "right");
+    ALTER TABLE top ADD late integer; ALTER TABLE "left" ADD l2 integer GENERATED ALWAYS AS (l) STORED;`,
+
+  'generated columns before what they are computed from, between columns that came before and after': `
+    CREATE TABLE other (x integer); CREATE TABLE early (e integer) INHERITS (other);
+    ALTER TABLE other ADD y integer;
+    CREATE TABLE top (gone integer, sum integer GENERATED ALWAYS AS (a + b) STORED, a integer, gone_too integer, b integer);
+    ALTER TABLE top DROP gone, DROP gone_too;
+    CREATE TABLE kid (a integer, own integer GENERATED ALWAYS AS (k + a) STORED, k integer) INHERITS (other, top);
+    CREATE TABLE declared (sum integer, d integer) INHERITS (top);
+    CREATE TABLE declared_twice (x integer, sum integer, d integer) INHERITS (top, other);
+    ALTER TABLE other ADD z integer; ALTER TABLE top ADD c integer;`,
+
+  'generated columns before what they are computed from, in tables that came under two parents later': `
+    CREATE TABLE other (x integer, y integer);
+    CREATE TABLE top (sum integer GENERATED ALWAYS AS (a + b) STORED, a integer, b integer);
+    CREATE TABLE adopted (y integer, b integer, sum integer GENERATED ALWAYS AS (a + b) STORED, x integer, a integer);
+    ALTER TABLE adopted INHERIT other; ALTER TABLE adopted INHERIT top;
+    CREATE TABLE under (u integer) INHERITS (adopted);
+    ALTER TABLE top ADD late integer; ALTER TABLE other ADD z integer;`,
+
   'materialized views on one another': `
     CREATE TABLE base (id integer PRIMARY KEY, name text);
     CREATE MATERIALIZED VIEW z_first AS SELECT id, name FROM base;
@@ -254,6 +294,22 @@ export const RELATION_TEMPLATES_18: Readonly<Record<string, string>> = {
     CREATE TABLE declared_all (a integer, b integer) INHERITS (old);
     ALTER TABLE old ALTER a SET NOT NULL, ALTER b SET NOT NULL;
     CREATE TABLE "$1 top" ("$1 a" integer NOT NULL); CREATE TABLE "$1 kid" () INHERITS ("$1 top");`,
+
+  'generated columns that a child computes in another way': `
+    CREATE TABLE top (sum integer GENERATED ALWAYS AS (a + b) STORED, a integer, b integer);
+    CREATE TABLE other (x integer);
+    CREATE TABLE kid (sum integer GENERATED ALWAYS AS (a * k) STORED, k integer) INHERITS (top);
+    CREATE TABLE of_two (sum integer GENERATED ALWAYS AS (x * k) STORED, k integer) INHERITS (top, other);
+    CREATE TABLE grand (g integer) INHERITS (of_two);
+    CREATE TABLE v (twice integer GENERATED ALWAYS AS (n * 2) VIRTUAL, n integer);
+    CREATE TABLE of_v (m integer) INHERITS (other, v);`,
+
+  'generated columns that were given another expression': `
+    CREATE TABLE top (a integer, sum integer GENERATED ALWAYS AS (a) STORED);
+    CREATE TABLE kid (k integer) INHERITS (top);
+    CREATE TABLE grand () INHERITS (kid);
+    ALTER TABLE kid ALTER sum SET EXPRESSION AS (a * k);
+    ALTER TABLE grand ALTER sum SET EXPRESSION AS (a - k);`,
 
   'virtual columns': `
     CREATE TABLE p (id integer, twice integer GENERATED ALWAYS AS (id * 2), thrice integer GENERATED ALWAYS AS (id * 3) STORED) PARTITION BY LIST (id);

@@ -19,6 +19,8 @@ const member = fc.record({
   parents: fc.subarray([0, 1, 2, 3], { maxLength: 2 }),
   way: fc.constantFrom('inherits', 'inherits', 'adopts'),
   columns: some,
+  /** A column that another one is computed from, which is declared before it. */
+  source: fc.constantFrom(undefined, undefined, undefined, ...POOL),
   later: some,
   dropped: fc.constantFrom(undefined, undefined, ...POOL),
   notNull: fc.constantFrom(undefined, ...POOL),
@@ -44,6 +46,8 @@ interface Growing {
   readonly name: string;
   readonly parents: readonly Growing[];
   readonly columns: Set<number>;
+  /** Definitions of computed columns, and the number of the column that each is computed from. */
+  readonly computed: ReadonlyMap<string, number>;
   /** It had its columns before it had parents, in an order of its own. */
   readonly adopts: boolean;
 }
@@ -97,7 +101,7 @@ function columnsOf({ columns }: Growing, pool: readonly Column[]): Column[] {
 }
 
 function birth(
-  { way, columns, isUnlogged }: Member,
+  { way, columns, isUnlogged, source }: Member,
   name: string,
   parents: readonly Growing[],
   pool: readonly Column[],
@@ -105,11 +109,23 @@ function birth(
   const inherited = new Set(parents.flatMap((parent) => [...parent.columns]));
   const adopts = way === 'adopts' && parents.length > 0;
   const own = adopts ? [...new Set([...columns, ...inherited])].reverse() : columns;
-  const lines = own.map((i) => `${pool[i].name} ${pool[i].type.sql}`).join(', ');
+  const known = new Set([...own, ...inherited]);
+  const ownComputed: [string, number][] =
+    source !== undefined && known.has(source)
+      ? [
+          [
+            `"of ${name.replaceAll('"', '')}" boolean GENERATED ALWAYS AS (${pool[source].name} IS NULL) STORED`,
+            source,
+          ],
+        ]
+      : [];
+  const computed = new Map([...parents.flatMap((parent) => [...parent.computed]), ...ownComputed]);
+  const declared = adopts ? [...computed.keys()] : ownComputed.map(([definition]) => definition);
+  const lines = [...declared, ...own.map((i) => `${pool[i].name} ${pool[i].type.sql}`)].join(', ');
   const create = `CREATE ${isUnlogged ? 'UNLOGGED ' : ''}TABLE ${name} (${lines})`;
   const names = parents.map((parent) => parent.name);
   return {
-    table: { name, parents, columns: new Set([...own, ...inherited]), adopts },
+    table: { name, parents, columns: known, computed, adopts },
     script: adopts
       ? [`${create};`, ...names.map((parent) => `ALTER TABLE ${name} INHERIT ${parent};`)]
       : [`${create}${names.length > 0 ? ` INHERITS (${names.join(', ')})` : ''};`],
@@ -140,6 +156,7 @@ function drop(
 ): string[] {
   if (column === undefined || !table.columns.has(column)) return [];
   if (table.parents.length > 0 || tables.some((other) => descends(other, table))) return [];
+  if ([...table.computed.values()].includes(column)) return [];
   table.columns.delete(column);
   return [`ALTER TABLE ${table.name} DROP COLUMN ${pool[column].name};`];
 }
