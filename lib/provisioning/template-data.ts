@@ -23,7 +23,7 @@ interface SourceTable extends TableColumns {
 /**
  * The blueprint with the rows of `tables`, or of all tables, copied from the schema that it was compiled from. They
  * come before foreign keys and triggers, so their order does not matter and no trigger fires; identity columns keep
- * their values, and the sequences' positions are in the blueprint.
+ * their values, and the sequences' positions are set later, by statements of the blueprint's own.
  *
  * @throws UnknownTableError for a table or a masked column that is not there
  */

@@ -39,7 +39,10 @@ export interface Blueprint {
 }
 
 export interface CompileOptions {
-  /** Tables that may have rows, which whoever replays the blueprint copies; `all`: any table may. Default none. */
+  /**
+   * Tables that may have rows, which whoever replays the blueprint copies; `all`: any table may. Default none. Of tables that
+   * are named, the positions of their sequences are those of the moment at which a clone is made, as the rows are.
+   */
   readonly filled?: readonly string[] | 'all';
   /** On every tenant's path, behind its own schema. Default none. */
   readonly sharedSchemas?: readonly string[];
@@ -111,7 +114,7 @@ async function findMentions(
   );
   const mentions = new SchemaMentions(schema.name, new Set(names.map(({ name }) => name)));
   return steps
-    .filter(({ phase }) => phase !== Phase.Comment)
+    .filter(({ phase, readsSource }) => phase !== Phase.Comment && !readsSource)
     .flatMap(({ label, statements }) => {
       // A function is known by its arguments, one of which may be a row whose type has a name of PostgreSQL's.
       const isKnownByIt = withoutOwnName(label, schema.name) !== label;

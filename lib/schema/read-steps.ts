@@ -38,7 +38,7 @@ export async function readSteps(
     ...(await readViews(source)),
     ...(await readRules(source)),
     ...(await readTriggers(source)),
-    ...(await readSequencePositions(source, sequences)),
+    ...(await readSequencePositions(source, sequences, filled)),
     ...(await readMarks(source)),
     ...(await readPolicies(source)),
     ...(await readPopulated(source)),

@@ -51,10 +51,13 @@ export interface Step {
   /** What must be there first although it does not depend on it. */
   readonly after?: readonly ObjectKey[];
   readonly statements: readonly string[];
+  /** Whether they name the schema that is read, on purpose: what they take from there is to be as new as the clone. */
+  readonly readsSource?: boolean;
 }
 
 /** For any schema, and no more for the one that it was read from. */
 export function stepWithoutOwnName(step: Step, schemaName: string): Step {
+  if (step.readsSource) return step;
   return { ...step, statements: step.statements.map((statement) => withoutOwnName(statement, schemaName)) };
 }
 

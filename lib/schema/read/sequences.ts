@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteLiteral } from '../../common/sql';
+import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../../common/sql';
 import { rows } from '../catalog';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
@@ -16,6 +16,8 @@ export interface Sequence {
   readonly tableName: string | null;
   readonly columnNumber: number | null;
   readonly columnName: string | null;
+  /** Names of the tables whose rows take numbers from it. */
+  readonly takers: readonly string[];
   /** An identity column's: made with its table, of the column's type and as lasting as the table. */
   readonly identity: boolean;
   /** Of an identity column's: it was given another type than the column since. */
@@ -33,7 +35,12 @@ export function readSequences({ executor, objects }: SchemaSource): Promise<Sequ
             format_type(s.seqtypid, NULL) AS type, coalesce(d.deptype = 'i', false) AS identity,
             coalesce(d.deptype = 'i' AND a.atttypid <> s.seqtypid, false) AS retyped,
             coalesce(d.deptype = 'i' AND t.relpersistence <> c.relpersistence, false) AS apart,
-            t.oid AS "tableOid", t.relname AS "tableName", a.attnum AS "columnNumber", a.attname AS "columnName"
+            t.oid AS "tableOid", t.relname AS "tableName", a.attnum AS "columnNumber", a.attname AS "columnName",
+            ARRAY(SELECT t.relname::text WHERE t.oid IS NOT NULL
+                  UNION SELECT taker.relname::text FROM pg_depend used
+                    JOIN pg_attrdef f ON f.oid = used.objid JOIN pg_class taker ON taker.oid = f.adrelid
+                  WHERE used.refclassid = 'pg_class'::regclass AND used.refobjid = c.oid
+                    AND used.classid = 'pg_attrdef'::regclass) AS takers
      FROM pg_class c
      JOIN pg_sequence s ON s.seqrelid = c.oid
      LEFT JOIN pg_depend d
@@ -89,12 +96,38 @@ function stepsOf({ oid, name, unlogged, type, options, tableName, columnName }: 
 
 /**
  * The positions of sequences that have moved. A migration that says `setval('invoice_number_seq', 1000)` means the
- * tenants' sequences too.
+ * tenants' sequences too. Where rows are copied when a clone is made, the positions that go with them are read then, too.
  */
 export async function readSequencePositions(
-  { executor }: SchemaSource,
+  { executor, schema }: SchemaSource,
   sequences: readonly Sequence[],
+  filled: readonly string[] | 'all',
 ): Promise<Step[]> {
+  const isRead = ({ takers }: Sequence) => filled !== 'all' && takers.some((table) => filled.includes(table));
+  const fixed = sequences.filter((sequence) => !isRead(sequence));
+  return [
+    ...(await readPositions(executor, fixed)).map(({ sequence, value, called }) =>
+      positionStep(sequence, `SELECT ${setval(sequence, value, called)}`),
+    ),
+    ...sequences.filter(isRead).map((sequence) => ({
+      ...positionStep(
+        sequence,
+        `SELECT ${setval(sequence, 'last_value', 'is_called')} FROM ${quoteIdentifier(schema.name)}.${quoteIdentifier(sequence.name)}`,
+      ),
+      readsSource: true,
+    })),
+  ];
+}
+
+interface Position {
+  readonly sequence: Sequence;
+  /** SQL of a number and of a boolean, as `setval` takes them. */
+  readonly value: string;
+  readonly called: string;
+}
+
+/** Of those that are not where they began. */
+async function readPositions(executor: SqlExecutor, sequences: readonly Sequence[]): Promise<Position[]> {
   if (sequences.length === 0) return [];
   const positions = await rows<{ place: number; value: string; called: boolean }>(
     executor,
@@ -107,15 +140,13 @@ export async function readSequencePositions(
   );
   return positions
     .filter(({ place, value, called }) => called || value !== sequences[place].start)
-    .map(({ place, value, called }) => {
-      const { name } = sequences[place];
-      return {
-        phase: Phase.SequenceState,
-        label: `sequence ${name}`,
-        creates: [],
-        statements: [
-          `SELECT pg_catalog.setval(${quoteLiteral(quoteIdentifier(name))}, ${value}, ${String(called)})`,
-        ],
-      };
-    });
+    .map(({ place, value, called }) => ({ sequence: sequences[place], value, called: String(called) }));
+}
+
+function setval({ name }: Sequence, value: string, called: string): string {
+  return `pg_catalog.setval(${quoteLiteral(quoteIdentifier(name))}, ${value}, ${called})`;
+}
+
+function positionStep({ name }: Sequence, statement: string): Step {
+  return { phase: Phase.SequenceState, label: `sequence ${name}`, creates: [], statements: [statement] };
 }

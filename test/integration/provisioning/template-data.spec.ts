@@ -95,6 +95,22 @@ describe('template data', () => {
     await expect(insert(`clerk (name, zone) VALUES ('x', 'de')`)).resolves.toEqual([{ id: 8 }]);
   });
 
+  it('that was added by hand since the start comes with the numbers that it took', async () => {
+    await running.database.query(`INSERT INTO template.counter (n) VALUES (1);
+      ALTER TABLE template.clerk DISABLE TRIGGER seen;
+      INSERT INTO template.clerk (name, zone) VALUES ('by hand', 'de');
+      ALTER TABLE template.clerk ENABLE TRIGGER seen`);
+    const { schemaName } = await running.create({ slug: 'by-hand' });
+    const insert = (sql: string) =>
+      running.database.query(`WITH i AS (INSERT INTO ${schemaName}.${sql} RETURNING id) SELECT id FROM i`);
+    await expect(insert('counter (n) VALUES (1)')).resolves.toEqual([{ id: 502 }]);
+    await running.database.query(`ALTER TABLE ${schemaName}.clerk DISABLE TRIGGER seen`);
+    await expect(insert(`clerk (name, zone) VALUES ('x', 'de')`)).resolves.toEqual([{ id: 9 }]);
+    await running.database
+      .query(`DELETE FROM template.counter WHERE id = 501; SELECT setval('template.counter_id_seq', 500);
+      DELETE FROM template.clerk WHERE id = 8; ALTER TABLE template.clerk ALTER id RESTART WITH 8`);
+  });
+
   it('is checked by the foreign keys of the new tenant, not of the template', async () => {
     await expect(
       running.database.query(`DELETE FROM ${acme.schemaName}."Zone" WHERE code = 'eu'`),
