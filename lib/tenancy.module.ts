@@ -62,6 +62,7 @@ import { SystemTransactions } from './provisioning/system-transactions';
 import { Template } from './provisioning/template';
 import { SharedMigrator } from './provisioning/shared-migrator';
 import { TemplateMigrator } from './provisioning/template-migrator';
+import { TemplateOutside } from './provisioning/template-outside';
 import { TenantCopy } from './provisioning/tenant-copy';
 import { TenantChanger } from './provisioning/tenant-changer';
 import { TenantEvents } from './provisioning/tenant-events';
@@ -314,6 +315,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       Template,
       SharedMigrator,
       TemplateMigrator,
+      TemplateOutside,
       TenantMiddleware,
       TenancyExceptionFilter,
       DurableClassesCheck,

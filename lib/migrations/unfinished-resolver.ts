@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { SessionMigrations } from '../provisioning/session-migrations';
 import { SystemTransactions } from '../provisioning/system-transactions';
-import { TemplateMigrator } from '../provisioning/template-migrator';
+import { TemplateOutside } from '../provisioning/template-outside';
 import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/unfinished-migrations';
 import { TenantNotFoundError } from '../tenant/tenant.errors';
 import { TenantStore } from '../tenant/tenant.store';
@@ -18,7 +18,7 @@ export class UnfinishedResolver {
     private readonly sessions: SessionMigrations,
     private readonly unfinished: UnfinishedMigrations,
     private readonly ledger: MigrationLedger,
-    private readonly templateMigrator: TemplateMigrator,
+    private readonly templateOutside: TemplateOutside,
   ) {}
 
   /** @throws TenantNotFoundError, MigrationBusyError */
@@ -35,7 +35,7 @@ export class UnfinishedResolver {
     for (const { tenantId: id } of waiting) {
       const wasWaiting =
         id === TEMPLATE_ID
-          ? await this.templateMigrator.resolve(migration, outcome === 'done')
+          ? await this.templateOutside.resolve(migration, outcome === 'done')
           : await this.#settle(id, migration.name, outcome);
       if (wasWaiting) settled++;
     }

@@ -16,13 +16,12 @@ import {
   UnknownTableError,
 } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { SessionMigrations } from './session-migrations';
 import { SharedMigrator } from './shared-migrator';
 import { Template } from './template';
 import { suspectOther } from './template-origin';
+import { TemplateOutside } from './template-outside';
 import { runInTemplate } from './template-step';
 import { TenantRoles } from './tenant-roles';
-import { templateOwner, UnfinishedMigrations } from './unfinished-migrations';
 
 /** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
 @Injectable()
@@ -34,8 +33,7 @@ export class TemplateMigrator implements OnModuleInit {
     private readonly context: TenantContext,
     private readonly template: Template,
     private readonly shared: SharedMigrator,
-    private readonly sessions: SessionMigrations,
-    private readonly unfinished: UnfinishedMigrations,
+    private readonly outside: TemplateOutside,
     private readonly store: TenantStore,
     private readonly roles: TenantRoles,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
@@ -81,7 +79,7 @@ export class TemplateMigrator implements OnModuleInit {
     for (;;) {
       const { names, outside } = await this.#migrateInTransaction(always);
       seen.push(...names);
-      if (outside && (await this.#runOutside(outside))) seen.push(outside.name);
+      if (outside && (await this.outside.run(outside))) seen.push(outside.name);
       if (!outside && names.length === 0) return seen;
     }
   }
@@ -155,33 +153,6 @@ export class TemplateMigrator implements OnModuleInit {
     }
   }
 
-  /** Meanwhile tenants are cloned from the version before, by whoever has compiled it. */
-  async #runOutside(migration: NamedMigration): Promise<boolean> {
-    const owner = templateOwner(this.template.schemaName);
-    return this.context.runInSchema(this.template.schemaName, () =>
-      this.sessions.run(
-        {
-          owner,
-          migration,
-          direction: 'up',
-          begin: async (transaction) => {
-            await this.template.lockExclusive(transaction);
-            const applied = await this.template.appliedMigrations(transaction);
-            if (applied.includes(migration.name)) return false;
-            return this.unfinished.begin(transaction, owner.id, migration, { runId: null, from: 'failed' });
-          },
-          complete: async (transaction) => {
-            await this.template.lockExclusive(transaction);
-            await this.template.recordMigration(transaction, migration);
-            await this.unfinished.forget(transaction, owner.id, migration.name);
-          },
-        },
-        // Of ten instances that start at once, one works.
-        { wait: true },
-      ),
-    );
-  }
-
   /**
    * Takes back the migration that the template has seen last, unless `mayRevert` says no, which is asked while nobody
    * can be cloned. Whether it did.
@@ -191,39 +162,11 @@ export class TemplateMigrator implements OnModuleInit {
     mayRevert: (transaction: EntityManager) => Promise<boolean>,
   ): Promise<boolean> {
     const { schemaName } = this.template;
-    return this.context.runInSchema(schemaName, () => {
-      if (migration.migration.transaction !== false) return this.#revertInTransaction(migration, mayRevert);
-      const owner = templateOwner(schemaName);
-      return this.sessions.run({
-        owner,
-        migration,
-        direction: 'down',
-        begin: async (transaction) => {
-          await this.template.lockExclusive(transaction);
-          if (!(await mayRevert(transaction))) return false;
-          // From here on nobody can be cloned: the template is neither this version nor the one before.
-          await this.template.forgetMigration(transaction, migration.name);
-          return this.unfinished.begin(transaction, owner.id, migration, { runId: null, from: 'failed' });
-        },
-        complete: (transaction) => this.unfinished.forget(transaction, owner.id, migration.name),
-      });
-    });
-  }
-
-  /**
-   * Says of a migration with `transaction = false` that did not come to its end in the template whether all of it is
-   * there: whether it was waiting for that.
-   *
-   * @throws MigrationBusyError while it is still running
-   */
-  resolve(migration: NamedMigration, isThere: boolean): Promise<boolean> {
-    const owner = templateOwner(this.template.schemaName);
-    return this.sessions.settle(owner, migration.name, async (transaction) => {
-      await this.template.lockExclusive(transaction);
-      const wasWaiting = await this.unfinished.forget(transaction, owner.id, migration.name);
-      if (wasWaiting && isThere) await this.template.recordMigration(transaction, migration);
-      return wasWaiting;
-    });
+    return this.context.runInSchema(schemaName, () =>
+      isOutside(migration)
+        ? this.outside.revert(migration, mayRevert)
+        : this.#revertInTransaction(migration, mayRevert),
+    );
   }
 
   #revertInTransaction(
