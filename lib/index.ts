@@ -175,7 +175,11 @@ export {
 export { FleetMigrator, type StartedRun } from './migrations/fleet-migrator';
 export { type FleetMigrationOptions } from './migrations/fleet-migrator.options';
 export { type FleetStatus, type MigrationReach, type MigrationTrouble } from './migrations/fleet-status';
-export { type MigrationPlan, type PlannedMigration } from './migrations/migration-plan';
+export {
+  type MigrationPlan,
+  type PlannedMigration,
+  type PlannedSharedMigration,
+} from './migrations/migration-plan';
 export { type MigrationRun, type RunDirection, type RunState } from './migrations/migration-runs';
 export { type FleetReport } from './migrations/fleet-report';
 export { type MigrationFailure } from './migrations/migration-ledger';

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-import { SharedMigrator } from '../provisioning/shared-migrator';
+import { pendingOf, SharedMigrator } from '../provisioning/shared-migrator';
 import { SpareRefill } from '../provisioning/spare-refill';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { Template } from '../provisioning/template';
@@ -64,18 +64,19 @@ export class FleetMigrator {
     const checked = checkFleetOptions(options, this.#poolSize);
     const names = migrations.map(({ name }) => name);
     const { template: seen, behind, unnoted } = await this.states.read(names);
-    const warnings = findOddities(migrations, seen);
-    const isSharedDone = (await this.shared.status()).every(({ done }) => done);
+    const shared = await this.shared.survey();
+    const warnings = findOddities(migrations, seen, shared);
+    const isSharedDone = shared.every((each) => pendingOf(each).length === 0);
     if (isSharedDone && behind + unnoted === 0 && names.every((name) => seen.has(name)))
       return nothingToDo(names, warnings, start);
     return this.lease.hold('up', names, checked, async (runId, whyStop) => {
-      const shared = await this.shared.migrate({ always: true });
+      const ofShared = await this.shared.migrate({ always: true });
       const template = await this.templateMigrator.migrate({ always: true });
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
       const tally = await this.fleet.visit(task);
       if (unnoted > 0) await this.transactions.run((manager) => this.ledger.writeVersions(manager));
       await this.#renewSpares(tally);
-      return { ...(await this.#report(task, tally, template, start)), shared, warnings };
+      return { ...(await this.#report(task, tally, template, start)), shared: ofShared, warnings };
     });
   }
 
@@ -102,7 +103,23 @@ export class FleetMigrator {
   }
 
   /**
-   * The same in the background: resolves when the run has begun, or there is nothing to do.
+   * Takes back the migration that a shared schema has seen last, and gives its name. What tenants use of it PostgreSQL does
+   * not let go.
+   *
+   * @throws NothingToRevertError, SharedMigrationError
+   */
+  async downShared(schemaName: string): Promise<string> {
+    const name = await this.shared.revert(schemaName);
+    if (name === undefined) {
+      throw new NothingToRevertError(
+        `the shared schema ${JSON.stringify(schemaName)} has seen none that is in the code’s sharedMigrations.`,
+      );
+    }
+    return name;
+  }
+
+  /**
+   * `up` or `down` in the background: resolves when the run has begun, or there is nothing to do.
    *
    * @throws what `up()` and `down()` throw before they begin
    */
@@ -140,7 +157,8 @@ export class FleetMigrator {
     outcome: 'done' | 'rerun',
     { tenant }: { readonly tenant?: string } = {},
   ): Promise<number> {
-    const named = this.#named(migration);
+    const named = this.#find(migration);
+    if (!named) throw new UnknownMigrationError(migration);
     if (outcome !== 'done' && outcome !== 'rerun') {
       throw new RangeError(`The outcome must be "done" or "rerun", got ${JSON.stringify(outcome)}.`);
     }
@@ -154,14 +172,17 @@ export class FleetMigrator {
    * @throws UnknownMigrationError for a name that the code does not know
    */
   async acknowledge(migration: string): Promise<boolean> {
-    const named = this.#named(migration);
-    return this.transactions.run((manager) => this.template.acknowledge(manager, named));
+    const named = this.#find(migration);
+    const ofShared = await this.shared.acknowledge(migration);
+    if (!named && ofShared === undefined) throw new UnknownMigrationError(migration);
+    const ofTemplate =
+      named !== undefined &&
+      (await this.transactions.run((manager) => this.template.acknowledge(manager, named)));
+    return ofTemplate || ofShared === true;
   }
 
-  #named(migration: string): NamedMigration {
-    const named = namedMigrations(this.dataSource.migrations).find(({ name }) => name === migration);
-    if (!named) throw new UnknownMigrationError(migration);
-    return named;
+  #find(migration: string): NamedMigration | undefined {
+    return namedMigrations(this.dataSource.migrations).find(({ name }) => name === migration);
   }
 
   /** Spares hold no rows, so they are dropped and cloned again, which verifies each of them. */

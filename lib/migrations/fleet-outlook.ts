@@ -4,11 +4,11 @@ import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { checksumOf } from '../provisioning/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
-import { SharedMigrator } from '../provisioning/shared-migrator';
+import { pendingOf, SharedMigrator, type SharedSurvey } from '../provisioning/shared-migrator';
 import { SystemTransactions } from '../provisioning/system-transactions';
 import { TenantStore } from '../tenant/tenant.store';
 import { FleetStates } from './fleet-state';
-import type { FleetStatus, MigrationTrouble } from './fleet-status';
+import type { FleetStatus, MigrationTrouble, SharedMigrationReach } from './fleet-status';
 import { MigrationLedger } from './migration-ledger';
 import type { MigrationPlan } from './migration-plan';
 import { MigrationRuns } from './migration-runs';
@@ -29,27 +29,33 @@ export class FleetOutlook {
   ) {}
 
   async plan(): Promise<MigrationPlan> {
-    const { migrations, state, warnings } = await this.#state();
+    const { migrations, state, shared, warnings } = await this.#state();
     const lacks = ({ name }: NamedMigration) =>
       !state.template.has(name) || (state.having.get(name) ?? 0) < state.tenants;
     const pending = migrations.filter(lacks);
-    const told = await this.stage.run(pending, (name) => !state.template.has(name));
-    const shared = (await this.shared.status()).filter(({ done }) => !done);
+    const told = await this.stage.run(pending, shared, (name) => !state.template.has(name));
+    const toldOf = (key: string) => told.get(key) ?? { sql: null, problems: [] };
     return {
-      shared: shared.map(({ schema, name }) => `${schema}: ${name}`),
+      shared: shared.flatMap((survey) =>
+        pendingOf(survey).map(({ name }) => ({
+          schema: survey.schema,
+          name,
+          ...toldOf(`${survey.schema}: ${name}`),
+        })),
+      ),
       migrations: pending.map(({ name, migration }) => ({
         name,
         transaction: migration.transaction !== false,
         template: !state.template.has(name),
         tenants: state.tenants - (state.having.get(name) ?? 0),
-        ...(told.get(name) ?? { sql: null, problems: [] }),
+        ...toldOf(name),
       })),
       warnings,
     };
   }
 
   async status(): Promise<FleetStatus> {
-    const { migrations, state, warnings } = await this.#state();
+    const { migrations, state, shared, warnings } = await this.#state();
     const { troubles, count: troubleCount } = await this.#troubles();
     const reach = ({ name }: NamedMigration) => ({
       name,
@@ -60,14 +66,15 @@ export class FleetOutlook {
     const lastRun = (await this.runs.findLast()) ?? null;
     return {
       ...{ tenants, behind, migrations: migrations.map(reach) },
-      ...{ shared: await this.shared.status(), troubles, troubleCount, lastRun, warnings },
+      ...{ shared: shared.flatMap(reachOf), troubles, troubleCount, lastRun, warnings },
     };
   }
 
   async #state() {
     const migrations = namedMigrations(this.dataSource.migrations);
     const state = await this.states.read(migrations.map(({ name }) => name));
-    return { migrations, state, warnings: findOddities(migrations, state.template) };
+    const shared = await this.shared.survey();
+    return { migrations, state, shared, warnings: findOddities(migrations, state.template, shared) };
   }
 
   async #troubles(): Promise<{ troubles: MigrationTrouble[]; count: number }> {
@@ -81,8 +88,27 @@ export class FleetOutlook {
   }
 }
 
-/** What differs between the code and what the template has seen, in words. */
+function reachOf({ schema, migrations, applied }: SharedSurvey): SharedMigrationReach[] {
+  return migrations.map(({ name }) => ({ schema, name, done: applied.has(name) }));
+}
+
+/** What differs between the code and what the template and shared schemas have seen, in words. */
 export function findOddities(
+  migrations: readonly NamedMigration[],
+  seen: ReadonlyMap<string, string | null>,
+  shared: readonly SharedSurvey[],
+): string[] {
+  return [
+    ...odditiesOf('', 'Tenants keep what it did then', migrations, seen),
+    ...shared.flatMap((each) =>
+      odditiesOf(`${each.schema}: `, 'What it did then stays', each.migrations, each.applied),
+    ),
+  ];
+}
+
+function odditiesOf(
+  place: string,
+  consequence: string,
   migrations: readonly NamedMigration[],
   seen: ReadonlyMap<string, string | null>,
 ): string[] {
@@ -94,14 +120,14 @@ export function findOddities(
   return [
     ...edited.map(
       ({ name }) =>
-        `${name} was edited after it ran. Tenants keep what it did then: write another migration, or say that you know: ` +
+        `${place}${name} was edited after it ran. ${consequence}: write another migration, or say that you know: ` +
         `tenancy migrate acknowledge ${name}`,
     ),
     ...[...seen.keys()]
       .filter((name) => !known.has(name))
       .map(
         (name) =>
-          `${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
+          `${place}${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
       ),
   ];
 }

@@ -1,4 +1,3 @@
-import type { SharedMigrationReach } from '../provisioning/shared-migrator';
 import type { MigrationRun } from './migration-runs';
 
 /** Where the fleet stands. */
@@ -27,6 +26,13 @@ export interface MigrationReach {
   readonly template: boolean;
   /** How many tenants have seen it. */
   readonly tenants: number;
+}
+
+/** A migration of a shared schema. */
+export interface SharedMigrationReach {
+  readonly schema: string;
+  readonly name: string;
+  readonly done: boolean;
 }
 
 /** A migration that is not as it should be, in one tenant or in the template. */

@@ -1,21 +1,15 @@
 /** What `FleetMigrator.up()` would do. */
 export interface MigrationPlan {
-  /** Those that shared schemas lack, as `schema: name`. They run first, once in the database. */
-  readonly shared: readonly string[];
+  /** Those that shared schemas lack. They run first, once in the database. */
+  readonly shared: readonly PlannedSharedMigration[];
   /** Those that the template or any tenant lacks, in the order in which they would run. Empty: nothing to do. */
   readonly migrations: readonly PlannedMigration[];
   /** As in a report: what was edited after it ran, or is not in the code. */
   readonly warnings: readonly string[];
 }
 
-export interface PlannedMigration {
-  readonly name: string;
-  /** False for one that says `transaction = false`: it runs in a session of its own, and may be left half done. */
-  readonly transaction: boolean;
-  /** Whether the template lacks it. */
-  readonly template: boolean;
-  /** How many tenants lack it. */
-  readonly tenants: number;
+/** SQL as far as it can be told without running it for good. */
+export interface Rehearsal {
   /** The statements, as they ran on a copy of the structure, without rows, that was rolled back; `null`: see `note`. */
   readonly sql: readonly string[] | null;
   /** Why there is no SQL, or not all of it. */
@@ -24,5 +18,17 @@ export interface PlannedMigration {
   readonly problems: readonly string[];
 }
 
-/** The SQL of one migration as far as it can be told without running it for good. */
-export type Rehearsal = Pick<PlannedMigration, 'sql' | 'note' | 'problems'>;
+export interface PlannedSharedMigration extends Rehearsal {
+  readonly schema: string;
+  readonly name: string;
+}
+
+export interface PlannedMigration extends Rehearsal {
+  readonly name: string;
+  /** False for one that says `transaction = false`: it runs in a session of its own, and may be left half done. */
+  readonly transaction: boolean;
+  /** Whether the template lacks it. */
+  readonly template: boolean;
+  /** How many tenants lack it. */
+  readonly tenants: number;
+}

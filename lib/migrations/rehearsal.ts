@@ -4,29 +4,21 @@ import type { QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { transactionCommands } from '../connection/transaction-commands';
 import { TenantContext } from '../context/tenant-context';
-import {
-  HeardStatements,
-  hearStatements,
-  readPlace,
-  requirePlace,
-  runMigration,
-} from '../provisioning/migration-run';
 import type { NamedMigration } from '../provisioning/named-migrations';
 import { OwnSessions } from '../provisioning/own-sessions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-import { compileBlueprint } from '../schema/blueprint';
+import { pendingOf, type SharedSurvey } from '../provisioning/shared-migrator';
+import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../tenant/schema-name';
 import { FleetMembers } from './fleet-members';
 import type { Rehearsal } from './migration-plan';
 import { NamesElsewhere } from './names-elsewhere';
+import { Play } from './rehearsal-play';
+import { replaceByCopies } from './shared-copies';
 
 /** What a rehearsal may wait for: tables of shared schemas, which a foreign key locks for a moment. */
 const LOCK_TIMEOUT_MS = 5_000;
-
-/** Begins and ends what the migrator begins and ends, or asks PostgreSQL what is there: not what a migration does. */
-const NOT_TOLD =
-  /^\s*(?:START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SELECT\b.*(?:information_schema|"?pg_(?:class|catalog|constraint|index|namespace|type|attribute)|current_schema\(\)|version\(\)))/is;
 
 /**
  * Runs migrations on an empty copy of a schema that lacks them, in a transaction that is rolled back: so that their SQL
@@ -41,12 +33,17 @@ export class RehearsalStage {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** By name. Those that the schema has seen, and those that cannot be shown, say so in a note. */
+  /**
+   * By name, and of shared ones by `schema: name`. Those that the schema has seen, and those that cannot be shown, say so in
+   * a note.
+   */
   async run(
     pending: readonly NamedMigration[],
+    shared: readonly SharedSurvey[],
     templateLacks: (name: string) => boolean,
   ): Promise<Map<string, Rehearsal>> {
-    if (pending.length === 0) return new Map();
+    const lacking = shared.filter((each) => pendingOf(each).length > 0);
+    if (pending.length + lacking.length === 0) return new Map();
     const { schemaName, done } = await this.#chooseModel(pending, templateLacks);
     const scratch = generateSchemaName();
     return this.context.runInSchema(scratch, () =>
@@ -54,12 +51,17 @@ export class RehearsalStage {
         async (session) => {
           await session.startTransaction('READ COMMITTED');
           const rollBack = await refuseToEnd(session);
-          await this.#setUp(session, schemaName, scratch);
+          await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, true)`, [
+            `${LOCK_TIMEOUT_MS}`,
+          ]);
+          // Before shared schemas are replaced, so that it refers to them by their names.
+          const model = pending.length > 0 ? await this.#compile(session, schemaName) : undefined;
+          const play = new Play(session);
+          const told = await this.#rehearseShared(session, play, lacking);
+          await this.#setUp(session, model, scratch);
           const names = await NamesElsewhere.read(session, scratch, this.options.sharedSchemas);
-          const play = new Play(session, names);
-          const told = new Map<string, Rehearsal>();
           for (const each of pending) {
-            told.set(each.name, done(each.name) ? NOT_LACKED : await play.rehearse(each));
+            told.set(each.name, done(each.name) ? NOT_LACKED : await play.rehearse(each, names));
           }
           await rollBack();
           return told;
@@ -67,6 +69,33 @@ export class RehearsalStage {
         { isRequired: false },
       ),
     );
+  }
+
+  async #rehearseShared(
+    session: QueryRunner,
+    play: Play,
+    lacking: readonly SharedSurvey[],
+  ): Promise<Map<string, Rehearsal>> {
+    const told = new Map<string, Rehearsal>();
+    const copies = await replaceByCopies(
+      session,
+      lacking.map(({ schema }) => schema),
+      this.options.sharedSchemas,
+    );
+    for (const survey of lacking) {
+      const obstacle = copies.get(survey.schema);
+      await this.#setPath(session, survey.schema);
+      for (const named of pendingOf(survey)) {
+        if (obstacle !== undefined) play.leaveOut(named);
+        told.set(
+          `${survey.schema}: ${named.name}`,
+          obstacle === undefined
+            ? await play.rehearseShared(survey.schema, named)
+            : { sql: null, note: `${NOT_COPIED} ${obstacle}`, problems: [] },
+        );
+      }
+    }
+    return told;
   }
 
   /** A tenant that lacks one of them, else the template. */
@@ -78,19 +107,21 @@ export class RehearsalStage {
     return { schemaName: this.options.templateSchema, done: (name: string) => !templateLacks(name) };
   }
 
-  async #setUp(session: QueryRunner, model: string, scratch: string): Promise<void> {
-    await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, true)`, [`${LOCK_TIMEOUT_MS}`]);
-    // Before its first migration there is no template.
-    if (await session.hasSchema(model)) {
-      await replayBlueprint(
-        session,
-        await compileBlueprint(session, model, { filled: 'all', sharedSchemas: this.options.sharedSchemas }),
-        scratch,
-      );
-    } else {
-      await session.query(`CREATE SCHEMA ${quoteIdentifier(scratch)}`);
-    }
-    const path = [scratch, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
+  /** `undefined`: before its first migration there is no template. */
+  async #compile(session: QueryRunner, schemaName: string): Promise<Blueprint | undefined> {
+    if (!(await session.hasSchema(schemaName))) return undefined;
+    const { sharedSchemas } = this.options;
+    return compileBlueprint(session, schemaName, { filled: 'all', sharedSchemas });
+  }
+
+  async #setUp(session: QueryRunner, model: Blueprint | undefined, scratch: string): Promise<void> {
+    if (model) await replayBlueprint(session, model, scratch);
+    else await session.query(`CREATE SCHEMA ${quoteIdentifier(scratch)}`);
+    await this.#setPath(session, scratch);
+  }
+
+  async #setPath(session: QueryRunner, first: string): Promise<void> {
+    const path = [first, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
     await session.query(`SELECT pg_catalog.set_config('search_path', $1, true)`, [`${path}, pg_temp`]);
   }
 }
@@ -121,81 +152,4 @@ const NOT_LACKED: Rehearsal = {
   problems: [],
 };
 
-const OUTSIDE: Rehearsal = {
-  sql: null,
-  note: 'It says transaction = false, so it cannot be tried and rolled back: read its code.',
-  problems: [],
-};
-
-/** One rehearsal of several migrations. Savepoints keep each of them apart. */
-class Play {
-  /** Names of those that did not run on the copy, on which later ones may lean. */
-  readonly #leftOut: string[] = [];
-
-  constructor(
-    private readonly session: QueryRunner,
-    private readonly names: NamesElsewhere,
-  ) {}
-
-  async rehearse(named: NamedMigration): Promise<Rehearsal> {
-    const { session, names } = this;
-    const heard = new HeardStatements();
-    if (named.migration.transaction === false) {
-      this.#leftOut.push(named.name);
-      await readUnsent(session, named, heard);
-      return { ...OUTSIDE, problems: await names.problemsOf(session, heard) };
-    }
-    const sql: string[] = [];
-    // Not TypeORM's own: a migration may end one of these too many, and TypeORM counts.
-    await session.query('SAVEPOINT rehearsal');
-    const place = await readPlace(session);
-    const hearNoMore = hearStatements(session, (text, parameters) => {
-      if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
-    });
-    try {
-      await runMigration(named, 'up', session, heard).finally(hearNoMore);
-      requirePlace(place, await readPlace(session), heard);
-      const problems = await names.problemsOf(session, heard);
-      await session.query('RELEASE SAVEPOINT rehearsal');
-      return { sql, problems };
-    } catch (error) {
-      await session.query('ROLLBACK TO SAVEPOINT rehearsal');
-      const problems = await names.problemsOf(session, heard);
-      const told =
-        this.#leftOut.push(named.name) > 1
-          ? ` (${this.#leftOut.slice(0, -1).join(', ')} did not run there)`
-          : '';
-      if (usesNewValue(error) && !heard.addsEnumValue) return { sql, note: NEEDS_COMMIT, problems };
-      const why = error instanceof Error ? error.message : String(error);
-      return { sql, problems: [`On an empty copy of the structure it fails${told}: ${why}`, ...problems] };
-    }
-  }
-}
-
-const NEEDS_COMMIT =
-  'It uses the value that a migration before it adds to an enum. PostgreSQL wants that committed first, so the rest cannot be shown.';
-
-/** unsafe_new_enum_value_usage */
-function usesNewValue(error: unknown): boolean {
-  const { cause } = error as { cause?: { code?: unknown } };
-  return cause?.code === '55P04';
-}
-
-/** What a migration would send, as far as it goes when every answer is empty. Nothing is sent. */
-async function readUnsent(
-  session: QueryRunner,
-  { migration }: NamedMigration,
-  heard: HeardStatements,
-): Promise<void> {
-  const query = session.query;
-  session.query = ((text: string, _parameters: unknown, isStructured?: boolean) => {
-    heard.add(text);
-    return Promise.resolve(isStructured ? { raw: [], records: [] } : []);
-  }) as QueryRunner['query'];
-  await migration.up(session).catch(() => undefined);
-  session.query = query;
-}
-
-function withParameters(text: string, parameters: readonly unknown[] | undefined): string {
-  return parameters?.length ? `${text} -- ${JSON.stringify(parameters)}` : text;
-}
+const NOT_COPIED = 'It cannot be tried on a copy of the shared schema, so read its code:';

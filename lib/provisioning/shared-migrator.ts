@@ -2,28 +2,40 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { ConnectionMetadataBuilder } from 'typeorm/connection/ConnectionMetadataBuilder.js';
-import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { quoteIdentifier } from '../common/sql';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
-import { checksumOf } from './migration-checksum';
-import { MigrationProblem, readPlace, requireNoStrays, requirePlace, runMigration } from './migration-run';
+import {
+  HeardStatements,
+  MigrationProblem,
+  readPlace,
+  requireNoStrays,
+  requirePlace,
+  runMigration,
+} from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
 import { findStrays, readOutside } from './outside-objects';
 import { SharedMigrationError, TemplateBehindError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { SharedLedger } from './shared-ledger';
 import { Template } from './template';
 
-/** A migration of a shared schema, and whether it has run. */
-export interface SharedMigrationReach {
+/** The migrations of one shared schema, as the code and as the ledger know them. */
+export interface SharedSurvey {
   readonly schema: string;
-  readonly name: string;
-  readonly done: boolean;
+  readonly migrations: readonly NamedMigration[];
+  /** Of those that have run the checksum at the time, if one was kept. */
+  readonly applied: ReadonlyMap<string, string | null>;
+}
+
+export function pendingOf({ migrations, applied }: SharedSurvey): NamedMigration[] {
+  return migrations.filter(({ name }) => !applied.has(name));
 }
 
 /** Runs the migrations of shared schemas, each once in a database, under the template's lock. */
 @Injectable()
 export class SharedMigrator {
-  readonly #ledger: string;
+  readonly #ledger: SharedLedger;
 
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -31,7 +43,7 @@ export class SharedMigrator {
     private readonly template: Template,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {
-    this.#ledger = `${quoteIdentifier(options.registrySchema)}.shared_migrations`;
+    this.#ledger = new SharedLedger(options.registrySchema);
   }
 
   /**
@@ -52,18 +64,49 @@ export class SharedMigrator {
     return seen;
   }
 
-  /** Every migration of shared schemas. */
-  async status(): Promise<SharedMigrationReach[]> {
-    const schemas = Object.keys(this.options.sharedMigrations);
-    if (schemas.length === 0) return [];
+  /** Of every schema that has migrations. */
+  survey(): Promise<SharedSurvey[]> {
     return this.context.runAsSystem(async () => {
-      const reach: SharedMigrationReach[] = [];
-      for (const schema of schemas) {
-        const applied = await this.#applied(this.dataSource, schema);
-        const all = await this.#load(schema);
-        reach.push(...all.map(({ name }) => ({ schema, name, done: applied.has(name) })));
+      const found: SharedSurvey[] = [];
+      for (const schema of Object.keys(this.options.sharedMigrations)) {
+        const applied = await this.#ledger.applied(this.dataSource, schema);
+        found.push({ schema, migrations: await this.#load(schema), applied });
       }
-      return reach;
+      return found;
+    });
+  }
+
+  /**
+   * Takes back the migration that a shared schema has seen last, in one transaction, and gives its name; `undefined`: it
+   * has seen none that the code knows.
+   *
+   * @throws SharedMigrationError
+   */
+  async revert(schemaName: string): Promise<string | undefined> {
+    if (!Object.hasOwn(this.options.sharedMigrations, schemaName)) return undefined;
+    const migrations = await this.#load(schemaName);
+    return this.#inTransaction(schemaName, async (queryRunner) => {
+      const last = [...(await this.#ledger.applied(queryRunner, schemaName)).keys()].at(-1);
+      const named = migrations.find(({ name }) => name === last);
+      if (named === undefined) return undefined;
+      await this.#run(schemaName, named, 'down', queryRunner);
+      await this.#ledger.forget(queryRunner, schemaName, named.name);
+      return named.name;
+    });
+  }
+
+  /** See `FleetMigrator.acknowledge`; `undefined`: no shared schema has a migration of that name. */
+  async acknowledge(migration: string): Promise<boolean | undefined> {
+    const found = (await this.survey()).flatMap(({ schema, migrations }) =>
+      migrations.filter(({ name }) => name === migration).map((named) => ({ schema, named })),
+    );
+    if (found.length === 0) return undefined;
+    return this.context.runAsSystem(async () => {
+      let changed = false;
+      for (const { schema, named } of found) {
+        changed = (await this.#ledger.acknowledge(this.dataSource, schema, named)) || changed;
+      }
+      return changed;
     });
   }
 
@@ -72,55 +115,71 @@ export class SharedMigrator {
     migrations: readonly NamedMigration[],
     always: boolean,
   ): Promise<string | undefined> {
+    return this.#inTransaction(schemaName, async (queryRunner) => {
+      const applied = await this.#ledger.applied(queryRunner, schemaName);
+      const pending = pendingOf({ schema: schemaName, migrations, applied });
+      if (pending.length === 0) return undefined;
+      if (!this.options.migrateTemplate && !always) {
+        throw new TemplateBehindError(pending.map(({ name }) => `${schemaName}: ${name}`));
+      }
+      if (!(await queryRunner.hasSchema(schemaName))) {
+        await queryRunner.query(`CREATE SCHEMA ${quoteIdentifier(schemaName)}`);
+      }
+      await this.#run(schemaName, pending[0], 'up', queryRunner);
+      await this.#ledger.record(queryRunner, schemaName, pending[0]);
+      return pending[0].name;
+    });
+  }
+
+  /** With the shared schema first on the path, and the template's lock. */
+  #inTransaction<T>(schemaName: string, work: (queryRunner: QueryRunner) => Promise<T>): Promise<T> {
     return this.context.runInSchema(schemaName, () =>
       this.dataSource.transaction('READ COMMITTED', async (manager) => {
         const queryRunner = manager.queryRunner as QueryRunner;
         await this.template.lockExclusive(queryRunner);
-        const applied = await this.#applied(queryRunner, schemaName);
-        const pending = migrations.filter(({ name }) => !applied.has(name));
-        if (pending.length === 0) return undefined;
-        if (!this.options.migrateTemplate && !always) {
-          throw new TemplateBehindError(pending.map(({ name }) => `${schemaName}: ${name}`));
-        }
-        if (!(await queryRunner.hasSchema(schemaName))) {
-          await queryRunner.query(`CREATE SCHEMA ${quoteIdentifier(schemaName)}`);
-        }
-        await this.#run(schemaName, pending[0], queryRunner);
-        return pending[0].name;
+        return work(queryRunner);
       }),
     );
   }
 
-  async #run(schemaName: string, named: NamedMigration, queryRunner: QueryRunner): Promise<void> {
-    const { name, timestamp, migration } = named;
+  async #run(
+    schemaName: string,
+    named: NamedMigration,
+    direction: 'up' | 'down',
+    queryRunner: QueryRunner,
+  ): Promise<void> {
     try {
-      if (migration.transaction === false) throw new MigrationProblem(NOT_OUTSIDE);
-      const place = await readPlace(queryRunner);
-      const outside = await readOutside(queryRunner, schemaName);
-      const heard = await runMigration(named, 'up', queryRunner);
-      requirePlace(place, await readPlace(queryRunner), heard);
-      requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);
+      await runInShared(schemaName, named, direction, queryRunner);
     } catch (error) {
-      if (error instanceof MigrationProblem) throw new SharedMigrationError(schemaName, name, error);
+      if (error instanceof MigrationProblem) throw new SharedMigrationError(schemaName, named.name, error);
       throw error;
     }
-    await queryRunner.query(
-      `INSERT INTO ${this.#ledger} (schema_name, name, timestamp, checksum) VALUES ($1, $2, $3, $4)`,
-      [schemaName, name, timestamp, checksumOf(migration)],
-    );
-  }
-
-  async #applied(executor: SqlExecutor, schemaName: string): Promise<Set<string>> {
-    const rows = (await executor.query(`SELECT name FROM ${this.#ledger} WHERE schema_name = $1`, [
-      schemaName,
-    ])) as { name: string }[];
-    return new Set(rows.map(({ name }) => name));
   }
 
   async #load(schemaName: string): Promise<NamedMigration[]> {
     const given = Object.values(this.options.sharedMigrations[schemaName]);
     return namedMigrations(await new ConnectionMetadataBuilder(this.dataSource).buildMigrations(given));
   }
+}
+
+/**
+ * Runs a migration of a shared schema in the caller's transaction, and sees that it has stayed there.
+ *
+ * @throws MigrationProblem
+ */
+export async function runInShared(
+  schemaName: string,
+  named: NamedMigration,
+  direction: 'up' | 'down',
+  queryRunner: QueryRunner,
+  heard = new HeardStatements(),
+): Promise<void> {
+  if (named.migration.transaction === false) throw new MigrationProblem(NOT_OUTSIDE);
+  const place = await readPlace(queryRunner);
+  const outside = await readOutside(queryRunner, schemaName);
+  await runMigration(named, direction, queryRunner, heard);
+  requirePlace(place, await readPlace(queryRunner), heard);
+  requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);
 }
 
 const NOT_OUTSIDE =

@@ -6,13 +6,14 @@ const CHECK = 'pending migrations';
 /** What pending migrations would do wrong, tried on an empty copy that is rolled back. */
 export async function checkPending(migrator: FleetMigrator): Promise<Finding[]> {
   try {
-    const { migrations } = await migrator.plan();
-    const found = migrations.flatMap(({ name, problems }) =>
+    const { shared, migrations } = await migrator.plan();
+    const pending = [...shared, ...migrations];
+    const found = pending.flatMap(({ name, problems }) =>
       problems.map((each) =>
         problem(CHECK, `${name}: ${each}`, 'mend it, then look again: tenancy migrate plan'),
       ),
     );
-    const clear = migrations.length === 0 ? 'there are none' : `${migrations.length} can be run`;
+    const clear = pending.length === 0 ? 'there are none' : `${pending.length} can be run`;
     return found.length > 0 ? found : [ok(CHECK, clear)];
   } catch (error) {
     return [problem(CHECK, `they cannot be tried: ${(error as Error).message}`, 'what the message says')];

@@ -1,4 +1,4 @@
-import { SubCommand } from 'nest-commander';
+import { Option, SubCommand } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
 import type { Answer } from '../tenancy-command';
 import { FleetCommand, type FleetCommandOptions } from './fleet-command';
@@ -24,9 +24,20 @@ export class MigrateUpCommand extends FleetCommand {
   description: 'take the last migration back: from every tenant, then from the template',
 })
 export class MigrateDownCommand extends FleetCommand {
-  protected readonly examples = ['tenancy migrate down', 'tenancy migrate down --yes --max-failures 5'];
+  protected readonly examples = [
+    'tenancy migrate down',
+    'tenancy migrate down --yes --max-failures 5',
+    'tenancy migrate down --shared reference',
+  ];
 
-  protected async work(_args: readonly string[], options: FleetCommandOptions): Promise<Answer> {
+  @Option({ flags: '--shared <schema>', description: 'the last one of this shared schema instead' })
+  parseShared(schema: string): string {
+    return schema;
+  }
+
+  protected async work(_args: readonly string[], options: DownOptions): Promise<Answer> {
+    const { shared } = options;
+    if (shared !== undefined) return this.#takeBackShared(shared, options);
     await this.confirmation.ask(
       'take the last migration back from every tenant, with the data it brought',
       options,
@@ -34,4 +45,16 @@ export class MigrateDownCommand extends FleetCommand {
     const migrator = await this.application.get(FleetMigrator, 'look', options);
     return this.visit('reverting', options, (fleet) => migrator.down(fleet));
   }
+
+  async #takeBackShared(schema: string, options: DownOptions): Promise<Answer> {
+    const what = `take the last migration of the shared schema ${JSON.stringify(schema)} back, with the data it brought`;
+    await this.confirmation.ask(what, options);
+    const migrator = await this.application.get(FleetMigrator, 'look', options);
+    const reverted = `${schema}: ${await migrator.downShared(schema)}`;
+    return { value: { shared: [reverted] }, text: `taken back: ${reverted}` };
+  }
+}
+
+interface DownOptions extends FleetCommandOptions {
+  readonly shared?: string;
 }

@@ -1,6 +1,11 @@
 import { SubCommand } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
-import type { MigrationPlan, PlannedMigration } from '../../migrations/migration-plan';
+import type {
+  MigrationPlan,
+  PlannedMigration,
+  PlannedSharedMigration,
+  Rehearsal,
+} from '../../migrations/migration-plan';
 import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 
@@ -10,22 +15,31 @@ export class MigratePlanCommand extends TenancyCommand {
 
   protected async work(_args: readonly string[], options: CommonOptions): Promise<Answer> {
     const plan = await (await this.application.get(FleetMigrator, 'look', options)).plan();
-    const isClear = plan.migrations.every(({ problems }) => problems.length === 0);
+    const isClear = [...plan.shared, ...plan.migrations].every(({ problems }) => problems.length === 0);
     return { value: plan, text: toText(plan), exitCode: isClear ? EXIT.done : EXIT.findings };
   }
 }
 
 function toText({ shared, migrations, warnings }: MigrationPlan): string {
-  const all = [...shared.map((each) => `once in the database: ${each}`), ...migrations.map(describe)];
+  const all = [...shared.map(describeShared), ...migrations.map(describe)];
   const told = all.length > 0 ? all : ['Nothing to do.'];
   return [...warnings.map((warning) => `! ${warning}`), ...told].join('\n');
 }
 
-function describe({ name, transaction, template, tenants, sql, note, problems }: PlannedMigration): string {
+function describeShared({ schema, name, ...rehearsal }: PlannedSharedMigration): string {
+  return [`${schema}: ${name}: once in the database`, ...linesOf(rehearsal)].join('\n');
+}
+
+function describe({ name, transaction, template, tenants, ...rehearsal }: PlannedMigration): string {
   const where = [...(template ? ['the template'] : []), `${tenants} tenants`].join(' and ');
   const outside = transaction ? '' : ', outside of a transaction';
-  const lines = sql?.map((statement) => `    ${statement};`) ?? [];
-  const wrong = problems.map((problem) => `  ✗ ${problem}`);
-  const remark = note === undefined ? [] : [`    ${note}`];
-  return [`${name}: on ${where}${outside}`, ...lines, ...remark, ...wrong].join('\n');
+  return [`${name}: on ${where}${outside}`, ...linesOf(rehearsal)].join('\n');
+}
+
+function linesOf({ sql, note, problems }: Rehearsal): string[] {
+  return [
+    ...(sql?.map((statement) => `    ${statement};`) ?? []),
+    ...(note === undefined ? [] : [`    ${note}`]),
+    ...problems.map((problem) => `  ✗ ${problem}`),
+  ];
 }

@@ -1,12 +1,11 @@
 import type { Client } from 'pg';
-import { Global, Module } from '@nestjs/common';
 import { Table, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { FleetMigrator } from '../../../lib';
-import { type ResolvedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../lib/tenancy.options';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
+import { OnlyLooking } from './only-looking';
 import { migration } from './written-migrations';
 
 class AddTags1700000001000 implements MigrationInterface {
@@ -23,19 +22,6 @@ class AddTags1700000001000 implements MigrationInterface {
     await queryRunner.query('DROP TABLE tag');
   }
 }
-
-/** As the command line starts an application: the template is not migrated. */
-@Global()
-@Module({
-  providers: [
-    {
-      provide: TENANCY_OPTIONS_CHANGE,
-      useValue: (options: ResolvedTenancyOptions) => ({ ...options, leaveTemplate: true }),
-    },
-  ],
-  exports: [TENANCY_OPTIONS_CHANGE],
-})
-class OnlyLooking {}
 
 /** Ends its transaction, once it is told to: the template would not have taken it otherwise. */
 class EndTransaction1700000002000 implements MigrationInterface {

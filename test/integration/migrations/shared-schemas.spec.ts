@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import type { MigrationInterface } from 'typeorm';
 import { Column, Entity, ManyToOne, PrimaryColumn } from 'typeorm';
 import { FleetMigrator, tenantDataSource } from '../../../lib';
@@ -5,7 +6,8 @@ import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000, Note } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
-import { migration } from './written-migrations';
+import { OnlyLooking } from './only-looking';
+import { migration, reversible } from './written-migrations';
 
 @Entity({ schema: 'reference' })
 class Country {
@@ -159,7 +161,9 @@ describe('sharedMigrations', () => {
         { schema: 'lookups', name: 'AddKind1700000001000', done: false },
       ],
     });
-    await expect(fleet.plan()).resolves.toMatchObject({ shared: ['lookups: AddKind1700000001000'] });
+    await expect(fleet.plan()).resolves.toMatchObject({
+      shared: [{ schema: 'lookups', name: 'AddKind1700000001000' }],
+    });
     await expect(fleet.up()).resolves.toMatchObject({
       state: 'done',
       shared: ['lookups: AddKind1700000001000'],
@@ -204,5 +208,182 @@ describe('sharedMigrations', () => {
     expect(() => tenantDataSource({ ...options, shared: 'other' })).toThrow(
       /none of the sharedSchemas \(reference\)/,
     );
+  });
+
+  it('that were edited after they ran are told of, until somebody says that he knows', async () => {
+    await startShared([create]);
+    const edited = migration('CreateCity1700000000000', 'CREATE TABLE city (id bigint PRIMARY KEY)');
+    const { app } = await startShared([class extends edited {}]);
+    const fleet = app.get(FleetMigrator);
+    const { warnings } = await fleet.status();
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^lookups: CreateCity1700000000000 was edited after it ran\. What it did then stays: .* migrate acknowledge CreateCity1700000000000$/,
+      ),
+    ]);
+    await expect(fleet.plan()).resolves.toMatchObject({ warnings });
+    await expect(fleet.up()).resolves.toMatchObject({ runId: null, warnings });
+    await expect(fleet.acknowledge('CreateCity1700000000000')).resolves.toBe(true);
+    await expect(fleet.acknowledge('CreateCity1700000000000')).resolves.toBe(false);
+    await expect(fleet.status()).resolves.toMatchObject({ warnings: [] });
+  });
+
+  it('that have run and are not in the code are told of', async () => {
+    await startShared([create, value]);
+    const { app } = await startShared([create]);
+    await expect(app.get(FleetMigrator).status()).resolves.toMatchObject({
+      warnings: [
+        'lookups: AddKind1700000001000 has run and is not in the code: it was removed, or a newer version runs elsewhere.',
+      ],
+    });
+    await expect(app.get(FleetMigrator).downShared('lookups')).rejects.toMatchObject({
+      code: 'NOTHING_TO_REVERT',
+    });
+  });
+
+  it('are taken back one by one, the last one first, but not while a tenant uses what they made', async () => {
+    const city = reversible(
+      'CreateCity1700000000000',
+      'CREATE TABLE city (id int PRIMARY KEY)',
+      'DROP TABLE city',
+    );
+    const mayor = reversible(
+      'AddMayor1700000001000',
+      'ALTER TABLE city ADD mayor text',
+      'ALTER TABLE city DROP mayor',
+    );
+    const { app } = await startShared([city, mayor]);
+    const fleet = app.get(FleetMigrator);
+    await expect(fleet.downShared('lookups')).resolves.toBe('AddMayor1700000001000');
+    await expect(database.query('SELECT * FROM lookups.city')).resolves.toEqual([]);
+    await expect(fleet.downShared('lookups')).rejects.toMatchObject({
+      code: 'SHARED_MIGRATION_FAILED',
+      message: expect.stringContaining('other objects depend on it'),
+    });
+    await expect(ledger()).resolves.toEqual([{ name: 'lookups: CreateCity1700000000000' }]);
+    await database.query('ALTER TABLE template.note DROP COLUMN city');
+    await expect(fleet.downShared('lookups')).resolves.toBe('CreateCity1700000000000');
+    await expect(fleet.downShared('lookups')).rejects.toMatchObject({ code: 'NOTHING_TO_REVERT' });
+    await expect(fleet.downShared('constructor')).rejects.toMatchObject({ code: 'NOTHING_TO_REVERT' });
+    await expect(fleet.up()).resolves.toMatchObject({
+      shared: ['lookups: CreateCity1700000000000', 'lookups: AddMayor1700000001000'],
+    });
+  });
+});
+
+describe('A plan rehearses the migrations of shared schemas', () => {
+  const city = migration(
+    'CreateCity1700000000000',
+    'CREATE TABLE city (id int PRIMARY KEY)',
+    'INSERT INTO city VALUES (1)',
+  );
+  const kind = migration(
+    'AddKind1700000001000',
+    'ALTER TABLE lookups.city ADD kind text NOT NULL DEFAULT $$a$$ UNIQUE',
+  );
+  const refer = migration('Refer1700000002000', 'ALTER TABLE note ADD city int REFERENCES lookups.city');
+  const referToKind = migration(
+    'ReferToKind1700000003000',
+    'ALTER TABLE note ADD kind text REFERENCES lookups.city (kind)',
+  );
+
+  async function startWith(
+    shared: (new () => MigrationInterface)[],
+    migrations: (new () => MigrationInterface)[],
+    metadata?: Parameters<typeof startAppOn>[2],
+  ) {
+    const app = await startAppOn(
+      database,
+      {
+        migrations: [CreateNotes1700000000000, ...migrations],
+        sharedSchemas: ['lookups'],
+        sharedMigrations: { lookups: shared },
+      },
+      metadata,
+    );
+    apps.push(app);
+    return app.app.get(FleetMigrator);
+  }
+  const look = { imports: [OnlyLooking] };
+
+  it('before there is the schema, and those of tenants that lean on it', async () => {
+    const fleet = await startWith([city, kind], [refer, referToKind], look);
+    const { shared, migrations } = await fleet.plan();
+    expect(shared).toEqual([
+      {
+        schema: 'lookups',
+        name: 'CreateCity1700000000000',
+        sql: ['CREATE TABLE city (id int PRIMARY KEY)', 'INSERT INTO city VALUES (1)'],
+        problems: [],
+      },
+      expect.objectContaining({ name: 'AddKind1700000001000', problems: [] }),
+    ]);
+    expect(migrations.map(({ problems }) => problems)).toEqual([[], [], []]);
+    await expect(database.query(`SELECT FROM pg_namespace WHERE nspname = 'lookups'`)).resolves.toEqual([]);
+  });
+
+  it('on an empty copy: no table that tenants use is locked or changed', async () => {
+    await startWith([city], [refer]);
+    await apps[0].create({ slug: 'acme' });
+    const fleet = await startWith([city, kind], [refer, referToKind], look);
+    const reader = new Client({ connectionString: database.url });
+    await reader.connect();
+    try {
+      await reader.query('BEGIN; SELECT * FROM lookups.city');
+      const { shared, migrations } = await fleet.plan();
+      expect(shared).toMatchObject([{ name: 'AddKind1700000001000', problems: [] }]);
+      expect(migrations).toMatchObject([{ name: 'ReferToKind1700000003000', problems: [] }]);
+    } finally {
+      await reader.end();
+    }
+    await expect(database.query('SELECT * FROM lookups.city')).resolves.toEqual([{ id: 1 }]);
+  });
+
+  it('and tells what will fail', async () => {
+    await startWith([city], []);
+    const fleet = await startWith(
+      [
+        city,
+        migration('Broken1700000001000', 'ALTER TABLE city ADD id int'),
+        migration('Astray1700000002000', 'CREATE TABLE public.town (id int)'),
+      ],
+      [],
+      look,
+    );
+    const { shared } = await fleet.plan();
+    expect(shared).toMatchObject([
+      {
+        name: 'Broken1700000001000',
+        problems: [expect.stringContaining('column "id" of relation "city" already exists')],
+      },
+      {
+        name: 'Astray1700000002000',
+        problems: [expect.stringContaining('it made table public.town outside of the schema "lookups"')],
+      },
+    ]);
+    await expect(database.query(`SELECT to_regclass('public.town') AS town`)).resolves.toEqual([
+      { town: null },
+    ]);
+  });
+
+  it('but for a schema that cannot be copied, and says so', async () => {
+    await startWith([city], []);
+    await database.query('CREATE EXTENSION citext SCHEMA lookups');
+    const fleet = await startWith([city, kind], [referToKind], look);
+    const { shared, migrations } = await fleet.plan();
+    expect(shared).toEqual([
+      {
+        schema: 'lookups',
+        name: 'AddKind1700000001000',
+        sql: null,
+        note: expect.stringMatching(
+          /^It cannot be tried on a copy of the shared schema, so read its code: .*citext/s,
+        ),
+        problems: [],
+      },
+    ]);
+    expect(migrations).toMatchObject([
+      { problems: [expect.stringContaining('(AddKind1700000001000 did not run there)')] },
+    ]);
   });
 });

@@ -10,3 +10,12 @@ export function migration(name: string, ...statements: string[]): new () => Migr
     async down(): Promise<void> {}
   };
 }
+
+/** The same, which takes itself back by another statement. */
+export function reversible(name: string, up: string, down: string): new () => MigrationInterface {
+  return class extends migration(name, up) {
+    override down(queryRunner: QueryRunner): Promise<void> {
+      return queryRunner.query(down);
+    }
+  };
+}

@@ -1,0 +1,49 @@
+import type { QueryRunner } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import { type Blueprint, compileBlueprint } from '../schema/blueprint';
+import { replayBlueprint } from '../schema/clone';
+import { generateSchemaName } from '../tenant/schema-name';
+
+/**
+ * Puts an empty copy in the place of each shared schema, under its name, in a transaction that is going to be rolled back:
+ * what runs there locks no table that tenants use, and finds what it expects. The schemas themselves step aside under
+ * other names, which nobody else sees. One that is not there is made.
+ *
+ * @returns by schema why there is no copy, if there is none; the schema is as it was then
+ */
+export async function replaceByCopies(
+  session: QueryRunner,
+  schemaNames: readonly string[],
+  sharedSchemas: readonly string[],
+): Promise<Map<string, string>> {
+  const obstacles = new Map<string, string>();
+  const attempt = async (schemaName: string, work: () => Promise<void>) => {
+    await session.query('SAVEPOINT copies');
+    await work().catch(async (error: unknown) => {
+      await session.query('ROLLBACK TO SAVEPOINT copies');
+      obstacles.set(schemaName, error instanceof Error ? error.message : String(error));
+    });
+  };
+  const blueprints = new Map<string, Blueprint>();
+  // All before any steps aside: they may refer to each other.
+  for (const name of schemaNames) {
+    await attempt(name, async () => {
+      if (await session.hasSchema(name))
+        blueprints.set(name, await compileBlueprint(session, name, { filled: 'all', sharedSchemas }));
+    });
+  }
+  for (const name of schemaNames.filter((each) => !obstacles.has(each))) {
+    await attempt(name, () => replace(session, name, blueprints.get(name)));
+  }
+  return obstacles;
+}
+
+async function replace(session: QueryRunner, name: string, blueprint: Blueprint | undefined): Promise<void> {
+  const schema = quoteIdentifier(name);
+  if (!blueprint) {
+    await session.query(`CREATE SCHEMA ${schema}`);
+    return;
+  }
+  await session.query(`ALTER SCHEMA ${schema} RENAME TO ${quoteIdentifier(generateSchemaName())}`);
+  await replayBlueprint(session, blueprint, name);
+}
