@@ -34,10 +34,13 @@ const READINGS: Readonly<Record<string, string>> = {
     'verified clone, the same with `roles: true` and beside as many roles (`cold-with-roles`), a warm spare, and the same ' +
     'migrations run again.',
   migrate:
-    '1,000 tenants of 30 tables: a run with nothing to do, a look for drift, and one `ALTER TABLE ADD COLUMN` for every ' +
+    '1,000 tenants of 30 tables: a run with nothing to do, and one `ALTER TABLE ADD COLUMN` for every ' +
     'tenant (`fleet`) beside the same statement sent raw on as many connections (`raw`), which keeps no ledger. ' +
     '`upHeapPeakMb` is what such a run holds of the heap at most, beyond what the process held before it (a page of 500 ' +
     'tenants), and `upHeapGrowthMb` what a run over 500 does not: nearly nothing, since memory does not follow the fleet.',
+  drift:
+    'The same fleet is compared with its template, each schema in all that PostgreSQL knows of it (`drift`), beside one ' +
+    'query that reads and prints the rows of the same catalogs and compares nothing (`raw`).',
   memory:
     'What four backends remember of 1,000 tenants, in MB: with connections that are replaced after so many tenants, and ' +
     'without. What the replacing costs is in the operations a second.',

@@ -1,31 +1,17 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
-import type { Logger, MigrationInterface, QueryRunner } from 'typeorm';
-import { FleetDrift, FleetMigrator, fromHeader, TenancyModule, TenantProvisioner } from '../lib/index';
+import type { Logger } from 'typeorm';
+import { FleetMigrator } from '../lib/index';
 import { TemplateMigrator } from '../lib/provisioning/template-migrator';
-import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from './bench';
-import { type DatabaseContents, keepDatabase, openDatabase } from './bench-database';
+import { type Bench, type BenchEnvironment, WrongAnswerError } from './bench';
+import { keepDatabase, openDatabase } from './bench-database';
 import { queryAt } from './bench-server';
 import { inRounds, median, rounded } from './measure';
+import { fleetDatabase, rowOf, startApp, STATEMENT, TENANTS } from './migrate-fleet';
 import { measureHeap } from './migrate-heap';
-import { TEMPLATE_DDL, TEMPLATE_MIGRATIONS } from './provision-template';
+import { TEMPLATE_DDL } from './provision-template';
 
-const TENANTS = 1_000;
 const CONCURRENCY = 4;
-const STATEMENT = 'ALTER TABLE item_0 ADD COLUMN added text';
-
-class AddColumn implements MigrationInterface {
-  readonly name = 'AddColumn1800000000000';
-
-  async up(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(STATEMENT);
-  }
-
-  async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query('ALTER TABLE item_0 DROP COLUMN added');
-  }
-}
 
 /** What a variant does to every tenant, in milliseconds; and how it is undone, which is not measured. */
 interface Contender {
@@ -34,9 +20,9 @@ interface Contender {
   undo(): Promise<void>;
 }
 
-/** What a deployment costs: when there is nothing to do, when there is one statement, and when somebody looks for drift. */
+/** What a deployment costs: when there is nothing to do, and when there is one statement. */
 export const migrateBench: Bench = {
-  about: `a fleet of ${TENANTS} tenants of ${TEMPLATE_DDL.length} statements is migrated, and compared with its template`,
+  about: `a fleet of ${TENANTS} tenants of ${TEMPLATE_DDL.length} statements is migrated`,
 
   async run(environment) {
     const { options, server, cleanUp, progress } = environment;
@@ -60,8 +46,6 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
   await fleet.migrate();
   const noop = await measureNoop(app, queries, options.rounds);
   progress(`nothing to do: ${rounded(noop.ms)} ms, ${noop.queries} queries`);
-  const drift = await measureDrift(app, options.rounds);
-  progress(`drift: ${rounded(drift.seconds)} s`);
   await fleet.undo();
   const migrator = app.get(FleetMigrator);
   const task = { migrator, tenants: TENANTS, concurrency: CONCURRENCY, rounds: options.rounds };
@@ -75,17 +59,15 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
     progress(`round ${round + 1}: ${contender.name}: ${rounded(ms)} ms`);
     return ms;
   });
-  const rows = contenders.map(({ name }, i): Row => rowOf(name, samples[i]));
+  const rows = contenders.map(({ name }, i) => rowOf(name, samples[i]));
   return {
-    rows: [...rows, rowOf('drift', drift.samples)],
+    rows,
     ratios: {
       noopMs: rounded(noop.ms),
       noopQueries: noop.queries,
       vsRaw: rounded(median(samples[0]) / median(samples[1])),
       upHeapPeakMb: rounded(heap.peakMb),
       upHeapGrowthMb: rounded(heap.growthMb),
-      driftSeconds: rounded(drift.seconds),
-      driftHeapGrowthMb: rounded(drift.heapGrowthMb),
     },
   };
 }
@@ -101,24 +83,6 @@ async function measureNoop(app: INestApplicationContext, queries: QueryCounter, 
     if (runId !== null) throw new WrongAnswerError('noop', null, runId);
   }
   return { ms: median(samples), queries: queries.count };
-}
-
-/** The heap after each tenth of the fleet: its least in the last half, beside its least in the first. */
-async function measureDrift(app: INestApplicationContext, rounds: number) {
-  const samples: number[] = [];
-  const heap: number[] = [];
-  for (let round = 0; round < Math.min(rounds, 3); round++) {
-    const onProgress = (checked: number) => {
-      if (checked % (TENANTS / 10) === 0) heap.push(process.memoryUsage().heapUsed);
-    };
-    const { checked, drifted, ms } = await app.get(FleetDrift).check({ onProgress });
-    if (checked !== TENANTS || drifted !== 0)
-      throw new WrongAnswerError('drift', [TENANTS, 0], [checked, drifted]);
-    samples.push(ms);
-  }
-  const half = heap.length >> 1;
-  const heapGrowthMb = (Math.min(...heap.slice(half)) - Math.min(...heap.slice(0, half))) / 2 ** 20;
-  return { samples, seconds: median(samples) / 1_000, heapGrowthMb };
 }
 
 function fleetContender(app: INestApplicationContext, url: string): Contender {
@@ -175,51 +139,6 @@ async function requireColumns(variant: string, url: string): Promise<void> {
        AND attrelid IS DISTINCT FROM 'template.item_0'::regclass`,
   );
   if (count !== TENANTS) throw new WrongAnswerError(variant, TENANTS, count);
-}
-
-/** An operation is a tenant; the times are those of whole runs. */
-function rowOf(variant: string, samples: readonly number[]): Row {
-  return {
-    variant,
-    opsPerSecond: rounded((TENANTS / median(samples)) * 1_000),
-    p50Ms: rounded(median(samples)),
-    p99Ms: rounded(Math.max(...samples)),
-  };
-}
-
-function fleetDatabase(progress: (line: string) => void): DatabaseContents {
-  return {
-    name: 'migrate',
-    description: `${TENANTS} tenants of ${TEMPLATE_DDL.length} statements in a registry`,
-    build: (url) => build(url, progress),
-  };
-}
-
-async function build(url: string, progress: (line: string) => void): Promise<void> {
-  const app = await startApp(url);
-  const numbers = Array.from({ length: TENANTS }, (_, i) => i).values();
-  const worker = async () => {
-    for (const number of numbers) {
-      await app.get(TenantProvisioner).create({ slug: `tenant-${number}` });
-      if (number % 100 === 99) progress(`${number + 1} tenants`);
-    }
-  };
-  await Promise.all([worker(), worker()]);
-  await app.close();
-  // Now, so that autovacuum does not come in the middle of a round.
-  await queryAt(url, 'VACUUM (ANALYZE)');
-}
-
-function startApp(url: string, logger?: Logger): Promise<INestApplicationContext> {
-  const module = TenancyModule.forRoot({
-    database: { url },
-    entities: [],
-    migrations: [...TEMPLATE_MIGRATIONS, ...(logger ? [AddColumn] : [])],
-    resolvers: [fromHeader('x-tenant-id')],
-    sweeper: { intervalMs: 0 },
-    typeorm: { logger, logging: logger ? ['query'] : false },
-  });
-  return NestFactory.createApplicationContext(module, { logger: ['error'], abortOnError: false });
 }
 
 class QueryCounter implements Logger {

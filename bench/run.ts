@@ -5,6 +5,7 @@ import type { Bench } from './bench';
 import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
 import { openServer } from './bench-server';
 import { CleanUp } from './clean-up';
+import { driftBench } from './drift';
 import { fairnessBench } from './fairness';
 import { guardsBench } from './guards';
 import { httpBench } from './http';
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   resolve: resolveBench,
   provision: provisionBench,
   migrate: migrateBench,
+  drift: driftBench,
   memory: memoryBench,
   fairness: fairnessBench,
   access: accessBench,

@@ -14,10 +14,10 @@ import { type DriftStandard, SchemaDrift } from './schema-drift';
 import { TenantRepair } from './tenant-repair';
 
 /** Schemas that one question is about: enough to plan it once for many, few enough to see progress. */
-const TENANTS_PER_QUERY = 20;
+const TENANTS_PER_QUERY = 50;
 
 /** A backend keeps 2 MB of what it has seen of a schema of 30 tables, and forgets it only by ending. */
-const QUERIES_PER_SESSION = 5;
+const QUERIES_PER_SESSION = 2;
 
 type Look = (standard: DriftStandard, tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
 

@@ -1,3 +1,5 @@
+import { READ_CATALOG_ARRAY } from './read-catalogs';
+
 /** The catalogs that most schemas have nothing in. */
 export type RareCatalog =
   | 'pg_type'
@@ -19,7 +21,10 @@ export type RareCatalog =
   | 'pg_ts_parser'
   | 'pg_ts_template'
   | 'pg_ts_dict'
-  | 'pg_ts_config';
+  | 'pg_ts_config'
+  | 'pg_description'
+  /** What depends on something and is of none of the kinds that are read. */
+  | 'pg_depend';
 
 /**
  * A part of a query that does nothing for schemas without objects of that catalog: see `neededFor`. Parts of the same
@@ -39,9 +44,24 @@ export function neededFor(catalogs: ReadonlySet<string>, sql: string): string {
   );
 }
 
+/** The first oid that is not one of PostgreSQL's own objects. */
+export const FIRST_OWN_OID = 16384;
+
+/** SQL: the catalogs that objects of other kinds are in. They are few, and the index of dependencies begins with them. */
+export const OTHER_KINDS = `
+    WITH RECURSIVE kind (classid) AS (
+      (SELECT classid FROM pg_depend ORDER BY classid LIMIT 1)
+      UNION ALL
+      SELECT (SELECT d.classid FROM pg_depend d WHERE d.classid > kind.classid ORDER BY d.classid LIMIT 1)
+      FROM kind WHERE kind.classid IS NOT NULL
+    )
+    SELECT classid FROM kind
+    WHERE classid <> ALL (${READ_CATALOG_ARRAY})
+      AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = kind.classid AND d.objid >= ${FIRST_OWN_OID})`;
+
 /** SQL: an array of the catalogs in which the schemas have objects. Others may be among them, which costs time only. */
 export function catalogsInUse(schemaOids: string): string {
-  const user = "oid >= 16384 /* the first that is not PostgreSQL's own */";
+  const user = `oid >= ${FIRST_OWN_OID}`;
   const known: Readonly<Partial<Record<RareCatalog, string>>> = {
     pg_trigger: 'SELECT FROM relation WHERE relhastriggers',
     pg_rewrite: 'SELECT FROM relation WHERE relhasrules',
@@ -51,6 +71,10 @@ export function catalogsInUse(schemaOids: string): string {
     pg_statistic_ext: 'SELECT FROM pg_statistic_ext',
     pg_policy: 'SELECT FROM pg_policy',
     pg_publication_rel: 'SELECT FROM pg_publication_rel',
+    // Tenants' schemas have comments, and so have extensions.
+    pg_description: `SELECT FROM pg_description
+      WHERE ${user.replace('oid', 'objoid')} AND classoid <> ALL ('{pg_namespace,pg_extension}'::regclass[])`,
+    pg_depend: `SELECT FROM (${OTHER_KINDS}) AS other`,
   };
   return `ARRAY(
     WITH member AS MATERIALIZED (

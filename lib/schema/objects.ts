@@ -1,27 +1,11 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
 import { ifAny, neededFor } from './catalogs-in-use';
-import { OWN_CASTS, TYPE_CATALOGS, TYPE_MEMBERS, TYPE_PARTS } from './type-objects';
+import type { READ_CATALOGS } from './read-catalogs';
+import { OWN_CASTS, TYPE_MEMBERS, TYPE_PARTS } from './type-objects';
 
 /** Catalog and oid: `pg_class:16384`. */
 export type ObjectKey = string;
-
-/** The catalogs whose objects are read one by one. An object of any other catalog cannot be cloned. */
-export const READ_CATALOGS = [
-  'pg_class',
-  'pg_type',
-  'pg_proc',
-  'pg_attrdef',
-  'pg_constraint',
-  'pg_rewrite',
-  'pg_trigger',
-  'pg_policy',
-  'pg_statistic_ext',
-  'pg_publication_rel',
-  'pg_publication_namespace',
-  'pg_default_acl',
-  ...TYPE_CATALOGS,
-] as const;
 
 /**
  * Common table expressions `member` (what lies in the schemas of `$1::oid[]`), `relation` (its tables, views,

@@ -1,5 +1,6 @@
 /** SQL for what lines of the structure are put together from. */
 import { ROW_CATALOGS, type RowCatalog, toldColumns } from './catalog-columns';
+import { FIRST_OWN_OID, ifAny } from './catalogs-in-use';
 
 /** JSON of what a row of a catalog tells by itself. */
 export function rowOf(alias: string, catalog: RowCatalog): string {
@@ -8,6 +9,53 @@ export function rowOf(alias: string, catalog: RowCatalog): string {
 
 function told(catalog: RowCatalog): string {
   return `'{${toldColumns(catalog).join(',')}}'::text[]`;
+}
+
+/**
+ * Tells something in a way for people, and in one for hashing, which the same server tells apart as well and faster: by
+ * numbers of what PostgreSQL itself brings along, and by parts of a definition instead of its text.
+ */
+export function either(forPeople: string, forHashing: string): string {
+  return `/*people<*/${forPeople}/*>people*//*hashing<*/${forHashing}/*>hashing*/`;
+}
+
+/** The lines for people. */
+export function forPeople(lines: string): string {
+  return lines
+    .replaceAll(/\/\*hashing<\*\/[^]*?\/\*>hashing\*\//g, '')
+    .replaceAll(/\/\*[<>]?people[<>]?\*\//g, '');
+}
+
+function forHashing(lines: string): string {
+  return lines
+    .replaceAll(/\/\*people<\*\/[^]*?\/\*>people\*\//g, '')
+    .replaceAll(/\/\*[<>]?hashing[<>]?\*\//g, '');
+}
+
+/** Whether PostgreSQL brought it along, so that its number means the same in every database of the server. */
+function isBuiltIn(oid: string): string {
+  return `${oid} < ${FIRST_OWN_OID}`;
+}
+
+/** A type and its modifier. */
+export function typeOf(type: string, modifier: string): string {
+  const words = `format_type(${type}, ${modifier})`;
+  return either(
+    words,
+    `CASE WHEN ${isBuiltIn(type)} THEN concat(${type}, ' ', ${modifier}) ELSE ${words} END`,
+  );
+}
+
+/** NULL for what has none. */
+export function collationOf(collation: string): string {
+  const words = `nullif(${collation}, 0)::regcollation::text`;
+  return either(words, `CASE WHEN ${isBuiltIn(collation)} THEN ${collation}::text ELSE ${words} END`);
+}
+
+/** The name of an access method. */
+export function methodOf(method: string): string {
+  const words = `(SELECT amname FROM pg_am WHERE oid = ${method})`;
+  return either(words, `CASE WHEN ${isBuiltIn(method)} THEN ${method}::text ELSE ${words} END`);
 }
 
 /**
@@ -22,7 +70,7 @@ export function withoutJson(lines: string, columnsOf: (catalog: string) => reado
       pattern,
       (_whole, alias: string) => `ROW(${columns.map((column) => `${alias}.${column}`).join(', ')})::text`,
     );
-  }, lines);
+  }, forHashing(lines));
   return bare.replaceAll('jsonb_build_object(', 'ROW(');
 }
 
@@ -34,7 +82,11 @@ export function sorted(array: string): string {
   return `(SELECT array_agg(element ORDER BY element COLLATE "C") FROM unnest(${array}) AS element)`;
 }
 
+/** NULL without a question where no object of a database's own has a comment: it would be one for each line. */
 export function comment(catalog: string, oid: string, column = '0'): string {
-  return `(SELECT description FROM pg_description
-           WHERE classoid = '${catalog}'::regclass AND objoid = ${oid} AND objsubid = ${column})`;
+  return `coalesce(NULL${ifAny(
+    'pg_description',
+    `, (SELECT description FROM pg_description
+           WHERE classoid = '${catalog}'::regclass AND objoid = ${oid} AND objsubid = ${column})`,
+  )})`;
 }

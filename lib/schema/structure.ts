@@ -1,12 +1,12 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
-import { ifAny, neededFor } from './catalogs-in-use';
-import { OBJECTS, READ_CATALOGS } from './objects';
+import { FIRST_OWN_OID, ifAny, neededFor, OTHER_KINDS } from './catalogs-in-use';
+import { OBJECTS } from './objects';
 import { OWNED } from './owned';
 import { propertiesWithoutOwnName } from './own-name';
 import { SECURITY_LINES } from './structure-security';
 import { indexDefinition, ofColumn, ofRelation, sortedParameters } from './storage-parameters';
-import { comment, rowOf, sorted } from './structure-sql';
+import { collationOf, comment, either, forPeople, methodOf, rowOf, sorted, typeOf } from './structure-sql';
 import { TYPE_LINES } from './structure-types';
 
 /** One object and all that is known of it. */
@@ -16,6 +16,9 @@ export interface StructureLine {
   /** JSON text. */
   readonly properties: string;
 }
+
+/** Access methods of PostgreSQL's own. */
+const [BTREE, HASH] = [403, 405];
 
 /**
  * Foreign keys that refer to one table act in the order of their creation, which decides whether a DELETE that cascades
@@ -36,6 +39,28 @@ const FIRING_ORDER = `
   GROUP BY r.oid, r.relname
   HAVING count(DISTINCT con.oid) > 1 AND (${ACTS('confdeltype')} OR ${ACTS('confupdtype')})`;
 
+/** Names of the columns of `r` by their numbers, for hashing: of an index or constraint each would be a question. */
+const COLUMN_NAMES = either(
+  '',
+  `CROSS JOIN LATERAL (
+    SELECT array_agg(attname ORDER BY attnum) AS names FROM pg_attribute
+    WHERE attrelid = r.oid AND attnum > 0 AND r.relkind IN ('r', 'p', 'm', 'f')) columns`,
+);
+
+/**
+ * Of an index with classes and collations of PostgreSQL's own, which have numbers of their own. B-trees and hashes have
+ * no parameters for a column.
+ */
+const INDEX_PARTS = `CASE WHEN c.relam IN (${BTREE}, ${HASH}) AND c.reloptions IS NULL
+    AND ${FIRST_OWN_OID} > ALL (i.indclass::oid[]) AND ${FIRST_OWN_OID} > ALL (i.indcollation::oid[])
+  THEN ROW(r.relname, c.relam, ARRAY(SELECT columns.names[number] FROM unnest(i.indkey) AS number), i.indclass, i.indcollation,
+           i.indoption, pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid))::text
+  ELSE ${indexDefinition('c')} END`;
+
+/** The index of a key, which has its name, is told by itself. */
+const CONSTRAINT_PARTS = `CASE WHEN con.contype = 'n' THEN columns.names[con.conkey[1]]::text
+  WHEN con.contype NOT IN ('p', 'u') THEN pg_get_constraintdef(con.oid) END`;
+
 /**
  * The structure of a schema, told independently of the DDL that a blueprint compiles it to: catalog rows with all columns
  * that are no history (see `catalog-columns.ts`). So a property that a blueprint forgets shows.
@@ -43,32 +68,35 @@ const FIRING_ORDER = `
 export const STRUCTURE = `
   WITH ${OBJECTS}, ${OWNED},
   any_relation AS MATERIALIZED (
-    SELECT r.oid AS relid, NULL::oid AS tableid FROM relation r
+    SELECT r.oid AS relid, false AS has_expressions FROM relation r
     UNION ALL
-    SELECT i.indexrelid, i.indrelid FROM relation r JOIN pg_index i ON i.indrelid = r.oid
+    SELECT i.indexrelid, i.indexprs IS NOT NULL FROM relation r JOIN pg_index i ON i.indrelid = r.oid
   )
   SELECT concat_ws(' ', 'relation', quote_ident(c.relname)) AS object,
          (${rowOf('c', 'pg_class')} || jsonb_build_object(
-           'access method', (SELECT amname FROM pg_am WHERE oid = c.relam),
-           'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace),
+           'access method', ${methodOf('c.relam')},
+           'tablespace', CASE WHEN c.reltablespace <> 0 THEN (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace) END,
            'row type', format_type(nullif(c.reloftype, 0), NULL),
            'options', ${sortedParameters(ofRelation('c'))},
-           'toast options', (SELECT ${sortedParameters(ofRelation('toast'))} FROM pg_class toast WHERE toast.oid = c.reltoastrelid),
-           'parents', (SELECT array_agg(inhparent::regclass || CASE WHEN inhdetachpending THEN ' (detach pending)' ELSE '' END
-                                        ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid),
+           'toast options', CASE WHEN c.reltoastrelid <> 0 THEN (
+             SELECT ${sortedParameters(ofRelation('toast'))} FROM pg_class toast WHERE toast.oid = c.reltoastrelid) END,
+           'parents', CASE WHEN c.relispartition OR c.relkind IN ('r', 'f') THEN (
+             SELECT array_agg(inhparent::regclass || CASE WHEN inhdetachpending THEN ' (detach pending)' ELSE '' END
+                              ORDER BY inhseqno) FROM pg_inherits WHERE inhrelid = c.oid) END,
            'partition of', pg_get_expr(c.relpartbound, c.oid),
            'partition by', CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END,
            'view', CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
-           'statistics', (SELECT jsonb_object_agg(attnum, attstattarget) FROM pg_attribute
-                          WHERE c.relkind IN ('i', 'I') AND attrelid = c.oid AND attstattarget >= 0),
+           'statistics', CASE WHEN a.has_expressions THEN (
+             SELECT jsonb_object_agg(attnum, attstattarget) FROM pg_attribute
+             WHERE attrelid = c.oid AND attstattarget >= 0) END,
            'comment', ${comment('pg_class', 'c.oid')}))::text AS properties
   FROM any_relation a JOIN pg_class c ON c.oid = a.relid
   UNION ALL
   SELECT format('column %I.%I', r.relname, a.attname),
          (${rowOf('a', 'pg_attribute')} || jsonb_build_object(
            'place', row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),
-           'type', format_type(a.atttypid, a.atttypmod),
-           'collation', nullif(a.attcollation, 0)::regcollation::text,
+           'type', ${typeOf('a.atttypid', 'a.atttypmod')},
+           'collation', ${collationOf('a.attcollation')},
            'default', pg_get_expr(d.adbin, d.adrelid),
            'statistics', nullif(a.attstattarget, -1),
            'options', ${sortedParameters(ofColumn('a'))},
@@ -77,9 +105,9 @@ export const STRUCTURE = `
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE r.relkind <> 'S'
   UNION ALL
-  SELECT format('index %s', i.indexrelid::regclass),
-         (${rowOf('i', 'pg_index')} || jsonb_build_object('definition', ${indexDefinition('c')}))::text
-  FROM relation r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class c ON c.oid = i.indexrelid
+  SELECT ${either(`format('index %s', i.indexrelid::regclass)`, `concat('index ', quote_ident(c.relname))`)},
+         (${rowOf('i', 'pg_index')} || jsonb_build_object('definition', ${either(indexDefinition('c'), INDEX_PARTS)}))::text
+  FROM relation r ${COLUMN_NAMES} JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class c ON c.oid = i.indexrelid
   UNION ALL
   SELECT CASE WHEN parent.conrelid = con.conrelid
               THEN format('foreign key on %I to partition %s', r.relname, con.confrelid::regclass)
@@ -89,11 +117,11 @@ export const STRUCTURE = `
            'name', CASE WHEN parent.conrelid = con.conrelid THEN NULL ELSE con.conname END,
            -- Means nothing but for checks, and tells only whether a part was attached or made by the partitioned table.
            'no inherit', CASE WHEN con.contype IN ('c', 'n') THEN con.connoinherit END,
-           'definition', pg_get_constraintdef(con.oid),
+           'definition', ${either('pg_get_constraintdef(con.oid)', CONSTRAINT_PARTS)},
            'part of', CASE WHEN parent.conrelid <> con.conrelid
                            THEN format('%I on %s', parent.conname, parent.conrelid::regclass) END,
            'comment', ${comment('pg_constraint', 'con.oid')}))::text
-  FROM relation r JOIN pg_constraint con ON con.conrelid = r.oid
+  FROM relation r ${COLUMN_NAMES} JOIN pg_constraint con ON con.conrelid = r.oid
   LEFT JOIN pg_constraint parent ON parent.oid = con.conparentid
   ${ifAny(
     'pg_trigger',
@@ -173,18 +201,21 @@ export const STRUCTURE = `
   ${TYPE_LINES}
   UNION ALL
   ${SECURITY_LINES}
-  UNION ALL
+  ${ifAny(
+    'pg_depend',
+    `UNION ALL
   SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0), '{}'
-  FROM (SELECT classid, objid FROM object UNION ALL SELECT 'pg_namespace'::regclass, unnest($1::oid[])) o
-  CROSS JOIN LATERAL (
-    SELECT d.classid, d.objid FROM pg_depend d
-    WHERE d.refclassid = o.classid AND d.refobjid = o.objid AND d.deptype NOT IN ('e', 'x')
-  ) d
-  WHERE d.classid <> ALL (ARRAY[${READ_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[])`;
+  FROM (${OTHER_KINDS}) AS other
+  CROSS JOIN LATERAL (SELECT * FROM pg_depend WHERE classid = other.classid AND objid >= ${FIRST_OWN_OID} OFFSET 0) d
+  WHERE d.deptype NOT IN ('e', 'x') AND ((d.refclassid, d.refobjid) IN (
+    SELECT classid, objid FROM object UNION ALL SELECT 'pg_namespace'::regclass, unnest($1::oid[]))) IS TRUE`,
+  )}`;
 
 /** In no particular order, with `OWN_SCHEMA` in the place of the schema's name. The search path is already the schema's. */
 export async function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
-  const lines = await rows<StructureLine>(executor, neededFor(schema.catalogs, STRUCTURE), [[schema.oid]]);
+  const lines = await rows<StructureLine>(executor, neededFor(schema.catalogs, forPeople(STRUCTURE)), [
+    [schema.oid],
+  ]);
   return lines.map(({ object, properties }) => ({
     object,
     properties: propertiesWithoutOwnName(properties, schema.name),

@@ -1,21 +1,5 @@
 import { ifAny } from './catalogs-in-use';
 
-/** The catalogs of what stands beside relations and functions: whatever gives types their meaning. */
-export const TYPE_CATALOGS = [
-  'pg_collation',
-  'pg_conversion',
-  'pg_operator',
-  'pg_opclass',
-  'pg_opfamily',
-  'pg_amop',
-  'pg_amproc',
-  'pg_cast',
-  'pg_ts_parser',
-  'pg_ts_template',
-  'pg_ts_dict',
-  'pg_ts_config',
-] as const;
-
 /**
  * Rows of the common table expression `object`: what lies in the schema by itself. A range's multirange and
  * constructors do, and yet are parts of the range type, on which they depend internally.

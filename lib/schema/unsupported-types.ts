@@ -1,5 +1,5 @@
 import { ifAny, type RareCatalog } from './catalogs-in-use';
-import { TYPE_CATALOGS } from './type-objects';
+import { TYPE_CATALOGS } from './read-catalogs';
 
 /** Why and what to do, by the reason that `TYPE_FINDINGS` gives. */
 export const TYPE_REMEDIES = {

@@ -1,7 +1,8 @@
 import type { SqlExecutor } from '../common/sql';
 import { type CatalogSchema, rows } from './catalog';
 import { neededFor } from './catalogs-in-use';
-import { OBJECTS, READ_CATALOGS } from './objects';
+import { OBJECTS } from './objects';
+import { READ_CATALOG_ARRAY } from './read-catalogs';
 import { OWNED } from './owned';
 import type { Obstacle } from './schema.errors';
 import { TYPE_FINDINGS, TYPE_REMEDIES } from './unsupported-types';
@@ -49,7 +50,7 @@ type Reason = keyof typeof REMEDIES;
 /** Rows of classid, objid, objsubid, reason. */
 const FINDINGS = `
   WITH ${OBJECTS},
-  read_catalog AS MATERIALIZED (SELECT unnest(ARRAY[${READ_CATALOGS.map((catalog) => `'${catalog}'`).join(', ')}]::regclass[]) AS oid),
+  read_catalog AS MATERIALIZED (SELECT unnest(${READ_CATALOG_ARRAY}) AS oid),
   ${OWNED},
   found (classid, objid, objsubid, reason) AS (
     -- Relations
