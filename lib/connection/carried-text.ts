@@ -16,6 +16,17 @@ export interface CarriedText {
   readonly answers: readonly Answered[];
 }
 
+/**
+ * The property of a query under which code of this package that sends thousands of texts says what statements they are
+ * made of: to tell them apart would take longer than anything else that is done with them.
+ */
+export const KNOWN_STATEMENTS = Symbol('known statements');
+
+/** One that begins or ends no transaction, and leaves nothing in the session. */
+export function plainStatement(text: string): SqlStatement {
+  return { text, head: [] };
+}
+
 /** Where a text is sent. */
 interface Session {
   inTransaction(): boolean;
@@ -39,7 +50,7 @@ export function carriedText(
 ): CarriedText | 'unreadable' | undefined {
   if (!mayHaveSeveral(text) && !mayCommand(text)) return undefined;
   const statements = splitStatements(text, session.standardStrings);
-  return statements ? carry(statements, settings, session) : 'unreadable';
+  return statements ? carriedStatements(statements, settings, session) : 'unreadable';
 }
 
 function mayHaveSeveral(text: string): boolean {
@@ -47,7 +58,8 @@ function mayHaveSeveral(text: string): boolean {
   return end !== -1 && text.slice(end + 1).trim() !== '';
 }
 
-function carry(
+/** The same of a text whose statements are known. */
+export function carriedStatements(
   statements: readonly SqlStatement[],
   settings: TransactionSettings,
   session: Session,

@@ -107,8 +107,9 @@ export class Lease implements StatementLease {
     this.#doubt ??= cause;
   }
 
-  heedText(text: unknown): void {
+  heedText(text: unknown, isOurs = false): void {
     this.#lastText = text;
+    if (isOurs) return;
     if (typeof text === 'string' && leavesSessionState(text, this.client.standardStrings))
       this.doubt('session state');
   }

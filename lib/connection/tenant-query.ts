@@ -1,5 +1,6 @@
 import { DatabaseError, type QueryConfig } from 'pg';
-import { carriedText } from './carried-text';
+import type { SqlStatement } from '../common/split-statements';
+import { carriedStatements, carriedText, KNOWN_STATEMENTS } from './carried-text';
 import { CommitOutcomeUnknownError, SessionNotCleanError } from './connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { leavesCommitOpen } from './open-commits';
@@ -18,6 +19,11 @@ const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
  */
 type Mode = 'bare' | 'riding' | 'carried' | 'single';
 
+interface KnownConfig {
+  readonly query_timeout?: number;
+  readonly [KNOWN_STATEMENTS]?: readonly SqlStatement[];
+}
+
 /**
  * A statement that carries its tenant. Outside a transaction the lease's settings travel in front of it in the same
  * Sync group, so PostgreSQL runs both in one transaction of their own or neither, in one round trip. Inside a
@@ -28,6 +34,7 @@ type Mode = 'bare' | 'riding' | 'carried' | 'single';
  */
 export class TenantQuery extends BaseQuery {
   readonly #lease: StatementLease;
+  readonly #statements: readonly SqlStatement[] | undefined;
   #mode: Mode = 'bare';
   #refusesSettings = false;
   #lostRiderName = false;
@@ -36,14 +43,17 @@ export class TenantQuery extends BaseQuery {
   constructor(lease: StatementLease, config: string | QueryConfig, values?: unknown, callback?: unknown) {
     super(config, values, callback);
     this.#lease = lease;
-    if (typeof config === 'object') this.query_timeout = (config as { query_timeout?: number }).query_timeout;
+    if (typeof config !== 'object') return;
+    const { query_timeout, [KNOWN_STATEMENTS]: statements } = config as KnownConfig;
+    this.query_timeout = query_timeout;
+    this.#statements = statements;
   }
 
   override submit(connection: WireConnection): Error | null {
     const refusal = this.#lease.refusal(this.text);
     if (refusal) return refusal;
     this.#isSent = true;
-    this.#lease.heedText(this.text);
+    this.#lease.heedText(this.text, this.#statements !== undefined);
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (this.#lease.client.namesRider === undefined) this.name = undefined;
     this.#mode = this.#send();
@@ -57,11 +67,17 @@ export class TenantQuery extends BaseQuery {
     if (this.#refusesSettings) return 'bare';
     if (!this.text) return this.#owesCheck() ? 'single' : 'bare';
     const inTransaction = client.inTransaction();
-    const carried = this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
+    const carried = this.#carriedText();
     if (!carried) return !inTransaction ? 'riding' : this.#owesCheck() ? 'single' : 'bare';
     if (carried === 'unreadable') return inTransaction ? 'single' : 'riding';
     client.sendCarried(carried, settings);
     return 'carried';
+  }
+
+  #carriedText(): ReturnType<typeof carriedText> {
+    const { client, settings } = this.#lease;
+    if (this.#statements) return carriedStatements(this.#statements, settings, client);
+    return this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
   }
 
   /** A prepared statement may be asked for by its name alone. */

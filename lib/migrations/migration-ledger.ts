@@ -51,7 +51,7 @@ export class MigrationLedger {
   }
 
   /**
-   * SQL that claims a migration for a tenant, to be sent in the transaction that then runs it: its row and what it does
+   * Statements that claim a migration for a tenant, to be sent in the transaction that then runs it: its row and what it does
    * appear together or not at all. `isClaimed` reads its answer. Somebody else who claims meanwhile waits for
    * the outcome, at most `lockTimeoutMs`, which then holds for all that the transaction waits for.
    *
@@ -63,9 +63,9 @@ export class MigrationLedger {
     { id }: Tenant,
     migration: NamedMigration,
     { runId, lockTimeoutMs }: { runId: string; lockTimeoutMs: number },
-  ): string {
+  ): string[] {
     const claim = direction === 'up' ? this.#claimUp(id, migration, runId) : this.#claimDown(id, migration);
-    return `SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = ${lockTimeoutMs}; ${claim}`;
+    return ['SET LOCAL synchronous_commit = off', `SET LOCAL lock_timeout = ${lockTimeoutMs}`, claim];
   }
 
   #claimUp(tenantId: string, { name, timestamp, migration }: NamedMigration, runId: string): string {

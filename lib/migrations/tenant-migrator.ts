@@ -124,11 +124,11 @@ export class TenantMigrator {
       ran = { place: rows[0], heard, ms: performance.now() - start };
     };
     const last = () => {
-      if (!ran) return undefined;
+      if (!ran) return [];
       const check = placeCheck(ran.place);
       // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
       // tenant's row waits for a migration.
-      return direction === 'down' ? `${check}; ${this.ledger.versionStatement(tenant.id)}` : check;
+      return direction === 'down' ? [check, this.ledger.versionStatement(tenant.id)] : [check];
     };
     const claim = this.ledger.claim(direction, tenant, named, options);
     return this.context.runUnborn(tenant, async () => {

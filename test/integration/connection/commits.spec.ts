@@ -139,9 +139,9 @@ describe('A COMMIT that keeps nothing', () => {
     const work = world.context.run(world.acme, () =>
       terseTransaction(
         world.dataSource,
-        'SELECT 1',
+        ['SELECT 1'],
         (queryRunner) => queryRunner.query('SELECT 1/0').catch(() => 'swallowed'),
-        () => undefined,
+        () => [],
       ),
     );
     await expect(work).rejects.toMatchObject(ROLLED_BACK);
