@@ -35,7 +35,9 @@ const READINGS: Readonly<Record<string, string>> = {
     'migrations run again.',
   migrate:
     '1,000 tenants of 30 tables: a run with nothing to do, and one `ALTER TABLE ADD COLUMN` for every ' +
-    'tenant (`fleet`) beside the same statement sent raw on as many connections (`raw`), which keeps no ledger. ' +
+    'tenant (`fleet`) beside the same statement sent raw on as many connections, alone (`raw`) and in a transaction with a ' +
+    'line in a ledger (`raw-ledger`), without which a run cannot go on after a crash. `clientCpuMicros` is what a tenant ' +
+    'costs the process that migrates, which is what counts where PostgreSQL has many cores. ' +
     '`upHeapPeakMb` is what such a run holds of the heap at most, beyond what the process held before it (a page of 500 ' +
     'tenants), and `upHeapGrowthMb` what a run over 500 does not: nearly nothing, since memory does not follow the fleet.',
   drift:

@@ -51,21 +51,28 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
   const task = { migrator, tenants: TENANTS, concurrency: CONCURRENCY, rounds: options.rounds };
   const heap = await measureHeap({ ...task, undo: fleet.undo });
   progress(`a run holds ${rounded(heap.peakMb)} MB`);
-  const contenders = [fleet, await rawContender(url, cleanUp)];
+  const contenders = [fleet, ...(await rawContenders(url, cleanUp))];
   const samples = await inRounds(contenders, options.rounds, async (contender, round) => {
+    const before = process.cpuUsage();
     const ms = await contender.migrate();
+    const { user, system } = process.cpuUsage(before);
     await requireColumns(contender.name, url);
     await contender.undo();
     progress(`round ${round + 1}: ${contender.name}: ${rounded(ms)} ms`);
-    return ms;
+    return { ms, cpuMicros: (user + system) / TENANTS };
   });
-  const rows = contenders.map(({ name }, i) => rowOf(name, samples[i]));
+  const msOf = (i: number) => samples[i].map(({ ms }) => ms);
+  const rows = contenders.map(({ name }, i) => ({
+    ...rowOf(name, msOf(i)),
+    clientCpuMicros: rounded(median(samples[i].map(({ cpuMicros }) => cpuMicros))),
+  }));
   return {
     rows,
     ratios: {
       noopMs: rounded(noop.ms),
       noopQueries: noop.queries,
-      vsRaw: rounded(median(samples[0]) / median(samples[1])),
+      vsRaw: rounded(median(msOf(0)) / median(msOf(1))),
+      vsRawLedger: rounded(median(msOf(0)) / median(msOf(2))),
       upHeapPeakMb: rounded(heap.peakMb),
       upHeapGrowthMb: rounded(heap.growthMb),
     },
@@ -105,13 +112,20 @@ function fleetContender(app: INestApplicationContext, url: string): Contender {
   };
 }
 
-/** The same statement, sent to each schema on as many connections, each in a transaction of its own. */
-async function rawContender(url: string, cleanUp: BenchEnvironment['cleanUp']): Promise<Contender> {
+/**
+ * The same statement, sent to each schema on as many connections: alone (`raw`), and in one message with what a run
+ * needs that can go on after a crash (`raw-ledger`): a transaction that keeps a line of what was done along with it.
+ */
+async function rawContenders(url: string, cleanUp: BenchEnvironment['cleanUp']): Promise<Contender[]> {
   const clients = Array.from({ length: CONCURRENCY }, () => new Client({ connectionString: url }));
   for (const client of clients) {
     await client.connect();
     cleanUp.add(() => client.end());
   }
+  await queryAt(
+    url,
+    `CREATE TABLE IF NOT EXISTS ${LEDGER} (schema text, name text, PRIMARY KEY (schema, name))`,
+  );
   const everywhere = async (sql: (schema: string) => string) => {
     const found = await queryAt<{ name: string }>(url, `SELECT schema_name AS name FROM tenancy.tenants`);
     const schemas = found.map(({ name }) => name).values();
@@ -123,13 +137,23 @@ async function rawContender(url: string, cleanUp: BenchEnvironment['cleanUp']): 
     );
     return performance.now() - start;
   };
-  return {
-    name: 'raw',
-    migrate: () => everywhere((schema) => STATEMENT.replace('item_0', `${schema}.item_0`)),
-    undo: async () => {
-      await everywhere((schema) => `ALTER TABLE ${schema}.item_0 DROP COLUMN added`);
-    },
+  const undo = async () => {
+    await everywhere((schema) => `ALTER TABLE ${schema}.item_0 DROP COLUMN added`);
+    await queryAt(url, `TRUNCATE ${LEDGER}`);
   };
+  const alone = (schema: string) => STATEMENT.replace('item_0', `${schema}.item_0`);
+  return [
+    { name: 'raw', migrate: () => everywhere(alone), undo },
+    { name: 'raw-ledger', migrate: () => everywhere(withLedger), undo },
+  ];
+}
+
+const LEDGER = 'public.raw_ledger';
+
+/** As a run of ours does, it leaves waiting for the disk to the end of the run. */
+function withLedger(schema: string): string {
+  return `BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = 5000; SET LOCAL search_path = ${schema};
+    INSERT INTO ${LEDGER} VALUES ('${schema}', 'AddColumn'); ${STATEMENT}; COMMIT`;
 }
 
 async function requireColumns(variant: string, url: string): Promise<void> {
