@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseError, type PoolClient, type QueryResult } from 'pg';
+import type { QueryRunner } from 'typeorm';
+import { CommitHooks } from './commit-hooks';
 import {
   type DoomedBy,
   TransactionCommandError,
@@ -48,15 +50,18 @@ export class AmbientTransaction {
   #openParts = 0;
   /** Cursors, streams and COPYs that were asked for and are not over. */
   #openStreams = 0;
-  readonly #savepoints = new OpenSavepoints<Borrower>();
+  readonly #savepoints: OpenSavepoints<Borrower>;
   /** The end of all that was asked so far: pg deprecates asking a client that is busy. */
   #last: Promise<unknown> = Promise.resolve();
 
+  /** @param queryRunner that has begun it, and will end it */
   constructor(
     client: PoolClient,
     private readonly isolation: string,
+    readonly queryRunner: QueryRunner,
   ) {
     this.#client = client as LentClient;
+    this.#savepoints = new OpenSavepoints(() => CommitHooks.find(queryRunner));
   }
 
   get isOpen(): boolean {

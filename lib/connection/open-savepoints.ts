@@ -1,4 +1,5 @@
 import type { QueryResult } from 'pg';
+import type { CommitHooks } from './commit-hooks';
 import { splitStatements, wordsOf } from '../common/split-statements';
 
 /** Of ROLLBACK TO the tag is ROLLBACK. */
@@ -10,7 +11,11 @@ interface Savepoint<Owner> {
   readonly owner: Owner;
   /** Whether others have sent something since. */
   isShared: boolean;
+  /** How many hooks the transaction had when it was made. */
+  readonly hooks: number;
 }
+
+type Hooks = Pick<CommitHooks, 'count' | 'forgetFrom'>;
 
 /**
  * The savepoints of a transaction that several share, as PostgreSQL has them, or more: then one dooms that need not. To
@@ -18,6 +23,9 @@ interface Savepoint<Owner> {
  */
 export class OpenSavepoints<Owner extends object> {
   #open: Savepoint<Owner>[] = [];
+
+  /** @param hooks of the transaction: those that a ROLLBACK TO undoes are forgotten */
+  constructor(private readonly hooks: () => Hooks | undefined = () => undefined) {}
 
   /** Heeds that somebody has sent something. */
   touch(sender: Owner): void {
@@ -42,7 +50,7 @@ export class OpenSavepoints<Owner extends object> {
   }
 
   #add(owner: Owner, name: string | undefined): void {
-    this.#open.push({ name, owner, isShared: false });
+    this.#open.push({ name, owner, isShared: false, hooks: this.hooks()?.count ?? 0 });
   }
 
   #release(name: string | undefined): void {
@@ -53,6 +61,7 @@ export class OpenSavepoints<Owner extends object> {
   /** Whether others have done something since. When it cannot be told which it is, it may be any of them. */
   #goBack(name: string | undefined): boolean {
     const index = this.#indexOf(name);
+    this.hooks()?.forgetFrom(this.#open[Math.max(index, 0)]?.hooks ?? 0);
     if (index < 0) return this.#open.some(({ isShared }) => isShared);
     this.#open.length = index + 1;
     return this.#open[index].isShared;

@@ -43,7 +43,11 @@ export class TenantTransactions {
     try {
       await queryRunner.startTransaction(isolation);
       const client = (await queryRunner.connect()) as PoolClient;
-      const transaction = (ambient = new AmbientTransaction(client, isolation ?? this.#defaultIsolation()));
+      const transaction = (ambient = new AmbientTransaction(
+        client,
+        isolation ?? this.#defaultIsolation(),
+        queryRunner,
+      ));
       const result = await this.context.runScope(
         { ...scope, work: scope && workOf(scope), transaction },
         work,

@@ -12,6 +12,8 @@ export interface Scope {
   readonly starting?: true;
   /** The transaction that all code in this scope shares, if it does. */
   readonly transaction?: SharedTransaction;
+  /** The QueryRunner of the transaction that the code runs in by itself, in which others do not share. */
+  readonly queryRunner?: object;
   /** Work on a tenant rather than for it, such as its migration: what limits a tenant's requests does not hold. */
   readonly unlimited?: true;
   /** Work that makes the tenant's schema, or looks for it itself. All other is refused while the schema is missing. */

@@ -56,7 +56,11 @@ export class ProvisionHooks implements OnModuleInit {
     const path = [tenant.schemaName, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
     // A spare has another name than the one that the transaction began with.
     await manager.query(`SET LOCAL search_path = ${path}, pg_temp`);
-    const transaction = new AmbientTransaction((await queryRunner.connect()) as PoolClient, 'READ COMMITTED');
+    const transaction = new AmbientTransaction(
+      (await queryRunner.connect()) as PoolClient,
+      'READ COMMITTED',
+      queryRunner,
+    );
     const id = await transactionId(manager);
     try {
       for (const hook of this.#hooks) {
