@@ -5,9 +5,7 @@ import {
 } from '@nestjs/typeorm';
 import type { ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { isOutage } from './common/outage';
 import { KEEP_ALIVE } from './common/silence';
-import { TenancyUnavailableError } from './common/tenancy.errors';
 import {
   ADMIN_DATA_SOURCE,
   initializeTenantDataSource,
@@ -17,6 +15,7 @@ import {
   withEmptySearchPathInUrl,
 } from './connection/tenant-data-source';
 import { TenantContext } from './context/tenant-context';
+import { type Reaching, reachDatabase, reaching } from './reach-database';
 import { TENANCY_OPTIONS, type ResolvedTenancyOptions } from './tenancy.options';
 import { openRegistry, type RegistryOptions, registryOptions } from './tenant/registry';
 import { RegistryTurns } from './tenant/registry-turns';
@@ -35,12 +34,12 @@ export const LOOKUPS_DATA_SOURCE = 'tenancy-lookups';
 const MAX_APPLICATION_NAME = 63;
 
 /** What travels with TypeORM's options to the factory of the registry's data source. */
-interface ForRegistry {
+interface ForRegistry extends Reaching {
   readonly migrateRegistry: boolean;
 }
 
 /** The same for the tenants' one. */
-interface ForTenants {
+interface ForTenants extends Reaching {
   readonly tenantContext: TenantContext;
   readonly sharedSchemas: readonly string[];
   readonly directUrl?: string;
@@ -58,16 +57,19 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
       ...toRegistry(options),
       inTurns: { turns, maxWaitingPerTenant: options.database.maxWaitingPerTenant },
     }),
-    ...retries(options.database),
+    ...reaching(ownersOf(options.database), options.database),
     migrateRegistry: options.registry.migrate,
     // Nest 11 closes a data source by the name in its options.
     name: REGISTRY_DATA_SOURCE,
   }),
   dataSourceFactory: async (options) => {
-    const { migrateRegistry, ...dataSourceOptions } = options as DataSourceOptions & ForRegistry;
-    const dataSource = new DataSource(dataSourceOptions);
-    await openRegistry(dataSource, { migrate: migrateRegistry });
-    return dataSource;
+    const { migrateRegistry, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
+      ForRegistry;
+    return reachDatabase('The registry', login, patience, async () => {
+      const dataSource = new DataSource(dataSourceOptions);
+      await openRegistry(dataSource, { migrate: migrateRegistry });
+      return dataSource;
+    });
   },
 };
 
@@ -76,13 +78,17 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
   name: LOOKUPS_DATA_SOURCE,
   // Opened after the registry, which tells first what is wrong with it.
   inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
-  useFactory: (options: ResolvedTenancyOptions): TypeOrmModuleOptions => ({
+  useFactory: (options: ResolvedTenancyOptions): TypeOrmModuleOptions & Reaching => ({
     ...registryOptions(toRegistry(options)),
-    ...retries(options.database),
+    ...reaching(ownersOf(options.database), options.database),
     name: LOOKUPS_DATA_SOURCE,
   }),
-  dataSourceFactory: (options) =>
-    reachable('The tenant registry', () => new DataSource(options as DataSourceOptions).initialize()),
+  dataSourceFactory: (options) => {
+    const { login, patience, ...dataSourceOptions } = options as DataSourceOptions & Reaching;
+    return reachDatabase('The registry', login, patience, () =>
+      new DataSource(dataSourceOptions).initialize(),
+    );
+  },
 };
 
 function toRegistry({ database, registry }: ResolvedTenancyOptions): RegistryOptions {
@@ -97,20 +103,21 @@ function toRegistry({ database, registry }: ResolvedTenancyOptions): RegistryOpt
 /** The tenants' data source: one pool for all of them. */
 export const tenantDataSource: TypeOrmModuleAsyncOptions = {
   name: TENANT_DATA_SOURCE,
-  inject: [TENANCY_OPTIONS, TenantContext],
+  // Opened after the registry: two that wait for one server at the same time would say everything twice.
+  inject: [TENANCY_OPTIONS, TenantContext, getDataSourceToken(REGISTRY_DATA_SOURCE)],
   useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext) =>
     ({
       ...tenantDataSourceOptions(options, tenantContext),
-      ...retries(options.database),
+      ...reaching(options.database, options.database, options.typeorm?.replication),
       tenantContext,
       sharedSchemas: options.sharedSchemas,
       directUrl: options.database.directUrl,
       name: TENANT_DATA_SOURCE,
     }) as unknown as TypeOrmModuleOptions,
   dataSourceFactory: (options) => {
-    const { tenantContext, sharedSchemas, directUrl, ...dataSourceOptions } =
+    const { tenantContext, sharedSchemas, directUrl, login, patience, ...dataSourceOptions } =
       options as unknown as DataSourceOptions & ForTenants;
-    return reachable('The database', () =>
+    return reachDatabase("The tenants' data source", login, patience, () =>
       initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl, { sharedSchemas }),
     );
   },
@@ -126,7 +133,10 @@ export const adminDataSource: TypeOrmModuleAsyncOptions = {
   useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext, shared: DataSource) =>
     ({
       ...(options.roles
-        ? { ...tenantDataSourceOptions(forOwner(options), tenantContext), ...retries(options.database) }
+        ? {
+            ...tenantDataSourceOptions(forOwner(options), tenantContext),
+            ...reaching(ownersOf(options.database), options.database),
+          }
         : { shared }),
       tenantContext,
       sharedSchemas: options.sharedSchemas,
@@ -134,11 +144,11 @@ export const adminDataSource: TypeOrmModuleAsyncOptions = {
       name: ADMIN_DATA_SOURCE,
     }) as unknown as TypeOrmModuleOptions,
   dataSourceFactory: (options) => {
-    const { shared, tenantContext, sharedSchemas, directUrl, ...dataSourceOptions } =
+    const { shared, tenantContext, sharedSchemas, directUrl, login, patience, ...dataSourceOptions } =
       options as unknown as DataSourceOptions & ForTenants & { readonly shared?: DataSource };
     if (shared) return Promise.resolve(shared);
     const ownership = { sharedSchemas, servesRequests: false };
-    return reachable('The database', () =>
+    return reachDatabase("The owner's data source", login, patience, () =>
       initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl, ownership),
     );
   },
@@ -292,17 +302,4 @@ export function connectionOf(database: ResolvedTenancyOptions['database']) {
     ...connection
   } = rest;
   return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };
-}
-
-/** A server that is not there yet is waited for; anything else fails the start at once. */
-function retries({ connectAttempts, connectRetryDelayMs }: ResolvedTenancyOptions['database']) {
-  return { retryAttempts: connectAttempts, retryDelay: connectRetryDelayMs, toRetry: isOutage };
-}
-
-async function reachable(what: string, open: () => Promise<DataSource>): Promise<DataSource> {
-  try {
-    return await open();
-  } catch (error) {
-    throw isOutage(error) ? new TenancyUnavailableError(what, { cause: error }) : error;
-  }
 }

@@ -4,12 +4,14 @@ export {
   type TenancyOptions,
   type TenancyTypeOrmOptions,
 } from './tenancy.options';
-export { InvalidTenancyOptionsError } from './tenancy.errors';
+export { ModuleImportedTwiceError, ModuleMissingError } from './common/module-check';
+export { DatabaseRefusedError, DatabaseUnreachableError, InvalidTenancyOptionsError } from './tenancy.errors';
 
 export { PackageMissingError } from './common/absent-package';
 export { isTenancyCli } from './common/tenancy-cli';
 export {
   type FieldError,
+  StartFailedError,
   TenancyError,
   TenancyUnavailableError,
   TransactionRolledBackError,
@@ -63,6 +65,7 @@ export {
   LeaseEndedError,
   LockTimeoutError,
   StatementTimeoutError,
+  EntityNotListedError,
   EntitySchemaError,
   SessionNotCleanError,
   TenantContextMismatchError,

@@ -1,11 +1,9 @@
+import { type Names, unknownNames } from './common/known-names';
 import type { FieldError } from './common/tenancy.errors';
 import type { TenantLimits } from './connection/tenant-limits';
 import type { HookOptions, SparesOptions, SweeperOptions } from './provisioning/provisioning.options';
 import type { LookupCacheOptions } from './resolution/resolution.options';
 import type { TenancyDatabaseOptions, TenancyOptions } from './tenancy.options';
-
-/** The compiler wants every name that there is, and no other. */
-type Names<Options> = Readonly<Record<keyof Options, true>>;
 
 const OPTIONS: Names<TenancyOptions> = {
   database: true,
@@ -71,7 +69,7 @@ const SPARES: Names<SparesOptions> = { count: true, refillConcurrency: true };
 const SWEEPER: Names<SweeperOptions> = { intervalMs: true, purgeAfterMs: true, orphanAfterMs: true };
 const CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };
 
-/** What is given under names that no option has. Ignored, a misspelled one would leave its user with the default. */
+/** What is given under names that no option has. */
 export function findUnknown(given: TenancyOptions): FieldError[] {
   return [
     ...unknownIn('', OPTIONS, given),
@@ -85,12 +83,9 @@ export function findUnknown(given: TenancyOptions): FieldError[] {
   ];
 }
 
-/** Values are not shown: one that is misplaced may be a password. */
-function unknownIn(group: string, known: Readonly<Record<string, true>>, given: object = {}): FieldError[] {
-  return Object.entries(given)
-    .filter(([name, value]) => value !== undefined && !Object.hasOwn(known, name))
-    .map(([name]) => ({
-      field: `${group}${name}`,
-      message: `is no option: leave it out, or say one of ${Object.keys(known).join(' ')}`,
-    }));
+function unknownIn(group: string, known: Names<object>, given: object = {}): FieldError[] {
+  return unknownNames(given, known).map(({ name, problem }) => ({
+    field: `${group}${name}`,
+    message: problem,
+  }));
 }

@@ -347,7 +347,7 @@ describe('options', () => {
     [
       'statementTimeout',
       5_000,
-      'is no option: leave it out, or say one of statementTimeoutMs lockTimeoutMs ',
+      'is no option: did you mean statementTimeoutMs? If not, leave it out, or say one of statementTimeoutMs lockTimeoutMs ',
     ],
   ])('refuse database.limits.%s: %p', (name, value, problem) => {
     const found = problems({ ...GOOD, database: { url: URL, limits: { [name]: value } } });

@@ -11,8 +11,10 @@ import {
 import { APP_GUARD, DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { moduleCheck } from './common/module-check';
 import { PoolStatistics } from './connection/pool-statistics';
 import { TenantConnection } from './connection/tenant-connection';
+import { entitiesCheck } from './connection/entities-check';
 import { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
 import { TenantTransactions } from './connection/tenant-transactions';
 import { TenantContext } from './context/tenant-context';
@@ -250,7 +252,8 @@ export class TenancyModule implements NestModule {
 
   /** Makes repositories of these entities injectable: `@InjectTenantRepository(Order)`. */
   static forFeature(entities: Parameters<typeof TypeOrmModule.forFeature>[0]): DynamicModule {
-    return TypeOrmModule.forFeature(entities, TENANT_DATA_SOURCE);
+    const feature = TypeOrmModule.forFeature(entities, TENANT_DATA_SOURCE);
+    return { ...feature, providers: [entitiesCheck(entities), ...(feature.providers ?? [])] };
   }
 
   configure(consumer: MiddlewareConsumer): void {
@@ -271,6 +274,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TypeOrmModule.forRootAsync({ imports: [optionsModule], ...adminDataSource }),
     ],
     providers: [
+      moduleCheck(() => TenancyModule),
       ...partsOfOptions,
       ...services,
       store,

@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 
 /** RFC 9110, 11.6.1: an answer 401 says how to do better. */
 const CHALLENGE = { 'WWW-Authenticate': 'Bearer' };
@@ -133,7 +133,7 @@ export class NotAnAccessTokenError extends TenancyError {
 }
 
 /** The module cannot work with these options. Thrown at start. */
-export class InvalidAccessOptionsError extends TenancyError {
+export class InvalidAccessOptionsError extends StartError {
   readonly code = 'INVALID_ACCESS_OPTIONS';
 
   constructor(problems: readonly string[]) {
@@ -141,8 +141,21 @@ export class InvalidAccessOptionsError extends TenancyError {
   }
 }
 
+/** Every request needs a credential, and no resolver reads one. Thrown at start. */
+export class CredentialsUnreadError extends StartError {
+  readonly code = 'CREDENTIALS_UNREAD';
+
+  constructor() {
+    super(
+      'With TenancyAccessModule each route that is not @Public() asks for an API key or an access token, and no resolver reads ' +
+        'them, so everybody would be answered 401. Put fromApiKey() among the resolvers of TenancyModule, fromJwtClaim() for access ' +
+        'tokens, or both.',
+    );
+  }
+}
+
 /** The application uses API keys or scopes, and nothing in it knows them. */
-export class AccessModuleMissingError extends TenancyError {
+export class AccessModuleMissingError extends StartError {
   readonly code = 'ACCESS_MODULE_MISSING';
 
   constructor(what: string, options?: { cause?: unknown }) {

@@ -50,15 +50,17 @@ const SHOWN = `${SHARED}, k.name, k.hint, k.version, k.created_at AS "createdAt"
 /** The SQL of keys. All of it names the registry's schema. */
 @Injectable()
 export class ApiKeyRows {
-  readonly #schema: string;
-  readonly #shown: string;
-
   constructor(
-    @InjectDataSource(REGISTRY_DATA_SOURCE) registry: DataSource,
+    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly time: RegistryTime,
-  ) {
-    this.#schema = quoteIdentifier(registrySchema(registry));
-    this.#shown = `${SHOWN} FROM changed k LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id`;
+  ) {}
+
+  get #schema(): string {
+    return quoteIdentifier(registrySchema(this.registry));
+  }
+
+  get #shown(): string {
+    return `${SHOWN} FROM changed k LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id`;
   }
 
   async findSecrets(executor: SqlExecutor, ids: readonly string[]): Promise<KeySecrets[]> {

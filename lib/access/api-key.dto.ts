@@ -1,4 +1,4 @@
-import { Allow, IsArray, IsInt, IsString } from 'class-validator';
+import { Allow, IsArray, IsInt, IsString } from '../http/validation';
 import { IfGiven } from '../http/if-given.decorator';
 import type { ApiKey, ShownApiKey } from './api-key';
 

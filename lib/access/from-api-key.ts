@@ -1,8 +1,11 @@
+import { type Names, requireKnown } from '../common/known-names';
 import { injectedCredentialResolver } from '../resolution/credential-resolver';
 import type { Providers, TenantRequest, TenantResolver } from '../resolution/tenant-resolver';
 import { tokenReader } from '../resolution/token-reader';
 import { AccessModuleMissingError } from './access.errors';
 import { ApiKeyAuthentication } from './api-key-authentication';
+
+const KNOWN: Names<FromApiKeyOptions> = { header: true, scheme: true };
 
 /** RFC 9110, 5.6.2: names of headers and of authentication schemes. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
@@ -23,7 +26,9 @@ export interface FromApiKeyOptions {
  *
  * It needs `TenancyAccessModule`. @throws TypeError for a header or a scheme that is none
  */
-export function fromApiKey({ header = 'x-api-key', scheme = '' }: FromApiKeyOptions = {}): TenantResolver {
+export function fromApiKey(options: FromApiKeyOptions = {}): TenantResolver {
+  requireKnown('fromApiKey()', options, KNOWN);
+  const { header = 'x-api-key', scheme = '' } = options;
   if (!TOKEN.test(header) || (scheme !== '' && !TOKEN.test(scheme))) {
     throw new TypeError(
       `fromApiKey({ header: ${JSON.stringify(header)}, scheme: ${JSON.stringify(scheme)} }): give the name of a header, and a word such as 'ApiKey' or none.`,
@@ -31,6 +36,8 @@ export function fromApiKey({ header = 'x-api-key', scheme = '' }: FromApiKeyOpti
   }
   const keyIn = tokenReader(header, scheme);
   const ofApplication = (providers: Providers) => {
+    // Nest knows it while it is not made yet, and the start fails without it.
+    authenticationOf(providers);
     let authentication: ApiKeyAuthentication | undefined;
     return (request: TenantRequest) => {
       const text = keyIn(request);
@@ -39,7 +46,7 @@ export function fromApiKey({ header = 'x-api-key', scheme = '' }: FromApiKeyOpti
       return authentication.claimOf(request, text);
     };
   };
-  return injectedCredentialResolver('fromApiKey()', ofApplication, { vary: [header] });
+  return injectedCredentialResolver('fromApiKey()', ofApplication, { vary: [header], reads: 'api_key' });
 }
 
 function authenticationOf(providers: Providers): ApiKeyAuthentication {

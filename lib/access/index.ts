@@ -28,6 +28,7 @@ export {
   ApiKeyRevokedError,
   ApiKeyVersionError,
   CredentialsAmbiguousError,
+  CredentialsUnreadError,
   InvalidAccessOptionsError,
   NotAnAccessTokenError,
   UnauthenticatedError,

@@ -5,8 +5,10 @@ import {
   Module,
   type NestModule,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { checkedProviders } from '../common/module-check';
 import { API_PATHS } from '../http/body-errors';
 import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
@@ -18,7 +20,9 @@ import { ApiKeyRows } from './api-key-rows';
 import { ApiKeyUses } from './api-key-uses';
 import { ApiKeys } from './api-keys';
 import { checkAccessOptions } from './check-access-options';
+import { CredentialsCheck, MAKES_KEYS } from './credentials-check';
 import { MeController } from './me.controller';
+import { TenancyModule } from '../tenancy.module';
 import { documentAccessApi } from './openapi/document-access-api';
 import { TenantKeysController } from './tenant-keys.controller';
 
@@ -36,23 +40,29 @@ const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     .setClassMethodName('forRoot')
     .setExtras<TenancyAccessExtras>({ routes: true }, (definition, { routes }) => ({
       ...definition,
+      providers: [...(definition.providers ?? []), { provide: MAKES_KEYS, useValue: routes }],
       controllers: routes ? [MeController, TenantKeysController] : [],
     }))
     .build();
 
-const providers: Provider[] = [
-  { provide: ACCESS_OPTIONS, inject: [GIVEN_OPTIONS], useFactory: checkAccessOptions },
-  ApiKeyRows,
-  ApiKeyUses,
-  ApiKeyAuthentication,
-  ApiKeys,
-  AccessGuard,
-  IdempotencyKeys,
-  FastifyBodyFilter,
-  { provide: API_PATHS, useValue: PATHS },
-  // While the application is put together, so that it is done before anybody can ask for a document.
-  { provide: OPENAPI, useFactory: documentAccessApi },
-];
+const providers: Provider[] = checkedProviders(
+  (): Type => TenancyAccessModule,
+  () => [{ module: TenancyModule }],
+  [
+    { provide: ACCESS_OPTIONS, inject: [GIVEN_OPTIONS], useFactory: checkAccessOptions },
+    CredentialsCheck,
+    ApiKeyRows,
+    ApiKeyUses,
+    ApiKeyAuthentication,
+    ApiKeys,
+    AccessGuard,
+    IdempotencyKeys,
+    FastifyBodyFilter,
+    { provide: API_PATHS, useValue: PATHS },
+    // While the application is put together, so that it is done before anybody can ask for a document.
+    { provide: OPENAPI, useFactory: documentAccessApi },
+  ],
+);
 
 /**
  * API keys and principals. With it every HTTP route asks for a credential, unless it is `@Public()`. Import it once,

@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 import { MIN_MASTER_KEY_LENGTH } from './admin.options';
 
 /** The request carries no master key, or a wrong one. */
@@ -13,7 +13,7 @@ export class MasterKeyInvalidError extends TenancyError {
 }
 
 /** The module was configured without a usable key. Thrown at start. */
-export class MasterKeyMissingError extends TenancyError {
+export class MasterKeyMissingError extends StartError {
   readonly code = 'MASTER_KEY_MISSING';
 
   constructor(given: string) {
@@ -21,6 +21,15 @@ export class MasterKeyMissingError extends TenancyError {
       `TenancyAdminModule needs a masterKey of at least ${MIN_MASTER_KEY_LENGTH} printable ASCII characters, or masterKeys: ` +
         `[{ name, key }] of such, and got ${given}. Make a key with: openssl rand -hex 32`,
     );
+  }
+}
+
+/** The module was given options that it does not know. Thrown at start, with every one named. */
+export class InvalidAdminOptionsError extends StartError {
+  readonly code = 'ADMIN_OPTIONS_INVALID';
+
+  constructor(problems: readonly string[]) {
+    super(`TenancyAdminModule cannot work:\n${problems.map((each) => `- ${each}`).join('\n')}`);
   }
 }
 

@@ -1,6 +1,11 @@
 export { TenancyAdminModule, type TenancyAdminExtras } from './tenancy-admin.module';
 export { type MasterKey, type MasterKeySource, type TenancyAdminOptions } from './admin.options';
-export { AuditNotKeptError, MasterKeyInvalidError, MasterKeyMissingError } from './admin.errors';
+export {
+  AuditNotKeptError,
+  InvalidAdminOptionsError,
+  MasterKeyInvalidError,
+  MasterKeyMissingError,
+} from './admin.errors';
 export {
   BodyTooLargeError,
   IdempotencyInProgressError,

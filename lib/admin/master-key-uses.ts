@@ -26,10 +26,10 @@ const MAX_PATH_LENGTH = 500;
 /** Each use of a master key, for 90 days, in `master_key_uses` of the registry. */
 @Injectable()
 export class MasterKeyUses {
-  readonly #table: string;
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
 
-  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
-    this.#table = `${quoteIdentifier(registrySchema(registry))}.master_key_uses`;
+  get #table(): string {
+    return `${quoteIdentifier(registrySchema(this.registry))}.master_key_uses`;
   }
 
   /** Before the call does anything: what cannot be recorded is not done. @throws TenancyUnavailableError */

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs/common';
 import { type Clock, CLOCK, systemClock } from '../common/clock';
+import { type Names, unknownNames } from '../common/known-names';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { MasterKeyMissingError } from './admin.errors';
+import { InvalidAdminOptionsError, MasterKeyMissingError } from './admin.errors';
 import {
   ADMIN_OPTIONS,
   type MasterKey,
@@ -10,6 +11,8 @@ import {
   type TenancyAdminOptions,
 } from './admin.options';
 import { checkMasterKey, checkMasterKeys } from './check-master-keys';
+
+const KNOWN: Names<TenancyAdminOptions> = { masterKey: true, masterKeys: true, masterKeysTtlMs: true };
 
 const DEFAULT_TTL_MS = 10_000;
 /** How long keys hold when newer ones cannot be had. */
@@ -38,11 +41,14 @@ export class MasterKeys implements OnModuleInit {
   #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
 
-  /** @throws MasterKeyMissingError */
+  /** @throws MasterKeyMissingError, InvalidAdminOptionsError */
   constructor(
     @Inject(ADMIN_OPTIONS) options: TenancyAdminOptions | undefined,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
   ) {
+    const unknown = unknownNames(options, KNOWN);
+    if (unknown.length > 0)
+      throw new InvalidAdminOptionsError(unknown.map(({ name, problem }) => `${name} ${problem}`));
     const { masterKey, masterKeys, masterKeysTtlMs = DEFAULT_TTL_MS } = options ?? {};
     if (masterKey !== undefined && masterKeys !== undefined) {
       throw new MasterKeyMissingError('both masterKey and masterKeys; leave one out');

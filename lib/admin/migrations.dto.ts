@@ -1,4 +1,4 @@
-import { Allow, IsArray, IsIn, IsInt, IsString, Matches, Max, Min } from 'class-validator';
+import { Allow, IsArray, IsIn, IsInt, IsString, Matches, Max, Min } from '../http/validation';
 import { IfGiven } from '../http/if-given.decorator';
 import type { RunDirection } from '../migrations/migration-runs';
 

@@ -1,4 +1,4 @@
-import { IsDefined, ValidateIf } from 'class-validator';
+import { IsDefined, ValidateIf } from '../http/validation';
 import type { SettingState, SettingsSnapshot } from '../settings/tenant-settings';
 
 export class SetSettingBody {

@@ -1,9 +1,20 @@
-import { ConfigurableModuleBuilder, Module, type NestModule } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  type FactoryProvider,
+  Module,
+  type NestModule,
+  type Type,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { TenancyAccessModule } from '../access/tenancy-access.module';
+import { mayMiss, moduleCheck } from '../common/module-check';
 import { API_PATHS } from '../http/body-errors';
 import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { readBodies } from '../http/read-bodies';
+import { TenancySettingsModule } from '../settings/tenancy-settings.module';
+import { TenancyModule } from '../tenancy.module';
+import { TenancyUsageModule } from '../usage/tenancy-usage.module';
 import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
 import { FirstKey } from './first-key';
 import { MasterKeyUses } from './master-key-uses';
@@ -35,6 +46,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOp
     { usage: false, apiKeys: false, settings: false },
     (definition, { usage, apiKeys, settings }) => ({
       ...definition,
+      providers: [checkOf({ usage, apiKeys, settings }), ...(definition.providers ?? [])],
       controllers: [
         ...(usage ? [AdminTenantUsageController] : []),
         ...(apiKeys ? [TenantApiKeysController] : []),
@@ -43,6 +55,21 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOp
     }),
   )
   .build();
+
+/** Raw, Nest's error about what is missing would name a class that nobody outside knows. */
+function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvider {
+  const needed = (option: string, isAsked: boolean | undefined, module: Type) =>
+    isAsked ? [{ module, by: `TenancyAdminModule.forRoot({ ${option}: true })` }] : [];
+  return moduleCheck(
+    (): Type => TenancyAdminModule,
+    () => [
+      { module: TenancyModule },
+      ...needed('usage', usage, TenancyUsageModule),
+      ...needed('apiKeys', apiKeys, TenancyAccessModule),
+      ...needed('settings', settings, TenancySettingsModule),
+    ],
+  );
+}
 
 const PATHS = /\/admin\/(?:tenants|migrations|drift)(?:[/?]|$)/i;
 
@@ -54,6 +81,7 @@ const OPENAPI = Symbol('OPENAPI');
  */
 @Module({
   controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
+  // Behind the check of forRoot().
   providers: [
     MasterKeys,
     MasterKeyUses,
@@ -64,7 +92,7 @@ const OPENAPI = Symbol('OPENAPI');
     { provide: API_PATHS, useValue: PATHS },
     // While the application is put together, so that it is done before anybody can ask for a document.
     { provide: OPENAPI, useFactory: documentAdminApi },
-  ],
+  ].map(mayMiss),
 })
 export class TenancyAdminModule extends ConfigurableModuleClass implements NestModule {
   constructor(private readonly adapterHost: HttpAdapterHost) {

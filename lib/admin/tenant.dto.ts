@@ -1,4 +1,4 @@
-import { IsArray, IsBoolean, IsIn, IsObject, IsString } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation';
 import { type ApiKeyView, withoutText } from '../access/api-key.dto';
 import { IfGiven } from '../http/if-given.decorator';
 import { PageQuery } from '../http/page-query';

@@ -1,7 +1,7 @@
-import { TenancyError } from './tenancy.errors';
+import { StartError } from './tenancy.errors';
 
 /** An optional package is not installed. */
-export class PackageMissingError extends TenancyError {
+export class PackageMissingError extends StartError {
   readonly code = 'PACKAGE_MISSING';
 
   constructor(name: string, purpose: string, options?: { cause?: unknown }) {

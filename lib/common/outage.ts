@@ -43,6 +43,11 @@ export function isOutage(error: unknown): boolean {
   return [...withInnerErrors(error)].some(saysOutage);
 }
 
+/** The error among those inside of `error` that says so. `undefined` when none does. */
+export function outageIn(error: unknown): unknown {
+  return [...withInnerErrors(error)].findLast(saysOutage);
+}
+
 interface DriverError {
   readonly message?: unknown;
   readonly cause?: unknown;

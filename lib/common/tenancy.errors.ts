@@ -1,4 +1,10 @@
+import { inspect } from 'node:util';
 import { HttpException, HttpStatus } from '@nestjs/common';
+import { withHint } from './database-hint';
+import { ownFrames } from './own-frames';
+
+/** What Nest keeps in its exceptions to answer them. It is all in the message, and whoever prints an error would print it again. */
+const KEPT_BY_NEST = ['response', 'status', 'options', 'errorCode'];
 
 /** One refused field of a body, query or option. */
 export interface FieldError {
@@ -20,14 +26,24 @@ export abstract class TenancyError extends HttpException {
 
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, HttpStatus.INTERNAL_SERVER_ERROR, options);
+    hide(this, KEPT_BY_NEST);
+    // Nest gives an exception its message after the stack was taken, which begins with it.
+    Error.captureStackTrace(this, new.target);
   }
 
   override getStatus(): number {
     return this.statusCode;
   }
 
+  /** What a client is told. Of a mistake in the application that is nothing: its message is for the log. */
+  get publicMessage(): string {
+    return this.statusCode === Number(HttpStatus.INTERNAL_SERVER_ERROR)
+      ? 'Internal server error'
+      : this.message;
+  }
+
   override getResponse(): Record<string, unknown> {
-    return { statusCode: this.statusCode, code: this.code, message: this.message };
+    return { statusCode: this.statusCode, code: this.code, message: this.publicMessage };
   }
 
   /** What GraphQL servers put beside the message: `code`, and the rest of the HTTP body. */
@@ -35,6 +51,90 @@ export abstract class TenancyError extends HttpException {
     const { message: _, ...extensions } = this.getResponse();
     return extensions;
   }
+
+  /** What `console.error()` and Nest's logger print: what happened, and where the application had a part in it. */
+  [inspect.custom](): string {
+    const { cause, message } = this;
+    const why = cause instanceof Error ? withHint(cause) : '';
+    return printed(this) + (message.includes(why) ? '' : `\n    because of ${(cause as Error).name}: ${why}`);
+  }
+}
+
+/** What goes wrong in the hands of an operator, who calls the admin API and is told all of it. */
+export abstract class OperatorError extends TenancyError {
+  override get publicMessage(): string {
+    return this.message;
+  }
+}
+
+export interface StartErrorOptions {
+  readonly cause?: unknown;
+  /** What code may want to read of the error. Not enumerable: whoever prints the error would print it beside its message. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What a start fails over. The message says all that there is to say. Node prints an error that nobody catches with its stack,
+ * its fields and its cause, whatever it is: so the stack leads to code of the application alone, and the rest can be read but
+ * is not listed.
+ */
+export abstract class StartError extends OperatorError {
+  constructor(message: string, { cause, details = {} }: StartErrorOptions = {}) {
+    super(message);
+    this.stack = [`${this.name}: ${message}`, ...framesOf(cause)].join('\n');
+    hide(this, ['statusCode', 'name', 'message']);
+    // Nest declares it, and Node shows it where it is: the value of a getter it does not.
+    delete this.cause;
+    if (cause !== undefined) Object.defineProperty(this, 'cause', { get: () => cause });
+    for (const [name, value] of Object.entries(details)) Object.defineProperty(this, name, { value });
+  }
+
+  override [inspect.custom](): string {
+    return printed(this);
+  }
+}
+
+/** Where the application was when it went wrong: of errors within errors, the innermost was there. */
+function framesOf(cause: unknown): string[] {
+  if (!(cause instanceof Error)) return [];
+  const inner = framesOf(cause.cause);
+  return inner.length > 0 ? inner : ownFrames(cause.stack);
+}
+
+/** Something of a start failed that has no error of its own: a statement that PostgreSQL refused, entities that TypeORM did. */
+export class StartFailedError extends StartError {
+  readonly code = 'START_FAILED';
+
+  /** `user` and `database`: who asked PostgreSQL, and where. */
+  constructor(what: string, cause: unknown, { user = '<role>', database = '<database>' } = {}) {
+    const inner = (cause as { driverError?: unknown } | undefined)?.driverError ?? cause;
+    const { code } = (inner ?? {}) as { code?: unknown };
+    const state = typeof code === 'string' ? ` (${code})` : '';
+    const grant = `GRANT CREATE ON DATABASE "${database}" TO "${user}"`;
+    const remedy =
+      code === '42501'
+        ? ` The role that logs in lacks a right: give it that (to make a schema: ${grant}), or make what is missing as its owner.`
+        : '';
+    super(`${what} cannot start: ${withHint(cause).replace(/\.$/, '')}${state}.${remedy}`, { cause });
+  }
+}
+
+/** What `work` gives; what it throws, if it is no error of ours, as a sentence about `what`. */
+export async function startWith<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof TenancyError ? error : new StartFailedError(what, error);
+  }
+}
+
+function printed({ name, code, message, stack }: TenancyError): string {
+  return [`${name} [${code}]: ${message}`, ...ownFrames(stack)].join('\n');
+}
+
+function hide(error: Error, names: readonly string[]): void {
+  for (const name of names)
+    if (Object.hasOwn(error, name)) Object.defineProperty(error, name, { enumerable: false });
 }
 
 /** Something asks to be let in by a way that we do not know, so nothing can be said of its tenant. */

@@ -1,6 +1,11 @@
 import { HttpStatus } from '@nestjs/common';
 import { DatabaseError } from 'pg';
-import { TenancyError, TransactionRolledBackError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
+import {
+  StartError,
+  TenancyError,
+  TransactionRolledBackError,
+  TRY_AGAIN_SOON,
+} from '../common/tenancy.errors';
 
 /** A connection lent to one tenant was asked to work for another. Nothing was sent. */
 export class TenantContextMismatchError extends TenancyError {
@@ -61,7 +66,7 @@ export function isAnswer(error: Error): boolean {
 }
 
 /** The session behind the tenants' pool is not the empty one that isolation rests on. */
-export class UnsafeSessionError extends TenancyError {
+export class UnsafeSessionError extends StartError {
   readonly code = 'UNSAFE_SESSION';
 
   constructor(searchPath: string) {
@@ -73,7 +78,7 @@ export class UnsafeSessionError extends TenancyError {
 }
 
 /** A pooler refused the tenants' connections for the start-up options they bring. Waiting does not help. */
-export class UnsupportedStartupParameterError extends TenancyError {
+export class UnsupportedStartupParameterError extends StartError {
   readonly code = 'UNSUPPORTED_STARTUP_PARAMETER';
 
   /** Not `cause`: a connection that was refused counts as an outage there, and would be tried again. */
@@ -175,14 +180,28 @@ export class ReadOnlyTextError extends TenancyError {
 }
 
 /** Entities name a schema, so all tenants would share what is in it. Thrown at start. */
-export class EntitySchemaError extends TenancyError {
+export class EntitySchemaError extends StartError {
   readonly code = 'ENTITY_NAMES_SCHEMA';
+  declare readonly problems: readonly string[];
 
-  constructor(readonly problems: readonly string[]) {
+  constructor(problems: readonly string[]) {
     super(
       `Entities say where they are, so every tenant would read and write the same rows:\n${problems.map((each) => `- ${each}`).join('\n')}\n` +
         'Leave the schema and the database out, and each tenant has a table of its own; ' +
         'or name the schema among sharedSchemas, if all tenants are meant to share what is in it.',
+      { details: { problems } },
+    );
+  }
+}
+
+/** `forFeature()` names what is no entity of the tenants' data source. Thrown at start. */
+export class EntityNotListedError extends StartError {
+  readonly code = 'ENTITY_NOT_LISTED';
+
+  constructor(names: readonly string[]) {
+    super(
+      `TenancyModule.forFeature() names ${names.join(', ')}, which is not among the entities of TenancyModule.forRoot(): add it there. ` +
+        'All entities of tenants are listed in that one place.',
     );
   }
 }

@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
-import { validate, type ValidationError } from 'class-validator';
+import { validate, type ValidationError } from './validation';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 
 /**

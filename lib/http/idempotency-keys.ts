@@ -29,10 +29,10 @@ interface Row {
  */
 @Injectable()
 export class IdempotencyKeys {
-  readonly #table: string;
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
 
-  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
-    this.#table = `${quoteIdentifier(registrySchema(registry))}.idempotency_keys`;
+  get #table(): string {
+    return `${quoteIdentifier(registrySchema(this.registry))}.idempotency_keys`;
   }
 
   /** Claims a key, or says why not. `scope` are the texts that tell equal keys apart. @throws TenancyUnavailableError */

@@ -1,4 +1,4 @@
-import { IsString, Matches } from 'class-validator';
+import { IsString, Matches } from './validation';
 import { IfGiven } from './if-given.decorator';
 
 export class PageQuery {

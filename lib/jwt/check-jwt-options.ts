@@ -1,4 +1,27 @@
-import type { FromJwtClaimOptions } from './jwt.options';
+import { type Names, unknownNames } from '../common/known-names';
+import type { FromJwtClaimOptions, VerifiedTokenCacheOptions } from './jwt.options';
+
+const KNOWN: Names<FromJwtClaimOptions> = {
+  claim: true,
+  by: true,
+  several: true,
+  requireClaim: true,
+  key: true,
+  secret: true,
+  jwksUri: true,
+  issuer: true,
+  audience: true,
+  algorithms: true,
+  typ: true,
+  clockToleranceSeconds: true,
+  header: true,
+  scheme: true,
+  timeoutMs: true,
+  cooldownMs: true,
+  keysMaxAgeMs: true,
+  cache: true,
+};
+const KNOWN_OF_CACHE: Names<VerifiedTokenCacheOptions> = { maxEntries: true, ttlMs: true };
 
 /** RFC 9110, 5.6.2: names of headers and of authentication schemes. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
@@ -16,13 +39,23 @@ type Check = readonly [option: string, ok: boolean, remedy: string];
  * @throws TypeError naming every bad option and the remedy
  */
 export function checkJwtOptions(options: FromJwtClaimOptions): void {
-  const problems = [...claimChecks(options), ...keyChecks(options), ...tokenChecks(options)].filter(
-    ([, ok]) => !ok,
-  );
+  const problems = [
+    ...nameChecks(options),
+    ...claimChecks(options),
+    ...keyChecks(options),
+    ...tokenChecks(options),
+  ].filter(([, ok]) => !ok);
   if (problems.length === 0) return;
   throw new TypeError(
     `fromJwtClaim() cannot work:\n${problems.map(([option, , remedy]) => `- ${option}: ${remedy}`).join('\n')}`,
   );
+}
+
+function nameChecks(options: FromJwtClaimOptions): Check[] {
+  return [
+    ...unknownNames(options, KNOWN),
+    ...unknownNames(options.cache, KNOWN_OF_CACHE).map((each) => ({ ...each, name: `cache.${each.name}` })),
+  ].map(({ name, problem }) => [name, false, problem]);
 }
 
 function claimChecks({ claim, by, requireClaim = false, several = false }: FromJwtClaimOptions): Check[] {

@@ -51,5 +51,5 @@ export function fromJwtClaim(options: FromJwtClaimOptions): TenantResolver {
     const known = verified.get(token);
     return known ? heard(request, token, known) : verifiedClaims(request, token);
   };
-  return credentialResolver(resolve, { vary: [header] });
+  return credentialResolver(resolve, { vary: [header], reads: 'access_token' });
 }

@@ -1,9 +1,10 @@
+import { type Names, unknownNames } from '../common/known-names';
 import { show } from '../show-value';
 import { InvalidObservabilityOptionsError } from './observability.errors';
 import type { MetricsOptions, TenancyObservabilityOptions } from './observability.options';
 
-const KNOWN = ['metrics', 'spans', 'healthTimeoutMs'];
-const KNOWN_OF_METRICS = ['registry', 'prefix', 'maxTenants'];
+const KNOWN: Names<TenancyObservabilityOptions> = { metrics: true, spans: true, healthTimeoutMs: true };
+const KNOWN_OF_METRICS: Names<MetricsOptions> = { registry: true, prefix: true, maxTenants: true };
 
 /** What Prometheus takes, without the colon, which is for recording rules. */
 const PREFIX = /^[a-z_][\w]{0,63}$/i;
@@ -43,10 +44,8 @@ function metricsProblems(metrics: MetricsOptions): string[] {
   ];
 }
 
-function unknown(path: string, options: object | undefined, known: readonly string[]): string[] {
-  return Object.keys(options ?? {})
-    .filter((name) => !known.includes(name))
-    .map((name) => `${path}${name} is no option; there are ${known.join(', ')}`);
+function unknown(path: string, options: object | undefined, known: Names<object>): string[] {
+  return unknownNames(options, known).map(({ name, problem }) => `${path}${name} ${problem}`);
 }
 
 function isInteger(value: unknown, from: number, to: number): boolean {

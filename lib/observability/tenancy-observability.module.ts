@@ -7,11 +7,14 @@ import {
   type NestModule,
   Optional,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import { explainAbsent } from '../common/absent-package';
+import { checkedProviders } from '../common/module-check';
 import { PoolStatistics } from '../connection/pool-statistics';
 import { TenantLookup } from '../resolution/tenant-lookup';
+import { TenancyModule } from '../tenancy.module';
 import { checkObservabilityOptions } from './check-observability-options';
 import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
 import { RequestMeter } from './request-meter';
@@ -39,28 +42,32 @@ function loadOpenTelemetry(): typeof import('@opentelemetry/api') {
   }
 }
 
-const providers: Provider[] = [
-  { provide: OBSERVABILITY_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkObservabilityOptions },
-  SpareState,
-  TenancyHealth,
-  {
-    provide: TenancyMetrics,
-    inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState],
-    // The packages are loaded by who asks for what is made with them.
-    useFactory: (
-      { metrics }: TenancyObservabilityOptions,
-      pool: PoolStatistics,
-      lookup: TenantLookup,
-      spares: SpareState,
-    ) => metrics && new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares),
-  },
-  {
-    provide: APP_GUARD,
-    inject: [OBSERVABILITY_OPTIONS, Reflector],
-    useFactory: ({ spans = false }: TenancyObservabilityOptions, reflector: Reflector) =>
-      new TenantSpanGuard(spans ? loadOpenTelemetry().trace : undefined, reflector),
-  },
-];
+const providers: Provider[] = checkedProviders(
+  (): Type => TenancyObservabilityModule,
+  () => [{ module: TenancyModule }],
+  [
+    { provide: OBSERVABILITY_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkObservabilityOptions },
+    SpareState,
+    TenancyHealth,
+    {
+      provide: TenancyMetrics,
+      inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState],
+      // The packages are loaded by who asks for what is made with them.
+      useFactory: (
+        { metrics }: TenancyObservabilityOptions,
+        pool: PoolStatistics,
+        lookup: TenantLookup,
+        spares: SpareState,
+      ) => metrics && new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares),
+    },
+    {
+      provide: APP_GUARD,
+      inject: [OBSERVABILITY_OPTIONS, Reflector],
+      useFactory: ({ spans = false }: TenancyObservabilityOptions, reflector: Reflector) =>
+        new TenantSpanGuard(spans ? loadOpenTelemetry().trace : undefined, reflector),
+    },
+  ],
+);
 
 /** Shows what tenants do: metrics, spans, health. Import it once, beside `TenancyModule`. */
 @Global()

@@ -1,13 +1,13 @@
 import { HttpStatus } from '@nestjs/common';
 import { withHint } from '../common/database-hint';
 import { listed } from '../common/listed';
-import { TenancyError } from '../common/tenancy.errors';
+import { OperatorError, StartError, TenancyError } from '../common/tenancy.errors';
 
 /** Of each kind: both are in one sentence. */
 const MAX_NAMED = 5;
 
 /** A migration cannot be run on the template, or failed there. Nothing of this run was kept. */
-export class TemplateMigrationError extends TenancyError {
+export class TemplateMigrationError extends StartError {
   readonly code = 'TEMPLATE_MIGRATION_FAILED';
 
   constructor(migration: string, why: string, options?: { cause?: unknown }) {
@@ -16,7 +16,7 @@ export class TemplateMigrationError extends TenancyError {
 }
 
 /** Migrations are waiting and the application was told not to run them. */
-export class TemplateBehindError extends TenancyError {
+export class TemplateBehindError extends StartError {
   readonly code = 'TEMPLATE_BEHIND';
 
   constructor(pending: readonly string[]) {
@@ -28,20 +28,22 @@ export class TemplateBehindError extends TenancyError {
 }
 
 /** `sharedSchemas` names what is not there. Nothing was run. */
-export class SharedSchemaMissingError extends TenancyError {
+export class SharedSchemaMissingError extends StartError {
   readonly code = 'SHARED_SCHEMA_MISSING';
+  declare readonly schemaNames: readonly string[];
 
-  constructor(readonly schemaNames: readonly string[]) {
+  constructor(schemaNames: readonly string[]) {
     const commands = schemaNames.map((name) => `CREATE SCHEMA "${name.replaceAll('"', '""')}"`);
     super(
       `sharedSchemas names ${schemaNames.map((name) => `"${name}"`).join(', ')}, and this database has no such schema. Make it ` +
         `(${commands.join('; ')}), or take it out of sharedSchemas.`,
+      { details: { schemaNames } },
     );
   }
 }
 
 /** A migration of a shared schema failed. Nothing of it was kept. */
-export class SharedMigrationError extends TenancyError {
+export class SharedMigrationError extends StartError {
   readonly code = 'SHARED_MIGRATION_FAILED';
 
   constructor(schemaName: string, migration: string, cause: Error) {
@@ -54,7 +56,7 @@ export class SharedMigrationError extends TenancyError {
 }
 
 /** All that the template has seen is unknown to the code: it is another application's. Nothing was run. */
-export class TemplateForeignError extends TenancyError {
+export class TemplateForeignError extends StartError {
   readonly code = 'TEMPLATE_FOREIGN';
 
   constructor(
@@ -72,7 +74,7 @@ export class TemplateForeignError extends TenancyError {
 }
 
 /** A tenant could not be made. Neither its row nor its schema is there. */
-export class ProvisioningFailedError extends TenancyError {
+export class ProvisioningFailedError extends OperatorError {
   readonly code = 'PROVISIONING_FAILED';
 
   constructor(slug: string, cause: unknown) {
@@ -128,7 +130,7 @@ export class RegistryCopiedError extends TenancyError {
 }
 
 /** A purge stopped half-way. The next one, or the sweeper, goes on where it stopped. */
-export class PurgeFailedError extends TenancyError {
+export class PurgeFailedError extends OperatorError {
   readonly code = 'PURGE_FAILED';
 
   constructor(slug: string, cause: unknown) {
@@ -143,7 +145,7 @@ export class PurgeFailedError extends TenancyError {
 const UNIQUE_VIOLATION = '23505';
 
 /** A hook failed, so nothing of the new tenant was kept. */
-export class ProvisionHookFailedError extends TenancyError {
+export class ProvisionHookFailedError extends OperatorError {
   readonly code = 'PROVISION_HOOK_FAILED';
 
   constructor(
@@ -169,7 +171,7 @@ function wasThere(origin: string, cause: unknown): boolean {
 }
 
 /** A hook failed, so a step in a tenant's life was not taken; a purge that had begun stays unfinished. */
-export class TransitionHookFailedError extends TenancyError {
+export class TransitionHookFailedError extends OperatorError {
   readonly code = 'TRANSITION_HOOK_FAILED';
 
   constructor(
@@ -188,7 +190,7 @@ export class TransitionHookFailedError extends TenancyError {
 }
 
 /** A provider with `@OnProvision()` or `@OnTransition()` cannot be called. Thrown at start. */
-export class InvalidHookError extends TenancyError {
+export class InvalidHookError extends StartError {
   readonly code = 'HOOK_INVALID';
 
   constructor(hook: string, decorator: string, why: string) {
@@ -215,16 +217,16 @@ export class DomainNotProvenError extends TenancyError {
 }
 
 /** Rows were to be copied, or columns masked, of tables that the schema does not have. */
-export class UnknownTableError extends TenancyError {
+export class UnknownTableError extends StartError {
   readonly code = 'UNKNOWN_TABLE';
+  declare readonly schemaName: string;
+  declare readonly names: readonly string[];
 
-  constructor(
-    readonly schemaName: string,
-    readonly names: readonly string[],
-  ) {
+  constructor(schemaName: string, names: readonly string[]) {
     super(
       `The schema "${schemaName}" has no table or writable column ${names.join(', ')}. Names are compared as they are, ` +
         'without quotes and without a schema; templateData names tables, and a mask tables and their columns.',
+      { details: { schemaName, names } },
     );
   }
 }
@@ -261,7 +263,7 @@ export class SchemaNotAdoptableError extends TenancyError {
 }
 
 /** A session of its own was needed, and a pooler gives it to others after each transaction. Nothing was run. */
-export class OwnSessionRequiredError extends TenancyError {
+export class OwnSessionRequiredError extends StartError {
   readonly code = 'OWN_SESSION_REQUIRED';
 
   constructor() {
@@ -312,7 +314,7 @@ export class MigrationBusyError extends TenancyError {
 }
 
 /** A tenant's schema is not there. Nothing was run: shared schemas are on the same path. */
-export class SchemaGoneError extends TenancyError {
+export class SchemaGoneError extends OperatorError {
   readonly code = 'SCHEMA_GONE';
 
   constructor(label: string, schemaName: string) {
@@ -338,13 +340,15 @@ export class TemplateUnfinishedError extends TenancyError {
 }
 
 /** The start found what would let one tenant reach another past its role. Nothing was served. */
-export class RolesNotSafeError extends TenancyError {
+export class RolesNotSafeError extends StartError {
   readonly code = 'ROLES_NOT_SAFE';
+  declare readonly problems: readonly { readonly code: string; readonly message: string }[];
 
-  constructor(readonly problems: readonly { readonly code: string; readonly message: string }[]) {
+  constructor(problems: readonly { readonly code: string; readonly message: string }[]) {
     super(
       'With roles: true each tenant must be kept to its own schema by PostgreSQL, and here it would not be:\n' +
         problems.map(({ message }) => `- ${message}`).join('\n'),
+      { details: { problems } },
     );
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { startWith } from '../common/tenancy.errors';
 import { PURGED } from '../tenant/tenant.entity';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from './system-transactions';
@@ -25,12 +26,13 @@ export class RegistryNeighbours implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
     const { registrySchema } = this.options;
-    await this.transactions.run(async (manager) => {
+    const look = async (manager: SqlExecutor) => {
       const neighbours = await this.find(manager);
       if (neighbours.length > 0) this.#logger.warn(describeNeighbours(neighbours, registrySchema));
       const copies = twinsAmong(neighbours, await registryIdIn(manager, registrySchema));
       if (copies.length > 0) this.#logger.warn(describeCopies(copies));
-    });
+    };
+    await startWith(`The registry "${registrySchema}"`, () => this.transactions.run(look));
   }
 
   find(executor: SqlExecutor): Promise<Neighbour[]> {

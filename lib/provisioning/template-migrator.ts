@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
-import { TenancyError } from '../common/tenancy.errors';
+import { startWith, TenancyError } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../tenant/tenant.store';
@@ -42,6 +42,10 @@ export class TemplateMigrator implements OnModuleInit {
   /** Brings the template up to date, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
+    await startWith(`The template "${this.template.schemaName}"`, () => this.#start());
+  }
+
+  async #start(): Promise<void> {
     await this.shared.migrate();
     await this.#requireShared();
     await this.roles.requireSafety();

@@ -1,3 +1,4 @@
+import { type Names, requireKnown } from '../common/known-names';
 import { normalizeDomain } from '../tenant/domain';
 import { type RequestClaim, type TenantRequest, type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
@@ -9,11 +10,15 @@ export interface FromDomainOptions {
   readonly wildcards?: boolean;
 }
 
+const KNOWN: Names<FromDomainOptions> = { wildcards: true };
+
 /**
  * `shop.acme.com` claims the tenant that this domain is registered for. A host registered for nobody makes no claim:
  * the next resolver is asked.
  */
-export function fromDomain({ wildcards = false }: FromDomainOptions = {}): TenantResolver {
+export function fromDomain(options: FromDomainOptions = {}): TenantResolver {
+  requireKnown('fromDomain()', options, KNOWN);
+  const { wildcards = false } = options;
   const resolve = ({ host }: TenantRequest): RequestClaim | undefined => {
     // A star stands in the registry, never in the name of a host.
     if (host === '' || host.includes('*')) return undefined;

@@ -1,6 +1,7 @@
 import { slugOrId } from './slug-or-id';
 import { tenantPathReader, type TenantPathOptions } from './tenant-path';
-import type { TenantResolver } from './tenant-resolver';
+import type { Providers, TenantResolver } from './tenant-resolver';
+import { noticeUnrouted } from './unrouted-paths';
 
 /**
  * `/t/acme/orders` makes the claim `acme`; a segment shaped like a uuid is an id. Any other path makes none. It only
@@ -16,5 +17,7 @@ export function fromPath(options: TenantPathOptions = {}): TenantResolver {
     const path = read(url);
     return path && slugOrId(path.tenant);
   };
-  return Object.assign(resolve, { vary: [] });
+  const within = (providers: Providers) =>
+    Object.assign(noticeUnrouted(resolve, providers, options), { vary: [] });
+  return Object.assign(resolve, { vary: [], within });
 }

@@ -1,3 +1,4 @@
+import { type Names, requireKnown } from '../common/known-names';
 import { DEFAULT_RESERVED_SLUGS } from '../tenant/slug';
 import { type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
@@ -5,6 +6,8 @@ export interface FromSubdomainOptions {
   /** Subdomains that are nobody's and make no claim. Default: `www api app admin mail static`. */
   readonly ignore?: Iterable<string>;
 }
+
+const KNOWN: Names<FromSubdomainOptions> = { ignore: true };
 
 const HOST_NAME = /^(?!.{254})(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/;
 
@@ -14,10 +17,9 @@ const HOST_NAME = /^(?!.{254})(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](
  *
  * @throws TypeError for a parent that is not a host name: with a scheme, a port, a path, or a wildcard
  */
-export function fromSubdomain(
-  parent: string,
-  { ignore = DEFAULT_RESERVED_SLUGS }: FromSubdomainOptions = {},
-): TenantResolver {
+export function fromSubdomain(parent: string, options: FromSubdomainOptions = {}): TenantResolver {
+  requireKnown('fromSubdomain()', options, KNOWN);
+  const { ignore = DEFAULT_RESERVED_SLUGS } = options;
   if (!HOST_NAME.test(parent.toLowerCase())) {
     throw new TypeError(
       `fromSubdomain(${JSON.stringify(parent)}): give a bare host name, such as 'example.com', in its ASCII form.`,

@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 
 /** No resolver found a tenant in a request whose route needs one. */
 export class TenantMissingError extends TenancyError {
@@ -58,28 +58,32 @@ export class InvalidClaimError extends TenancyError {
 }
 
 /** An interceptor answers tenants out of one cache for all of them. */
-export class SharedCacheError extends TenancyError {
+export class SharedCacheError extends StartError {
   readonly code = 'SHARED_CACHE';
+  declare readonly handlers: readonly string[];
 
-  constructor(readonly handlers: readonly string[]) {
+  constructor(handlers: readonly string[]) {
     const named = handlers.slice(0, 10).join(', ') + (handlers.length > 10 ? ', …' : '');
     super(
       `CacheInterceptor of @nestjs/cache-manager stands before ${named}. Its keys are URLs and @CacheKey(), which are the same for ` +
         'all tenants: one would get what another was answered. Use a class of your own that extends it, whose trackBy(context) puts ' +
         'TenantContext.tenant().id in front of the key, or mark with @TenantFree() what belongs to no tenant.',
+      { details: { handlers } },
     );
   }
 }
 
 /** Classes that Nest shares between requests would keep the tenant of the first. */
-export class DurableTenantError extends TenancyError {
+export class DurableTenantError extends StartError {
   readonly code = 'DURABLE_TENANT';
+  declare readonly classes: readonly string[];
 
-  constructor(readonly classes: readonly string[]) {
+  constructor(classes: readonly string[]) {
     super(
       `${classes.join(', ')}: durable, and given CURRENT_TENANT, by itself or through what it injects. Nest makes a durable class ` +
         'once for many requests, so each of them would work for the tenant of the first. Inject TenantContext there and ' +
         'ask tenant() or find() when you need it, or leave durable out.',
+      { details: { classes } },
     );
   }
 }

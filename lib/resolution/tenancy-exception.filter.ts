@@ -45,7 +45,7 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     const response = request && getRequestState(request)?.response;
     if (response && !response.headersSent)
       for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
-    throw error;
+    throw error.publicMessage === error.message ? error : withoutMessage(error);
   }
 
   #setHeaders({ headers = {} }: TenancyError, host: ArgumentsHost): void {
@@ -60,4 +60,10 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     this.#logger.error(error);
     return throwError(() => ({ status: 'error', message: 'Internal server error' }));
   }
+}
+
+/** A GraphQL server sends the message of what it is thrown, and its `extensions`; those of an `HttpException` Nest writes anew. */
+function withoutMessage(error: TenancyError): Error {
+  const { publicMessage, extensions } = error;
+  return Object.assign(new Error(publicMessage, { cause: error }), { extensions });
 }

@@ -1,3 +1,5 @@
+import { type Names, requireKnown } from '../common/known-names';
+
 export interface TenantPathOptions {
   /**
    * What the path begins with before the tenant, `/t` or `/api/t`: letters, digits, `-`, `_`, `.` and `~`, taken
@@ -14,6 +16,8 @@ export interface TenantPath {
   readonly rest: string;
 }
 
+const KNOWN: Names<TenantPathOptions> = { prefix: true };
+
 const PREFIX = /^(?:\/|(?:\/[\w.~-]+)+)$/;
 
 /** `http://example.com` in front of the path: a client may send a whole URL (RFC 9112, 3.2.2). */
@@ -28,9 +32,11 @@ const AUTHORITY = /^https?:\/\/[^/?#\\]*/i;
  * @throws TypeError for a prefix that is none; `caller` is the function to name
  */
 export function tenantPathReader(
-  { prefix = '/t' }: TenantPathOptions,
+  options: TenantPathOptions,
   caller: string,
 ): (url: string) => TenantPath | undefined {
+  requireKnown(`${caller}()`, options, KNOWN);
+  const { prefix = '/t' } = options;
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     throw new TypeError(
       `${caller}({ prefix: ${JSON.stringify(prefix)} }): give the path in front of the tenant, such as '/t', or '/'.`,

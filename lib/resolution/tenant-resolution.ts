@@ -21,6 +21,8 @@ export class TenantResolution {
   readonly #lastCredential: number;
   /** What answers say in `Vary`; `''` for nothing. */
   readonly vary: string;
+  /** Which of our credentials are read of requests. */
+  readonly reads: ReadonlySet<string>;
 
   constructor(
     @Inject(RESOLUTION_OPTIONS) private readonly options: ResolutionOptions,
@@ -32,6 +34,7 @@ export class TenantResolution {
     this.#resolvers = resolvers.map((each) => each.within?.(providers) ?? each);
     this.#trust = trustedProxies && trustIn(trustedProxies);
     this.vary = options.vary === false ? '' : varyOf(resolvers);
+    this.reads = new Set(resolvers.flatMap(({ reads }) => reads ?? []));
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }
 

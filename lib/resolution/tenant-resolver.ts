@@ -45,6 +45,8 @@ export interface TenantResolver {
    * tenant another's answers. Without it they are not known, and answers say `Vary: *`, which no cache keeps.
    */
   readonly vary?: readonly string[];
+  /** Which of our credentials it leaves with a request, for those who ask who has sent it. */
+  readonly reads?: 'access_token' | 'api_key';
   /** Makes the resolver that is asked in its place: for each application one, which may use the application's providers. */
   readonly within?: (providers: Providers) => TenantResolver;
 }

@@ -1,4 +1,4 @@
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 
 /** Something a clone would not have, and what its owner can do about it. */
 export interface Obstacle {
@@ -33,34 +33,34 @@ export class TransactionRequiredError extends TenancyError {
 }
 
 /** The schema holds what a clone would lack or get wrong. Nothing was written. */
-export class SchemaNotCloneableError extends TenancyError {
+export class SchemaNotCloneableError extends StartError {
   readonly code = 'SCHEMA_NOT_CLONEABLE';
+  declare readonly schemaName: string;
+  declare readonly obstacles: readonly Obstacle[];
 
-  constructor(
-    readonly schemaName: string,
-    readonly obstacles: readonly Obstacle[],
-  ) {
+  constructor(schemaName: string, obstacles: readonly Obstacle[]) {
     super(
       `The schema "${schemaName}" cannot be cloned, because of:\n` +
         obstacles.map(({ object, remedy }) => `- ${object}: ${remedy}`).join('\n'),
+      { details: { schemaName, obstacles } },
     );
   }
 }
 
 /** A fresh clone is not what its blueprint promised. Roll the transaction back. */
-export class CloneNotFaithfulError extends TenancyError {
+export class CloneNotFaithfulError extends StartError {
   readonly code = 'CLONE_NOT_FAITHFUL';
+  declare readonly schemaName: string;
+  declare readonly templateName: string;
+  declare readonly differences: readonly string[];
 
-  constructor(
-    readonly schemaName: string,
-    readonly templateName: string,
-    readonly differences: readonly string[],
-  ) {
+  constructor(schemaName: string, templateName: string, differences: readonly string[]) {
     super(
       `The schema "${schemaName}" is not a faithful clone of "${templateName}":\n` +
         differences.map((difference) => `- ${difference}`).join('\n') +
         '\nThe transaction must be rolled back. If the template was changed since its blueprint was compiled, compile ' +
         'it again; otherwise this is a defect of the cloning itself, and the lines above say where.',
+      { details: { schemaName, templateName, differences } },
     );
   }
 }

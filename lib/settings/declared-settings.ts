@@ -1,15 +1,26 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { freezeDeeply } from '../common/freeze-deeply';
+import { type Names, unknownNames } from '../common/known-names';
 import { show } from '../show-value';
 import { jsonValueProblem } from '../tenant/metadata';
 import { typeName } from './json-values';
 import type { Setting } from './setting';
 import { InvalidSettingsError, SettingUndeclaredError } from './settings.errors';
+import type { LookupCacheOptions } from '../resolution/resolution.options';
 import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
 
 /** They stand in paths, entity tags and the record; `__proto__` is none. */
 const KEY = /^[a-z][\w-]{0,63}$/i;
+
+const KNOWN: Names<TenancySettingsOptions> = { settings: true, cache: true };
+const KNOWN_OF_CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };
+const KNOWN_OF_SETTING: Names<Setting<unknown>> = {
+  default: true,
+  validate: true,
+  tenant: true,
+  isFeature: true,
+};
 
 const ACCESSES: readonly unknown[] = [undefined, 'read', 'write'];
 
@@ -21,11 +32,16 @@ export class DeclaredSettings {
   readonly fingerprint: string;
 
   /** @throws InvalidSettingsError naming all that is wrong */
-  constructor(@Inject(SETTINGS_OPTIONS) { settings, cache }: TenancySettingsOptions) {
+  constructor(@Inject(SETTINGS_OPTIONS) options: TenancySettingsOptions) {
+    const { settings, cache } = options;
     const entries = Object.entries((settings ?? {}) as Record<string, Setting<unknown>>);
     const problems = entries.flatMap(([key, setting]) => declarationProblems(key, setting));
     if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
       problems.push(`settings is ${show(settings)}; give defineSettings({ key: setting({ default }) })`);
+    problems.push(
+      ...unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`),
+      ...unknownNames(cache, KNOWN_OF_CACHE).map(({ name, problem }) => `cache.${name} ${problem}`),
+    );
     for (const [name, value] of Object.entries(cache ?? {}))
       if (!Number.isSafeInteger(value) || (value as number) < (name === 'maxEntries' ? 1 : 0))
         problems.push(
@@ -73,6 +89,8 @@ function declarationProblems(key: string, setting: Setting<unknown> | undefined)
     return [`${show(key)} cannot be a key; give 1 to 64 of a-z A-Z 0-9 _ -, beginning with a letter`];
   if (typeof setting !== 'object' || setting === null || typeof setting.isFeature !== 'boolean')
     return [`${key} is ${show(setting)}; give setting({ default }) or feature()`];
+  const [unknown] = unknownNames(setting, KNOWN_OF_SETTING);
+  if (unknown) return [`${key}.${unknown.name} ${unknown.problem}`];
   const { tenant, validate } = setting;
   if (validate !== undefined && typeof validate !== 'function')
     return [`${key}.validate is ${show(validate)}; give a function of the value`];

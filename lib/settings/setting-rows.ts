@@ -19,10 +19,10 @@ const COLUMNS = 'tenant_id AS "tenantId", settings, version';
 /** The SQL of settings. All of it names the registry's schema. */
 @Injectable()
 export class SettingRows {
-  readonly #schema: string;
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
 
-  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) registry: DataSource) {
-    this.#schema = quoteIdentifier(registrySchema(registry));
+  get #schema(): string {
+    return quoteIdentifier(registrySchema(this.registry));
   }
 
   async find(executor: SqlExecutor, tenantIds: readonly string[]): Promise<SettingRow[]> {

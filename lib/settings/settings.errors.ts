@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 
 /** A caller named a setting that there is not, or that is not for them to see. */
 export class SettingNotFoundError extends TenancyError {
@@ -53,10 +53,13 @@ export class SettingUndeclaredError extends TenancyError {
 }
 
 /** The module cannot work by what was declared. Thrown at start; all that is wrong is named. */
-export class InvalidSettingsError extends TenancyError {
+export class InvalidSettingsError extends StartError {
   readonly code = 'SETTINGS_INVALID';
+  declare readonly problems: readonly string[];
 
-  constructor(readonly problems: readonly string[]) {
-    super(`TenancySettingsModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+  constructor(problems: readonly string[]) {
+    super(`TenancySettingsModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`, {
+      details: { problems },
+    });
   }
 }

@@ -1,5 +1,7 @@
-import { ConfigurableModuleBuilder, Global, Module, type Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Global, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { checkedProviders } from '../common/module-check';
+import { TenancyModule } from '../tenancy.module';
 import { DeclaredSettings } from './declared-settings';
 import { KnownSettings } from './known-settings';
 import { documentSettingsApi } from './openapi/document-settings-api';
@@ -26,15 +28,19 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancySetting
   }))
   .build();
 
-const providers: Provider[] = [
-  DeclaredSettings,
-  SettingRows,
-  KnownSettings,
-  TenantSettings,
-  RequiredFeatures,
-  // While the application is put together, so that it is done before anybody can ask for a document.
-  { provide: OPENAPI, useFactory: documentSettingsApi },
-];
+const providers: Provider[] = checkedProviders(
+  (): Type => TenancySettingsModule,
+  () => [{ module: TenancyModule }],
+  [
+    DeclaredSettings,
+    SettingRows,
+    KnownSettings,
+    TenantSettings,
+    RequiredFeatures,
+    // While the application is put together, so that it is done before anybody can ask for a document.
+    { provide: OPENAPI, useFactory: documentSettingsApi },
+  ],
+);
 
 /**
  * Settings and features of tenants. Import it once, beside `TenancyModule`. `TenancyAdminModule.forRoot({ …, settings:

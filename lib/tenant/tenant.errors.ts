@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 import type { TenantStatus } from './tenant';
 
 /** Nobody has that name. Malformed and unknown answer alike, so nothing can be learned by asking. */
@@ -112,17 +112,17 @@ export class SchemaNameTakenError extends TenancyError {
 }
 
 /** The registry's tables are missing or older than this version of the package. */
-export class RegistryNotMigratedError extends TenancyError {
+export class RegistryNotMigratedError extends StartError {
   readonly code = 'REGISTRY_NOT_MIGRATED';
+  declare readonly schema: string;
+  declare readonly pending: readonly string[];
 
-  constructor(
-    readonly schema: string,
-    readonly pending: readonly string[],
-  ) {
+  constructor(schema: string, pending: readonly string[]) {
     super(
       `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. ` +
         'This instance was told not to run them. Run "tenancy migrate up" once as a step of the deployment, ' +
         'or let an instance run them when it starts.',
+      { details: { schema, pending } },
     );
   }
 }

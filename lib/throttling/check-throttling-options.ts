@@ -1,9 +1,18 @@
+import { type Names, unknownNames } from '../common/known-names';
 import { show } from '../show-value';
 import { InvalidThrottlingOptionsError } from './throttling.errors';
 import type { RateLimits, TenantRateLimits } from './rate-limit';
 import type { TenancyThrottlingOptions } from './throttling.options';
 
-const KNOWN = ['plans', 'defaultPlan', 'planOf', 'limitsOf', 'storage', 'whenUnavailable', 'timeoutMs'];
+const KNOWN: Names<TenancyThrottlingOptions> = {
+  plans: true,
+  defaultPlan: true,
+  planOf: true,
+  limitsOf: true,
+  storage: true,
+  whenUnavailable: true,
+  timeoutMs: true,
+};
 
 /** They go into a header and into keys. */
 const LIMIT_NAME = /^[\w-]{1,64}$/;
@@ -22,9 +31,7 @@ export function checkThrottlingOptions(options: TenancyThrottlingOptions): Tenan
 
 function problemsOf(options: TenancyThrottlingOptions): string[] {
   const { plans, defaultPlan, planOf, limitsOf, storage, whenUnavailable = 'allow', timeoutMs = 1 } = options;
-  const problems = Object.keys(options)
-    .filter((name) => !KNOWN.includes(name))
-    .map((name) => `${name} is no option; there are ${KNOWN.join(', ')}`);
+  const problems = unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`);
   const must = (ok: boolean, problem: string) => {
     if (!ok) problems.push(problem);
   };

@@ -1,5 +1,7 @@
-import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type Type } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { checkedProviders } from '../common/module-check';
+import { TenancyModule } from '../tenancy.module';
 import { checkThrottlingOptions } from './check-throttling-options';
 import { CountedRequests } from './counted-requests';
 import { MemoryRateLimits } from './memory-rate-limits';
@@ -16,20 +18,24 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
  * are not limited.
  */
 @Module({
-  providers: [
-    {
-      provide: THROTTLING_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: checkThrottlingOptions,
-    },
-    {
-      provide: RateLimitStorage,
-      inject: [THROTTLING_OPTIONS],
-      useFactory: ({ storage }: TenancyThrottlingOptions) => storage ?? new MemoryRateLimits(),
-    },
-    RateLimitsOfTenants,
-    CountedRequests,
-    { provide: APP_GUARD, useClass: TenantThrottlerGuard },
-  ],
+  providers: checkedProviders(
+    (): Type => TenancyThrottlingModule,
+    () => [{ module: TenancyModule }],
+    [
+      {
+        provide: THROTTLING_OPTIONS,
+        inject: [MODULE_OPTIONS_TOKEN],
+        useFactory: checkThrottlingOptions,
+      },
+      {
+        provide: RateLimitStorage,
+        inject: [THROTTLING_OPTIONS],
+        useFactory: ({ storage }: TenancyThrottlingOptions) => storage ?? new MemoryRateLimits(),
+      },
+      RateLimitsOfTenants,
+      CountedRequests,
+      { provide: APP_GUARD, useClass: TenantThrottlerGuard },
+    ],
+  ),
 })
 export class TenancyThrottlingModule extends ConfigurableModuleClass {}

@@ -1,6 +1,6 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ThrottlerGuard } from '@nestjs/throttler';
+import { explainAbsent } from '../common/absent-package';
 import { arrivalOf, isGraphql } from '../common/arrival';
 import { getRequestState, requestOf } from '../resolution/request-state';
 import { TENANT_NEED } from '../resolution/tenant-route.decorator';
@@ -14,6 +14,16 @@ import { RateLimitedError } from './throttling.errors';
 
 /** As `@SkipThrottle({ name: true })` of `@nestjs/throttler` marks a route; the module exports no name for it. */
 const SKIP = 'THROTTLER:SKIP';
+
+function load(): typeof import('@nestjs/throttler') {
+  try {
+    return require('@nestjs/throttler') as typeof import('@nestjs/throttler');
+  } catch (error) {
+    throw explainAbsent(error, '@nestjs/throttler', 'nestjs-tenancy/throttling');
+  }
+}
+
+const { ThrottlerGuard } = load();
 
 /**
  * Counts each request under its tenant. Of Nest's own guard it keeps the ways to be told to skip, and to reach request

@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 
 /** The tenant has used up one of its rate limits. */
 export class RateLimitedError extends TenancyError {
@@ -19,10 +19,13 @@ export class RateLimitedError extends TenancyError {
 }
 
 /** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
-export class InvalidThrottlingOptionsError extends TenancyError {
+export class InvalidThrottlingOptionsError extends StartError {
   readonly code = 'THROTTLING_OPTIONS_INVALID';
+  declare readonly problems: readonly string[];
 
-  constructor(readonly problems: readonly string[]) {
-    super(`TenancyThrottlingModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+  constructor(problems: readonly string[]) {
+    super(`TenancyThrottlingModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`, {
+      details: { problems },
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { OperatorError, TenancyError } from '../common/tenancy.errors';
 
 /** A file that was to be imported is none of ours, is damaged, was cut off, or is sealed with another key. Nothing was kept. */
 export class ExportFileError extends TenancyError {
@@ -12,7 +12,7 @@ export class ExportFileError extends TenancyError {
 }
 
 /** What was imported is not what was exported. Nothing was kept. */
-export class ImportNotFaithfulError extends TenancyError {
+export class ImportNotFaithfulError extends OperatorError {
   readonly code = 'IMPORT_NOT_FAITHFUL';
 
   constructor(

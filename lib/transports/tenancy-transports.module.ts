@@ -1,4 +1,6 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { checkedProviders } from '../common/module-check';
+import { TenancyModule } from '../tenancy.module';
 import { MessageTenants } from './message-tenants';
 import { TenantHandshakes } from './tenant-handshakes';
 import { TenantInterceptor } from './tenant.interceptor';
@@ -16,7 +18,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyTranspo
  */
 @Global()
 @Module({
-  providers: [MessageTenants, TenantHandshakes, TenantInterceptor],
+  providers: checkedProviders(
+    (): Type => TenancyTransportsModule,
+    () => [{ module: TenancyModule }],
+    [MessageTenants, TenantHandshakes, TenantInterceptor],
+  ),
   exports: [MessageTenants, TenantHandshakes, TenantInterceptor],
 })
 export class TenancyTransportsModule extends ConfigurableModuleClass {

@@ -1,11 +1,19 @@
+import { type Names, unknownNames } from '../common/known-names';
 import { show } from '../show-value';
 import { isMetric } from './metric';
 import { InvalidUsageOptionsError } from './usage.errors';
-import type { TenancyUsageOptions } from './usage.options';
+import type { Quota, TenancyUsageOptions } from './usage.options';
 
-const KNOWN = [
-  ...['plans', 'defaultPlan', 'planOf', 'quotaStatus', 'warnAt', 'onQuotaWarning', 'flushIntervalMs'],
-];
+const KNOWN: Names<TenancyUsageOptions> = {
+  plans: true,
+  defaultPlan: true,
+  planOf: true,
+  quotaStatus: true,
+  warnAt: true,
+  onQuotaWarning: true,
+  flushIntervalMs: true,
+};
+const KNOWN_OF_QUOTAS: Names<Quota> = { limit: true, per: true, hard: true };
 
 const MIN_FLUSH_MS = 10;
 const MAX_FLUSH_MS = 3_600_000;
@@ -34,9 +42,7 @@ function optionProblems(options: TenancyUsageOptions, checked: CheckedUsageOptio
   const { planOf, onQuotaWarning, quotaStatus, warnAt, flushIntervalMs } = checked;
   const isFunctionIfGiven = (value: unknown) => value === undefined || typeof value === 'function';
   return [
-    ...Object.keys(options)
-      .filter((name) => !KNOWN.includes(name))
-      .map((name) => `${name} is no option; there are ${KNOWN.join(', ')}`),
+    ...unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`),
     ...unless(isFunctionIfGiven(planOf), 'planOf', planOf, 'give a function of a tenant'),
     ...unless(
       isFunctionIfGiven(onQuotaWarning),
@@ -89,6 +95,7 @@ function quotaProblems(at: string, metric: string, quota: unknown): string[] {
   if (!isObject(quota)) return unless(false, at, quota, 'give { limit, per, hard }');
   const { limit, per, hard = false } = quota as Record<string, unknown>;
   return [
+    ...unknownNames(quota, KNOWN_OF_QUOTAS).map(({ name, problem }) => `${at}.${name} ${problem}`),
     ...unless(
       Number.isSafeInteger(limit) && Number(limit) >= 0,
       `${at}.limit`,

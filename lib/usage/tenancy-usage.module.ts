@@ -1,4 +1,6 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Global, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { checkedProviders } from '../common/module-check';
+import { TenancyModule } from '../tenancy.module';
 import { checkUsageOptions } from './check-usage-options';
 import { documentUsageApi } from './openapi/document-usage-api';
 import { RefusedCounts } from './refused-counts';
@@ -30,18 +32,22 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
 /** Counts what each tenant uses, and stops it at its hard quotas. Import it once, beside `TenancyModule`. */
 @Global()
 @Module({
-  providers: [
-    { provide: USAGE_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkUsageOptions },
-    UsageRows,
-    TenantQuotas,
-    RefusedCounts,
-    Reservations,
-    TenantUsage,
-    TenantStorage,
-    UsageReports,
-    // While the application is put together, so that it is done before anybody can ask for a document.
-    { provide: OPENAPI, useFactory: documentUsageApi },
-  ],
+  providers: checkedProviders(
+    (): Type => TenancyUsageModule,
+    () => [{ module: TenancyModule }],
+    [
+      { provide: USAGE_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkUsageOptions },
+      UsageRows,
+      TenantQuotas,
+      RefusedCounts,
+      Reservations,
+      TenantUsage,
+      TenantStorage,
+      UsageReports,
+      // While the application is put together, so that it is done before anybody can ask for a document.
+      { provide: OPENAPI, useFactory: documentUsageApi },
+    ],
+  ),
   exports: [TenantUsage, UsageReports],
 })
 export class TenancyUsageModule extends ConfigurableModuleClass {

@@ -1,4 +1,4 @@
-import { IsString } from 'class-validator';
+import { IsString } from '../http/validation';
 import { IfGiven } from '../http/if-given.decorator';
 
 /** Whether they are days is for `UsageReports` to say. */

@@ -1,5 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../common/tenancy.errors';
+import { StartError, TenancyError } from '../common/tenancy.errors';
 import { show } from '../show-value';
 import type { Quota } from './usage.options';
 
@@ -31,10 +31,13 @@ export class InvalidMetricError extends TenancyError {
 }
 
 /** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
-export class InvalidUsageOptionsError extends TenancyError {
+export class InvalidUsageOptionsError extends StartError {
   readonly code = 'USAGE_OPTIONS_INVALID';
+  declare readonly problems: readonly string[];
 
-  constructor(readonly problems: readonly string[]) {
-    super(`TenancyUsageModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
+  constructor(problems: readonly string[]) {
+    super(`TenancyUsageModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`, {
+      details: { problems },
+    });
   }
 }

@@ -360,7 +360,10 @@ describe.each(SERVERS)('GraphQL by %s', (...server) => {
         }),
       );
       for (const { headers, answer } of answers) {
-        if (server[2] === ApolloDriver) expect(answer).toEqual(refused('TENANT_REQUIRED'));
+        if (server[2] === ApolloDriver) {
+          expect(answer).toEqual(refused('TENANT_REQUIRED'));
+          expect(JSON.stringify(answer.errors)).not.toContain('middleware');
+        }
         const texts = JSON.stringify(answer.data ?? null);
         expect(texts).not.toContain('acme');
         if (headers !== keys.globex) expect(texts).not.toContain('globex');

@@ -258,8 +258,8 @@ it('Options that cannot work fail the start, and all of them are named', async (
   ).rejects.toMatchObject({
     code: 'OBSERVABILITY_OPTIONS_INVALID',
     problems: [
-      'span is no option; there are metrics, spans, healthTimeoutMs',
-      'metrics.top is no option; there are registry, prefix, maxTenants',
+      'span is no option: did you mean spans? If not, leave it out, or say one of metrics spans healthTimeoutMs',
+      'metrics.top is no option: leave it out, or say one of registry prefix maxTenants',
       'metrics.registry is {}; give a Registry of prom-client',
       expect.stringContaining('metrics.prefix is '),
       'metrics.maxTenants is -1; give an integer from 0 to 1000',

@@ -8,8 +8,8 @@ import { createTestDatabase, type TestDatabase } from './database';
 export const MASTER_KEY = 'a master key that is only for tests, 0123456789';
 
 export const ADAPTERS = [
-  ['Express', () => new ExpressAdapter()],
-  ['Fastify', () => new FastifyAdapter()],
+  ['Express', (_options?: object) => new ExpressAdapter()],
+  ['Fastify', (options?: object) => new FastifyAdapter(options)],
 ] as const;
 
 /** For what is up to Nest and us, whichever server is below. */

@@ -450,7 +450,7 @@ describe('spares and doctor', () => {
         ...cli.environment,
         DATABASE_URL: 'postgres://127.0.0.1:1/none',
       }),
-    ).toEqual(said(5, /not available right now/));
+    ).toEqual(said(5, /does not answer at 127\.0\.0\.1:1 \(ECONNREFUSED\)\. .* DATABASE_URL/));
   });
 });
 

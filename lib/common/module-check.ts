@@ -1,0 +1,84 @@
+import { type FactoryProvider, Optional, type Provider, type Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { StartError } from './tenancy.errors';
+
+/** A module of ours works on another one, which the application does not import. */
+export class ModuleMissingError extends StartError {
+  readonly code = 'MODULE_MISSING';
+
+  /** `what` needs it: a module, or an option of one. */
+  constructor(what: string, missing: string) {
+    super(
+      `${what} needs ${missing}, which the application does not import: add ${missing}.forRoot(…) to the imports of its root module.`,
+    );
+  }
+}
+
+/** A module of ours is in the application more than once. */
+export class ModuleImportedTwiceError extends StartError {
+  readonly code = 'MODULE_IMPORTED_TWICE';
+
+  constructor(name: string, times: number) {
+    super(
+      `${name} is imported ${times} times. Import ${name}.forRoot(…) once, in the root module, and nowhere ${name} by itself: ` +
+        'what it exports can be injected everywhere, and repositories of entities come with TenancyModule.forFeature([…]).',
+    );
+  }
+}
+
+interface Needed {
+  /** What needs it, if not the module itself. */
+  readonly by?: string;
+  readonly module: Type;
+}
+
+/**
+ * The providers of a module, behind one that fails the start in words when another module is missing, or this one is there
+ * twice. Nest by itself would say nothing, or name a class that nobody outside knows: it looks for what classes need before it
+ * makes the first of them. So what these need may be missing, for as long as it takes to say so.
+ */
+export function checkedProviders(
+  self: () => Type,
+  needs: () => readonly Needed[],
+  providers: readonly Provider[],
+): Provider[] {
+  return [moduleCheck(self, needs), ...providers.map(mayMiss)];
+}
+
+/** The first of these alone, for a module that needs no other. */
+export function moduleCheck(self: () => Type, needs: () => readonly Needed[] = () => []): FactoryProvider {
+  return {
+    provide: Symbol('MODULE_CHECK'),
+    // A value of Nest's own, for which nothing has to be made first.
+    inject: [ModulesContainer],
+    useFactory: (container: ModulesContainer) => {
+      const modules = [...container.values()];
+      const timesOf = (module: Type) => modules.filter(({ metatype }) => metatype === module).length;
+      const { name } = self();
+      for (const { module, by = name } of needs())
+        if (timesOf(module) === 0) throw new ModuleMissingError(by, module.name);
+      const times = timesOf(self());
+      if (times > 1) throw new ModuleImportedTwiceError(name, times);
+      return true;
+    },
+  };
+}
+
+/** The provider, for which Nest does not miss what it needs. */
+export function mayMiss(provider: Provider): Provider {
+  if (typeof provider === 'function') parametersMayMiss(provider);
+  else if ('useClass' in provider) parametersMayMiss(provider.useClass);
+  else if ('useFactory' in provider && provider.inject)
+    return {
+      ...provider,
+      inject: provider.inject.map((each) =>
+        typeof each === 'object' && 'token' in each ? each : { token: each, optional: true },
+      ),
+    };
+  return provider;
+}
+
+function parametersMayMiss(type: Type): void {
+  const parameters = (Reflect.getMetadata('design:paramtypes', type) ?? []) as unknown[];
+  for (const index of parameters.keys()) Optional()(type, undefined, index);
+}

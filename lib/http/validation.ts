@@ -1,0 +1,28 @@
+import { explainAbsent } from '../common/absent-package';
+
+export type { ValidationError } from 'class-validator';
+
+function load(): typeof import('class-validator') {
+  try {
+    return require('class-validator') as typeof import('class-validator');
+  } catch (error) {
+    throw explainAbsent(error, 'class-validator', 'each of nestjs-tenancy/access, admin and usage');
+  }
+}
+
+/** What our HTTP APIs check bodies and queries by. */
+export const {
+  Allow,
+  IsArray,
+  IsBoolean,
+  IsDefined,
+  IsIn,
+  IsInt,
+  IsObject,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  ValidateIf,
+  validate,
+} = load();

@@ -1,0 +1,198 @@
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startToFail } from '../support/failing-start/start';
+
+/** What Node itself says of an error that nobody catches: `void bootstrap()` of an application that failed in `listen()`. */
+const UNCAUGHT = [
+  expect.stringMatching(/^node:internal\/process\/promises:\d+$/),
+  expect.stringMatching(/triggerUncaughtException/),
+  expect.stringMatching(/^ +\^$/),
+];
+const NODE = expect.stringMatching(/^Node\.js v/);
+
+const thrown = (name: string, code: string, ...lines: string[]) => {
+  const last = lines.length - 1;
+  const message = lines.map((line, index) =>
+    expect.stringMatching(
+      new RegExp(`^${index === 0 ? `\\[${name}: ` : ''}${line}${index === last ? '\\] \\{' : ''}$`),
+    ),
+  );
+  return [...UNCAUGHT, ...message, `  code: '${code}'`, '}', NODE];
+};
+
+/** What Nest logs before it ends the process. */
+const logged = (name: string, code: string, first: string, ...lines: string[]) => [
+  expect.stringMatching(new RegExp(`^ERROR \\[ExceptionHandler\\] ${name} \\[${code}\\]: ${first}$`)),
+  ...lines.map((line) => expect.stringMatching(new RegExp(`^${line}$`))),
+];
+
+const BAD_OPTIONS = ['InvalidTenancyOptionsError', 'TENANCY_OPTIONS_INVALID'] as const;
+
+const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[] = [
+  [
+    'no url',
+    logged(
+      ...BAD_OPTIONS,
+      'TenancyModule cannot start:',
+      '- database.url is missing: .* TENANCY_DATABASE_URL',
+    ),
+  ],
+  [
+    'bad options',
+    logged(
+      ...BAD_OPTIONS,
+      'TenancyModule cannot start:',
+      '- resolvers is \\[\\]: give .*',
+      "- templateData is 'note': give .*",
+    ),
+  ],
+  [
+    'bad options of a module beside it',
+    logged(
+      'InvalidThrottlingOptionsError',
+      'THROTTLING_OPTIONS_INVALID',
+      'TenancyThrottlingModule cannot work:',
+      "- defaultPlan is 'free'; name one of plans.*",
+    ),
+  ],
+  [
+    'no master key',
+    logged('MasterKeyMissingError', 'MASTER_KEY_MISSING', '.*Make a key with: openssl rand -hex 32'),
+  ],
+  [
+    'an entity with a schema',
+    logged('EntitySchemaError', 'ENTITY_NAMES_SCHEMA', 'Entities .*:', '- Placed: .*', 'Leave .*'),
+  ],
+  [
+    'an entity without a key',
+    logged('StartFailedError', 'START_FAILED', `The tenants' data source cannot start: Entity "Keyless" .*`),
+  ],
+  [
+    'a registry that is behind',
+    logged('RegistryNotMigratedError', 'REGISTRY_NOT_MIGRATED', '.*tenancy migrate up.*'),
+  ],
+  [
+    'a template that is behind',
+    thrown('TemplateBehindError', 'TEMPLATE_BEHIND', '.*migrateTemplate: true.*'),
+  ],
+  [
+    'a shared schema that is not there',
+    thrown('SharedSchemaMissingError', 'SHARED_SCHEMA_MISSING', '.*CREATE SCHEMA "reference".*'),
+  ],
+  [
+    'a template that no tenant can be made of',
+    thrown(
+      'SchemaNotCloneableError',
+      'SCHEMA_NOT_CLONEABLE',
+      'The schema "template" cannot be cloned, because of:',
+      '- type amount: .*',
+    ),
+  ],
+  [
+    'a migration that fails',
+    [
+      ...UNCAUGHT,
+      expect.stringMatching(
+        /^TemplateMigrationError: The migration Broken1700000000001 .* mend it and start again\.$/,
+      ),
+      // Where in the application it failed.
+      expect.stringMatching(/^ +at async Object\.up \(.*faults\.ts:\d+:\d+\)/),
+      `  code: 'TEMPLATE_MIGRATION_FAILED',`,
+      '  [cause]: [Getter]',
+      '}',
+      NODE,
+    ],
+  ],
+  [
+    'roles of a superuser',
+    thrown(
+      'RolesNotSafeError',
+      'ROLES_NOT_SAFE',
+      'With roles: .*:',
+      ...Array<string>(3).fill('- database\\..*'),
+    ),
+  ],
+  [
+    'a hook that is none',
+    thrown('InvalidHookError', 'HOOK_INVALID', 'The provider NoHook has @OnProvision\\(\\).*'),
+  ],
+  ['a durable class with a tenant', thrown('DurableTenantError', 'DURABLE_TENANT', 'Kept: durable, .*')],
+];
+
+describe('A start that fails', () => {
+  let database: TestDatabase;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it.each(FAILURES)('says once what is wrong and what to do, and ends with 1: %s', async (fault, lines) => {
+    const environment: Record<string, string> = fault === 'no url' ? {} : { DATABASE_URL: database.url };
+    await database.query('DROP SCHEMA IF EXISTS template, tenancy CASCADE');
+    await expect(startToFail(fault, environment)).resolves.toEqual({ exitCode: 1, lines });
+  });
+
+  it('tells each attempt to reach a PostgreSQL that is not there, once how they go on, and in the end what to do', async () => {
+    const environment = { SHOP_DATABASE_URL: 'x', DATABASE_URL: 'postgres://app:secret@127.0.0.1:1/shop' };
+    const nobody = 'PostgreSQL does not answer at 127.0.0.1:1 (ECONNREFUSED)';
+    await expect(startToFail('unreachable', environment)).resolves.toEqual({
+      exitCode: 1,
+      lines: [
+        `WARN [Tenancy] ${nobody}, attempt 1 of 3. Trying again every 0.1 s`,
+        `WARN [Tenancy] ${nobody}, attempt 2 of 3`,
+        'ERROR [ExceptionHandler] DatabaseUnreachableError [TENANCY_UNAVAILABLE]: ' +
+          `${nobody}, attempt 3 of 3. Start it there, or correct DATABASE_URL.`,
+      ],
+    });
+  });
+
+  const changed = (parts: Partial<Pick<URL, 'username' | 'password' | 'pathname'>>) =>
+    Object.assign(new URL(database.url), parts).href;
+
+  it.each<[string, () => string, RegExp]>([
+    [
+      'a wrong password',
+      () => changed({ password: 'wrong-secret' }),
+      /refuses the user "postgres" for the database "test_\w+": password .* \(28P01\)\. Correct the user or the password in DATABASE_URL\.$/,
+    ],
+    [
+      'a user that is not there',
+      () => changed({ username: 'nobody', password: 'wrong-secret' }),
+      /refuses the user "nobody" for the database "test_\w+": .* in DATABASE_URL\.$/,
+    ],
+    [
+      'a database that is not there',
+      () => changed({ pathname: '/nowhere' }),
+      /refuses the user "postgres" for the database "nowhere": .* \(3D000\)\. Make it \(CREATE DATABASE "nowhere"\), .* DATABASE_URL\.$/,
+    ],
+  ])(
+    'names host, user, database and the variable for %s, at once and without the password',
+    async (_case, url, said) => {
+      const { exitCode, lines } = await startToFail('none', { DATABASE_URL: url() });
+      const { host } = new URL(database.url);
+      expect(exitCode).toBe(1);
+      expect(lines).toEqual([expect.stringMatching(said)]);
+      expect(lines[0]).toContain(`DatabaseRefusedError [DATABASE_REFUSED]: PostgreSQL at ${host} `);
+      expect(lines[0]).not.toContain('wrong-secret');
+    },
+  );
+
+  it('tells which right a role lacks', async () => {
+    const role = `poor_${new URL(database.url).pathname.slice(1)}`;
+    await database.query('DROP SCHEMA IF EXISTS template, tenancy CASCADE');
+    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'pw'`);
+    try {
+      const start = startToFail('none', { DATABASE_URL: changed({ username: role, password: 'pw' }) });
+      await expect(start).resolves.toEqual({
+        exitCode: 1,
+        lines: logged(
+          'StartFailedError',
+          'START_FAILED',
+          `The registry cannot start: permission denied for database test_\\w+ \\(42501\\)\\. .*GRANT CREATE ON DATABASE "test_\\w+" TO "${role}".*`,
+        ),
+      });
+    } finally {
+      await database.query(`DROP ROLE ${role}`);
+    }
+  });
+});
