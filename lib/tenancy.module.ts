@@ -30,6 +30,7 @@ import {
 } from './data-sources';
 import { TransitionHooks } from './provisioning/transition-hooks';
 import { ProvisionHooks } from './provisioning/provision-hooks';
+import { EntitiesAhead } from './provisioning/entities-ahead';
 import { HalfMade } from './provisioning/half-made';
 import { SessionMigrations } from './provisioning/session-migrations';
 import { UnfinishedMigrations } from './provisioning/unfinished-migrations';
@@ -315,6 +316,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
       TenantMigrator,
       FleetRun,
       HalfMade,
+      EntitiesAhead,
       Orphans,
       Template,
       SharedMigrator,

@@ -62,16 +62,18 @@ export class TemplateDataSource extends DataSource {
   /** @throws CommandNotForTemplateError always */
   override runMigrations(): Promise<never> {
     return Promise.reject(
-      new CommandNotForTemplateError(
-        'run its migrations',
-        'start the application, or call FleetMigrator.up()',
-      ),
+      new CommandNotForTemplateError('run its migrations', 'run: npx tenancy migrate up'),
     );
   }
 
   /** @throws CommandNotForTemplateError always */
   override undoLastMigration(): Promise<never> {
-    return Promise.reject(new CommandNotForTemplateError('revert one', 'write a migration that undoes it'));
+    return Promise.reject(
+      new CommandNotForTemplateError(
+        'revert one',
+        'run: npx tenancy migrate down, or write a migration that undoes it',
+      ),
+    );
   }
 
   /** @throws CommandNotForTemplateError always */

@@ -7,6 +7,7 @@ import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { TenantProvisioner } from '../provisioning/tenant-provisioner';
 import { TenantPurge } from '../provisioning/tenant-purge';
 import type { Tenant } from '../tenant/tenant';
+import { TestAppNotReadyError } from './testing.errors';
 
 /** What a rolled-back transaction is left with. */
 class RolledBack<T> extends Error {
@@ -20,7 +21,15 @@ export class TestTenants {
   /** Ids. */
   readonly #made = new Set<string>();
 
-  constructor(private readonly app: INestApplicationContext) {}
+  constructor(private readonly application: INestApplicationContext) {}
+
+  /** @throws TestAppNotReadyError before `init()` */
+  private get app(): INestApplicationContext {
+    // Nest keeps it from subclasses of others alone.
+    const { isInitialized } = this.application as { readonly isInitialized?: boolean };
+    if (isInitialized === false) throw new TestAppNotReadyError();
+    return this.application;
+  }
 
   /**
    * A new tenant, active, with the structure and the rows of the template. Without a slug it gets a random one, so that

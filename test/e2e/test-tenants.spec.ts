@@ -1,3 +1,4 @@
+import { Test } from '@nestjs/testing';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { TenancyModule, TenantConnection, TenantLifecycle, type Tenant } from '../../lib';
 import { type TestTenants, testTenants } from '../../lib/testing';
@@ -20,18 +21,17 @@ describe('Tenants for tests', () => {
   let running: TestApp;
   let tenants: TestTenants;
 
+  const tenancy = () =>
+    TenancyModule.forRoot(
+      notesOptions(database, {
+        migrations: [CreateNotes1700000000000, AddNoteOfAll1700000000001],
+        templateData: ['note'],
+      }),
+    );
+
   beforeAll(async () => {
     database = await createTestDatabase();
-    running = await startTestApp({
-      imports: [
-        TenancyModule.forRoot(
-          notesOptions(database, {
-            migrations: [CreateNotes1700000000000, AddNoteOfAll1700000000001],
-            templateData: ['note'],
-          }),
-        ),
-      ],
-    });
+    running = await startTestApp({ imports: [tenancy()] });
     tenants = testTenants({ app: running.app });
   });
   afterAll(async () => {
@@ -76,6 +76,21 @@ describe('Tenants for tests', () => {
     const { slug, domains, metadata } = tenant;
     expect(anew).toMatchObject({ slug, domains, metadata });
     await expect(tenants.run(tenant, () => query('SELECT 1 FROM note'))).rejects.toThrow();
+  });
+
+  it('are not to be had before the application is initialised, which is said', async () => {
+    const module = Test.createTestingModule({ imports: [tenancy()] });
+    const app = (await module.compile()).createNestApplication();
+    const early = testTenants({ app });
+    try {
+      const told = { code: 'TEST_APP_NOT_READY', message: expect.stringContaining('await app.init()') };
+      await expect(early.make()).rejects.toMatchObject(told);
+      await app.init();
+      await expect(early.make()).resolves.toMatchObject({ status: 'active' });
+      await early.dropAll();
+    } finally {
+      await app.close();
+    }
   });
 
   it('are purged, whatever became of them', async () => {

@@ -118,7 +118,7 @@ export const checkPrivileges: Check = async ({ database, options }) => {
 };
 
 /** Whether shared schemas are there, and extensions where tenants see them. */
-export const checkExtensions: Check = async ({ database, options: { sharedSchemas } }) => {
+export const checkExtensions: Check = async ({ database, options: { sharedSchemas, sharedMigrations } }) => {
   const missing = await database.query<{ name: string }[]>(
     `SELECT name FROM pg_catalog.unnest($1::text[]) AS name
      WHERE name NOT IN (SELECT nspname FROM pg_catalog.pg_namespace)`,
@@ -135,7 +135,10 @@ export const checkExtensions: Check = async ({ database, options: { sharedSchema
       problem(
         'sharedSchemas',
         `there is no schema "${name}"`,
-        `CREATE SCHEMA "${name}", or take it from sharedSchemas`,
+        // Its migrations make it, and would find one that somebody else has made.
+        Object.hasOwn(sharedMigrations, name)
+          ? 'its sharedMigrations make it: start the application, or run: tenancy migrate up'
+          : `CREATE SCHEMA "${name}", or take it from sharedSchemas`,
       ),
     ),
     ...hidden.map(({ extension, schema }) =>

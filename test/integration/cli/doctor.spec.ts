@@ -1,0 +1,27 @@
+import { examine } from '../../../lib/cli/doctor/examine';
+import { resolveOptions } from '../../../lib/resolve-options';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
+
+describe('doctor, on a database that no application has met', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('has shared schemas made by who will make them: their migrations, or somebody', async () => {
+    const options = resolveOptions(
+      notesOptions(database, {
+        sharedSchemas: ['reference', 'extensions'],
+        sharedMigrations: { reference: [CreateNotes1700000000000] },
+      }),
+    );
+    const findings = await examine(options);
+    const remedies = findings.filter(({ check }) => check === 'sharedSchemas').map(({ remedy }) => remedy);
+    expect(remedies.sort()).toEqual([
+      'CREATE SCHEMA "extensions", or take it from sharedSchemas',
+      expect.stringContaining('run: tenancy migrate up'),
+    ]);
+  });
+});
