@@ -52,6 +52,9 @@ const READINGS: Readonly<Record<string, string>> = {
   access:
     'One caller is let in by 100 keys and tokens that are known by then, beside a guard of Nest that looks into a `Map`; ' +
     'and 10,000 unknown keys are refused.',
+  testing:
+    '1,000 tests, each of which writes a row and reads it: in one tenant that all share, and in a tenant of its own that ' +
+    '`testTenants()` makes. `dropMsPerTest` is what `dropAll()` takes afterwards.',
   guards:
     'What each guard adds to a request of a tenant whose limits are far away, in microseconds of CPU, beside a guard of ' +
     'Nest that does nothing. `usage, hard quota` asks PostgreSQL; the others ask nobody.',

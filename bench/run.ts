@@ -15,6 +15,7 @@ import { provisionBench } from './provision';
 import { formatReport, makeReport } from './report';
 import { resolveBench } from './resolve';
 import { switchBench } from './switch';
+import { testingBench } from './testing';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   switch: switchBench,
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   memory: memoryBench,
   fairness: fairnessBench,
   access: accessBench,
+  testing: testingBench,
 };
 
 /** Not a bench, but all of them. */

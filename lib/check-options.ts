@@ -83,7 +83,7 @@ function databaseChecks(database: ResolvedTenancyOptions['database']): Check[] {
     [
       'database.url',
       isReachable(database),
-      `is ${showUrl(database.url)}: give a postgres:// URL, or database.host, or set TENANCY_DATABASE_URL`,
+      `is ${showUrl(database.url)}: give a postgres:// URL, or database.host, or set TENANCY_DATABASE_URL or DATABASE_URL`,
     ],
     [
       'database.directUrl',

@@ -373,7 +373,9 @@ describe('options', () => {
     const [found, ...others] = problems({ ...GOOD, database: { url } });
     expect(others).toEqual([]);
     expect(found).toContain(`database.url ${problem}`);
-    expect(found).toContain('give a postgres:// URL, or database.host, or set TENANCY_DATABASE_URL');
+    expect(found).toContain(
+      'give a postgres:// URL, or database.host, or set TENANCY_DATABASE_URL or DATABASE_URL',
+    );
     expect(found).not.toContain('secret');
     expect(found.length).toBeLessThan(300);
   });

@@ -1,18 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import type { TenantContext } from 'nestjs-tenancy';
-import { tenantLogMixin } from 'nestjs-tenancy/observability';
+import { SECRET_HEADERS, tenantLogMixin } from 'nestjs-tenancy/observability';
 import { type DestinationStream, type Level, type Logger, pino } from 'pino';
 
 /** Credentials in what is logged of requests, and values in what is logged of a statement that failed. */
 const SECRETS = [
-  'req.headers["x-api-key"]',
-  'req.headers["x-master-key"]',
-  'req.headers.authorization',
-  'req.headers.cookie',
-  'res.headers["set-cookie"]',
-  'err.parameters',
-  'err.detail',
-  'err.driverError',
+  ...SECRET_HEADERS.flatMap((name) => [`req.headers["${name}"]`, `res.headers["${name}"]`]),
+  ...['err.parameters', 'err.detail', 'err.driverError'],
 ];
 
 /** Nest's logger, on pino. Made before the application, so that the start is logged, too. */
