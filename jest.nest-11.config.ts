@@ -16,6 +16,7 @@ const THROUGH_NEST = [
   'graphql',
   'jwt',
   'module',
+  'module-checks',
   'observability',
   'orders-sample',
   'resolution',
