@@ -2,7 +2,6 @@ import { BullModule, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
 import {
-  fromHeader,
   isTenancyCli,
   OnProvision,
   TenancyModule,
@@ -10,7 +9,7 @@ import {
   type TenantOrigin,
   type TenantProvisionHook,
 } from 'nestjs-tenancy';
-import { TenancyAccessModule } from 'nestjs-tenancy/access';
+import { fromApiKey, TenancyAccessModule } from 'nestjs-tenancy/access';
 import type { EntityManager, QueryRunner } from 'typeorm';
 
 class CreateCurrencies1700000000000 {
@@ -101,7 +100,7 @@ class Currencies implements TenantProvisionHook {
         database: { url: process.env.DATABASE_URL },
         entities: [],
         migrations: [CreateCurrencies1700000000000],
-        resolvers: [fromHeader('x-tenant-id')],
+        resolvers: [fromApiKey()],
       }),
     }),
     TenancyAccessModule.forRoot({ prefix: 'shop' }),
