@@ -30,11 +30,7 @@ const BAD_OPTIONS = ['InvalidTenancyOptionsError', 'TENANCY_OPTIONS_INVALID'] as
 const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[] = [
   [
     'no url',
-    logged(
-      ...BAD_OPTIONS,
-      'TenancyModule cannot start:',
-      '- database.url is missing: .* TENANCY_DATABASE_URL',
-    ),
+    logged(...BAD_OPTIONS, 'TenancyModule cannot start:', '- database.url is missing: .* DATABASE_URL'),
   ],
   [
     'bad options',
