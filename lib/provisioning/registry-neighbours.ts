@@ -8,7 +8,7 @@ import { SystemTransactions } from './system-transactions';
 /** Another registry of ours in the same database. */
 export interface Neighbour {
   readonly schemaName: string;
-  /** `undefined`: this role may not read it, it is of a version that had no ids, or half of it was restored. */
+  /** `undefined`: this role may not read it, it is of a version that had no ids, half of it was restored, or it is no table. */
   readonly registryId: string | undefined;
 }
 
@@ -54,12 +54,10 @@ export class RegistryNeighbours implements OnModuleInit {
 export async function findNeighbours(executor: SqlExecutor, registrySchema: string): Promise<Neighbour[]> {
   const found = (await executor.query(
     `SELECT n.nspname AS "schemaName",
-            coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-              AND pg_catalog.has_table_privilege(i.oid, 'SELECT'), false) AS "isReadable"
+            ${isPlain('i', { id: 'uuid' })} AS "isReadable"
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_catalog.pg_class t ON t.relnamespace = n.oid AND t.relname = 'tenants'
      LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = n.oid AND i.relname = 'registry_identity'
-       AND EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = i.oid AND attname = 'id')
      WHERE c.relname = 'registry_migrations' AND n.nspname <> $1 ORDER BY 1`,
     [registrySchema],
   )) as { schemaName: string; isReadable: boolean }[];
@@ -78,15 +76,15 @@ async function findUse(
   schemaName: string,
 ): Promise<string | undefined> {
   const registry = quoteIdentifier(registrySchema);
-  if (await isReadable(executor, registrySchema, 'tenants')) {
+  if (await isReadable(executor, registrySchema, 'tenants', TENANT_COLUMNS)) {
     const [tenant] = (await executor.query(
-      `SELECT slug FROM ${registry}.tenants WHERE schema_name = $1 AND status <> '${PURGED}'`,
+      `SELECT slug FROM ONLY ${registry}.tenants WHERE schema_name = $1 AND status <> '${PURGED}'`,
       [schemaName],
     )) as { slug: string }[];
     if (tenant) return `it is the tenant "${tenant.slug}"`;
   }
-  if (await isReadable(executor, registrySchema, 'spares')) {
-    const spares = (await executor.query(`SELECT FROM ${registry}.spares WHERE schema_name = $1`, [
+  if (await isReadable(executor, registrySchema, 'spares', { schema_name: 'text' })) {
+    const spares = (await executor.query(`SELECT FROM ONLY ${registry}.spares WHERE schema_name = $1`, [
       schemaName,
     ])) as unknown[];
     if (spares.length > 0) return 'it is a spare';
@@ -94,14 +92,38 @@ async function findUse(
   return undefined;
 }
 
-async function isReadable(executor: SqlExecutor, schemaName: string, table: string): Promise<boolean> {
+async function isReadable(
+  executor: SqlExecutor,
+  schemaName: string,
+  table: string,
+  columns: Columns,
+): Promise<boolean> {
   const [found] = (await executor.query(
-    `SELECT pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS "isReadable"
+    `SELECT ${isPlain('c', columns)} AS "isReadable"
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = $2`,
     [schemaName, table],
   )) as { isReadable: boolean }[];
   return found?.isReadable ?? false;
+}
+
+/** Names of columns with PostgreSQL's own types. */
+type Columns = Readonly<Record<string, 'text' | 'uuid'>>;
+
+const TENANT_COLUMNS: Columns = { slug: 'text', schema_name: 'text', status: 'text' };
+
+/**
+ * SQL: whether this role may read columns of a table in the schema `n`, and runs nothing by that. Whoever may make a schema
+ * can give it such names, and what a view, a policy or a type of theirs calls would run with our rights.
+ */
+function isPlain(table: string, columns: Columns): string {
+  const pairs = Object.entries(columns).map(
+    ([name, type]) => `('${name}', 'pg_catalog.${type}'::pg_catalog.regtype)`,
+  );
+  return `coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(${table}.oid, 'SELECT')
+    AND ${table}.relkind = 'r' AND NOT ${table}.relrowsecurity
+    AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = ${table}.oid AND (a.attname, a.atttypid) IN (${pairs.join(', ')})) = ${pairs.length}, false)`;
 }
 
 /** The id of the registry in a schema. @throws Error when its row is not there */
@@ -117,7 +139,9 @@ export async function registryIdIn(executor: SqlExecutor, schemaName: string): P
 }
 
 async function findRegistryId(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
-  const [row] = (await executor.query(`SELECT id FROM ${quoteIdentifier(schemaName)}.registry_identity`)) as {
+  const [row] = (await executor.query(
+    `SELECT id FROM ONLY ${quoteIdentifier(schemaName)}.registry_identity`,
+  )) as {
     id: string;
   }[];
   return row?.id;

@@ -62,12 +62,12 @@ export class SchemaAdoption {
 
   /**
    * One that another application's registry has marked is most likely a tenant of that one. Without a mark it may be one
-   * that was made before there were marks: then that registry is asked.
+   * that was made before there were marks, and with our own that of a copy of this registry: then the others are asked.
    */
   async #refuseOthers(manager: EntityManager, schemaName: string): Promise<void> {
     const owner = await this.marks.ownerOf(manager, schemaName);
-    if (owner === undefined) return this.#refuseUsed(manager, schemaName);
-    if (owner === (await this.marks.registryId(manager))) return;
+    if (owner === undefined || owner === (await this.marks.registryId(manager)))
+      return this.#refuseUsed(manager, schemaName);
     throw new SchemaNotAdoptableError(
       schemaName,
       `its comment says that it belongs to another registry, ${owner}; if that one has no use for it any more, take ` +

@@ -175,12 +175,24 @@ export async function runInShared(
   heard = new HeardStatements(),
 ): Promise<void> {
   if (named.migration.transaction === false) throw new MigrationProblem(NOT_OUTSIDE);
+  await requireSchema(schemaName, queryRunner);
   const place = await readPlace(queryRunner);
   const outside = await readOutside(queryRunner, schemaName);
   await runMigration(named, direction, queryRunner, heard);
   requirePlace(place, await readPlace(queryRunner), heard);
   requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);
 }
+
+/** PostgreSQL passes over it when it is not there: what the migration drops would be another shared schema's. */
+async function requireSchema(schemaName: string, queryRunner: QueryRunner): Promise<void> {
+  const [{ first }] = (await queryRunner.query('SELECT pg_catalog.current_schema() AS first')) as {
+    first: string | null;
+  }[];
+  if (first !== schemaName) throw new MigrationProblem(NOT_THERE);
+}
+
+const NOT_THERE =
+  'the schema is not in the database, or this role may not use it, and the next one on the path would be changed in its place.';
 
 const NOT_OUTSIDE =
   'it says transaction = false, and a shared schema’s migrations run in transactions: run it by hand, and leave it out.';

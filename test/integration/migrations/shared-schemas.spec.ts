@@ -269,6 +269,27 @@ describe('sharedMigrations', () => {
       shared: ['lookups: CreateCity1700000000000', 'lookups: AddMayor1700000001000'],
     });
   });
+
+  it('are not taken back in the next schema on the path when their own is gone', async () => {
+    const country = (version: number) =>
+      reversible(
+        `CreateCountry170000000${version}000`,
+        'CREATE TABLE country (id int)',
+        'DROP TABLE country',
+      );
+    const { app } = await startShared([country(1)], {
+      migrations: [CreateNotes1700000000000],
+      sharedSchemas: ['lookups', 'places'],
+      sharedMigrations: { lookups: [country(1)], places: [country(2)] },
+    });
+    await database.query('DROP SCHEMA lookups CASCADE');
+    await expect(app.get(FleetMigrator).downShared('lookups')).rejects.toMatchObject({
+      code: 'SHARED_MIGRATION_FAILED',
+      message: expect.stringContaining('the schema is not in the database'),
+    });
+    await expect(database.query('SELECT * FROM places.country')).resolves.toEqual([]);
+    await expect(ledger()).resolves.toHaveLength(2);
+  });
 });
 
 describe('A plan rehearses the migrations of shared schemas', () => {

@@ -8,6 +8,7 @@ import {
   TenantStore,
   TenantSweeper,
 } from '../../../lib';
+import { findNeighbours } from '../../../lib/provisioning/registry-neighbours';
 import { SpareRefill } from '../../../lib/provisioning/spare-refill';
 import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
 import type { TestApp } from '../../support/test-app';
@@ -112,6 +113,16 @@ describe('two applications in one database', () => {
       await expect(adopt(crm, 'shop')).rejects.toMatchObject(refusal(/it is another registry/));
     });
 
+    it('is refused what a copy of its registry has as a tenant, though the mark is its own', async () => {
+      const shop = await start(SHOP);
+      const crm = await start(CRM);
+      await database.query('UPDATE crm.registry_identity SET id = (SELECT id FROM shop.registry_identity)');
+      const { schemaName } = await shop.create({ slug: 'acme' });
+      await expect(adopt(crm, schemaName)).rejects.toMatchObject(
+        refusal(/it is the tenant "acme" of another registry/),
+      );
+    });
+
     it('takes in what the other has purged, and what it does not know', async () => {
       const shop = await start(SHOP);
       const crm = await start(CRM);
@@ -124,6 +135,51 @@ describe('two applications in one database', () => {
         ).resolves.toMatchObject({ schemaName: name });
       }
     });
+  });
+
+  it.each([
+    ['views', 'CREATE VIEW other.', ' AS SELECT'],
+    ['tables of other columns', 'CREATE TABLE other.', ' AS SELECT 1 AS'],
+  ])('run nothing of a schema that looks like a registry and has %s', async (what, create, as) => {
+    await database.query(
+      `CREATE SCHEMA other; CREATE TABLE called (who text); CREATE TABLE other.registry_migrations ();
+       CREATE FUNCTION other.call() RETURNS uuid LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO public.called VALUES (current_user); RETURN pg_catalog.gen_random_uuid(); END $$`,
+    );
+    for (const [table, columns] of [
+      ['registry_identity', 'other.call() AS id'],
+      ['tenants', `other.call()::text AS slug, other.call()::text AS schema_name, '' AS status`],
+      ['spares', 'other.call()::text AS schema_name'],
+    ])
+      await database.query(`${create}${table}${as} ${what === 'views' ? columns : 'something'}`);
+    await database.query('CREATE SCHEMA legacy');
+    const { app } = await start();
+    await app.get(TenantProvisioner).adopt('legacy', 'legacy', { force: true });
+    await app.get(TenantSweeper).sweep();
+    await expect(database.query('SELECT * FROM called')).resolves.toEqual([]);
+  });
+
+  it('run no policy of a schema that looks like a registry', async () => {
+    await database.query(
+      `CREATE SCHEMA other; CREATE TABLE other.registry_migrations (); CREATE TABLE other.tenants ();
+       CREATE FUNCTION other.call() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$;
+       CREATE TABLE other.registry_identity AS SELECT pg_catalog.gen_random_uuid() AS id;
+       ALTER TABLE other.registry_identity ENABLE ROW LEVEL SECURITY;
+       CREATE POLICY p ON other.registry_identity USING (other.call());
+       GRANT USAGE ON SCHEMA other TO pg_monitor; GRANT SELECT ON other.registry_identity TO pg_monitor`,
+    );
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      // Who is no superuser, whom policies do not hold.
+      await client.query('SET ROLE pg_monitor');
+      const executor = {
+        query: async (sql: string, values?: unknown[]) => (await client.query(sql, values)).rows,
+      };
+      await expect(findNeighbours(executor, 'tenancy')).resolves.toEqual([{ schemaName: 'other' }]);
+    } finally {
+      await client.end();
+    }
   });
 
   it('do not wait for each other’s template', async () => {
