@@ -15,7 +15,7 @@ export class SchemaCheck {
   /** For inside a transaction. Without a name: a session that has forgotten one would fail the whole transaction. */
   readonly rider: Rider;
 
-  /** @param role whose statements it is for. A schema that the role may not use PostgreSQL passes over, too */
+  /** @param role whose statements it is for, if not the session's. A schema that it may not use PostgreSQL passes over, too */
   constructor(schemaName: string, role?: string) {
     this.#values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
     this.rider = new Rider([], () => {
@@ -35,12 +35,12 @@ export class SchemaCheck {
   }
 }
 
-/** Not whoever the session is by now: code may have taken another role since BEGIN. */
+/** With a role not whoever the session is by now: code may have taken another one since BEGIN. */
 function columnSql(...[name, role]: string[]): string {
   const found = `${name}::pg_catalog.regnamespace`;
-  if (role === undefined) return found;
-  return `CASE WHEN pg_catalog.has_schema_privilege(${role}::pg_catalog.name, ${found}, 'USAGE') THEN ${found}
-    ELSE pg_catalog.quote_ident(pg_catalog.concat(${role}::pg_catalog.name, ' may not use it'))::pg_catalog.regnamespace END`;
+  const user = role === undefined ? 'CURRENT_USER' : `${role}::pg_catalog.name`;
+  return `CASE WHEN pg_catalog.has_schema_privilege(${user}, ${found}, 'USAGE') THEN ${found}
+    ELSE pg_catalog.quote_ident(pg_catalog.concat(${user}, ' may not use it'))::pg_catalog.regnamespace END`;
 }
 
 /**

@@ -193,6 +193,23 @@ describe.each([
     });
   });
 
+  it('is refused likewise when the role of the session may not use it', async () => {
+    await world.database.query(
+      'GRANT USAGE ON SCHEMA shared TO pg_monitor; GRANT ALL ON shared.note TO pg_monitor',
+    );
+    for (const ask of [INSERT, `SELECT 1; ${INSERT}`, 'CREATE TEMP TABLE report AS SELECT 1 AS id'])
+      await borrow(async (client) => {
+        await client.query('BEGIN');
+        await client.query('SET LOCAL ROLE pg_monitor');
+        await expect(client.query(ask)).rejects.toMatchObject({
+          code: 'TENANT_SCHEMA_MISSING',
+          cause: expect.objectContaining({ message: expect.stringContaining('pg_monitor may not use it') }),
+        });
+        await client.query('ROLLBACK');
+      });
+    await expectNothingShared();
+  });
+
   it('is asked for again behind a savepoint', async () => {
     await drop();
     await borrow(async (client) => {
