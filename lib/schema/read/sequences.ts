@@ -16,7 +16,7 @@ export interface Sequence {
   readonly tableName: string | null;
   readonly columnNumber: number | null;
   readonly columnName: string | null;
-  /** Names of the tables whose rows take numbers from it. */
+  /** Names of the tables whose rows take numbers from it, by a column that it belongs to or by a default; none: nobody knows. */
   readonly takers: readonly string[];
   /** An identity column's: made with its table, of the column's type and as lasting as the table. */
   readonly identity: boolean;
@@ -36,11 +36,15 @@ export function readSequences({ executor, objects }: SchemaSource): Promise<Sequ
             coalesce(d.deptype = 'i' AND a.atttypid <> s.seqtypid, false) AS retyped,
             coalesce(d.deptype = 'i' AND t.relpersistence <> c.relpersistence, false) AS apart,
             t.oid AS "tableOid", t.relname AS "tableName", a.attnum AS "columnNumber", a.attname AS "columnName",
-            ARRAY(SELECT t.relname::text WHERE t.oid IS NOT NULL
-                  UNION SELECT taker.relname::text FROM pg_depend used
-                    JOIN pg_attrdef f ON f.oid = used.objid JOIN pg_class taker ON taker.oid = f.adrelid
-                  WHERE used.refclassid = 'pg_class'::regclass AND used.refobjid = c.oid
-                    AND used.classid = 'pg_attrdef'::regclass) AS takers
+            ARRAY(WITH taker AS (
+                    SELECT t.oid WHERE t.oid IS NOT NULL
+                    UNION SELECT f.adrelid FROM pg_depend used JOIN pg_attrdef f ON f.oid = used.objid
+                    WHERE used.refclassid = 'pg_class'::regclass AND used.refobjid = c.oid
+                      AND used.classid = 'pg_attrdef'::regclass)
+                  SELECT relname::text FROM taker JOIN pg_class USING (oid)
+                  UNION SELECT part.relname::text
+                  FROM taker CROSS JOIN pg_partition_tree(taker.oid) p JOIN pg_class part ON part.oid = p.relid
+                 ) AS takers
      FROM pg_class c
      JOIN pg_sequence s ON s.seqrelid = c.oid
      LEFT JOIN pg_depend d
@@ -103,7 +107,11 @@ export async function readSequencePositions(
   sequences: readonly Sequence[],
   filled: readonly string[] | 'all',
 ): Promise<Step[]> {
-  const isRead = ({ takers }: Sequence) => filled !== 'all' && takers.some((table) => filled.includes(table));
+  // What a trigger takes from, or a function that a default calls, PostgreSQL does not know.
+  const isRead = ({ takers }: Sequence) =>
+    filled !== 'all' &&
+    filled.length > 0 &&
+    (takers.length === 0 || takers.some((table) => filled.includes(table)));
   const fixed = sequences.filter((sequence) => !isRead(sequence));
   return [
     ...(await readPositions(executor, fixed)).map(({ sequence, value, called }) =>

@@ -119,6 +119,49 @@ describe('template data', () => {
   });
 });
 
+describe('template data whose numbers are taken elsewhere', () => {
+  class CreateEvents1700000000001 implements MigrationInterface {
+    async up(queryRunner: QueryRunner): Promise<void> {
+      await queryRunner.query(`
+        CREATE TABLE event (id int GENERATED ALWAYS AS IDENTITY, kind int) PARTITION BY LIST (kind);
+        CREATE TABLE event_a PARTITION OF event FOR VALUES IN (1);
+        CREATE TABLE visit (id serial, kind int) PARTITION BY LIST (kind);
+        CREATE TABLE visit_a (id int NOT NULL, kind int);
+        ALTER TABLE visit ATTACH PARTITION visit_a FOR VALUES IN (1);
+        CREATE SEQUENCE number;
+        CREATE FUNCTION next_number() RETURNS int LANGUAGE sql AS $$ SELECT nextval('number')::int $$;
+        CREATE TABLE bill (id int DEFAULT next_number(), kind int);
+        INSERT INTO event (kind) VALUES (1); INSERT INTO visit (kind) VALUES (1); INSERT INTO bill (kind) VALUES (1)`);
+    }
+
+    async down(): Promise<void> {}
+  }
+
+  it('comes with them: by the table that one is a part of, or by a function', async () => {
+    const { database, create, close } = await startProvisioningApp({
+      entities: [],
+      migrations: [CreateEvents1700000000001],
+      templateData: ['event_a', 'visit_a', 'bill'],
+    });
+    try {
+      const fill = (schema: string) =>
+        database.query(
+          `SET search_path = ${schema}; INSERT INTO event (kind) VALUES (1); INSERT INTO visit (kind) VALUES (1);
+           INSERT INTO bill (kind) VALUES (1)`,
+        );
+      await fill('template');
+      const { schemaName } = await create({ slug: 'acme' });
+      await fill(schemaName);
+      for (const table of ['event', 'visit', 'bill'])
+        await expect(
+          database.query(`SELECT array_agg(id ORDER BY id) AS ids FROM ${schemaName}.${table}`),
+        ).resolves.toEqual([{ ids: [1, 2, 3] }]);
+    } finally {
+      await close();
+    }
+  });
+});
+
 describe('rows in the template', () => {
   it('of tables that are not named fail the start, with both remedies', async () => {
     await expect(
