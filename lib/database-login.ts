@@ -4,7 +4,7 @@ import type { TenancyDatabaseOptions, TenancyTypeOrmOptions } from './tenancy.op
 
 /** Where an application logs in and as whom, to be named when it cannot. The password is not in it. */
 export interface DatabaseLogin {
-  /** `127.0.0.1:5432`, or several of replication. */
+  /** `127.0.0.1:5432`, a Unix socket, or several of replication. */
   readonly address: string;
   readonly user: string;
   readonly database: string;
@@ -25,11 +25,16 @@ export function databaseLogin(
   const { url, host, port, username, database } = { ...server, ...partsOf(server.url) };
   const user = username || environment.PGUSER || environment.USER || userInfo().username;
   return {
-    address: `${host || environment.PGHOST || 'localhost'}:${port || environment.PGPORT || 5432}`,
+    address: addressOf(host || environment.PGHOST || 'localhost', port || environment.PGPORT || 5432),
     user,
     database: database || environment.PGDATABASE || user,
     origin: url === undefined ? 'database.host and its kin' : (variableOf(url, environment) ?? option),
   };
+}
+
+/** What pg connects to: it takes a host that begins with a slash for the folder of a Unix socket. */
+function addressOf(host: string, port: number | string): string {
+  return host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host}:${port}`;
 }
 
 /** It is not known which of the servers it is that does not answer. */
@@ -39,11 +44,16 @@ export function replicationLogin({ master, slaves }: Replication): DatabaseLogin
   return { ...logins[0], address, origin: 'typeorm.replication' };
 }
 
-/** A URL decides on what it names; the rest is asked of the options. */
+/** A URL decides on what it names, and its parameters before the rest of it, as in pg; what is left is asked of the options. */
 function partsOf(url: string | undefined): Partial<Server> {
   if (url === undefined || !URL.canParse(url)) return {};
-  const { hostname, port, username, pathname } = new URL(url);
-  const parts = { host: hostname, port, username: decoded(username), database: decoded(pathname.slice(1)) };
+  const { hostname, port, username, pathname, searchParams } = new URL(url);
+  const parts = {
+    host: searchParams.get('host') || decoded(hostname),
+    port: searchParams.get('port') || port,
+    username: searchParams.get('user') || decoded(username),
+    database: decoded(pathname.slice(1)),
+  };
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== ''));
 }
 

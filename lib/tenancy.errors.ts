@@ -26,10 +26,15 @@ export class DatabaseUnreachableError extends StartError {
   /** `attempt` ends the sentence that says what happened. */
   constructor({ address, origin }: DatabaseLogin, outage: unknown, attempt = '') {
     const { code, message = '' } = (outage ?? {}) as { code?: string; message?: string };
-    const happening = /^[0-9A-Z]{5}$/.test(code ?? '')
+    const answers = /^[0-9A-Z]{5}$/.test(code ?? '');
+    const happening = answers
       ? `PostgreSQL at ${address} takes no connection now (${code}: ${message})${attempt}`
       : `PostgreSQL does not answer at ${address} (${code ?? message})${attempt}`;
-    super(`${happening}. Start it there, or correct ${origin}.`, { cause: outage, details: { happening } });
+    const remedy =
+      code === '53300'
+        ? `End other connections, make database.poolSize smaller or PostgreSQL's limit larger, or correct ${origin}`
+        : `${answers ? 'Try again when it does' : 'Start it there'}, or correct ${origin}`;
+    super(`${happening}. ${remedy}.`, { cause: outage, details: { happening } });
   }
 }
 

@@ -57,6 +57,15 @@ describe('an outage', () => {
     }
   });
 
+  it('is what pg says of a Unix socket that is not there, and not of another file', async () => {
+    const error = await new Client({ host: '/nowhere', port: 1 })
+      .connect()
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'ENOENT' });
+    expect(isOutage(error)).toBe(true);
+    expect(isOutage(withFields({ code: 'ENOENT', syscall: 'open' }))).toBe(false);
+  });
+
   it('is a protocol violation only when it is fatal: so PgBouncer refuses a connection', () => {
     expect(isOutage(withFields({ code: '08P01', severity: 'FATAL' }))).toBe(true);
     expect(isOutage(withFields({ code: '08P01', severity: 'ERROR' }))).toBe(false);

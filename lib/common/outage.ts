@@ -53,16 +53,19 @@ interface DriverError {
   readonly cause?: unknown;
   readonly code?: unknown;
   readonly severity?: unknown;
+  readonly syscall?: unknown;
   readonly driverError?: unknown;
   readonly errors?: unknown;
 }
 
 function saysOutage(error: DriverError): boolean {
   if (error instanceof TenancyUnavailableError) return true;
-  const { code, message, severity } = error;
+  const { code, message, severity, syscall } = error;
   if (typeof code !== 'string')
     return typeof message === 'string' && MESSAGES.some((known) => known.test(message));
   if (code === PROTOCOL_VIOLATION) return severity === 'FATAL';
+  // A Unix socket is a file, which is there as long as the server runs.
+  if (code === 'ENOENT') return syscall === 'connect';
   return SYSTEM_CODES.has(code) || SQL_STATES.has(code) || /^08[0-9A-Z]{3}$/.test(code);
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityMetadata } from 'typeorm';
 import { listed } from '../common/listed';
+import { MAX_IDENTIFIER_BYTES } from '../common/sql';
 import { startWith } from '../common/tenancy.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
@@ -46,7 +47,12 @@ export class EntitiesAhead implements OnApplicationBootstrap {
     const relations = await this.context.runAsSystem(() =>
       this.dataSource.query<Relation[]>(RELATIONS, [schemas, names]),
     );
-    return entities.flatMap((entity) => missingOf(entity, relations));
+    // Entities that inherit have one table, and are told of under the name of the first.
+    const missing = new Map<string, string>();
+    for (const entity of entities)
+      for (const what of missingOf(entity, relations))
+        if (!missing.has(what)) missing.set(what, `${what} (${entity.name})`);
+    return [...missing.values()];
   }
 }
 
@@ -60,14 +66,20 @@ const RELATIONS = `
   ORDER BY pg_catalog.array_position($1::text[], n.nspname::text)`;
 
 function missingOf(entity: EntityMetadata, relations: readonly Relation[]): string[] {
-  const { tableName, schema, name } = entity;
+  const { tableName, schema } = entity;
   const relation = relations.find(
-    (each) => each.name === tableName && (schema === undefined || each.schema === schema),
+    (each) => each.name === asKept(tableName) && (schema === undefined || each.schema === schema),
   );
-  if (!relation) return [`the table "${tableName}" (${name})`];
+  if (!relation) return [`the table "${tableName}"`];
   return entity.columns
     .filter(
-      ({ isVirtualProperty, databaseName }) => !isVirtualProperty && !relation.columns.includes(databaseName),
+      ({ isVirtualProperty, databaseName }) =>
+        !isVirtualProperty && !relation.columns.includes(asKept(databaseName)),
     )
-    .map(({ databaseName }) => `the column "${tableName}"."${databaseName}" (${name})`);
+    .map(({ databaseName }) => `the column "${tableName}"."${databaseName}"`);
+}
+
+/** PostgreSQL cuts names that are too long wherever they come from, between two characters. */
+function asKept(name: string): string {
+  return new TextDecoder().decode(Buffer.from(name).subarray(0, MAX_IDENTIFIER_BYTES), { stream: true });
 }

@@ -1,4 +1,5 @@
 import {
+  ChildEntity,
   Column,
   Entity,
   ManyToMany,
@@ -7,6 +8,7 @@ import {
   PrimaryColumn,
   PrimaryGeneratedColumn,
   type QueryRunner,
+  TableInheritance,
   ViewColumn,
   ViewEntity,
   VirtualColumn,
@@ -57,6 +59,44 @@ class Country {
 
   @Column()
   name!: string;
+}
+
+/** 65 bytes each: PostgreSQL keeps 62, not half of the last letter. */
+const LONG = 'a' + 'é'.repeat(32);
+
+@Entity({ name: LONG })
+class Long {
+  @PrimaryColumn({ name: LONG })
+  id!: number;
+}
+
+@Entity()
+@TableInheritance({ column: { type: 'varchar', name: 'kind' } })
+class Content {
+  @PrimaryGeneratedColumn()
+  id!: number;
+}
+
+@ChildEntity()
+class Photo extends Content {
+  @Column()
+  size!: number;
+}
+
+@ChildEntity()
+class Question extends Content {}
+
+class CreateLong1700000000002 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`CREATE TABLE "${LONG}" ("${LONG}" int PRIMARY KEY)`);
+    await queryRunner.query('CREATE TABLE content (id serial PRIMARY KEY, kind varchar)');
+  }
+  async down(): Promise<void> {}
+}
+
+class CreateNone1700000000003 implements MigrationInterface {
+  async up(): Promise<void> {}
+  async down(): Promise<void> {}
 }
 
 /** Somebody else's, which the application only reads where it is. */
@@ -137,5 +177,15 @@ describe('Entities that are ahead of the migrations', () => {
     await database.query('ALTER TABLE reference.country ADD name text');
     const migrations = [CreateSome1700000000000, CreateRest1700000000001];
     await expect(warnings({ migrations })).resolves.toEqual([]);
+  });
+
+  it('are found under names that PostgreSQL has cut, and what several inherit is named once', async () => {
+    const entities = [Long, Content, Photo, Question];
+    const one = (warning: string) => [...warning.matchAll(/the (?:table|column) [^(]+\(\w+\)/g)].map(String);
+    const [none] = await warnings({ entities, migrations: [CreateNone1700000000003] });
+    expect(one(none)).toEqual([`the table "${LONG}" (Long)`, 'the table "content" (Content)']);
+    await database.query('DROP SCHEMA template, tenancy CASCADE');
+    const [some] = await warnings({ entities, migrations: [CreateLong1700000000002] });
+    expect(one(some)).toEqual([expect.stringMatching(/^the column "content"."size" \(\w+\)$/)]);
   });
 });

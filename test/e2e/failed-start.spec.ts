@@ -142,6 +142,38 @@ describe('A start that fails', () => {
     });
   });
 
+  it.each([
+    ['a Unix socket', 'postgres://app:secret@%2Fnowhere:1/shop', '/nowhere/.s.PGSQL.1 (ENOENT)'],
+    [
+      'a host among the parameters',
+      'postgres://app:secret@db/shop?host=127.0.0.1&port=1',
+      '127.0.0.1:1 (ECONNREFUSED)',
+    ],
+  ])('names what it is that does not answer: %s', async (_what, url, said) => {
+    const { exitCode, lines } = await startToFail('none', { DATABASE_URL: url });
+    expect(exitCode).toBe(1);
+    expect(lines).toEqual([
+      expect.stringContaining(
+        `PostgreSQL does not answer at ${said}. Start it there, or correct DATABASE_URL.`,
+      ),
+    ]);
+  });
+
+  it('asks nobody to start a PostgreSQL that has no connection left', async () => {
+    const role = `late_${new URL(database.url).pathname.slice(1)}`;
+    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'pw' CONNECTION LIMIT 0`);
+    try {
+      const { lines } = await startToFail('none', {
+        DATABASE_URL: changed({ username: role, password: 'pw' }),
+      });
+      expect(lines).toEqual([
+        expect.stringMatching(/\(53300: .*\)\. End other connections, .* DATABASE_URL\.$/),
+      ]);
+    } finally {
+      await database.query(`DROP ROLE ${role}`);
+    }
+  });
+
   const changed = (parts: Partial<Pick<URL, 'username' | 'password' | 'pathname'>>) =>
     Object.assign(new URL(database.url), parts).href;
 
