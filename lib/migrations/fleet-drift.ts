@@ -12,6 +12,7 @@ import { requireInteger } from './fleet-migrator.options';
 import { TemplateMovedError } from './migrations.errors';
 import { type DriftStandard, SchemaDrift } from './schema-drift';
 import { TenantRepair } from './tenant-repair';
+import { saysMoving, untilStill } from './until-still';
 
 /** Schemas that one question is about: enough to plan it once for many, few enough to see progress. */
 const TENANTS_PER_QUERY = 50;
@@ -67,9 +68,7 @@ export class FleetDrift {
     const standard = await this.transactions.run((manager) => this.drift.readStandard(manager));
     const looked = this.#inSessions(groups, concurrency, standard, async (_standard, group, session) => {
       const names = group.map(({ schemaName }) => schemaName);
-      const different = await inTransaction(session, () =>
-        this.drift.findDifferent(session, standard, names),
-      );
+      const different = await this.#findDifferent(session, standard, names);
       for (const tenant of group.filter(({ schemaName }) => different.has(schemaName))) {
         const found = await examine(standard, tenant);
         if (found) tally.add(found);
@@ -90,6 +89,26 @@ export class FleetDrift {
     );
     if (now !== standard.hash) throw new TemplateMovedError();
     return tally.report(performance.now() - start, halted);
+  }
+
+  /** Where somebody drops what is being told of, PostgreSQL tells of none of them: then each is asked about by itself. */
+  async #findDifferent(
+    session: QueryRunner,
+    standard: DriftStandard,
+    names: readonly string[],
+  ): Promise<Set<string>> {
+    const ask = (some: readonly string[]) =>
+      inTransaction(session, () => this.drift.findDifferent(session, standard, some));
+    try {
+      return await ask(names);
+    } catch (error) {
+      if (!saysMoving(error)) throw error;
+    }
+    const different = new Set<string>();
+    for (const name of names) {
+      for (const found of await untilStill(() => ask([name]))) different.add(found);
+    }
+    return different;
   }
 
   /** Each worker ends its session from time to time, so that no backend grows with the fleet. */
@@ -147,7 +166,13 @@ async function* inGroups(tenants: AsyncIterable<Tenant> | Iterable<Tenant>): Asy
 
 async function inTransaction<T>(session: QueryRunner, work: () => Promise<T>): Promise<T> {
   await session.startTransaction('READ COMMITTED');
-  const result = await work();
-  await session.commitTransaction();
-  return result;
+  try {
+    const result = await work();
+    await session.commitTransaction();
+    return result;
+  } catch (error) {
+    // The first error tells why.
+    await session.rollbackTransaction().catch(() => undefined);
+    throw error;
+  }
 }

@@ -16,6 +16,7 @@ import {
   SchemaDrift,
   toDriftDifference,
 } from './schema-drift';
+import { untilStill } from './until-still';
 
 /** How one tenant differs from the template, and what takes that away. */
 @Injectable()
@@ -31,9 +32,7 @@ export class TenantRepair {
 
   /** `undefined` when it does not differ after all, or was purged meanwhile. */
   async look(standard: DriftStandard, tenant: Tenant): Promise<TenantDrift | undefined> {
-    const { found, pending } = await this.transactions.run((manager) =>
-      this.#read(manager, standard, tenant),
-    );
+    const { found, pending } = await this.#read(standard, tenant);
     if (found === 'gone') return this.#gone(tenant, pending);
     return found.length === 0 ? undefined : toDrift(tenant, pending, found);
   }
@@ -44,9 +43,7 @@ export class TenantRepair {
     tenant: Tenant,
     lockTimeoutMs: number,
   ): Promise<TenantDrift | undefined> {
-    const { found, pending } = await this.transactions.run((manager) =>
-      this.#read(manager, standard, tenant),
-    );
+    const { found, pending } = await this.#read(standard, tenant);
     if (found === 'gone') return this.#gone(tenant, pending);
     const statements = pending.length > 0 ? [] : safeStatements(found);
     if (statements.length === 0) return found.length === 0 ? undefined : toDrift(tenant, pending, found);
@@ -56,13 +53,16 @@ export class TenantRepair {
       const message = error instanceof Error ? error.message : String(error);
       return { ...toDrift(tenant, pending, found), error: message };
     }
-    const left = await this.transactions.run((manager) => this.#read(manager, standard, tenant));
+    const left = await this.#read(standard, tenant);
     return { ...toDrift(tenant, pending, left.found === 'gone' ? [] : left.found), repaired: statements };
   }
 
-  async #read(manager: EntityManager, standard: DriftStandard, tenant: Tenant) {
-    const pending = await this.ledger.pendingOf(manager, tenant.id);
-    return { pending, found: await this.#compare(manager, standard, tenant.schemaName) };
+  #read(standard: DriftStandard, tenant: Tenant) {
+    const read = async (manager: EntityManager) => {
+      const pending = await this.ledger.pendingOf(manager, tenant.id);
+      return { pending, found: await this.#compare(manager, standard, tenant.schemaName) };
+    };
+    return untilStill(() => this.transactions.run(read));
   }
 
   async #compare(

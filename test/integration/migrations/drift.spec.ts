@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { FleetDrift, TenantStore, type DriftReport, type Tenant } from '../../../lib';
 import { CreateNotes1700000000000 } from '../../support/notes';
@@ -164,6 +165,37 @@ describe('What a repair might destroy is told with its SQL, and left', () => {
     expect(repaired).toMatchObject({ drifted: 1 });
     expect(repaired.tenants[0].repaired).not.toContain(repair);
   });
+});
+
+it('A look goes on while somebody makes and drops things in a tenant', async () => {
+  const [busy, other] = tenants;
+  const client = new Client({ connectionString: running.database.url });
+  await client.connect();
+  await client.query(`SET search_path = ${busy.schemaName}`);
+  await inSchema(other, 'CREATE TABLE left_behind (id int)');
+  let isWatched = true;
+  const work = async () => {
+    while (isWatched) {
+      await client.query('CREATE TABLE passing (id int PRIMARY KEY, a int CHECK (a > 0), b int DEFAULT 3)');
+      await client.query('CREATE INDEX passing_sum ON passing ((a + b)) WHERE a > 3');
+      await client.query('CREATE VIEW seen AS SELECT a, b FROM passing');
+      await client.query('DROP VIEW seen');
+      await client.query('DROP TABLE passing');
+    }
+  };
+  const working = work();
+  try {
+    for (let i = 0; i < 10; i++) {
+      const report = await drift.check();
+      expect(report.halted).toBeUndefined();
+      expect(report.tenants).toContainEqual(expect.objectContaining({ slug: other.slug }));
+    }
+  } finally {
+    isWatched = false;
+    await working;
+    await client.end();
+    await inSchema(other, 'DROP TABLE left_behind');
+  }
 });
 
 it('A look that breaks off tells what it has found by then, and why', async () => {
