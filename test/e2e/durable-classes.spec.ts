@@ -1,4 +1,19 @@
-import { Controller, Get, Inject, Injectable, Scope } from '@nestjs/common';
+import {
+  type CanActivate,
+  Controller,
+  forwardRef,
+  Get,
+  Inject,
+  Injectable,
+  type MiddlewareConsumer,
+  Module,
+  type ModuleMetadata,
+  type NestMiddleware,
+  type NestModule,
+  Optional,
+  Scope,
+  UseGuards,
+} from '@nestjs/common';
 import {
   type ContextId,
   ContextIdFactory,
@@ -39,6 +54,53 @@ const FACTORY = {
   useFactory: (tenant: Tenant | undefined) => ({ tenant }),
 };
 
+@Injectable({ scope: Scope.TRANSIENT })
+class BetweenPassing {
+  @Optional() @Inject(CURRENT_TENANT) readonly tenant: Tenant | undefined;
+}
+
+@Injectable(DURABLE)
+class InjectsThroughPassing {
+  constructor(@Inject(forwardRef(() => BetweenPassing)) readonly between: BetweenPassing) {}
+}
+
+@Module({ providers: [Between], exports: [Between] })
+class FarModule {}
+
+@Module({ imports: [FarModule], exports: [FarModule] })
+class NearModule {}
+
+@Injectable(DURABLE)
+class InjectingGuard implements CanActivate {
+  constructor(@Inject(CURRENT_TENANT) readonly tenant: Tenant | undefined) {}
+  canActivate() {
+    return true;
+  }
+}
+
+@Controller('guarded')
+@UseGuards(InjectingGuard)
+class GuardedController {
+  @Get() get() {}
+}
+
+@Injectable(DURABLE)
+class InjectingMiddleware implements NestMiddleware {
+  constructor(@Inject(CURRENT_TENANT) readonly tenant: Tenant | undefined) {}
+  use(_request: unknown, _response: unknown, next: () => void) {
+    next();
+  }
+}
+
+@Module({})
+class InjectingMiddlewareModule implements NestModule {
+  configure(consumer: MiddlewareConsumer) {
+    consumer.apply(InjectingMiddleware).forRoutes('*path');
+  }
+}
+
+const OPTIONAL_FACTORY = { ...FACTORY, inject: [{ token: CURRENT_TENANT, optional: true }] };
+
 @Injectable(DURABLE)
 class AsksContext {
   constructor(private readonly context: TenantContext) {}
@@ -71,21 +133,40 @@ describe('A durable class', () => {
   });
   afterAll(() => database.drop());
 
-  const start = (metadata: object, options?: TestAppOptions) =>
-    startTestApp({ imports: [TenancyModule.forRoot(notesOptions(database))], ...metadata }, options);
+  const start = ({ imports = [], ...metadata }: ModuleMetadata, options?: TestAppOptions) =>
+    startTestApp(
+      { imports: [TenancyModule.forRoot(notesOptions(database)), ...imports], ...metadata },
+      options,
+    );
 
   it.each([
     ['by its constructor', 'Injects', { providers: [Injects] }],
     ['by a property', 'InjectsAsProperty', { providers: [InjectsAsProperty] }],
     ['through another class', 'InjectsThrough', { providers: [InjectsThrough, Between] }],
+    [
+      'through a transient class',
+      'InjectsThroughPassing',
+      { providers: [InjectsThroughPassing, BetweenPassing] },
+    ],
+    [
+      'through a class of another module',
+      'InjectsThrough',
+      { imports: [NearModule], providers: [InjectsThrough] },
+    ],
     ['as a factory', 'FACTORY', { providers: [FACTORY] }],
-  ])('that is given the tenant %s fails the start, with the remedy', async (_, name, metadata) => {
-    await expect(start(metadata)).rejects.toMatchObject({
-      code: 'DURABLE_TENANT',
-      classes: [name],
-      message: expect.stringContaining('Inject TenantContext'),
-    });
-  });
+    ['as a factory that can do without', 'FACTORY', { providers: [OPTIONAL_FACTORY] }],
+    ['as a guard', 'InjectingGuard', { controllers: [GuardedController] }],
+    ['as middleware', 'InjectingMiddleware', { imports: [InjectingMiddlewareModule] }],
+  ] as [string, string, ModuleMetadata][])(
+    'that is given the tenant %s fails the start, with the remedy',
+    async (_, name, metadata) => {
+      await expect(start(metadata)).rejects.toMatchObject({
+        code: 'DURABLE_TENANT',
+        classes: [name],
+        message: expect.stringContaining('Inject TenantContext'),
+      });
+    },
+  );
 
   it('that asks TenantContext works for each request’s own tenant', async () => {
     const { get, create, close } = await start({
