@@ -1,6 +1,6 @@
-import type { LoanRequest } from '../lib/connection/loan-request';
-import type { TenantClient } from '../lib/connection/tenant-client';
-import { TenantPool } from '../lib/connection/tenant-pool';
+import type { LoanRequest } from '../lib/connection/pool/loan-request';
+import type { TenantClient } from '../lib/connection/protocol/tenant-client';
+import { TenantPool } from '../lib/connection/pool/tenant-pool';
 
 interface IdleItem {
   readonly client: TenantClient;

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Tenant } from '../lib/tenant/tenant';
+import type { Tenant } from '../lib/registry/tenant';
 import type { DatabaseContents } from './bench-database';
 
 /** A row that says whose it is: the same keys are in every tenant. */

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import type { Tenant } from '../lib/tenant/tenant';
+import type { Tenant } from '../lib/registry/tenant';
 import type { DatabaseContents } from './bench-database';
 
 export const TABLES_PER_TENANT = 10;

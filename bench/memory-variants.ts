@@ -3,12 +3,12 @@ import {
   initializeTenantDataSource,
   tenantDriver,
   withEmptySearchPathInUrl,
-} from '../lib/connection/tenant-data-source';
-import type { TenantClient } from '../lib/connection/tenant-client';
-import { TenantPool } from '../lib/connection/tenant-pool';
+} from '../lib/connection/typeorm/tenant-data-source';
+import type { TenantClient } from '../lib/connection/protocol/tenant-client';
+import { TenantPool } from '../lib/connection/pool/tenant-pool';
 import { TenantContext } from '../lib/context/tenant-context';
-import { InMemoryTenantStore } from '../lib/tenant/in-memory-tenant.store';
-import type { Tenant } from '../lib/tenant/tenant';
+import { InMemoryTenantStore } from '../lib/registry/store/in-memory-tenant.store';
+import type { Tenant } from '../lib/registry/tenant';
 import { AffinePool } from './affine-pool';
 import { WrongAnswerError } from './bench';
 import { VISIT } from './memory-fleet';

@@ -3,8 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { fromHeader, TenancyModule, type TenancyOptions, TenantProvisioner } from '../lib/index';
-import { SpareRefill } from '../lib/provisioning/spare-refill';
-import { generateSchemaName } from '../lib/tenant/schema-name';
+import { SpareRefill } from '../lib/provisioning/spares/spare-refill';
+import { generateSchemaName } from '../lib/registry/schema-name';
 import { makeLoginOfMany } from './provision-roles';
 import { TEMPLATE_DDL, TEMPLATE_MIGRATIONS } from './provision-template';
 

@@ -3,8 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { AbstractLogger, type DataSource, type LogLevel } from 'typeorm';
 import { fromHeader, TenancyModule, TenantLookup, type Tenant, TenantStore } from '../lib/index';
-import { LOOKUPS_DATA_SOURCE } from '../lib/data-sources';
-import { TenantChangeFeed } from '../lib/tenant/tenant-changes';
+import { LOOKUPS_DATA_SOURCE } from '../lib/connection/typeorm/data-sources';
+import { TenantChangeFeed } from '../lib/registry/changes/tenant-changes';
 import type { CleanUp } from './clean-up';
 
 /** Counts the questions that reach PostgreSQL about tenants; the change feed says other things to it. */

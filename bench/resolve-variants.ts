@@ -4,7 +4,7 @@ import type { ModuleRef } from '@nestjs/core';
 import { Client } from 'pg';
 import type { TenantResolver } from '../lib/index';
 import { TenantResolution } from '../lib/resolution/tenant-resolution';
-import type { Tenant } from '../lib/tenant/tenant';
+import type { Tenant } from '../lib/registry/tenant';
 import { WrongAnswerError } from './bench';
 import type { CleanUp } from './clean-up';
 import { quantile } from './measure';

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
-import { prepareTenantRole } from '../lib/provisioning/role-grants';
-import { roleOfSchema } from '../lib/tenant/tenant-role';
-import type { Tenant } from '../lib/tenant/tenant';
+import { prepareTenantRole } from '../lib/provisioning/roles/role-grants';
+import { roleOfSchema } from '../lib/registry/tenant-role';
+import type { Tenant } from '../lib/registry/tenant';
 import { requestLogin } from './request-login';
 
 /** A role for each tenant, and one that may become any of them. */

@@ -3,10 +3,10 @@ import {
   initializeTenantDataSource,
   tenantDriver,
   withEmptySearchPathInUrl,
-} from '../lib/connection/tenant-data-source';
+} from '../lib/connection/typeorm/tenant-data-source';
 import { TenantContext } from '../lib/context/tenant-context';
-import { InMemoryTenantStore } from '../lib/tenant/in-memory-tenant.store';
-import type { Tenant } from '../lib/tenant/tenant';
+import { InMemoryTenantStore } from '../lib/registry/store/in-memory-tenant.store';
+import type { Tenant } from '../lib/registry/tenant';
 import { Note } from './fleet';
 import { makeFleetRoles } from './switch-roles';
 

@@ -1,4 +1,4 @@
-import type { Tenant } from '../lib/tenant/tenant';
+import type { Tenant } from '../lib/registry/tenant';
 import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from './bench';
 import { keepDatabase, openDatabase } from './bench-database';
 import { delayed } from './delay-proxy';

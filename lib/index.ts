@@ -3,9 +3,13 @@ export {
   type TenancyDatabaseOptions,
   type TenancyOptions,
   type TenancyTypeOrmOptions,
-} from './tenancy.options';
+} from './options/tenancy.options';
 export { ModuleImportedTwiceError, ModuleMissingError } from './common/module-check';
-export { DatabaseRefusedError, DatabaseUnreachableError, InvalidTenancyOptionsError } from './tenancy.errors';
+export {
+  DatabaseRefusedError,
+  DatabaseUnreachableError,
+  InvalidTenancyOptionsError,
+} from './options/tenancy.errors';
 
 export { PackageMissingError } from './common/absent-package';
 export { isTenancyCli } from './common/tenancy-cli';
@@ -20,7 +24,7 @@ export {
   TenantBusyError,
 } from './common/tenancy.errors';
 
-export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './tenant/tenant';
+export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './registry/tenant';
 export {
   type NewTenant,
   type TenantChanges,
@@ -28,13 +32,13 @@ export {
   type TenantQuery,
   TenantStore,
   type TenantWriteOptions,
-} from './tenant/tenant.store';
-export { type AuditQuery, type AuditRecord, type TenantAction } from './tenant/tenant-audit';
-export { InMemoryTenantStore } from './tenant/in-memory-tenant.store';
-export { TypeOrmTenantStore } from './tenant/typeorm-tenant.store';
-export { DEFAULT_RESERVED_SLUGS, isSlug } from './tenant/slug';
-export { normalizeClaim } from './tenant/claim';
-export { normalizeDomain, normalizeWildcard } from './tenant/domain';
+} from './registry/store/tenant.store';
+export { type AuditQuery, type AuditRecord, type TenantAction } from './registry/audit/tenant-audit';
+export { InMemoryTenantStore } from './registry/store/in-memory-tenant.store';
+export { TypeOrmTenantStore } from './registry/store/typeorm-tenant.store';
+export { DEFAULT_RESERVED_SLUGS, isSlug } from './registry/slug';
+export { normalizeClaim } from './registry/claim';
+export { normalizeDomain, normalizeWildcard } from './registry/domain';
 export {
   DomainTakenError,
   InvalidTransitionError,
@@ -45,20 +49,20 @@ export {
   TenantSlugReservedError,
   TenantSlugTakenError,
   TenantVersionError,
-} from './tenant/tenant.errors';
+} from './registry/tenant.errors';
 
 export { type EachTenantOptions, TenantContext } from './context/tenant-context';
 export { forSubscriber } from './context/own-emissions';
 export { ForeignEmissionError, TenantRequiredError, TenantsFailedError } from './context/context.errors';
 
-export { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from './connection/tenant-data-source';
-export { type IsolationLevel, TenantConnection } from './connection/tenant-connection';
-export { type TenantTransactionOptions, TenantTransactions } from './connection/tenant-transactions';
-export { TenantTransaction } from './connection/tenant-transaction.interceptor';
-export { InjectTenantRepository } from './connection/inject-tenant-repository.decorator';
-export { type PoolReport, PoolStatistics } from './connection/pool-statistics';
-export { type TenantLoad } from './connection/pool-counters';
-export { type TenantLimits, type TenantLimitsOption } from './connection/tenant-limits';
+export { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from './connection/typeorm/tenant-data-source';
+export { type IsolationLevel, TenantConnection } from './connection/typeorm/tenant-connection';
+export { type TenantTransactionOptions, TenantTransactions } from './connection/typeorm/tenant-transactions';
+export { TenantTransaction } from './connection/typeorm/tenant-transaction.interceptor';
+export { InjectTenantRepository } from './connection/typeorm/inject-tenant-repository.decorator';
+export { type PoolReport, PoolStatistics } from './connection/pool/pool-statistics';
+export { type TenantLoad } from './connection/pool/pool-counters';
+export { type TenantLimits, type TenantLimitsOption } from './connection/pool/tenant-limits';
 export {
   CommitOutcomeUnknownError,
   IdleTransactionError,
@@ -86,21 +90,24 @@ export {
   type RequestClaim,
   type TenantRequest,
   type TenantResolver,
-} from './resolution/tenant-resolver';
+} from './resolution/resolvers/tenant-resolver';
 export { type LookupCacheOptions } from './resolution/resolution.options';
-export { fromHeader } from './resolution/from-header';
-export { fromSubdomain, type FromSubdomainOptions } from './resolution/from-subdomain';
-export { fromDomain, type FromDomainOptions } from './resolution/from-domain';
-export { fromPath } from './resolution/from-path';
-export { type TenantPathOptions } from './resolution/tenant-path';
-export { stripTenantPath, type TenantPathStripper } from './resolution/strip-tenant-path';
-export { fromQuery } from './resolution/from-query';
-export { fromCookie } from './resolution/from-cookie';
-export { credentialResolver, type CredentialResolverOptions } from './resolution/credential-resolver';
-export { TenantLookup } from './resolution/tenant-lookup';
-export { CurrentTenant } from './resolution/current-tenant.decorator';
-export { CURRENT_TENANT } from './resolution/current-tenant.provider';
-export { TenantFree, TenantOptional } from './resolution/tenant-route.decorator';
+export { fromHeader } from './resolution/resolvers/from-header';
+export { fromSubdomain, type FromSubdomainOptions } from './resolution/resolvers/from-subdomain';
+export { fromDomain, type FromDomainOptions } from './resolution/resolvers/from-domain';
+export { fromPath } from './resolution/resolvers/from-path';
+export { type TenantPathOptions } from './resolution/resolvers/tenant-path';
+export { stripTenantPath, type TenantPathStripper } from './resolution/http/strip-tenant-path';
+export { fromQuery } from './resolution/resolvers/from-query';
+export { fromCookie } from './resolution/resolvers/from-cookie';
+export {
+  credentialResolver,
+  type CredentialResolverOptions,
+} from './resolution/resolvers/credential-resolver';
+export { TenantLookup } from './registry/cache/tenant-lookup';
+export { CurrentTenant } from './resolution/http/current-tenant.decorator';
+export { CURRENT_TENANT } from './resolution/http/current-tenant.provider';
+export { TenantFree, TenantOptional } from './resolution/http/tenant-route.decorator';
 export {
   DurableTenantError,
   InvalidClaimError,
@@ -117,9 +124,9 @@ export {
   type TenantDetails,
   TenantProvisioner,
 } from './provisioning/tenant-provisioner';
-export { type Mask } from './provisioning/template-data';
-export { OnProvision, type TenantProvisionHook } from './provisioning/provision-hooks';
-export { OnTransition, type TenantTransitionHook } from './provisioning/transition-hooks';
+export { type Mask } from './provisioning/template/template-data';
+export { OnProvision, type TenantProvisionHook } from './provisioning/hooks/provision-hooks';
+export { OnTransition, type TenantTransitionHook } from './provisioning/hooks/transition-hooks';
 export {
   type HookOptions,
   type ProvisionHook,
@@ -129,17 +136,17 @@ export {
   type TenantStep,
   type TransitionHook,
 } from './provisioning/provisioning.options';
-export { type DomainProof } from './provisioning/domain-proof';
-export { dnsTxtProof, type DnsTxtProofOptions, type TxtResolver } from './provisioning/dns-txt-proof';
+export { type DomainProof } from './provisioning/domains/domain-proof';
+export { dnsTxtProof, type DnsTxtProofOptions, type TxtResolver } from './provisioning/domains/dns-txt-proof';
 export { TenantLifecycle } from './provisioning/tenant-lifecycle';
 export { type TenantChangeOptions } from './provisioning/tenant-changer';
-export { type TenantEvent, TenantEvents, type TenantListener } from './provisioning/tenant-events';
-export { type PurgeOptions, TenantPurge } from './provisioning/tenant-purge';
-export { RoleChecks, type RoleProblem } from './provisioning/role-checks';
-export { type SweepReport, TenantSweeper } from './provisioning/tenant-sweeper';
-export { type HalfMadeReport } from './provisioning/half-made';
-export { type OrphanReport } from './provisioning/orphans';
-export { type PurgeRecord } from './provisioning/purge-records';
+export { type TenantEvent, TenantEvents, type TenantListener } from './provisioning/hooks/tenant-events';
+export { type PurgeOptions, TenantPurge } from './provisioning/purge/tenant-purge';
+export { RoleChecks, type RoleProblem } from './provisioning/roles/role-checks';
+export { type SweepReport, TenantSweeper } from './provisioning/purge/tenant-sweeper';
+export { type HalfMadeReport } from './provisioning/purge/half-made';
+export { type OrphanReport } from './provisioning/purge/orphans';
+export { type PurgeRecord } from './provisioning/purge/purge-records';
 export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-input';
 export {
   DomainNotProvenError,
@@ -200,4 +207,4 @@ export { type ImportLimits } from './transfer/import-limits';
 export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';
 export { type Verification } from './transfer/verify-import';
 export { ExportFileError, ImportNotFaithfulError } from './transfer/transfer.errors';
-export { tenantDataSource, type TenantDataSourceOptions } from './template-data-source';
+export { tenantDataSource, type TenantDataSourceOptions } from './migrations/cli-data-source';

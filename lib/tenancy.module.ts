@@ -12,11 +12,11 @@ import { APP_GUARD, DiscoveryModule, ModuleRef } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { moduleCheck } from './common/module-check';
-import { PoolStatistics } from './connection/pool-statistics';
-import { TenantConnection } from './connection/tenant-connection';
-import { entitiesCheck } from './connection/entities-check';
-import { TENANT_DATA_SOURCE } from './connection/tenant-data-source';
-import { TenantTransactions } from './connection/tenant-transactions';
+import { PoolStatistics } from './connection/pool/pool-statistics';
+import { TenantConnection } from './connection/typeorm/tenant-connection';
+import { entitiesCheck } from './connection/typeorm/entities-check';
+import { TENANT_DATA_SOURCE } from './connection/typeorm/tenant-data-source';
+import { TenantTransactions } from './connection/typeorm/tenant-transactions';
 import { TenantContext } from './context/tenant-context';
 import {
   adminDataSource,
@@ -27,15 +27,15 @@ import {
   REGISTRY_DATA_SOURCE,
   registryDataSource,
   tenantDataSource,
-} from './data-sources';
-import { TransitionHooks } from './provisioning/transition-hooks';
-import { ProvisionHooks } from './provisioning/provision-hooks';
+} from './connection/typeorm/data-sources';
+import { TransitionHooks } from './provisioning/hooks/transition-hooks';
+import { ProvisionHooks } from './provisioning/hooks/provision-hooks';
 import { EntitiesAhead } from './provisioning/entities-ahead';
-import { HalfMade } from './provisioning/half-made';
-import { SessionMigrations } from './provisioning/session-migrations';
-import { UnfinishedMigrations } from './provisioning/unfinished-migrations';
-import { OWN_SESSION, OwnSessions } from './provisioning/own-sessions';
-import { Orphans } from './provisioning/orphans';
+import { HalfMade } from './provisioning/purge/half-made';
+import { SessionMigrations } from './provisioning/template/session-migrations';
+import { UnfinishedMigrations } from './provisioning/template/unfinished-migrations';
+import { OWN_SESSION, OwnSessions } from './connection/typeorm/own-sessions';
+import { Orphans } from './provisioning/purge/orphans';
 import { FleetDrift } from './migrations/fleet-drift';
 import { FleetMembers } from './migrations/fleet-members';
 import { FleetStates } from './migrations/fleet-state';
@@ -51,57 +51,57 @@ import { SchemaDrift } from './migrations/schema-drift';
 import { TenantRepair } from './migrations/tenant-repair';
 import { TenantMigrator } from './migrations/tenant-migrator';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning/provisioning.options';
-import { RegistryNeighbours } from './provisioning/registry-neighbours';
+import { RegistryNeighbours } from './provisioning/marks/registry-neighbours';
 import { SharedSchemas } from './provisioning/shared-schemas';
-import { PurgeRecords } from './provisioning/purge-records';
-import { RoleChecks } from './provisioning/role-checks';
+import { PurgeRecords } from './provisioning/purge/purge-records';
+import { RoleChecks } from './provisioning/roles/role-checks';
 import { SchemaAdoption } from './provisioning/schema-adoption';
-import { SchemaComment } from './provisioning/schema-comment';
-import { SchemaDrop } from './provisioning/schema-drop';
-import { SchemaMarks } from './provisioning/schema-marks';
-import { SpareRefill } from './provisioning/spare-refill';
-import { Spares } from './provisioning/spares';
-import { SystemTransactions } from './provisioning/system-transactions';
-import { Template } from './provisioning/template';
-import { SharedMigrator } from './provisioning/shared-migrator';
+import { SchemaComment } from './provisioning/marks/schema-comment';
+import { SchemaDrop } from './provisioning/marks/schema-drop';
+import { SchemaMarks } from './provisioning/marks/schema-marks';
+import { SpareRefill } from './provisioning/spares/spare-refill';
+import { Spares } from './provisioning/spares/spares';
+import { SystemTransactions } from './connection/typeorm/system-transactions';
+import { Template } from './provisioning/template/template';
+import { SharedMigrator } from './provisioning/template/shared-migrator';
 import { TemplateMigrator } from './provisioning/template-migrator';
-import { TemplateOutside } from './provisioning/template-outside';
+import { TemplateOutside } from './provisioning/template/template-outside';
 import { TenantCopy } from './provisioning/tenant-copy';
 import { TenantChanger } from './provisioning/tenant-changer';
-import { TenantEvents } from './provisioning/tenant-events';
+import { TenantEvents } from './provisioning/hooks/tenant-events';
 import { TenantLifecycle } from './provisioning/tenant-lifecycle';
 import { TenantMaker } from './provisioning/tenant-maker';
 import { TenantProvisioner } from './provisioning/tenant-provisioner';
-import { TenantRoles } from './provisioning/tenant-roles';
+import { TenantRoles } from './provisioning/roles/tenant-roles';
 import { TenantVersions } from './provisioning/tenant-versions';
-import { TenantPurge } from './provisioning/tenant-purge';
-import { TenantSweeper } from './provisioning/tenant-sweeper';
-import { CURRENT_TENANT, currentTenantProvider } from './resolution/current-tenant.provider';
-import { DurableClassesCheck } from './resolution/durable-classes-check';
-import { EventStreamsInterceptor } from './resolution/event-streams.interceptor';
-import { SharedCacheCheck } from './resolution/shared-cache-check';
+import { TenantPurge } from './provisioning/purge/tenant-purge';
+import { TenantSweeper } from './provisioning/purge/tenant-sweeper';
+import { CURRENT_TENANT, currentTenantProvider } from './resolution/http/current-tenant.provider';
+import { DurableClassesCheck } from './resolution/http/durable-classes-check';
+import { EventStreamsInterceptor } from './resolution/http/event-streams.interceptor';
+import { SharedCacheCheck } from './resolution/http/shared-cache-check';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution/resolution.options';
-import { TenancyExceptionFilter } from './resolution/tenancy-exception.filter';
-import { TenantLookup } from './resolution/tenant-lookup';
+import { TenancyExceptionFilter } from './resolution/http/tenancy-exception.filter';
+import { TenantLookup } from './registry/cache/tenant-lookup';
 import { TenantResolution } from './resolution/tenant-resolution';
-import { TenantGuard } from './resolution/tenant.guard';
-import { TenantMiddleware } from './resolution/tenant.middleware';
-import { resolveOptions } from './resolve-options';
+import { TenantGuard } from './resolution/http/tenant.guard';
+import { TenantMiddleware } from './resolution/http/tenant.middleware';
+import { resolveOptions } from './options/resolve-options';
 import {
   type OptionsChange,
   type ResolvedTenancyOptions,
   TENANCY_OPTIONS,
   TENANCY_OPTIONS_CHANGE,
   type TenancyOptions,
-} from './tenancy.options';
-import { notify } from './tenant/notify';
-import { RegistryTime } from './tenant/registry-time';
-import { NoTenantChanges, TenantChangeFeed } from './tenant/tenant-changes';
-import { changesChannel } from './tenant/tenant-changes-channel';
-import { RegistryTurns } from './tenant/registry-turns';
-import { TenantChangesListener } from './tenant/tenant-changes-listener';
-import { TenantStore } from './tenant/tenant.store';
-import { TypeOrmTenantStore } from './tenant/typeorm-tenant.store';
+} from './options/tenancy.options';
+import { notify } from './registry/changes/notify';
+import { RegistryTime } from './registry/registry-time';
+import { NoTenantChanges, TenantChangeFeed } from './registry/changes/tenant-changes';
+import { changesChannel } from './registry/changes/tenant-changes-channel';
+import { RegistryTurns } from './registry/registry-turns';
+import { TenantChangesListener } from './registry/changes/tenant-changes-listener';
+import { TenantStore } from './registry/store/tenant.store';
+import { TypeOrmTenantStore } from './registry/store/typeorm-tenant.store';
 import { TenantExport } from './transfer/tenant-export';
 import { TenantImport } from './transfer/tenant-import';
 

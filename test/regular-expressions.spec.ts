@@ -18,11 +18,11 @@ const COMPOSED: Readonly<Record<string, string>> = {
   'access/key-text.ts': 'anchored, of fixed lengths',
   'common/scopes.ts': 'anchored, and checked below',
   'migrations/unqualified-sql.ts': 'a fixed text and a number',
-  'resolution/token-reader.ts': 'one blank run behind a comma, of a header that Node bounds',
+  'resolution/resolvers/token-reader.ts': 'one blank run behind a comma, of a header that Node bounds',
   'schema/mentions.ts': 'bounded repetitions: see its own spec',
   'schema/repairs.ts': 'anchored, over names of 63 bytes',
   'schema/structure-sql.ts': 'over our own text',
-  'tenant/tenant-role.ts': 'anchored, over names of 63 bytes',
+  'registry/tenant-role.ts': 'anchored, over names of 63 bytes',
   'testing/hammer/marks.ts': 'digits between hyphens',
 };
 

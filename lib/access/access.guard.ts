@@ -10,12 +10,17 @@ import { ApplicationConfig, Reflector } from '@nestjs/core';
 import { arrivalOf, isUnknownKind } from '../common/arrival';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
-import { PUBLIC } from '../resolution/public-route.decorator';
-import { getRequestState, type HttpRequest, requestOf, type RequestState } from '../resolution/request-state';
+import { PUBLIC } from './public-route.decorator';
+import {
+  getRequestState,
+  type HttpRequest,
+  requestOf,
+  type RequestState,
+} from '../resolution/http/request-state';
 import { TenantMismatchError } from '../resolution/resolution.errors';
-import { middlewareMissing } from '../resolution/tenant.guard';
+import { middlewareMissing } from '../resolution/http/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';
-import { credentialsOf, type VerifiedCredential } from '../resolution/verified-credential';
+import { credentialsOf, type VerifiedCredential } from '../resolution/resolvers/verified-credential';
 import { CredentialsAmbiguousError, UnauthenticatedError } from './access.errors';
 import { Principal } from './principal';
 import { setPrincipal } from './request-principal';

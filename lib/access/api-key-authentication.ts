@@ -4,17 +4,17 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { LOOKUPS_DATA_SOURCE } from '../data-sources';
-import { RegistryLookup } from '../resolution/registry-lookup';
-import type { RequestClaim, TenantRequest } from '../resolution/tenant-resolver';
+import { LOOKUPS_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { RegistryLookup } from '../registry/cache/registry-lookup';
+import type { RequestClaim, TenantRequest } from '../resolution/resolvers/tenant-resolver';
 import {
   type CredentialDetails,
   leaveCredential,
   VerifiedCredential,
-} from '../resolution/verified-credential';
-import { NoTenantChanges, TenantChangeFeed } from '../tenant/tenant-changes';
-import { RegistryTime } from '../tenant/registry-time';
-import { inRegistry } from '../tenant/registry-transaction';
+} from '../resolution/resolvers/verified-credential';
+import { NoTenantChanges, TenantChangeFeed } from '../registry/changes/tenant-changes';
+import { RegistryTime } from '../registry/registry-time';
+import { inRegistry } from '../registry/store/registry-transaction';
 import {
   ApiKeyAddressError,
   ApiKeyBlockedError,

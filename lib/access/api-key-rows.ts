@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
-import { registrySchema } from '../tenant/registry-schema';
-import { RegistryTime } from '../tenant/registry-time';
-import type { TenantAction } from '../tenant/tenant-audit';
+import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { registrySchema } from '../registry/registry-schema';
+import { RegistryTime } from '../registry/registry-time';
+import type { TenantAction } from '../registry/audit/tenant-audit';
 import { type ApiKey, statusOf } from './api-key';
 
 /** What is needed to let a key in. */

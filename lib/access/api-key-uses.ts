@@ -3,9 +3,9 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { TenantContext } from '../context/tenant-context';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
-import { RegistryTime } from '../tenant/registry-time';
-import { inRegistry } from '../tenant/registry-transaction';
+import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { RegistryTime } from '../registry/registry-time';
+import { inRegistry } from '../registry/store/registry-transaction';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
 import { ApiKeyRows } from './api-key-rows';
 

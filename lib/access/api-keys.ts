@@ -5,11 +5,11 @@ import { uuidV7 } from '../common/uuid-v7';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import type { SqlExecutor } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
+import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
 import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
-import { RegistryTime } from '../tenant/registry-time';
-import { inRegistry } from '../tenant/registry-transaction';
-import { isUuid } from '../tenant/uuid';
+import { RegistryTime } from '../registry/registry-time';
+import { inRegistry } from '../registry/store/registry-transaction';
+import { isUuid } from '../registry/uuid';
 import {
   ApiKeyLimitError,
   ApiKeyNotFoundError,

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { arrivalOf, isUnknownKind } from '../common/arrival';
-import { requestOf } from '../resolution/request-state';
+import { requestOf } from '../resolution/http/request-state';
 import { principalOf } from './request-principal';
 
 /** Who sent the request: `@CurrentPrincipal() principal: Principal`. `undefined` on a `@Public()` route if nobody said so. */

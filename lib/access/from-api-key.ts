@@ -1,7 +1,7 @@
 import { type Names, requireKnown } from '../common/known-names';
-import { injectedCredentialResolver } from '../resolution/credential-resolver';
-import type { Providers, TenantRequest, TenantResolver } from '../resolution/tenant-resolver';
-import { tokenReader } from '../resolution/token-reader';
+import { injectedCredentialResolver } from '../resolution/resolvers/credential-resolver';
+import type { Providers, TenantRequest, TenantResolver } from '../resolution/resolvers/tenant-resolver';
+import { tokenReader } from '../resolution/resolvers/token-reader';
 import { AccessModuleMissingError } from './access.errors';
 import { ApiKeyAuthentication } from './api-key-authentication';
 

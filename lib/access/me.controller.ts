@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
-import { CurrentTenant } from '../resolution/current-tenant.decorator';
-import { TenantOptional } from '../resolution/tenant-route.decorator';
-import type { Tenant } from '../tenant/tenant';
+import { CurrentTenant } from '../resolution/http/current-tenant.decorator';
+import { TenantOptional } from '../resolution/http/tenant-route.decorator';
+import type { Tenant } from '../registry/tenant';
 import { CurrentPrincipal } from './current-principal.decorator';
 import type { Principal } from './principal';
 

@@ -1,5 +1,5 @@
 import { grants } from '../common/scopes';
-import type { VerifiedCredential } from '../resolution/verified-credential';
+import type { VerifiedCredential } from '../resolution/resolvers/verified-credential';
 import { NotAnAccessTokenError } from './access.errors';
 
 /** Who sent a request, and what they may do: frozen, with its scopes and claims. What `util.inspect` and JSON show of it holds no secret. */

@@ -1,6 +1,6 @@
 import { applyDecorators, SetMetadata, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { Public } from '../resolution/public-route.decorator';
-import { TenantFree } from '../resolution/tenant-route.decorator';
+import { Public } from '../access/public-route.decorator';
+import { TenantFree } from '../resolution/http/tenant-route.decorator';
 import { AcceptedGuard } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
 import { FieldsInterceptor } from '../http/fields.interceptor';

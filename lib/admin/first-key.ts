@@ -5,7 +5,7 @@ import { toApiKeyView } from '../access/api-key.dto';
 import { ApiKeys } from '../access/api-keys';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import type { Claim } from '../http/idempotency-claim';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 
 /** A tenant with the key that was made along with it. */
 export type TenantWithKey = Tenant & { readonly apiKey?: ReturnType<typeof toApiKeyView> };

@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
-import { registrySchema } from '../tenant/registry-schema';
-import { inRegistry } from '../tenant/registry-transaction';
+import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { registrySchema } from '../registry/registry-schema';
+import { inRegistry } from '../registry/store/registry-transaction';
 
 /** What was asked of the admin API with a master key. */
 export interface MasterKeyUse {

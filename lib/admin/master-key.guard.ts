@@ -5,7 +5,7 @@ import { grants } from '../common/scopes';
 import { type ApiRequest, headerOf } from '../http/api-request';
 import { setCaller } from '../http/caller';
 import { TenantResolution } from '../resolution/tenant-resolution';
-import type { PlatformRequest } from '../resolution/tenant-request';
+import type { PlatformRequest } from '../resolution/http/tenant-request';
 import { ADMIN_RESOURCE } from './admin-resource';
 import { MasterKeyInvalidError } from './admin.errors';
 import { MasterKeyUses } from './master-key-uses';

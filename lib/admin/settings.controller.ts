@@ -5,7 +5,7 @@ import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { SettingNotFoundError } from '../settings/settings.errors';
 import { type SettingChangeOptions, TenantSettings } from '../settings/tenant-settings';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 import { AdminRoutes } from './admin-routes.decorator';
 import { type AskedSettings, SetSettingBody } from './setting.dto';
 import { SettingsAnswerInterceptor } from './settings-answer.interceptor';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ResourceAnswerInterceptor } from '../http/resource-answer.interceptor';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 import { type TenantView, toTenantView } from './tenant.dto';
 
 /** Shows the tenant that a handler gives. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { TenantChangeOptions } from '../provisioning/tenant-changer';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
-import { TenantVersionError } from '../tenant/tenant.errors';
+import { TenantVersionError } from '../registry/tenant.errors';
 import { versionsMatching } from '../http/etag';
 import type { RequestedChange } from '../http/requested-change';
 

@@ -1,6 +1,6 @@
 import { Controller, Delete, Param, Put, UseInterceptors } from '@nestjs/common';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 import { AdminRoutes } from './admin-routes.decorator';
 import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantAnswerInterceptor } from './tenant-answer.interceptor';

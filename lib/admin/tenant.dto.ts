@@ -2,8 +2,8 @@ import { IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation
 import { type ApiKeyView, withoutText } from '../access/api-key.dto';
 import { IfGiven } from '../http/if-given.decorator';
 import { PageQuery } from '../http/page-query';
-import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../tenant/tenant';
-import type { AuditRecord } from '../tenant/tenant-audit';
+import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../registry/tenant';
+import type { AuditRecord } from '../registry/audit/tenant-audit';
 
 export class CreateTenantBody {
   @IsString()

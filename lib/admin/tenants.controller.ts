@@ -14,9 +14,9 @@ import {
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { TenantProvisioner } from '../provisioning/tenant-provisioner';
-import { TenantPurge } from '../provisioning/tenant-purge';
-import type { Tenant } from '../tenant/tenant';
-import { TenantStore } from '../tenant/tenant.store';
+import { TenantPurge } from '../provisioning/purge/tenant-purge';
+import type { Tenant } from '../registry/tenant';
+import { TenantStore } from '../registry/store/tenant.store';
 import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
 import { AdminRoutes } from './admin-routes.decorator';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';

@@ -5,7 +5,7 @@ import {
   type ResolvedTenancyOptions,
   TENANCY_OPTIONS,
   TENANCY_OPTIONS_CHANGE,
-} from '../tenancy.options';
+} from '../options/tenancy.options';
 import { CommandLineError } from './cli.errors';
 import { loadModule, type RootModule } from './load-module';
 import { NoTimers } from './no-timers';

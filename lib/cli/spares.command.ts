@@ -1,8 +1,8 @@
 import { Command, Option } from 'nest-commander';
-import { SpareRefill } from '../provisioning/spare-refill';
-import { Spares } from '../provisioning/spares';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import { Template } from '../provisioning/template';
+import { SpareRefill } from '../provisioning/spares/spare-refill';
+import { Spares } from '../provisioning/spares/spares';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { Template } from '../provisioning/template/template';
 import { list } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
 

@@ -8,10 +8,10 @@ import type {
 import { Reflector } from '@nestjs/core';
 import { AccessGuard } from '../access/access.guard';
 import { Public } from '../access/index';
-import { TenantTransactionInterceptor } from '../connection/tenant-transaction.interceptor';
+import { TenantTransactionInterceptor } from '../connection/typeorm/tenant-transaction.interceptor';
 import { TenantSpanGuard } from '../observability/tenant-span.guard';
-import { TenantFree } from '../resolution/tenant-route.decorator';
-import { TenantGuard } from '../resolution/tenant.guard';
+import { TenantFree } from '../resolution/http/tenant-route.decorator';
+import { TenantGuard } from '../resolution/http/tenant.guard';
 import { FeatureGuard } from '../settings/feature.guard';
 import { TenantThrottlerGuard } from '../throttling/tenant-throttler.guard';
 import { TenantInterceptor } from '../transports/tenant.interceptor';

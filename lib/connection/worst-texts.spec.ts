@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { splitStatements } from '../common/split-statements';
-import { carriedText } from './carried-text';
-import { leavesSessionState } from './session-state';
-import { TransactionSettings } from './settings';
-import { sharedCommand } from './shared-text';
-import { transactionCommands } from './transaction-commands';
+import { carriedText } from './protocol/carried-text';
+import { leavesSessionState } from './protocol/session-state';
+import { TransactionSettings } from './protocol/settings';
+import { sharedCommand } from './typeorm/shared-text';
+import { transactionCommands } from './protocol/transaction-commands';
 
 const PIECES = [
   ...[

@@ -1,5 +1,5 @@
 import { TenancyError } from '../common/tenancy.errors';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 
 /** Code that needs a tenant ran without one. Nothing was sent to the database. */
 export class TenantRequiredError extends TenancyError {

@@ -1,4 +1,4 @@
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 
 /**
  * Who a piece of code runs for: a tenant, one schema by name (the template), the system, or nobody yet.

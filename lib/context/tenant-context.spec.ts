@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { InMemoryTenantStore } from '../tenant/in-memory-tenant.store';
-import type { Tenant } from '../tenant/tenant';
+import { InMemoryTenantStore } from '../registry/store/in-memory-tenant.store';
+import type { Tenant } from '../registry/tenant';
 import { TenantContext } from './tenant-context';
 
 const tenant = (i: number) => ({ id: String(i), slug: `t${i}`, schemaName: `t_${i}` }) as Tenant;

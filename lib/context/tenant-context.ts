@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { freezeDeeply } from '../common/freeze-deeply';
-import type { Tenant } from '../tenant/tenant';
-import { TenantStore } from '../tenant/tenant.store';
+import type { Tenant } from '../registry/tenant';
+import { TenantStore } from '../registry/store/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
 import { type RequestScope, type Scope, workOf } from './scope';
 

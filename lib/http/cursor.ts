@@ -1,5 +1,5 @@
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { isUuid } from '../tenant/uuid';
+import { isUuid } from '../registry/uuid';
 
 /** Opaque to callers, so that what it holds may change. */
 export function encodeCursor(lastId: string): string {

@@ -4,9 +4,9 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
-import { registrySchema } from '../tenant/registry-schema';
-import { inRegistry } from '../tenant/registry-transaction';
+import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { registrySchema } from '../registry/registry-schema';
+import { inRegistry } from '../registry/store/registry-transaction';
 import type { Claim, ClaimOutcome, KeptAnswer } from './idempotency-claim';
 
 /** How long an answer is kept, from the first request on. */

@@ -10,7 +10,7 @@ import {
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { TenantContendedError } from '../tenant/tenant.errors';
+import { TenantContendedError } from '../registry/tenant.errors';
 import { callerOf } from './caller';
 import { type ApiRequest, countHeader, headerOf } from './api-request';
 import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './http.errors';

@@ -1,8 +1,12 @@
 import { freezeDeeply } from '../common/freeze-deeply';
-import { credentialResolver } from '../resolution/credential-resolver';
-import type { CredentialClaims, TenantRequest, TenantResolver } from '../resolution/tenant-resolver';
-import { tokenReader } from '../resolution/token-reader';
-import { leaveCredential, VerifiedCredential } from '../resolution/verified-credential';
+import { credentialResolver } from '../resolution/resolvers/credential-resolver';
+import type {
+  CredentialClaims,
+  TenantRequest,
+  TenantResolver,
+} from '../resolution/resolvers/tenant-resolver';
+import { tokenReader } from '../resolution/resolvers/token-reader';
+import { leaveCredential, VerifiedCredential } from '../resolution/resolvers/verified-credential';
 import { checkJwtOptions } from './check-jwt-options';
 import type { FromJwtClaimOptions } from './jwt.options';
 import { payloadClaim } from './payload-claim';

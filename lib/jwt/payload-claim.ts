@@ -1,6 +1,6 @@
-import { slugOrId } from '../resolution/slug-or-id';
-import type { CredentialClaims } from '../resolution/tenant-resolver';
-import type { TenantClaim } from '../tenant/tenant';
+import { slugOrId } from '../resolution/resolvers/slug-or-id';
+import type { CredentialClaims } from '../resolution/resolvers/tenant-resolver';
+import type { TenantClaim } from '../registry/tenant';
 
 /** A name that nobody has: slugs and ids are not empty. */
 const NOBODY = '';

@@ -1,4 +1,4 @@
-import type { CredentialDetails } from '../resolution/verified-credential';
+import type { CredentialDetails } from '../resolution/resolvers/verified-credential';
 import type { VerifiedPayload } from './token-verifier';
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { CredentialClaims } from '../resolution/tenant-resolver';
-import type { CredentialDetails } from '../resolution/verified-credential';
+import type { CredentialClaims } from '../resolution/resolvers/tenant-resolver';
+import type { CredentialDetails } from '../resolution/resolvers/verified-credential';
 
 /** What a verified token says: of the tenant, which may be nothing, and of whose it is. */
 export interface VerifiedToken {

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
-import { OwnSessions } from '../provisioning/own-sessions';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import type { Tenant } from '../tenant/tenant';
-import { TenantNotFoundError } from '../tenant/tenant.errors';
-import { TenantStore } from '../tenant/tenant.store';
-import { isUuid } from '../tenant/uuid';
+import { OwnSessions } from '../connection/typeorm/own-sessions';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import type { Tenant } from '../registry/tenant';
+import { TenantNotFoundError } from '../registry/tenant.errors';
+import { TenantStore } from '../registry/store/tenant.store';
+import { isUuid } from '../registry/uuid';
 import { type DriftOptions, type DriftReport, DriftTally, type RepairOptions } from './drift-report';
 import { FleetMembers } from './fleet-members';
 import { requireInteger } from './fleet-migrator.options';

@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import type { Tenant } from '../tenant/tenant';
-import { TenantStore } from '../tenant/tenant.store';
-import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import type { Tenant } from '../registry/tenant';
+import { TenantStore } from '../registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 
 /** A tenant, whatever its status, and which of the asked migrations it has seen. */
 export interface FleetMember {

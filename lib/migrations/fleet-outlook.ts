@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
-import { checksumOf } from '../provisioning/migration-checksum';
-import { type NamedMigration, namedMigrations } from '../provisioning/named-migrations';
-import { pendingOf, SharedMigrator, type SharedSurvey } from '../provisioning/shared-migrator';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import { TenantStore } from '../tenant/tenant.store';
+import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
+import { checksumOf } from '../provisioning/template/migration-checksum';
+import { type NamedMigration, namedMigrations } from '../provisioning/template/named-migrations';
+import { pendingOf, SharedMigrator, type SharedSurvey } from '../provisioning/template/shared-migrator';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { TenantStore } from '../registry/store/tenant.store';
 import { FleetStates } from './fleet-state';
 import type { FleetStatus, MigrationTrouble, SharedMigrationReach } from './fleet-status';
 import { MigrationLedger } from './migration-ledger';

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { NamedMigration } from '../provisioning/named-migrations';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import type { Tenant } from '../tenant/tenant';
-import { TenantStore } from '../tenant/tenant.store';
-import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
+import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import type { Tenant } from '../registry/tenant';
+import { TenantStore } from '../registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';

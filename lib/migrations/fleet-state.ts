@@ -2,11 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-import { TenantStore } from '../tenant/tenant.store';
-import { TypeOrmTenantStore } from '../tenant/typeorm-tenant.store';
+import { TenantStore } from '../registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { FleetMembers } from './fleet-members';
 
 /** Where the fleet stands, of some migrations. */

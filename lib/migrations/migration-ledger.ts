@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
-import { checksumOf } from '../provisioning/migration-checksum';
-import { type MigrationPlace, PLACE_COLUMNS } from '../provisioning/migration-run';
-import type { NamedMigration } from '../provisioning/named-migrations';
-import { TEMPLATE_ID } from '../provisioning/unfinished-migrations';
+import { checksumOf } from '../provisioning/template/migration-checksum';
+import { type MigrationPlace, PLACE_COLUMNS } from '../provisioning/template/migration-run';
+import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { TEMPLATE_ID } from '../provisioning/template/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SchemaGoneError } from '../provisioning/provisioning.errors';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 import type { MigrationTrouble } from './fleet-status';
 import type { RunDirection } from './migration-runs';
 

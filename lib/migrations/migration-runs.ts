@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier } from '../common/sql';
-import { SystemTransactions } from '../provisioning/system-transactions';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 
 import { MigrationRunActiveError } from './migrations.errors';

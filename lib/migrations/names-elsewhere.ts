@@ -1,7 +1,7 @@
 import { listed } from '../common/listed';
 import type { SqlExecutor } from '../common/sql';
-import { type HeardStatements, mended, sharedWrites } from '../provisioning/migration-run';
-import type { QualifiedName } from '../provisioning/statement-names';
+import { type HeardStatements, mended, sharedWrites } from '../provisioning/template/migration-run';
+import type { QualifiedName } from '../provisioning/template/statement-names';
 
 /** Where TypeORM 0.3 put what it generated, and where names led before there were tenants. */
 const PUBLIC = 'public';

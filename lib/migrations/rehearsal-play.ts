@@ -5,9 +5,9 @@ import {
   readPlace,
   requirePlace,
   runMigration,
-} from '../provisioning/migration-run';
-import type { NamedMigration } from '../provisioning/named-migrations';
-import { runInShared } from '../provisioning/shared-migrator';
+} from '../provisioning/template/migration-run';
+import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { runInShared } from '../provisioning/template/shared-migrator';
 import type { Rehearsal } from './migration-plan';
 import type { NamesElsewhere } from './names-elsewhere';
 

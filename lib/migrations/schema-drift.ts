@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SqlExecutor } from '../common/sql';
-import { Template } from '../provisioning/template';
+import { Template } from '../provisioning/template/template';
 import { inSchema } from '../schema/catalog';
 import { type Makers, readMakers, repairOf, type Repair, statementsOf } from '../schema/repairs';
 import { structureFingerprint } from '../schema/fingerprint';

@@ -2,7 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { replayBlueprint } from '../schema/clone';
-import { generateSchemaName } from '../tenant/schema-name';
+import { generateSchemaName } from '../registry/schema-name';
 
 /**
  * Puts an empty copy in the place of each shared schema, under its name, in a transaction that is going to be rolled back:

@@ -1,8 +1,8 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import { leaveActiveRecords } from '../connection/active-records';
-import { checkEntitySchemas } from '../connection/entity-schemas';
-import { namedMigrations } from '../provisioning/named-migrations';
+import { leaveActiveRecords } from '../connection/typeorm/active-records';
+import { checkEntitySchemas } from '../connection/typeorm/entity-schemas';
+import { namedMigrations } from '../provisioning/template/named-migrations';
 import { CommandNotForTemplateError } from './migrations.errors';
 import { type Statement, unqualified } from './unqualified-sql';
 

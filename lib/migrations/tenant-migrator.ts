@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
-import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import {
   type HeardStatements,
@@ -12,11 +12,11 @@ import {
   placeIn,
   requirePlace,
   runMigration,
-} from '../provisioning/migration-run';
-import type { NamedMigration } from '../provisioning/named-migrations';
-import { SessionMigrations } from '../provisioning/session-migrations';
-import { UnfinishedMigrations } from '../provisioning/unfinished-migrations';
-import type { Tenant } from '../tenant/tenant';
+} from '../provisioning/template/migration-run';
+import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { SessionMigrations } from '../provisioning/template/session-migrations';
+import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
+import type { Tenant } from '../registry/tenant';
 import { type ClaimedMigration, MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
 import { terseTransaction } from './terse-transaction';

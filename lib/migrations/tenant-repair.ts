@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import type { SqlExecutor } from '../common/sql';
 import { TenantContext } from '../context/tenant-context';
-import { OwnSessions } from '../provisioning/own-sessions';
-import { SystemTransactions } from '../provisioning/system-transactions';
+import { OwnSessions } from '../connection/typeorm/own-sessions';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { statementsOf } from '../schema/repairs';
 import { SchemaNotFoundError } from '../schema/schema.errors';
-import type { Tenant } from '../tenant/tenant';
-import { TenantStore } from '../tenant/tenant.store';
+import type { Tenant } from '../registry/tenant';
+import { TenantStore } from '../registry/store/tenant.store';
 import type { TenantDrift } from './drift-report';
 import { MigrationLedger } from './migration-ledger';
 import {

@@ -1,6 +1,6 @@
 import type { PoolClient, QueryConfig, QueryResult } from 'pg';
 import { type SqlStatement, splitStatements } from '../common/split-statements';
-import { KNOWN_STATEMENTS, plainStatement } from '../connection/carried-text';
+import { KNOWN_STATEMENTS, plainStatement } from '../connection/protocol/carried-text';
 import { type DataSource, type QueryRunner, TransactionNotStartedError } from 'typeorm';
 
 /** What TypeORM keeps of a query runner's transaction. */

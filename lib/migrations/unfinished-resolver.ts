@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import type { NamedMigration } from '../provisioning/named-migrations';
-import { SessionMigrations } from '../provisioning/session-migrations';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import { TemplateOutside } from '../provisioning/template-outside';
-import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/unfinished-migrations';
-import { TenantNotFoundError } from '../tenant/tenant.errors';
-import { TenantStore } from '../tenant/tenant.store';
-import { isUuid } from '../tenant/uuid';
+import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { SessionMigrations } from '../provisioning/template/session-migrations';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { TemplateOutside } from '../provisioning/template/template-outside';
+import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
+import { TenantNotFoundError } from '../registry/tenant.errors';
+import { TenantStore } from '../registry/store/tenant.store';
+import { isUuid } from '../registry/uuid';
 import { MigrationLedger } from './migration-ledger';
 
 /** Settles what no run may touch, as a person says. */

@@ -1,5 +1,5 @@
 import { type Names, unknownNames } from '../common/known-names';
-import { show } from '../show-value';
+import { show } from '../common/show-value';
 import { InvalidObservabilityOptionsError } from './observability.errors';
 import type { MetricsOptions, TenancyObservabilityOptions } from './observability.options';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
-import { getRequestState } from '../resolution/request-state';
+import { getRequestState } from '../resolution/http/request-state';
 import { TenancyMetrics } from './tenancy-metrics';
 
 /** Counts requests when they are answered: by then it is known whose they were, whichever middleware came first. */

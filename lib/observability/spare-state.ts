@@ -1,9 +1,9 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { Spares } from '../provisioning/spares';
-import { SystemTransactions } from '../provisioning/system-transactions';
-import { Template } from '../provisioning/template';
-import { type ResolvedTenancyOptions, TENANCY_OPTIONS } from '../tenancy.options';
+import { Spares } from '../provisioning/spares/spares';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { Template } from '../provisioning/template/template';
+import { type ResolvedTenancyOptions, TENANCY_OPTIONS } from '../options/tenancy.options';
 
 /** Schemas that wait for tenants. */
 export interface SpareCounts {

@@ -1,7 +1,7 @@
 import type { Counter, Gauge } from 'prom-client';
-import type { PoolReport, PoolStatistics } from '../connection/pool-statistics';
-import type { TenantLookup } from '../resolution/tenant-lookup';
-import type { Tenant } from '../tenant/tenant';
+import type { PoolReport, PoolStatistics } from '../connection/pool/pool-statistics';
+import type { TenantLookup } from '../registry/cache/tenant-lookup';
+import type { Tenant } from '../registry/tenant';
 import type { MetricsOptions } from './observability.options';
 import type { SpareState } from './spare-state';
 import { TenantLabels } from './tenant-labels';

@@ -12,8 +12,8 @@ import {
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
-import { PoolStatistics } from '../connection/pool-statistics';
-import { TenantLookup } from '../resolution/tenant-lookup';
+import { PoolStatistics } from '../connection/pool/pool-statistics';
+import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { TenancyModule } from '../tenancy.module';
 import { checkObservabilityOptions } from './check-observability-options';
 import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';

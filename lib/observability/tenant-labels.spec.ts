@@ -1,4 +1,4 @@
-import type { Tenant, TenantClaim } from '../tenant/tenant';
+import type { Tenant, TenantClaim } from '../registry/tenant';
 import { TenantLabels } from './tenant-labels';
 
 const slugs = new Map<string, string>();

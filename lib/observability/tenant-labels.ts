@@ -1,4 +1,4 @@
-import type { Tenant, TenantClaim } from '../tenant/tenant';
+import type { Tenant, TenantClaim } from '../registry/tenant';
 import { TopTenants } from './top-tenants';
 import { within } from './within';
 

@@ -1,8 +1,8 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { arrivalOf } from '../common/arrival';
-import { getRequestState, requestOf } from '../resolution/request-state';
-import { TENANT_NEED } from '../resolution/tenant-route.decorator';
+import { getRequestState, requestOf } from '../resolution/http/request-state';
+import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 
 /** As much of `@opentelemetry/api` as is needed. */
 export interface ActiveSpans {

@@ -4,7 +4,7 @@ import { DataSource, type EntityMetadata } from 'typeorm';
 import { listed } from '../common/listed';
 import { MAX_IDENTIFIER_BYTES } from '../common/sql';
 import { startWith } from '../common/tenancy.errors';
-import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 

@@ -1,6 +1,6 @@
 import type { DataSourceOptions, EntityManager } from 'typeorm';
-import type { Tenant } from '../tenant/tenant';
-import type { DomainProof } from './domain-proof';
+import type { Tenant } from '../registry/tenant';
+import type { DomainProof } from './domains/domain-proof';
 
 export const PROVISIONING_OPTIONS = Symbol('PROVISIONING_OPTIONS');
 

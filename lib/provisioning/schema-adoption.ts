@@ -6,11 +6,11 @@ import { verifyClone } from '../schema/verify';
 import { CloneNotFaithfulError } from '../schema/schema.errors';
 import { SchemaDiffersError, SchemaNotAdoptableError } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { PurgeRecords } from './purge-records';
-import { RegistryNeighbours } from './registry-neighbours';
-import { SchemaMarks } from './schema-marks';
-import { Spares } from './spares';
-import { Template } from './template';
+import { PurgeRecords } from './purge/purge-records';
+import { RegistryNeighbours } from './marks/registry-neighbours';
+import { SchemaMarks } from './marks/schema-marks';
+import { Spares } from './spares/spares';
+import { Template } from './template/template';
 import type { Making } from './tenant-maker';
 
 /** A schema that is there already, taken in as a tenant's. */

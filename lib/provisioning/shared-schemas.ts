@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import { listed } from '../common/listed';
 import type { SqlExecutor } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { SystemTransactions } from './system-transactions';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
 
 /** What is unsafe behind the schema of every tenant. */
 export interface SharedSchemaProblem {

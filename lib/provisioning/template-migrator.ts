@@ -4,11 +4,11 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { startWith, TenancyError } from '../common/tenancy.errors';
-import { ADMIN_DATA_SOURCE } from '../connection/tenant-data-source';
+import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
-import { TenantStore } from '../tenant/tenant.store';
-import { runMigration } from './migration-run';
-import { type NamedMigration, namedMigrations } from './named-migrations';
+import { TenantStore } from '../registry/store/tenant.store';
+import { runMigration } from './template/migration-run';
+import { type NamedMigration, namedMigrations } from './template/named-migrations';
 import {
   MigrationUnfinishedError,
   SharedSchemaMissingError,
@@ -16,12 +16,12 @@ import {
   UnknownTableError,
 } from './provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { SharedMigrator } from './shared-migrator';
-import { Template } from './template';
-import { suspectOther } from './template-origin';
-import { TemplateOutside } from './template-outside';
-import { runInTemplate } from './template-step';
-import { TenantRoles } from './tenant-roles';
+import { SharedMigrator } from './template/shared-migrator';
+import { Template } from './template/template';
+import { suspectOther } from './template/template-origin';
+import { TemplateOutside } from './template/template-outside';
+import { runInTemplate } from './template/template-step';
+import { TenantRoles } from './roles/tenant-roles';
 
 /** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
 @Injectable()

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { TenantLookup } from '../resolution/tenant-lookup';
-import type { Tenant } from '../tenant/tenant';
-import { TenantContendedError, TenantNotFoundError, TenantVersionError } from '../tenant/tenant.errors';
-import { TenantStore, type TenantWriteOptions } from '../tenant/tenant.store';
-import { isUuid } from '../tenant/uuid';
-import { type TenantEvent, TenantEvents } from './tenant-events';
+import { TenantLookup } from '../registry/cache/tenant-lookup';
+import type { Tenant } from '../registry/tenant';
+import { TenantContendedError, TenantNotFoundError, TenantVersionError } from '../registry/tenant.errors';
+import { TenantStore, type TenantWriteOptions } from '../registry/store/tenant.store';
+import { isUuid } from '../registry/uuid';
+import { type TenantEvent, TenantEvents } from './hooks/tenant-events';
 import { type ActorAndReason, checkActorAndReason } from './tenant-input';
 
 export interface TenantChangeOptions extends ActorAndReason {

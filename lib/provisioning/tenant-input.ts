@@ -1,8 +1,8 @@
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
-import { normalizeDomain, normalizeWildcard } from '../tenant/domain';
-import { metadataProblem } from '../tenant/metadata';
-import { isSlug } from '../tenant/slug';
-import { TenantSlugReservedError } from '../tenant/tenant.errors';
+import { normalizeDomain, normalizeWildcard } from '../registry/domain';
+import { metadataProblem } from '../registry/metadata';
+import { isSlug } from '../registry/slug';
+import { TenantSlugReservedError } from '../registry/tenant.errors';
 
 /** What a caller says of a tenant to be made. */
 export interface TenantRequestedBy {

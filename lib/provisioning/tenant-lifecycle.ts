@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
-import { mergeMetadata } from '../tenant/metadata';
-import type { Tenant } from '../tenant/tenant';
-import { type TenantChanges, TenantStore } from '../tenant/tenant.store';
+import { mergeMetadata } from '../registry/metadata';
+import type { Tenant } from '../registry/tenant';
+import { type TenantChanges, TenantStore } from '../registry/store/tenant.store';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { SchemaComment } from './schema-comment';
+import { SchemaComment } from './marks/schema-comment';
 import { TenantChanger, type TenantChangeOptions } from './tenant-changer';
 import { checkDomain, checkMetadata, checkTenantPatch, type TenantPatch } from './tenant-input';
 import {
@@ -15,7 +15,7 @@ import {
   SUSPEND,
   type Transition,
 } from './tenant-transitions';
-import { TransitionHooks } from './transition-hooks';
+import { TransitionHooks } from './hooks/transition-hooks';
 
 /**
  * What happens to a tenant once it exists. `reference` is an id or a slug. What is already as it should be is left

@@ -2,15 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import { uuidV7 } from '../common/uuid-v7';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
-import { generateSchemaName } from '../tenant/schema-name';
-import type { Tenant } from '../tenant/tenant';
-import { proveDomains } from './domain-proof';
+import { generateSchemaName } from '../registry/schema-name';
+import type { Tenant } from '../registry/tenant';
+import { proveDomains } from './domains/domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
-import { SpareRefill } from './spare-refill';
-import { Spares } from './spares';
-import { Template } from './template';
-import type { Mask } from './template-data';
+import { SpareRefill } from './spares/spare-refill';
+import { Spares } from './spares/spares';
+import { Template } from './template/template';
+import type { Mask } from './template/template-data';
 import { TenantCopy } from './tenant-copy';
 import {
   type ActorAndReason,

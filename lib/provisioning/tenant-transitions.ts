@@ -1,8 +1,8 @@
-import type { Tenant, TenantStatus } from '../tenant/tenant';
-import { InvalidTransitionError } from '../tenant/tenant.errors';
-import type { TenantChanges } from '../tenant/tenant.store';
+import type { Tenant, TenantStatus } from '../registry/tenant';
+import { InvalidTransitionError } from '../registry/tenant.errors';
+import type { TenantChanges } from '../registry/store/tenant.store';
 import type { TenantStep } from './provisioning.options';
-import type { TenantEvent } from './tenant-events';
+import type { TenantEvent } from './hooks/tenant-events';
 
 /** A step in a tenant's life. */
 export interface Transition {

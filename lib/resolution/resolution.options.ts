@@ -1,4 +1,4 @@
-import type { TenantResolver } from './tenant-resolver';
+import type { TenantResolver } from './resolvers/tenant-resolver';
 
 export const RESOLUTION_OPTIONS = Symbol('RESOLUTION_OPTIONS');
 

@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { Tenant, TenantClaim } from '../tenant/tenant';
-import { TenantNotActiveError, TenantNotFoundError } from '../tenant/tenant.errors';
+import type { Tenant, TenantClaim } from '../registry/tenant';
+import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { InvalidClaimError, TenantChoiceRequiredError, TenantMismatchError } from './resolution.errors';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options';
-import { TenantLookup } from './tenant-lookup';
-import { type PlatformRequest, toTenantRequest } from './tenant-request';
-import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './tenant-resolver';
-import { type ProxyTrust, trustIn } from './trusted-proxies';
-import { varyOf } from './vary';
+import { TenantLookup } from '../registry/cache/tenant-lookup';
+import { type PlatformRequest, toTenantRequest } from './http/tenant-request';
+import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './resolvers/tenant-resolver';
+import { type ProxyTrust, trustIn } from './http/trusted-proxies';
+import { varyOf } from './http/vary';
 
 const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
 

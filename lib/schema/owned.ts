@@ -1,5 +1,5 @@
 import { ifAny, type RareCatalog } from './catalogs-in-use';
-import { roleOfSchemaSql } from '../tenant/tenant-role';
+import { roleOfSchemaSql } from '../registry/tenant-role';
 
 /**
  * Common table expression `own_role`: the roles of the tenants whose schemas `$1::oid[]` are. They differ from tenant to

@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '../common/sql';
-import { generateSchemaName } from '../tenant/schema-name';
+import { generateSchemaName } from '../registry/schema-name';
 import { type Blueprint, compileBlueprint } from './blueprint';
 import { besideAll, besideSchemas, inSchema, rows } from './catalog';
 import { replayBlueprint } from './clone';

@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../data-sources';
-import { registrySchema } from '../tenant/registry-schema';
-import type { TenantAction } from '../tenant/tenant-audit';
+import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { registrySchema } from '../registry/registry-schema';
+import type { TenantAction } from '../registry/audit/tenant-audit';
 
 /** What a tenant has set, declared or not. */
 export interface SettingRow {

@@ -1,5 +1,5 @@
-import type { NewTenant, TenantChanges, TenantStore } from '../tenant/tenant.store';
-import type { Tenant, TenantClaim, TenantStatus } from '../tenant/tenant';
+import type { NewTenant, TenantChanges, TenantStore } from '../registry/store/tenant.store';
+import type { Tenant, TenantClaim, TenantStatus } from '../registry/tenant';
 
 /** The part of Jest's globals used here; Vitest has it too when its option `globals` is on. */
 interface TestGlobals {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
-import { TenantTransactions } from '../connection/tenant-transactions';
+import { TenantTransactions } from '../connection/typeorm/tenant-transactions';
 import { TenantContext } from '../context/tenant-context';
 import type { TenantRequestedBy } from '../provisioning/tenant-input';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { TenantProvisioner } from '../provisioning/tenant-provisioner';
-import { TenantPurge } from '../provisioning/tenant-purge';
-import type { Tenant } from '../tenant/tenant';
+import { TenantPurge } from '../provisioning/purge/tenant-purge';
+import type { Tenant } from '../registry/tenant';
 import { TestAppNotReadyError } from './testing.errors';
 
 /** A purge is many short transactions, each of which waits for PostgreSQL. */

@@ -1,5 +1,5 @@
 import { type Names, unknownNames } from '../common/known-names';
-import { show } from '../show-value';
+import { show } from '../common/show-value';
 import { InvalidThrottlingOptionsError } from './throttling.errors';
 import type { RateLimits, TenantRateLimits } from './rate-limit';
 import type { TenancyThrottlingOptions } from './throttling.options';

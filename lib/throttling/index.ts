@@ -1,7 +1,7 @@
 export { TenancyThrottlingModule } from './tenancy-throttling.module';
 export type { RateLimit, RateLimits, TenantRateLimits } from './rate-limit';
 export { type TenancyThrottlingOptions } from './throttling.options';
-export { type PlanReader } from '../tenant/tenant-plans';
+export { type PlanReader } from '../registry/tenant-plans';
 export { RateLimitWeight } from './rate-limit-weight.decorator';
 export { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 export { MemoryRateLimits } from './memory-rate-limits';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Tenant } from '../tenant/tenant';
-import { TenantPlans } from '../tenant/tenant-plans';
+import type { Tenant } from '../registry/tenant';
+import { TenantPlans } from '../registry/tenant-plans';
 import { limitProblems } from './check-throttling-options';
 import { InvalidThrottlingOptionsError } from './throttling.errors';
 import type { RateLimit, RateLimits } from './rate-limit';

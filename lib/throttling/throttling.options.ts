@@ -1,5 +1,5 @@
-import type { Tenant } from '../tenant/tenant';
-import type { TenantPlansOptions } from '../tenant/tenant-plans';
+import type { Tenant } from '../registry/tenant';
+import type { TenantPlansOptions } from '../registry/tenant-plans';
 import type { RateLimits, TenantRateLimits } from './rate-limit';
 import type { RateLimitStorage } from './rate-limit-storage';
 

@@ -1,4 +1,4 @@
-import { TENANT_STATUSES } from '../tenant/tenant';
+import { TENANT_STATUSES } from '../registry/tenant';
 import type { ExportHeader } from './export-format';
 import { ExportFileError } from './transfer.errors';
 

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import type { WireConnection } from '../connection/pg-internals';
+import type { WireConnection } from '../connection/protocol/pg-internals';
 import type { CopyStreams } from './copy-streams';
 import type { ExportedTable } from './export-format';
 import { ExportFileError } from './transfer.errors';

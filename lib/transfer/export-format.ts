@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { SeenMigration } from '../provisioning/tenant-versions';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 
 /** What every export begins with, once it is out of its envelope and unzipped. The number is that of the format. */
 export const MAGIC = Buffer.from('nestjs-tenancy export 1\n');

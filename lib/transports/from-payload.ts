@@ -1,4 +1,4 @@
-import { slugOrId } from '../resolution/slug-or-id';
+import { slugOrId } from '../resolution/resolvers/slug-or-id';
 import type { MessageTenantReader } from './transports.options';
 
 /** A name that nobody has: slugs and ids are not empty. */

@@ -1,8 +1,8 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { type Names, requireKnown } from '../common/known-names';
-import { TenantLookup } from '../resolution/tenant-lookup';
-import { type Tenant, type TenantClaim } from '../tenant/tenant';
-import { TenantNotActiveError, TenantNotFoundError } from '../tenant/tenant.errors';
+import { TenantLookup } from '../registry/cache/tenant-lookup';
+import { type Tenant, type TenantClaim } from '../registry/tenant';
+import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { MessageTenantReaderError } from './transports.errors';
 import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
 

@@ -1,4 +1,4 @@
-import { clientAnswer, isCallersFault } from '../resolution/client-answer';
+import { clientAnswer, isCallersFault } from '../resolution/http/client-answer';
 
 /** RFC 6455, 7.4.1. */
 const POLICY_VIOLATION = 1008;

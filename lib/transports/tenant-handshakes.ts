@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import { TenantMissingError } from '../resolution/resolution.errors';
 import { TenantResolution } from '../resolution/tenant-resolution';
-import type { TenantRequest } from '../resolution/tenant-resolver';
-import type { Tenant } from '../tenant/tenant';
-import { isCallersFault } from '../resolution/client-answer';
+import type { TenantRequest } from '../resolution/resolvers/tenant-resolver';
+import type { Tenant } from '../registry/tenant';
+import { isCallersFault } from '../resolution/http/client-answer';
 import { refuseConnection } from './refuse-connection';
 import { HandshakeUnknownError } from './transports.errors';
 

@@ -1,5 +1,5 @@
 import type { TenancyError } from '../common/tenancy.errors';
-import { clientAnswer } from '../resolution/client-answer';
+import { clientAnswer } from '../resolution/http/client-answer';
 
 // Each package is loaded when it is needed: an application without gateways, or without microservices, has only one.
 

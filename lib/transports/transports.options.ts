@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { TenantClaim } from '../tenant/tenant';
+import type { TenantClaim } from '../registry/tenant';
 
 export const TRANSPORTS_OPTIONS = Symbol('TRANSPORTS_OPTIONS');
 

@@ -1,5 +1,5 @@
 import { type Names, unknownNames } from '../common/known-names';
-import { show } from '../show-value';
+import { show } from '../common/show-value';
 import { isMetric } from './metric';
 import { InvalidUsageOptionsError } from './usage.errors';
 import type { Quota, TenancyUsageOptions } from './usage.options';

@@ -6,7 +6,7 @@ export {
   type QuotaWarning,
   type TenancyUsageOptions,
 } from './usage.options';
-export { type PlanReader } from '../tenant/tenant-plans';
+export { type PlanReader } from '../registry/tenant-plans';
 export { Metered } from './metered.decorator';
 export { TenantUsage, type UsageReservation } from './tenant-usage';
 export { type UsageRange, UsageReports } from './usage-reports';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TenantBusyError } from '../common/tenancy.errors';
 import { TenantContext } from '../context/tenant-context';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 import { TenantQuotas } from './tenant-quotas';
 import { monthWith } from './usage-batch';
 import { UsageRows } from './usage-rows';

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Tenant } from '../tenant/tenant';
-import { TenantPlans } from '../tenant/tenant-plans';
+import type { Tenant } from '../registry/tenant';
+import { TenantPlans } from '../registry/tenant-plans';
 import type { CheckedUsageOptions } from './check-usage-options';
 import type { UsageMonth } from './usage-batch';
 import { indexInMonth } from './usage-time';

@@ -3,9 +3,9 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { TENANT_DATA_SOURCE } from '../connection/tenant-data-source';
+import { TENANT_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 
 /** What a tenant's schema takes. */
 export interface StorageUsage {

@@ -10,8 +10,8 @@ import {
 } from '@nestjs/common';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { TenantContext } from '../context/tenant-context';
-import { RegistryTime } from '../tenant/registry-time';
-import type { Tenant } from '../tenant/tenant';
+import { RegistryTime } from '../registry/registry-time';
+import type { Tenant } from '../registry/tenant';
 import type { CheckedUsageOptions } from './check-usage-options';
 import { checkMetric } from './metric';
 import { RefusedCounts } from './refused-counts';

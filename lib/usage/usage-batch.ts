@@ -1,4 +1,4 @@
-import type { Tenant } from '../tenant/tenant';
+import type { Tenant } from '../registry/tenant';
 import { indexInMonth, monthOf } from './usage-time';
 
 /** What one tenant has used of one metric in one month, or a change of that. */

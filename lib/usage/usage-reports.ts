@@ -1,8 +1,8 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { PoolStatistics } from '../connection/pool-statistics';
-import { RegistryTime } from '../tenant/registry-time';
-import type { Tenant } from '../tenant/tenant';
+import { PoolStatistics } from '../connection/pool/pool-statistics';
+import { RegistryTime } from '../registry/registry-time';
+import type { Tenant } from '../registry/tenant';
 import { TenantQuotas, usedOf } from './tenant-quotas';
 import { TenantStorage } from './tenant-storage';
 import { TenantUsage } from './tenant-usage';

@@ -1,6 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
 import { StartError, TenancyError } from '../common/tenancy.errors';
-import { show } from '../show-value';
+import { show } from '../common/show-value';
 import type { Quota } from './usage.options';
 
 /** What was asked for would exceed a hard quota of the tenant. Nothing was done, and nothing counted. */

@@ -1,5 +1,5 @@
-import type { Tenant } from '../tenant/tenant';
-import type { PlanReader } from '../tenant/tenant-plans';
+import type { Tenant } from '../registry/tenant';
+import type { PlanReader } from '../registry/tenant-plans';
 
 export const USAGE_OPTIONS = Symbol('USAGE_OPTIONS');
 

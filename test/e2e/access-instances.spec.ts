@@ -7,7 +7,7 @@ import { ApiKeyAuthentication } from '../../lib/access/api-key-authentication';
 import { makeKey } from '../../lib/access/key-text';
 import type { Tenant } from '../../lib';
 import { ApiKeyRows } from '../../lib/access/api-key-rows';
-import { toTenantRequest } from '../../lib/resolution/tenant-request';
+import { toTenantRequest } from '../../lib/resolution/http/tenant-request';
 import { type AccessApp, startAccessApp } from '../support/access-app';
 import { hearing, shortest } from '../support/change-feed';
 import { createTestDatabase, type TestDatabase } from '../support/database';

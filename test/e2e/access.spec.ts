@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { Controller, Get } from '@nestjs/common';
 import { TenancyModule, type Tenant } from '../../lib';
 import { Principal, RequireScopes } from '../../lib/access';
-import { VerifiedCredential } from '../../lib/resolution/verified-credential';
+import { VerifiedCredential } from '../../lib/resolution/resolvers/verified-credential';
 import { type AccessApp, handled, startAccessApp, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';

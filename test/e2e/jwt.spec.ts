@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { exportSPKI, SignJWT, type JWTHeaderParameters, type JWTPayload } from 'jose';
 import { fromJwtClaim, type FromJwtClaimOptions } from '../../lib/jwt';
-import { fromHeader } from '../../lib/resolution/from-header';
+import { fromHeader } from '../../lib/resolution/resolvers/from-header';
 import { refusedWith, ResolutionApp, type ResolutionAppOptions, servedAs } from '../support/resolution-app';
 import { ADAPTERS } from '../support/sample-app';
 import { AUDIENCE, type IssuerMode, signingKey, type SigningKey, TokenIssuer } from '../support/token-issuer';

@@ -14,7 +14,7 @@ import {
   TenantLookup,
   TenantStore,
 } from '../../lib';
-import { TenantChangeFeed } from '../../lib/tenant/tenant-changes';
+import { TenantChangeFeed } from '../../lib/registry/changes/tenant-changes';
 import { felt, hearing, shortest } from '../support/change-feed';
 import { cleanEnvironment, programArguments, REPOSITORY } from '../support/commands';
 import { createTestDatabase, type TestDatabase } from '../support/database';

@@ -1,11 +1,11 @@
-import { credentialResolver } from '../../lib/resolution/credential-resolver';
-import { fromCookie } from '../../lib/resolution/from-cookie';
-import { fromDomain } from '../../lib/resolution/from-domain';
-import { fromHeader } from '../../lib/resolution/from-header';
-import { fromQuery } from '../../lib/resolution/from-query';
-import { fromSubdomain } from '../../lib/resolution/from-subdomain';
-import { slugOrId } from '../../lib/resolution/slug-or-id';
-import type { TenantRequest, TenantResolver } from '../../lib/resolution/tenant-resolver';
+import { credentialResolver } from '../../lib/resolution/resolvers/credential-resolver';
+import { fromCookie } from '../../lib/resolution/resolvers/from-cookie';
+import { fromDomain } from '../../lib/resolution/resolvers/from-domain';
+import { fromHeader } from '../../lib/resolution/resolvers/from-header';
+import { fromQuery } from '../../lib/resolution/resolvers/from-query';
+import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
+import { slugOrId } from '../../lib/resolution/resolvers/slug-or-id';
+import type { TenantRequest, TenantResolver } from '../../lib/resolution/resolvers/tenant-resolver';
 import { refusedWith, ResolutionApp, servedAs } from '../support/resolution-app';
 import { ADAPTERS } from '../support/sample-app';
 

@@ -4,10 +4,10 @@ import { text } from 'node:stream/consumers';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { fromCookie } from '../../lib/resolution/from-cookie';
-import { fromDomain } from '../../lib/resolution/from-domain';
-import { fromQuery } from '../../lib/resolution/from-query';
-import { fromSubdomain } from '../../lib/resolution/from-subdomain';
+import { fromCookie } from '../../lib/resolution/resolvers/from-cookie';
+import { fromDomain } from '../../lib/resolution/resolvers/from-domain';
+import { fromQuery } from '../../lib/resolution/resolvers/from-query';
+import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
 import { refusedWith, ResolutionApp, type ResolutionAppOptions, servedAs } from '../support/resolution-app';
 
 const NOT_FOUND = refusedWith(404, 'TENANT_NOT_FOUND');

@@ -2,10 +2,10 @@ import type { INestApplication } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { fromPath } from '../../lib/resolution/from-path';
-import { fromSubdomain } from '../../lib/resolution/from-subdomain';
-import { stripTenantPath } from '../../lib/resolution/strip-tenant-path';
-import type { TenantPathOptions } from '../../lib/resolution/tenant-path';
+import { fromPath } from '../../lib/resolution/resolvers/from-path';
+import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
+import { stripTenantPath } from '../../lib/resolution/http/strip-tenant-path';
+import type { TenantPathOptions } from '../../lib/resolution/resolvers/tenant-path';
 import { refusedWith, ResolutionApp, type ResolutionAppOptions, servedAs } from '../support/resolution-app';
 
 const NOT_FOUND = refusedWith(404, 'TENANT_NOT_FOUND');

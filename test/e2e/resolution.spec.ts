@@ -25,22 +25,22 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { TenancyUnavailableError } from '../../lib/common/tenancy.errors';
 import { TenantContext } from '../../lib/context/tenant-context';
-import { CurrentTenant } from '../../lib/resolution/current-tenant.decorator';
-import { CURRENT_TENANT, currentTenantProvider } from '../../lib/resolution/current-tenant.provider';
-import { fromDomain } from '../../lib/resolution/from-domain';
-import { fromHeader } from '../../lib/resolution/from-header';
-import { fromSubdomain } from '../../lib/resolution/from-subdomain';
+import { CurrentTenant } from '../../lib/resolution/http/current-tenant.decorator';
+import { CURRENT_TENANT, currentTenantProvider } from '../../lib/resolution/http/current-tenant.provider';
+import { fromDomain } from '../../lib/resolution/resolvers/from-domain';
+import { fromHeader } from '../../lib/resolution/resolvers/from-header';
+import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
-import { TenancyExceptionFilter } from '../../lib/resolution/tenancy-exception.filter';
-import { TenantLookup } from '../../lib/resolution/tenant-lookup';
+import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
+import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
 import { TenantResolution } from '../../lib/resolution/tenant-resolution';
-import type { TenantRequest } from '../../lib/resolution/tenant-resolver';
-import { TenantOptional, TenantFree } from '../../lib/resolution/tenant-route.decorator';
-import { TenantGuard } from '../../lib/resolution/tenant.guard';
-import { TenantMiddleware } from '../../lib/resolution/tenant.middleware';
-import { InMemoryTenantStore } from '../../lib/tenant/in-memory-tenant.store';
-import type { Tenant, TenantClaim, TenantStatus } from '../../lib/tenant/tenant';
-import { TenantStore, type NewTenant } from '../../lib/tenant/tenant.store';
+import type { TenantRequest } from '../../lib/resolution/resolvers/tenant-resolver';
+import { TenantOptional, TenantFree } from '../../lib/resolution/http/tenant-route.decorator';
+import { TenantGuard } from '../../lib/resolution/http/tenant.guard';
+import { TenantMiddleware } from '../../lib/resolution/http/tenant.middleware';
+import { InMemoryTenantStore } from '../../lib/registry/store/in-memory-tenant.store';
+import type { Tenant, TenantClaim, TenantStatus } from '../../lib/registry/tenant';
+import { TenantStore, type NewTenant } from '../../lib/registry/store/tenant.store';
 
 const TENANTS = [
   tenant(1, 'acme', 'active', ['shop.acme.com']),

@@ -35,7 +35,7 @@ import {
 } from '../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { fromJwtClaim } from '../../lib/jwt';
-import { addVary } from '../../lib/resolution/vary';
+import { addVary } from '../../lib/resolution/http/vary';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { ADAPTERS } from '../support/sample-app';

@@ -26,7 +26,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { ANY_ADAPTER } from '../support/sample-app';
 import { rawRequest } from '../support/raw-request';
-import { TenantPlans } from '../../lib/tenant/tenant-plans';
+import { TenantPlans } from '../../lib/registry/tenant-plans';
 import { makeTenant } from '../support/tenants';
 import { startTestApp, type TestApp } from '../support/test-app';
 

@@ -26,8 +26,8 @@ import {
   TenantOptional,
   TenantTransaction,
 } from '../../lib';
-import { fromCookie } from '../../lib/resolution/from-cookie';
-import { fromQuery } from '../../lib/resolution/from-query';
+import { fromCookie } from '../../lib/resolution/resolvers/from-cookie';
+import { fromQuery } from '../../lib/resolution/resolvers/from-query';
 import { TenancyTransportsModule, TenantHandshakes, TenantInterceptor } from '../../lib/transports';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { Note, notesOptions } from '../support/notes';

@@ -33,7 +33,7 @@ import { Reservations } from '../../lib/usage/reservations';
 import { TenantQuotas } from '../../lib/usage/tenant-quotas';
 import { UsageRows } from '../../lib/usage/usage-rows';
 import { USAGE_TIME } from '../../lib/usage/usage.options';
-import { RegistryTime } from '../../lib/tenant/registry-time';
+import { RegistryTime } from '../../lib/registry/registry-time';
 import { TenancyAdminModule } from '../../lib/admin';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { MASTER_KEY } from '../support/sample-app';

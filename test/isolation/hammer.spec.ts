@@ -1,5 +1,5 @@
-import { Lease } from '../../lib/connection/lease';
-import { SchemaCheck } from '../../lib/connection/schema-check';
+import { Lease } from '../../lib/connection/pool/lease';
+import { SchemaCheck } from '../../lib/connection/protocol/schema-check';
 import type { Scope } from '../../lib/context/scope';
 import { TenantContext } from '../../lib/context/tenant-context';
 import { createTestDatabase, type TestDatabase } from '../support/database';

@@ -1,4 +1,4 @@
-import { TenantChangeFeed } from '../../lib/tenant/tenant-changes';
+import { TenantChangeFeed } from '../../lib/registry/changes/tenant-changes';
 import type { TestApp } from './test-app';
 
 /** Asks until the answer is as wanted; gives the milliseconds that took. */

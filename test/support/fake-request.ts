@@ -1,4 +1,4 @@
-import type { PlatformRequest } from '../../lib/resolution/tenant-request';
+import type { PlatformRequest } from '../../lib/resolution/http/tenant-request';
 
 /** A request as Node hands it over, with nothing behind it. Headers are name and value in turn, as they were sent. */
 export function fakeRequest(

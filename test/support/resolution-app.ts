@@ -6,17 +6,17 @@ import type { MiddlewareConsumer } from '@nestjs/common';
 import { APP_GUARD, type AbstractHttpAdapter } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { TenantContext } from '../../lib/context/tenant-context';
-import { CurrentTenant } from '../../lib/resolution/current-tenant.decorator';
+import { CurrentTenant } from '../../lib/resolution/http/current-tenant.decorator';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
-import { TenancyExceptionFilter } from '../../lib/resolution/tenancy-exception.filter';
-import { TenantLookup } from '../../lib/resolution/tenant-lookup';
+import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
+import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
 import { TenantResolution } from '../../lib/resolution/tenant-resolution';
-import { TenantFree, TenantOptional } from '../../lib/resolution/tenant-route.decorator';
-import { TenantGuard } from '../../lib/resolution/tenant.guard';
-import { TenantMiddleware } from '../../lib/resolution/tenant.middleware';
-import { InMemoryTenantStore } from '../../lib/tenant/in-memory-tenant.store';
-import type { TenantStatus } from '../../lib/tenant/tenant';
-import { type NewTenant, TenantStore } from '../../lib/tenant/tenant.store';
+import { TenantFree, TenantOptional } from '../../lib/resolution/http/tenant-route.decorator';
+import { TenantGuard } from '../../lib/resolution/http/tenant.guard';
+import { TenantMiddleware } from '../../lib/resolution/http/tenant.middleware';
+import { InMemoryTenantStore } from '../../lib/registry/store/in-memory-tenant.store';
+import type { TenantStatus } from '../../lib/registry/tenant';
+import { type NewTenant, TenantStore } from '../../lib/registry/store/tenant.store';
 import { RecordingLogger } from './test-app';
 
 /** Says whom it ran for. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Tenant } from '../../lib/tenant/tenant';
+import type { Tenant } from '../../lib/registry/tenant';
 
 /** A tenant that is in no registry: for tests of what does not look there. */
 export function makeTenant(slug: string, changes: Partial<Tenant> = {}): Tenant {

@@ -3,12 +3,12 @@ import {
   initializeTenantDataSource,
   tenantDriver,
   withEmptySearchPathInUrl,
-} from '../../lib/connection/tenant-data-source';
-import type { TenantPool } from '../../lib/connection/tenant-pool';
-import type { TenantPoolOptions } from '../../lib/connection/tenant-pool.options';
+} from '../../lib/connection/typeorm/tenant-data-source';
+import type { TenantPool } from '../../lib/connection/pool/tenant-pool';
+import type { TenantPoolOptions } from '../../lib/connection/pool/tenant-pool.options';
 import { TenantContext } from '../../lib/context/tenant-context';
-import type { Tenant } from '../../lib/tenant/tenant';
-import { InMemoryTenantStore } from '../../lib/tenant/in-memory-tenant.store';
+import type { Tenant } from '../../lib/registry/tenant';
+import { InMemoryTenantStore } from '../../lib/registry/store/in-memory-tenant.store';
 import { createTestDatabase, type TestDatabase } from './database';
 import { makeTenant } from './tenants';
 import { tapWire, type WireTap } from './wire-tap';

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TenancyModule } from '../../lib';
-import { TenantChangeFeed } from '../../lib/tenant/tenant-changes';
+import { TenantChangeFeed } from '../../lib/registry/changes/tenant-changes';
 import type { TestDatabase } from './database';
 import { notesOptions } from './notes';
 

@@ -4,9 +4,9 @@ import {
   initializeTenantDataSource,
   tenantDriver,
   withEmptySearchPathInUrl,
-} from '../../lib/connection/tenant-data-source';
+} from '../../lib/connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../lib/context/tenant-context';
-import { InMemoryTenantStore } from '../../lib/tenant/in-memory-tenant.store';
+import { InMemoryTenantStore } from '../../lib/registry/store/in-memory-tenant.store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import type { TestServer } from '../support/system/postgres-15';
 import { startAnotherPgBouncer } from '../support/system/pgbouncer';

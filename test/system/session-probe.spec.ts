@@ -1,5 +1,5 @@
 import { Client, Pool } from 'pg';
-import { probeSession, type SessionReport } from '../../lib/connection/session-probe';
+import { probeSession, type SessionReport } from '../../lib/connection/protocol/session-probe';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import type { PgBouncerSettings } from '../support/system/pgbouncer';
 import { startAnotherPgBouncer } from '../support/system/pgbouncer';

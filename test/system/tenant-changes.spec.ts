@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../lib/common/clock';
-import { TenantChangesListener } from '../../lib/tenant/tenant-changes-listener';
+import { TenantChangesListener } from '../../lib/registry/changes/tenant-changes-listener';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type PgBouncerSettings, startAnotherPgBouncer } from '../support/system/pgbouncer';
 

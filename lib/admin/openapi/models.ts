@@ -2,7 +2,7 @@ import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
 import { PageQuery } from '../../http/page-query';
 import { MIGRATION_MODELS } from './migration-models';
-import { TENANT_STATUSES } from '../../tenant/tenant';
+import { TENANT_STATUSES } from '../../registry/tenant';
 import { SetSettingBody } from '../setting.dto';
 import {
   CreateTenantBody,

@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { connectionOf, ownersOf, ownSessionConnection } from '../../data-sources';
-import type { ResolvedTenancyOptions } from '../../tenancy.options';
+import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/data-sources';
+import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
 import { checkRoles } from './role-checks';
 import {

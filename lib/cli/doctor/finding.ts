@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Pool } from 'pg';
-import type { ResolvedTenancyOptions } from '../../tenancy.options';
+import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
 
 /** `problem`: something does not work, or is not safe. `warning`: it works, and could be better. */
 export type Severity = 'ok' | 'warning' | 'problem' | 'skipped';

@@ -1,14 +1,14 @@
 import type { DataSource } from 'typeorm';
-import { connectionOf } from '../../data-sources';
+import { connectionOf } from '../../connection/typeorm/data-sources';
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
-import { namedMigrations } from '../../provisioning/named-migrations';
-import { describeNeighbours, findNeighbours } from '../../provisioning/registry-neighbours';
+import { namedMigrations } from '../../provisioning/template/named-migrations';
+import { describeNeighbours, findNeighbours } from '../../provisioning/marks/registry-neighbours';
 import { findSharedSchemaProblems } from '../../provisioning/shared-schemas';
 import { compileBlueprint } from '../../schema/blueprint';
 import { SchemaNotCloneableError } from '../../schema/schema.errors';
-import type { ResolvedTenancyOptions } from '../../tenancy.options';
-import { registryOptions } from '../../tenant/registry';
+import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
+import { registryOptions } from '../../registry/registry';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
 const MIGRATE = 'run: tenancy migrate up';

@@ -1,4 +1,4 @@
-import { findRoleProblems } from '../../provisioning/role-checks';
+import { findRoleProblems } from '../../provisioning/roles/role-checks';
 import { type Check, type Finding, ok, type Patient, skipped, warning } from './finding';
 
 /** Whether the second wall stands. */

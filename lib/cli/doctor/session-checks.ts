@@ -1,4 +1,4 @@
-import { probeSession } from '../../connection/session-probe';
+import { probeSession } from '../../connection/protocol/session-probe';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
 /** Whether sessions begin with an empty path, and what stands between us and PostgreSQL. */

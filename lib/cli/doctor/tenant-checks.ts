@@ -1,6 +1,6 @@
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
-import { OWN_NAME } from '../../provisioning/orphans';
+import { OWN_NAME } from '../../provisioning/purge/orphans';
 import {
   describeCopies,
   findNeighbours,
@@ -8,8 +8,14 @@ import {
   newIdentity,
   registryIdIn,
   twinsAmong,
-} from '../../provisioning/registry-neighbours';
-import { commentOn, IS_OF_BEFORE, isSpareOf, MARK, tenantComment } from '../../provisioning/schema-marks';
+} from '../../provisioning/marks/registry-neighbours';
+import {
+  commentOn,
+  IS_OF_BEFORE,
+  isSpareOf,
+  MARK,
+  tenantComment,
+} from '../../provisioning/marks/schema-marks';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
 const ELSEWHERE = 'the tenants are in a store of the application’s own';

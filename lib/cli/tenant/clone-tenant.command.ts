@@ -1,5 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
-import type { Mask } from '../../provisioning/template-data';
+import type { Mask } from '../../provisioning/template/template-data';
 import { TenantProvisioner } from '../../provisioning/tenant-provisioner';
 import { CommandLineError } from '../cli.errors';
 import { jsonFile, jsonObject } from '../option-values';

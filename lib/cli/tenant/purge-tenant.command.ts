@@ -1,5 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
-import { TenantPurge } from '../../provisioning/tenant-purge';
+import { TenantPurge } from '../../provisioning/purge/tenant-purge';
 import { list } from '../table';
 import { type Answer, TenancyCommand } from '../tenancy-command';
 import { type AuditedOptions, byWhom } from './audited-command';

@@ -1,4 +1,4 @@
-import type { Tenant } from '../../tenant/tenant';
+import type { Tenant } from '../../registry/tenant';
 import { list } from '../table';
 import type { Answer } from '../tenancy-command';
 

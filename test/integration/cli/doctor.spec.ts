@@ -1,5 +1,5 @@
 import { examine } from '../../../lib/cli/doctor/examine';
-import { resolveOptions } from '../../../lib/resolve-options';
+import { resolveOptions } from '../../../lib/options/resolve-options';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
 

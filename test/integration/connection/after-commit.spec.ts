@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { TenantConnection } from '../../../lib/connection/tenant-connection';
-import { TenantTransactions } from '../../../lib/connection/tenant-transactions';
+import { TenantConnection } from '../../../lib/connection/typeorm/tenant-connection';
+import { TenantTransactions } from '../../../lib/connection/typeorm/tenant-transactions';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 /** In a pool of one: what is done before the connection is given back would wait for ever. */

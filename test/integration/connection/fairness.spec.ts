@@ -1,8 +1,8 @@
 import { Pool, type PoolClient } from 'pg';
 import { TenancyUnavailableError } from '../../../lib';
-import type { Tenant } from '../../../lib/tenant/tenant';
+import type { Tenant } from '../../../lib/registry/tenant';
 import { TenantBusyError } from '../../../lib';
-import type { TenantPoolOptions } from '../../../lib/connection/tenant-pool.options';
+import type { TenantPoolOptions } from '../../../lib/connection/pool/tenant-pool.options';
 import { ManualClock, settled } from '../../support/manual-clock';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 

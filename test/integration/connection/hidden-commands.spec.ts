@@ -4,7 +4,7 @@ import { type PoolClient, Query, type QueryConfig } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
-import { TenantTransactions } from '../../../lib/connection/tenant-transactions';
+import { TenantTransactions } from '../../../lib/connection/typeorm/tenant-transactions';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 const REFUSED = { code: 'TRANSACTION_COMMAND_REFUSED' };

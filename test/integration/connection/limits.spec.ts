@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { QueryFailedError } from 'typeorm';
-import type { Tenant } from '../../../lib/tenant/tenant';
-import type { TenantLimitsOption } from '../../../lib/connection/tenant-limits';
+import type { Tenant } from '../../../lib/registry/tenant';
+import type { TenantLimitsOption } from '../../../lib/connection/pool/tenant-limits';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 describe('Limits of a tenant', () => {

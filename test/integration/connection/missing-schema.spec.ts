@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { type PoolClient, Query } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
-import { TenantTransactions } from '../../../lib/connection/tenant-transactions';
+import { TenantTransactions } from '../../../lib/connection/typeorm/tenant-transactions';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 

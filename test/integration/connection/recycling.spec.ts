@@ -1,4 +1,4 @@
-import type { Tenant } from '../../../lib/tenant/tenant';
+import type { Tenant } from '../../../lib/registry/tenant';
 import { makeTenant } from '../../support/tenants';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 

@@ -1,4 +1,4 @@
-import type { WireConnection } from '../../../lib/connection/pg-internals';
+import type { WireConnection } from '../../../lib/connection/protocol/pg-internals';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 

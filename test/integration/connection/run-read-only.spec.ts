@@ -1,4 +1,4 @@
-import { runReadOnly } from '../../../lib/connection/run-read-only';
+import { runReadOnly } from '../../../lib/connection/protocol/run-read-only';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 describe('A text that may only read', () => {

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { Client, type PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
-import { Lease } from '../../../lib/connection/lease';
+import { Lease } from '../../../lib/connection/pool/lease';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 const INSERT = "INSERT INTO note VALUES (2, 'globex')";

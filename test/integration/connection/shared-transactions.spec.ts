@@ -6,7 +6,7 @@ import type { PoolClient, QueryConfig } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
-import { TenantTransactions } from '../../../lib/connection/tenant-transactions';
+import { TenantTransactions } from '../../../lib/connection/typeorm/tenant-transactions';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 /** Run inside a pool of one: whoever does not join would wait for ever. */

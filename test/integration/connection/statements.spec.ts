@@ -4,7 +4,7 @@ import Cursor from 'pg-cursor';
 import { Query, type PoolClient, type QueryConfig } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import QueryStream from 'pg-query-stream';
-import type { WireConnection } from '../../../lib/connection/pg-internals';
+import type { WireConnection } from '../../../lib/connection/protocol/pg-internals';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 

@@ -9,7 +9,7 @@ import {
   TenantProvisioner,
   type Tenant,
 } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { ownDatabase } from '../provisioning/app';

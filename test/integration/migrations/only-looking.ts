@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { type ResolvedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../lib/tenancy.options';
+import { type ResolvedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../lib/options/tenancy.options';
 
 /** As the command line starts an application: neither the template nor a shared schema is migrated. */
 @Global()

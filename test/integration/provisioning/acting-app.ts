@@ -9,7 +9,7 @@ import {
   TenantProvisioner,
   TenantPurge,
 } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import type { TestDatabase } from '../../support/database';
 import { notesOptions } from '../../support/notes';
 import { StoreElsewhere } from './store-elsewhere';

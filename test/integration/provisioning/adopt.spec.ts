@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { TenantLifecycle, TenantProvisioner, TenantPurge } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
-import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
+import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
 import { type ProvisioningApp, startProvisioningApp } from './app';
 
 const NOTE = 'CREATE TABLE note (id serial PRIMARY KEY, text varchar NOT NULL)';

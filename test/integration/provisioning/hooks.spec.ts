@@ -13,7 +13,7 @@ import {
   type TenantProvisionHook,
   TenantStore,
 } from '../../../lib';
-import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
+import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
 import { Note } from '../../support/notes';
 import { type ProvisioningApp, startProvisioningApp } from './app';
 

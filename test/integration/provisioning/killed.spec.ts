@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Tenant, TenantLifecycle, TenantStore, TenantSweeper } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import { seededRandom } from '../../../bench/random';
 import { cleanEnvironment, programArguments, REPOSITORY } from '../../support/commands';
 import { createTestDatabase, type TestDatabase } from '../../support/database';

@@ -8,9 +8,9 @@ import {
   TenantStore,
   TenantSweeper,
 } from '../../../lib';
-import { findNeighbours } from '../../../lib/provisioning/registry-neighbours';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
-import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
+import { findNeighbours } from '../../../lib/provisioning/marks/registry-neighbours';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
+import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
 import type { TestApp } from '../../support/test-app';
 import { ownDatabase, schemasOf } from './app';
 

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { type Tenant, TenantEvents, TenantLifecycle, TenantPurge, TenantStore } from '../../../lib';
-import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
+import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
 import { type ProvisioningApp, startProvisioningApp } from './app';
 
 const NOT_FOUND = { code: 'TENANT_NOT_FOUND', statusCode: 404 };

@@ -1,5 +1,5 @@
 import { type TenancyOptions, type Tenant, TenantLifecycle, TenantPurge, TenantSweeper } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import type { TestApp } from '../../support/test-app';
 import { ownDatabase, schemasOf } from './app';
 

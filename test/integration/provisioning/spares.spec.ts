@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { type Tenant, TenantConnection, TenantProvisioner, TenantSweeper } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { ownDatabase, schemasOf } from './app';

@@ -1,9 +1,9 @@
 import { DataSource, type QueryRunner } from 'typeorm';
 import type { NewTenant, TenantChanges, TenantClaim, TenantQuery } from '../../../lib';
 import { TenantStore } from '../../../lib';
-import { openRegistry, registryOptions } from '../../../lib/tenant/registry';
-import type { TenantWriteOptions } from '../../../lib/tenant/tenant.store';
-import { TypeOrmTenantStore } from '../../../lib/tenant/typeorm-tenant.store';
+import { openRegistry, registryOptions } from '../../../lib/registry/registry';
+import type { TenantWriteOptions } from '../../../lib/registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 
 /** A store in a database of its own, so that no transaction spans it and the tenants' schemas. */
 export class StoreElsewhere extends TenantStore {

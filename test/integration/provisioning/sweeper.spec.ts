@@ -8,8 +8,8 @@ import {
   TenantSweeper,
 } from '../../../lib';
 import { CLOCK, type Clock } from '../../../lib/common/clock';
-import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
-import { generateSchemaName } from '../../../lib/tenant/schema-name';
+import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
+import { generateSchemaName } from '../../../lib/registry/schema-name';
 import { Global, Module } from '@nestjs/common';
 import { resetClock, setClock } from '../../support/set-clock';
 import { type ProvisioningApp, startAppOn, startProvisioningApp } from './app';

@@ -1,5 +1,5 @@
-import { prepareTenantRole } from '../../../lib/provisioning/role-grants';
-import { generateSchemaName } from '../../../lib/tenant/schema-name';
+import { prepareTenantRole } from '../../../lib/provisioning/roles/role-grants';
+import { generateSchemaName } from '../../../lib/registry/schema-name';
 import { createRolesDatabase, type RolesDatabase } from '../../support/two-roles';
 
 const SCHEMA = generateSchemaName();

@@ -9,8 +9,8 @@ import {
   TenantSweeper,
   type TenancyOptions,
 } from '../../../lib';
-import { SpareRefill } from '../../../lib/provisioning/spare-refill';
-import { roleOfSchema } from '../../../lib/tenant/tenant-role';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
+import { roleOfSchema } from '../../../lib/registry/tenant-role';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import { RolesApp, startRolesApp, startRolesAppOn } from './app';
 

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { type Clock, systemClock } from '../../../lib/common/clock';
-import { TenantChangesListener } from '../../../lib/tenant/tenant-changes-listener';
+import { TenantChangesListener } from '../../../lib/registry/changes/tenant-changes-listener';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { tapWire, type WireTap } from '../../support/wire-tap';
 

@@ -1,8 +1,8 @@
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { openRegistry, registryOptions } from '../../../lib/tenant/registry';
-import { changesChannel } from '../../../lib/tenant/tenant-changes-channel';
-import { TypeOrmTenantStore } from '../../../lib/tenant/typeorm-tenant.store';
+import { openRegistry, registryOptions } from '../../../lib/registry/registry';
+import { changesChannel } from '../../../lib/registry/changes/tenant-changes-channel';
+import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 const ACME = '01900000-0000-7000-8000-000000000001';

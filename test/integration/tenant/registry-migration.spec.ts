@@ -5,9 +5,9 @@ import {
   openRegistry,
   registryOptions,
   REGISTRY_MIGRATION_LOCK,
-} from '../../../lib/tenant/registry';
-import type { RegistryOptions } from '../../../lib/tenant/registry';
-import { TypeOrmTenantStore } from '../../../lib/tenant/typeorm-tenant.store';
+} from '../../../lib/registry/registry';
+import type { RegistryOptions } from '../../../lib/registry/registry';
+import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 

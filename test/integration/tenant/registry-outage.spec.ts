@@ -1,8 +1,8 @@
 import { createServer, connect } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { DataSource } from 'typeorm';
-import { openRegistry, registryOptions } from '../../../lib/tenant/registry';
-import { TypeOrmTenantStore } from '../../../lib/tenant/typeorm-tenant.store';
+import { openRegistry, registryOptions } from '../../../lib/registry/registry';
+import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 

@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
-import { InMemoryTenantStore } from '../../../lib/tenant/in-memory-tenant.store';
-import { openRegistry, registryOptions } from '../../../lib/tenant/registry';
-import { TypeOrmTenantStore } from '../../../lib/tenant/typeorm-tenant.store';
+import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
+import { openRegistry, registryOptions } from '../../../lib/registry/registry';
+import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 import { runTenantStoreContract } from '../../../lib/testing/tenant-store.contract';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';

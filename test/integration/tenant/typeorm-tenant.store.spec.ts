@@ -1,7 +1,7 @@
 import { DataSource, EventSubscriber } from 'typeorm';
-import { openRegistry, registryOptions } from '../../../lib/tenant/registry';
-import type { NewTenant } from '../../../lib/tenant/tenant.store';
-import { TypeOrmTenantStore } from '../../../lib/tenant/typeorm-tenant.store';
+import { openRegistry, registryOptions } from '../../../lib/registry/registry';
+import type { NewTenant } from '../../../lib/registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
 

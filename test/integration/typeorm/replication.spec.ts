@@ -3,8 +3,8 @@ import {
   initializeTenantDataSource,
   tenantDriver,
   withEmptySearchPathInUrl,
-} from '../../../lib/connection/tenant-data-source';
-import type { TenantPool } from '../../../lib/connection/tenant-pool';
+} from '../../../lib/connection/typeorm/tenant-data-source';
+import type { TenantPool } from '../../../lib/connection/pool/tenant-pool';
 import { tapWire, type WireTap } from '../../support/wire-tap';
 import { Customer, CustomerSummary, Order, SHOP_ENTITIES, Tag } from './shop-entities';
 import { FIRST_NEW_ID, ownersIn, type TwoShops, twoShops } from './two-shops';

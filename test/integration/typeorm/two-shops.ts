@@ -1,5 +1,5 @@
 import type { DataSourceOptions, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
-import type { Tenant } from '../../../lib/tenant/tenant';
+import type { Tenant } from '../../../lib/registry/tenant';
 import { type TwoTenants, twoTenants } from '../../support/two-tenants';
 import { SHOP_ENTITIES } from './shop-entities';
 

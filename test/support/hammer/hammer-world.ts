@@ -12,7 +12,7 @@ import {
   TenantTransactions,
   fromHeader,
 } from '../../../lib';
-import type { TenantPool } from '../../../lib/connection/tenant-pool';
+import type { TenantPool } from '../../../lib/connection/pool/tenant-pool';
 import type { TestDatabase } from '../database';
 import { startTestApp } from '../test-app';
 import { Account, CreateShop1700000000000, Entry, rowOf } from './shop';

@@ -1,0 +1,242 @@
+import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
+import { isOutage } from '../../common/outage';
+import { type Scope, scopeKey, workOf } from '../../context/scope';
+import type { TenantContext } from '../../context/tenant-context';
+import {
+  IdleTransactionError,
+  LeaseEndedError,
+  TenantContextMismatchError,
+  UnreadableTextError,
+  isAnswer,
+} from '../connection.errors';
+import type { Submittable } from '../protocol/foreign-query';
+import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
+import { LentHandle } from './lent-handle';
+import { BaseQuery, type QueryCallback } from '../protocol/pg-internals';
+import { EMPTY_SESSION } from '../protocol/session-checks';
+import { leavesSessionState } from '../protocol/session-state';
+import type { TransactionSettings } from '../protocol/settings';
+import { isCursor, RidingCursor, textOf } from '../protocol/riding-cursor';
+import type { StatementLease } from '../protocol/statement-lease';
+import type { TenantClient } from '../protocol/tenant-client';
+import { TenantQuery } from '../protocol/tenant-query';
+import { WrappedQuery } from '../protocol/wrapped-query';
+
+/** Why a connection is destroyed at the end of a lease instead of going back to the pool. */
+export type Doubt =
+  | 'session state'
+  | 'client-side error'
+  | 'connection lost'
+  | 'query in flight'
+  | 'open transaction'
+  | 'idle transaction'
+  | 'told to';
+
+const NOT_ASCII = /[\u0080-\uffff]/;
+
+/** Of a statement, in a warning. */
+const SHOWN_TEXT = 100;
+
+/** In a row: behind a pooler each attempt may meet another session. */
+const MAX_REFUSALS = 3;
+
+/**
+ * One loan of a connection to one tenant, from the pool's `connect` to `release`.
+ *
+ * What the borrower gets is `handle`: the pg client in every respect, but its `query` and `release` are this loan's
+ * own. One kept beyond its release can neither query nor release a connection that has been lent on.
+ */
+export class Lease implements StatementLease {
+  readonly #handle: LentHandle;
+  /** The piece of work that it was taken for. */
+  readonly work: object;
+  #doubt: Doubt | undefined;
+  #released = false;
+  #lastText: unknown;
+
+  constructor(
+    readonly client: TenantClient,
+    private readonly scope: Scope,
+    readonly settings: TransactionSettings,
+    private readonly context: TenantContext,
+    private readonly giveBack: (doubt: Doubt | undefined, error: Error | undefined) => void,
+  ) {
+    this.work = workOf(scope);
+    client.lease = this;
+    client.on('error', this.#onConnectionError);
+    this.#handle = new LentHandle(client, { query: this.#query, release: this.release });
+  }
+
+  get handle(): PoolClient {
+    return this.#handle.proxy;
+  }
+
+  refusal(text?: unknown): Error | undefined {
+    const { lease, farewell, readsUtf8 } = this.client;
+    if (lease !== this) return new LeaseEndedError();
+    if (farewell) return new IdleTransactionError({ cause: farewell });
+    return readsUtf8 || typeof text !== 'string' || !NOT_ASCII.test(text)
+      ? undefined
+      : new UnreadableTextError();
+  }
+
+  /** Whether it is held beyond the statement that is under way: for a transaction, or for the rows of a cursor. */
+  get isKept(): boolean {
+    return this.client.inTransaction() || this.client._activeQuery instanceof RidingCursor;
+  }
+
+  /** For people. */
+  get lessee(): string {
+    return this.scope.tenant ? `tenant "${this.scope.tenant.slug}"` : `the ${scopeKey(this.scope)}`;
+  }
+
+  /** For people: what it is held for. */
+  get state(): string {
+    const doing = this.client.isIdle() ? 'nothing is under way' : 'a statement is under way';
+    const within = this.client.inTransaction() ? ' in an open transaction' : '';
+    const text = typeof this.#lastText === 'string' ? this.#lastText.replaceAll(/\s+/g, ' ').trim() : '';
+    return `${doing}${within}${text && `, the last one being: ${text.slice(0, SHOWN_TEXT)}`}`;
+  }
+
+  get isSystem(): boolean {
+    return this.scope.system === true;
+  }
+
+  /** Has the connection destroyed when the lease ends. */
+  doubt(cause: Doubt): void {
+    this.#doubt ??= cause;
+  }
+
+  heedText(text: unknown, isOurs = false): void {
+    this.#lastText = text;
+    if (isOurs) return;
+    if (typeof text === 'string' && leavesSessionState(text, this.client.standardStrings))
+      this.doubt('session state');
+  }
+
+  sendToEmptySession(query: object): boolean {
+    // A pooler's goes back to the pooler, whatever we do to our connection.
+    if (this.client.hasOwnSession) this.doubt('session state');
+    if (this.client.refusals > MAX_REFUSALS) {
+      this.client.refusals = 0;
+      return false;
+    }
+    // Whether it could be emptied the query itself will see.
+    const empty = new BaseQuery(EMPTY_SESSION, undefined, () => undefined);
+    this.client._queryQueue.unshift(empty, query);
+    return true;
+  }
+
+  heed(error: Error): Error {
+    // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
+    if (!isAnswer(error)) this.doubt('client-side error');
+    // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
+    else if (error instanceof DatabaseError && error.code === IDLE_IN_TRANSACTION)
+      this.doubt('idle transaction');
+    else if (isOutage(error)) this.doubt('connection lost');
+    return explainLimit(error, this.settings, this.client.tookMs());
+  }
+
+  /** Node ends the process over an `error` event that nobody hears, and not every borrower listens. */
+  readonly #onConnectionError = (): void => this.doubt('connection lost');
+
+  /** Ends the lease. With an error, or after any doubt, the connection is destroyed. */
+  readonly release = (error?: Error | boolean): void => {
+    if (this.#released) {
+      throw new Error('Release called on client which has already been released to the pool.');
+    }
+    this.#released = true;
+    this.client.lease = undefined;
+    if (error) this.doubt('told to');
+    if (this.#doubt === undefined && this.client.awaitsReady()) this.#endWhenReady();
+    else this.#end(error);
+  };
+
+  /** All is answered but for the last word, ReadyForQuery, which tells the transaction's status: pg calls back before it. */
+  #endWhenReady(): void {
+    const end = (): void => {
+      this.client.removeListener('drain', end).removeListener('end', end);
+      this.#end();
+    };
+    this.client.once('drain', end).once('end', end);
+  }
+
+  #end(error?: Error | boolean): void {
+    if (!error) this.#doubtUnlessClean();
+    this.client.removeListener('error', this.#onConnectionError);
+    // Of one that is destroyed the borrower may hear the end.
+    if (this.#doubt === undefined) this.#handle.takeOff();
+    this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+  }
+
+  /** A statement that is still queued would run for whoever comes next. */
+  #doubtUnlessClean(): void {
+    if (this.client.farewell) this.doubt('idle transaction');
+    else if (!this.client.isIdle()) this.doubt('query in flight');
+    else if (this.client.inTransaction()) this.doubt('open transaction');
+    else if (this.client.hasChangedSettings) this.doubt('session state');
+  }
+
+  readonly #query = (
+    config: string | QueryConfig | Submittable,
+    values?: unknown,
+    callback?: unknown,
+  ): Promise<QueryResult> | Submittable | undefined => {
+    const caller = this.context.scope();
+    if (config !== null && typeof config === 'object' && 'submit' in config) {
+      return this.#queryForeign(config, values, callback, caller);
+    }
+    const query = new TenantQuery(this, config, values, callback);
+    const refusal = this.refusal() ?? this.#mismatch(caller);
+    if (query.callback) {
+      const tell = this.#inScope(caller, query.callback);
+      query.callback = (error, result) => tell(error && query.explain(error), result);
+      this.#send(query, refusal);
+      return undefined;
+    }
+    return new Promise<QueryResult>((resolve, reject) => {
+      query.callback = (error, result) => (error ? reject(query.explain(error)) : resolve(result));
+      this.#send(query, refusal);
+    }).catch((error: Error) => {
+      // The socket's stack says nothing; the caller's says which statement it was.
+      Error.captureStackTrace(error);
+      throw error;
+    });
+  };
+
+  #send(query: TenantQuery, refusal: Error | undefined): void {
+    if (refusal) process.nextTick(() => query.callback?.(refusal, undefined as unknown as QueryResult));
+    else this.client.query(query);
+  }
+
+  #queryForeign(
+    query: Submittable,
+    values: unknown,
+    callback: unknown,
+    caller: Scope | undefined,
+  ): Submittable {
+    const ownCallback = typeof values === 'function' ? values : callback;
+    if (ownCallback !== undefined) query.callback ??= this.#inScope(caller, ownCallback as QueryCallback);
+    const refusal = this.refusal() ?? this.#mismatch(caller);
+    if (refusal) {
+      process.nextTick(() => query.handleError(refusal, this.client.connection));
+      return query;
+    }
+    this.heedText(textOf(query));
+    this.client.query(isCursor(query) ? new RidingCursor(this, query) : new WrappedQuery(this, query));
+    return query;
+  }
+
+  /** Nobody may use the lease for somebody else; code that lost its context (an event's listener) works for the lease's tenant. */
+  #mismatch(caller: Scope | undefined): Error | undefined {
+    const callerKey = scopeKey(caller);
+    const ownKey = scopeKey(this.scope);
+    if (callerKey === undefined || callerKey === ownKey) return undefined;
+    return new TenantContextMismatchError(String(ownKey), callerKey);
+  }
+
+  /** A callback runs where the socket was opened unless it is told otherwise. */
+  #inScope(scope: Scope | undefined, callback: QueryCallback): QueryCallback {
+    return (error, result) => this.context.runScope(scope, () => callback(error, result));
+  }
+}

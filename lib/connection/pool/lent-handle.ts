@@ -1,0 +1,104 @@
+import type { EventEmitter } from 'node:events';
+import { type PoolClient, TypeOverrides } from 'pg';
+import { LeaseEndedError } from '../connection.errors';
+import type { TenantClient } from '../protocol/tenant-client';
+
+const ADDS_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>([
+  'on',
+  'addListener',
+  'once',
+  'prependListener',
+  'prependOnceListener',
+]);
+
+const REMOVES_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>(['off', 'removeListener']);
+
+/** What somebody else's client must not be told by a handle that was kept. */
+const CHANGES_CLIENT: ReadonlySet<PropertyKey> = new Set<keyof TenantClient>([
+  'setTypeParser',
+  'end',
+  'emit',
+]);
+
+type Method = (...args: unknown[]) => unknown;
+type Listener = (...args: unknown[]) => void;
+
+/**
+ * A client for one borrower: pg's own in every respect, but nothing that is hung on it reaches the next one. Listeners
+ * and type parsers are taken off at the end, and what is written to a property is seen through this handle alone.
+ */
+export class LentHandle {
+  readonly proxy: PoolClient;
+  /** What it has added and not taken off again, in turn: an event, and a listener for it. */
+  readonly #listeners: [event: string, listener: Listener][] = [];
+  #parsersBefore: TypeOverrides | undefined;
+  #isOver = false;
+
+  /** @param own what this handle has in place of the client's */
+  constructor(
+    private readonly client: TenantClient,
+    own: Readonly<Record<string, unknown>>,
+  ) {
+    // What the borrower writes lands here, and covers what the client has.
+    const target = Object.assign(Object.create(Object.getPrototypeOf(client) as object) as object, own);
+    this.proxy = new Proxy(target, {
+      get: (_, property) => this.#get(target, property),
+      has: (_, property) => property in target || property in client,
+    }) as unknown as PoolClient;
+  }
+
+  /** Leaves the client as it was; what is done with the handle from now on does not reach it. */
+  takeOff(): void {
+    this.#isOver = true;
+    this.#removeAll();
+    if (this.#parsersBefore) this.client._types = this.#parsersBefore;
+  }
+
+  #get(target: object, property: PropertyKey): unknown {
+    if (Object.hasOwn(target, property)) return Reflect.get(target, property);
+    const { client } = this;
+    // pg's methods need the client itself, whose private fields no handle has.
+    const value: unknown = Reflect.get(client, property, client);
+    if (typeof value !== 'function') return value;
+    return (...args: unknown[]) => {
+      if (!this.#mayReach(property, args)) return this.proxy;
+      const result = (value as Method).apply(client, args);
+      return result === client ? this.proxy : result;
+    };
+  }
+
+  /** Notes what a call hangs on the client, and keeps from the client what is no concern of the borrower's. */
+  #mayReach(property: PropertyKey, args: unknown[]): boolean {
+    if (ADDS_LISTENER.has(property)) {
+      if (this.#isOver) return false;
+      this.#listeners.push(args as [string, Listener]);
+    } else if (REMOVES_LISTENER.has(property)) {
+      return this.#forget(args as [string, Listener]);
+    } else if (property === 'removeAllListeners') {
+      this.#removeAll(args[0]);
+      return false;
+    } else if (CHANGES_CLIENT.has(property)) {
+      if (this.#isOver) throw new LeaseEndedError();
+      if (property === 'setTypeParser') this.#coverParsers();
+    }
+    return true;
+  }
+
+  #forget([event, listener]: [string, Listener]): boolean {
+    const index = this.#listeners.findLastIndex((each) => each[0] === event && each[1] === listener);
+    if (index !== -1) this.#listeners.splice(index, 1);
+    return index !== -1;
+  }
+
+  /** Those that are not its own stay. */
+  #removeAll(only?: unknown): void {
+    for (const [event, listener] of this.#listeners)
+      if (only === undefined || event === only) this.client.removeListener(event, listener);
+  }
+
+  #coverParsers(): void {
+    if (this.#parsersBefore) return;
+    this.#parsersBefore = this.client._types;
+    this.client._types = new TypeOverrides(this.#parsersBefore);
+  }
+}

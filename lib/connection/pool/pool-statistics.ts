@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import type { Doubt } from './lease';
+import type { TenantLoad } from './pool-counters';
+import { TENANT_DATA_SOURCE } from '../typeorm/tenant-data-source';
+import type { TenantPool } from './tenant-pool';
+
+/** What goes on in the tenants' connections, and what has happened there since the start. Times are milliseconds. */
+export interface PoolReport {
+  /** How many connections there may be. */
+  readonly size: number;
+  /** How many are open now, how many of them are lent, and how many callers wait for one. */
+  readonly open: number;
+  readonly lent: number;
+  readonly waiting: number;
+  /** How often one was lent, and how long statements took in all. */
+  readonly leases: number;
+  readonly queryMs: number;
+  /** How often a caller had to wait for its turn, and how long in all. */
+  readonly waits: number;
+  readonly waitedMs: number;
+  /** How often a caller got none: too many of its tenant's waited already, or the wait took too long. */
+  readonly refused: number;
+  /** How many leases were warned of because of `leaseWarningMs`. */
+  readonly longLeases: number;
+  /** How many connections were replaced because of `maxTenantsPerConnection`. */
+  readonly recycled: number;
+  /** How many were destroyed instead of lent again, by cause. */
+  readonly destroyed: Readonly<Partial<Record<Doubt, number>>>;
+  /** The 10,000 tenants that used connections last. */
+  readonly tenants: readonly TenantLoad[];
+}
+
+/** Reads the state of the pool; with replicas, of all servers' pools together. */
+@Injectable()
+export class PoolStatistics {
+  constructor(@InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource) {}
+
+  read(): PoolReport {
+    const pools = this.#pools;
+    const sum = (of: (pool: TenantPool) => number): number =>
+      pools.reduce((total, pool) => total + of(pool), 0);
+    return {
+      size: sum(({ options }) => options.max),
+      open: sum(({ totalCount }) => totalCount),
+      lent: sum(({ lent }) => lent.size),
+      waiting: sum(({ waiting }) => waiting),
+      leases: sum(({ counters }) => counters.leases),
+      queryMs: sum(({ counters }) => counters.queryMs),
+      waits: sum(({ counters }) => counters.waits),
+      waitedMs: sum(({ counters }) => counters.waitedMs),
+      refused: sum(({ counters }) => counters.refused),
+      longLeases: sum(({ lent }) => lent.longLeases),
+      recycled: sum(({ counters }) => counters.recycled),
+      destroyed: addUp(pools.map(({ destroyedByCause }) => destroyedByCause)),
+      tenants: pools.length === 1 ? pools[0].counters.tenants : this.#tenantsOf(pools),
+    };
+  }
+
+  /** What one tenant has had; `undefined` for one that has used no connection, or none for long. */
+  ofTenant(tenantId: string): TenantLoad | undefined {
+    const loads = this.#pools.map(({ counters }) => counters.loadOf(tenantId));
+    return loads.filter((load) => load !== undefined).reduce<TenantLoad | undefined>(joined, undefined);
+  }
+
+  #tenantsOf(pools: readonly TenantPool[]): TenantLoad[] {
+    const loads = new Map<string, TenantLoad>();
+    for (const load of pools.flatMap(({ counters }) => counters.tenants))
+      loads.set(load.tenantId, joined(loads.get(load.tenantId), load));
+    return [...loads.values()];
+  }
+
+  get #pools(): TenantPool[] {
+    const { master, slaves } = this.dataSource.driver as unknown as {
+      master: TenantPool;
+      slaves: TenantPool[];
+    };
+    return [master, ...slaves];
+  }
+}
+
+function joined(one: TenantLoad | undefined, other: TenantLoad): TenantLoad {
+  const { tenantId, ...numbers } = other;
+  return { tenantId, ...(one ? addUp([one, numbers]) : numbers) } as TenantLoad;
+}
+
+function addUp<Name extends string>(
+  records: readonly Readonly<Partial<Record<Name, unknown>>>[],
+): Partial<Record<Name, number>> {
+  const total: Record<string, number> = {};
+  for (const [name, value] of records.flatMap((record) => Object.entries(record)))
+    if (typeof value === 'number') total[name] = (total[name] ?? 0) + value;
+  return total as Partial<Record<Name, number>>;
+}

@@ -1,0 +1,52 @@
+import { inspect } from 'node:util';
+import type { Tenant } from '../../registry/tenant';
+
+/**
+ * What PostgreSQL puts an end to. Milliseconds from 0 to 2,147,483,647; 0: no limit, whatever the login role's is.
+ * Left out: as the login role has it.
+ */
+export interface TenantLimits {
+  /** A statement that takes longer is cancelled, with `StatementTimeoutError`. */
+  readonly statementTimeoutMs?: number;
+  /** One that waits longer for a lock is cancelled, with `LockTimeoutError`. */
+  readonly lockTimeoutMs?: number;
+  /** A transaction in which nothing is sent for longer is rolled back and its connection closed: `IdleTransactionError`. */
+  readonly idleInTransactionTimeoutMs?: number;
+}
+
+/** The same for all tenants, or what a function says. It is asked again whenever the tenant has changed. */
+export type TenantLimitsOption = TenantLimits | ((tenant: Tenant) => TenantLimits);
+
+/** PostgreSQL's own bound. */
+export const MAX_LIMIT_MS = 2 ** 31 - 1;
+
+export const LIMIT_SETTINGS = {
+  statementTimeoutMs: 'statement_timeout',
+  lockTimeoutMs: 'lock_timeout',
+  idleInTransactionTimeoutMs: 'idle_in_transaction_session_timeout',
+} as const satisfies Record<keyof TenantLimits, string>;
+
+/**
+ * The limits of a tenant as settings that ride with its statements.
+ *
+ * @throws RangeError for one that PostgreSQL would not take
+ */
+export function limitSettings(option: TenantLimitsOption, tenant: Tenant): Record<string, string> {
+  const limits = typeof option === 'function' ? option(tenant) : option;
+  const settings: Record<string, string> = {};
+  for (const [name, setting] of Object.entries(LIMIT_SETTINGS)) {
+    const ms: unknown = limits[name as keyof TenantLimits];
+    if (ms === undefined) continue;
+    if (!isLimit(ms)) {
+      throw new RangeError(
+        `database.limits gave ${name} = ${inspect(ms)} for "${tenant.slug}": give milliseconds, an integer from 0 to ${MAX_LIMIT_MS}.`,
+      );
+    }
+    settings[setting] = String(ms);
+  }
+  return settings;
+}
+
+function isLimit(ms: unknown): ms is number {
+  return Number.isInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_LIMIT_MS;
+}

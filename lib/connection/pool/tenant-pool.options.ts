@@ -1,0 +1,27 @@
+import type { Clock } from '../../common/clock';
+import type { TenantContext } from '../../context/tenant-context';
+import type { Tenant } from '../../registry/tenant';
+import type { TenantLimitsOption } from './tenant-limits';
+
+/** How the tenants' pool lends. */
+export interface TenantPoolOptions {
+  readonly context: TenantContext;
+  /** Schemas that every tenant's path ends with: extensions and look-up tables. Default none. */
+  readonly sharedSchemas?: readonly string[];
+  /** Statements run as the tenant's own PostgreSQL role. Default false: as whoever logged in. */
+  readonly roles?: boolean;
+  /** How many connections one tenant may have at once. Default all of them. */
+  readonly maxConnectionsPerTenant?: number;
+  /** How many requests of one tenant may wait for a connection. Default any number. */
+  readonly maxWaitingPerTenant?: number;
+  /** After how many different tenants a connection is replaced; 0 for never. Default 0. */
+  readonly maxTenantsPerConnection?: number;
+  /** After how long a lease is warned of, in milliseconds; 0 for never. Default 0. */
+  readonly leaseWarningMs?: number;
+  /** What a tenant's statements and transactions may take. Default none. */
+  readonly limits?: TenantLimitsOption;
+  /** What PostgreSQL calls the application while it works for the tenant. Default as at any other time. */
+  readonly applicationNameOf?: (tenant: Tenant) => string;
+  /** Default the system's. */
+  readonly clock?: Clock;
+}

@@ -1,0 +1,93 @@
+import { type SqlStatement, splitStatements } from '../../common/split-statements';
+import { takesSnapshot } from './schema-check';
+import type { TransactionSettings } from './settings';
+import { mayCommand, transactionCommand } from './transaction-commands';
+
+/**
+ * What a CommandComplete answers: what we sent along (`probe`: what looks at the session; `check`: at the tenant's
+ * schema), or the caller's own.
+ */
+export type Answered = 'probe' | 'setting' | 'check' | 'own';
+
+/** A text of the simple protocol with a tenant's settings put in where a transaction begins. */
+export interface CarriedText {
+  readonly text: string;
+  /** One for each CommandComplete that will come, in order. */
+  readonly answers: readonly Answered[];
+}
+
+/**
+ * The property of a query under which code of this package that sends thousands of texts says what statements they are
+ * made of: to tell them apart would take longer than anything else that is done with them.
+ */
+export const KNOWN_STATEMENTS = Symbol('known statements');
+
+/** One that begins or ends no transaction, and leaves nothing in the session. */
+export function plainStatement(text: string): SqlStatement {
+  return { text, head: [] };
+}
+
+/** Where a text is sent. */
+interface Session {
+  inTransaction(): boolean;
+  /** Whether the transaction has yet to look whether the tenant's schema is there. */
+  owesCheck(settings: TransactionSettings): boolean;
+  readonly standardStrings: boolean;
+}
+
+/**
+ * The text to send instead of one that only the simple protocol takes, or that begins or ends a transaction.
+ * `undefined` for all others, and `unreadable` when its statements cannot be told apart.
+ *
+ * Settings follow BEGIN, since a SELECT before it would take the snapshot and fix the isolation level. What comes after
+ * a COMMIT in the middle of a text runs in another transaction, which gets them again. The check of the schema does take
+ * the snapshot, so it comes right before the first statement that would.
+ */
+export function carriedText(
+  text: string,
+  settings: TransactionSettings,
+  session: Session,
+): CarriedText | 'unreadable' | undefined {
+  if (!mayHaveSeveral(text) && !mayCommand(text)) return undefined;
+  const statements = splitStatements(text, session.standardStrings);
+  return statements ? carriedStatements(statements, settings, session) : 'unreadable';
+}
+
+function mayHaveSeveral(text: string): boolean {
+  const end = text.indexOf(';');
+  return end !== -1 && text.slice(end + 1).trim() !== '';
+}
+
+/** The same of a text whose statements are known. */
+export function carriedStatements(
+  statements: readonly SqlStatement[],
+  settings: TransactionSettings,
+  session: Session,
+): CarriedText | undefined {
+  const parts: string[] = [];
+  const answers: Answered[] = [];
+  let owesCheck = session.owesCheck(settings);
+  const carrySettings = () => {
+    parts.push(settings.commands);
+    answers.push(...Array<Answered>(settings.count).fill('setting'));
+    owesCheck = settings.schemaCheck !== undefined;
+  };
+  statements.forEach(({ text, head }, index) => {
+    const isSole = statements.length === 1;
+    const isLast = index === statements.length - 1;
+    const command = transactionCommand(head);
+    const begins = command === 'begin' || command === 'chain';
+    if (index === 0 && !isLast && !session.inTransaction() && command !== 'begin') carrySettings();
+    // Alone it is sent as a statement, with the check in front of it.
+    if (owesCheck && !isSole && takesSnapshot(text)) {
+      parts.push(settings.schemaCheck!.command);
+      answers.push('check');
+      owesCheck = false;
+    }
+    // On a line of its own, lest a comment at the statement's end swallows it.
+    parts.push(`${text}\n;`);
+    answers.push('own');
+    if (begins || (command !== undefined && !isLast)) carrySettings();
+  });
+  return answers.every((each) => each === 'own') ? undefined : { text: parts.join('\n'), answers };
+}

@@ -1,0 +1,130 @@
+import { isOutage } from '../../common/outage';
+import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
+import { ForeignQuery, type Submittable } from './foreign-query';
+import { foreignTextRefusal } from './foreign-text';
+import { leavesCommitOpen } from './open-commits';
+import type { WireConnection } from './pg-internals';
+import { takesSnapshot } from './schema-check';
+import type { StatementLease } from './statement-lease';
+
+/** A cursor, or a stream over one: it speaks the extended protocol, so the settings ride in front as with any statement. */
+export class RidingCursor extends ForeignQuery {
+  readonly #cursor: CursorState;
+  #tellLost!: () => void;
+  #asked: Parameters<CursorState['_getRows']> | undefined;
+
+  constructor(lease: StatementLease, inner: Submittable) {
+    super(lease, inner);
+    const lost = new Promise<void>((resolve) => (this.#tellLost = resolve));
+    this.#cursor = cursorOf(inner) as CursorState;
+    endCloseWith(lost, this.#cursor);
+    const getRows = this.#cursor._getRows.bind(this.#cursor);
+    this.#cursor._getRows = (...asked) => {
+      this.#asked = asked;
+      getRows(...asked);
+    };
+  }
+
+  override get text(): unknown {
+    return this.#cursor.text;
+  }
+
+  /** Then PostgreSQL owes nothing. */
+  get waitsForReader(): boolean {
+    return this.#cursor.state === 'idle';
+  }
+
+  override submit(connection: WireConnection): Error | null | undefined {
+    const { client, settings } = this.lease;
+    const refusal = this.lease.refusal(this.text) ?? foreignTextRefusal(this.text, client.standardStrings);
+    if (refusal) return refusal;
+    if (!client.inTransaction() || takesSnapshot(this.text)) client.ride(settings, connection);
+    return this.inner.submit(connection);
+  }
+
+  override handleError(error: Error, connection: WireConnection): void {
+    if (error instanceof SessionNotCleanError && this.#cursor.state !== 'done') {
+      if (this.lease.sendToEmptySession(this)) return this.#rewind(connection);
+    }
+    const heeded = this.lease.heed(error);
+    const isSent = this.#cursor.state !== 'initialized';
+    const isOpen = isSent && leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
+    const told = isOpen ? new CommitOutcomeUnknownError({ cause: heeded }) : heeded;
+    if (!isAnswer(error) || isOutage(error)) this.#tellLost();
+    if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, told);
+    else this.inner.handleError(told, connection);
+  }
+
+  /** Back to where it was before it was sent. It asks for rows as soon as it is sent: those are asked for again. */
+  #rewind(connection: WireConnection): void {
+    const cursor = this.#cursor;
+    connection.removeListener('noData', cursor._ifNoData);
+    connection.removeListener('rowDescription', cursor._rowDescription);
+    if (cursor.state === 'busy' && this.#asked) cursor._queue.unshift(this.#asked);
+    Object.assign(cursor, { state: 'initialized', connection: null, _cb: null });
+    // A cursor ends its message group itself.
+    connection.sync();
+  }
+
+  override handleReadyForQuery(connection: WireConnection): void {
+    this.inner.handleReadyForQuery?.(connection);
+  }
+
+  protected override isHeard(): boolean {
+    return true;
+  }
+}
+
+/** What pg-cursor keeps of itself. */
+interface CursorState {
+  readonly text: unknown;
+  state: string;
+  _error?: Error;
+  /** Whoever waits for rows. */
+  _cb: ((error: Error) => void) | null;
+  /** What was asked for before it was sent. */
+  readonly _queue: Parameters<CursorState['_getRows']>[];
+  readonly _ifNoData: () => void;
+  readonly _rowDescription: () => void;
+  _getRows(rows: number, callback: (error: Error) => void): void;
+  close(callback?: (error?: Error) => void): Promise<void> | undefined;
+}
+
+/**
+ * After the last row a cursor takes itself for done and is deaf to errors. But its transaction ends only then: the
+ * commit may be refused, or the connection lost, and whoever waits for the rows must hear of it.
+ */
+function failAfterEnd(cursor: CursorState, error: Error): void {
+  const reader = cursor._cb;
+  Object.assign(cursor, { state: 'error', _error: error, _cb: null });
+  reader?.(error);
+}
+
+/** `close` waits for the server's word, and the end of a stream for `close`: on a lost connection both would for ever. */
+function endCloseWith(lost: Promise<void>, cursor: CursorState): void {
+  const close = cursor.close.bind(cursor);
+  cursor.close = (callback) => {
+    const closed = new Promise<void>((resolve, reject) => {
+      void close((error) => (error ? reject(error) : resolve()));
+    });
+    const ended = Promise.race([closed, lost]);
+    if (!callback) return ended;
+    ended.then(() => callback(), callback);
+    return undefined;
+  };
+}
+
+/** pg-cursor, and pg-query-stream, which holds one. */
+export function isCursor(query: object): boolean {
+  const cursor = cursorOf(query);
+  return typeof cursor === 'object' && cursor !== null && '_getRows' in cursor && '_portal' in cursor;
+}
+
+/** The SQL of a query object, if it tells. */
+export function textOf(query: object): unknown {
+  return (cursorOf(query) as { text?: unknown } | undefined)?.text;
+}
+
+function cursorOf(query: object): unknown {
+  return 'cursor' in query ? query.cursor : query;
+}

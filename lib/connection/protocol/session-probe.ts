@@ -1,0 +1,128 @@
+import { Logger } from '@nestjs/common';
+import { Client, type Pool, type PoolConfig } from 'pg';
+import { UnsafeSessionError, UnsupportedStartupParameterError } from '../connection.errors';
+import { isEmptyPath } from './session-path';
+
+/** What was found out about the sessions that a pool's connections lead to. */
+export interface SessionReport {
+  /**
+   * What stands between us and PostgreSQL: nothing, a pooler that keeps a session for its client, or one that gives it
+   * to another after each transaction. `unknown`: a pooler of which that could not be told; take it for the last.
+   */
+  readonly pooler: 'none' | 'session' | 'transaction' | 'unknown';
+  /** What a session begins with, as PostgreSQL writes it. */
+  readonly searchPath: string;
+  readonly sessionPathIsEmpty: boolean;
+  /** Whether LISTEN, session locks and whatever else needs a session of its own must go around the pooler. */
+  readonly directUrlNeeded: boolean;
+}
+
+/**
+ * Which of two clients asks. A pooler that lends its sessions in turn shows it when one client asks twice, one that
+ * lends the latest first when the other asks then.
+ */
+const TURNS = [0, 0, 1, 0, 1, 1] as const;
+
+/** A pooler without a free session lets its clients wait: two minutes by default. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** One round trip when no pooler is found; else two connections and up to six round trips more. */
+export async function probeSession(pool: Pool): Promise<SessionReport> {
+  const { searchPath, isPooled } = await askOnce(pool);
+  const pooler = isPooled ? await findPooler(pool.options) : 'none';
+  return {
+    pooler,
+    searchPath,
+    sessionPathIsEmpty: isEmptyPath(searchPath),
+    directUrlNeeded: pooler === 'transaction' || pooler === 'unknown',
+  };
+}
+
+/**
+ * Fails a start that would not be safe, and warns of one that would lack something.
+ *
+ * @throws UnsafeSessionError when sessions do not begin with an empty path
+ */
+export async function checkSession(pool: Pool, directUrl?: string): Promise<SessionReport> {
+  const report = await probeSession(pool);
+  const { pooler, sessionPathIsEmpty, searchPath, directUrlNeeded } = report;
+  if (!sessionPathIsEmpty) throw new UnsafeSessionError(searchPath);
+  if (directUrlNeeded && directUrl === undefined) {
+    new Logger('Tenancy').warn(
+      `A pooler stands before PostgreSQL that ${pooler === 'unknown' ? 'may share' : 'shares'} sessions between ` +
+        'transactions, and database.directUrl is not set. Tenants are served and kept apart, but what needs a session of ' +
+        'its own cannot work: LISTEN, so instances do not tell each other of changed tenants and look-ups are remembered ' +
+        'for a moment only; migrations with transaction = false; session locks. Set database.directUrl ' +
+        '(TENANCY_DIRECT_URL) to a URL that leads to PostgreSQL itself.',
+    );
+  }
+  return report;
+}
+
+/** What to throw for an error of the first connection: a pooler's refusal of our start-up options, in clear words. */
+export function explainRefusal(error: unknown): unknown {
+  // TypeORM and our pool put errors into errors.
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (/unsupported startup parameter/i.test(each.message)) {
+      return new UnsupportedStartupParameterError(each.message);
+    }
+  }
+  return error;
+}
+
+/**
+ * A pooler makes up the process id it greets its clients with: it cannot know yet which session they will get. The path
+ * is that which the session began with, whatever the statement carries and whatever was set in the session since.
+ */
+async function askOnce(pool: Pool): Promise<{ searchPath: string; isPooled: boolean }> {
+  const client = await pool.connect();
+  try {
+    const { rows } = await client.query<{ path: string; pid: number }>(
+      `SELECT reset_val AS path, pg_catalog.pg_backend_pid() AS pid FROM pg_catalog.pg_settings WHERE name = 'search_path'`,
+    );
+    const { processID } = client as unknown as { processID: number | null };
+    return { searchPath: rows[0].path, isPooled: processID !== rows[0].pid };
+  } finally {
+    client.release();
+  }
+}
+
+/**
+ * Sessions are shared when one client is served by two, or two clients, both connected, by one. That proves it; never
+ * seeing it in six answers is what `session` rests on.
+ */
+async function findPooler(options: PoolConfig): Promise<SessionReport['pooler']> {
+  const clients = [probeClient(options), probeClient(options)] as const;
+  const sessions: [number?, number?] = [];
+  try {
+    await Promise.all(clients.map((client) => client.connect()));
+    for (const turn of TURNS) {
+      const { rows } = await clients[turn].query<{ pid: number }>(
+        'SELECT pg_catalog.pg_backend_pid() AS pid',
+      );
+      const [{ pid }] = rows;
+      sessions[turn] ??= pid;
+      if (pid !== sessions[turn] || pid === sessions[1 - turn]) return 'transaction';
+    }
+    return 'session';
+  } catch {
+    // No second connection, or no answer: nothing that would keep the tenants from being served.
+    return 'unknown';
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+  }
+}
+
+/** Not of the pool, which may be as small as one connection. */
+function probeClient(options: PoolConfig): Client {
+  const client = new Client({
+    ...options,
+    // pg hides it from being copied.
+    password: options.password,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+  });
+  // The error of a connection that breaks is that of the query on it.
+  client.on('error', () => {});
+  return client;
+}

@@ -1,0 +1,155 @@
+import { DatabaseError, type QueryConfig } from 'pg';
+import type { SqlStatement } from '../../common/split-statements';
+import { carriedStatements, carriedText, KNOWN_STATEMENTS } from './carried-text';
+import { CommitOutcomeUnknownError, SessionNotCleanError } from '../connection.errors';
+import { addHint, REFUSES_TRANSACTION } from './hints';
+import { leavesCommitOpen } from './open-commits';
+import { BaseQuery, type WireConnection } from './pg-internals';
+import { takesSnapshot } from './schema-check';
+import type { StatementLease } from './statement-lease';
+import { transactionCommands } from './transaction-commands';
+
+/** invalid_sql_statement_name, duplicate_prepared_statement. */
+const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
+
+/**
+ * How a statement is sent: `bare`, as pg would; `riding`, with the settings in front of it in the same message group;
+ * `carried`, as a text with the settings in it; `single`, so that PostgreSQL takes it for one statement or refuses it,
+ * behind what its transaction still owes.
+ */
+type Mode = 'bare' | 'riding' | 'carried' | 'single';
+
+interface KnownConfig {
+  readonly query_timeout?: number;
+  readonly [KNOWN_STATEMENTS]?: readonly SqlStatement[];
+}
+
+/**
+ * A statement that carries its tenant. Outside a transaction the lease's settings travel in front of it in the same
+ * Sync group, so PostgreSQL runs both in one transaction of their own or neither, in one round trip. Inside a
+ * transaction the settings already hold, and the statement goes bare, but for the check of the schema before the first.
+ *
+ * All is decided in `submit`, when the statement is really sent: a COMMIT that was queued before it has been answered
+ * by then.
+ */
+export class TenantQuery extends BaseQuery {
+  readonly #lease: StatementLease;
+  readonly #statements: readonly SqlStatement[] | undefined;
+  #mode: Mode = 'bare';
+  #refusesSettings = false;
+  #lostRiderName = false;
+  #isSent = false;
+
+  constructor(lease: StatementLease, config: string | QueryConfig, values?: unknown, callback?: unknown) {
+    super(config, values, callback);
+    this.#lease = lease;
+    if (typeof config !== 'object') return;
+    const { query_timeout, [KNOWN_STATEMENTS]: statements } = config as KnownConfig;
+    this.query_timeout = query_timeout;
+    this.#statements = statements;
+  }
+
+  override submit(connection: WireConnection): Error | null {
+    const refusal = this.#lease.refusal(this.text);
+    if (refusal) return refusal;
+    this.#isSent = true;
+    this.#lease.heedText(this.text, this.#statements !== undefined);
+    // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
+    if (this.#lease.client.namesRider === undefined) this.name = undefined;
+    this.#mode = this.#send();
+    if (this.#mode === 'carried') return null;
+    return super.submit(this.requiresPreparation() ? this.#lease.client.gathering : connection);
+  }
+
+  /** Sends what is to be carried, and says how the rest is to be sent. */
+  #send(): Mode {
+    const { client, settings } = this.#lease;
+    if (this.#refusesSettings) return 'bare';
+    if (!this.text) return this.#owesCheck() ? 'single' : 'bare';
+    const inTransaction = client.inTransaction();
+    const carried = this.#carriedText();
+    if (!carried) return !inTransaction ? 'riding' : this.#owesCheck() ? 'single' : 'bare';
+    if (carried === 'unreadable') return inTransaction ? 'single' : 'riding';
+    client.sendCarried(carried, settings);
+    return 'carried';
+  }
+
+  #carriedText(): ReturnType<typeof carriedText> {
+    const { client, settings } = this.#lease;
+    if (this.#statements) return carriedStatements(this.#statements, settings, client);
+    return this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
+  }
+
+  /** A prepared statement may be asked for by its name alone. */
+  #owesCheck(): boolean {
+    const { client, settings } = this.#lease;
+    const text = this.text || (client.connection.parsedStatements[this.name ?? ''] ?? '');
+    return client.owesCheck(settings) && takesSnapshot(text);
+  }
+
+  /** The settings cannot ride behind a statement: after BEGIN and AND CHAIN they need a text, however it is asked for. */
+  #mayBeCarried(): boolean {
+    if (!super.requiresPreparation()) return true;
+    const command = transactionCommands(this.text, this.#lease.client.standardStrings)?.[0];
+    return command === 'begin' || command === 'chain';
+  }
+
+  override requiresPreparation(): boolean {
+    return this.#mode === 'riding' || this.#mode === 'single' || super.requiresPreparation();
+  }
+
+  /** Called by pg between cork and uncork. */
+  override prepare(connection: WireConnection): void {
+    if (this.#mode === 'riding' || this.#mode === 'single')
+      this.#lease.client.ride(this.#lease.settings, connection);
+    super.prepare(connection);
+  }
+
+  /** A COPY without a stream. PostgreSQL has taken the Sync behind it for a part of what is copied, and waits for another. */
+  override handleCopyInResponse(connection: WireConnection): void {
+    super.handleCopyInResponse(connection);
+    if (this.requiresPreparation()) connection.sync();
+  }
+
+  override handleError(error: Error, connection: WireConnection): void {
+    if (error instanceof SessionNotCleanError && this.#lease.sendToEmptySession(this)) return;
+    if (error instanceof DatabaseError) {
+      if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
+      if (this.#mode !== 'bare') addHint(error, this.#lease.settings.values.role);
+    }
+    super.handleError(this.#lease.heed(error), connection);
+  }
+
+  /** What to tell of an error: whether a COMMIT was done that PostgreSQL has not answered nobody knows. */
+  explain(error: Error): Error {
+    const { connection, standardStrings } = this.#lease.client;
+    // A prepared statement may be asked for by its name alone.
+    const text = this.text ?? connection.parsedStatements[this.name ?? ''];
+    return this.#isSent && leavesCommitOpen(error, text, standardStrings)
+      ? new CommitOutcomeUnknownError({ cause: error })
+      : error;
+  }
+
+  /**
+   * Whether nothing of it is kept, and it may succeed if it is sent in another way. Of a text with several statements a
+   * part may have been committed, so it is never sent twice.
+   */
+  #canRunAgain({ code, routine }: DatabaseError): boolean {
+    if (this.#mode !== 'riding') return false;
+    if (code === REFUSES_TRANSACTION && this.#lease.isSystem) {
+      this.#refusesSettings = true;
+      return true;
+    }
+    // Of the rider's own statement: the client sends it without a name from now on.
+    if (RIDER_NAME_ERRORS.has(code ?? '') && !this.#lostRiderName) {
+      this.#lostRiderName = true;
+      return true;
+    }
+    // Named and parsed for one tenant, refused for another whose columns differ, as in the middle of a rollout.
+    if (routine === 'RevalidateCachedQuery' && this.name !== undefined) {
+      this.name = undefined;
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,97 @@
+import type { Answered, CarriedText } from './carried-text';
+import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
+import { ForeignQuery } from './foreign-query';
+import { beginsTransaction, foreignTextRefusal } from './foreign-text';
+import { leavesCommitOpen } from './open-commits';
+import type { WireConnection } from './pg-internals';
+import { takesSnapshot } from './schema-check';
+import type { TransactionSettings } from './settings';
+
+/**
+ * `bare`: in a transaction of the caller's, whose end is the caller's too. `check`: there, when it is the first to need
+ * the tenant's schema.
+ */
+type Phase = 'begin' | 'inside' | 'check' | 'bare' | 'commit' | 'rollback';
+
+/**
+ * Anything else, such as COPY: it runs inside a transaction of ours that has the settings, for three round trips. To
+ * pg it is one query that is queued again for each phase.
+ *
+ * It hears that it is done only after the COMMIT, since a deferred constraint may yet refuse what it wrote.
+ */
+export class WrappedQuery extends ForeignQuery {
+  #phase: Phase = 'begin';
+
+  override get text(): unknown {
+    return this.isHeard() ? this.inner.text : this.#phase;
+  }
+
+  override submit(connection: WireConnection): Error | null | undefined {
+    const refusal = this.lease.refusal(this.inner.text);
+    if (refusal) return refusal;
+    if (this.#phase === 'begin') return this.#begin(connection);
+    if (this.#phase === 'inside' || this.#phase === 'bare') return this.inner.submit(connection);
+    connection.query(this.#phase);
+    return null;
+  }
+
+  #begin(connection: WireConnection): Error | null | undefined {
+    const { client, settings } = this.lease;
+    const refusal = foreignTextRefusal(this.inner.text, client.standardStrings);
+    if (refusal) return refusal;
+    const check = takesSnapshot(this.inner.text) ? settings.schemaCheck?.command : undefined;
+    if (!client.inTransaction()) {
+      client.sendCarried(beginText(settings, check), settings);
+      return null;
+    }
+    if (check !== undefined && client.owesCheck(settings)) {
+      this.#phase = 'check';
+      client.sendCarried({ text: check, answers: ['check'] }, settings);
+      return null;
+    }
+    this.#phase = 'bare';
+    return this.inner.submit(connection);
+  }
+
+  override handleReadyForQuery(connection: WireConnection): void {
+    if (this.#phase === 'begin') this.#again('inside');
+    else if (this.#phase === 'check') this.#again('bare');
+    else if (this.#phase === 'inside' && !this.#isBegin()) this.#again('commit');
+    else if (this.#phase !== 'rollback') this.inner.handleReadyForQuery?.(connection);
+  }
+
+  /** Then the transaction is the caller's, and has the settings. */
+  #isBegin(): boolean {
+    return beginsTransaction(this.inner.text, this.lease.client.standardStrings);
+  }
+
+  override handleError(error: Error, connection: WireConnection): void {
+    if (error instanceof SessionNotCleanError && this.lease.sendToEmptySession(this)) return;
+    const told = this.lease.heed(error);
+    if (this.#phase === 'rollback') return;
+    // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
+    // before, ends it without giving the socket back: what comes next would reach an object that is taken apart.
+    if (connection.stream.listenerCount('data') === 0) connection.stream.destroy();
+    const isOpen = leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
+    const hasBegun = this.#phase === 'inside' || (this.#phase === 'begin' && isAnswer(error));
+    if (hasBegun) this.#again('rollback');
+    this.inner.handleError(isOpen ? new CommitOutcomeUnknownError({ cause: told }) : told, connection);
+  }
+
+  /** pg takes the front of its queue when ReadyForQuery has come. */
+  #again(phase: Phase): void {
+    this.#phase = phase;
+    this.lease.client._queryQueue.unshift(this);
+  }
+
+  protected override isHeard(): boolean {
+    return this.#phase === 'inside' || this.#phase === 'bare';
+  }
+}
+
+function beginText({ commands, count }: TransactionSettings, check: string | undefined): CarriedText {
+  const answers = Array<Answered>(1 + count).fill('setting');
+  return check === undefined
+    ? { text: `BEGIN; ${commands}`, answers }
+    : { text: `BEGIN; ${commands} ${check}`, answers: [...answers, 'check'] };
+}

@@ -1,0 +1,305 @@
+import {
+  getDataSourceToken,
+  type TypeOrmModuleAsyncOptions,
+  type TypeOrmModuleOptions,
+} from '@nestjs/typeorm';
+import type { ClientConfig } from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { KEEP_ALIVE } from '../../common/silence';
+import {
+  ADMIN_DATA_SOURCE,
+  initializeTenantDataSource,
+  TENANT_DATA_SOURCE,
+  tenantDriver,
+  withEmptySearchPath,
+  withEmptySearchPathInUrl,
+} from './tenant-data-source';
+import { TenantContext } from '../../context/tenant-context';
+import { type Reaching, reachDatabase, reaching } from './reach-database';
+import { TENANCY_OPTIONS, type ResolvedTenancyOptions } from '../../options/tenancy.options';
+import { openRegistry, type RegistryOptions, registryOptions } from '../../registry/registry';
+import { RegistryTurns } from '../../registry/registry-turns';
+import type { Tenant } from '../../registry/tenant';
+
+/** The registry's, for all work but look-ups. */
+export const REGISTRY_DATA_SOURCE = 'tenancy-registry';
+
+/**
+ * The registry's, for look-ups that every request may need (tenants, keys, settings) and the beat of the change feed.
+ * Nothing that a tenant can order in numbers goes this way.
+ */
+export const LOOKUPS_DATA_SOURCE = 'tenancy-lookups';
+
+/** PostgreSQL's bound for names, in bytes. A slug is ASCII. */
+const MAX_APPLICATION_NAME = 63;
+
+/** What travels with TypeORM's options to the factory of the registry's data source. */
+interface ForRegistry extends Reaching {
+  readonly migrateRegistry: boolean;
+}
+
+/** The same for the tenants' one. */
+interface ForTenants extends Reaching {
+  readonly tenantContext: TenantContext;
+  readonly sharedSchemas: readonly string[];
+  readonly directUrl?: string;
+}
+
+/** The registry's data source: our own tables, our own small pool, in which tenants take turns. */
+export const registryDataSource: TypeOrmModuleAsyncOptions = {
+  name: REGISTRY_DATA_SOURCE,
+  inject: [TENANCY_OPTIONS, RegistryTurns],
+  useFactory: (
+    options: ResolvedTenancyOptions,
+    turns: RegistryTurns,
+  ): TypeOrmModuleOptions & ForRegistry => ({
+    ...registryOptions({
+      ...toRegistry(options),
+      inTurns: { turns, maxWaitingPerTenant: options.database.maxWaitingPerTenant },
+    }),
+    ...reaching(ownersOf(options.database), options.database),
+    migrateRegistry: options.registry.migrate,
+    // Nest 11 closes a data source by the name in its options.
+    name: REGISTRY_DATA_SOURCE,
+  }),
+  dataSourceFactory: async (options) => {
+    const { migrateRegistry, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
+      ForRegistry;
+    return reachDatabase('The registry', login, patience, async () => {
+      const dataSource = new DataSource(dataSourceOptions);
+      await openRegistry(dataSource, { migrate: migrateRegistry });
+      return dataSource;
+    });
+  },
+};
+
+/** Another way to the same tables. */
+export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
+  name: LOOKUPS_DATA_SOURCE,
+  // Opened after the registry, which tells first what is wrong with it.
+  inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: (options: ResolvedTenancyOptions): TypeOrmModuleOptions & Reaching => ({
+    ...registryOptions(toRegistry(options)),
+    ...reaching(ownersOf(options.database), options.database),
+    name: LOOKUPS_DATA_SOURCE,
+  }),
+  dataSourceFactory: (options) => {
+    const { login, patience, ...dataSourceOptions } = options as DataSourceOptions & Reaching;
+    return reachDatabase('The registry', login, patience, () =>
+      new DataSource(dataSourceOptions).initialize(),
+    );
+  },
+};
+
+function toRegistry({ database, registry }: ResolvedTenancyOptions): RegistryOptions {
+  return {
+    ...connectionOf(ownersOf(database)),
+    schema: registry.schema,
+    connectTimeoutMs: database.connectTimeoutMs,
+    answerTimeoutMs: database.answerTimeoutMs,
+  };
+}
+
+/** The tenants' data source: one pool for all of them. */
+export const tenantDataSource: TypeOrmModuleAsyncOptions = {
+  name: TENANT_DATA_SOURCE,
+  // Opened after the registry: two that wait for one server at the same time would say everything twice.
+  inject: [TENANCY_OPTIONS, TenantContext, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext) =>
+    ({
+      ...tenantDataSourceOptions(options, tenantContext),
+      ...reaching(options.database, options.database, options.typeorm?.replication),
+      tenantContext,
+      sharedSchemas: options.sharedSchemas,
+      directUrl: options.database.directUrl,
+      name: TENANT_DATA_SOURCE,
+    }) as unknown as TypeOrmModuleOptions,
+  dataSourceFactory: (options) => {
+    const { tenantContext, sharedSchemas, directUrl, login, patience, ...dataSourceOptions } =
+      options as unknown as DataSourceOptions & ForTenants;
+    return reachDatabase("The tenants' data source", login, patience, () =>
+      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl, { sharedSchemas }),
+    );
+  },
+};
+
+/**
+ * For DDL. Without `roles` the same object as the tenants' one: closed twice, it is closed once. With them it has a pool
+ * of its own, of the role that owns the schemas.
+ */
+export const adminDataSource: TypeOrmModuleAsyncOptions = {
+  name: ADMIN_DATA_SOURCE,
+  inject: [TENANCY_OPTIONS, TenantContext, getDataSourceToken(TENANT_DATA_SOURCE)],
+  useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext, shared: DataSource) =>
+    ({
+      ...(options.roles
+        ? {
+            ...tenantDataSourceOptions(forOwner(options), tenantContext),
+            ...reaching(ownersOf(options.database), options.database),
+          }
+        : { shared }),
+      tenantContext,
+      sharedSchemas: options.sharedSchemas,
+      directUrl: options.database.directUrl ?? options.database.adminUrl,
+      name: ADMIN_DATA_SOURCE,
+    }) as unknown as TypeOrmModuleOptions,
+  dataSourceFactory: (options) => {
+    const { shared, tenantContext, sharedSchemas, directUrl, login, patience, ...dataSourceOptions } =
+      options as unknown as DataSourceOptions & ForTenants & { readonly shared?: DataSource };
+    if (shared) return Promise.resolve(shared);
+    const ownership = { sharedSchemas, servesRequests: false };
+    return reachDatabase("The owner's data source", login, patience, () =>
+      initializeTenantDataSource(dataSourceOptions, tenantContext, directUrl, ownership),
+    );
+  },
+};
+
+/** The options of a data source that runs as the owner: on one server, and never as a tenant's role. */
+function forOwner(options: ResolvedTenancyOptions): ResolvedTenancyOptions {
+  const { database, typeorm } = options;
+  return {
+    ...options,
+    roles: false,
+    database: ownersOf(database),
+    typeorm: { ...typeorm, replication: undefined },
+  };
+}
+
+/** Where the role that owns the schemas logs in: `adminUrl`, or without `roles` where everybody does. */
+export function ownersOf(database: ResolvedTenancyOptions['database']): ResolvedTenancyOptions['database'] {
+  const { adminUrl, ...shared } = database;
+  if (adminUrl === undefined) return database;
+  const { host, port, username, password, database: name, ...rest } = shared;
+  return { ...rest, url: adminUrl, directUrl: undefined };
+}
+
+function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: TenantContext): DataSourceOptions {
+  const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
+  const connection = connectionOf(database);
+  const { extra } = connection;
+  const replication = typeorm?.replication;
+  return {
+    ...typeorm,
+    ...withEmptyPath(connection, extra?.options),
+    replication: replication && {
+      ...replication,
+      master: withEmptyPath(replication.master, extra?.options),
+      slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
+    },
+    type: 'postgres',
+    driver: tenantDriver({ context, sharedSchemas, roles, ...lendingOf(database, roles) }),
+    entities,
+    migrations,
+    subscribers,
+    poolSize: database.poolSize,
+    connectTimeoutMS: database.connectTimeoutMs,
+    installExtensions: false,
+    uuidExtension: 'pgcrypto',
+    extra: {
+      ...KEEP_ALIVE,
+      ...extra,
+      options: withEmptySearchPath(extra?.options ?? process.env.PGOPTIONS),
+    },
+  };
+}
+
+/** A server whose URL, if it has one, asks for an empty path. One that is named by its parts is told so by `extra`. */
+function withEmptyPath<Server extends { readonly url?: string }>(
+  server: Server,
+  options: string | undefined,
+): Server {
+  return { ...server, url: server.url && withEmptySearchPathInUrl(withOptions(server.url, options)) };
+}
+
+/** The URL's own start-up options win over `extra.options`, as in pg; but ours, put there, must not hide the latter. */
+export function withOptions(url: string, options: string | undefined): string {
+  const parsed = new URL(url);
+  if (options !== undefined && !parsed.searchParams.has('options'))
+    parsed.searchParams.set('options', options);
+  return parsed.href;
+}
+
+/** A connection of one's own, around the pooler if there is one, for what needs a session that is not shared. */
+export function directConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
+  const { url, username, applicationName, extra, ...connection } = connectionOf(database);
+  return {
+    ...connection,
+    connectionString: database.directUrl ?? url,
+    user: username,
+    application_name: applicationName,
+    ...KEEP_ALIVE,
+    ...extra,
+    connectionTimeoutMillis: database.connectTimeoutMs,
+    query_timeout: database.connectTimeoutMs,
+    // TypeORM's type of a password given by a function differs from pg's own.
+  } as ClientConfig;
+}
+
+/** The same for the owner's work, whose statements take as long as they take, with the empty path of all our sessions. */
+export function ownSessionConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
+  const { connectionString, options, ...connection } = directConnection(ownersOf(database));
+  return {
+    ...connection,
+    connectionString: connectionString && withEmptySearchPathInUrl(withOptions(connectionString, options)),
+    options: withEmptySearchPath(options),
+    query_timeout: undefined,
+  };
+}
+
+/** How the tenants' pool lends its connections. */
+function lendingOf(database: ResolvedTenancyOptions['database'], hasRoles: boolean) {
+  const {
+    answerTimeoutMs,
+    maxConnectionsPerTenant,
+    maxWaitingPerTenant,
+    maxTenantsPerConnection,
+    leaseWarningMs,
+    limits,
+    tenantInApplicationName,
+    applicationName,
+  } = database;
+  return {
+    answerTimeoutMs,
+    maxConnectionsPerTenant,
+    maxWaitingPerTenant,
+    maxTenantsPerConnection,
+    leaseWarningMs,
+    limits,
+    applicationNameOf: tenantInApplicationName
+      ? // Every role of the database reads it in pg_stat_activity: where tenants have one, it names no customer.
+        ({ slug, schemaName }: Tenant) => applicationNameOf(hasRoles ? schemaName : slug, applicationName)
+      : undefined,
+  };
+}
+
+/** The tenant first: PostgreSQL cuts what is longer. */
+function applicationNameOf(tenant: string, applicationName: string | undefined): string {
+  return (applicationName === undefined ? tenant : `${tenant}/${applicationName}`).slice(
+    0,
+    MAX_APPLICATION_NAME,
+  );
+}
+
+/** What TypeORM knows of a connection, without what is ours. */
+export function connectionOf(database: ResolvedTenancyOptions['database']) {
+  const {
+    poolSize,
+    connectTimeoutMs,
+    answerTimeoutMs,
+    connectAttempts,
+    connectRetryDelayMs,
+    directUrl,
+    adminUrl,
+    ...rest
+  } = database;
+  const {
+    maxConnectionsPerTenant,
+    maxWaitingPerTenant,
+    maxTenantsPerConnection,
+    leaseWarningMs,
+    limits,
+    tenantInApplicationName,
+    ...connection
+  } = rest;
+  return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };
+}

@@ -1,0 +1,24 @@
+import type { FactoryProvider } from '@nestjs/common';
+import { getDataSourceToken, type TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { EntityNotListedError } from '../connection.errors';
+import { TENANT_DATA_SOURCE } from './tenant-data-source';
+
+type Entities = NonNullable<Parameters<typeof TypeOrmModule.forFeature>[0]>;
+
+/** Fails a start in which a module asks for repositories of what the data source does not know: TypeORM says so at the first query. */
+export function entitiesCheck(entities: Entities = []): FactoryProvider {
+  return {
+    provide: Symbol('ENTITIES_CHECK'),
+    inject: [getDataSourceToken(TENANT_DATA_SOURCE)],
+    useFactory: (dataSource: DataSource) => {
+      const unknown = entities.filter((entity) => !dataSource.hasMetadata(entity));
+      if (unknown.length > 0) throw new EntityNotListedError(unknown.map(nameOf));
+      return true;
+    },
+  };
+}
+
+function nameOf(entity: Entities[number]): string {
+  return typeof entity === 'function' ? entity.name : entity.options.name;
+}

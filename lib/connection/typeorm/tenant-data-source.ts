@@ -1,0 +1,96 @@
+import * as pg from 'pg';
+import type { PoolConfig } from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { endWhenSilent } from '../../common/silence';
+import type { TenantContext } from '../../context/tenant-context';
+import { leaveActiveRecords } from './active-records';
+import { UnsafeSessionError } from '../connection.errors';
+import { checkEntitySchemas } from './entity-schemas';
+import { checkSession, explainRefusal, probeSession } from '../protocol/session-probe';
+import { guardLazyRelations } from './lazy-relations';
+import { TenantPool } from '../pool/tenant-pool';
+import type { TenantPoolOptions } from '../pool/tenant-pool.options';
+
+/** The name of the tenants' data source, for `@InjectRepository(Order, TENANT_DATA_SOURCE)` and its kin. */
+export const TENANT_DATA_SOURCE = 'tenancy';
+
+/**
+ * The name of the data source that makes, changes and drops schemas, whoever they belong to. With `roles` its connections
+ * are those of `database.adminUrl`; without, it is the tenants' one.
+ */
+export const ADMIN_DATA_SOURCE = 'tenancy-admin';
+
+/** The `pg` that TypeORM is given: the real one, with a pool that lends to tenants. */
+export function tenantDriver({
+  answerTimeoutMs,
+  ...options
+}: TenantPoolOptions & { readonly answerTimeoutMs?: number }): typeof pg {
+  class BoundTenantPool extends TenantPool {
+    constructor(config: PoolConfig) {
+      super(config, options);
+      endWhenSilent(this, answerTimeoutMs);
+    }
+  }
+  // Where pg-native is installed TypeORM would take it instead; it speaks another protocol's subset.
+  return { ...pg, native: null, Pool: BoundTenantPool };
+}
+
+export interface EntityOwnership {
+  /** The schemas that entities may name. Default none. */
+  readonly sharedSchemas?: readonly string[];
+  /** Whether active-record entities become its own. Default true. */
+  readonly servesRequests?: boolean;
+}
+
+/**
+ * The initialised data source. TypeORM asks for the current schema while it starts; under the system's empty path the
+ * answer is none, so all it generates later is unqualified and lands in the tenant of the moment.
+ *
+ * @throws EntitySchemaError when entities name a schema that is not shared
+ * @throws UnsafeSessionError when sessions do not start with an empty path
+ * @throws UnsupportedStartupParameterError when a pooler refuses to pass on that they should
+ */
+export async function initializeTenantDataSource(
+  options: DataSourceOptions,
+  context: TenantContext,
+  directUrl?: string,
+  { sharedSchemas = [], servesRequests = true }: EntityOwnership = {},
+): Promise<DataSource> {
+  return context.runAsStart(async () => {
+    const dataSource = new DataSource(options);
+    if (!servesRequests) leaveActiveRecords(dataSource);
+    await dataSource.initialize().catch((error: unknown) => {
+      throw explainRefusal(error);
+    });
+    try {
+      checkEntitySchemas(dataSource, sharedSchemas);
+      const { master, slaves } = dataSource.driver as unknown as { master: TenantPool; slaves: TenantPool[] };
+      master.hasOwnSessions = (await checkSession(master, directUrl)).pooler === 'none';
+      for (const slave of slaves) {
+        const { sessionPathIsEmpty, searchPath, pooler } = await probeSession(slave);
+        if (!sessionPathIsEmpty) throw new UnsafeSessionError(searchPath);
+        slave.hasOwnSessions = pooler === 'none';
+      }
+    } catch (error) {
+      await dataSource.destroy();
+      throw error;
+    }
+    guardLazyRelations(dataSource, context);
+    return dataSource;
+  });
+}
+
+/** The start-up options of a session that begins with an empty path, after whatever the caller has asked for. */
+export function withEmptySearchPath(options: string | undefined): string {
+  return [options, '-c search_path='].filter(Boolean).join(' ');
+}
+
+/** The same for a connection URL, whose own `options` would override ours. */
+export function withEmptySearchPathInUrl(url: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set(
+    'options',
+    withEmptySearchPath(parsed.searchParams.get('options') ?? process.env.PGOPTIONS),
+  );
+  return parsed.href;
+}

@@ -1,0 +1,102 @@
+import { Resolver } from 'node:dns/promises';
+import { TenancyUnavailableError } from '../../common/tenancy.errors';
+import type { DomainProof } from './domain-proof';
+import { DomainNotProvenError } from '../provisioning.errors';
+
+/** What asks DNS. A `Resolver` of `node:dns/promises` is one. */
+export interface TxtResolver {
+  /**
+   * The TXT records of a name, each as its chunks of at most 255 bytes. Rejects with the code `ENOTFOUND` or `ENODATA` of
+   * `node:dns` when there are none; any other failure is taken for an outage.
+   */
+  resolveTxt(name: string): Promise<string[][]>;
+}
+
+export interface DnsTxtProofOptions {
+  /** The label in front of the domain, 1 to 63 characters of `[a-z0-9_-]`. Default `_tenancy`. */
+  readonly prefix?: string;
+  /** How long one question may take, all tries together, in milliseconds from 1. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** Default: the name servers of the machine, each question tried twice. */
+  readonly resolver?: TxtResolver;
+}
+
+const LABEL = /^[a-z0-9_-]{1,63}$/;
+
+/** RFC 1035, 2.3.4, without the trailing dot. */
+const MAX_NAME_LENGTH = 253;
+
+/** Node's timers fire at once when told to wait longer: about 24.8 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** UDP loses packets. */
+const TRIES = 2;
+
+/** NXDOMAIN, and a name without TXT records: DNS has answered that there is none. */
+const ABSENT: readonly unknown[] = ['ENOTFOUND', 'ENODATA'];
+
+/**
+ * `shop.acme.com` is a tenant's when `_tenancy.shop.acme.com` has the TXT record `tenant=<id of the tenant>`, alone or
+ * beside others. For `*.acme.com` the name is `_tenancy.acme.com`, as it is for `acme.com`.
+ *
+ * @throws TypeError for a prefix that is no label, a time that is none, a resolver that resolves no TXT
+ */
+export function dnsTxtProof({
+  prefix = '_tenancy',
+  timeoutMs = 5_000,
+  resolver,
+}: DnsTxtProofOptions = {}): DomainProof {
+  checkOptions({ prefix, timeoutMs, resolver });
+  return {
+    async prove(domain, { id, slug }) {
+      const name = `${prefix}.${domain.replace(/^\*\./, '')}`;
+      if (name.length > MAX_NAME_LENGTH) {
+        const why = `DNS cannot hold the name ${name}, which is longer than ${MAX_NAME_LENGTH} characters`;
+        throw new DomainNotProvenError(domain, slug, why);
+      }
+      const wanted = `tenant=${id}`;
+      const records = await lookUp(name, timeoutMs, resolver);
+      if (records.some((chunks) => chunks.join('') === wanted)) return;
+      const remedy = `publish the DNS record ${name}. TXT "${wanted}" and try again once DNS shows it`;
+      throw new DomainNotProvenError(domain, slug, remedy);
+    },
+  };
+}
+
+/** The records of the name, none if DNS says so. A question that has no answer is no answer. */
+async function lookUp(name: string, timeoutMs: number, given?: TxtResolver): Promise<string[][]> {
+  // One for each question: cancel() ends all of a resolver's.
+  const own = given ? undefined : new Resolver({ timeout: timeoutOfTry(timeoutMs), tries: TRIES });
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([(given ?? own!).resolveTxt(name), tooLate]);
+  } catch (error) {
+    if (ABSENT.includes((error as { code?: unknown } | undefined)?.code)) return [];
+    throw new TenancyUnavailableError(`The DNS for ${name}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    own?.cancel();
+  }
+}
+
+/** Node looks for tries that are over once in so long, so that one may last twice as long before the next begins. */
+function timeoutOfTry(timeoutMs: number): number {
+  return Math.ceil(timeoutMs / (TRIES + 1));
+}
+
+function checkOptions({ prefix, timeoutMs, resolver }: DnsTxtProofOptions): void {
+  if (typeof prefix !== 'string' || !LABEL.test(prefix)) {
+    throw new TypeError(`dnsTxtProof: give a prefix of 1 to 63 characters of a-z, 0-9, _ and -.`);
+  }
+  if (!Number.isSafeInteger(timeoutMs) || timeoutMs! < 1 || timeoutMs! > MAX_TIMER_MS) {
+    throw new TypeError(`dnsTxtProof: give a timeoutMs that is an integer from 1 to ${MAX_TIMER_MS}.`);
+  }
+  if (resolver !== undefined && typeof resolver?.resolveTxt !== 'function') {
+    throw new TypeError(
+      'dnsTxtProof: give a resolver with resolveTxt(name), such as a Resolver of node:dns/promises.',
+    );
+  }
+}

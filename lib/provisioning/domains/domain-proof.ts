@@ -1,0 +1,41 @@
+import type { Tenant } from '../../registry/tenant';
+import { DomainNotProvenError } from '../provisioning.errors';
+
+/** Tells whether a domain is a tenant's to have. Asked before a domain is given to it, and never again. */
+export interface DomainProof {
+  /**
+   * Fulfils when the tenant has proven that `domain` is its own, as it is kept: lower case, punycode, `*.acme.com` for a
+   * wildcard.
+   *
+   * @throws DomainNotProvenError when it has not, TenancyUnavailableError when that cannot be told now
+   */
+  prove(domain: string, tenant: Pick<Tenant, 'id' | 'slug'>): Promise<void>;
+}
+
+/**
+ * Fulfils when a tenant to be made has proven all its domains, or nothing asks it to. An id that nobody knew before can
+ * be in no proof, so nothing is asked for it.
+ *
+ * @throws DomainNotProvenError, and what the proof throws
+ */
+export async function proveDomains(
+  proof: DomainProof | undefined,
+  tenant: Pick<Tenant, 'id' | 'slug' | 'domains'>,
+  { isIdChosen }: { readonly isIdChosen: boolean },
+): Promise<void> {
+  if (!proof || tenant.domains.length === 0) return;
+  const refusal = (domain: string, cause?: unknown) => {
+    const remedy = 'create the tenant without it, then add it, which tells how to prove it';
+    return new DomainNotProvenError(domain, tenant.slug, remedy, { cause });
+  };
+  if (!isIdChosen) throw refusal(tenant.domains[0]);
+  const prove = async (domain: string) => {
+    try {
+      await proof.prove(domain, tenant);
+    } catch (error) {
+      // The admin API may have chosen the id for this attempt alone: its record is nothing to publish.
+      throw error instanceof DomainNotProvenError ? refusal(domain, error) : error;
+    }
+  };
+  await Promise.all(tenant.domains.map(prove));
+}

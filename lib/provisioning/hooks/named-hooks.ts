@@ -1,0 +1,43 @@
+import type { DiscoverableDecorator, DiscoveryService } from '@nestjs/core';
+import { InvalidHookError } from '../provisioning.errors';
+
+export interface NamedHook<Hook> {
+  readonly name: string;
+  readonly run: Hook;
+}
+
+export interface HookSources<Hook> {
+  /** Those of the options. */
+  readonly functions: readonly Hook[];
+  /** What marks a provider. */
+  readonly decorator: DiscoverableDecorator<unknown>;
+  /** The decorator's name. */
+  readonly decoratorName: string;
+  /** The option's name, and that of the method of a marked provider. */
+  readonly method: string;
+}
+
+/**
+ * The application's hooks of one kind: functions of the options first, then classes in the order in which Nest knows them.
+ *
+ * @throws InvalidHookError
+ */
+export function namedHooks<Hook extends (...args: never[]) => unknown>(
+  discovery: DiscoveryService,
+  { functions, decorator, decoratorName, method }: HookSources<Hook>,
+): NamedHook<Hook>[] {
+  const ofOptions = functions.map((run, place) => ({ name: run.name || `hooks.${method}[${place}]`, run }));
+  const ofClasses = discovery.getProviders({ metadataKey: decorator.KEY }).map((provider) => {
+    const name = String(provider.name);
+    const instance = provider.instance as Record<string, unknown> | undefined;
+    const run = instance?.[method];
+    if (!provider.isDependencyTreeStatic()) {
+      throw new InvalidHookError(name, decoratorName, 'it, or something it injects, is request-scoped');
+    }
+    if (typeof run !== 'function') {
+      throw new InvalidHookError(name, decoratorName, `it has no method ${method}`);
+    }
+    return { name, run: run.bind(instance) as Hook };
+  });
+  return [...ofOptions, ...ofClasses];
+}

@@ -1,0 +1,42 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { freezeDeeply } from '../../common/freeze-deeply';
+import type { Tenant } from '../../registry/tenant';
+
+/** What happens to tenants, in the past tense: by then it is committed. */
+export type TenantEvent =
+  'created' | 'updated' | 'suspended' | 'activated' | 'deleted' | 'restored' | 'purged';
+
+/** `tenant` is as the event left it; of a purged one, as it was before. */
+export type TenantListener = (tenant: Tenant) => unknown;
+
+/**
+ * Tells listeners of this instance what has happened to a tenant. It comes after the fact, once, and only while the
+ * process lives: what must not be lost, or must be able to say no, belongs in a hook: `@OnProvision()`, `@OnTransition()`.
+ */
+@Injectable()
+export class TenantEvents {
+  readonly #logger = new Logger(TenantEvents.name);
+  readonly #listeners = new Map<TenantEvent, Set<TenantListener>>();
+
+  /** Calls `listener` at each such event, until the function that comes out is called. */
+  on(event: TenantEvent, listener: TenantListener): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    // A listener that is added twice is called twice, and each is taken away by its own function.
+    const own: TenantListener = (tenant) => listener(tenant);
+    listeners.add(own);
+    return () => void listeners.delete(own);
+  }
+
+  /** Resolves when all listeners are done, in the order in which they came. One that fails is logged and no more. */
+  async emit(event: TenantEvent, tenant: Tenant): Promise<void> {
+    freezeDeeply(tenant);
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      try {
+        await listener(tenant);
+      } catch (error) {
+        this.#logger.error(`A listener of "${event}" failed for the tenant "${tenant.slug}".`, error);
+      }
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { startWith } from '../../common/tenancy.errors';
+import { PURGED } from '../../registry/store/tenant.entity';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+
+/** Another registry of ours in the same database. */
+export interface Neighbour {
+  readonly schemaName: string;
+  /** `undefined`: this role may not read it, it is of a version that had no ids, half of it was restored, or it is no table. */
+  readonly registryId: string | undefined;
+}
+
+/** Registries of other applications in the same database: each has its own tenants, and leaves the others' alone. */
+@Injectable()
+export class RegistryNeighbours implements OnModuleInit {
+  readonly #logger = new Logger('Tenancy');
+
+  constructor(
+    private readonly transactions: SystemTransactions,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /** A registry that was made by mistake is new and empty, and without a word nobody would see why. */
+  async onModuleInit(): Promise<void> {
+    if (this.options.leaveTemplate) return;
+    const { registrySchema } = this.options;
+    const look = async (manager: SqlExecutor) => {
+      const neighbours = await this.find(manager);
+      if (neighbours.length > 0) this.#logger.warn(describeNeighbours(neighbours, registrySchema));
+      const copies = twinsAmong(neighbours, await registryIdIn(manager, registrySchema));
+      if (copies.length > 0) this.#logger.warn(describeCopies(copies));
+    };
+    await startWith(`The registry "${registrySchema}"`, () => this.transactions.run(look));
+  }
+
+  find(executor: SqlExecutor): Promise<Neighbour[]> {
+    return findNeighbours(executor, this.options.registrySchema);
+  }
+
+  /** What a schema is to another registry, in words, as far as those can be read. `undefined`: nothing. */
+  async useOf(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
+    for (const neighbour of await this.find(executor)) {
+      if (neighbour.schemaName === schemaName) return 'it is another registry';
+      const use = await findUse(executor, neighbour.schemaName, schemaName);
+      if (use !== undefined)
+        return `${use} of another registry, which is in the schema "${neighbour.schemaName}"`;
+    }
+    return undefined;
+  }
+}
+
+export async function findNeighbours(executor: SqlExecutor, registrySchema: string): Promise<Neighbour[]> {
+  const found = (await executor.query(
+    `SELECT n.nspname AS "schemaName",
+            ${isPlain('i', { id: 'uuid' })} AS "isReadable"
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_catalog.pg_class t ON t.relnamespace = n.oid AND t.relname = 'tenants'
+     LEFT JOIN pg_catalog.pg_class i ON i.relnamespace = n.oid AND i.relname = 'registry_identity'
+     WHERE c.relname = 'registry_migrations' AND n.nspname <> $1 ORDER BY 1`,
+    [registrySchema],
+  )) as { schemaName: string; isReadable: boolean }[];
+  const neighbours: Neighbour[] = [];
+  for (const { schemaName, isReadable } of found) {
+    const registryId = isReadable ? await findRegistryId(executor, schemaName) : undefined;
+    neighbours.push({ schemaName, registryId });
+  }
+  return neighbours;
+}
+
+/** Schemas made by a version that wrote no marks are known to their registry alone. */
+async function findUse(
+  executor: SqlExecutor,
+  registrySchema: string,
+  schemaName: string,
+): Promise<string | undefined> {
+  const registry = quoteIdentifier(registrySchema);
+  if (await isReadable(executor, registrySchema, 'tenants', TENANT_COLUMNS)) {
+    const [tenant] = (await executor.query(
+      `SELECT slug FROM ONLY ${registry}.tenants WHERE schema_name = $1 AND status <> '${PURGED}'`,
+      [schemaName],
+    )) as { slug: string }[];
+    if (tenant) return `it is the tenant "${tenant.slug}"`;
+  }
+  if (await isReadable(executor, registrySchema, 'spares', { schema_name: 'text' })) {
+    const spares = (await executor.query(`SELECT FROM ONLY ${registry}.spares WHERE schema_name = $1`, [
+      schemaName,
+    ])) as unknown[];
+    if (spares.length > 0) return 'it is a spare';
+  }
+  return undefined;
+}
+
+async function isReadable(
+  executor: SqlExecutor,
+  schemaName: string,
+  table: string,
+  columns: Columns,
+): Promise<boolean> {
+  const [found] = (await executor.query(
+    `SELECT ${isPlain('c', columns)} AS "isReadable"
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2`,
+    [schemaName, table],
+  )) as { isReadable: boolean }[];
+  return found?.isReadable ?? false;
+}
+
+/** Names of columns with PostgreSQL's own types. */
+type Columns = Readonly<Record<string, 'text' | 'uuid'>>;
+
+const TENANT_COLUMNS: Columns = { slug: 'text', schema_name: 'text', status: 'text' };
+
+/**
+ * SQL: whether this role may read columns of a table in the schema `n`, and runs nothing by that. Whoever may make a schema
+ * can give it such names, and what a view, a policy or a type of theirs calls would run with our rights.
+ */
+function isPlain(table: string, columns: Columns): string {
+  const pairs = Object.entries(columns).map(
+    ([name, type]) => `('${name}', 'pg_catalog.${type}'::pg_catalog.regtype)`,
+  );
+  return `coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(${table}.oid, 'SELECT')
+    AND ${table}.relkind = 'r' AND NOT ${table}.relrowsecurity
+    AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = ${table}.oid AND (a.attname, a.atttypid) IN (${pairs.join(', ')})) = ${pairs.length}, false)`;
+}
+
+/** The id of the registry in a schema. @throws Error when its row is not there */
+export async function registryIdIn(executor: SqlExecutor, schemaName: string): Promise<string> {
+  const id = await findRegistryId(executor, schemaName);
+  if (id !== undefined) return id;
+  const table = `${quoteIdentifier(schemaName)}.registry_identity`;
+  throw new Error(
+    `The registry does not know who it is: ${table} has no row. Restore it from the backup of the registry. Where there ` +
+      `is none, give it a new one: INSERT INTO ${table} DEFAULT VALUES. Schemas that are there already are then not ` +
+      'marked as its own: tenancy doctor tells how to mark them.',
+  );
+}
+
+async function findRegistryId(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
+  const [row] = (await executor.query(
+    `SELECT id FROM ONLY ${quoteIdentifier(schemaName)}.registry_identity`,
+  )) as {
+    id: string;
+  }[];
+  return row?.id;
+}
+
+/** Those that are copies of this registry, or it of them: with one id, the marks on schemas do not tell whose they are. */
+export function twinsAmong(neighbours: readonly Neighbour[], id: string): string[] {
+  return neighbours.filter(({ registryId }) => registryId === id).map(({ schemaName }) => schemaName);
+}
+
+export function describeCopies(copies: readonly string[]): string {
+  return (
+    `The registry in ${copies.map((name) => `"${name}"`).join(', ')} is a copy of this one, or it of that: both have the same ` +
+    "id, and each takes the other's tenants for its own. No schema is dropped while that is so. Drop the copy, or give it an id " +
+    `of its own: ${newIdentity(copies[0])}`
+  );
+}
+
+/** What makes a copy another one. */
+export function newIdentity(schemaName: string): string {
+  return `UPDATE ${quoteIdentifier(schemaName)}.registry_identity SET id = DEFAULT`;
+}
+
+export function describeNeighbours(neighbours: readonly Neighbour[], registrySchema: string): string {
+  const names = neighbours.map(({ schemaName }) => `"${schemaName}"`).join(', ');
+  return (
+    `This database has another registry of nestjs-tenancy, in the schema ${names}; this application's is in ` +
+    `"${registrySchema}". If it is another application's, all is well: each leaves the other's tenants alone. If not, ` +
+    'registry.schema (TENANCY_REGISTRY_SCHEMA) is mistyped, and the tenants are in the other one.'
+  );
+}
+
+/** Whether the owner of a schema is one of them, or may be: one that cannot be read is given the benefit of the doubt. */
+export function isOthers(neighbours: readonly Neighbour[], owner: string | null): boolean {
+  return (
+    owner !== null && neighbours.some(({ registryId }) => registryId === undefined || registryId === owner)
+  );
+}

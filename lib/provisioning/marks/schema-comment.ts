@@ -1,0 +1,28 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { Tenant } from '../../registry/tenant';
+import { SchemaMarks, tenantComment } from './schema-marks';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+
+/** The comment on a tenant's schema says whose it is, for humans, since the schema's name does not tell. */
+@Injectable()
+export class SchemaComment {
+  readonly #logger = new Logger(SchemaComment.name);
+
+  constructor(
+    private readonly transactions: SystemTransactions,
+    private readonly marks: SchemaMarks,
+  ) {}
+
+  /** Writes it after a change of the slug. Only people read the slug in it, so a failure is logged and no more. */
+  async write({ schemaName, slug }: Pick<Tenant, 'schemaName' | 'slug'>): Promise<void> {
+    try {
+      await this.transactions.run(async (manager) => {
+        await this.marks.markOfBefore(manager, schemaName);
+        await this.marks.requireOurs(manager, schemaName);
+        await this.marks.write(manager, schemaName, tenantComment(slug));
+      });
+    } catch (error) {
+      this.#logger.warn(`The comment on schema "${schemaName}" still has an old slug: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import { TenantLookup } from '../../registry/cache/tenant-lookup';
+import type { Tenant } from '../../registry/tenant';
+import { TenantStore } from '../../registry/store/tenant.store';
+import { SchemaMarks, tenantComment } from '../marks/schema-marks';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { Template } from '../template/template';
+
+const PAGE_SIZE = 100;
+
+export interface HalfMadeReport {
+  readonly activated: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * Tenants whose creation was cut off between a store outside the database and the database: a row that says
+ * `provisioning`. The schema, all in it and its comment are committed together, so what has the comment is complete;
+ * a schema to be adopted was there before, and has none.
+ */
+@Injectable()
+export class HalfMade {
+  constructor(
+    private readonly transactions: SystemTransactions,
+    private readonly store: TenantStore,
+    private readonly template: Template,
+    private readonly lookup: TenantLookup,
+    private readonly marks: SchemaMarks,
+  ) {}
+
+  /**
+   * Activates those whose schema is there, and removes the others, whose slugs are free then. `onFailure` hears of a
+   * tenant that could not be settled, and of a list that could not be read on: what was done before is told all the same.
+   */
+  async sweep(onFailure: (what: string, error: unknown) => void): Promise<HalfMadeReport> {
+    const activated: string[] = [];
+    const removed: string[] = [];
+    const settle = async (tenant: Tenant): Promise<void> => {
+      const outcome = await this.#settle(tenant);
+      if (outcome === 'activated') activated.push(tenant.slug);
+      if (outcome === 'removed') removed.push(tenant.slug);
+    };
+    try {
+      for await (const tenant of this.#halfMade()) {
+        await settle(tenant).catch((error: unknown) =>
+          onFailure(`settle the half-made tenant "${tenant.slug}"`, error),
+        );
+      }
+    } catch (error) {
+      onFailure('read on the list of half-made tenants', error);
+    }
+    return { activated, removed };
+  }
+
+  async *#halfMade(): AsyncGenerator<Tenant> {
+    for (let afterId: string | undefined; ;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, status: 'provisioning', afterId });
+      yield* page;
+      if (page.length < PAGE_SIZE) return;
+      afterId = page.at(-1)?.id;
+    }
+  }
+
+  async #settle({ id, slug, schemaName }: Tenant): Promise<'activated' | 'removed' | undefined> {
+    const hasSchema = await this.transactions.run(async (manager) => {
+      // Creations hold it from before their row until their schema is committed: those under way have ended now.
+      await this.template.lockExclusive(manager);
+      const found = await manager.query<unknown[]>(
+        `SELECT FROM pg_catalog.pg_namespace
+         WHERE nspname = $1 AND pg_catalog.obj_description(oid, 'pg_namespace') IN ($2, $2 || '; registry ' || $3)`,
+        [schemaName, tenantComment(slug), await this.marks.registryId(manager)],
+      );
+      return found.length > 0;
+    });
+    const now = await this.store.find({ by: 'id', value: id });
+    if (now?.status !== 'provisioning') return undefined;
+    this.lookup.forget(now);
+    if (!hasSchema) {
+      await this.store.remove(id);
+      return 'removed';
+    }
+    const expected = { status: ['provisioning' as const] };
+    return (await this.store.update(id, { status: 'active' }, { expected })) ? 'activated' : undefined;
+  }
+}

@@ -1,0 +1,186 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { TenantStore } from '../../registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../../registry/store/typeorm-tenant.store';
+import { explainOwnRows, hasOwnRows } from './own-rows';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { isOthers, RegistryNeighbours, twinsAmong } from '../marks/registry-neighbours';
+import { SchemaDrop } from '../marks/schema-drop';
+import { MARK, SchemaMarks } from '../marks/schema-marks';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { Template } from '../template/template';
+
+/** As `generateSchemaName` makes them. */
+export const OWN_NAME = '^t_[a-z0-9]{20}$';
+
+const PAGE_SIZE = 100;
+
+export interface OrphanReport {
+  readonly dropped: readonly string[];
+  /** Those with rows in them, which are never dropped. */
+  readonly withRows: readonly string[];
+  /** Those whose comment does not say that they belong to this registry, nor to another one in this database. They are never touched. */
+  readonly unmarked: readonly string[];
+}
+
+interface Candidate {
+  readonly name: string;
+  /** The registry that its comment names. */
+  readonly owner: string | null;
+}
+
+/**
+ * Schemas with names like those of tenants that are no tenant's, no spare and no tombstone's: what is left when a store
+ * outside the database forgets a tenant, or the registry was restored from an older backup. Those are somebody's data,
+ * and others are another application's; so only empty ones are dropped that are marked as this registry's.
+ */
+@Injectable()
+export class Orphans {
+  readonly #registry: string;
+
+  constructor(
+    private readonly transactions: SystemTransactions,
+    private readonly store: TenantStore,
+    private readonly template: Template,
+    private readonly marks: SchemaMarks,
+    private readonly schemaDrop: SchemaDrop,
+    private readonly neighbours: RegistryNeighbours,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {
+    this.#registry = quoteIdentifier(options.registrySchema);
+  }
+
+  /** Drops the empty ones that were seen long enough ago, and notes the others. */
+  async sweep(): Promise<OrphanReport> {
+    const candidates = await this.#candidates();
+    const unknown = await this.#unknownToStore(candidates.map(({ name }) => name));
+    const { ours, unmarked } = await this.#divide(candidates.filter(({ name }) => unknown.has(name)));
+    const due = await this.transactions.run((manager) => this.#note(manager, ours));
+    const dropped: string[] = [];
+    const withRows: string[] = [];
+    for (const schemaName of due) {
+      const outcome = await this.#drop(schemaName);
+      if (outcome === 'dropped') dropped.push(schemaName);
+      if (outcome === 'has rows') withRows.push(schemaName);
+    }
+    return { dropped, withRows, unmarked };
+  }
+
+  /** Marks schemas that were made by a version that wrote no marks, and gives their names. */
+  async markThoseOfBefore(): Promise<string[]> {
+    const names = await this.transactions.run((manager) => this.marks.listOfBefore(manager));
+    const unknown = await this.#unknownToStore(
+      await this.transactions.run((manager) => this.#notSpares(manager, names)),
+    );
+    const marked: string[] = [];
+    for (const name of names.filter((each) => !unknown.has(each))) {
+      const isMarked = await this.transactions.run((manager) => this.marks.markOfBefore(manager, name));
+      if (isMarked) marked.push(name);
+    }
+    return marked;
+  }
+
+  /** A creation under way holds the template's lock, and its schema is not seen before it has ended. */
+  #candidates(): Promise<Candidate[]> {
+    return this.transactions.run((manager) =>
+      manager.query<Candidate[]>(
+        `SELECT nspname AS name, ${MARK} AS owner FROM pg_catalog.pg_namespace n WHERE nspname ~ $1
+           AND NOT EXISTS (SELECT FROM ${this.#registry}.tenants WHERE schema_name = n.nspname)
+           AND NOT EXISTS (SELECT FROM ${this.#registry}.spares WHERE schema_name = n.nspname)
+           AND NOT EXISTS (SELECT FROM ${this.#registry}.purges WHERE schema_name = n.nspname) ORDER BY 1`,
+        [OWN_NAME],
+      ),
+    );
+  }
+
+  async #divide(orphans: readonly Candidate[]): Promise<{ ours: string[]; unmarked: string[] }> {
+    if (orphans.length === 0) return { ours: [], unmarked: [] };
+    return this.transactions.run(async (manager) => {
+      const registryId = await this.marks.registryId(manager);
+      const neighbours = await this.neighbours.find(manager);
+      const isCopied = twinsAmong(neighbours, registryId).length > 0;
+      const names = (which: (owner: string | null) => boolean) =>
+        orphans.filter(({ owner }) => which(owner)).map(({ name }) => name);
+      return {
+        ours: isCopied ? [] : names((owner) => owner === registryId),
+        unmarked: names((owner) => owner !== registryId && !isOthers(neighbours, owner)),
+      };
+    });
+  }
+
+  async #notSpares(manager: EntityManager, names: readonly string[]): Promise<string[]> {
+    const found = await manager.query<{ name: string }[]>(
+      `SELECT name FROM pg_catalog.unnest($1::text[]) AS name
+       WHERE name NOT IN (SELECT schema_name FROM ${this.#registry}.spares)`,
+      [names],
+    );
+    return found.map(({ name }) => name);
+  }
+
+  async #unknownToStore(candidates: readonly string[]): Promise<ReadonlySet<string>> {
+    const unknown = new Set(candidates);
+    for (let afterId: string | undefined; unknown.size > 0;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
+      for (const { schemaName } of page) unknown.delete(schemaName);
+      if (page.length < PAGE_SIZE) break;
+      afterId = page.at(-1)?.id;
+    }
+    return unknown;
+  }
+
+  /** Those that were first seen long enough ago. What is no longer an orphan is forgotten. */
+  async #note(manager: EntityManager, orphans: readonly string[]): Promise<string[]> {
+    await manager.query(`DELETE FROM ${this.#registry}.orphans WHERE schema_name <> ALL ($1::text[])`, [
+      orphans,
+    ]);
+    await manager.query(
+      `INSERT INTO ${this.#registry}.orphans (schema_name) SELECT pg_catalog.unnest($1::text[])
+       ON CONFLICT (schema_name) DO NOTHING`,
+      [orphans],
+    );
+    // Rounded as the column is: what was noted within this millisecond was noted 0 ms ago, not in the future.
+    const due = await manager.query<{ name: string }[]>(
+      `SELECT schema_name AS name FROM ${this.#registry}.orphans
+       WHERE first_seen_at <= (pg_catalog.clock_timestamp() - $1 * interval '1 millisecond')::timestamptz(3)
+       ORDER BY schema_name`,
+      [this.options.sweeper.orphanAfterMs],
+    );
+    return due.map(({ name }) => name);
+  }
+
+  async #drop(schemaName: string): Promise<'dropped' | 'has rows' | 'is taken' | 'is busy'> {
+    try {
+      for (;;) {
+        const outcome = await this.transactions.run((manager) => this.#dropPart(manager, schemaName));
+        if (outcome) return outcome;
+      }
+    } catch (error) {
+      const meaning = explainOwnRows(error);
+      if (meaning) return meaning;
+      throw error;
+    }
+  }
+
+  async #dropPart(manager: EntityManager, schemaName: string) {
+    // Nobody creates or adopts meanwhile.
+    await this.template.lockExclusive(manager);
+    if (await this.#isTaken(manager, schemaName)) return 'is taken';
+    if (await hasOwnRows(manager, schemaName, this.options)) return 'has rows';
+    return (await this.schemaDrop.dropNextPart(manager, schemaName)).isLast ? 'dropped' : undefined;
+  }
+
+  /** By a tenant or as a spare since it was noted, or its mark was changed. */
+  async #isTaken(executor: SqlExecutor, schemaName: string): Promise<boolean> {
+    const found = (await executor.query(
+      `SELECT schema_name FROM ${this.#registry}.tenants WHERE schema_name = $1
+       UNION ALL SELECT schema_name FROM ${this.#registry}.spares WHERE schema_name = $1`,
+      [schemaName],
+    )) as unknown[];
+    if (found.length > 0) return true;
+    if ((await this.marks.ownerOf(executor, schemaName)) !== (await this.marks.registryId(executor)))
+      return true;
+    if (this.store instanceof TypeOrmTenantStore) return false;
+    return !(await this.#unknownToStore([schemaName])).has(schemaName);
+  }
+}

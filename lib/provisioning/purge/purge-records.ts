@@ -1,0 +1,179 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import type { Tenant } from '../../registry/tenant';
+import { isUuid } from '../../registry/uuid';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import type { DroppedTable } from '../marks/schema-drop';
+
+/** What was purged. */
+export interface PurgeRecord {
+  readonly tenantId: string;
+  readonly slug: string;
+  readonly schemaName: string;
+  /** Rows by table. */
+  readonly tables: Readonly<Record<string, number>>;
+  /** All of them together. */
+  readonly rows: number;
+  /** On disk, with indexes and TOAST. */
+  readonly bytes: number;
+  /** Who asked for it, if that was told. */
+  readonly purgedBy: string | undefined;
+  readonly startedAt: Date;
+  /** `undefined` while some of it is still to be dropped. */
+  readonly finishedAt: Date | undefined;
+}
+
+interface PurgeRow {
+  readonly tenant_id: string;
+  readonly slug: string;
+  readonly schema_name: string;
+  readonly tables: Record<string, number>;
+  /** pg gives a bigint as text. */
+  readonly bytes: string;
+  readonly purged_by: string | null;
+  readonly started_at: Date;
+  readonly finished_at: Date | null;
+}
+
+const COLUMNS = 'tenant_id, slug, schema_name, tables, bytes, purged_by, started_at, finished_at';
+
+/** The SQL of purges: tombstones, and what they stand for. */
+@Injectable()
+export class PurgeRecords {
+  readonly #schema: string;
+
+  constructor(@Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions) {
+    this.#schema = quoteIdentifier(registrySchema);
+  }
+
+  /**
+   * Makes a deleted tenant a tombstone: its slug is free, its id and its schema's name are not; nothing else of it is
+   * left. Says `undefined` when the registry's own tables have no such tenant, and false when it is not deleted.
+   */
+  async bury(
+    transaction: SqlExecutor,
+    { id }: Tenant,
+    purgedBy: string | undefined,
+  ): Promise<boolean | undefined> {
+    const [row] = (await transaction.query(
+      `SELECT status FROM ${this.#schema}.tenants WHERE id = $1 FOR UPDATE`,
+      [id],
+    )) as { status: string }[];
+    if (row?.status !== 'deleted') return row && false;
+    await transaction.query(
+      `UPDATE ${this.#schema}.tenants SET status = 'purged', name = slug, metadata = '{}', status_reason = NULL,
+         deleted_from = NULL, version = version + 1, updated_at = pg_catalog.clock_timestamp() WHERE id = $1`,
+      [id],
+    );
+    await transaction.query(`DELETE FROM ${this.#schema}.tenant_domains WHERE tenant_id = $1`, [id]);
+    await transaction.query(
+      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor) VALUES ($1, 'purge', $2)`,
+      [id, purgedBy],
+    );
+    return true;
+  }
+
+  /** From now on the schema is to be dropped, whatever happens, and no API key and no setting is left. Beginning once more changes nothing. */
+  async begin(transaction: SqlExecutor, tenant: Tenant, purgedBy: string | undefined): Promise<void> {
+    for (const table of ['api_keys', 'tenant_settings'])
+      await transaction.query(`DELETE FROM ${this.#schema}.${table} WHERE tenant_id = $1`, [tenant.id]);
+    await transaction.query(
+      `INSERT INTO ${this.#schema}.purges (tenant_id, slug, schema_name, tenant, purged_by)
+       VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id) DO NOTHING`,
+      [tenant.id, tenant.slug, tenant.schemaName, JSON.stringify(tenant), purgedBy],
+    );
+  }
+
+  /** The id of a tenant, named by it or by its slug, whose purge has begun; of several, the one that was last. */
+  async find(executor: SqlExecutor, reference: string): Promise<string | undefined> {
+    const [row] = (await executor.query(
+      `SELECT tenant_id AS id FROM ${this.#schema}.purges
+       WHERE ${isUuid(reference) ? 'tenant_id' : 'slug'} = $1 ORDER BY started_at DESC LIMIT 1`,
+      [reference],
+    )) as { id: string }[];
+    return row?.id;
+  }
+
+  /** The ids of all whose purge has begun and not ended, the oldest first. */
+  async listUnfinished(executor: SqlExecutor): Promise<string[]> {
+    const found = (await executor.query(
+      `SELECT tenant_id AS id FROM ${this.#schema}.purges WHERE finished_at IS NULL ORDER BY started_at`,
+    )) as { id: string }[];
+    return found.map(({ id }) => id);
+  }
+
+  /** Whether a schema is being dropped. A store outside of the database has forgotten it by then. */
+  async has(executor: SqlExecutor, schemaName: string): Promise<boolean> {
+    const found = (await executor.query(
+      `SELECT FROM ${this.#schema}.purges WHERE schema_name = $1 AND finished_at IS NULL`,
+      [schemaName],
+    )) as unknown[];
+    return found.length > 0;
+  }
+
+  /** The record, and the tenant as it was. Until the transaction ends nobody else drops a part of it. */
+  async lock(transaction: SqlExecutor, id: string): Promise<{ record: PurgeRecord; tenant: Tenant | null }> {
+    const [row] = (await transaction.query(
+      `SELECT ${COLUMNS}, tenant FROM ${this.#schema}.purges WHERE tenant_id = $1 FOR UPDATE`,
+      [id],
+    )) as (PurgeRow & { tenant: (Tenant & { createdAt: string; updatedAt: string }) | null })[];
+    const { tenant } = row;
+    return {
+      record: toRecord(row),
+      tenant: tenant && {
+        ...tenant,
+        createdAt: new Date(tenant.createdAt),
+        updatedAt: new Date(tenant.updatedAt),
+      },
+    };
+  }
+
+  /** Who holds locks on tables of the schema: `process 4711, idle in transaction since 09:12:33`. */
+  async listHolders(executor: SqlExecutor, id: string): Promise<string[]> {
+    const found = (await executor.query(
+      `SELECT DISTINCT pg_catalog.format('process %s, %s since %s', a.pid, a.state,
+                pg_catalog.to_char(a.xact_start, 'HH24:MI:SS')) AS holder
+       FROM ${this.#schema}.purges p
+       JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema_name
+       JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+       JOIN pg_catalog.pg_locks l ON l.relation = c.oid AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+       JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+       WHERE p.tenant_id = $1`,
+      [id],
+    )) as { holder: string }[];
+    return found.map(({ holder }) => holder);
+  }
+
+  async addTables(transaction: SqlExecutor, id: string, tables: readonly DroppedTable[]): Promise<void> {
+    const rows = Object.fromEntries(tables.map((table) => [table.name, table.rows]));
+    const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
+    await transaction.query(
+      `UPDATE ${this.#schema}.purges SET tables = tables || $2::jsonb, bytes = bytes + $3 WHERE tenant_id = $1`,
+      [id, JSON.stringify(rows), bytes],
+    );
+  }
+
+  /** Of a schema that is gone nobody needs to know which migrations it had. */
+  async finish(transaction: SqlExecutor, id: string): Promise<PurgeRecord> {
+    await transaction.query(`DELETE FROM ${this.#schema}.tenant_migrations WHERE tenant_id = $1`, [id]);
+    await transaction.query(
+      `UPDATE ${this.#schema}.purges SET finished_at = pg_catalog.clock_timestamp(), tenant = NULL WHERE tenant_id = $1`,
+      [id],
+    );
+    return (await this.lock(transaction, id)).record;
+  }
+}
+
+function toRecord(row: PurgeRow): PurgeRecord {
+  return {
+    tenantId: row.tenant_id,
+    slug: row.slug,
+    schemaName: row.schema_name,
+    tables: row.tables,
+    rows: Object.values(row.tables).reduce((sum, rows) => sum + rows, 0),
+    bytes: Number(row.bytes),
+    purgedBy: row.purged_by ?? undefined,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at ?? undefined,
+  };
+}

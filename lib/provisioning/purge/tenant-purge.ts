@@ -1,0 +1,169 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { isOutage } from '../../common/outage';
+import { TenancyError, TenancyUnavailableError } from '../../common/tenancy.errors';
+import { TenantLookup } from '../../registry/cache/tenant-lookup';
+import type { Tenant } from '../../registry/tenant';
+import { InvalidTransitionError, TenantNotFoundError } from '../../registry/tenant.errors';
+import { TenantStore } from '../../registry/store/tenant.store';
+import { isUuid } from '../../registry/uuid';
+import { PurgeBlockedError, PurgeFailedError } from '../provisioning.errors';
+import { type PurgeRecord, PurgeRecords } from './purge-records';
+import { findOutsideDependents } from '../marks/schema-dependents';
+import { SchemaDrop } from '../marks/schema-drop';
+import { SchemaMarks } from '../marks/schema-marks';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { checkActorAndReason } from '../tenant-input';
+import { TenantEvents } from '../hooks/tenant-events';
+import { TransitionHooks } from '../hooks/transition-hooks';
+
+/** How long a part waits for a table that an open transaction still holds. Waiting, it holds up whoever comes after. */
+const LOCK_TIMEOUT_MS = 5_000;
+
+/** SQLSTATE lock_not_available. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
+export interface PurgeOptions {
+  /** Who asks for it; kept with the record. */
+  readonly actor?: string;
+}
+
+/** Ends a deleted tenant for good: its schema with all rows, its domains, its metadata. Nothing brings them back. */
+@Injectable()
+export class TenantPurge {
+  constructor(
+    private readonly transactions: SystemTransactions,
+    private readonly store: TenantStore,
+    private readonly lookup: TenantLookup,
+    private readonly records: PurgeRecords,
+    private readonly marks: SchemaMarks,
+    private readonly drop: SchemaDrop,
+    private readonly hooks: TransitionHooks,
+    private readonly events: TenantEvents,
+  ) {}
+
+  /**
+   * What was purged. First the tenant becomes a tombstone, which frees its slug; then its schema goes, part by part,
+   * each in a transaction of its own. A purge that was interrupted goes on when it is called again, with the id or the
+   * slug; one that was finished answers with the same record. Several at once share the work.
+   *
+   * @throws TenantNotFoundError
+   * @throws InvalidTransitionError when it is not deleted
+   * @throws SchemaNotMarkedError when the schema does not say that it belongs to this registry
+   * @throws RegistryCopiedError when another registry has the same id, so that the mark may be that one's
+   * @throws PurgeBlockedError when something outside needs the schema, or an open transaction holds a part of it
+   * @throws TransitionHookFailedError, PurgeFailedError, TenancyUnavailableError
+   */
+  async purge(idOrSlug: string, { actor }: PurgeOptions = {}): Promise<PurgeRecord> {
+    checkActorAndReason({ actor });
+    return this.finish(await this.#begin(idOrSlug, actor), idOrSlug);
+  }
+
+  /** Goes on with a purge that has begun. `name` is for errors. */
+  async finish(id: string, name = id): Promise<PurgeRecord> {
+    try {
+      // A store of our own keeps the tombstone.
+      await this.store.remove(id);
+      await this.#runHooks(id);
+      for (;;) {
+        const { record, ended } = await this.#dropNextPart(id);
+        if (ended) await this.events.emit('purged', ended);
+        if (record.finishedAt) return record;
+      }
+    } catch (error) {
+      throw await this.#explain(name, id, error);
+    }
+  }
+
+  /** Not before the tombstone: until then somebody may restore the tenant, whose bucket would be gone. */
+  async #runHooks(id: string): Promise<void> {
+    const { record, tenant } = await this.transactions.run(async (manager) => {
+      const locked = await this.records.lock(manager, id);
+      // A version that wrote no marks may have begun it.
+      await this.marks.markOfBefore(manager, locked.record.schemaName);
+      return locked;
+    });
+    if (tenant && !record.finishedAt) await this.hooks.run(tenant, 'purge');
+  }
+
+  /** The id of a tenant that is a tombstone now, and was deleted before or is purged already in part. */
+  async #begin(idOrSlug: string, actor: string | undefined): Promise<string> {
+    for (;;) {
+      const tenant = await this.store.find({ by: isUuid(idOrSlug) ? 'id' : 'slug', value: idOrSlug });
+      if (!tenant) return this.#begun(idOrSlug);
+      if (tenant.status !== 'deleted') throw new InvalidTransitionError(tenant.slug, tenant.status, 'purge');
+      // Else somebody else has moved it between the two: look again.
+      if (await this.#bury(tenant, actor)) return tenant.id;
+    }
+  }
+
+  async #begun(idOrSlug: string): Promise<string> {
+    if (idOrSlug.includes('\0')) throw new TenantNotFoundError();
+    const id = await this.transactions.run((manager) => this.records.find(manager, idOrSlug));
+    if (id === undefined) throw new TenantNotFoundError();
+    return id;
+  }
+
+  async #bury(tenant: Tenant, actor: string | undefined): Promise<boolean> {
+    try {
+      return await this.transactions.run(async (manager) => {
+        const isBuried = await this.records.bury(manager, tenant, actor);
+        if (isBuried === false) return false;
+        await this.#refuseDependents(manager, tenant);
+        // While it can still be restored.
+        await this.marks.markOfBefore(manager, tenant.schemaName);
+        await this.marks.requireOurs(manager, tenant.schemaName);
+        await this.records.begin(manager, tenant, actor);
+        return true;
+      });
+    } catch (error) {
+      throw error instanceof TenancyError ? error : (explainOutage(error) ?? error);
+    } finally {
+      this.lookup.forget(tenant);
+    }
+  }
+
+  /** DROP … CASCADE would take them along without a word. */
+  async #refuseDependents(manager: EntityManager, { slug, schemaName }: Tenant): Promise<void> {
+    const dependents = await findOutsideDependents(manager, schemaName);
+    if (dependents.length === 0) return;
+    throw new PurgeBlockedError(
+      slug,
+      `${dependents.join(', ')} would be dropped with its schema "${schemaName}", but lie outside of it. Drop or change them first.`,
+    );
+  }
+
+  /** `ended`: the tenant as it was, told once, to who dropped the last part. */
+  #dropNextPart(id: string): Promise<{ record: PurgeRecord; ended?: Tenant | null }> {
+    return this.transactions.run(async (manager) => {
+      // Counting the rows of a large table may take longer than a request ever should.
+      await manager.query('SET LOCAL statement_timeout = 0');
+      const { record, tenant } = await this.records.lock(manager, id);
+      if (record.finishedAt) return { record };
+      await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      const { tables, isLast } = await this.drop.dropNextPart(manager, record.schemaName);
+      if (isLast) return { record: await this.records.finish(manager, id), ended: tenant };
+      await this.records.addTables(manager, id, tables);
+      return { record };
+    });
+  }
+
+  async #explain(name: string, id: string, error: unknown): Promise<unknown> {
+    if (error instanceof TenancyError) return error;
+    if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE)
+      return explainOutage(error) ?? new PurgeFailedError(name, error);
+    const holders = await this.transactions
+      .run((manager) => this.records.listHolders(manager, id))
+      .catch(() => []);
+    return new PurgeBlockedError(
+      name,
+      `an open transaction holds a part of its schema (${holders.join(', ') || 'it has ended meanwhile'}). Wait for its end or ` +
+        'end it, then call purge again: it goes on where it stopped.',
+      { cause: error },
+    );
+  }
+}
+
+function explainOutage(error: unknown): Error | undefined {
+  return isOutage(error) ? new TenancyUnavailableError('The database', { cause: error }) : undefined;
+}

@@ -1,0 +1,183 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  Optional,
+} from '@nestjs/common';
+import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
+import type { Tenant } from '../../registry/tenant';
+import { TenantStore } from '../../registry/store/tenant.store';
+import { TypeOrmTenantStore } from '../../registry/store/typeorm-tenant.store';
+import { HalfMade, type HalfMadeReport } from './half-made';
+import { type OrphanReport, Orphans } from './orphans';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { PurgeRecords } from './purge-records';
+import { SpareRefill } from '../spares/spare-refill';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { TenantPurge } from './tenant-purge';
+import { TenantRoles } from '../roles/tenant-roles';
+
+const PAGE_SIZE = 100;
+
+/** Who purges when nobody asked for it. */
+const ACTOR = 'sweeper';
+
+/** What a sweep has done. */
+export interface SweepReport {
+  /** Slugs of the tenants that were purged, or whose purge was brought to its end. */
+  readonly purged: readonly string[];
+  /** Half-made tenants that had their schema, and those that had none. */
+  readonly halfMade: HalfMadeReport;
+  /** Schemas that belong to nobody. */
+  readonly orphans: OrphanReport;
+  /** What failed, in words; the next sweep tries it again. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Purges tenants whose time is up, and brings what a crash has left half-done to a declared end. Any instance does it:
+ * each step is taken under a lock, so that several at once do nothing twice.
+ */
+@Injectable()
+export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(TenantSweeper.name);
+  #running: Promise<SweepReport> | undefined;
+  #cancel: (() => void) | undefined;
+  #closing = false;
+  #toldUnmarked = '';
+
+  constructor(
+    private readonly transactions: SystemTransactions,
+    private readonly store: TenantStore,
+    private readonly records: PurgeRecords,
+    private readonly purge: TenantPurge,
+    private readonly halfMade: HalfMade,
+    private readonly orphans: Orphans,
+    private readonly refill: SpareRefill,
+    private readonly roles: TenantRoles,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.options.sweeper.intervalMs > 0) this.#inBackground();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#closing = true;
+    this.#cancel?.();
+    await this.#running?.catch(() => undefined);
+  }
+
+  /** What was done. While a sweep is under way, it is the same one for all who ask. */
+  sweep(): Promise<SweepReport> {
+    return (this.#running ??= this.#sweep().finally(() => {
+      this.#running = undefined;
+    }));
+  }
+
+  /** One after the other, with the whole pause between the end of one and the beginning of the next. */
+  #inBackground(): void {
+    void this.sweep().then(({ problems, orphans }) => {
+      // What was cut off by the shutdown is no news: the next start sweeps again.
+      if (this.#closing) return;
+      for (const problem of problems) this.#logger.warn(problem);
+      this.#tellUnmarked(orphans.unmarked);
+      if (orphans.withRows.length > 0) {
+        this.#logger.warn(
+          `Schemas that belong to no tenant have rows in them: ${orphans.withRows.join(', ')}. They are kept: adopt them, or drop them by hand.`,
+        );
+      }
+      this.#cancel = this.clock.after(this.options.sweeper.intervalMs, () => this.#inBackground());
+    });
+  }
+
+  /** Once, and again when they are others: nothing of ours will change them. */
+  #tellUnmarked(names: readonly string[]): void {
+    const told = names.join(', ');
+    if (told === this.#toldUnmarked) return;
+    this.#toldUnmarked = told;
+    if (told === '') return;
+    this.#logger.warn(
+      `Schemas with names like those of tenants are in no registry, and their comments do not say whose they are: ${told}. ` +
+        'They are never touched: adopt them, or drop them by hand.',
+    );
+  }
+
+  async #sweep(): Promise<SweepReport> {
+    const problems: string[] = [];
+    const note = (what: string, error: unknown) => {
+      problems.push(
+        `The sweeper could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    };
+    /** What `work` gives; when it fails, `otherwise`, and the rest of the sweep goes on. */
+    const attempt = async <T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
+      if (this.#closing) return otherwise;
+      return work().catch((error: unknown) => {
+        note(what, error);
+        return otherwise;
+      });
+    };
+    await attempt('mark schemas', [], () => this.orphans.markThoseOfBefore());
+    const purged: string[] = [];
+    const unfinished = await attempt('look for unfinished purges', [], () =>
+      this.transactions.run((manager) => this.records.listUnfinished(manager)),
+    );
+    for (const id of unfinished) {
+      const record = await attempt(`finish the purge of ${id}`, undefined, () => this.purge.finish(id));
+      if (record) purged.push(record.slug);
+    }
+    const due = await attempt('look for deleted tenants', [], () => this.#dueForPurge());
+    for (const { id, version } of due) {
+      const record = await attempt(`purge ${id}`, undefined, () => this.#purgeUnchanged(id, version));
+      if (record) purged.push(record.slug);
+    }
+    const halfMade = await attempt('settle half-made tenants', { activated: [], removed: [] }, () =>
+      this.halfMade.sweep(note),
+    );
+    const noOrphans = { dropped: [], withRows: [], unmarked: [] };
+    const orphans = await attempt('look for orphans', noOrphans, () => this.orphans.sweep());
+    await attempt('give tenants their roles', [], () => this.roles.prepareAll());
+    await attempt('drop unused roles', [], () => this.roles.dropUnused());
+    await attempt('refill the spares', undefined, () => this.refill.refill());
+    return { purged, halfMade, orphans, problems };
+  }
+
+  /** Deleted tenants that have not been changed for the time of grace. */
+  async #dueForPurge(): Promise<Tenant[]> {
+    const { purgeAfterMs } = this.options.sweeper;
+    if (purgeAfterMs === undefined) return [];
+    const deadline = await this.#deadline(purgeAfterMs);
+    const due: Tenant[] = [];
+    for (let afterId: string | undefined; ;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, status: 'deleted', afterId });
+      due.push(...page.filter(({ updatedAt }) => updatedAt.getTime() <= deadline));
+      if (page.length < PAGE_SIZE) return due;
+      afterId = page.at(-1)?.id;
+    }
+  }
+
+  /** Not one that was restored since it was looked for, and perhaps deleted again: its time of grace has begun anew. */
+  async #purgeUnchanged(id: string, version: number) {
+    const tenant = await this.store.find({ by: 'id', value: id });
+    return tenant?.version === version ? this.purge.purge(id, { actor: ACTOR }) : undefined;
+  }
+
+  /**
+   * By the clock that wrote when tenants were changed, rounded as it was. For a store elsewhere that may be another one
+   * than PostgreSQL's: then a tenant must be old by this process's clock as well.
+   */
+  async #deadline(ageMs: number): Promise<number> {
+    const [{ at }] = await this.transactions.run((manager) =>
+      manager.query<{ at: Date }[]>(
+        `SELECT (pg_catalog.clock_timestamp() - $1 * interval '1 millisecond')::timestamptz(3) AS at`,
+        [ageMs],
+      ),
+    );
+    const deadline = at.getTime();
+    return this.store instanceof TypeOrmTenantStore ? deadline : Math.min(deadline, Date.now() - ageMs);
+  }
+}

@@ -1,0 +1,160 @@
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { roleOfSchema, roleOfSchemaSql } from '../../registry/tenant-role';
+
+/** What a tenant may do with its tables and views. No REFERENCES, no TRIGGER: that is structure. */
+const TABLES = 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE';
+const SEQUENCES = 'USAGE, SELECT, UPDATE';
+
+/** What a tenant's role has of what it needs. */
+interface RoleState {
+  readonly exists: boolean;
+  /** It can log in, or do what only roles of people can. */
+  readonly isForeign: boolean;
+  readonly hasGrants: boolean;
+  readonly hasMember: boolean;
+}
+
+const STATE = `
+  SELECT n.nspname AS name, r.oid IS NOT NULL AS "exists",
+         coalesce(r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls, false) AS "isForeign",
+         coalesce(pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'), false) AS "hasGrants",
+         EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles l ON l.oid = m.member
+                 WHERE m.roleid = r.oid AND l.rolname = $2) AS "hasMember"
+  FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_roles r ON r.rolname = ${roleOfSchemaSql('n.nspname')}
+  WHERE n.nspname = ANY ($1::name[])`;
+
+/** Those of the schemas that are there and whose role lacks something, or is missing. */
+export async function findUnprepared(
+  executor: SqlExecutor,
+  schemaNames: readonly string[],
+  loginRole: string,
+): Promise<string[]> {
+  const found = (await executor.query(
+    `SELECT name FROM (${STATE}) AS state WHERE NOT ("hasGrants" AND "hasMember") ORDER BY name`,
+    [schemaNames, loginRole],
+  )) as { name: string }[];
+  return found.map(({ name }) => name);
+}
+
+/**
+ * Makes a schema's role what it has to be, within the caller's transaction: it may use the schema and what is in it or
+ * will be made there by the same owner, and `loginRole` may become it. What is there already costs one query.
+ *
+ * Throws `RangeError` when the role's name is taken by one that can do more.
+ */
+export async function prepareTenantRole(
+  transaction: SqlExecutor,
+  schemaName: string,
+  loginRole: string,
+): Promise<void> {
+  const read = async (): Promise<RoleState | undefined> => {
+    const [state] = (await transaction.query(STATE, [[schemaName], loginRole])) as RoleState[];
+    return state;
+  };
+  if (isComplete(await read())) return;
+  // Several instances may start at once.
+  await transaction.query(
+    `SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('tenancy role'), pg_catalog.hashtext($1))`,
+    [schemaName],
+  );
+  const state = await read();
+  if (!state || isComplete(state)) return;
+  const role = roleOfSchema(schemaName);
+  if (state.isForeign) {
+    throw new RangeError(
+      `The role "${role}" of the schema "${schemaName}" can log in, or has attributes that no tenant's role has. ` +
+        'It was not made here: rename it.',
+    );
+  }
+  const statements = [
+    ...(state.exists ? [] : [`CREATE ROLE ${quoteIdentifier(role)} NOLOGIN`]),
+    ...(state.hasGrants ? [] : await grants(transaction, schemaName, quoteIdentifier(role))),
+    ...(state.hasMember ? [] : [await membership(transaction, role, loginRole)]),
+  ];
+  await transaction.query(statements.join(';\n'));
+}
+
+function isComplete(state: RoleState | undefined): boolean {
+  return state !== undefined && state.hasGrants && state.hasMember && !state.isForeign;
+}
+
+/**
+ * Tables, views and sequences of a schema. What is in it depends on it, and that has an index: for GRANT … ON ALL TABLES
+ * PostgreSQL would read all of pg_class, with the relations of all tenants, once for each kind.
+ */
+const RELATIONS = `
+  SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'S' AS "isSequence"
+  FROM pg_catalog.pg_namespace n
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+    AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  WHERE n.nspname = $1 ORDER BY 1`;
+
+async function grants(executor: SqlExecutor, schemaName: string, role: string): Promise<string[]> {
+  const relations = (await executor.query(RELATIONS, [schemaName])) as {
+    name: string;
+    isSequence: boolean;
+  }[];
+  const granted = (rights: string, kind: string, isSequence: boolean): string[] => {
+    const names = relations.filter((each) => each.isSequence === isSequence).map(({ name }) => name);
+    return names.length === 0 ? [] : [`GRANT ${rights} ON ${kind} ${names.join(', ')} TO ${role}`];
+  };
+  const schema = quoteIdentifier(schemaName);
+  const future = `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema}`;
+  return [
+    `GRANT USAGE ON SCHEMA ${schema} TO ${role}`,
+    ...granted(TABLES, 'TABLE', false),
+    ...granted(SEQUENCES, 'SEQUENCE', true),
+    `GRANT EXECUTE ON ALL ROUTINES IN SCHEMA ${schema} TO ${role}`,
+    `${future} GRANT ${TABLES} ON TABLES TO ${role}`,
+    `${future} GRANT ${SEQUENCES} ON SEQUENCES TO ${role}`,
+    `${future} GRANT EXECUTE ON ROUTINES TO ${role}`,
+  ];
+}
+
+/** PostgreSQL 15 has no options of a membership: there NOINHERIT of the login role says the same. */
+async function membership(executor: SqlExecutor, role: string, loginRole: string): Promise<string> {
+  const [{ options }] = (await executor.query(
+    `SELECT CASE WHEN pg_catalog.current_setting('server_version_num')::int < 160000 THEN ''
+            ELSE 'WITH INHERIT FALSE, SET TRUE' END AS options`,
+  )) as { options: string }[];
+  return `GRANT ${quoteIdentifier(role)} TO ${quoteIdentifier(loginRole)} ${options}`;
+}
+
+/** Whether the current user may drop the role `r`. PostgreSQL 15 asks for CREATEROLE alone. */
+const MAY_DROP = `EXISTS (
+  SELECT FROM pg_catalog.pg_roles me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole AND (
+    pg_catalog.current_setting('server_version_num')::int < 160000
+    OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+               WHERE m.roleid = r.oid AND m.member = me.oid AND m.admin_option))))`;
+
+/** Whether nothing of the whole server needs the role `r`: no grant, no object, in no database. */
+const IS_UNUSED = `NOT EXISTS (
+  SELECT FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid = r.oid)`;
+
+/**
+ * Drops the role of a schema that is gone, if there was one. It stays while something needs it still: another database
+ * that is a copy of this one, or a temporary table of a session that is open. The sweeper comes back for it.
+ */
+export async function dropTenantRole(transaction: SqlExecutor, schemaName: string): Promise<void> {
+  await dropRoles(transaction, 'r.rolname = $1', roleOfSchema(schemaName));
+}
+
+/** Drops roles named like those of tenants that are the login role's to become, and of no use to anybody. */
+export async function dropUnusedRoles(transaction: SqlExecutor, loginRole: string): Promise<string[]> {
+  const isOurs = `r.rolname ~ '^t_[a-z0-9]{20}$' AND EXISTS (
+    SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles l ON l.oid = m.member
+    WHERE m.roleid = r.oid AND l.rolname = $1)`;
+  return dropRoles(transaction, isOurs, loginRole);
+}
+
+async function dropRoles(transaction: SqlExecutor, condition: string, value: string): Promise<string[]> {
+  const found = (await transaction.query(
+    `SELECT r.rolname AS name FROM pg_catalog.pg_roles r
+     WHERE ${condition} AND NOT r.rolcanlogin AND ${IS_UNUSED} AND ${MAY_DROP} ORDER BY 1`,
+    [value],
+  )) as { name: string }[];
+  const names = found.map(({ name }) => name);
+  if (names.length > 0) await transaction.query(`DROP ROLE ${names.map(quoteIdentifier).join(', ')}`);
+  return names;
+}

@@ -1,0 +1,102 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
+import { TenantContext } from '../../context/tenant-context';
+import { TenantStore } from '../../registry/store/tenant.store';
+import { RolesNotSafeError } from '../provisioning.errors';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { RoleChecks } from './role-checks';
+import { dropUnusedRoles, findUnprepared, prepareTenantRole } from './role-grants';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { Template } from '../template/template';
+
+const PAGE_SIZE = 500;
+
+/** The second wall: a PostgreSQL role for each tenant, with rights on its own schema only. Without `roles` it does nothing. */
+@Injectable()
+export class TenantRoles {
+  readonly #logger = new Logger(TenantRoles.name);
+  #loginRole: Promise<string> | undefined;
+
+  constructor(
+    @InjectDataSource(TENANT_DATA_SOURCE) private readonly tenants: DataSource,
+    private readonly context: TenantContext,
+    private readonly transactions: SystemTransactions,
+    private readonly store: TenantStore,
+    private readonly template: Template,
+    private readonly checks: RoleChecks,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /** @throws RolesNotSafeError naming all that would let one tenant reach another */
+  async requireSafety(): Promise<void> {
+    if (!this.options.roles) return;
+    const problems = await this.checks.find();
+    if (problems.length > 0) throw new RolesNotSafeError(problems);
+  }
+
+  /** In the transaction that makes the schema, when all is in it. */
+  async prepare(transaction: SqlExecutor, schemaName: string): Promise<void> {
+    if (this.options.roles) await prepareTenantRole(transaction, schemaName, await this.#login());
+  }
+
+  /**
+   * Gives their roles to tenants and spares that were made without, and tells for which schemas. Each in a transaction
+   * of its own; any number of instances may do so at once.
+   */
+  async prepareAll(): Promise<string[]> {
+    if (!this.options.roles) return [];
+    const loginRole = await this.#login();
+    const prepared: string[] = [];
+    for await (const page of this.#schemas()) {
+      const names = await this.transactions.run((manager) => findUnprepared(manager, page, loginRole));
+      for (const name of names) {
+        await this.transactions.run(async (manager) => {
+          await this.template.lockShared(manager);
+          await prepareTenantRole(manager, name, loginRole);
+        });
+      }
+      prepared.push(...names);
+    }
+    if (prepared.length > 0) this.#logger.log(`${prepared.length} schemas were given roles of their own.`);
+    return prepared;
+  }
+
+  /** Drops roles whose schemas are gone, and that had to wait for something that is gone by now. */
+  async dropUnused(): Promise<string[]> {
+    if (!this.options.roles) return [];
+    const loginRole = await this.#login();
+    return this.transactions.run(async (manager) => {
+      // Nobody is about to make a schema for one of them.
+      await this.template.lockExclusive(manager);
+      return dropUnusedRoles(manager, loginRole);
+    });
+  }
+
+  async *#schemas(): AsyncGenerator<string[]> {
+    yield this.transactions.run((manager) => this.#spares(manager));
+    for (let afterId: string | undefined; ;) {
+      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
+      yield page.map(({ schemaName }) => schemaName);
+      if (page.length < PAGE_SIZE) return;
+      afterId = page.at(-1)?.id;
+    }
+  }
+
+  async #spares(manager: EntityManager): Promise<string[]> {
+    const found = await manager.query<{ name: string }[]>(
+      `SELECT schema_name AS name FROM ${quoteIdentifier(this.options.registrySchema)}.spares`,
+    );
+    return found.map(({ name }) => name);
+  }
+
+  /** Who requests log in as. */
+  #login(): Promise<string> {
+    return (this.#loginRole ??= this.context.runAsSystem(async () => {
+      const [{ name }] = await this.tenants.query<{ name: string }[]>('SELECT session_user AS name');
+      return name;
+    }));
+  }
+}

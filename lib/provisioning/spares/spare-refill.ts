@@ -1,0 +1,136 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { replayBlueprint } from '../../schema/clone';
+import { verifyClone } from '../../schema/verify';
+import { generateSchemaName } from '../../registry/schema-name';
+import { RegistryCopiedError } from '../provisioning.errors';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { SchemaDrop } from '../marks/schema-drop';
+import { SchemaMarks, SPARE_COMMENT } from '../marks/schema-marks';
+import { type Spare, Spares } from './spares';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { Template } from '../template/template';
+import { TenantRoles } from '../roles/tenant-roles';
+
+/** Keeps the spares complete: at start, after each that is taken, and whenever the sweeper comes by. */
+@Injectable()
+export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(SpareRefill.name);
+  #running: Promise<void> | undefined;
+  #again = false;
+  #closing = false;
+
+  constructor(
+    private readonly transactions: SystemTransactions,
+    private readonly template: Template,
+    private readonly spares: Spares,
+    private readonly roles: TenantRoles,
+    private readonly marks: SchemaMarks,
+    private readonly drop: SchemaDrop,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.options.spares.count > 0) this.start();
+  }
+
+  /** What is under way is finished, which takes one clone at most: its connection is about to be closed. */
+  async onModuleDestroy(): Promise<void> {
+    this.#closing = true;
+    await this.#running?.catch(() => undefined);
+  }
+
+  /** Begins in the background. A failure is logged, and the next call tries again. */
+  start(): void {
+    this.refill().catch((error: unknown) => {
+      // Cut off by the shutdown: the next start fills them up.
+      if (this.#closing) return;
+      this.#logger.warn(
+        `Spare schemas are missing, so tenants are cloned when they sign up: ${String(error)}`,
+      );
+    });
+  }
+
+  /** Resolves when every slot holds a spare of the template's version, or another instance is at work on it. */
+  refill(): Promise<void> {
+    // What was taken since the run began is not among what it looked for.
+    this.#again = this.#running !== undefined;
+    return (this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    }));
+  }
+
+  async #run(): Promise<void> {
+    do {
+      this.#again = false;
+      const slots = (await this.#openSlots()).values();
+      const workers = Array.from({ length: this.options.spares.refillConcurrency }, async () => {
+        for (const slot of slots) await this.#fill(slot);
+      });
+      const outcomes = await Promise.allSettled(workers);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    } while (this.#again && !this.#closing);
+  }
+
+  #openSlots(): Promise<number[]> {
+    return this.transactions.run(async (manager) => {
+      await this.template.lockShared(manager);
+      const { version } = await this.template.current(manager);
+      return this.spares.listOpenSlots(manager, version, this.options.spares.count);
+    });
+  }
+
+  async #fill(slot: number): Promise<void> {
+    for (let isDone = false; !isDone && !this.#closing;) {
+      isDone = await this.transactions.run(async (manager) => {
+        return !(await this.spares.lockSlot(manager, slot)) || this.#advance(manager, slot);
+      });
+    }
+  }
+
+  /** Drops a part of a stale spare, or makes a new one. Says whether all is done. */
+  async #advance(manager: EntityManager, slot: number): Promise<boolean> {
+    await this.template.lockShared(manager);
+    const { version, blueprint } = await this.template.current(manager);
+    const spare = await this.spares.find(manager, slot);
+    if (spare?.version === version && spare.isWaiting) return true;
+    if (spare) {
+      await this.spares.condemn(manager, slot);
+      if (await this.#dropPart(manager, spare)) await this.spares.remove(manager, slot);
+      return false;
+    }
+    if (slot >= this.options.spares.count) return true;
+    const schemaName = generateSchemaName();
+    await this.spares.add(manager, slot, { schemaName, version });
+    await replayBlueprint(manager, blueprint, schemaName);
+    await verifyClone(manager, blueprint, schemaName);
+    await this.roles.prepare(manager, schemaName);
+    await this.marks.write(manager, schemaName, SPARE_COMMENT);
+    return true;
+  }
+
+  /** Whether nothing is left to be dropped. A schema that is not ours, or does not wait, stays, and is no spare any more. */
+  async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare): Promise<boolean> {
+    if (!isThere) return true;
+    if (!(await this.marks.isWaiting(manager, schemaName))) {
+      this.#logger.warn(
+        `A spare is given up: the comment on the schema "${schemaName}" does not say that it waits for a tenant of this registry.`,
+      );
+      return true;
+    }
+    await this.marks.markOfBefore(manager, schemaName);
+    try {
+      return (await this.drop.dropNextPart(manager, schemaName)).isLast;
+    } catch (error) {
+      if (!(error instanceof RegistryCopiedError)) throw error;
+      this.#logger.warn(`A spare is given up: ${error.message}`);
+      return true;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { isSpareOf, SchemaMarks } from '../marks/schema-marks';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+
+export interface Spare {
+  readonly schemaName: string;
+  /** Of the template that it was cloned from; empty once it is being dropped. */
+  readonly version: string;
+  /** False when the schema was dropped by hand, or is missing in what was restored. */
+  readonly isThere: boolean;
+  /** False also when its schema does not say that it waits: in a registry of an older backup it may be a tenant's by now. */
+  readonly isWaiting: boolean;
+}
+
+/** SQL: whether the schema of the spare `s` is there. */
+const IS_THERE = 'EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.schema_name)';
+
+/** The SQL of spares. All of it runs in the caller's transaction. */
+@Injectable()
+export class Spares {
+  readonly #table: string;
+  /** SQL: whether the schema of the spare `s` is there, and waits. */
+  readonly #waits: string;
+
+  constructor(
+    private readonly marks: SchemaMarks,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {
+    this.#waits = `EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = s.schema_name AND ${isSpareOf(options.registrySchema)})`;
+    this.#table = `${quoteIdentifier(options.registrySchema)}.spares`;
+  }
+
+  /** The schema of a spare of that version, which nobody else can take; `undefined`: there is none. */
+  async take(transaction: SqlExecutor, version: string): Promise<string | undefined> {
+    for (;;) {
+      const name = await this.#takeRow(transaction, version);
+      if (name === undefined || (await this.marks.isWaiting(transaction, name))) return name;
+    }
+  }
+
+  async #takeRow(transaction: SqlExecutor, version: string): Promise<string | undefined> {
+    const [row] = (await transaction.query(
+      `WITH taken AS (
+         DELETE FROM ${this.#table} WHERE slot = (
+           SELECT slot FROM ${this.#table} s WHERE template_version = $1 AND ${this.#waits}
+           ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING schema_name)
+       SELECT schema_name AS name FROM taken`,
+      [version],
+    )) as { name: string }[];
+    return row?.name;
+  }
+
+  /** How many wait, of that version and of others. */
+  async count(executor: SqlExecutor, version: string): Promise<{ ready: number; stale: number }> {
+    const [found] = (await executor.query(
+      `SELECT pg_catalog.count(*) FILTER (WHERE template_version = $1)::int AS ready,
+              pg_catalog.count(*) FILTER (WHERE template_version <> $1)::int AS stale
+       FROM ${this.#table} s WHERE ${this.#waits}`,
+      [version],
+    )) as { ready: number; stale: number }[];
+    return found;
+  }
+
+  /** Slots that have no spare of that version, the first `count` of them and those whose spare is of another, gone or taken. */
+  async listOpenSlots(transaction: SqlExecutor, version: string, count: number): Promise<number[]> {
+    const found = (await transaction.query(
+      `SELECT slot FROM (
+         SELECT pg_catalog.generate_series(0, $2::int - 1) AS slot UNION SELECT slot FROM ${this.#table}) slots
+       WHERE slot NOT IN (SELECT slot FROM ${this.#table} s WHERE template_version = $1 AND ${this.#waits}) ORDER BY slot`,
+      [version, count],
+    )) as { slot: number }[];
+    return found.map(({ slot }) => slot);
+  }
+
+  /** Whether the slot is the caller's until its transaction ends; if not, another instance is at work on it. */
+  async lockSlot(transaction: SqlExecutor, slot: number): Promise<boolean> {
+    const [{ locked }] = (await transaction.query(
+      `SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtext($1), $2) AS locked`,
+      [`spares of ${this.options.registrySchema}`, slot],
+    )) as { locked: boolean }[];
+    return locked;
+  }
+
+  async find(transaction: SqlExecutor, slot: number): Promise<Spare | undefined> {
+    const [row] = (await transaction.query(
+      `SELECT schema_name AS "schemaName", template_version AS version, ${IS_THERE} AS "isThere",
+              ${this.#waits} AS "isWaiting"
+       FROM ${this.#table} s WHERE slot = $1`,
+      [slot],
+    )) as Spare[];
+    return row;
+  }
+
+  /** Whether a schema is waiting for a tenant. Until the caller's transaction ends it goes on waiting. */
+  async has(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
+    const found = (await transaction.query(`SELECT FROM ${this.#table} WHERE schema_name = $1 FOR SHARE`, [
+      schemaName,
+    ])) as unknown[];
+    return found.length > 0;
+  }
+
+  async add(
+    transaction: SqlExecutor,
+    slot: number,
+    { schemaName, version }: Pick<Spare, 'schemaName' | 'version'>,
+  ): Promise<void> {
+    await transaction.query(
+      `INSERT INTO ${this.#table} (slot, schema_name, template_version) VALUES ($1, $2, $3)`,
+      [slot, schemaName, version],
+    );
+  }
+
+  /** From now on nobody takes it, though the template may become again what it was. */
+  async condemn(transaction: SqlExecutor, slot: number): Promise<void> {
+    await transaction.query(`UPDATE ${this.#table} SET template_version = '' WHERE slot = $1`, [slot]);
+  }
+
+  async remove(transaction: SqlExecutor, slot: number): Promise<void> {
+    await transaction.query(`DELETE FROM ${this.#table} WHERE slot = $1`, [slot]);
+  }
+}

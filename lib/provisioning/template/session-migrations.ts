@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager, QueryRunner } from 'typeorm';
+import type { SqlExecutor } from '../../common/sql';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { readPlace, requirePlace, runMigration } from './migration-run';
+import type { NamedMigration } from './named-migrations';
+import { OwnSessions } from '../../connection/typeorm/own-sessions';
+import { MigrationBusyError, MigrationUnfinishedError, SchemaGoneError } from '../provisioning.errors';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { type MigrationOwner, UnfinishedMigrations } from './unfinished-migrations';
+
+/** One run of one migration outside of a transaction. Each of the books is kept in a transaction of its own. */
+export interface SessionTask {
+  readonly owner: MigrationOwner;
+  readonly migration: NamedMigration;
+  readonly direction: 'up' | 'down';
+  readonly lockTimeoutMs?: number;
+  /** Notes that it begins; false: somebody else has done it, and there is nothing to do. */
+  begin(transaction: EntityManager): Promise<boolean>;
+  /** Notes that it is done. */
+  complete(transaction: EntityManager): Promise<unknown>;
+}
+
+const WAIT_MS = 250;
+
+/**
+ * Runs what says `transaction = false`: in a session of its own, and noted before it begins, since a part of it may stay
+ * when it does not come to its end. What is noted is never run again before a person has said what is to be done.
+ */
+@Injectable()
+export class SessionMigrations {
+  constructor(
+    private readonly sessions: OwnSessions,
+    private readonly transactions: SystemTransactions,
+    private readonly unfinished: UnfinishedMigrations,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /**
+   * Whether it ran. While it runs its session holds a lock on the owner, which ends with it however it ends; `wait` for
+   * somebody else's.
+   *
+   * @throws MigrationUnfinishedError, MigrationBusyError, SchemaGoneError, OwnSessionRequiredError
+   */
+  run(task: SessionTask, { wait = false } = {}): Promise<boolean> {
+    const { owner, migration, lockTimeoutMs } = task;
+    return this.sessions.run(
+      async (session) => {
+        await requireSchema(session, owner);
+        // Asked again and again, since who waits for a lock in PostgreSQL keeps CREATE INDEX CONCURRENTLY from its end.
+        while (!(await this.#lock(session, owner))) {
+          if (!wait) throw new MigrationBusyError(migration.name, owner.label);
+          await delay(WAIT_MS);
+        }
+        if (!(await this.transactions.run((manager) => this.#begin(manager, task)))) return false;
+        await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, false)`, [
+          `${lockTimeoutMs ?? 0}`,
+        ]);
+        await this.#runNoted(session, task);
+        await this.transactions.run((manager) => task.complete(manager));
+        return true;
+      },
+      { schemaName: owner.schemaName },
+    );
+  }
+
+  /** Why a migration of that owner cannot go on, in words; `undefined`: nothing is in the way. */
+  async explain(executor: SqlExecutor, owner: MigrationOwner): Promise<MigrationUnfinishedError | undefined> {
+    const [found] = await this.unfinished.find(executor, { tenantId: owner.id });
+    if (!found) return undefined;
+    const invalid = await findInvalidIndexes(executor, owner.schemaName);
+    return new MigrationUnfinishedError(found.name, owner, found.error, invalid);
+  }
+
+  /**
+   * Settles what did not come to its end: whether it was waiting for that. `settle` writes the books in the same
+   * transaction, and nobody can begin meanwhile.
+   *
+   * @throws MigrationBusyError while a session is at it
+   */
+  settle(
+    { id, label }: Pick<MigrationOwner, 'id' | 'label'>,
+    name: string,
+    settle: (transaction: EntityManager) => Promise<boolean>,
+  ): Promise<boolean> {
+    return this.transactions.run(async (manager) => {
+      const [{ locked }] = await manager.query<{ locked: boolean }[]>(
+        'SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 0)) AS locked',
+        [this.#lockName(id)],
+      );
+      if (!locked) throw new MigrationBusyError(name, label);
+      return settle(manager);
+    });
+  }
+
+  #lockName(id: string): string {
+    return `migrations of ${this.options.registrySchema} ${id}`;
+  }
+
+  async #begin(manager: EntityManager, task: SessionTask): Promise<boolean> {
+    const inTheWay = await this.explain(manager, task.owner);
+    if (inTheWay) throw inTheWay;
+    return task.begin(manager);
+  }
+
+  async #runNoted(session: QueryRunner, { owner, migration, direction }: SessionTask): Promise<void> {
+    try {
+      const { path } = await readPlace(session);
+      const heard = await runMigration(migration, direction, session);
+      // Each statement has been a transaction of its own.
+      requirePlace({ transaction: '', path }, { ...(await readPlace(session)), transaction: '' }, heard);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const { query } = ((error as Error).cause ?? {}) as { query?: unknown };
+      const statement = typeof query === 'string' ? query : undefined;
+      const invalid = await this.transactions.run(async (manager) => {
+        await this.unfinished.fail(manager, owner.id, migration.name, message, statement);
+        return findInvalidIndexes(manager, owner.schemaName);
+      });
+      throw new MigrationUnfinishedError(migration.name, owner, message, invalid, { cause: error });
+    }
+  }
+
+  async #lock(session: QueryRunner, { id }: MigrationOwner): Promise<boolean> {
+    const [{ locked }] = (await session.query(
+      'SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) AS locked',
+      [this.#lockName(id)],
+    )) as { locked: boolean }[];
+    return locked;
+  }
+}
+
+/** A schema that is gone leaves the shared ones on the path, where the migration must not work. */
+async function requireSchema(session: QueryRunner, { label, schemaName }: MigrationOwner): Promise<void> {
+  if (!(await session.hasSchema(schemaName))) throw new SchemaGoneError(label, schemaName);
+}
+
+/** What a broken CREATE INDEX CONCURRENTLY leaves behind. */
+async function findInvalidIndexes(executor: SqlExecutor, schemaName: string): Promise<string[]> {
+  const found = (await executor.query(
+    `SELECT c.relname AS name FROM pg_catalog.pg_namespace n
+     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+     JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid AND NOT i.indisvalid
+     WHERE n.nspname = $1 AND c.relkind = 'i' ORDER BY 1`,
+    [schemaName],
+  )) as { name: string }[];
+  return found.map(({ name }) => name);
+}

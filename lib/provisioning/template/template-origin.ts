@@ -1,0 +1,54 @@
+import { listed } from '../../common/listed';
+import type { SqlExecutor } from '../../common/sql';
+import { TemplateForeignError } from '../provisioning.errors';
+import type { ProvisioningOptions } from '../provisioning.options';
+import { TYPEORM_METADATA } from './template-data';
+
+/** What the template has seen, and what the code has that it has not; both by name. */
+interface TemplateHistory {
+  readonly applied: readonly string[];
+  readonly known: ReadonlySet<string>;
+  readonly pending: readonly string[];
+}
+
+type Place = Pick<ProvisioningOptions, 'templateSchema' | 'registrySchema'>;
+
+/**
+ * Why the template may be another application's, in words, for the error of a migration that fails there; `undefined`:
+ * nothing says so. To be asked before the migration runs, when something is pending.
+ *
+ * @throws TemplateForeignError when all that the template has seen is unknown to the code
+ */
+export async function suspectOther(
+  transaction: SqlExecutor,
+  { applied, known, pending }: TemplateHistory,
+  place: Place,
+): Promise<string | undefined> {
+  const unknown = applied.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    if (unknown.length === applied.length) throw new TemplateForeignError(unknown, pending, place);
+    return `The template has also seen ${listed(unknown)}, which this code does not have. ${remedyFor(place)}`;
+  }
+  const tables = applied.length > 0 ? [] : await readTables(transaction, place.templateSchema);
+  if (tables.length === 0) return undefined;
+  return (
+    `The schema "${place.templateSchema}" had tables (${listed(tables)}) before its first migration ran, as far as the ` +
+    `registry "${place.registrySchema}" knows. ${remedyFor(place)}`
+  );
+}
+
+function remedyFor({ templateSchema, registrySchema }: Place): string {
+  return (
+    `If another application uses this database, give this one a templateSchema (now "${templateSchema}") and a ` +
+    `registry.schema (now "${registrySchema}") of its own.`
+  );
+}
+
+async function readTables(executor: SqlExecutor, schemaName: string): Promise<string[]> {
+  const rows = (await executor.query(
+    `SELECT c.relname AS name FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname <> $2 ORDER BY 1`,
+    [schemaName, TYPEORM_METADATA],
+  )) as { name: string }[];
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import type { Blueprint } from '../../schema/blueprint';
+import type { Prints } from '../../schema/prints';
+
+/** Prints of structures that no template has any more are of no use, and those of one that comes back are found again. */
+const KEPT_FOR = '30 days';
+
+/** What clones of the template print otherwise than it does, kept so that one trial clone is enough for all instances. */
+export class TemplatePrints {
+  readonly #table: string;
+
+  constructor(registrySchema: string) {
+    this.#table = `${quoteIdentifier(registrySchema)}.template_prints`;
+  }
+
+  /** `undefined` when no clone of that structure was tried on this server. */
+  async find(executor: SqlExecutor, structure: Structure): Promise<Prints | undefined> {
+    const [row] = (await executor.query(
+      `SELECT prints FROM ${this.#table} WHERE structure = $1 AND server = pg_catalog.current_setting('server_version_num')`,
+      [keyOf(structure)],
+    )) as { prints: Prints }[];
+    return row?.prints;
+  }
+
+  async keep(transaction: SqlExecutor, structure: Structure, prints: Prints): Promise<void> {
+    await transaction.query(
+      `DELETE FROM ${this.#table} WHERE kept_at < pg_catalog.now() - pg_catalog.interval '${KEPT_FOR}'`,
+    );
+    await transaction.query(
+      `INSERT INTO ${this.#table} (structure, server, prints)
+       VALUES ($1, pg_catalog.current_setting('server_version_num'), $2) ON CONFLICT (structure, server) DO NOTHING`,
+      [keyOf(structure), JSON.stringify(prints)],
+    );
+  }
+}
+
+type Structure = Pick<Blueprint, 'fingerprint' | 'hashQuery'>;
+
+/** Another version of this library may tell lines in another way. */
+function keyOf({ fingerprint, hashQuery }: Structure): string {
+  return createHash('sha256').update(`${fingerprint}\n${hashQuery.schemas}`).digest('hex');
+}

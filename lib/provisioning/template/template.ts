@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { SqlExecutor } from '../../common/sql';
+import { quoteIdentifier } from '../../common/sql';
+import { DEFAULT_REGISTRY_SCHEMA } from '../../registry/registry-schema';
+import { type Blueprint, compileBlueprint } from '../../schema/blueprint';
+import { NO_PRINTS, type Prints } from '../../schema/prints';
+import { tryBlueprint } from '../../schema/trial';
+import { generateSchemaName } from '../../registry/schema-name';
+import { checksumOf } from './migration-checksum';
+import type { NamedMigration } from './named-migrations';
+import { TemplateUnfinishedError } from '../provisioning.errors';
+import { TEMPLATE_ID, UnfinishedMigrations } from './unfinished-migrations';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { withRows } from './template-data';
+import { TemplatePrints } from './template-prints';
+
+/** "template" in ASCII, once the key of all registries. The default one keeps it: in a rolling deploy all lock the same. */
+const DEFAULT_TEMPLATE_LOCK = '8387230210669507685';
+
+/** The template as it is at one moment. */
+export interface TemplateVersion {
+  /** Its DDL, with the rows that every tenant begins with. */
+  readonly blueprint: Blueprint;
+  /** SHA-256, in hex, of what may make two clones differ: migrations, structure, the choice of rows. */
+  readonly version: string;
+  /** Name of the last migration that it has seen; `null`: none. */
+  readonly schemaVersion: string | null;
+}
+
+/** The schema that new tenants are cloned from. */
+@Injectable()
+export class Template {
+  readonly schemaName: string;
+  readonly #logger = new Logger(Template.name);
+  /** Key of the advisory lock on the template: shared by clones, exclusive for its migrator. */
+  readonly #lock: string;
+  readonly #data: readonly string[];
+  readonly #sharedSchemas: readonly string[];
+  readonly #prints: TemplatePrints;
+  readonly #ledger: string;
+  /** The query for the names of the migrations that it has seen. */
+  readonly #applied: string;
+  #warned = '';
+  /** The version that was compiled last, and what it was compiled for. */
+  #compiled: (TemplateVersion & { readonly for: string }) | undefined;
+
+  constructor(
+    private readonly unfinished: UnfinishedMigrations,
+    @Inject(PROVISIONING_OPTIONS)
+    { templateSchema, templateData, registrySchema, sharedSchemas }: ProvisioningOptions,
+  ) {
+    this.schemaName = templateSchema;
+    this.#lock = lockOf(registrySchema);
+    this.#data = templateData;
+    this.#sharedSchemas = sharedSchemas;
+    this.#prints = new TemplatePrints(registrySchema);
+    this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
+    this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
+  }
+
+  /** Keeps the template as it is until the caller's transaction ends. */
+  async lockShared(transaction: SqlExecutor): Promise<void> {
+    await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock_shared($1)', [this.#lock]);
+  }
+
+  /** Keeps everybody else from cloning or changing the template until the caller's transaction ends. */
+  async lockExclusive(transaction: SqlExecutor): Promise<void> {
+    await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock($1)', [this.#lock]);
+  }
+
+  /**
+   * The template's compiled DDL. The caller's transaction holds a lock. `isNew`: tries a clone of it again, whatever is known.
+   *
+   * @throws SchemaNotCloneableError, CloneNotFaithfulError, UnknownTableError, TemplateUnfinishedError
+   */
+  async current(transaction: SqlExecutor, { isNew = false } = {}): Promise<TemplateVersion> {
+    // A server that has been upgraded meanwhile may print the same template in another way.
+    const [{ server, applied }] = (await transaction.query(
+      `SELECT pg_catalog.current_setting('server_version_num') AS server,
+              ARRAY(${this.#applied}) AS applied`,
+    )) as { server: string; applied: string[] }[];
+    const migrations = JSON.stringify(applied);
+    if (isNew || this.#compiled?.for !== server + migrations) {
+      const schemaVersion = applied.at(-1) ?? null;
+      const compiled = await this.#compile(transaction, migrations, isNew);
+      this.#compiled = { for: server + migrations, schemaVersion, ...compiled };
+    }
+    return this.#compiled;
+  }
+
+  async #compile(
+    transaction: SqlExecutor,
+    migrations: string,
+    isNew: boolean,
+  ): Promise<Omit<TemplateVersion, 'schemaVersion'>> {
+    const [unfinished] = await this.unfinished.find(transaction, { tenantId: TEMPLATE_ID });
+    if (unfinished) throw new TemplateUnfinishedError(unfinished.name, unfinished.error);
+    const compiled = await compileBlueprint(transaction, this.schemaName, {
+      filled: this.#data,
+      sharedSchemas: this.#sharedSchemas,
+    });
+    this.#warn(compiled.unknown);
+    const blueprint = await this.#withPrints(
+      transaction,
+      await withRows(transaction, compiled, this.#data),
+      isNew,
+    );
+    const parts = JSON.stringify([migrations, blueprint.fingerprint, [...this.#data].sort()]);
+    return { blueprint, version: createHash('sha256').update(parts).digest('hex') };
+  }
+
+  /** What its clones print otherwise takes a trial to find out, which the first instance makes for all. */
+  async #withPrints(transaction: SqlExecutor, blueprint: Blueprint, isNew: boolean): Promise<Blueprint> {
+    const kept = isNew ? undefined : await this.#prints.find(transaction, blueprint);
+    if (kept) return { ...blueprint, prints: kept };
+    const found = await tryBlueprint(transaction, blueprint, generateSchemaName(), (message) =>
+      this.#logger.warn(message),
+    );
+    if (!found) return blueprint;
+    await this.#prints.keep(transaction, blueprint, found);
+    return { ...blueprint, prints: found };
+  }
+
+  /** What tenants may print otherwise than a template of that structure, as far as it is known. */
+  async printsOf(
+    executor: SqlExecutor,
+    structure: Pick<Blueprint, 'fingerprint' | 'hashQuery'>,
+  ): Promise<Prints> {
+    return (await this.#prints.find(executor, structure)) ?? NO_PRINTS;
+  }
+
+  /** Once, however often the template is compiled. */
+  #warn(unknown: readonly string[]): void {
+    const names = unknown.join(', ');
+    if (names === '' || names === this.#warned) return;
+    this.#warned = names;
+    this.#logger.warn(
+      `This PostgreSQL keeps what this version of nestjs-tenancy does not know: ${names}. Tenants are made without it, ` +
+        'and no comparison looks at it. If you chose it yourself, look for a newer version.',
+    );
+  }
+
+  /** Names of the migrations that the template has seen, in their order. */
+  async appliedMigrations(executor: SqlExecutor): Promise<string[]> {
+    const rows = (await executor.query(this.#applied)) as { name: string }[];
+    return rows.map(({ name }) => name);
+  }
+
+  /** The same with the checksum of each at the time; `null` when none was kept. */
+  async appliedChecksums(executor: SqlExecutor): Promise<Map<string, string | null>> {
+    const rows = (await executor.query(
+      `SELECT name, checksum FROM ${this.#ledger} ORDER BY timestamp, name`,
+    )) as { name: string; checksum: string | null }[];
+    return new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  }
+
+  async recordMigration(
+    transaction: SqlExecutor,
+    { name, timestamp, migration }: NamedMigration,
+  ): Promise<void> {
+    await transaction.query(`INSERT INTO ${this.#ledger} (name, timestamp, checksum) VALUES ($1, $2, $3)`, [
+      name,
+      timestamp,
+      checksumOf(migration),
+    ]);
+  }
+
+  /** Takes its text of today for the one that ran: whether it was another. */
+  async acknowledge(transaction: SqlExecutor, { name, migration }: NamedMigration): Promise<boolean> {
+    const changed = (await transaction.query(
+      `WITH changed AS (
+         UPDATE ${this.#ledger} SET checksum = $2 WHERE name = $1 AND checksum IS DISTINCT FROM $2 RETURNING name)
+       SELECT name FROM changed`,
+      [name, checksumOf(migration)],
+    )) as unknown[];
+    return changed.length === 1;
+  }
+
+  async forgetMigration(transaction: SqlExecutor, name: string): Promise<void> {
+    await transaction.query(`DELETE FROM ${this.#ledger} WHERE name = $1`, [name]);
+  }
+}
+
+/** Each registry has a key of its own: two applications that share a database do not wait for each other. */
+function lockOf(registrySchema: string): string {
+  if (registrySchema === DEFAULT_REGISTRY_SCHEMA) return DEFAULT_TEMPLATE_LOCK;
+  const digest = createHash('sha256').update(`template of ${registrySchema}`).digest();
+  return String(digest.readBigInt64BE());
+}

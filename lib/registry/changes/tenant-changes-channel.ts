@@ -1,0 +1,17 @@
+import { MAX_IDENTIFIER_BYTES } from '../../common/sql';
+
+const SUFFIX = ':tenants';
+
+/** What `changesChannel` keeps of a schema's name. The triggers cut it in the same way. */
+export const CHANNEL_SCHEMA_LENGTH = MAX_IDENTIFIER_BYTES - SUFFIX.length;
+
+/** The same in SQL, as an expression over the schema of the table that a trigger runs for. */
+export const CHANNEL_IN_TRIGGER = `pg_catalog.left(TG_TABLE_SCHEMA, ${CHANNEL_SCHEMA_LENGTH}) || '${SUFFIX}'`;
+
+/**
+ * The channel on which the registry in `schema` tells of changed tenants: `tenancy:tenants`. The payload is the id, or
+ * empty for all of them. Two registries whose long names begin alike share one, and hear of each other's for nothing.
+ */
+export function changesChannel(schema: string): string {
+  return schema.slice(0, CHANNEL_SCHEMA_LENGTH) + SUFFIX;
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { Client, type ClientConfig } from 'pg';
+import type { Clock } from '../../common/clock';
+import { quoteIdentifier } from '../../common/sql';
+import { ChangesNotHeardError } from './tenant-changes.errors';
+
+/** Between two beats. */
+export const BEAT_MS = 500;
+
+/** A beat that was sent and has not come back after so long never will. */
+export const BEAT_TIMEOUT_MS = 1_000;
+
+/** A beat that could not even be sent by then is given up for the next. */
+const SEND_TIMEOUT_MS = 2_000;
+
+export interface TenantChangesSessionOptions {
+  /** Leads to PostgreSQL itself. */
+  readonly connection: ClientConfig;
+  /** Where the triggers tell of changes. */
+  readonly channel: string;
+  /** `pg_notify` on the connections that the store reads by. */
+  readonly notify: (channel: string, payload: string) => Promise<unknown>;
+}
+
+interface Beat {
+  readonly token: string;
+  readonly sentAt: number;
+  isHeard: boolean;
+}
+
+/** What a session has to say. */
+export interface TenantChangesSessionEvents {
+  readonly begun: () => void;
+  readonly changed: (id?: string) => void;
+  /** All that was committed before `sentAt` has been told. */
+  readonly proven: (sentAt: number) => void;
+}
+
+/**
+ * One connection that LISTENs, from its opening to its loss.
+ *
+ * A beat proves that it hears: every 500 ms the store's own connections notify a channel of this session's. Notifications
+ * come in the order of their commits, so with the beat everything from before has come. A beat from this very connection
+ * would prove less: PgBouncer hands a client what arrives during its own transaction, and drops what arrives between;
+ * and a `directUrl` that leads to another database would hear itself well.
+ */
+export class TenantChangesSession {
+  readonly #client: Client;
+  readonly #beatChannel = `tenancy_beat_${randomBytes(16).toString('hex')}`;
+  #end!: (reason?: unknown) => void;
+  /** Gives the reason once the connection is of no use any more. */
+  readonly #ended = new Promise<unknown>((resolve) => (this.#end = resolve));
+  #callOff = (): void => undefined;
+  #isOver = false;
+  #beat: Beat = { token: '0', sentAt: -Infinity, isHeard: true };
+
+  constructor(
+    private readonly options: TenantChangesSessionOptions,
+    private readonly events: TenantChangesSessionEvents,
+    private readonly clock: Clock,
+  ) {
+    this.#client = new Client(options.connection);
+    this.#client.on('error', (error) => this.#end(error));
+    this.#client.on('end', () => this.#end(new Error('The connection was closed.')));
+    this.#client.on('notification', ({ channel, payload = '' }) => this.#hear(channel, payload));
+  }
+
+  /** Listens until the connection is lost or closed, and gives the reason; it throws nothing. */
+  async run(): Promise<unknown> {
+    this.#listen().catch((error: unknown) => this.#end(error));
+    const reason = await this.#ended;
+    this.#isOver = true;
+    this.#callOff();
+    // Not a polite end: over a line that is broken it would never come.
+    this.#socket().destroy();
+    return reason;
+  }
+
+  close(): void {
+    this.#end();
+  }
+
+  async #listen(): Promise<void> {
+    await this.#client.connect();
+    // The application ends when its own work does.
+    this.#socket().unref();
+    await this.#client.query(
+      `LISTEN ${quoteIdentifier(this.options.channel)}; LISTEN ${quoteIdentifier(this.#beatChannel)}`,
+    );
+    this.events.begun();
+    this.#sendBeat();
+  }
+
+  #hear(channel: string, payload: string): void {
+    if (channel === this.options.channel) return this.events.changed(payload === '' ? undefined : payload);
+    if (channel !== this.#beatChannel || payload !== this.#beat.token) return;
+    this.#beat.isHeard = true;
+    this.events.proven(this.#beat.sentAt);
+    this.#next(BEAT_MS - (this.clock.now() - this.#beat.sentAt), () => this.#sendBeat());
+  }
+
+  #sendBeat(): void {
+    const beat: Beat = { token: randomBytes(8).toString('hex'), sentAt: this.clock.now(), isHeard: false };
+    this.#beat = beat;
+    const isAwaited = () => this.#beat === beat && !beat.isHeard;
+    // Should the store's connections hang, nothing is proven, and another beat is tried.
+    this.#next(SEND_TIMEOUT_MS, () => this.#sendBeat());
+    this.options.notify(this.#beatChannel, beat.token).then(
+      () => isAwaited() && this.#next(BEAT_TIMEOUT_MS, () => this.#end(new ChangesNotHeardError())),
+      // The same; what is wrong with the store it says itself to whoever asks it.
+      () => isAwaited() && this.#next(BEAT_MS, () => this.#sendBeat()),
+    );
+  }
+
+  /** In the place of what was to be done next. */
+  #next(ms: number, work: () => void): void {
+    this.#callOff();
+    if (!this.#isOver) this.#callOff = this.clock.after(Math.max(0, ms), work);
+  }
+
+  /** Of TLS, once there is one. */
+  #socket(): Socket {
+    return (this.#client as unknown as { connection: { stream: Socket } }).connection.stream;
+  }
+}

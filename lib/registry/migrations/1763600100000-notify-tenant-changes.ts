@@ -1,0 +1,68 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { quoteIdentifier } from '../../common/sql';
+import { registrySchema } from '../registry-schema';
+import { CHANNEL_IN_TRIGGER } from '../changes/tenant-changes-channel';
+
+/** Each table with its column that holds the tenant's id. */
+const TABLES = { tenants: 'id', tenant_domains: 'tenant_id' };
+const ROWS = 'tenancy_notify_rows';
+const TRUNCATION = 'tenancy_notify_truncation';
+
+/** Tells all who LISTEN which tenant was changed, be it by the application or by SQL typed by hand. */
+export class NotifyTenantChanges1763600100000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
+    await queryRunner.query(notifyFunction(schema));
+    for (const [table, column] of Object.entries(TABLES)) {
+      for (const trigger of triggersOf(schema, table, column)) await queryRunner.query(trigger);
+      for (const name of [ROWS, TRUNCATION]) {
+        // Rows that a subscription or a restore brings are changes too.
+        await queryRunner.query(`ALTER TABLE ${schema}.${table} ENABLE ALWAYS TRIGGER ${name}`);
+      }
+    }
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
+    for (const table of Object.keys(TABLES)) {
+      for (const name of [ROWS, TRUNCATION])
+        await queryRunner.query(`DROP TRIGGER ${name} ON ${schema}.${table}`);
+    }
+    await queryRunner.query(`DROP FUNCTION ${schema}.notify_tenant_change()`);
+  }
+}
+
+/**
+ * Runs as whoever makes the change, and finds nothing but PostgreSQL's own functions, whatever path that one has set.
+ * The channel is that of the schema at the time of the change, so a schema that was renamed is heard as well.
+ */
+function notifyFunction(schema: string): string {
+  return `
+    CREATE FUNCTION ${schema}.notify_tenant_change() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+      channel text := ${CHANNEL_IN_TRIGGER};
+    BEGIN
+      IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pg_catalog.pg_notify(channel, '');
+        RETURN NULL;
+      END IF;
+      -- Equal ones of a transaction are sent once.
+      IF TG_OP <> 'INSERT' THEN
+        PERFORM pg_catalog.pg_notify(channel, pg_catalog.to_jsonb(OLD) ->> TG_ARGV[0]);
+      END IF;
+      IF TG_OP <> 'DELETE' THEN
+        PERFORM pg_catalog.pg_notify(channel, pg_catalog.to_jsonb(NEW) ->> TG_ARGV[0]);
+      END IF;
+      RETURN NULL;
+    END
+    $$`;
+}
+
+function triggersOf(schema: string, table: string, column: string): string[] {
+  const execute = `EXECUTE FUNCTION ${schema}.notify_tenant_change('${column}')`;
+  return [
+    `CREATE TRIGGER ${ROWS} AFTER INSERT OR UPDATE OR DELETE ON ${schema}.${table} FOR EACH ROW ${execute}`,
+    `CREATE TRIGGER ${TRUNCATION} AFTER TRUNCATE ON ${schema}.${table} FOR EACH STATEMENT ${execute}`,
+  ];
+}

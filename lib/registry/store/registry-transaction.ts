@@ -1,0 +1,20 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { isOutage } from '../../common/outage';
+import { TenancyUnavailableError } from '../../common/tenancy.errors';
+
+/**
+ * What `work` gives, in a transaction of the registry's. Explicitly READ COMMITTED: a stricter default of the database
+ * would make errors of lost races.
+ *
+ * @throws TenancyUnavailableError when the registry cannot be reached, and whatever `work` throws
+ */
+export async function inRegistry<T>(
+  registry: DataSource,
+  work: (transaction: EntityManager) => Promise<T>,
+): Promise<T> {
+  try {
+    return await registry.transaction('READ COMMITTED', work);
+  } catch (error) {
+    throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+  }
+}

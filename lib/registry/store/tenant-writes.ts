@@ -1,0 +1,167 @@
+import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
+import { TenantDomainEntity } from './tenant-domain.entity';
+import type { Tenant } from '../tenant';
+import { selectTenants, toTenant } from './tenant-queries';
+import { PURGED, TenantEntity } from './tenant.entity';
+import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
+import { givenChanges, type NewTenant, type TenantChanges, type TenantExpectation } from './tenant.store';
+
+/** SQLSTATE unique_violation. */
+const UNIQUE_VIOLATION = '23505';
+
+/** Column values of one UPDATE; an undefined one is left out by TypeORM. */
+type Values = Partial<
+  Pick<
+    TenantEntity,
+    'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'
+  >
+>;
+
+/** The tenant as the registry keeps it. */
+export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<Tenant> {
+  const { id, slug, name, schemaName, status, metadata, templateVersion, schemaVersion } = tenant;
+  const row = {
+    ...{ id, slug, name, schemaName, status, templateVersion, schemaVersion },
+    metadata: { ...metadata },
+  };
+  const kept = await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));
+  // One at a time, so that the one that is taken can be named; sorted, so that two inserts never wait crosswise.
+  const domains = [...new Set(tenant.domains)].sort().map((domain) => ({ domain, tenantId: id }));
+  for (const each of domains) await taken(each, () => insertRow(manager, TenantDomainEntity, each));
+  return toTenant(kept, domains);
+}
+
+/** Whether there was such a tenant, and as it was expected. */
+export async function updateTenant(
+  manager: EntityManager,
+  id: string,
+  changes: TenantChanges,
+  expected?: TenantExpectation,
+): Promise<boolean> {
+  if (expected?.status?.length === 0) return false;
+  const { metadata, ...others } = givenChanges(changes);
+  const values: Values = { ...others, ...(metadata && { metadata: { ...metadata } }) };
+  return taken({ slug: changes.slug }, () => updateRow(manager, id, values, expected));
+}
+
+export async function deleteTenant(manager: EntityManager, id: string): Promise<void> {
+  await manager
+    .createQueryBuilder()
+    .delete()
+    .from(TenantEntity)
+    .where('id = :id AND status <> :purged', { id, purged: PURGED })
+    .callListeners(false)
+    .execute();
+}
+
+/** Whether there is such a tenant, and as it is expected. Until the transaction ends nobody else changes it or its domains. */
+export async function lockTenant(
+  manager: EntityManager,
+  id: string,
+  { status, version }: TenantExpectation = {},
+): Promise<boolean> {
+  const query = selectTenants(manager).andWhere('tenant.id = :id', { id });
+  const row = await query.setLock('for_no_key_update').getOne();
+  if (row === null || (version !== undefined && row.version !== version)) return false;
+  return status === undefined || (status as readonly string[]).includes(row.status);
+}
+
+/** Whether the tenant did not have it before. */
+export async function addDomain(manager: EntityManager, id: string, domain: string): Promise<boolean> {
+  if (await manager.existsBy(TenantDomainEntity, { domain, tenantId: id })) return false;
+  await taken({ domain }, () => insertRow(manager, TenantDomainEntity, { domain, tenantId: id }));
+  return updateRow(manager, id, {});
+}
+
+/** Whether the tenant had it before. */
+export async function removeDomain(manager: EntityManager, id: string, domain: string): Promise<boolean> {
+  const { affected } = await manager
+    .createQueryBuilder()
+    .delete()
+    .from(TenantDomainEntity)
+    .where('domain = :domain AND tenant_id = :id', { domain, id })
+    .callListeners(false)
+    .execute();
+  return affected ? updateRow(manager, id, {}) : false;
+}
+
+/** The row as it is in the table, with defaults, and JSON as PostgreSQL reads it. */
+async function insertRow<Row extends object>(
+  manager: EntityManager,
+  table: new () => Row,
+  row: object,
+): Promise<Row> {
+  const inserted = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(table)
+    .values(row)
+    .returning('*')
+    .updateEntity(false)
+    .callListeners(false)
+    .execute();
+  const [kept] = inserted.raw as Record<string, unknown>[];
+  const { driver } = manager.connection;
+  const { columns } = manager.connection.getMetadata(table);
+  return Object.fromEntries(
+    columns.map((column) => [
+      column.propertyName,
+      driver.prepareHydratedValue(kept[column.databaseName], column) as unknown,
+    ]),
+  ) as Row;
+}
+
+async function updateRow(
+  manager: EntityManager,
+  id: string,
+  values: Values,
+  expected: TenantExpectation = {},
+): Promise<boolean> {
+  const query = manager
+    .createQueryBuilder()
+    .update(TenantEntity)
+    // Not now(), the time the transaction began: whoever waited for the row would set the clock back.
+    .set({
+      ...(values as QueryDeepPartialEntity<TenantEntity>),
+      updatedAt: () => 'pg_catalog.clock_timestamp()',
+      version: () => 'version + 1',
+    })
+    .where('id = :id AND status <> :purged', { id, purged: PURGED })
+    .callListeners(false);
+  const { status, version } = expected;
+  if (status) query.andWhere('status IN (:...status)', { status });
+  if (version !== undefined) query.andWhere('version = :version', { version });
+  return (await query.execute()).affected === 1;
+}
+
+interface Names {
+  readonly slug?: string;
+  readonly schemaName?: string;
+  readonly domain?: string;
+}
+
+/** Runs `work` and tells which of the names in it is taken, should one be. */
+async function taken<T>(names: Names, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw takenError(error as UniqueViolation, names) ?? error;
+  }
+}
+
+interface UniqueViolation {
+  readonly code?: unknown;
+  readonly constraint?: unknown;
+}
+
+function takenError(
+  { code, constraint }: UniqueViolation,
+  { slug, schemaName, domain }: Names,
+): Error | undefined {
+  if (code !== UNIQUE_VIOLATION) return undefined;
+  if (constraint === 'tenants_slug_key' && slug !== undefined) return new TenantSlugTakenError(slug);
+  if (constraint === 'tenants_schema_name_key' && schemaName !== undefined)
+    return new SchemaNameTakenError(schemaName);
+  if (constraint === 'tenant_domains_pkey' && domain !== undefined) return new DomainTakenError(domain);
+  return undefined;
+}

@@ -1,0 +1,132 @@
+import type { QueryRunner } from 'typeorm';
+import type { Tenant, TenantClaim, TenantStatus } from '../tenant';
+import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audit';
+
+/** A tenant as the life cycle hands it over for keeping: checked, normalised, with its dates unset. */
+export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'>;
+
+/** What may change in a tenant's life. `metadata` replaces the whole object. */
+export type TenantChanges = Partial<
+  Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'>
+>;
+
+/** What must be true of a tenant at the very moment it is changed; else nothing happens. */
+export interface TenantExpectation {
+  /** It is in one of these. */
+  readonly status?: readonly TenantStatus[];
+  readonly version?: number;
+}
+
+export interface TenantWriteOptions {
+  readonly expected?: TenantExpectation;
+  /**
+   * What to record if something changes, with the change or not at all. A store that has no `listAudit` may leave it
+   * out.
+   */
+  readonly audit?: TenantAction;
+}
+
+export interface TenantQuery {
+  /** An integer from 1. */
+  readonly limit: number;
+  /** A uuid. Only tenants whose id sorts after it: ids are UUID v7, so pages follow the order of creation. */
+  readonly afterId?: string;
+  readonly status?: TenantStatus;
+  /** Case-insensitive part of slug or name; `%` and `_` stand for themselves. */
+  readonly search?: string;
+}
+
+/** Every field that `update` may change. The compiler asks for one that is missing here. */
+const CHANGEABLE = Object.keys({
+  slug: true,
+  name: true,
+  status: true,
+  statusReason: true,
+  deletedFrom: true,
+  metadata: true,
+  schemaVersion: true,
+} satisfies Record<keyof TenantChanges, true>) as readonly (keyof TenantChanges)[];
+
+/** The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value. */
+export function givenChanges(changes: TenantChanges): TenantChanges {
+  const given = CHANGEABLE.filter((field) => changes[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [field, changes[field]]));
+}
+
+/**
+ * The port that reads and writes the registry. What it gives and takes are snapshots: nobody who changes one changes
+ * what the store keeps. What it gives is frozen in place before a request or `TenantContext.run()` sees it.
+ *
+ * Absent is `undefined`; a store that cannot answer throws `TenancyUnavailableError`, never "no such tenant".
+ * `runTenantStoreContract` of `nestjs-tenancy/testing` checks an implementation.
+ */
+export abstract class TenantStore {
+  /**
+   * The tenant a claim names, whatever its status. Slugs are compared as they are, ids and domains without regard to
+   * case. A malformed value (not a uuid, a NUL, 10 kB) names nobody; `normalizeClaim` tells which are.
+   */
+  abstract find(claim: TenantClaim): Promise<Tenant | undefined>;
+
+  /**
+   * The tenants that several claims name, each in the place of its claim. Requests for tenants that are not remembered
+   * are gathered, at most 500 at once, so a store that is asked over a network should answer them in one question;
+   * without an override it is asked for each, all at the same time.
+   */
+  findMany(claims: readonly TenantClaim[]): Promise<(Tenant | undefined)[]> {
+    return Promise.all(claims.map((claim) => this.find(claim)));
+  }
+
+  /** Tenants in the order of their ids, at most `limit` of them. An empty `search` is no search. */
+  abstract list(query: TenantQuery): Promise<Tenant[]>;
+
+  /**
+   * Keeps a new tenant. A store in the tenants' own database writes through `transaction`, so that row and schema
+   * appear together or not at all; any other ignores it, and the caller calls `remove` when the rest fails.
+   *
+   * @throws TenantSlugTakenError, DomainTakenError, SchemaNameTakenError
+   */
+  abstract insert(
+    tenant: NewTenant,
+    transaction?: QueryRunner,
+    options?: Pick<TenantWriteOptions, 'audit'>,
+  ): Promise<Tenant>;
+
+  /**
+   * Changes a tenant, its `updatedAt` and its `version`. `undefined`, and nothing happened, when the tenant is not
+   * what `expected` says or the id names nobody.
+   *
+   * @throws TenantSlugTakenError
+   */
+  abstract update(
+    id: string,
+    changes: TenantChanges,
+    options?: TenantWriteOptions,
+  ): Promise<Tenant | undefined>;
+
+  /** Forgets a tenant whose creation failed, and what was recorded of it. An id that names nobody is fine. */
+  abstract remove(id: string): Promise<void>;
+
+  /**
+   * Gives a domain, as `normalizeDomain` spells it, to a tenant; one it already has is fine and changes nothing.
+   * `undefined`, and nothing happened, when the tenant is not what `expected` says or the id names nobody.
+   *
+   * @throws DomainTakenError
+   */
+  abstract addDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined>;
+
+  /**
+   * Takes a domain away; one it does not have is fine and changes nothing. `undefined`, and nothing happened, when the
+   * tenant is not what `expected` says or the id names nobody.
+   */
+  abstract removeDomain(
+    id: string,
+    domain: string,
+    options?: TenantWriteOptions,
+  ): Promise<Tenant | undefined>;
+
+  /**
+   * What was recorded of a tenant, the latest first. A tombstone's record is kept; an id that names nobody has none.
+   * Only in stores that record.
+   */
+  listAudit?(query: AuditQuery): Promise<AuditRecord[]>;
+}

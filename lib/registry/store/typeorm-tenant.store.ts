@@ -1,0 +1,135 @@
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { isOutage } from '../../common/outage';
+import { TenancyUnavailableError } from '../../common/tenancy.errors';
+import { normalizeClaim } from '../claim';
+import { findNamedTenants } from './find-named-tenants';
+import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
+import { findAudit, insertAudit } from '../audit/tenant-audit-log';
+import { findTenant, findTenants } from './tenant-queries';
+import {
+  addDomain,
+  deleteTenant,
+  insertTenant,
+  lockTenant,
+  removeDomain,
+  updateTenant,
+} from './tenant-writes';
+import { TenantStore } from './tenant.store';
+import type { NewTenant, TenantChanges, TenantQuery, TenantWriteOptions } from './tenant.store';
+import type { Tenant, TenantClaim } from '../tenant';
+import { isUuid } from '../uuid';
+
+/**
+ * Keeps tenants in the registry's tables, over a DataSource made of `registryOptions` and opened by `openRegistry`.
+ * All of its SQL names the registry's schema, so it means the same on whatever connection it runs.
+ */
+export class TypeOrmTenantStore extends TenantStore {
+  /** `lookups` leads to the same tables: what every request may ask goes that way, and waits for nothing else. */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly lookups: DataSource = dataSource,
+  ) {
+    super();
+  }
+
+  async find(claim: TenantClaim): Promise<Tenant | undefined> {
+    const normalized = normalizeClaim(claim);
+    return normalized && this.answer(() => findTenant(this.lookups.manager, normalized));
+  }
+
+  override async findMany(claims: readonly TenantClaim[]): Promise<(Tenant | undefined)[]> {
+    const normalized = claims.map(normalizeClaim);
+    if (normalized.every((claim) => claim === undefined)) return normalized.map(() => undefined);
+    return this.answer(() => findNamedTenants(this.lookups.manager, normalized));
+  }
+
+  async list(query: TenantQuery): Promise<Tenant[]> {
+    // No text in PostgreSQL holds a NUL, and it refuses even to look for one.
+    if (query.search?.includes('\0')) return [];
+    return this.answer(() => findTenants(this.dataSource.manager, query));
+  }
+
+  /** `transaction` must be open, and of the database that holds the registry. */
+  async insert(
+    tenant: NewTenant,
+    transaction?: QueryRunner,
+    { audit }: Pick<TenantWriteOptions, 'audit'> = {},
+  ): Promise<Tenant> {
+    const work = async (manager: EntityManager) => {
+      const kept = await insertTenant(manager, tenant);
+      if (audit) await insertAudit(manager, tenant.id, audit);
+      return kept;
+    };
+    return transaction
+      ? this.answer(() => work(this.dataSource.createEntityManager(transaction)))
+      : this.write(work);
+  }
+
+  async update(
+    id: string,
+    changes: TenantChanges,
+    { expected, audit }: TenantWriteOptions = {},
+  ): Promise<Tenant | undefined> {
+    return this.change(id, async (manager) => {
+      if (!(await updateTenant(manager, id, changes, expected))) return false;
+      if (audit) await insertAudit(manager, id, audit);
+      return true;
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    if (isUuid(id)) await this.write((manager) => deleteTenant(manager, id));
+  }
+
+  async addDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined> {
+    return this.changeLocked(id, options, (manager) => addDomain(manager, id, domain));
+  }
+
+  async removeDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined> {
+    return this.changeLocked(id, options, (manager) => removeDomain(manager, id, domain));
+  }
+
+  override async listAudit(query: AuditQuery): Promise<AuditRecord[]> {
+    return isUuid(query.tenantId) ? this.answer(() => findAudit(this.dataSource.manager, query)) : [];
+  }
+
+  /** `work` says whether it changed anything. */
+  private changeLocked(
+    id: string,
+    { expected, audit }: TenantWriteOptions = {},
+    work: (manager: EntityManager) => Promise<boolean>,
+  ): Promise<Tenant | undefined> {
+    return this.change(id, async (manager) => {
+      if (!(await lockTenant(manager, id, expected))) return false;
+      if ((await work(manager)) && audit) await insertAudit(manager, id, audit);
+      return true;
+    });
+  }
+
+  /** The tenant as `work` left it; `undefined` when `work` says that there was none to change. */
+  private async change(
+    id: string,
+    work: (manager: EntityManager) => Promise<boolean>,
+  ): Promise<Tenant | undefined> {
+    if (!isUuid(id)) return undefined;
+    return this.write(async (manager) => {
+      return (await work(manager)) ? findTenant(manager, { by: 'id', value: id }) : undefined;
+    });
+  }
+
+  /** Explicitly READ COMMITTED: a stricter default of the database would make errors of lost races. */
+  private write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.answer(() => this.dataSource.transaction('READ COMMITTED', work));
+  }
+
+  private async answer<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      // Before its first connection TypeORM does not even know its entities.
+      if (!this.dataSource.isInitialized || !this.lookups.isInitialized)
+        throw new TenancyUnavailableError('The tenant registry');
+      return await work();
+    } catch (error) {
+      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+    }
+  }
+}

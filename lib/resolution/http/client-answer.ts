@@ -1,0 +1,26 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import { TenancyError } from '../../common/tenancy.errors';
+
+/** What a client on another transport than HTTP is told of an error: the HTTP body without its status. */
+export interface ClientAnswer {
+  readonly code: string;
+  readonly message: string;
+  readonly [detail: string]: unknown;
+}
+
+/** Of errors that were not made for clients nothing is told. */
+export function clientAnswer(error: unknown): ClientAnswer {
+  if (error instanceof TenancyError) {
+    const { statusCode, ...answer } = error.getResponse();
+    return answer as ClientAnswer;
+  }
+  if (error instanceof HttpException && isCallersFault(error)) {
+    return { code: HttpStatus[error.getStatus()] ?? 'REFUSED', message: error.message };
+  }
+  return { code: 'INTERNAL_SERVER_ERROR', message: 'Internal server error' };
+}
+
+/** Whether the client could have done better. Everything else is for the log. */
+export function isCallersFault(error: unknown): boolean {
+  return error instanceof HttpException && error.getStatus() < 500;
+}

@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ArgumentsHost } from '@nestjs/common';
+import { graphqlRequestOf, isGraphql } from '../../common/arrival';
+import { TenantRequiredError } from '../../context/context.errors';
+import { type RequestScope, workOf } from '../../context/scope';
+import type { TenantContext } from '../../context/tenant-context';
+
+/** Node's request, or Fastify's, which wraps it. */
+export type HttpRequest = IncomingMessage | { readonly raw: IncomingMessage };
+
+/** What the middleware found out about a request, for the guard and `@CurrentTenant()`. */
+export class RequestState {
+  /** Whether what the request asks for is nobody's, not a tenant's. By GraphQL it may ask for several things. */
+  isFree?: boolean;
+
+  constructor(
+    /** The request's own scope: clearing its tenant takes it from all code that runs for the request. */
+    readonly scope: RequestScope,
+    /** Node's own. */
+    readonly response: ServerResponse,
+    private readonly context: TenantContext,
+    /** Why there is no tenant. In a box, since what was thrown may be `undefined`. */
+    readonly failure?: { readonly error: unknown },
+  ) {}
+
+  /** Whether the current code runs for this request, not for another one. */
+  isCurrent(): boolean {
+    const scope = this.context.scope();
+    return scope !== undefined && workOf(scope) === this.scope;
+  }
+}
+
+const STATE = Symbol('nestjs-tenancy request state');
+
+type StatefulRequest = IncomingMessage & { [STATE]?: RequestState };
+
+export function setRequestState(raw: IncomingMessage, state: RequestState): void {
+  (raw as StatefulRequest)[STATE] = state;
+}
+
+/** The state of an Express request or of a Fastify request, which wraps Node's; `undefined`: no middleware ran. */
+export function getRequestState(request: HttpRequest): RequestState | undefined {
+  const own = (request as StatefulRequest)[STATE];
+  return own ?? ('raw' in request ? (request.raw as StatefulRequest)[STATE] : undefined);
+}
+
+/**
+ * The HTTP request that brought the work, by GraphQL too.
+ *
+ * @throws TenantRequiredError when a GraphQL context holds none, or another's
+ */
+export function requestOf<Request extends HttpRequest = HttpRequest>(host: ArgumentsHost): Request {
+  if (!isGraphql(host)) return host.switchToHttp().getRequest<Request>();
+  const request = graphqlRequestOf(host) as Request | undefined;
+  // One that was made once for all requests holds the first one's, or the last one's: with it one caller would be
+  // taken for another.
+  if (!request || getRequestState(request)?.isCurrent() === false)
+    throw new TenantRequiredError(FOREIGN_CONTEXT);
+  return request;
+}
+
+const FOREIGN_CONTEXT =
+  'The GraphQL context does not hold the HTTP request that this runs for. Leave the option context of GraphQLModule out, or give ' +
+  'a function that makes a new object for each request: context: ({ req }) => ({ req }).';

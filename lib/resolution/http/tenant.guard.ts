@@ -1,0 +1,66 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { arrivalOf, isGraphql, isUnknownKind } from '../../common/arrival';
+import { TenantRequiredError } from '../../context/context.errors';
+import { getRequestState, requestOf, type RequestState } from './request-state';
+import { OperationMixedError, TenantMissingError } from '../resolution.errors';
+import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
+
+/** Lets a request reach its route when it has the tenant that the route needs. */
+@Injectable()
+export class TenantGuard implements CanActivate {
+  constructor(private readonly reflector: Reflector) {}
+
+  /**
+   * @throws TenantMissingError, OperationMixedError, and whatever the middleware could not resolve
+   * @throws TenantRequiredError when the middleware did not run
+   * @throws TransportUnknownError for what comes by a way that we do not know
+   */
+  canActivate(context: ExecutionContext): boolean {
+    const need = this.#need(context);
+    if (need === 'free' && isUnknownKind(context)) return true;
+    // Middleware does not run for other transports. Without it there is no tenant, and connections refuse to work.
+    if (arrivalOf(context) !== 'http') return true;
+    const state = getRequestState(requestOf(context));
+    if (state && isGraphql(context)) requireOneKind(state, need === 'free');
+    if (need === 'free') {
+      if (state) setFree(state);
+      return true;
+    }
+    const { scope } = this.#settled(state, context);
+    if (!scope.tenant && need !== 'optional') throw new TenantMissingError();
+    return true;
+  }
+
+  #need(context: ExecutionContext): TenantNeed | undefined {
+    return this.reflector.getAllAndOverride<TenantNeed | undefined>(TENANT_NEED, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+  }
+
+  #settled(state: RequestState | undefined, context: ExecutionContext): RequestState {
+    if (!state) throw middlewareMissing(context);
+    if (state.failure) throw state.failure.error;
+    return state;
+  }
+}
+
+function setFree(state: RequestState): void {
+  state.isFree = true;
+  state.scope.tenant = undefined;
+}
+
+/** The parts of one GraphQL request have one scope: cleared for one of them, it would be so for all. */
+function requireOneKind(state: RequestState, isFree: boolean): void {
+  if ((state.isFree ??= isFree) !== isFree) throw new OperationMixedError();
+}
+
+/** What to say on a route that the middleware did not run for. */
+export function middlewareMissing(context: ExecutionContext): TenantRequiredError {
+  return new TenantRequiredError(
+    `The tenant middleware did not run before ${context.getClass().name}.${context.getHandler().name}(). ` +
+      'Import TenancyModule.forRoot() in the root module, exclude no route from its middleware, ' +
+      'or mark a route that belongs to nobody with @TenantFree().',
+  );
+}

@@ -1,0 +1,36 @@
+import { type Names, requireKnown } from '../../common/known-names';
+import { normalizeDomain } from '../../registry/domain';
+import { type RequestClaim, type TenantRequest, type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
+
+export interface FromDomainOptions {
+  /**
+   * Also find the tenant of `*.acme.com` for `shop.acme.com`: of one label, and only when nobody has `shop.acme.com`
+   * itself. Such domains are registered with the module's option `wildcardDomains`. Default false.
+   */
+  readonly wildcards?: boolean;
+}
+
+const KNOWN: Names<FromDomainOptions> = { wildcards: true };
+
+/**
+ * `shop.acme.com` claims the tenant that this domain is registered for. A host registered for nobody makes no claim:
+ * the next resolver is asked.
+ */
+export function fromDomain(options: FromDomainOptions = {}): TenantResolver {
+  requireKnown('fromDomain()', options, KNOWN);
+  const { wildcards = false } = options;
+  const resolve = ({ host }: TenantRequest): RequestClaim | undefined => {
+    // A star stands in the registry, never in the name of a host.
+    if (host === '' || host.includes('*')) return undefined;
+    return wildcards
+      ? { by: 'domain', value: host, wildcard: wildcardOf(host) }
+      : { by: 'domain', value: host };
+  };
+  return Object.assign(resolve, { vary: VARY_OF_HOST });
+}
+
+/** `*.acme.com` of `shop.acme.com`. What it makes of a domain of two labels, `*.com`, nobody can have. */
+function wildcardOf(host: string): string | undefined {
+  const domain = normalizeDomain(host);
+  return domain && `*.${domain.slice(domain.indexOf('.') + 1)}`;
+}
