@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { AbstractLogger, type DataSource, type LogLevel } from 'typeorm';
 import { fromHeader, TenancyModule, TenantLookup, type Tenant, TenantStore } from '../lib/index';
-import { LOOKUPS_DATA_SOURCE } from '../lib/connection/typeorm/data-sources';
+import { LOOKUPS_DATA_SOURCE } from '../lib/registry/registry';
 import { TenantChangeFeed } from '../lib/registry/changes/tenant-changes';
 import type { CleanUp } from './clean-up';
 
@@ -49,7 +49,7 @@ export async function openRegistry(
   Object.assign(app.get<DataSource>(getDataSourceToken(LOOKUPS_DATA_SOURCE)), { logger: counter });
   return {
     tenants,
-    newLookup: () => new TenantLookup(store, { resolvers: [] }, undefined, app.get(TenantChangeFeed)),
+    newLookup: () => new TenantLookup(store, {}, undefined, app.get(TenantChangeFeed)),
     questions: () => counter.questions,
   };
 }

@@ -1,15 +1,8 @@
 export { TenancyModule } from './tenancy.module';
-export {
-  type TenancyDatabaseOptions,
-  type TenancyOptions,
-  type TenancyTypeOrmOptions,
-} from './options/tenancy.options';
+export { type TenancyOptions } from './options/tenancy.options';
+export { type TenancyDatabaseOptions, type TenancyTypeOrmOptions } from './connection/connection.options';
 export { ModuleImportedTwiceError, ModuleMissingError } from './common/module-check';
-export {
-  DatabaseRefusedError,
-  DatabaseUnreachableError,
-  InvalidTenancyOptionsError,
-} from './options/tenancy.errors';
+export { InvalidTenancyOptionsError } from './options/tenancy.errors';
 
 export { PackageMissingError } from './common/absent-package';
 export { isTenancyCli } from './common/tenancy-cli';
@@ -68,10 +61,13 @@ export {
   IdleTransactionError,
   LeaseEndedError,
   LockTimeoutError,
-  StatementTimeoutError,
+  DatabaseRefusedError,
+  DatabaseUnreachableError,
   EntityNotListedError,
   EntitySchemaError,
+  OwnSessionRequiredError,
   SessionNotCleanError,
+  StatementTimeoutError,
   TenantContextMismatchError,
   TenantSchemaMissingError,
   TransactionCommandError,
@@ -91,7 +87,7 @@ export {
   type TenantRequest,
   type TenantResolver,
 } from './resolution/resolvers/tenant-resolver';
-export { type LookupCacheOptions } from './resolution/resolution.options';
+export { type LookupCacheOptions } from './registry/cache/lookup-cache.options';
 export { fromHeader } from './resolution/resolvers/from-header';
 export { fromSubdomain, type FromSubdomainOptions } from './resolution/resolvers/from-subdomain';
 export { fromDomain, type FromDomainOptions } from './resolution/resolvers/from-domain';
@@ -153,7 +149,6 @@ export {
   InvalidHookError,
   MigrationBusyError,
   MigrationUnfinishedError,
-  OwnSessionRequiredError,
   ProvisionHookFailedError,
   ProvisioningFailedError,
   PurgeBlockedError,

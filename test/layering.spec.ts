@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findViolations, readImports } from './support/layers';
+import { findStrays, findViolations, readImports } from './support/layers';
 
 const lib = readImports(join(__dirname, '../lib'));
 
@@ -19,6 +19,10 @@ it('drops schemas in one place, which looks whose they are', () => {
     /DROP SCHEMA/.test(readFileSync(join(__dirname, '../lib', `${file}.ts`), 'utf8')),
   );
   expect(dropping).toEqual(['provisioning/marks/schema-drop']);
+});
+
+it('names each provider in the module of its own folder', () => {
+  expect(findStrays(join(__dirname, '../lib'))).toEqual([]);
 });
 
 it.each([

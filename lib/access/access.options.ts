@@ -1,4 +1,4 @@
-import type { LookupCacheOptions } from '../resolution/resolution.options';
+import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
 
 export const ACCESS_OPTIONS = Symbol('ACCESS_OPTIONS');
 

@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { TenantContext } from '../context/tenant-context';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { RegistryTime } from '../registry/registry-time';
 import { inRegistry } from '../registry/store/registry-transaction';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';

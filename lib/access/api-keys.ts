@@ -5,7 +5,7 @@ import { uuidV7 } from '../common/uuid-v7';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import type { SqlExecutor } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
 import { RegistryTime } from '../registry/registry-time';
 import { inRegistry } from '../registry/store/registry-transaction';

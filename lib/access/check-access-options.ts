@@ -1,6 +1,6 @@
 import { isScope } from '../common/scopes';
 import { type Names, unknownNames } from '../common/known-names';
-import type { LookupCacheOptions } from '../resolution/resolution.options';
+import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
 import type { CheckedAccessOptions, TenancyAccessOptions } from './access.options';
 import { InvalidAccessOptionsError } from './access.errors';
 import { isKeyPrefix } from './key-text';

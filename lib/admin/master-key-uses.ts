@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { inRegistry } from '../registry/store/registry-transaction';
 

@@ -6,6 +6,7 @@ import {
   TransactionRolledBackError,
   TRY_AGAIN_SOON,
 } from '../common/tenancy.errors';
+import type { DatabaseLogin } from './typeorm/database-login';
 
 /** A connection lent to one tenant was asked to work for another. Nothing was sent. */
 export class TenantContextMismatchError extends TenancyError {
@@ -258,4 +259,63 @@ export class IdleTransactionError extends TenancyError {
       options,
     );
   }
+}
+
+/** A session of its own was needed, and a pooler gives it to others after each transaction. Nothing was run. */
+export class OwnSessionRequiredError extends StartError {
+  readonly code = 'OWN_SESSION_REQUIRED';
+
+  constructor() {
+    super(
+      'A migration with transaction = false needs a session of its own, and a pooler stands before PostgreSQL. Set ' +
+        'database.directUrl (TENANCY_DIRECT_URL) to a URL that leads to PostgreSQL itself.',
+    );
+  }
+}
+
+/** PostgreSQL did not answer a start, however often it was tried. */
+export class DatabaseUnreachableError extends StartError {
+  readonly code = 'TENANCY_UNAVAILABLE';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  /** What happened, without what to do about it. */
+  declare readonly happening: string;
+
+  /** `attempt` ends the sentence that says what happened. */
+  constructor({ address, origin }: DatabaseLogin, outage: unknown, attempt = '') {
+    const { code, message = '' } = (outage ?? {}) as { code?: string; message?: string };
+    const answers = /^[0-9A-Z]{5}$/.test(code ?? '');
+    const happening = answers
+      ? `PostgreSQL at ${address} takes no connection now (${code}: ${message})${attempt}`
+      : `PostgreSQL does not answer at ${address} (${code ?? message})${attempt}`;
+    const remedy =
+      code === '53300'
+        ? `End other connections, make database.poolSize smaller or PostgreSQL's limit larger, or correct ${origin}`
+        : `${answers ? 'Try again when it does' : 'Start it there'}, or correct ${origin}`;
+    super(`${happening}. ${remedy}.`, { cause: outage, details: { happening } });
+  }
+}
+
+/** PostgreSQL is there, and does not let this application in. */
+export class DatabaseRefusedError extends StartError {
+  readonly code = 'DATABASE_REFUSED';
+
+  constructor(login: DatabaseLogin, cause: Error) {
+    const { address, user, database } = login;
+    const { code } = cause as { code?: string };
+    super(
+      `PostgreSQL at ${address} refuses the user "${user}" for the database "${database}": ${cause.message}` +
+        `${code === undefined ? '' : ` (${code})`}. ${remedyFor(code, cause.message, login)}`,
+      { cause },
+    );
+  }
+}
+
+function remedyFor(code: string | undefined, message: string, { database, origin }: DatabaseLogin): string {
+  if (code === '28P01') return `Correct the user or the password in ${origin}.`;
+  if (code === '3D000') return `Make it (CREATE DATABASE "${database}"), or correct its name in ${origin}.`;
+  if (code === '42501') return `Grant CONNECT on it to that user, or correct ${origin}.`;
+  if (message.startsWith('SASL: ')) return `Give a password in ${origin}, or in PGPASSWORD.`;
+  if (code === undefined || !/^\d/.test(code))
+    return `database.ssl says how to connect; the server is that of ${origin}.`;
+  return `Correct ${origin}, or let that user in (pg_hba.conf).`;
 }

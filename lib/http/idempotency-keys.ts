@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Claim, ClaimOutcome, KeptAnswer } from './idempotency-claim';

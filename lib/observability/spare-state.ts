@@ -1,9 +1,8 @@
-import { Injectable, type Type } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { Inject, Injectable } from '@nestjs/common';
 import { Spares } from '../provisioning/spares/spares';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { Template } from '../provisioning/template/template';
-import { type ResolvedTenancyOptions, TENANCY_OPTIONS } from '../options/tenancy.options';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 
 /** Schemas that wait for tenants. */
 export interface SpareCounts {
@@ -17,16 +16,18 @@ export interface SpareCounts {
 /** Counts the spares. */
 @Injectable()
 export class SpareState {
-  constructor(private readonly moduleRef: ModuleRef) {}
+  constructor(
+    private readonly spares: Spares,
+    private readonly template: Template,
+    private readonly transactions: SystemTransactions,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
 
   async read(): Promise<SpareCounts> {
-    const find = <T>(token: Type<T> | symbol): T => this.moduleRef.get<T>(token, { strict: false });
-    const [spares, template] = [find(Spares), find(Template)];
-    const { spares: options } = find<ResolvedTenancyOptions>(TENANCY_OPTIONS);
-    const found = await find(SystemTransactions).run(async (manager) => {
-      await template.lockShared(manager);
-      return spares.count(manager, (await template.current(manager)).version);
+    const found = await this.transactions.run(async (manager) => {
+      await this.template.lockShared(manager);
+      return this.spares.count(manager, (await this.template.current(manager)).version);
     });
-    return { wanted: options.count, ...found };
+    return { wanted: this.options.spares.count, ...found };
   }
 }

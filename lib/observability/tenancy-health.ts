@@ -5,7 +5,7 @@ import { TenancyError } from '../common/tenancy.errors';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
 import { TENANT_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { FleetMigrator } from '../migrations/fleet-migrator';
 import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
 import { SpareState } from './spare-state';

@@ -2,8 +2,9 @@ import { type Names, unknownNames } from '../common/known-names';
 import type { FieldError } from '../common/tenancy.errors';
 import type { TenantLimits } from '../connection/pool/tenant-limits';
 import type { HookOptions, SparesOptions, SweeperOptions } from '../provisioning/provisioning.options';
-import type { LookupCacheOptions } from '../resolution/resolution.options';
-import type { TenancyDatabaseOptions, TenancyOptions } from './tenancy.options';
+import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
+import type { TenancyDatabaseOptions } from '../connection/connection.options';
+import type { TenancyOptions } from './tenancy.options';
 
 const OPTIONS: Names<TenancyOptions> = {
   database: true,

@@ -5,7 +5,8 @@ import { type Environment, EnvironmentReader } from '../common/environment-reade
 import { findUnknown } from './known-options';
 import { show } from '../common/show-value';
 import { InvalidTenancyOptionsError } from './tenancy.errors';
-import type { ResolvedTenancyOptions, TenancyDatabaseOptions, TenancyOptions } from './tenancy.options';
+import type { TenancyDatabaseOptions } from '../connection/connection.options';
+import type { ResolvedTenancyOptions, TenancyOptions } from './tenancy.options';
 import { DEFAULT_REGISTRY_SCHEMA } from '../registry/registry-schema';
 import { DEFAULT_RESERVED_SLUGS } from '../registry/slug';
 

@@ -262,18 +262,6 @@ export class SchemaNotAdoptableError extends TenancyError {
   }
 }
 
-/** A session of its own was needed, and a pooler gives it to others after each transaction. Nothing was run. */
-export class OwnSessionRequiredError extends StartError {
-  readonly code = 'OWN_SESSION_REQUIRED';
-
-  constructor() {
-    super(
-      'A migration with transaction = false needs a session of its own, and a pooler stands before PostgreSQL. Set ' +
-        'database.directUrl (TENANCY_DIRECT_URL) to a URL that leads to PostgreSQL itself.',
-    );
-  }
-}
-
 /** A migration with `transaction = false` was begun and did not end as it should. A person must say what is to be done. */
 export class MigrationUnfinishedError extends TenancyError {
   readonly code = 'MIGRATION_UNFINISHED';

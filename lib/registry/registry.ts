@@ -25,6 +25,15 @@ import { RegistryNotMigratedError } from './tenant.errors';
 
 type PostgresDataSourceOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
+/** The registry's, for all work but look-ups. */
+export const REGISTRY_DATA_SOURCE = 'tenancy-registry';
+
+/**
+ * The registry's, for look-ups that every request may need (tenants, keys, settings) and the beat of the change feed.
+ * Nothing that a tenant can order in numbers goes this way.
+ */
+export const LOOKUPS_DATA_SOURCE = 'tenancy-lookups';
+
 /** How to reach the registry: TypeORM's own connection options, and those below. */
 export interface RegistryOptions extends Pick<
   PostgresDataSourceOptions,

@@ -7,7 +7,7 @@ import { jsonValueProblem } from '../registry/metadata';
 import { typeName } from './json-values';
 import type { Setting } from './setting';
 import { InvalidSettingsError, SettingUndeclaredError } from './settings.errors';
-import type { LookupCacheOptions } from '../resolution/resolution.options';
+import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
 import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
 
 /** They stand in paths, entity tags and the record; `__proto__` is none. */

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { DataSource } from 'typeorm';
 import { CLOCK, type Clock, systemClock } from '../common/clock';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { LOOKUPS_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { LOOKUPS_DATA_SOURCE } from '../registry/registry';
 import { RegistryLookup } from '../registry/cache/registry-lookup';
 import { inRegistry } from '../registry/store/registry-transaction';
 import { NoTenantChanges, TenantChangeFeed } from '../registry/changes/tenant-changes';

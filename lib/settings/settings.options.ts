@@ -1,4 +1,4 @@
-import type { LookupCacheOptions } from '../resolution/resolution.options';
+import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
 import type { Settings } from './setting';
 
 export const SETTINGS_OPTIONS = Symbol('SETTINGS_OPTIONS');

@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantContext } from '../context/tenant-context';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';

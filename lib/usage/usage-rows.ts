@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { REGISTRY_DATA_SOURCE } from '../connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { monthWith, type UsageBatch, type UsageMonth } from './usage-batch';
 import { indexInMonth } from './usage-time';

@@ -12,7 +12,7 @@ import {
 } from '../../lib';
 import { ApiKeys, fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { ApiKeyAuthentication } from '../../lib/access/api-key-authentication';
-import { REGISTRY_DATA_SOURCE } from '../../lib/connection/typeorm/data-sources';
+import { REGISTRY_DATA_SOURCE } from '../../lib/registry/registry';
 import { defineSettings, setting, TenancySettingsModule, TenantSettings } from '../../lib/settings';
 import { TenancyUsageModule, TenantUsage } from '../../lib/usage';
 import { UsageRows } from '../../lib/usage/usage-rows';

@@ -30,6 +30,7 @@ import { CURRENT_TENANT, currentTenantProvider } from '../../lib/resolution/http
 import { fromDomain } from '../../lib/resolution/resolvers/from-domain';
 import { fromHeader } from '../../lib/resolution/resolvers/from-header';
 import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
+import { REGISTRY_OPTIONS } from '../../lib/registry/registry.options';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
 import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
 import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
@@ -261,6 +262,7 @@ function resolutionModule(options: ResolutionOptions, store: TenantStore, withou
       currentTenantProvider,
       { provide: TenantStore, useValue: store },
       { provide: RESOLUTION_OPTIONS, useValue: options },
+      { provide: REGISTRY_OPTIONS, useValue: {} },
       { provide: APP_GUARD, useClass: TenantGuard },
     ],
   })

@@ -181,7 +181,7 @@ class CarelessStore extends InMemoryTenantStore {
 
 describe('A store that gives what can be changed', () => {
   it('is held to the same where requests are served, and the look-up goes on giving one object', async () => {
-    const lookup = new TenantLookup(new CarelessStore(), { resolvers: [() => undefined] });
+    const lookup = new TenantLookup(new CarelessStore(), {});
     const tenant = (await lookup.find({ by: 'slug', value: 'acme' }))!;
     expect(changesOf(tenant, tenant).map(outcomeOf)).toEqual(
       changesOf(tenant, tenant).map(() => 'TypeError'),

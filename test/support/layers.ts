@@ -8,8 +8,8 @@ export type ImportGraph = Readonly<Record<string, readonly string[]>>;
 /** A folder imports only from those before it. `.` are the files right in `lib/`; `*` any folder not named. */
 const ORDER = [
   ...['common', 'registry', 'context', 'connection', 'schema', 'resolution'],
-  ...['provisioning', 'migrations', 'transfer'],
-  ...['options', '.', 'http', '*', 'admin', 'cli', 'testing'],
+  ...['provisioning', 'options', 'migrations', 'transfer'],
+  ...['.', 'http', '*', 'admin', 'cli', 'testing'],
 ];
 
 /** Ways in for people; nothing of ours goes through them. */
@@ -79,4 +79,29 @@ function resolveImport(directory: string, file: string, name: string): string[] 
   if (/^nestjs-tenancy(\/|$)/.test(name))
     return [posix.join(name.slice('nestjs-tenancy'.length), 'index').replace(/^\//, '')];
   return name.startsWith('.') ? [relative(directory, join(directory, dirname(file), name))] : [];
+}
+
+/** Made by Nest where a decorator or a consumer names them, and provided by no module. */
+const USED_BY_NAME = ['TenantMiddleware', 'TenantTransactionInterceptor'];
+
+/** The injectable classes of the core that the module of their folder, or of the one around it, does not name. */
+export function findStrays(directory: string): string[] {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  const modules = files.filter((file) => file.endsWith('.module.ts') && file.includes('/'));
+  const core = ORDER.slice(0, ORDER.indexOf('.'));
+  return files
+    .filter((file) => core.includes(folderOf(file)) && file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+    .flatMap((file) => {
+      const text = readFileSync(join(directory, file), 'utf8');
+      const classes = [...text.matchAll(/@Injectable\([^)]*\)\nexport (?:abstract )?class (\w+)/g)];
+      // The innermost folder that has a module.
+      const [own] = modules
+        .filter((module) => file.startsWith(`${dirname(module)}/`))
+        .sort((one, other) => dirname(other).length - dirname(one).length);
+      const names = own === undefined ? '' : readFileSync(join(directory, own), 'utf8');
+      return classes
+        .map(([, name]) => name)
+        .filter((name) => !USED_BY_NAME.includes(name) && !new RegExp(`\\b${name}\\b`).test(names))
+        .map((name) => `${name} of ${file} is not named in ${own ?? 'any module'}`);
+    });
 }

@@ -7,6 +7,7 @@ import { APP_GUARD, type AbstractHttpAdapter } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { TenantContext } from '../../lib/context/tenant-context';
 import { CurrentTenant } from '../../lib/resolution/http/current-tenant.decorator';
+import { REGISTRY_OPTIONS } from '../../lib/registry/registry.options';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
 import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
 import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
@@ -157,6 +158,7 @@ function resolutionModule(options: ResolutionOptions, store: TenantStore) {
       TenancyExceptionFilter,
       { provide: TenantStore, useValue: store },
       { provide: RESOLUTION_OPTIONS, useValue: options },
+      { provide: REGISTRY_OPTIONS, useValue: {} },
       { provide: APP_GUARD, useClass: TenantGuard },
     ],
   })

@@ -16,19 +16,20 @@ import {
 } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
 import { type Reaching, reachDatabase, reaching } from './reach-database';
-import { TENANCY_OPTIONS, type ResolvedTenancyOptions } from '../../options/tenancy.options';
-import { openRegistry, type RegistryOptions, registryOptions } from '../../registry/registry';
+import {
+  CONNECTION_OPTIONS,
+  type ConnectionOptions,
+  type ResolvedDatabaseOptions,
+} from '../connection.options';
+import {
+  LOOKUPS_DATA_SOURCE,
+  openRegistry,
+  REGISTRY_DATA_SOURCE,
+  type RegistryOptions,
+  registryOptions,
+} from '../../registry/registry';
 import { RegistryTurns } from '../../registry/registry-turns';
 import type { Tenant } from '../../registry/tenant';
-
-/** The registry's, for all work but look-ups. */
-export const REGISTRY_DATA_SOURCE = 'tenancy-registry';
-
-/**
- * The registry's, for look-ups that every request may need (tenants, keys, settings) and the beat of the change feed.
- * Nothing that a tenant can order in numbers goes this way.
- */
-export const LOOKUPS_DATA_SOURCE = 'tenancy-lookups';
 
 /** PostgreSQL's bound for names, in bytes. A slug is ASCII. */
 const MAX_APPLICATION_NAME = 63;
@@ -48,11 +49,8 @@ interface ForTenants extends Reaching {
 /** The registry's data source: our own tables, our own small pool, in which tenants take turns. */
 export const registryDataSource: TypeOrmModuleAsyncOptions = {
   name: REGISTRY_DATA_SOURCE,
-  inject: [TENANCY_OPTIONS, RegistryTurns],
-  useFactory: (
-    options: ResolvedTenancyOptions,
-    turns: RegistryTurns,
-  ): TypeOrmModuleOptions & ForRegistry => ({
+  inject: [CONNECTION_OPTIONS, RegistryTurns],
+  useFactory: (options: ConnectionOptions, turns: RegistryTurns): TypeOrmModuleOptions & ForRegistry => ({
     ...registryOptions({
       ...toRegistry(options),
       inTurns: { turns, maxWaitingPerTenant: options.database.maxWaitingPerTenant },
@@ -77,8 +75,8 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
 export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
   name: LOOKUPS_DATA_SOURCE,
   // Opened after the registry, which tells first what is wrong with it.
-  inject: [TENANCY_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
-  useFactory: (options: ResolvedTenancyOptions): TypeOrmModuleOptions & Reaching => ({
+  inject: [CONNECTION_OPTIONS, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: (options: ConnectionOptions): TypeOrmModuleOptions & Reaching => ({
     ...registryOptions(toRegistry(options)),
     ...reaching(ownersOf(options.database), options.database),
     name: LOOKUPS_DATA_SOURCE,
@@ -91,7 +89,7 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
   },
 };
 
-function toRegistry({ database, registry }: ResolvedTenancyOptions): RegistryOptions {
+function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions {
   return {
     ...connectionOf(ownersOf(database)),
     schema: registry.schema,
@@ -104,8 +102,8 @@ function toRegistry({ database, registry }: ResolvedTenancyOptions): RegistryOpt
 export const tenantDataSource: TypeOrmModuleAsyncOptions = {
   name: TENANT_DATA_SOURCE,
   // Opened after the registry: two that wait for one server at the same time would say everything twice.
-  inject: [TENANCY_OPTIONS, TenantContext, getDataSourceToken(REGISTRY_DATA_SOURCE)],
-  useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext) =>
+  inject: [CONNECTION_OPTIONS, TenantContext, getDataSourceToken(REGISTRY_DATA_SOURCE)],
+  useFactory: (options: ConnectionOptions, tenantContext: TenantContext) =>
     ({
       ...tenantDataSourceOptions(options, tenantContext),
       ...reaching(options.database, options.database, options.typeorm?.replication),
@@ -129,8 +127,8 @@ export const tenantDataSource: TypeOrmModuleAsyncOptions = {
  */
 export const adminDataSource: TypeOrmModuleAsyncOptions = {
   name: ADMIN_DATA_SOURCE,
-  inject: [TENANCY_OPTIONS, TenantContext, getDataSourceToken(TENANT_DATA_SOURCE)],
-  useFactory: (options: ResolvedTenancyOptions, tenantContext: TenantContext, shared: DataSource) =>
+  inject: [CONNECTION_OPTIONS, TenantContext, getDataSourceToken(TENANT_DATA_SOURCE)],
+  useFactory: (options: ConnectionOptions, tenantContext: TenantContext, shared: DataSource) =>
     ({
       ...(options.roles
         ? {
@@ -155,7 +153,7 @@ export const adminDataSource: TypeOrmModuleAsyncOptions = {
 };
 
 /** The options of a data source that runs as the owner: on one server, and never as a tenant's role. */
-function forOwner(options: ResolvedTenancyOptions): ResolvedTenancyOptions {
+function forOwner(options: ConnectionOptions): ConnectionOptions {
   const { database, typeorm } = options;
   return {
     ...options,
@@ -166,14 +164,14 @@ function forOwner(options: ResolvedTenancyOptions): ResolvedTenancyOptions {
 }
 
 /** Where the role that owns the schemas logs in: `adminUrl`, or without `roles` where everybody does. */
-export function ownersOf(database: ResolvedTenancyOptions['database']): ResolvedTenancyOptions['database'] {
+export function ownersOf(database: ResolvedDatabaseOptions): ResolvedDatabaseOptions {
   const { adminUrl, ...shared } = database;
   if (adminUrl === undefined) return database;
   const { host, port, username, password, database: name, ...rest } = shared;
   return { ...rest, url: adminUrl, directUrl: undefined };
 }
 
-function tenantDataSourceOptions(options: ResolvedTenancyOptions, context: TenantContext): DataSourceOptions {
+function tenantDataSourceOptions(options: ConnectionOptions, context: TenantContext): DataSourceOptions {
   const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);
   const { extra } = connection;
@@ -220,7 +218,7 @@ export function withOptions(url: string, options: string | undefined): string {
 }
 
 /** A connection of one's own, around the pooler if there is one, for what needs a session that is not shared. */
-export function directConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
+export function directConnection(database: ResolvedDatabaseOptions): ClientConfig {
   const { url, username, applicationName, extra, ...connection } = connectionOf(database);
   return {
     ...connection,
@@ -236,7 +234,7 @@ export function directConnection(database: ResolvedTenancyOptions['database']): 
 }
 
 /** The same for the owner's work, whose statements take as long as they take, with the empty path of all our sessions. */
-export function ownSessionConnection(database: ResolvedTenancyOptions['database']): ClientConfig {
+export function ownSessionConnection(database: ResolvedDatabaseOptions): ClientConfig {
   const { connectionString, options, ...connection } = directConnection(ownersOf(database));
   return {
     ...connection,
@@ -247,7 +245,7 @@ export function ownSessionConnection(database: ResolvedTenancyOptions['database'
 }
 
 /** How the tenants' pool lends its connections. */
-function lendingOf(database: ResolvedTenancyOptions['database'], hasRoles: boolean) {
+function lendingOf(database: ResolvedDatabaseOptions, hasRoles: boolean) {
   const {
     answerTimeoutMs,
     maxConnectionsPerTenant,
@@ -281,7 +279,7 @@ function applicationNameOf(tenant: string, applicationName: string | undefined):
 }
 
 /** What TypeORM knows of a connection, without what is ours. */
-export function connectionOf(database: ResolvedTenancyOptions['database']) {
+export function connectionOf(database: ResolvedDatabaseOptions) {
   const {
     poolSize,
     connectTimeoutMs,

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Environment } from '../../common/environment-reader';
-import type { TenancyDatabaseOptions, TenancyTypeOrmOptions } from '../../options/tenancy.options';
+import type { TenancyDatabaseOptions, TenancyTypeOrmOptions } from '../connection.options';
 
 /** Where an application logs in and as whom, to be named when it cannot. The password is not in it. */
 export interface DatabaseLogin {

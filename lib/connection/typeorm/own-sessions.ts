@@ -1,17 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { Client, ClientConfig } from 'pg';
+import type { Client } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { KeepingClient } from '../../common/kept-commits';
 import { isOutage } from '../../common/outage';
 import { quoteIdentifier } from '../../common/sql';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
+import { ownSessionConnection } from './data-sources';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
-import { OwnSessionRequiredError } from '../../provisioning/provisioning.errors';
-import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../../provisioning/provisioning.options';
-
-/** How to reach PostgreSQL itself, around the pooler if there is one. */
-export const OWN_SESSION = Symbol('OWN_SESSION');
+import { OwnSessionRequiredError } from '../connection.errors';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
 
 export interface OwnSessionOptions {
   /** The schema that the session's path begins with. Default none: the path is empty. */
@@ -28,8 +26,7 @@ export interface OwnSessionOptions {
 export class OwnSessions {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
-    @Inject(OWN_SESSION) private readonly connection: ClientConfig,
-    @Inject(PROVISIONING_OPTIONS) private readonly options: Pick<ProvisioningOptions, 'sharedSchemas'>,
+    @Inject(CONNECTION_OPTIONS) private readonly options: ConnectionOptions,
   ) {}
 
   /**
@@ -42,7 +39,7 @@ export class OwnSessions {
     work: (queryRunner: QueryRunner) => Promise<T>,
     { schemaName, isRequired = true }: OwnSessionOptions = {},
   ): Promise<T> {
-    const client = new KeepingClient(this.connection);
+    const client = new KeepingClient(ownSessionConnection(this.options.database));
     // Whatever is under way fails with it, and tells.
     client.on('error', () => undefined);
     const queryRunner = this.dataSource.createQueryRunner();

@@ -3,21 +3,19 @@ import { Logger } from '@nestjs/common';
 import { isOutage, outageIn } from '../../common/outage';
 import { StartFailedError, TenancyError } from '../../common/tenancy.errors';
 import { databaseLogin, type DatabaseLogin, type Replication, replicationLogin } from './database-login';
-import { DatabaseRefusedError, DatabaseUnreachableError } from '../../options/tenancy.errors';
-import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
-
-type Database = ResolvedTenancyOptions['database'];
+import { DatabaseRefusedError, DatabaseUnreachableError } from '../connection.errors';
+import type { ResolvedDatabaseOptions } from '../connection.options';
 
 /** How a data source is reached: what travels with its options. */
 export interface Reaching {
   readonly login: DatabaseLogin;
-  readonly patience: Pick<Database, 'connectAttempts' | 'connectRetryDelayMs'>;
+  readonly patience: Pick<ResolvedDatabaseOptions, 'connectAttempts' | 'connectRetryDelayMs'>;
 }
 
 /** Nest's own attempts are switched off: they are logged with a stack each, and without what they are about. */
 export function reaching(
-  server: Database,
-  { connectAttempts, connectRetryDelayMs, adminUrl }: Database,
+  server: ResolvedDatabaseOptions,
+  { connectAttempts, connectRetryDelayMs, adminUrl }: ResolvedDatabaseOptions,
   replication?: Replication,
 ): Reaching & { readonly retryAttempts: number; readonly toRetry: () => boolean } {
   const option = adminUrl !== undefined && server.url === adminUrl ? 'database.adminUrl' : 'database.url';

@@ -5,7 +5,7 @@ import type { TenantChangeFeed } from '../changes/tenant-changes';
 import { AnswerTrust } from './answer-trust';
 import { RegistryQuestions } from './registry-questions';
 import { RememberedAnswers } from './remembered-answers';
-import type { LookupCacheOptions } from '../../resolution/resolution.options';
+import type { LookupCacheOptions } from './lookup-cache.options';
 
 const DEFAULT_MAX_ENTRIES = 10_000;
 const DEFAULT_TTL_MS = 60_000;

@@ -8,7 +8,7 @@ import { TenantChangeFeed } from '../changes/tenant-changes';
 import { cpuTimeOf } from '../../../test/support/cpu-time';
 import { ManualClock } from '../../../test/support/manual-clock';
 import { nameOf } from './claim-name';
-import type { LookupCacheOptions } from '../../resolution/resolution.options';
+import type { LookupCacheOptions } from './lookup-cache.options';
 import { TenantLookup } from './tenant-lookup';
 
 const ACME: NewTenant = {
@@ -66,7 +66,7 @@ async function setUp(cache?: LookupCacheOptions) {
   await store.insert(GLOBEX);
   const clock = new ManualClock();
   const feed = new SpokenFeed();
-  const lookup = new TenantLookup(store, { resolvers: [], cache }, clock, feed);
+  const lookup = new TenantLookup(store, { cache }, clock, feed);
   const find = (slug: string) => lookup.find(bySlug(slug));
   /** Goes on with the time, while the feed proves again and again that it hears. */
   const advanceHearing = async (ms: number) => {

@@ -8,7 +8,7 @@ import { TenantStore } from '../store/tenant.store';
 import { askStore } from './ask-store';
 import { type ClaimName, keyOf, nameOf, standInFor } from './claim-name';
 import { RegistryLookup } from './registry-lookup';
-import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../resolution/resolution.options';
+import { REGISTRY_OPTIONS, type RegistryModuleOptions } from '../registry.options';
 
 /** The tenants that claims name, remembered as `RegistryLookup` says. */
 @Injectable()
@@ -17,7 +17,7 @@ export class TenantLookup {
 
   constructor(
     store: TenantStore,
-    @Inject(RESOLUTION_OPTIONS) { cache = {} }: ResolutionOptions,
+    @Inject(REGISTRY_OPTIONS) { cache = {} }: Pick<RegistryModuleOptions, 'cache'>,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
     @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
   ) {

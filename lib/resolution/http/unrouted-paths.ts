@@ -58,5 +58,5 @@ function textsOf(target: object | undefined, key: string): string[] {
 }
 
 function joined(...parts: readonly string[]): string {
-  return `/${parts.join('/')}`.replaceAll(/\/{2,}/g, '/');
+  return `/${parts.join('/')}`.replaceAll(/[/]+/g, '/');
 }

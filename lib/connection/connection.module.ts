@@ -1,0 +1,47 @@
+import { type FactoryProvider, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ContextModule } from '../context/context.module';
+import { TenantContext } from '../context/tenant-context';
+import { RegistryModule } from '../registry/registry.module';
+import { RegistryTurns } from '../registry/registry-turns';
+import { PoolStatistics } from './pool/pool-statistics';
+import {
+  adminDataSource,
+  lookupsDataSource,
+  registryDataSource,
+  tenantDataSource,
+} from './typeorm/data-sources';
+import { OwnSessions } from './typeorm/own-sessions';
+import { SystemTransactions } from './typeorm/system-transactions';
+import { TenantConnection } from './typeorm/tenant-connection';
+import { TenantTransactions } from './typeorm/tenant-transactions';
+
+/** From now on the registry knows for whom it is asked. */
+const turnsOfTenants: FactoryProvider = {
+  provide: 'TURNS_OF_TENANTS',
+  inject: [RegistryTurns, TenantContext],
+  useFactory: (turns: RegistryTurns, context: TenantContext) => {
+    turns.whose = () => {
+      const { tenant, unlimited } = context.scope() ?? {};
+      return unlimited ? undefined : tenant?.id;
+    };
+    return turns;
+  },
+};
+
+const services = [OwnSessions, PoolStatistics, SystemTransactions, TenantConnection, TenantTransactions];
+
+/** The data sources, and how work reaches them. */
+@Module({
+  imports: [
+    ContextModule,
+    RegistryModule,
+    TypeOrmModule.forRootAsync({ imports: [RegistryModule], ...registryDataSource }),
+    TypeOrmModule.forRootAsync(lookupsDataSource),
+    TypeOrmModule.forRootAsync({ imports: [ContextModule], ...tenantDataSource }),
+    TypeOrmModule.forRootAsync({ imports: [ContextModule], ...adminDataSource }),
+  ],
+  providers: [turnsOfTenants, ...services],
+  exports: [ContextModule, ...services],
+})
+export class ConnectionModule {}

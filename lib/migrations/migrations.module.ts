@@ -1,0 +1,41 @@
+import { Module } from '@nestjs/common';
+import { ConnectionModule } from '../connection/connection.module';
+import { ProvisioningModule } from '../provisioning/provisioning.module';
+import { RegistryModule } from '../registry/registry.module';
+import { FleetDrift } from './fleet-drift';
+import { FleetMembers } from './fleet-members';
+import { FleetMigrator } from './fleet-migrator';
+import { FleetOutlook } from './fleet-outlook';
+import { FleetRun } from './fleet-run';
+import { FleetStates } from './fleet-state';
+import { MigrationLedger } from './migration-ledger';
+import { MigrationRuns } from './migration-runs';
+import { RehearsalStage } from './rehearsal';
+import { RunLease } from './run-lease';
+import { SchemaDrift } from './schema-drift';
+import { TenantMigrator } from './tenant-migrator';
+import { TenantRepair } from './tenant-repair';
+import { UnfinishedResolver } from './unfinished-resolver';
+
+/** Brings all tenants to the template's version, and compares them with it. */
+@Module({
+  imports: [ConnectionModule, ProvisioningModule, RegistryModule],
+  providers: [
+    FleetDrift,
+    FleetMembers,
+    FleetMigrator,
+    FleetOutlook,
+    FleetRun,
+    FleetStates,
+    MigrationLedger,
+    MigrationRuns,
+    RehearsalStage,
+    RunLease,
+    SchemaDrift,
+    TenantMigrator,
+    TenantRepair,
+    UnfinishedResolver,
+  ],
+  exports: [FleetDrift, FleetMigrator],
+})
+export class MigrationsModule {}

@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { ConnectionModule } from '../../connection/connection.module';
+import { RegistryModule } from '../../registry/registry.module';
+import { HooksModule } from '../hooks/hooks.module';
+import { MarksModule } from '../marks/marks.module';
+import { RolesModule } from '../roles/roles.module';
+import { SparesModule } from '../spares/spares.module';
+import { TemplateModule } from '../template/template.module';
+import { HalfMade } from './half-made';
+import { Orphans } from './orphans';
+import { PurgeRecords } from './purge-records';
+import { TenantPurge } from './tenant-purge';
+import { TenantSweeper } from './tenant-sweeper';
+
+/** The end of a tenant, and what is put in order in the background. */
+@Module({
+  imports: [
+    ConnectionModule,
+    HooksModule,
+    MarksModule,
+    RegistryModule,
+    RolesModule,
+    SparesModule,
+    TemplateModule,
+  ],
+  providers: [HalfMade, Orphans, PurgeRecords, TenantPurge, TenantSweeper],
+  exports: [PurgeRecords, TenantPurge, TenantSweeper],
+})
+export class PurgeModule {}

@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { ConnectionModule } from '../../connection/connection.module';
+import { SessionMigrations } from './session-migrations';
+import { SharedMigrator } from './shared-migrator';
+import { Template } from './template';
+import { TemplateOutside } from './template-outside';
+import { UnfinishedMigrations } from './unfinished-migrations';
+
+const services = [SessionMigrations, SharedMigrator, Template, TemplateOutside, UnfinishedMigrations];
+
+/** The schema that tenants are cloned from, and the shared schemas behind it. */
+@Module({ imports: [ConnectionModule], providers: services, exports: services })
+export class TemplateModule {}

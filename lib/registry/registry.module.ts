@@ -1,0 +1,61 @@
+import { type FactoryProvider, Module } from '@nestjs/common';
+import type { ModuleRef } from '@nestjs/core';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { TenantLookup } from './cache/tenant-lookup';
+import { notify } from './changes/notify';
+import { NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
+import { changesChannel } from './changes/tenant-changes-channel';
+import { TenantChangesListener } from './changes/tenant-changes-listener';
+import { LOOKUPS_DATA_SOURCE, REGISTRY_DATA_SOURCE } from './registry';
+import { RegistryTime } from './registry-time';
+import { RegistryTurns } from './registry-turns';
+import { REGISTRY_OPTIONS, type RegistryModuleOptions, STORE_MAKER } from './registry.options';
+import { TenantStore } from './store/tenant.store';
+import { TypeOrmTenantStore } from './store/typeorm-tenant.store';
+
+const store: FactoryProvider<TenantStore | Promise<TenantStore>> = {
+  provide: TenantStore,
+  inject: [
+    REGISTRY_OPTIONS,
+    getDataSourceToken(REGISTRY_DATA_SOURCE),
+    getDataSourceToken(LOOKUPS_DATA_SOURCE),
+    STORE_MAKER,
+  ],
+  useFactory: (
+    options: RegistryModuleOptions,
+    registry: DataSource,
+    lookups: DataSource,
+    maker: ModuleRef,
+  ) => {
+    if (options.store === undefined) return new TypeOrmTenantStore(registry, lookups);
+    return typeof options.store === 'function' ? maker.create(options.store) : options.store;
+  },
+};
+
+/** The registry tells of its changes; of those in another store nobody knows. */
+const changeFeed: FactoryProvider<TenantChangeFeed> = {
+  provide: TenantChangeFeed,
+  inject: [REGISTRY_OPTIONS, getDataSourceToken(LOOKUPS_DATA_SOURCE)],
+  useFactory: ({ store, schema, feedConnection }: RegistryModuleOptions, lookups: DataSource) => {
+    if (store !== undefined) return new NoTenantChanges();
+    return new TenantChangesListener({
+      connection: feedConnection,
+      channel: changesChannel(schema),
+      notify: (channel, payload) => notify(lookups, channel, payload),
+    });
+  },
+};
+
+const registryTime: FactoryProvider<Promise<RegistryTime>> = {
+  provide: RegistryTime,
+  inject: [getDataSourceToken(LOOKUPS_DATA_SOURCE)],
+  useFactory: (lookups: DataSource) => RegistryTime.open(lookups),
+};
+
+/** Our own tables: which tenants there are. */
+@Module({
+  providers: [changeFeed, RegistryTurns, registryTime, store, TenantLookup],
+  exports: [RegistryTime, RegistryTurns, TenantChangeFeed, TenantLookup, TenantStore],
+})
+export class RegistryModule {}

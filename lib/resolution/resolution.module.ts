@@ -1,0 +1,27 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { ContextModule } from '../context/context.module';
+import { RegistryModule } from '../registry/registry.module';
+import { CURRENT_TENANT, currentTenantProvider } from './http/current-tenant.provider';
+import { DurableClassesCheck } from './http/durable-classes-check';
+import { EventStreamsInterceptor } from './http/event-streams.interceptor';
+import { SharedCacheCheck } from './http/shared-cache-check';
+import { TenancyExceptionFilter } from './http/tenancy-exception.filter';
+import { TenantGuard } from './http/tenant.guard';
+import { TenantResolution } from './tenant-resolution';
+
+/** From a request to its tenant. */
+@Module({
+  imports: [ContextModule, DiscoveryModule, RegistryModule],
+  providers: [
+    currentTenantProvider,
+    DurableClassesCheck,
+    EventStreamsInterceptor,
+    SharedCacheCheck,
+    TenancyExceptionFilter,
+    TenantResolution,
+    { provide: APP_GUARD, useClass: TenantGuard },
+  ],
+  exports: [CURRENT_TENANT, TenantResolution],
+})
+export class ResolutionModule {}

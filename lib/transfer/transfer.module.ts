@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { ConnectionModule } from '../connection/connection.module';
+import { ProvisioningModule } from '../provisioning/provisioning.module';
+import { RegistryModule } from '../registry/registry.module';
+import { TenantExport } from './tenant-export';
+import { TenantImport } from './tenant-import';
+
+const services = [TenantExport, TenantImport];
+
+/** Takes a tenant along as a file, and brings it back. */
+@Module({
+  imports: [ConnectionModule, ProvisioningModule, RegistryModule],
+  providers: services,
+  exports: services,
+})
+export class TransferModule {}
