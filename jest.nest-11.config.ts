@@ -11,6 +11,7 @@ const NEST_11 = '<rootDir>/test/nest-11/node_modules';
 const THROUGH_NEST = [
   'access',
   'admin-openapi',
+  'after-commit',
   'app-{enhancers,http,several,shutdown}',
   'durable-classes',
   'emissions',

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ConflictException, Controller, Get, Injectable, Param } from '@nestjs/common';
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
 import { defer } from 'rxjs';
-import { DataSource, type MigrationInterface, type QueryRunner, Repository } from 'typeorm';
+import { DataSource, Repository } from 'typeorm';
 import {
   CurrentTenant,
   InjectTenantRepository,
@@ -16,23 +16,10 @@ import {
   TenantTransactions,
 } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { CreateNotes1700000000000, Note, notesOptions } from '../support/notes';
+import { CreateNotes1700000000000, Note, NotesOnce1700000000001, notesOptions } from '../support/notes';
 import { ADAPTERS } from '../support/sample-app';
 import { startTestApp, type TestApp } from '../support/test-app';
 import { tapWire, type WireTap } from '../support/wire-tap';
-
-/** A text may come twice until the transaction ends: then its COMMIT is refused. */
-class NotesOnce1700000000001 implements MigrationInterface {
-  async up(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(
-      'ALTER TABLE note ADD CONSTRAINT once UNIQUE (text) DEFERRABLE INITIALLY DEFERRED',
-    );
-  }
-
-  async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query('ALTER TABLE note DROP CONSTRAINT once');
-  }
-}
 
 /** Where a handler waits in the middle of its work until the test lets it go on. */
 class Gate {

@@ -22,6 +22,19 @@ export class CreateNotes1700000000000 implements MigrationInterface {
   }
 }
 
+/** A text may come twice until the transaction ends: then its COMMIT is refused. */
+export class NotesOnce1700000000001 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(
+      'ALTER TABLE note ADD CONSTRAINT once UNIQUE (text) DEFERRABLE INITIALLY DEFERRED',
+    );
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE note DROP CONSTRAINT once');
+  }
+}
+
 /** A server that is gone is not waited for: tests drop their databases. Nor is there anything to sweep in most. */
 export function notesOptions({ url }: TestDatabase, changes: Partial<TenancyOptions> = {}): TenancyOptions {
   return {
