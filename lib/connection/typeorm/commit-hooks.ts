@@ -1,16 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
+import { splitStatements, wordsOf } from '../../common/split-statements';
+import { commandsSavepoints, OpenSavepoints } from './open-savepoints';
 
 const HOOKS = Symbol('nestjs-tenancy commit hooks');
 
-/** As TypeORM's own is, where it tells how many savepoints it has made. */
-type CountingRunner = QueryRunner & { readonly transactionDepth: number; [HOOKS]?: CommitHooks };
-
-interface Hook {
-  readonly work: () => unknown;
-  /** Of the transaction or the savepoint that it belongs to. */
-  depth: number;
-}
+type HookedRunner = QueryRunner & { [HOOKS]?: CommitHooks };
 
 /**
  * What is to be done when the transaction of a QueryRunner has been committed. It is done when the connection has been given
@@ -18,29 +13,34 @@ interface Hook {
  */
 export class CommitHooks {
   /** Belongs to the transaction that is open. */
-  #waiting: Hook[] = [];
+  #waiting: (() => unknown)[] = [];
   /** Belongs to one that was committed. */
-  #due: Hook[] = [];
+  #due: (() => unknown)[] = [];
+  #savepoints = this.#savepointsSoFar();
 
   /** Those of the QueryRunner, which tells them of its transactions from now on. */
   static of(queryRunner: QueryRunner): CommitHooks {
-    return ((queryRunner as CountingRunner)[HOOKS] ??= new CommitHooks(queryRunner as CountingRunner));
+    return ((queryRunner as HookedRunner)[HOOKS] ??= new CommitHooks(queryRunner));
   }
 
   /** Those of the QueryRunner, if there are any. */
   static find(queryRunner: QueryRunner): CommitHooks | undefined {
-    return (queryRunner as CountingRunner)[HOOKS];
+    return (queryRunner as HookedRunner)[HOOKS];
   }
 
-  private constructor(private readonly queryRunner: CountingRunner) {
+  private constructor(queryRunner: HookedRunner) {
+    const query = queryRunner.query.bind(queryRunner) as (
+      text: string,
+      ...rest: unknown[]
+    ) => Promise<unknown>;
     const commit = queryRunner.commitTransaction.bind(queryRunner);
-    const rollback = queryRunner.rollbackTransaction.bind(queryRunner);
     const release = queryRunner.release.bind(queryRunner);
     Object.assign(queryRunner, {
-      commitTransaction: () => commit().then(() => this.#committed()),
-      rollbackTransaction: () => rollback().finally(() => this.#rolledBack()),
+      // Whoever commands a savepoint or a ROLLBACK, TypeORM or code of the application, does it by a text.
+      query: (text: string, ...rest: unknown[]) => query(text, ...rest).finally(() => this.#heed(text)),
+      commitTransaction: () => commit().then(() => this.#committed(queryRunner.isTransactionActive)),
       release: () => release().then(() => this.#run()),
-    } satisfies Partial<QueryRunner>);
+    });
   }
 
   get count(): number {
@@ -48,7 +48,7 @@ export class CommitHooks {
   }
 
   add(work: () => unknown): void {
-    this.#waiting.push({ work, depth: this.queryRunner.transactionDepth });
+    this.#waiting.push(work);
   }
 
   /** Forgets all but the first `count`: what came after them was undone by a ROLLBACK TO. */
@@ -56,21 +56,33 @@ export class CommitHooks {
     this.#waiting.length = Math.min(this.#waiting.length, count);
   }
 
-  /** What was of a savepoint is now of what is around it. */
-  #committed(): void {
-    const { isTransactionActive, transactionDepth } = this.queryRunner;
-    if (!isTransactionActive) this.#due.push(...this.#waiting.splice(0));
-    for (const hook of this.#waiting) hook.depth = Math.min(hook.depth, transactionDepth);
+  /** Of a text that failed the beginning may hold. It is taken to hold: nothing may be done that was undone. */
+  #heed(text: string): void {
+    if (!/\b(?:rollback|abort|savepoint|release)\b/i.test(text)) return;
+    for (const { text: statement, head } of splitStatements(text) ?? []) {
+      const words = wordsOf(head);
+      const [command = ''] = words;
+      if (command === 'abort' || (command === 'rollback' && !words.includes('to'))) this.forgetFrom(0);
+      else if (commandsSavepoints(statement, true))
+        this.#savepoints.heed(this, statement, { command: command.toUpperCase() });
+    }
   }
 
-  #rolledBack(): void {
-    const { isTransactionActive, transactionDepth } = this.queryRunner;
-    const depth = isTransactionActive ? transactionDepth : 0;
-    this.#waiting = this.#waiting.filter((hook) => hook.depth <= depth);
+  /** Those that the transaction had before it had a hook are unknown, and before all hooks. */
+  #savepointsSoFar(): OpenSavepoints<CommitHooks> {
+    const savepoints = new OpenSavepoints<CommitHooks>(() => this);
+    savepoints.heed(this, '', { command: 'SAVEPOINT' });
+    return savepoints;
+  }
+
+  #committed(isInner: boolean): void {
+    if (isInner) return;
+    this.#due.push(...this.#waiting.splice(0));
+    this.#savepoints = this.#savepointsSoFar();
   }
 
   async #run(): Promise<void> {
-    for (const { work } of this.#due.splice(0)) await runHook(work);
+    for (const work of this.#due.splice(0)) await runHook(work);
   }
 }
 

@@ -15,6 +15,7 @@ interface Savepoint<Owner> {
   readonly hooks: number;
 }
 
+type Answer = Pick<QueryResult, 'command'>;
 type Hooks = Pick<CommitHooks, 'count' | 'forgetFrom'>;
 
 /**
@@ -33,7 +34,7 @@ export class OpenSavepoints<Owner extends object> {
   }
 
   /** Heeds what somebody has sent, and its result unless it failed. `undone`: it took back what others had done. */
-  heed(sender: Owner, text: string, result?: QueryResult): 'undone' | undefined {
+  heed(sender: Owner, text: string, result?: Answer | readonly Answer[]): 'undone' | undefined {
     this.touch(sender);
     // Of a text that failed the beginning may hold.
     if (!result && mayMakeSavepoint(text)) this.#add(sender, undefined);

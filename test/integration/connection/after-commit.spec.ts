@@ -154,6 +154,37 @@ describe('What is to be done after a COMMIT', () => {
     });
   });
 
+  it('is not done when it is undone by SQL of the application', async () => {
+    const done: string[] = [];
+    const after = (name: string) => connection.afterCommit(() => done.push(name));
+    await asAcme(() =>
+      connection.transaction(async (manager) => {
+        await manager.query('SAVEPOINT before_all');
+        after('undone by a savepoint that was there before it');
+        await manager.query('ROLLBACK TO SAVEPOINT before_all');
+        after('kept');
+        await manager.query('savepoint "A b"; SELECT 1');
+        after('undone');
+        await manager.transaction(async (inner) => {
+          after('undone with what is around it');
+          await inner.query('SELECT 1');
+        });
+        await manager.query('SELECT 1; ROLLBACK WORK TO "A b"');
+        after('kept, too');
+        await manager.query("SELECT 'ROLLBACK'");
+      }),
+    );
+    expect(done.splice(0)).toEqual(['kept', 'kept, too']);
+    await asAcme(() =>
+      connection.transaction(async (manager) => {
+        await insert(2, manager);
+        after('undone as a whole');
+        await manager.query('ROLLBACK');
+      }),
+    );
+    expect(done).toEqual([]);
+  });
+
   it('waits for the outermost of shared transactions', async () => {
     await asAcme(() =>
       transactions.run(async () => {
