@@ -1,7 +1,7 @@
 import { type DynamicModule, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { moduleCheck } from './common/module-check';
+import { mayMiss, moduleCheck } from './common/module-check';
 import { ConnectionModule } from './connection/connection.module';
 import { entitiesCheck } from './connection/typeorm/entities-check';
 import { TENANT_DATA_SOURCE } from './connection/typeorm/tenant-data-source';
@@ -41,7 +41,7 @@ export class TenancyModule implements NestModule {
   /** Makes repositories of these entities injectable: `@InjectTenantRepository(Order)`. */
   static forFeature(entities: Parameters<typeof TypeOrmModule.forFeature>[0]): DynamicModule {
     const feature = TypeOrmModule.forFeature(entities, TENANT_DATA_SOURCE);
-    return { ...feature, providers: [entitiesCheck(entities), ...(feature.providers ?? [])] };
+    return { ...feature, providers: [entitiesCheck(entities), ...(feature.providers ?? []).map(mayMiss)] };
   }
 
   configure(consumer: MiddlewareConsumer): void {

@@ -11,7 +11,7 @@ import { TenancyThrottlingModule } from '../../lib/throttling';
 import { TenancyTransportsModule } from '../../lib/transports';
 import { TenancyUsageModule } from '../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { notesOptions } from '../support/notes';
+import { Note, notesOptions } from '../support/notes';
 import { ADAPTERS, MASTER_KEY } from '../support/sample-app';
 import { rawRequest } from '../support/raw-request';
 import { RecordingLogger, startTestApp, type TestApp } from '../support/test-app';
@@ -216,6 +216,13 @@ describe('A module of ours', () => {
       const resolvers = [fromApiKey(), fromJwtClaim({ claim: 'tenant', secret: SECRET })];
       const both = await start(tenancy({ resolvers }), TenancyAccessModule.forRoot());
       expect(both.log.warnings).toEqual([]);
+    });
+  });
+
+  it('says that forFeature() needs TenancyModule.forRoot()', async () => {
+    await expect(failure([TenancyModule.forFeature([Note])])).resolves.toMatchObject({
+      code: 'MODULE_MISSING',
+      message: expect.stringContaining('TenancyModule.forFeature() needs TenancyModule,'),
     });
   });
 

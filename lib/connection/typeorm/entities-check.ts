@@ -1,6 +1,7 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { getDataSourceToken, type TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { ModuleMissingError } from '../../common/module-check';
 import { EntityNotListedError } from '../connection.errors';
 import { TENANT_DATA_SOURCE } from './tenant-data-source';
 
@@ -10,8 +11,9 @@ type Entities = NonNullable<Parameters<typeof TypeOrmModule.forFeature>[0]>;
 export function entitiesCheck(entities: Entities = []): FactoryProvider {
   return {
     provide: Symbol('ENTITIES_CHECK'),
-    inject: [getDataSourceToken(TENANT_DATA_SOURCE)],
-    useFactory: (dataSource: DataSource) => {
+    inject: [{ token: getDataSourceToken(TENANT_DATA_SOURCE), optional: true }],
+    useFactory: (dataSource?: DataSource) => {
+      if (!dataSource) throw new ModuleMissingError('TenancyModule.forFeature()', 'TenancyModule');
       const unknown = entities.filter((entity) => !dataSource.hasMetadata(entity));
       if (unknown.length > 0) throw new EntityNotListedError(unknown.map(nameOf));
       return true;
