@@ -24,7 +24,10 @@ function giveUp(line) {
 }
 
 /** Before anything is built: to wait for a build and be told then is no fun. */
-function requirePort(port) {
+function requirePort(given) {
+  const port = Number(given);
+  if (!(Number.isInteger(port) && port >= 0 && port < 65536))
+    giveUp(`PORT is "${given}": give a number below 65536, as in PORT=3001 npm start`);
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', ({ code, message }) => {
@@ -71,7 +74,7 @@ function build(config, folders, output, empty) {
 }
 
 if (!existsSync(TSC)) giveUp('The packages are not installed: npm ci');
-await requirePort(Number(process.env.PORT ?? 3000));
+await requirePort(process.env.PORT ?? 3000);
 try {
   build('tsconfig.build.json', ['lib'], 'dist/index.js', 'dist');
   build(project, ['lib', 'sample'], program);

@@ -72,6 +72,12 @@ it('another start in the same folder says in one line that the first one runs, a
   await expect(call('GET', '/health')).resolves.toMatchObject({ status: 200 });
 });
 
+it('a port that is none is told of in one line', async () => {
+  await expect(fail({ PORT: 'abc' })).resolves.toEqual([
+    'PORT is "abc": give a number below 65536, as in PORT=3001 npm start',
+  ]);
+});
+
 it('it gives an application on a database of its own, and tenants in it', async () => {
   await expect(call('GET', '/health')).resolves.toEqual({ status: 200, body: { status: 'ok' } });
   await expect(call('GET', '/tenant', { 'x-tenant-id': 'acme' })).resolves.toMatchObject({
