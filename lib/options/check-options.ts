@@ -3,7 +3,7 @@ import type { FieldError } from '../common/tenancy.errors';
 import { LIMIT_SETTINGS, MAX_LIMIT_MS } from '../connection/pool/tenant-limits';
 import type { Environment } from '../common/environment-reader';
 import { trustIn } from '../resolution/http/trusted-proxies';
-import { show, showUrl } from '../common/show-value';
+import { isCutInPassword, show, showUrl } from '../common/show-value';
 import type { ResolvedTenancyOptions } from './tenancy.options';
 import { checkRegistrySchema } from '../registry/registry-schema';
 import { isSlug } from '../registry/slug';
@@ -367,7 +367,9 @@ function isReachable({ url, host }: { url?: unknown; host?: unknown }): boolean 
 }
 
 function isPostgresUrl(url: unknown): boolean {
-  return typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url);
+  return (
+    typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) && !isCutInPassword(url)
+  );
 }
 
 function isMigrationsBySchema(value: unknown): boolean {

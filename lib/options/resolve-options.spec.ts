@@ -365,6 +365,12 @@ describe('options', () => {
     ],
     ['without its scheme', 'app:secret@db.example.com/shop', "is a URL of the kind 'app:'"],
     ['with an unescaped password', 'postgres://app:se/cr@et:secret@db:port/shop', 'is no URL (43 characters'],
+    [
+      'with a password that ends the host',
+      'postgres://app:se@cr#et/secret@db/shop',
+      'is a URL with /, ? or # in its',
+    ],
+    ['with a password of a number', 'postgres://app:5432/secret@db/shop', 'is a URL with /, ? or # in its'],
     ['a key-value list', 'host=db password=secret', 'is no URL (23 characters'],
     ['a number', 5432, 'is of type number'],
     ['null in the code', null, 'is missing'],
