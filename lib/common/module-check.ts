@@ -1,4 +1,13 @@
-import { type FactoryProvider, Optional, type Provider, type Type } from '@nestjs/common';
+import {
+  type CanActivate,
+  type FactoryProvider,
+  Injectable,
+  type InjectionToken,
+  mixin,
+  Optional,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { StartError } from './tenancy.errors';
 
@@ -6,7 +15,7 @@ import { StartError } from './tenancy.errors';
 export class ModuleMissingError extends StartError {
   readonly code = 'MODULE_MISSING';
 
-  /** `what` needs it: a module, or an option of one. */
+  /** `what` needs it: a module, an option of one, or a decorator. */
   constructor(what: string, missing: string) {
     super(
       `${what} needs ${missing}, which the application does not import: add ${missing}.forRoot(…) to the imports of its root module.`,
@@ -62,6 +71,25 @@ export function moduleCheck(self: () => Type, needs: () => readonly Needed[] = (
       return true;
     },
   };
+}
+
+/**
+ * A guard that looks at no request: it keeps an application from starting that has the decorator, and not the module that
+ * it works by. That one is known by a token that it provides: its file reads the decorator's.
+ */
+export function needsModule(decorator: string, module: string, provides: InjectionToken): Type<CanActivate> {
+  @Injectable()
+  class NeedsModule implements CanActivate {
+    constructor(container: ModulesContainer) {
+      const isThere = [...container.values()].some(({ providers }) => providers.has(provides));
+      if (!isThere) throw new ModuleMissingError(decorator, module);
+    }
+
+    canActivate(): boolean {
+      return true;
+    }
+  }
+  return mixin(NeedsModule);
 }
 
 /** The provider, for which Nest does not miss what it needs. */

@@ -1,8 +1,13 @@
-import { SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
+import { needsModule } from '../common/module-check';
+import { THROTTLING_OPTIONS } from './throttling.options';
 
 export const RATE_LIMIT_WEIGHT = Symbol('RATE_LIMIT_WEIGHT');
 
 const MAX_WEIGHT = 1_000_000;
+
+/** Without the module the weight would be ignored. */
+const NeedsThrottling = needsModule('@RateLimitWeight()', 'TenancyThrottlingModule', THROTTLING_OPTIONS);
 
 /**
  * How much a request to this route, or to those of this class, takes of its tenant's limits: an integer from 0 to
@@ -13,5 +18,5 @@ const MAX_WEIGHT = 1_000_000;
 export function RateLimitWeight(weight: number): ClassDecorator & MethodDecorator {
   if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT)
     throw new RangeError(`The weight of a route is an integer from 0 to ${MAX_WEIGHT}, not ${weight}.`);
-  return SetMetadata(RATE_LIMIT_WEIGHT, weight);
+  return applyDecorators(SetMetadata(RATE_LIMIT_WEIGHT, weight), UseGuards(NeedsThrottling));
 }

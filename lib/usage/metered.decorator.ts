@@ -7,13 +7,18 @@ import {
   mixin,
   type NestInterceptor,
   type Type,
+  UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
 import { catchError, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
 import { type Arrival, arrivalOf, isGraphql } from '../common/arrival';
+import { mayMiss, needsModule } from '../common/module-check';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';
 import { TenantUsage, type UsageReservation } from './tenant-usage';
+import { USAGE_OPTIONS } from './usage.options';
+
+const NeedsUsage = needsModule('@Metered()', 'TenancyUsageModule', USAGE_OPTIONS);
 
 /**
  * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota it is counted
@@ -27,7 +32,7 @@ import { TenantUsage, type UsageReservation } from './tenant-usage';
  */
 export function Metered(metric: string, amount = 1): ClassDecorator & MethodDecorator {
   checkMetric(metric, amount);
-  return applyDecorators(UseInterceptors(meter(metric, amount)));
+  return applyDecorators(UseGuards(NeedsUsage), UseInterceptors(meter(metric, amount)));
 }
 
 /** A stream that has sent something counts, too, when whoever listens goes away before its end. */
@@ -87,5 +92,7 @@ function meter(metric: string, amount: number): Type<NestInterceptor> {
       );
     }
   }
+  // Nest would tell of what is missing by the name of this class, which nobody knows.
+  mayMiss(MeterInterceptor);
   return mixin(MeterInterceptor);
 }

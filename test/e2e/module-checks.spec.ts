@@ -1,15 +1,22 @@
-import { Controller, Get, Global, Module, type ModuleMetadata } from '@nestjs/common';
+import { readFileSync } from 'node:fs';
+import { Controller, Get, Global, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Column, Entity, EntitySchema, PrimaryGeneratedColumn } from 'typeorm';
-import { fromPath, stripTenantPath, type TenancyOptions, TenancyModule } from '../../lib';
+import { Column, Entity, EntitySchema, PrimaryGeneratedColumn, type Repository } from 'typeorm';
+import {
+  fromPath,
+  InjectTenantRepository,
+  stripTenantPath,
+  type TenancyOptions,
+  TenancyModule,
+} from '../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { TenancyAdminModule } from '../../lib/admin';
 import { fromJwtClaim } from '../../lib/jwt';
 import { TenancyObservabilityModule } from '../../lib/observability';
-import { TenancySettingsModule } from '../../lib/settings';
-import { TenancyThrottlingModule } from '../../lib/throttling';
+import { feature, RequireFeature, TenancySettingsModule } from '../../lib/settings';
+import { RateLimitWeight, TenancyThrottlingModule } from '../../lib/throttling';
 import { TenancyTransportsModule } from '../../lib/transports';
-import { TenancyUsageModule } from '../../lib/usage';
+import { Metered, TenancyUsageModule } from '../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { Note, notesOptions } from '../support/notes';
 import { ADAPTERS, MASTER_KEY } from '../support/sample-app';
@@ -106,6 +113,49 @@ describe('A module of ours', () => {
     ).resolves.toMatchObject({
       code: 'MODULE_MISSING',
       message: expect.stringContaining(`TenancyAdminModule.forRoot({ ${option}: true }) needs ${needed},`),
+    });
+  });
+
+  describe.each([
+    [
+      '@RateLimitWeight()',
+      RateLimitWeight(2),
+      'TenancyThrottlingModule',
+      TenancyThrottlingModule.forRoot(limits),
+    ],
+    ['@Metered()', Metered('calls'), 'TenancyUsageModule', TenancyUsageModule.forRoot()],
+    [
+      '@RequireFeature()',
+      RequireFeature('export'),
+      'TenancySettingsModule',
+      TenancySettingsModule.forRoot({ settings: { export: feature() } }),
+    ],
+  ])('says which one a decorator needs: %s', (name, decorator, needed, module) => {
+    @Controller()
+    class OfMethod {
+      @Get()
+      @decorator
+      list() {
+        return [];
+      }
+    }
+    @Controller()
+    @decorator
+    class OfClass {
+      @Get()
+      list() {
+        return [];
+      }
+    }
+
+    it.each([OfMethod, OfClass])('%p', async (controller) => {
+      @Module({ controllers: [controller] })
+      class ShopModule {}
+      await expect(failure([tenancy(), ShopModule])).resolves.toMatchObject({
+        code: 'MODULE_MISSING',
+        message: `${name} needs ${needed}, which the application does not import: add ${needed}.forRoot(…) to the imports of its root module.`,
+      });
+      await start(tenancy(), ShopModule, module);
     });
   });
 
@@ -224,6 +274,20 @@ describe('A module of ours', () => {
       code: 'MODULE_MISSING',
       message: expect.stringContaining('TenancyModule.forFeature() needs TenancyModule,'),
     });
+  });
+
+  it('is told by Nest of a repository that forFeature() does not name, as docs/errors.md says', async () => {
+    @Injectable()
+    class NotesService {
+      constructor(@InjectTenantRepository(Note) readonly notes: Repository<Note>) {}
+    }
+    @Module({ providers: [NotesService] })
+    class NotesModule {}
+    const said = (await failure([tenancy(), NotesModule])) as Error;
+    const told = readFileSync('docs/errors.md', 'utf8');
+    const [text] = /Nest can't resolve dependencies of .* at index \[0\]/.exec(told)!;
+    expect(said.message).toContain(text.replaceAll('Order', 'Note'));
+    await start(tenancy(), { module: NotesModule, imports: [TenancyModule.forFeature([Note])] });
   });
 
   it('says which entity is not listed', async () => {
