@@ -11,10 +11,11 @@ export function showUrl(url: unknown): string {
   if (typeof url !== 'string') return url === undefined ? 'missing' : `of type ${typeof url}`;
   if (!URL.canParse(url)) return `no URL (${url.length} characters, not shown: there may be a password)`;
   const { protocol, host, pathname } = new URL(url);
+  // Of `user:password@host` without a scheme, `user` would be the scheme and the rest its path.
+  if (host === '') return `a URL of the kind ${show(protocol)}`;
   if (isCutInPassword(url))
     return 'a URL with /, ? or # in its password (not shown), which must be percent-encoded';
-  // Of `user:password@host` without a scheme, `user` would be the scheme and the rest its path.
-  return host === '' ? `a URL of the kind ${show(protocol)}` : show(`${protocol}//…@${host}${pathname}`);
+  return show(`${protocol}//…@${host}${pathname}`);
 }
 
 /** A `/`, `?` or `#` ends the host, and what was meant as host is behind it. What is taken for the host is of the password. */
