@@ -1,5 +1,4 @@
 import type { QueryResult } from 'pg';
-import type { CommitHooks } from './commit-hooks';
 import { splitStatements, wordsOf } from '../../common/split-statements';
 
 /** Of ROLLBACK TO the tag is ROLLBACK. */
@@ -16,7 +15,12 @@ interface Savepoint<Owner> {
 }
 
 type Answer = Pick<QueryResult, 'command'>;
-type Hooks = Pick<CommitHooks, 'count' | 'forgetFrom'>;
+
+/** What is to be done after the COMMIT. */
+interface Hooks {
+  readonly count: number;
+  forgetFrom(count: number): void;
+}
 
 /**
  * The savepoints of a transaction that several share, as PostgreSQL has them, or more: then one dooms that need not. To

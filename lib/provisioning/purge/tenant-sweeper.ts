@@ -61,14 +61,16 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
 
+  /** All that runs in the background begins and ends here: of two that end one after the other, the second would warn. */
   onApplicationBootstrap(): void {
+    if (this.options.spares.count > 0) this.refill.start();
     if (this.options.sweeper.intervalMs > 0) this.#inBackground();
   }
 
   async onModuleDestroy(): Promise<void> {
     this.#closing = true;
     this.#cancel?.();
-    await this.#running?.catch(() => undefined);
+    await Promise.all([this.refill.stop(), this.#running?.catch(() => undefined)]);
   }
 
   /** What was done. While a sweep is under way, it is the same one for all who ask. */

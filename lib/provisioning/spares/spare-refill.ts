@@ -1,10 +1,4 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { replayBlueprint } from '../../schema/clone';
 import { verifyClone } from '../../schema/verify';
@@ -20,7 +14,7 @@ import { TenantRoles } from '../roles/tenant-roles';
 
 /** Keeps the spares complete: at start, after each that is taken, and whenever the sweeper comes by. */
 @Injectable()
-export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
+export class SpareRefill {
   readonly #logger = new Logger(SpareRefill.name);
   #running: Promise<void> | undefined;
   #again = false;
@@ -36,12 +30,8 @@ export class SpareRefill implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  onApplicationBootstrap(): void {
-    if (this.options.spares.count > 0) this.start();
-  }
-
   /** What is under way is finished, which takes one clone at most: its connection is about to be closed. */
-  async onModuleDestroy(): Promise<void> {
+  async stop(): Promise<void> {
     this.#closing = true;
     await this.#running?.catch(() => undefined);
   }
