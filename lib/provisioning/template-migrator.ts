@@ -18,7 +18,7 @@ import {
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SharedMigrator } from './template/shared-migrator';
 import { Template } from './template/template';
-import { suspectOther } from './template/template-origin';
+import { describeUnknown, suspectOther } from './template/template-origin';
 import { TemplateOutside } from './template/template-outside';
 import { runInTemplate } from './template/template-step';
 import { TenantRoles } from './roles/tenant-roles';
@@ -58,6 +58,7 @@ export class TemplateMigrator implements OnModuleInit {
     // A migration may have opened the template, and so each clone of it, to everybody.
     if (applied.length > 0) await this.roles.requireSafety();
     await this.roles.prepareAll();
+    await this.#warnOfUnknown();
     if (applied.length === 0) return;
     this.#logger.log(`The template has seen ${applied.join(', ')}.`);
     const [tenant] = await this.store.list({ limit: 1 });
@@ -66,6 +67,13 @@ export class TemplateMigrator implements OnModuleInit {
         'Tenants that were made before keep their structure until FleetMigrator.up() has brought these migrations to them.',
       );
     }
+  }
+
+  async #warnOfUnknown(): Promise<void> {
+    const applied = await this.context.runAsSystem(() => this.template.appliedChecksums(this.dataSource));
+    const migrations = namedMigrations(this.dataSource.migrations);
+    const warning = describeUnknown({ migrations, applied }, await this.shared.survey(), this.options);
+    if (warning !== undefined) this.#logger.warn(warning);
   }
 
   /**

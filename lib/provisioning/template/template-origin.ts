@@ -2,6 +2,7 @@ import { listed } from '../../common/listed';
 import type { SqlExecutor } from '../../common/sql';
 import { TemplateForeignError } from '../provisioning.errors';
 import type { ProvisioningOptions } from '../provisioning.options';
+import type { SharedSurvey } from './shared-migrator';
 import { TYPEORM_METADATA } from './template-data';
 
 /** What the template has seen, and what the code has that it has not; both by name. */
@@ -35,6 +36,28 @@ export async function suspectOther(
     `The schema "${place.templateSchema}" had tables (${listed(tables)}) before its first migration ran, as far as the ` +
     `registry "${place.registrySchema}" knows. ${remedyFor(place)}`
   );
+}
+
+/** What has run in the template or a shared schema and is not in the code, as a warning; `undefined`: nothing. */
+export function describeUnknown(
+  template: Omit<SharedSurvey, 'schema'>,
+  shared: readonly SharedSurvey[],
+  place: Place,
+): string | undefined {
+  const unknown = [
+    ...unknownOf(template),
+    ...shared.flatMap((survey) => unknownOf(survey).map((name) => `${survey.schema}: ${name}`)),
+  ];
+  if (unknown.length === 0) return undefined;
+  return (
+    `Migrations have run that this code does not have: ${listed(unknown)}. They were removed, or a newer version runs ` +
+    `elsewhere; tenants keep what they did. ${remedyFor(place)}`
+  );
+}
+
+function unknownOf({ migrations, applied }: Omit<SharedSurvey, 'schema'>): string[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  return [...applied.keys()].filter((name) => !known.has(name));
 }
 
 function remedyFor({ templateSchema, registrySchema }: Place): string {

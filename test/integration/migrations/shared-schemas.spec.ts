@@ -230,7 +230,10 @@ describe('sharedMigrations', () => {
 
   it('that have run and are not in the code are told of', async () => {
     await startShared([create, value]);
-    const { app } = await startShared([create]);
+    const { app, log } = await startShared([create]);
+    expect(log.warnings).toEqual([
+      expect.stringContaining(': lookups: AddKind1700000001000. They were removed'),
+    ]);
     await expect(app.get(FleetMigrator).status()).resolves.toMatchObject({
       warnings: [
         'lookups: AddKind1700000001000 has run and is not in the code: it was removed, or a newer version runs elsewhere.',

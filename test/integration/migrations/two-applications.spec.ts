@@ -63,4 +63,27 @@ describe('A template that has seen what the code does not have', () => {
     await start([CreateNotes1700000000000, CreateOther]);
     await start([CreateNotes1700000000000]);
   });
+
+  it.each([
+    ['some of it', [CreateNotes1700000000000], /: AddMore1700000002000\. They were removed/],
+    ['all of it', [], /: CreateNotes1700000000000, AddMore1700000002000\. They were removed/],
+  ])('is told of at the start: %s', async (_what, left, names) => {
+    const { log } = await start([CreateNotes1700000000000, AddMore]);
+    expect(log.warnings).toEqual([]);
+    const { warnings } = (await start(left, { entities: [] })).log;
+    expect(warnings).toEqual([expect.stringMatching(names)]);
+    expect(warnings[0]).toMatch(OWN);
+  });
+
+  it('is told of in short, however much it is', async () => {
+    const names = Array.from(
+      { length: 12 },
+      (_, index) => `More17000000030${String(index).padStart(2, '0')}`,
+    );
+    await start([CreateNotes1700000000000, ...names.map((name) => migration(name, 'SELECT 1'))]);
+    const { warnings } = (await start([CreateNotes1700000000000])).log;
+    expect(warnings).toEqual([
+      expect.stringMatching(/: More1700000003000, .*More1700000003009 and 2 more\. They/),
+    ]);
+  });
 });
