@@ -16,9 +16,11 @@ export class ModuleMissingError extends StartError {
   readonly code = 'MODULE_MISSING';
 
   /** `what` needs it: a module, an option of one, or a decorator. */
-  constructor(what: string, missing: string) {
+  constructor(...missing: readonly (readonly [what: string, module: string])[]) {
+    const needs = missing.map(([what, module]) => `${what} needs ${module}`).join(' and ');
+    const remedies = missing.map(([, module]) => `${module}.forRoot(…)`).join(' and ');
     super(
-      `${what} needs ${missing}, which the application does not import: add ${missing}.forRoot(…) to the imports of its root module.`,
+      `${needs}, which the application does not import: add ${remedies} to the imports of its root module.`,
     );
   }
 }
@@ -64,8 +66,9 @@ export function moduleCheck(self: () => Type, needs: () => readonly Needed[] = (
       const modules = [...container.values()];
       const timesOf = (module: Type) => modules.filter(({ metatype }) => metatype === module).length;
       const { name } = self();
-      for (const { module, by = name } of needs())
-        if (timesOf(module) === 0) throw new ModuleMissingError(by, module.name);
+      const missing = needs().filter(({ module }) => timesOf(module) === 0);
+      if (missing.length > 0)
+        throw new ModuleMissingError(...missing.map(({ module, by = name }) => [by, module.name] as const));
       const times = timesOf(self());
       if (times > 1) throw new ModuleImportedTwiceError(name, times);
       return true;
@@ -82,7 +85,7 @@ export function needsModule(decorator: string, module: string, provides: Injecti
   class NeedsModule implements CanActivate {
     constructor(container: ModulesContainer) {
       const isThere = [...container.values()].some(({ providers }) => providers.has(provides));
-      if (!isThere) throw new ModuleMissingError(decorator, module);
+      if (!isThere) throw new ModuleMissingError([decorator, module]);
     }
 
     canActivate(): boolean {

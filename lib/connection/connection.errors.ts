@@ -195,14 +195,16 @@ export class EntitySchemaError extends StartError {
   }
 }
 
-/** `forFeature()` names what is no entity of the tenants' data source. Thrown at start. */
+/** `forFeature()`, or a relation, names what is no entity of the tenants' data source. Thrown at start. */
 export class EntityNotListedError extends StartError {
   readonly code = 'ENTITY_NOT_LISTED';
 
-  constructor(names: readonly string[]) {
+  /** `what` names the entity: a sentence that goes on. */
+  constructor(what: string, options?: { cause?: unknown }) {
     super(
-      `TenancyModule.forFeature() names ${names.join(', ')}, which is not among the entities of TenancyModule.forRoot(): add it there. ` +
+      `${what} is not among the entities of TenancyModule.forRoot(): add it there. ` +
         'All entities of tenants are listed in that one place.',
+      options,
     );
   }
 }

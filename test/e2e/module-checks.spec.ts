@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Global, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Column, Entity, EntitySchema, PrimaryGeneratedColumn, type Repository } from 'typeorm';
+import { Column, Entity, EntitySchema, ManyToOne, PrimaryGeneratedColumn, type Repository } from 'typeorm';
 import {
   fromPath,
   InjectTenantRepository,
@@ -113,6 +113,18 @@ describe('A module of ours', () => {
     ).resolves.toMatchObject({
       code: 'MODULE_MISSING',
       message: expect.stringContaining(`TenancyAdminModule.forRoot({ ${option}: true }) needs ${needed},`),
+    });
+  });
+
+  it('names all that are missing at once', async () => {
+    await expect(
+      failure([tenancy(), TenancyAdminModule.forRoot({ masterKey, apiKeys: true, usage: true })]),
+    ).resolves.toMatchObject({
+      code: 'MODULE_MISSING',
+      message:
+        'TenancyAdminModule.forRoot({ usage: true }) needs TenancyUsageModule and TenancyAdminModule.forRoot({ apiKeys: true }) needs ' +
+        'TenancyAccessModule, which the application does not import: add TenancyUsageModule.forRoot(…) and ' +
+        'TenancyAccessModule.forRoot(…) to the imports of its root module.',
     });
   });
 
@@ -302,6 +314,19 @@ describe('A module of ours', () => {
     await expect(failure([tenancy(), TenancyModule.forFeature([Invoice, Receipt])])).resolves.toMatchObject({
       code: 'ENTITY_NOT_LISTED',
       message: expect.stringContaining('names Invoice, Receipt, which is not among the entities'),
+    });
+    @Entity()
+    class Page {
+      @PrimaryGeneratedColumn()
+      id!: number;
+      @ManyToOne(() => Invoice)
+      invoice!: Invoice;
+    }
+    await expect(failure([tenancy({ entities: [Page] })])).resolves.toMatchObject({
+      code: 'ENTITY_NOT_LISTED',
+      message: expect.stringContaining(
+        'What Page.invoice leads to is not among the entities of TenancyModule.forRoot(): add it there.',
+      ),
     });
     const { app } = await start(
       tenancy({ entities: [Invoice, Receipt] }),

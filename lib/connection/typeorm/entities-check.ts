@@ -13,10 +13,11 @@ export function entitiesCheck(entities: Entities = []): FactoryProvider {
     provide: Symbol('ENTITIES_CHECK'),
     inject: [{ token: getDataSourceToken(TENANT_DATA_SOURCE), optional: true }],
     useFactory: (dataSource?: DataSource) => {
-      if (!dataSource) throw new ModuleMissingError('TenancyModule.forFeature()', 'TenancyModule');
+      if (!dataSource) throw new ModuleMissingError(['TenancyModule.forFeature()', 'TenancyModule']);
       const unknown = entities.filter((entity) => !dataSource.hasMetadata(entity));
-      if (unknown.length > 0) throw new EntityNotListedError(unknown.map(nameOf));
-      return true;
+      if (unknown.length === 0) return true;
+      const names = unknown.map(nameOf).join(', ');
+      throw new EntityNotListedError(`TenancyModule.forFeature() names ${names}, which`);
     },
   };
 }

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { isOutage, outageIn } from '../../common/outage';
 import { StartFailedError, TenancyError } from '../../common/tenancy.errors';
 import { databaseLogin, type DatabaseLogin, type Replication, replicationLogin } from './database-login';
-import { DatabaseRefusedError, DatabaseUnreachableError } from '../connection.errors';
+import { DatabaseRefusedError, DatabaseUnreachableError, EntityNotListedError } from '../connection.errors';
 import type { ResolvedDatabaseOptions } from '../connection.options';
 
 /** How a data source is reached: what travels with its options. */
@@ -53,9 +53,15 @@ export async function reachDatabase<T>(
   }
 }
 
+/** TypeORM, of a relation whose other side it does not know. */
+const UNLISTED = /^Entity metadata for (\S+) was not found/;
+
 function explain(what: string, login: DatabaseLogin, error: unknown): unknown {
   if (error instanceof TenancyError) return error;
   const { severity, code, message = '' } = (error ?? {}) as Partial<Record<string, string>>;
+  const [, relation] = UNLISTED.exec(message) ?? [];
+  if (relation)
+    return new EntityNotListedError(`What ${relation.replace('#', '.')} leads to`, { cause: error });
   const isRefused =
     severity === 'FATAL' || /^SASL: |SSL/.test(message) || /CERT|SELF_SIGNED/.test(code ?? '');
   return isRefused
