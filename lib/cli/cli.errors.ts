@@ -8,6 +8,10 @@ export class CommandLineError extends TenancyError {
   readonly exitCode = EXIT.usage;
 }
 
+/** For whoever has written an option before the command that it is for. */
+export const OPTIONS_LAST =
+  'Options go behind the command: tenancy doctor --module dist/app.module.js#AppModule';
+
 /** Something would be destroyed, and nobody said yes. Nothing was done. */
 export class NotConfirmedError extends TenancyError {
   readonly code = 'NOT_CONFIRMED';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { CommandRunner } from 'nest-commander';
-import { CommandLineError } from './cli.errors';
+import { CommandLineError, OPTIONS_LAST } from './cli.errors';
 import { reportFailure } from './report-failure';
 import { Terminal } from './terminal';
 
@@ -20,12 +20,17 @@ export abstract class CommandGroup extends CommandRunner {
 
   override run([name]: string[]): Promise<void> {
     const known = this.command.commands.map((each) => each.name()).join(', ');
-    const error = new CommandLineError(
-      name === undefined
-        ? `Say what to do: tenancy ${this.command.name()} ${known}.`
-        : `There is no command "${this.command.name()} ${name}". There are: ${known}.`,
-    );
-    reportFailure(this.terminal, error, { json: process.argv.includes('--json') });
+    reportFailure(this.terminal, new CommandLineError(this.#problem(name, known)), {
+      json: process.argv.includes('--json'),
+    });
     return Promise.resolve();
+  }
+
+  #problem(name: string | undefined, known: string): string {
+    const group = this.command.name();
+    const isOption = name?.startsWith('-');
+    if (name !== undefined && !isOption)
+      return `There is no command "${group} ${name}". There are: ${known}.`;
+    return `Say what to do: tenancy ${group} ${known}.${isOption ? ` ${OPTIONS_LAST}` : ''}`;
   }
 }

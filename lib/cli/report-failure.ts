@@ -1,5 +1,6 @@
 import { TenancyError } from '../common/tenancy.errors';
 import { adviceFor } from './advice';
+import { OPTIONS_LAST } from './cli.errors';
 import { EXIT, exitCodeOf } from './exit-codes';
 import type { Terminal } from './terminal';
 
@@ -20,7 +21,11 @@ export function reportFailure(terminal: Terminal, error: unknown, { json, verbos
   if (isCommanderError(error)) {
     if (error.exitCode === 0) return;
     terminal.exitCode = EXIT.usage;
-    if (json) terminal.print(toJson('COMMAND_LINE_INVALID', error.message.replace(/^error: /, '')));
+    const isAhead = error.code === 'commander.unknownOption' && process.argv[2]?.startsWith('-');
+    if (isAhead) terminal.tell(OPTIONS_LAST);
+    const message = error.message.replace(/^error: /, '');
+    if (json)
+      terminal.print(toJson('COMMAND_LINE_INVALID', isAhead ? `${message}. ${OPTIONS_LAST}` : message));
     return;
   }
   terminal.exitCode = exitCodeOf(error);

@@ -154,6 +154,7 @@ export async function assertRegistryMigrated(dataSource: DataSource): Promise<vo
   throw new RegistryNotMigratedError(
     registrySchema(dataSource),
     pending.map(({ name }) => name),
+    pending.length < dataSource.migrations.length,
   );
 }
 

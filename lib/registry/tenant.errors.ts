@@ -117,11 +117,15 @@ export class RegistryNotMigratedError extends StartError {
   declare readonly schema: string;
   declare readonly pending: readonly string[];
 
-  constructor(schema: string, pending: readonly string[]) {
+  /** `isThere`: whether any of its migrations has run. */
+  constructor(schema: string, pending: readonly string[], isThere: boolean) {
     super(
-      `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. ` +
-        'This instance was told not to run them. Run "tenancy migrate up" once as a step of the deployment, ' +
-        'or let an instance run them when it starts.',
+      isThere
+        ? `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. ` +
+            'This instance was told not to run them. Run "tenancy migrate up" once as a step of the deployment, ' +
+            'or let an instance run them when it starts.'
+        : `The schema "${schema}" has no registry yet. Run "tenancy migrate up" once as a step of the deployment, or let an instance ` +
+            'make it when it starts.',
       { details: { schema, pending } },
     );
   }

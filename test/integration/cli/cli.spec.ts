@@ -19,6 +19,8 @@ afterAll(() => cli.close());
 const said = (code: number, stderr: string | RegExp) =>
   expect.objectContaining({ code, stdout: '', stderr: expect.stringMatching(stderr) });
 
+const NO_REGISTRY = /^error: The schema "tenancy" has no registry yet\. Run "tenancy migrate up".*\n$/;
+
 describe('help', () => {
   it.each([
     [[]],
@@ -42,9 +44,9 @@ describe('help', () => {
 
 describe('before there is anything', () => {
   it('says that the registry is missing, and what makes it', async () => {
-    expect(await cli.line.spawn(['tenant', 'list'], cli.environment)).toEqual(
-      said(1, /lacks these migrations[\s\S]*tenancy migrate up/),
-    );
+    expect(await cli.line.spawn(['tenant', 'list'], cli.environment)).toEqual(said(1, NO_REGISTRY));
+    for (const command of [['migrate', 'plan'], ['migrate', 'status'], ['drift']])
+      expect(await cli.run(...command)).toEqual(said(1, NO_REGISTRY));
     const { problems, findings } = await cli.json('doctor');
     expect(problems).toBeGreaterThanOrEqual(2);
     expect(findings).toContainEqual(
@@ -467,6 +469,18 @@ describe('the application', () => {
     cli.write('package.json', JSON.stringify({ tenancy: { module: TENANCY_MODULE } }));
     expect((await list()).code).toBe(0);
   });
+
+  it.each([[['--module', SAMPLE, 'doctor']], [['migrate', '--module', SAMPLE, 'status']]])(
+    'is named behind the command: %j',
+    async (words) => {
+      expect(await cli.run(...words)).toEqual(
+        said(2, /Options go behind the command: tenancy doctor --module/),
+      );
+      expect(await cli.json(...words)).toMatchObject({
+        error: { code: 'COMMAND_LINE_INVALID', message: expect.stringContaining('Options go behind') },
+      });
+    },
+  );
 
   it.each([
     ['nowhere.js', /no file .*nowhere\.js[\s\S]*Build the application first/],
