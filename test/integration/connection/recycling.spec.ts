@@ -45,6 +45,8 @@ describe('A connection that may serve three tenants', () => {
   it('fails no query when many are sent at once, even where there is no room for one connection more', async () => {
     const role = `limited_${process.pid}`;
     await world.database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'p' CONNECTION LIMIT 1`);
+    for (const { schemaName } of tenants.slice(0, 12))
+      await world.database.query(`GRANT USAGE ON SCHEMA ${schemaName} TO ${role}`);
     // Not through the tap, which says goodbye for a server that has not gone yet.
     const url = Object.assign(new URL(world.database.url), { username: role, password: 'p' }).href;
     const limited = await twoTenants(1, { url: withEmptyPath(url) }, { maxTenantsPerConnection: 3 });
@@ -56,7 +58,7 @@ describe('A connection that may serve three tenants', () => {
       expect(limited.pool.counters.recycled).toBeGreaterThan(5);
     } finally {
       await limited.close();
-      await world.database.query(`DROP ROLE ${role}`);
+      await world.database.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
     }
   });
 });
