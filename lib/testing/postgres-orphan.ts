@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,6 +12,9 @@ import { EmbeddedPostgresError } from './testing.errors';
 const CANNOT_CONNECT_NOW = '57P03';
 const MAX_TRIES = 100;
 const RETRY_MS = 100;
+
+/** A process that was killed is there until the system has cleared it away, which takes longer than a new start. */
+const MAX_WAIT_FOR_END_MS = 1_000;
 
 const OWNER_PREFIX = 'nestjs-tenancy-';
 
@@ -38,7 +42,7 @@ export async function stopOrphan(
   if (!running || (await realpath(running.directory)) !== (await realpath(cluster))) return;
 
   const owner = Number(running.name.slice(OWNER_PREFIX.length));
-  if (!running.name.startsWith(OWNER_PREFIX) || isAlive(owner)) {
+  if (!running.name.startsWith(OWNER_PREFIX) || (await staysAlive(owner))) {
     throw new EmbeddedPostgresError(
       `The data in "${cluster}" is in use by a PostgreSQL server (process ${pid}) that process ` +
         `${owner || 'unknown'} has started. Stop that one first, or use another data directory.`,
@@ -76,11 +80,28 @@ async function askServer(
   }
 }
 
+async function staysAlive(pid: number): Promise<boolean> {
+  for (let waited = 0; isAlive(pid); waited += RETRY_MS) {
+    if (waited >= MAX_WAIT_FOR_END_MS) return true;
+    await wait(RETRY_MS);
+  }
+  return false;
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** It has ended, and whoever started it has not asked how. Only Linux tells without a further program. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
   }
 }
