@@ -370,7 +370,12 @@ describe('Usage, counted by two instances', () => {
         for (const end = Date.now() + 10_000; (await used(acme, 'exports')) > 0 && Date.now() < end;)
           await wait(1);
       }
-      for (let i = 0; i < 5; i++) expect((await post('exports', acme, apps[i % 2])).status).toBe(201);
+      // What was answered too early may still be about to count, and to give back.
+      let granted = 0;
+      for (const end = Date.now() + 10_000; granted < 5 && Date.now() < end;)
+        if ((await post('exports', acme, apps[granted % 2])).status === 201) granted++;
+      expect(granted).toBe(5);
+      await flush();
       expect(await used(acme, 'exports')).toBe(5);
     },
   );
