@@ -1,6 +1,6 @@
 import { isScope } from '../common/scopes';
-import { type Names, unknownNames } from '../common/known-names';
-import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
+import { type Names, unknownOptions } from '../common/known-names';
+import { LOOKUP_CACHE_OPTIONS } from '../registry/cache/lookup-cache.options';
 import type { CheckedAccessOptions, TenancyAccessOptions } from './access.options';
 import { InvalidAccessOptionsError } from './access.errors';
 import { isKeyPrefix } from './key-text';
@@ -13,7 +13,6 @@ const KNOWN: Names<TenancyAccessOptions> = {
   lastUsedIntervalMs: true,
   cache: true,
 };
-const KNOWN_OF_CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };
 
 const DAY_MS = 86_400_000;
 export const MAX_OVERLAP_MS = 7 * DAY_MS;
@@ -26,8 +25,8 @@ export function checkAccessOptions(options: TenancyAccessOptions = {}): CheckedA
   const { firstKeyScopes = ['keys:*'], maxKeysPerTenant = 1_000, cache = {} } = options;
   const { maxEntries = 1, ttlMs = 0, staleIfErrorMs = 0 } = cache;
   const problems = [
-    ...unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`),
-    ...unknownNames(cache, KNOWN_OF_CACHE).map(({ name, problem }) => `cache.${name} ${problem}`),
+    ...unknownOptions(options, KNOWN),
+    ...unknownOptions(cache, LOOKUP_CACHE_OPTIONS, 'cache.'),
     isKeyPrefix(prefix) ? '' : `prefix: give letters and digits in lower case, such as 'sk' or 'acme_live'`,
     isInteger(rotationOverlapMs, 0, MAX_OVERLAP_MS) ? '' : `rotationOverlapMs: give 0 to ${MAX_OVERLAP_MS}`,
     isInteger(maxKeysPerTenant, 1, MAX_KEYS_PER_TENANT)

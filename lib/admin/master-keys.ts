@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs/common';
 import { type Clock, CLOCK, systemClock } from '../common/clock';
-import { type Names, unknownNames } from '../common/known-names';
+import { type Names, unknownOptions } from '../common/known-names';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { InvalidAdminOptionsError, MasterKeyMissingError } from './admin.errors';
 import {
@@ -46,9 +46,8 @@ export class MasterKeys implements OnModuleInit {
     @Inject(ADMIN_OPTIONS) options: TenancyAdminOptions | undefined,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
   ) {
-    const unknown = unknownNames(options, KNOWN);
-    if (unknown.length > 0)
-      throw new InvalidAdminOptionsError(unknown.map(({ name, problem }) => `${name} ${problem}`));
+    const unknown = unknownOptions(options, KNOWN);
+    if (unknown.length > 0) throw new InvalidAdminOptionsError(unknown);
     const { masterKey, masterKeys, masterKeysTtlMs = DEFAULT_TTL_MS } = options ?? {};
     if (masterKey !== undefined && masterKeys !== undefined) {
       throw new MasterKeyMissingError('both masterKey and masterKeys; leave one out');

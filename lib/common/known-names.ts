@@ -1,19 +1,35 @@
 /** Every option that there is, and no other: the compiler sees to it. */
 export type Names<Options> = Readonly<Record<keyof Options, true>>;
 
-/** What is given under names that no option has, and of each what to say. Ignored, it would leave its user with the default. */
-export function unknownNames(given: unknown, known: Names<object>): { name: string; problem: string }[] {
+/**
+ * What is given under names that no option has, and of each what to say. Ignored, it would leave its user with the default.
+ *
+ * @param group the name of what they are options of, and a dot
+ */
+export function unknownNames(
+  given: unknown,
+  known: Names<object>,
+  group = '',
+): { name: string; problem: string }[] {
   if (typeof given !== 'object' || given === null) return [];
   // Values are not shown: one that is misplaced may be a password.
   return Object.entries(given)
     .filter(([name, value]) => value !== undefined && !Object.hasOwn(known, name))
-    .map(([name]) => ({ name, problem: `is no option: ${remedy(name, Object.keys(known))}` }));
+    .map(([name]) => ({
+      name: `${group}${name}`,
+      problem: `is no option: ${remedy(name, Object.keys(known))}`,
+    }));
+}
+
+/** The same as sentences. */
+export function unknownOptions(given: unknown, known: Names<object>, group?: string): string[] {
+  return unknownNames(given, known, group).map(({ name, problem }) => `${name} ${problem}`);
 }
 
 /** The same for a function's options. @throws TypeError that names what is unknown */
 export function requireKnown(caller: string, given: unknown, known: Names<object>): void {
-  const [unknown] = unknownNames(given, known);
-  if (unknown) throw new TypeError(`${caller}: ${unknown.name} ${unknown.problem}`);
+  const [unknown] = unknownOptions(given, known);
+  if (unknown !== undefined) throw new TypeError(`${caller}: ${unknown}`);
 }
 
 function remedy(name: string, known: readonly string[]): string {

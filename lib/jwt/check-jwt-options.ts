@@ -52,10 +52,9 @@ export function checkJwtOptions(options: FromJwtClaimOptions): void {
 }
 
 function nameChecks(options: FromJwtClaimOptions): Check[] {
-  return [
-    ...unknownNames(options, KNOWN),
-    ...unknownNames(options.cache, KNOWN_OF_CACHE).map((each) => ({ ...each, name: `cache.${each.name}` })),
-  ].map(({ name, problem }) => [name, false, problem]);
+  return [...unknownNames(options, KNOWN), ...unknownNames(options.cache, KNOWN_OF_CACHE, 'cache.')].map(
+    ({ name, problem }) => [name, false, problem],
+  );
 }
 
 function claimChecks({ claim, by, requireClaim = false, several = false }: FromJwtClaimOptions): Check[] {

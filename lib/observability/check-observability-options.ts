@@ -1,4 +1,4 @@
-import { type Names, unknownNames } from '../common/known-names';
+import { type Names, unknownOptions } from '../common/known-names';
 import { show } from '../common/show-value';
 import { InvalidObservabilityOptionsError } from './observability.errors';
 import type { MetricsOptions, TenancyObservabilityOptions } from './observability.options';
@@ -15,7 +15,7 @@ const MAX_TIMEOUT_MS = 60_000;
 export function checkObservabilityOptions(options: TenancyObservabilityOptions): TenancyObservabilityOptions {
   const { metrics, spans = false, healthTimeoutMs = 1 } = options ?? {};
   const problems = [
-    ...unknown('', options, KNOWN),
+    ...unknownOptions(options, KNOWN),
     ...(metrics === undefined ? [] : metricsProblems(metrics)),
     typeof spans === 'boolean' ? '' : `spans is ${show(spans)}; say true or false`,
     isInteger(healthTimeoutMs, 1, MAX_TIMEOUT_MS)
@@ -31,7 +31,7 @@ function metricsProblems(metrics: MetricsOptions): string[] {
     return [`metrics is ${show(metrics)}; give { registry: new Registry() } with one of prom-client`];
   const { registry, prefix = 'tenancy_', maxTenants = 0 } = metrics;
   return [
-    ...unknown('metrics.', metrics, KNOWN_OF_METRICS),
+    ...unknownOptions(metrics, KNOWN_OF_METRICS, 'metrics.'),
     typeof (registry as Partial<typeof registry> | undefined)?.registerMetric === 'function'
       ? ''
       : `metrics.registry is ${show(registry)}; give a Registry of prom-client`,
@@ -42,10 +42,6 @@ function metricsProblems(metrics: MetricsOptions): string[] {
       ? ''
       : `metrics.maxTenants is ${show(maxTenants)}; give an integer from 0 to ${MAX_TENANTS}`,
   ];
-}
-
-function unknown(path: string, options: object | undefined, known: Names<object>): string[] {
-  return unknownNames(options, known).map(({ name, problem }) => `${path}${name} ${problem}`);
 }
 
 function isInteger(value: unknown, from: number, to: number): boolean {

@@ -2,7 +2,7 @@ import { type Names, unknownNames } from '../common/known-names';
 import type { FieldError } from '../common/tenancy.errors';
 import type { TenantLimits } from '../connection/pool/tenant-limits';
 import type { HookOptions, SparesOptions, SweeperOptions } from '../provisioning/provisioning.options';
-import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
+import { LOOKUP_CACHE_OPTIONS } from '../registry/cache/lookup-cache.options';
 import type { TenancyDatabaseOptions } from '../connection/connection.options';
 import type { TenancyOptions } from './tenancy.options';
 
@@ -68,7 +68,6 @@ const REGISTRY: Names<NonNullable<TenancyOptions['registry']>> = { schema: true,
 const HOOKS: Names<HookOptions> = { onProvision: true, onTransition: true };
 const SPARES: Names<SparesOptions> = { count: true, refillConcurrency: true };
 const SWEEPER: Names<SweeperOptions> = { intervalMs: true, purgeAfterMs: true, orphanAfterMs: true };
-const CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };
 
 /** What is given under names that no option has. */
 export function findUnknown(given: TenancyOptions): FieldError[] {
@@ -80,13 +79,10 @@ export function findUnknown(given: TenancyOptions): FieldError[] {
     ...unknownIn('hooks.', HOOKS, given.hooks),
     ...unknownIn('spares.', SPARES, given.spares),
     ...unknownIn('sweeper.', SWEEPER, given.sweeper),
-    ...unknownIn('cache.', CACHE, given.cache),
+    ...unknownIn('cache.', LOOKUP_CACHE_OPTIONS, given.cache),
   ];
 }
 
 function unknownIn(group: string, known: Names<object>, given: object = {}): FieldError[] {
-  return unknownNames(given, known).map(({ name, problem }) => ({
-    field: `${group}${name}`,
-    message: problem,
-  }));
+  return unknownNames(given, known, group).map(({ name, problem }) => ({ field: name, message: problem }));
 }

@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { type Names, unknownNames } from '../common/known-names';
+import { type Names, unknownOptions } from '../common/known-names';
 import { show } from '../common/show-value';
 import { jsonValueProblem } from '../registry/metadata';
 import { typeName } from './json-values';
 import type { Setting } from './setting';
 import { InvalidSettingsError, SettingUndeclaredError } from './settings.errors';
-import type { LookupCacheOptions } from '../registry/cache/lookup-cache.options';
+import { LOOKUP_CACHE_OPTIONS } from '../registry/cache/lookup-cache.options';
 import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
 
 /** They stand in paths, entity tags and the record; `__proto__` is none. */
 const KEY = /^[a-z][\w-]{0,63}$/i;
 
 const KNOWN: Names<TenancySettingsOptions> = { settings: true, cache: true };
-const KNOWN_OF_CACHE: Names<LookupCacheOptions> = { maxEntries: true, ttlMs: true, staleIfErrorMs: true };
 const KNOWN_OF_SETTING: Names<Setting<unknown>> = {
   default: true,
   validate: true,
@@ -39,8 +38,8 @@ export class DeclaredSettings {
     if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
       problems.push(`settings is ${show(settings)}; give defineSettings({ key: setting({ default }) })`);
     problems.push(
-      ...unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`),
-      ...unknownNames(cache, KNOWN_OF_CACHE).map(({ name, problem }) => `cache.${name} ${problem}`),
+      ...unknownOptions(options, KNOWN),
+      ...unknownOptions(cache, LOOKUP_CACHE_OPTIONS, 'cache.'),
     );
     for (const [name, value] of Object.entries(cache ?? {}))
       if (!Number.isSafeInteger(value) || (value as number) < (name === 'maxEntries' ? 1 : 0))
@@ -89,8 +88,8 @@ function declarationProblems(key: string, setting: Setting<unknown> | undefined)
     return [`${show(key)} cannot be a key; give 1 to 64 of a-z A-Z 0-9 _ -, beginning with a letter`];
   if (typeof setting !== 'object' || setting === null || typeof setting.isFeature !== 'boolean')
     return [`${key} is ${show(setting)}; give setting({ default }) or feature()`];
-  const [unknown] = unknownNames(setting, KNOWN_OF_SETTING);
-  if (unknown) return [`${key}.${unknown.name} ${unknown.problem}`];
+  const [unknown] = unknownOptions(setting, KNOWN_OF_SETTING, `${key}.`);
+  if (unknown !== undefined) return [unknown];
   const { tenant, validate } = setting;
   if (validate !== undefined && typeof validate !== 'function')
     return [`${key}.validate is ${show(validate)}; give a function of the value`];

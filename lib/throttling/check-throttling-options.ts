@@ -1,4 +1,4 @@
-import { type Names, unknownNames } from '../common/known-names';
+import { type Names, unknownOptions } from '../common/known-names';
 import { show } from '../common/show-value';
 import { InvalidThrottlingOptionsError } from './throttling.errors';
 import type { RateLimits, TenantRateLimits } from './rate-limit';
@@ -31,7 +31,7 @@ export function checkThrottlingOptions(options: TenancyThrottlingOptions): Tenan
 
 function problemsOf(options: TenancyThrottlingOptions): string[] {
   const { plans, defaultPlan, planOf, limitsOf, storage, whenUnavailable = 'allow', timeoutMs = 1 } = options;
-  const problems = unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`);
+  const problems = unknownOptions(options, KNOWN);
   const must = (ok: boolean, problem: string) => {
     if (!ok) problems.push(problem);
   };

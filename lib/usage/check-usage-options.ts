@@ -1,4 +1,4 @@
-import { type Names, unknownNames } from '../common/known-names';
+import { type Names, unknownOptions } from '../common/known-names';
 import { show } from '../common/show-value';
 import { isMetric } from './metric';
 import { InvalidUsageOptionsError } from './usage.errors';
@@ -42,7 +42,7 @@ function optionProblems(options: TenancyUsageOptions, checked: CheckedUsageOptio
   const { planOf, onQuotaWarning, quotaStatus, warnAt, flushIntervalMs } = checked;
   const isFunctionIfGiven = (value: unknown) => value === undefined || typeof value === 'function';
   return [
-    ...unknownNames(options, KNOWN).map(({ name, problem }) => `${name} ${problem}`),
+    ...unknownOptions(options, KNOWN),
     ...unless(isFunctionIfGiven(planOf), 'planOf', planOf, 'give a function of a tenant'),
     ...unless(
       isFunctionIfGiven(onQuotaWarning),
@@ -95,7 +95,7 @@ function quotaProblems(at: string, metric: string, quota: unknown): string[] {
   if (!isObject(quota)) return unless(false, at, quota, 'give { limit, per, hard }');
   const { limit, per, hard = false } = quota as Record<string, unknown>;
   return [
-    ...unknownNames(quota, KNOWN_OF_QUOTAS).map(({ name, problem }) => `${at}.${name} ${problem}`),
+    ...unknownOptions(quota, KNOWN_OF_QUOTAS, `${at}.`),
     ...unless(
       Number.isSafeInteger(limit) && Number(limit) >= 0,
       `${at}.limit`,

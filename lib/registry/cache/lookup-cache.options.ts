@@ -1,3 +1,5 @@
+import type { Names } from '../../common/known-names';
+
 /** How long and how much the answers of the registry are remembered, in each instance of the application. */
 export interface LookupCacheOptions {
   /** Tenants found, by each name they were asked by; an integer from 1 to 1,000,000. Default 10,000. */
@@ -16,3 +18,10 @@ export interface LookupCacheOptions {
    */
   readonly staleIfErrorMs?: number;
 }
+
+/** Their names. */
+export const LOOKUP_CACHE_OPTIONS: Names<LookupCacheOptions> = {
+  maxEntries: true,
+  ttlMs: true,
+  staleIfErrorMs: true,
+};
