@@ -1,10 +1,14 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
-import { ScopesNeedModule } from './scopes-need-module';
+import { needsModule } from '../common/module-check';
+import { AccessModuleMissingError } from './access.errors';
+import { ACCESS_OPTIONS } from './access.options';
 
 export const REQUIRED_SCOPES = 'nestjs-tenancy:scopes';
 
 /** RFC 6749, 3.3. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+const NeedsAccess = needsModule(ACCESS_OPTIONS, () => new AccessModuleMissingError('@RequireScopes()'));
 
 /**
  * Who uses the route needs all of these scopes; else 403 `SCOPE_MISSING`. On a method it stands in the place of what its
@@ -18,5 +22,5 @@ export function RequireScopes(...scopes: readonly string[]) {
       `@RequireScopes(${scopes.map((scope) => JSON.stringify(scope)).join(', ')}): name scopes, such as 'orders:read'.`,
     );
   }
-  return applyDecorators(SetMetadata(REQUIRED_SCOPES, scopes), UseGuards(ScopesNeedModule));
+  return applyDecorators(SetMetadata(REQUIRED_SCOPES, scopes), UseGuards(NeedsAccess));
 }

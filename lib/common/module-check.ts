@@ -80,12 +80,12 @@ export function moduleCheck(self: () => Type, needs: () => readonly Needed[] = (
  * A guard that looks at no request: it keeps an application from starting that has the decorator, and not the module that
  * it works by. That one is known by a token that it provides: its file reads the decorator's.
  */
-export function needsModule(decorator: string, module: string, provides: InjectionToken): Type<CanActivate> {
+export function needsModule(provides: InjectionToken, missing: () => Error): Type<CanActivate> {
   @Injectable()
   class NeedsModule implements CanActivate {
     constructor(container: ModulesContainer) {
       const isThere = [...container.values()].some(({ providers }) => providers.has(provides));
-      if (!isThere) throw new ModuleMissingError([decorator, module]);
+      if (!isThere) throw missing();
     }
 
     canActivate(): boolean {

@@ -1,10 +1,13 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
-import { mayMiss, needsModule } from '../common/module-check';
+import { mayMiss, ModuleMissingError, needsModule } from '../common/module-check';
 import { FeatureGuard } from './feature.guard';
 import { REQUIRED_FEATURES } from './required-features';
 import { SETTINGS_OPTIONS } from './settings.options';
 
-const NeedsSettings = needsModule('@RequireFeature()', 'TenancySettingsModule', SETTINGS_OPTIONS);
+const NeedsSettings = needsModule(
+  SETTINGS_OPTIONS,
+  () => new ModuleMissingError(['@RequireFeature()', 'TenancySettingsModule']),
+);
 // Which tells of the module that is missing, where Nest would tell of this guard.
 mayMiss(FeatureGuard);
 

@@ -1,5 +1,5 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
-import { needsModule } from '../common/module-check';
+import { ModuleMissingError, needsModule } from '../common/module-check';
 import { THROTTLING_OPTIONS } from './throttling.options';
 
 export const RATE_LIMIT_WEIGHT = Symbol('RATE_LIMIT_WEIGHT');
@@ -7,7 +7,10 @@ export const RATE_LIMIT_WEIGHT = Symbol('RATE_LIMIT_WEIGHT');
 const MAX_WEIGHT = 1_000_000;
 
 /** Without the module the weight would be ignored. */
-const NeedsThrottling = needsModule('@RateLimitWeight()', 'TenancyThrottlingModule', THROTTLING_OPTIONS);
+const NeedsThrottling = needsModule(
+  THROTTLING_OPTIONS,
+  () => new ModuleMissingError(['@RateLimitWeight()', 'TenancyThrottlingModule']),
+);
 
 /**
  * How much a request to this route, or to those of this class, takes of its tenant's limits: an integer from 0 to

@@ -12,13 +12,16 @@ import {
 } from '@nestjs/common';
 import { catchError, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
 import { type Arrival, arrivalOf, isGraphql } from '../common/arrival';
-import { mayMiss, needsModule } from '../common/module-check';
+import { mayMiss, ModuleMissingError, needsModule } from '../common/module-check';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';
 import { TenantUsage, type UsageReservation } from './tenant-usage';
 import { USAGE_OPTIONS } from './usage.options';
 
-const NeedsUsage = needsModule('@Metered()', 'TenancyUsageModule', USAGE_OPTIONS);
+const NeedsUsage = needsModule(
+  USAGE_OPTIONS,
+  () => new ModuleMissingError(['@Metered()', 'TenancyUsageModule']),
+);
 
 /**
  * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota it is counted
