@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { splitStatements, wordsOf } from '../../common/split-statements';
-import { commandsSavepoints, OpenSavepoints } from './open-savepoints';
+import { OpenSavepoints, SAVEPOINT_COMMANDS } from './open-savepoints';
 
 const HOOKS = Symbol('nestjs-tenancy commit hooks');
 
@@ -63,7 +63,7 @@ export class CommitHooks {
       const words = wordsOf(head);
       const [command = ''] = words;
       if (command === 'abort' || (command === 'rollback' && !words.includes('to'))) this.forgetFrom(0);
-      else if (commandsSavepoints(statement, true))
+      else if (SAVEPOINT_COMMANDS.has(command))
         this.#savepoints.heed(this, statement, { command: command.toUpperCase() });
     }
   }

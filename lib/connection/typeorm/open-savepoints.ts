@@ -80,13 +80,14 @@ export class OpenSavepoints<Owner extends object> {
 }
 
 const COMMAND = /^(?:savepoint|release(?: savepoint)?|rollback(?: work| transaction)? to(?: savepoint)?)$/;
-const COMMAND_WORDS: ReadonlySet<string> = new Set(['savepoint', 'release', 'rollback']);
+/** First words of what makes a savepoint, releases one or goes back to one, if it is not the whole that is rolled back. */
+export const SAVEPOINT_COMMANDS: ReadonlySet<string> = new Set(['savepoint', 'release', 'rollback']);
 
 /** Whether one of its statements makes a savepoint, releases one or goes back to one. */
 export function commandsSavepoints(text: string, standardStrings: boolean): boolean {
   if (!/\b(?:savepoint|release|rollback)\b/i.test(text)) return false;
   const statements = splitStatements(text, standardStrings) ?? [];
-  return statements.some(({ head }) => COMMAND_WORDS.has(wordsOf(head)[0]));
+  return statements.some(({ head }) => SAVEPOINT_COMMANDS.has(wordsOf(head)[0]));
 }
 
 function mayMakeSavepoint(text: string): boolean {
