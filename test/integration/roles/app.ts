@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import { INestApplication } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -23,6 +24,8 @@ export interface RolesApp extends TestApp {
   readonly context: TenantContext;
   /** Rows of one statement, run for a tenant as requests do. */
   as<Row = Record<string, unknown>>(tenant: Tenant, sql: string, parameters?: unknown[]): Promise<Row[]>;
+  /** What `work` gives, on one connection lent to a tenant. */
+  withClient<T>(tenant: Tenant, work: (client: PoolClient) => Promise<T>): Promise<T>;
 }
 
 /** Where a pooler is part of the run, requests go through one of their own, since its sessions are one role's. */
@@ -44,6 +47,15 @@ export async function startRolesApp(changes: Partial<TenancyOptions> = {}): Prom
       ...parts,
       database,
       as: (tenant, sql, parameters) => parts.context.run(tenant, () => parts.tenants.query(sql, parameters)),
+      withClient: (tenant, work) =>
+        parts.context.run(tenant, async () => {
+          const queryRunner = parts.tenants.createQueryRunner();
+          try {
+            return await work((await queryRunner.connect()) as PoolClient);
+          } finally {
+            await queryRunner.release();
+          }
+        }),
       close: async () => {
         await running.close();
         await pooler?.stop();

@@ -60,16 +60,7 @@ describe.each([
   });
   afterAll(() => running.close());
 
-  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    return running.context.run(acme, async () => {
-      const queryRunner = running.tenants.createQueryRunner();
-      try {
-        return await work((await queryRunner.connect()) as PoolClient);
-      } finally {
-        await queryRunner.release();
-      }
-    });
-  }
+  const withClient = <T>(work: (client: PoolClient) => Promise<T>) => running.withClient(acme, work);
 
   describe.each(ASKS)('%s', (_kind, ask) => {
     it.each([

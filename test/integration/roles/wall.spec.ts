@@ -38,17 +38,7 @@ describe('with roles: true', () => {
 
   const ownNotes = () => running.as(acme, 'SELECT text FROM note');
 
-  /** What a statement by itself gives, on one connection lent to the first tenant. */
-  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    return running.context.run(acme, async () => {
-      const queryRunner = running.tenants.createQueryRunner();
-      try {
-        return await work((await queryRunner.connect()) as PoolClient);
-      } finally {
-        await queryRunner.release();
-      }
-    });
-  }
+  const withClient = <T>(work: (client: PoolClient) => Promise<T>) => running.withClient(acme, work);
 
   const refusedBy = (work: Promise<unknown>) => expect(work).rejects.toMatchObject({ code: '42501' });
 
