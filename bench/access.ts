@@ -31,11 +31,7 @@ interface Variant {
 export const accessBench: Bench = {
   about: 'one caller is let in by keys and tokens, and a flood of unknown keys is refused',
 
-  async run({ options, server, cleanUp, progress }): Promise<BenchResult> {
-    if (options.prepare) {
-      progress('nothing to prepare');
-      return { rows: [], ratios: {} };
-    }
+  async run({ options, server, cleanUp }): Promise<BenchResult> {
     const app = await openAccessApp(await openDatabase(server, NOTHING, cleanUp), cleanUp);
     const cold = await coldKeys(app);
     const variants = await warmVariants(app);

@@ -1,4 +1,5 @@
 import type { BenchOptions } from './bench-options';
+import type { DatabaseContents } from './bench-database';
 import type { BenchServer } from './bench-server';
 import type { CleanUp } from './clean-up';
 
@@ -6,6 +7,8 @@ import type { CleanUp } from './clean-up';
 export interface Bench {
   /** One line for the list of benches. */
   readonly about: string;
+  /** A database that is built once and kept, if it takes long to build. */
+  contents?(progress: (line: string) => void): DatabaseContents;
   run(environment: BenchEnvironment): Promise<BenchResult>;
 }
 

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import type { INestApplicationContext } from '@nestjs/common';
 import { FleetDrift } from '../lib/index';
 import { type Bench, type BenchEnvironment, WrongAnswerError } from './bench';
-import { keepDatabase, openDatabase } from './bench-database';
+import { openDatabase } from './bench-database';
 import { inRounds, median, rounded } from './measure';
 import { fleetDatabase, rowOf, startApp, TENANTS } from './migrate-fleet';
 import { TEMPLATE_DDL } from './provision-template';
@@ -45,13 +45,10 @@ const RAW = `
 export const driftBench: Bench = {
   about: `a fleet of ${TENANTS} tenants of ${TEMPLATE_DDL.length} statements is compared with its template`,
 
+  contents: fleetDatabase,
+
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
-    if (options.prepare) {
-      const wasThere = await keepDatabase(server, fleetDatabase(progress));
-      progress(`${fleetDatabase(progress).description}: ${wasThere ? 'there already' : 'built'}`);
-      return { rows: [], ratios: {} };
-    }
+    const { server, cleanUp, progress } = environment;
     progress(`building a fleet of ${TENANTS} tenants, unless it is there`);
     const url = await openDatabase(server, fleetDatabase(progress), cleanUp);
     const app = await startApp(url);

@@ -1,6 +1,6 @@
 import type { Tenant } from '../lib/registry/tenant';
 import type { Bench, BenchEnvironment, Row } from './bench';
-import { keepDatabase, openDatabase } from './bench-database';
+import { type DatabaseContents, openDatabase } from './bench-database';
 import { FAIRNESS_VARIANTS, type FairnessVariant } from './fairness-variants';
 import { fleetContents, makeFleet } from './fleet';
 import { inRounds, medians, rounded, runFor, type Sample } from './measure';
@@ -16,19 +16,19 @@ const SEED = 20_260_101;
 export const fairnessBench: Bench = {
   about: `${CALLERS} callers of ${TENANTS - 1} tenants, while ${FLOOD_CALLERS} of one more send slow statements to ${POOL_SIZE} connections`,
 
+  contents: () => contentsOf(makeFleet(TENANTS)),
+
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
+    const { server, cleanUp } = environment;
     const fleet = makeFleet(TENANTS);
-    const contents = { ...fleetContents(fleet), name: 'fairness' };
-    if (options.prepare) {
-      const wasThere = await keepDatabase(server, contents);
-      progress(`${contents.description}: ${wasThere ? 'there already' : 'built'}`);
-      return { rows: [], ratios: {} };
-    }
-    const url = await openDatabase(server, contents, cleanUp);
+    const url = await openDatabase(server, contentsOf(fleet), cleanUp);
     return measure(environment, url, fleet);
   },
 };
+
+function contentsOf(fleet: readonly Tenant[]): DatabaseContents {
+  return { ...fleetContents(fleet), name: 'fairness' };
+}
 
 interface Load {
   readonly variant: FairnessVariant;

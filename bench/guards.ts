@@ -16,11 +16,7 @@ export const guardsBench: Bench = {
   about: 'one caller passes each guard, for one tenant whose limits are far away',
 
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
-    if (options.prepare) {
-      progress('nothing to prepare');
-      return { rows: [], ratios: {} };
-    }
+    const { options, server, cleanUp } = environment;
     const url = await delayed(await openDatabase(server, NOTHING, cleanUp), options.rttMs, cleanUp);
     const app = await NestFactory.createApplicationContext(GuardsModule.forDatabase(url), {
       logger: ['error', 'warn'],

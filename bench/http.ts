@@ -23,12 +23,8 @@ export const httpBench: Bench = {
   about: `${CONNECTIONS} keep-alive connections ask one Nest application who they are`,
 
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
+    const { options, server, cleanUp } = environment;
     if (options.rttMs > 0) throw new Error('--rtt-ms: the handlers of this bench do not touch PostgreSQL.');
-    if (options.prepare) {
-      progress('nothing to prepare');
-      return { rows: [], ratios: {} };
-    }
     const url = await openDatabase(server, NOTHING, cleanUp);
     return measure(environment, await startServers(environment, url));
   },

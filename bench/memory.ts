@@ -1,6 +1,6 @@
 import type { Tenant } from '../lib/registry/tenant';
 import type { Bench, BenchEnvironment, Row } from './bench';
-import { keepDatabase, openDatabase } from './bench-database';
+import { openDatabase } from './bench-database';
 import { makeFleet } from './fleet';
 import { inRounds, medians, rounded, runFor } from './measure';
 import { memoryContents, TABLES_PER_TENANT } from './memory-fleet';
@@ -23,15 +23,12 @@ const LOOK_EVERY = 50;
 export const memoryBench: Bench = {
   about: `memory of ${POOL_SIZE} backends that serve ${TENANTS} tenants of ${TABLES_PER_TENANT} tables, with and without recycling`,
 
+  contents: () => memoryContents(makeFleet(TENANTS)),
+
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
+    const { server, cleanUp, progress } = environment;
     const fleet = makeFleet(TENANTS);
     const contents = memoryContents(fleet);
-    if (options.prepare) {
-      const wasThere = await keepDatabase(server, contents);
-      progress(`${contents.description}: ${wasThere ? 'there already' : 'built'}`);
-      return { rows: [], ratios: {} };
-    }
     progress(`building ${contents.description}, unless it is there`);
     return measure(environment, await openDatabase(server, contents, cleanUp), fleet);
   },

@@ -4,7 +4,7 @@ import type { Logger } from 'typeorm';
 import { FleetMigrator } from '../lib/index';
 import { TemplateMigrator } from '../lib/provisioning/template-migrator';
 import { type Bench, type BenchEnvironment, WrongAnswerError } from './bench';
-import { keepDatabase, openDatabase } from './bench-database';
+import { openDatabase } from './bench-database';
 import { queryAt } from './bench-server';
 import { inRounds, median, rounded } from './measure';
 import { fleetDatabase, rowOf, startApp, STATEMENT, TENANTS } from './migrate-fleet';
@@ -24,13 +24,10 @@ interface Contender {
 export const migrateBench: Bench = {
   about: `a fleet of ${TENANTS} tenants of ${TEMPLATE_DDL.length} statements is migrated`,
 
+  contents: fleetDatabase,
+
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
-    if (options.prepare) {
-      const wasThere = await keepDatabase(server, fleetDatabase(progress));
-      progress(`${fleetDatabase(progress).description}: ${wasThere ? 'there already' : 'built'}`);
-      return { rows: [], ratios: {} };
-    }
+    const { server, cleanUp, progress } = environment;
     progress(`building a fleet of ${TENANTS} tenants, unless it is there`);
     const url = await openDatabase(server, fleetDatabase(progress), cleanUp);
     return measure(environment, url);

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from './bench';
-import { type DatabaseContents, keepDatabase, openDatabase } from './bench-database';
+import { type DatabaseContents, openDatabase } from './bench-database';
 import { queryAt } from './bench-server';
 import { inRounds, medians, rounded } from './measure';
 import { TEMPLATE_DDL } from './provision-template';
@@ -23,13 +23,10 @@ interface Contender {
 export const provisionBench: Bench = {
   about: `one caller makes tenants of ${TEMPLATE_DDL.length} statements, beside ${FLEETS.join(' and ')} schemas`,
 
+  contents: fullDatabase,
+
   async run(environment) {
-    const { options, server, cleanUp, progress } = environment;
-    if (options.prepare) {
-      const wasThere = await keepDatabase(server, fullDatabase());
-      progress(`${fullDatabase().description}: ${wasThere ? 'there already' : 'built'}`);
-      return { rows: [], ratios: {} };
-    }
+    const { server, cleanUp, progress } = environment;
     const contenders: Contender[] = [];
     for (const schemas of FLEETS) {
       progress(`building a database of ${schemas} schemas, unless it is there`);

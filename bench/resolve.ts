@@ -19,10 +19,6 @@ export const resolveBench: Bench = {
 
   async run(environment) {
     const { options, server, cleanUp, progress } = environment;
-    if (options.prepare) {
-      progress('nothing to prepare');
-      return { rows: [], ratios: {} };
-    }
     const url = await delayed(await openDatabase(server, NOTHING, cleanUp), options.rttMs, cleanUp);
     progress(`registering ${TENANTS} tenants`);
     const registry = await openRegistry(url, TENANTS, cleanUp);

@@ -3,7 +3,8 @@ import { runAll } from './all';
 import { accessBench } from './access';
 import type { Bench } from './bench';
 import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
-import { openServer } from './bench-server';
+import { keepDatabase } from './bench-database';
+import { type BenchServer, openServer } from './bench-server';
 import { CleanUp } from './clean-up';
 import { driftBench } from './drift';
 import { fairnessBench } from './fairness';
@@ -40,10 +41,22 @@ async function run(options: BenchOptions, cleanUp: CleanUp): Promise<void> {
   const progress = (line: string) => console.error(line);
   if (options.name === ALL) return runAll(Object.keys(BENCHES), options, progress);
   const server = await openServer(options.prepare, cleanUp);
-  const result = await BENCHES[options.name].run({ options, server, cleanUp, progress });
-  if (options.prepare) return;
+  const bench = BENCHES[options.name];
+  if (options.prepare) return prepare(bench, server, progress);
+  const result = await bench.run({ options, server, cleanUp, progress });
   const report = makeReport(options.name, server.version, result);
   console.log(options.json ? JSON.stringify(report) : formatReport(report));
+}
+
+async function prepare(
+  { contents }: Bench,
+  server: BenchServer,
+  progress: (line: string) => void,
+): Promise<void> {
+  if (!contents) return progress('nothing to prepare');
+  const database = contents(progress);
+  const wasThere = await keepDatabase(server, database);
+  progress(`${database.description}: ${wasThere ? 'there already' : 'built'}`);
 }
 
 async function main(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Tenant } from '../lib/registry/tenant';
 import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from './bench';
-import { keepDatabase, openDatabase } from './bench-database';
+import { openDatabase } from './bench-database';
 import { delayed } from './delay-proxy';
 import { fleetContents, makeFleet, ROWS_PER_TENANT } from './fleet';
 import { inRounds, medians, rounded, runFor } from './measure';
@@ -27,15 +27,12 @@ const RATIOS = {
 export const switchBench: Bench = {
   about: `${CALLERS} callers find rows of ${TENANTS} tenants by primary key over ${POOL_SIZE} connections`,
 
+  contents: () => fleetContents(makeFleet(TENANTS)),
+
   async run(environment) {
     const { options, server, cleanUp, progress } = environment;
     const fleet = makeFleet(TENANTS);
     const contents = fleetContents(fleet);
-    if (options.prepare) {
-      const wasThere = await keepDatabase(server, contents);
-      progress(`${contents.description}: ${wasThere ? 'there already' : 'built'}`);
-      return { rows: [], ratios: {} };
-    }
     progress(`building ${contents.description}, unless it is there`);
     const url = await delayed(await openDatabase(server, contents, cleanUp), options.rttMs, cleanUp);
     return measure(environment, await openVariants(environment, url, fleet));

@@ -45,10 +45,6 @@ export const testingBench: Bench = {
   about: `${TESTS} tests of two statements, each in a tenant of its own`,
 
   async run({ options, server, cleanUp, progress }) {
-    if (options.prepare) {
-      progress('nothing to prepare');
-      return { rows: [], ratios: {} };
-    }
     const suites: Suite[] = [];
     for (const template of TEMPLATES) suites.push(await Suite.open(server, cleanUp, template));
     const contenders = suites.flatMap((suite) =>
