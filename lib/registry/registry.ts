@@ -64,6 +64,8 @@ export interface RegistryOptions extends Pick<
  */
 const MAX_CONNECTIONS = 2;
 
+const MIGRATIONS_TABLE = 'registry_migrations';
+
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
 /** All that the registry is asked takes milliseconds. Two connections that hang would be all it has. */
@@ -105,7 +107,7 @@ export function registryOptions({
       KeepTemplatePrints1763601050000,
       CreateSharedMigrations1763601100000,
     ],
-    migrationsTableName: 'registry_migrations',
+    migrationsTableName: MIGRATIONS_TABLE,
     installExtensions: false,
     connectTimeoutMS: connectTimeoutMs,
     // The pool has dropped the idle connection by then, and the next query opens another or says why it cannot.
@@ -154,8 +156,18 @@ export async function assertRegistryMigrated(dataSource: DataSource): Promise<vo
   throw new RegistryNotMigratedError(
     registrySchema(dataSource),
     pending.map(({ name }) => name),
-    pending.length < dataSource.migrations.length,
+    await isThere(dataSource),
   );
+}
+
+/** Whether anything of it was made. */
+async function isThere(dataSource: DataSource): Promise<boolean> {
+  const table = `${quoteIdentifier(registrySchema(dataSource))}.${MIGRATIONS_TABLE}`;
+  const [{ found }] = await dataSource.query<{ found: boolean }[]>(
+    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
+    [table],
+  );
+  return found;
 }
 
 async function createSchema(queryRunner: QueryRunner, schema: string): Promise<void> {

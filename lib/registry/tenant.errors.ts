@@ -117,7 +117,7 @@ export class RegistryNotMigratedError extends StartError {
   declare readonly schema: string;
   declare readonly pending: readonly string[];
 
-  /** `isThere`: whether any of its migrations has run. */
+  /** `isThere`: whether anything of it was made. */
   constructor(schema: string, pending: readonly string[], isThere: boolean) {
     super(
       isThere
