@@ -4,7 +4,12 @@ import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { checksumOf } from '../provisioning/template/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/template/named-migrations';
-import { pendingOf, SharedMigrator, type SharedSurvey } from '../provisioning/template/shared-migrator';
+import {
+  pendingOf,
+  SharedMigrator,
+  type SharedSurvey,
+  unknownOf,
+} from '../provisioning/template/shared-migrator';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { TenantStore } from '../registry/store/tenant.store';
 import { FleetStates } from './fleet-state';
@@ -112,7 +117,6 @@ function odditiesOf(
   migrations: readonly NamedMigration[],
   seen: ReadonlyMap<string, string | null>,
 ): string[] {
-  const known = new Set(migrations.map(({ name }) => name));
   const edited = migrations.filter(({ name, migration }) => {
     const checksum = seen.get(name);
     return typeof checksum === 'string' && checksum !== checksumOf(migration);
@@ -123,11 +127,9 @@ function odditiesOf(
         `${place}${name} was edited after it ran. ${consequence}: write another migration, or say that you know: ` +
         `tenancy migrate acknowledge ${name}`,
     ),
-    ...[...seen.keys()]
-      .filter((name) => !known.has(name))
-      .map(
-        (name) =>
-          `${place}${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
-      ),
+    ...unknownOf({ migrations, applied: seen }).map(
+      (name) =>
+        `${place}${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
+    ),
   ];
 }

@@ -32,6 +32,12 @@ export function pendingOf({ migrations, applied }: SharedSurvey): NamedMigration
   return migrations.filter(({ name }) => !applied.has(name));
 }
 
+/** Names of those that have run and are not in the code: removed, or of a newer version. */
+export function unknownOf({ migrations, applied }: Omit<SharedSurvey, 'schema'>): string[] {
+  const known = new Set(migrations.map(({ name }) => name));
+  return [...applied.keys()].filter((name) => !known.has(name));
+}
+
 /** Runs the migrations of shared schemas, each once in a database, under the template's lock. */
 @Injectable()
 export class SharedMigrator {

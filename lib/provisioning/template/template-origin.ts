@@ -2,7 +2,7 @@ import { listed } from '../../common/listed';
 import type { SqlExecutor } from '../../common/sql';
 import { TemplateForeignError } from '../provisioning.errors';
 import type { ProvisioningOptions } from '../provisioning.options';
-import type { SharedSurvey } from './shared-migrator';
+import { type SharedSurvey, unknownOf } from './shared-migrator';
 import { TYPEORM_METADATA } from './template-data';
 
 /** What the template has seen, and what the code has that it has not; both by name. */
@@ -53,11 +53,6 @@ export function describeUnknown(
     `Migrations have run that this code does not have: ${listed(unknown)}. They were removed, or a newer version runs ` +
     `elsewhere; tenants keep what they did. ${remedyFor(place)}`
   );
-}
-
-function unknownOf({ migrations, applied }: Omit<SharedSurvey, 'schema'>): string[] {
-  const known = new Set(migrations.map(({ name }) => name));
-  return [...applied.keys()].filter((name) => !known.has(name));
 }
 
 function remedyFor({ templateSchema, registrySchema }: Place): string {
