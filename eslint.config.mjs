@@ -3,7 +3,12 @@ import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'build', 'coverage', '.data', 'node_modules'] },
+  {
+    ignores: [
+      ...['dist', 'build', 'coverage', '.data', 'node_modules'],
+      ...['docs/reference', 'docs/.vitepress/cache', 'docs/.vitepress/dist'],
+    ],
+  },
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -2,17 +2,21 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileErrors, examplesOf, writeExamples } from './support/examples';
 
+const BEGIN = 'docs/quick-start.md';
+
 /** Documents whose examples are of one application. */
 const APPLICATIONS = [
   ['README.md'],
-  ['README.md', 'docs/connections.md', 'docs/testing.md'],
-  ['README.md', 'docs/cli.md'],
-  ['README.md', 'docs/limits.md'],
-  ['README.md', 'docs/migrations.md'],
-  ['README.md', 'docs/observability.md'],
-  ['README.md', 'docs/resolution.md'],
-  ['README.md', 'docs/settings.md'],
-  ['README.md', 'docs/transports.md'],
+  [BEGIN, 'docs/data.md', 'docs/template.md', 'docs/tenants.md', 'docs/fleet.md'],
+  [BEGIN, 'docs/data.md', 'docs/transactions.md', 'docs/connections.md', 'docs/testing.md'],
+  [BEGIN, 'docs/cli.md'],
+  [BEGIN, 'docs/limits.md'],
+  [BEGIN, 'docs/observability.md'],
+  [BEGIN, 'docs/recipes.md'],
+  [BEGIN, 'docs/resolving.md'],
+  [BEGIN, 'docs/settings.md'],
+  [BEGIN, 'docs/switching.md'],
+  [BEGIN, 'docs/transports.md'],
   ['docs/access.md'],
   ['docs/admin.md'],
 ];

@@ -33,7 +33,7 @@ export class EntitiesAhead implements OnApplicationBootstrap {
     if (missing.length === 0) return;
     new Logger('Tenancy').warn(
       `Entities have what the migrations do not make: ${listed(missing, MAX_NAMED)}. Statements that name it will fail in every tenant. ` +
-        'Write the migration that is missing: npx typeorm migration:generate (docs/migrations.md). An entity whose table is made ' +
+        'Write the migration that is missing: npx typeorm migration:generate (docs/template.md). An entity whose table is made ' +
         'elsewhere says @Entity({ synchronize: false }), and is not looked for.',
     );
   }

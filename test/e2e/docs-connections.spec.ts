@@ -12,6 +12,8 @@ import { MASTER_KEY } from '../support/sample-app';
 import { rawRequest } from '../support/raw-request';
 import { twoTenants, type TwoTenants } from '../support/two-tenants';
 
+const PAGES = ['docs/data.md', 'docs/transactions.md', 'docs/connections.md'];
+
 const PROVIDERS = {
   PoolHealth: 'pool-health.ts',
   VacuumJob: 'vacuum.job.ts',
@@ -22,7 +24,7 @@ const PROVIDERS = {
   OrdersExport: 'orders-export.ts',
 };
 
-describe('docs/connections.md, the examples', () => {
+describe('docs/data.md, docs/transactions.md and docs/connections.md, the examples', () => {
   let examples: Examples;
   let database: TestDatabase;
   let app: INestApplication;
@@ -33,7 +35,7 @@ describe('docs/connections.md, the examples', () => {
   let the: Record<keyof typeof PROVIDERS, any>;
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/connections.md');
+    examples = writeExamples('docs/quick-start.md', ...PAGES);
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
     const classOf = async (name: string, file: string): Promise<Type> => (await examples.import(file))[name];
@@ -134,7 +136,7 @@ describe('docs/connections.md, the examples', () => {
   });
 });
 
-describe('docs/connections.md, what happens with a statement', () => {
+describe('docs/data.md, what happens with a statement', () => {
   let world: TwoTenants;
 
   beforeAll(async () => {

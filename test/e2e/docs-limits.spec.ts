@@ -13,7 +13,7 @@ describe('docs/limits.md, the examples', () => {
   let app: INestApplication;
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/limits.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/limits.md');
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
     const { ThrottledAppModule } = await examples.import('throttled-app.module.ts');

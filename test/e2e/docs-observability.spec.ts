@@ -19,7 +19,7 @@ describe('docs/observability.md, the examples', () => {
   const lines: string[] = [];
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/observability.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/observability.md');
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
     const { ObservedAppModule } = await examples.import('observed-app.module.ts');

@@ -14,7 +14,7 @@ describe('docs/settings.md, the examples', () => {
   let acme: Tenant;
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/settings.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/settings.md');
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
     const { SettingsAppModule } = await examples.import('settings-app.module.ts');

@@ -37,7 +37,7 @@ describe('docs/testing.md, its examples', () => {
   let tenants: Tenant[];
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/connections.md', 'docs/testing.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/transactions.md', 'docs/testing.md');
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
     const { AppModule } = await examples.import('app.module.ts');

@@ -26,7 +26,7 @@ describe('docs/transports.md, the examples', () => {
   let globex: Tenant;
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/transports.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/transports.md');
     database = await createTestDatabase();
     Object.assign(process.env, { DATABASE_URL: database.url, TENANCY_MASTER_KEY: MASTER_KEY });
     Logger.overrideLogger(false);

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(base, { recursive: true, force: true }));
 
-it('carries the built library, its types, the readme and the licence, and nothing else', () => {
+it('carries the built library, its types, its documents and the licence, and nothing else', () => {
   const paths = packed().files.map(({ path }) => path);
   const entries = [
     'index',
@@ -34,9 +34,15 @@ it('carries the built library, its types, the readme and the licence, and nothin
     'transports/index',
     'usage/index',
   ].flatMap((entry) => [`dist/${entry}.js`, `dist/${entry}.d.ts`]);
-  expect(paths).toEqual(expect.arrayContaining([...entries, 'README.md', 'LICENSE', 'package.json']));
+  const others = ['README.md', 'CHANGELOG.md', 'docs/index.md', 'LICENSE', 'package.json'];
+  expect(paths).toEqual(expect.arrayContaining([...entries, ...others]));
   expect(
-    paths.filter((path) => !/^(dist\/.*\.(js|d\.ts)|README\.md|LICENSE|package\.json)$/.test(path)),
+    paths.filter(
+      (path) =>
+        !/^(dist\/.*\.(js|d\.ts)|docs\/[a-z-]+\.md|(README|CHANGELOG|SECURITY)\.md|LICENSE|package\.json)$/.test(
+          path,
+        ),
+    ),
   ).toEqual([]);
   expect(paths.filter((path) => path.includes('.spec.'))).toEqual([]);
 });
@@ -67,7 +73,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
         rxjs: '^7.8.0',
         typeorm: '^1.0.0',
       },
-      // Nest 12 asks for one that wants Node 22: the README says so.
+      // Nest 12 asks for one that wants Node 22: docs/installation.md says so.
       ...(nest === 12 && { overrides: { 'file-type': '^21.3.4' } }),
     });
     const { stdout, stderr } = await run(project, 'npm', ['install', ...FROM_CACHE_IF_POSSIBLE]);

@@ -26,7 +26,7 @@ const STRICT = { target: 'ES2023', strict: true, skipLibCheck: true, types: ['no
 const COMMONJS = { ...STRICT, module: 'commonjs', moduleResolution: 'node10', esModuleInterop: true };
 const NODENEXT = { ...STRICT, module: 'nodenext' };
 
-/** The examples of README.md and docs/testing.md that are an application, its tests, and a server for them. */
+/** The examples of docs/quick-start.md and docs/testing.md that are an application, its tests, and a server for them. */
 const EXAMPLES = /^\/\/ ((?:order|orders|create-orders|app|global)[-.]\S+)\n/;
 /** Tells where the server was. */
 const URL_SPEC = `import { writeFileSync } from 'node:fs';
@@ -114,7 +114,7 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
     it('may be Jest with the examples of the documents: tests of an application, and a PostgreSQL that stops', async () => {
       const folder = join(project, 'examples');
       await mkdir(folder);
-      for (const { text } of ['README.md', 'docs/testing.md'].flatMap(examplesOf)) {
+      for (const { text } of ['docs/quick-start.md', 'docs/testing.md'].flatMap(examplesOf)) {
         const name = EXAMPLES.exec(text)?.[1];
         if (name && !name.includes('hammer')) await writeFile(join(folder, name), text);
       }

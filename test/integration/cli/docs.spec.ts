@@ -102,10 +102,8 @@ it('docs/cli.md shows what the commands print', async () => {
   else expect(before).toBe(after);
 });
 
-it('the commands of the README work', async () => {
-  const [, block] = /## Command line\n+```sh\n([\s\S]*?)```/.exec(
-    readFileSync(join(REPOSITORY, 'README.md'), 'utf8'),
-  )!;
+it('the commands at a glance work', async () => {
+  const [, block] = /## At a glance\n+```sh\n([\s\S]*?)```/.exec(readFileSync(DOCUMENT, 'utf8'))!;
   const commands = block.split('\n').filter((line) => line.startsWith('npx '));
   expect(commands.length).toBeGreaterThanOrEqual(5);
   const database = await createTestDatabase();

@@ -2,12 +2,12 @@ import { FleetMigrator } from '../../lib';
 import { type Examples, writeExamples } from '../support/examples';
 import { type ProvisioningApp, startProvisioningApp } from '../integration/provisioning/app';
 
-describe('docs/migrations.md', () => {
+describe('docs/fleet.md', () => {
   let examples: Examples;
   let running: ProvisioningApp;
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/migrations.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/template.md', 'docs/fleet.md');
     const { CreateOrders1700000000000 } = await examples.import('create-orders.migration.ts');
     const { IndexOrders1700000002000 } = await examples.import('index-orders.migration.ts');
     running = await startProvisioningApp({

@@ -9,7 +9,7 @@ import { signingKey, type SigningKey, TokenIssuer } from '../support/token-issue
 const refusal = (status: number, code: string) => ({ status, body: expect.objectContaining({ code }) });
 const served = (tenant: string) => ({ status: 200, body: { tenant, orders: [] } });
 
-describe('docs/resolution.md, the examples', () => {
+describe('docs/resolving.md, the examples', () => {
   let examples: Examples;
   let database: TestDatabase;
   let issuer: TokenIssuer;
@@ -17,7 +17,7 @@ describe('docs/resolution.md, the examples', () => {
   let app: INestApplication;
 
   beforeAll(async () => {
-    examples = writeExamples('README.md', 'docs/resolution.md');
+    examples = writeExamples('docs/quick-start.md', 'docs/resolving.md');
     database = await createTestDatabase();
     issuer = await TokenIssuer.start();
     key = await signingKey('first');
