@@ -136,7 +136,12 @@ export { type DomainProof } from './provisioning/domains/domain-proof';
 export { dnsTxtProof, type DnsTxtProofOptions, type TxtResolver } from './provisioning/domains/dns-txt-proof';
 export { TenantLifecycle } from './provisioning/tenant-lifecycle';
 export { type TenantChangeOptions } from './provisioning/tenant-changer';
-export { type TenantEvent, TenantEvents, type TenantListener } from './provisioning/hooks/tenant-events';
+export {
+  type TenantCreatedListener,
+  type TenantEvent,
+  TenantEvents,
+  type TenantListener,
+} from './provisioning/hooks/tenant-events';
 export { type PurgeOptions, TenantPurge } from './provisioning/purge/tenant-purge';
 export { RoleChecks, type RoleProblem } from './provisioning/roles/role-checks';
 export { type SweepReport, TenantSweeper } from './provisioning/purge/tenant-sweeper';

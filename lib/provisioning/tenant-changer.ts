@@ -4,7 +4,7 @@ import type { Tenant } from '../registry/tenant';
 import { TenantContendedError, TenantNotFoundError, TenantVersionError } from '../registry/tenant.errors';
 import { TenantStore, type TenantWriteOptions } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/uuid';
-import { type TenantEvent, TenantEvents } from './hooks/tenant-events';
+import { type TenantChangeEvent, TenantEvents } from './hooks/tenant-events';
 import { type ActorAndReason, checkActorAndReason } from './tenant-input';
 
 export interface TenantChangeOptions extends ActorAndReason {
@@ -44,7 +44,7 @@ export class TenantChanger {
    */
   async change(
     reference: string,
-    event: TenantEvent,
+    event: TenantChangeEvent,
     { ifVersion, actor, reason }: TenantChangeOptions = {},
     attempt: Attempt,
   ): Promise<Tenant> {
@@ -67,7 +67,7 @@ export class TenantChanger {
     throw new TenantContendedError(seen?.slug ?? reference);
   }
 
-  async #tell(event: TenantEvent, tenant: Tenant): Promise<void> {
+  async #tell(event: TenantChangeEvent, tenant: Tenant): Promise<void> {
     this.lookup.forget(tenant);
     await this.events.emit(event, tenant);
   }

@@ -87,7 +87,7 @@ export class TenantMaker {
       );
       const made = await this.#settle(kept.tenant!, options.status);
       this.lookup.forget(made);
-      await this.events.emit('created', made);
+      await this.events.emit('created', made, options.origin);
       return made;
     } catch (error) {
       if (kept.tenant) await this.#forget(kept.tenant, options.origin);

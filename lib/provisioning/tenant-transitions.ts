@@ -2,12 +2,12 @@ import type { Tenant, TenantStatus } from '../registry/tenant';
 import { InvalidTransitionError } from '../registry/tenant.errors';
 import type { TenantChanges } from '../registry/store/tenant.store';
 import type { TenantStep } from './provisioning.options';
-import type { TenantEvent } from './hooks/tenant-events';
+import type { TenantChangeEvent } from './hooks/tenant-events';
 
 /** A step in a tenant's life. */
 export interface Transition {
   readonly action: TenantStep;
-  readonly event: TenantEvent;
+  readonly event: TenantChangeEvent;
   readonly from: readonly TenantStatus[];
   /** Where it leads; a tenant that is there already is left alone. */
   readonly to: (tenant: Tenant) => TenantStatus;

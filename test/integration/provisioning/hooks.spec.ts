@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { Injectable, Module, Scope } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import {
@@ -7,6 +8,8 @@ import {
   TenantConnection,
   TenantContext,
   TenantEvents,
+  TenantExport,
+  TenantImport,
   TenantLifecycle,
   type TenantOrigin,
   TenantProvisioner,
@@ -189,6 +192,26 @@ describe('events', () => {
     await running.create({ slug: 'acme' });
     await expect(running.create({ slug: 'acme' })).rejects.toMatchObject({ code: 'TENANT_SLUG_TAKEN' });
     expect(heard).toEqual(['created acme']);
+  });
+
+  it('tell how a tenant came to be', async () => {
+    const { app, database } = running;
+    const heard: string[] = [];
+    const stop = app.get(TenantEvents).on('created', ({ slug }, origin) => heard.push(`${slug}: ${origin}`));
+    const provisioner = app.get(TenantProvisioner);
+    await provisioner.create({ slug: 'first' });
+    await provisioner.clone('first', 'second');
+    await database.query(
+      'CREATE SCHEMA legacy; CREATE TABLE legacy.note (id serial PRIMARY KEY, text varchar NOT NULL)',
+    );
+    await provisioner.adopt('legacy', 'third');
+    const file = new PassThrough();
+    await Promise.all([
+      app.get(TenantExport).export('first', file),
+      app.get(TenantImport).import(file, { slug: 'fourth' }),
+    ]);
+    stop();
+    expect(heard).toEqual(['first: create', 'second: clone', 'third: adopt', 'fourth: import']);
   });
 
   it('are told to the others when one listener fails, which the log names, and until a listener has had enough', async () => {
