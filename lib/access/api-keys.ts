@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { uuidV7 } from '../common/uuid-v7';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
@@ -42,6 +42,8 @@ export interface ApiKeyChangeOptions extends ApiKeyWriteOptions {
 export interface CreateApiKeyOptions extends ApiKeyWriteOptions {
   /** A UUID of version 7. A key that has it already is given another text. Default: a new one. */
   readonly id?: string;
+  /** Of a transaction that may write into the registry, as in `TenantProvisioner.create(…, { within })`. Default: one of its own. */
+  readonly manager?: EntityManager;
 }
 
 export interface RotateApiKeyOptions extends ApiKeyChangeOptions {
@@ -85,14 +87,14 @@ export class ApiKeys {
     input: ApiKeyInput,
     options: CreateApiKeyOptions = {},
   ): Promise<ShownApiKey> {
-    const { id = uuidV7(), grantedBy, actor, reason } = options;
+    const { id = uuidV7(), grantedBy, actor, reason, manager } = options;
     checkActorAndReason({ actor, reason });
     const { name, scopes, expiresAt, allowedIps } = checkApiKey(input, this.time.now());
     refuseBeyond(grantedBy, scopes);
     const { text, digest, hint } = makeKey(this.options.prefix, id);
     const values = { name, hint, digest, scopes, allowed_ips: allowedIps, expires_at: expiresAt };
     const { maxKeysPerTenant } = this.options;
-    const made = await inRegistry(this.registry, async (transaction) => {
+    const make = async (transaction: SqlExecutor) => {
       const others = await this.rows.countOthers(transaction, tenantId, id);
       if (others >= maxKeysPerTenant) throw new ApiKeyLimitError(maxKeysPerTenant);
       const key = await this.rows.insert(transaction, tenantId, id, values);
@@ -106,7 +108,8 @@ export class ApiKeys {
         details: { key: id, name },
       });
       return key;
-    });
+    };
+    const made = await (manager ? make(manager) : inRegistry(this.registry, make));
     this.authentication.forget(tenantId);
     return { ...made, key: text };
   }

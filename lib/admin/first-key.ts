@@ -1,4 +1,5 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from '../access/access.options';
 import type { ShownApiKey } from '../access/api-key';
 import { toApiKeyView } from '../access/api-key.dto';
@@ -26,12 +27,19 @@ export class FirstKey {
     ]);
   }
 
-  /** A repeated request is given the key that its first attempt has made, under another text. */
-  async addTo(tenant: Tenant, actor: string, claim: Claim | undefined): Promise<TenantWithKey> {
+  /**
+   * In the transaction of `manager`, if it is given. A repeated request is given the key that its first attempt has made, under another text.
+   */
+  async addTo(
+    tenant: Tenant,
+    actor: string,
+    claim: Claim | undefined,
+    manager?: EntityManager,
+  ): Promise<TenantWithKey> {
     const key = (await this.keys?.create(
       tenant.id,
       { name: 'first key', scopes: this.options?.firstKeyScopes },
-      { actor, id: claim?.newId },
+      { actor, id: claim?.newId, manager },
     )) as ShownApiKey;
     return { ...tenant, apiKey: toApiKeyView(key) };
   }

@@ -11,9 +11,10 @@ import {
   Query,
   UseInterceptors,
 } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
-import { TenantProvisioner } from '../provisioning/tenant-provisioner';
+import { type CreateTenantOptions, TenantProvisioner } from '../provisioning/tenant-provisioner';
 import { TenantPurge } from '../provisioning/purge/tenant-purge';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -62,21 +63,27 @@ export class TenantsController {
     @IdempotencyClaim() claim?: Claim,
   ): Promise<TenantWithKey> {
     this.firstKey.require(apiKey);
-    const tenant = await this.#create(body, actor, claim);
-    return apiKey ? this.firstKey.addTo(tenant, actor, claim) : tenant;
+    if (!apiKey) return this.#create(body, { actor }, claim);
+    // Without its key nobody could use the tenant, so it comes with it or not at all.
+    let apiKeyMade: TenantWithKey['apiKey'];
+    const within = async (made: Tenant, manager: EntityManager) => {
+      ({ apiKey: apiKeyMade } = await this.firstKey.addTo(made, actor, claim, manager));
+    };
+    const tenant = await this.#create(body, { actor, within }, claim);
+    return apiKeyMade ? { ...tenant, apiKey: apiKeyMade } : this.firstKey.addTo(tenant, actor, claim);
   }
 
   async #create(
     body: Omit<CreateTenantBody, 'apiKey'>,
-    actor: string,
+    by: CreateTenantOptions,
     claim: Claim | undefined,
   ): Promise<Tenant> {
-    if (!claim?.isRepeated) return this.provisioner.create(body, { actor, id: claim?.newId });
+    if (!claim?.isRepeated) return this.provisioner.create(body, { ...by, id: claim?.newId });
     // An earlier attempt may have made it and died before it could say so.
     const made = await this.store.find({ by: 'id', value: claim.newId });
     if (made) return made;
     const { newId } = await this.keys.withNewId(claim);
-    return this.provisioner.create(body, { actor, id: newId });
+    return this.provisioner.create(body, { ...by, id: newId });
   }
 
   @Get()

@@ -12,7 +12,7 @@ import { type NewTenant, TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { ProvisionHooks } from './hooks/provision-hooks';
 import { ProvisioningFailedError } from './provisioning.errors';
-import type { TenantOrigin } from './provisioning.options';
+import type { ProvisionHook, TenantOrigin } from './provisioning.options';
 import { SchemaDrop } from './marks/schema-drop';
 import { SchemaMarks, tenantComment } from './marks/schema-marks';
 import { Spares } from './spares/spares';
@@ -24,6 +24,14 @@ import { type SeenMigration, TenantVersions } from './tenant-versions';
 /** What is known of a tenant before it has a schema. */
 export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'>;
 
+export interface NewTenantOptions extends ActorAndReason {
+  /**
+   * What else the caller keeps with the tenant, both or neither: done in the same transaction as hooks are, after them. What it
+   * throws is thrown, and no tenant is made.
+   */
+  readonly within?: ProvisionHook;
+}
+
 /** A tenant that is being made, in a transaction of its own. */
 export interface Making {
   readonly manager: EntityManager;
@@ -31,7 +39,7 @@ export interface Making {
   insert(schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>): Promise<void>;
 }
 
-export interface MakeOptions extends ActorAndReason {
+export interface MakeOptions extends NewTenantOptions {
   readonly origin: TenantOrigin;
   readonly isolation?: IsolationLevel;
   /** The id of the tenant whose schema is copied. Default none: it is one of the template's version. */
@@ -64,10 +72,12 @@ export class TenantMaker {
   /**
    * The tenant, once it is committed and its hooks have run. `build` makes the schema.
    *
-   * @throws ProvisionHookFailedError, ProvisioningFailedError, TenancyUnavailableError; nothing is left then
+   * @throws ProvisionHookFailedError, ProvisioningFailedError, TenancyUnavailableError, and what `within` throws; nothing is left
+   * then
    */
   async make(draft: Draft, build: (making: Making) => Promise<void>, options: MakeOptions): Promise<Tenant> {
     const kept: { tenant?: Tenant } = {};
+    const within = options.within && new WorkWithin(options.within);
     try {
       // For the tenant from the start, so that its hooks can work in the same transaction.
       await this.context.runUnborn(unborn(draft), () =>
@@ -80,7 +90,7 @@ export class TenantMaker {
           await build({ manager, insert });
           await this.#recordVersion(manager, draft.id, options);
           await this.marks.write(manager, kept.tenant!.schemaName, tenantComment(draft.slug));
-          await this.hooks.run(kept.tenant!, manager, options.origin);
+          await this.hooks.run(kept.tenant!, manager, options.origin, within?.run);
           // Last, so that it has what the hooks have made, too.
           await this.roles.prepare(manager, kept.tenant!.schemaName);
         }),
@@ -91,7 +101,7 @@ export class TenantMaker {
       return made;
     } catch (error) {
       if (kept.tenant) await this.#forget(kept.tenant, options.origin);
-      throw explain(draft.slug, error);
+      throw within?.hasThrown(error) ? error : explain(draft.slug, error);
     }
   }
 
@@ -155,6 +165,26 @@ export class TenantMaker {
         return (await this.drop.dropNextPart(manager, schemaName)).isLast;
       });
     }
+  }
+}
+
+/** The caller's own part, whose errors are for the caller as they are. */
+class WorkWithin {
+  #thrown: unknown;
+
+  constructor(private readonly work: ProvisionHook) {}
+
+  readonly run: ProvisionHook = async (...args) => {
+    try {
+      await this.work(...args);
+    } catch (error) {
+      this.#thrown = error;
+      throw error;
+    }
+  };
+
+  hasThrown(error: unknown): boolean {
+    return error !== undefined && error === this.#thrown;
   }
 }
 

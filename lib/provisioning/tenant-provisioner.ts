@@ -18,22 +18,22 @@ import {
   checkNewTenant,
   type TenantRequestedBy,
 } from './tenant-input';
-import { type Draft, TenantMaker, type Making } from './tenant-maker';
+import { type Draft, type Making, type NewTenantOptions, TenantMaker } from './tenant-maker';
 
 /** The rest of what may be said of a tenant to be made. */
 export type TenantDetails = Omit<TenantRequestedBy, 'slug'>;
 
-export interface CreateTenantOptions extends ActorAndReason {
+export interface CreateTenantOptions extends NewTenantOptions {
   /** A UUID of version 7 that was never used. Default: a new one. */
   readonly id?: string;
 }
 
-export interface CloneOptions extends TenantDetails, ActorAndReason {
+export interface CloneOptions extends TenantDetails, NewTenantOptions {
   /** What the copy's columns hold instead of the source's values. Default: all is copied as it is. */
   readonly mask?: Mask;
 }
 
-export interface AdoptOptions extends TenantDetails, ActorAndReason {
+export interface AdoptOptions extends TenantDetails, NewTenantOptions {
   /** Adopt it although it differs from the template. Default false. */
   readonly force?: boolean;
 }
@@ -42,7 +42,7 @@ export interface AdoptOptions extends TenantDetails, ActorAndReason {
  * Makes tenants: a row in the registry and a schema, both or neither.
  *
  * All throw `ValidationFailedError`, `TenantSlugReservedError`, `TenantSlugTakenError`, `DomainTakenError`,
- * `ProvisionHookFailedError`, `ProvisioningFailedError` and `TenancyUnavailableError`; nothing is left then. With the
+ * `ProvisionHookFailedError`, `ProvisioningFailedError`, `TenancyUnavailableError` and what `within` throws; nothing is left then. With the
  * option `domainProof` also `DomainNotProvenError` for domains, which nobody can prove before the tenant is there.
  */
 @Injectable()
@@ -80,13 +80,13 @@ export class TenantProvisioner {
   async clone(
     source: string,
     slug: string,
-    { mask, actor, reason, ...details }: CloneOptions = {},
+    { mask, actor, reason, within, ...details }: CloneOptions = {},
   ): Promise<Tenant> {
     const draft = this.#draft({ ...details, slug }, { actor, reason });
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     const from = await this.copy.prepare(source);
     const build = (making: Making) => this.copy.build(making, from, draft.schemaName, mask);
-    const by = { actor, reason, origin: 'clone', copyOf: from.tenant.id } as const;
+    const by = { actor, reason, within, origin: 'clone', copyOf: from.tenant.id } as const;
     return this.maker.make(draft, build, { ...by, isolation: 'REPEATABLE READ' });
   }
 
@@ -98,13 +98,13 @@ export class TenantProvisioner {
   async adopt(
     schemaName: string,
     slug: string,
-    { force = false, actor, reason, ...details }: AdoptOptions = {},
+    { force = false, actor, reason, within, ...details }: AdoptOptions = {},
   ): Promise<Tenant> {
     const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), schemaName };
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     this.adoption.check(schemaName);
     const build = (making: Making) => this.adoption.build(making, schemaName, force);
-    return this.maker.make(draft, build, { actor, reason, origin: 'adopt' });
+    return this.maker.make(draft, build, { actor, reason, within, origin: 'adopt' });
   }
 
   #draft(input: TenantRequestedBy, by: ActorAndReason): Draft {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import type { Tenant } from '../../lib';
-import { ApiKeys } from '../../lib/access';
+import { ApiKeyLimitError, ApiKeys } from '../../lib/access';
 import { ApiKeyUses } from '../../lib/access/api-key-uses';
 import { type AccessApp, startAccessApp, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -342,5 +342,18 @@ describe.each(ANY_ADAPTER)('Keys by HTTP on %s', (_platform, adapter) => {
     await expect(
       app.admin('POST /admin/tenants', { slug: 'without', apiKey: false }),
     ).resolves.not.toHaveProperty('body.apiKey');
+  });
+
+  it('come with a new tenant, or there is none', async () => {
+    const seen: unknown[] = [];
+    jest.spyOn(app.app.get(ApiKeys), 'create').mockImplementationOnce(async () => {
+      seen.push(await app.admin('GET /admin/tenants/half-made'));
+      throw new ApiKeyLimitError(0);
+    });
+    await expect(
+      app.admin('POST /admin/tenants', { slug: 'half-made', apiKey: true }),
+    ).resolves.toMatchObject({ status: 409 });
+    seen.push(await app.admin('GET /admin/tenants/half-made'));
+    expect(seen).toEqual([1, 2].map(() => expect.objectContaining({ status: 404 })));
   });
 });

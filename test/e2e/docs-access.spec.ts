@@ -1,5 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { TenantLifecycle, TenantProvisioner } from '../../lib';
+import { ApiKeys } from '../../lib/access';
 import { makeKey } from '../../lib/access/key-text';
 import { SECRET, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -55,9 +57,23 @@ describe('docs/access.md', () => {
     await expect(get('/reports/formats', { 'x-api-key': key })).resolves.toMatchObject({ status: 200 });
   });
 
+  it('makes a tenant and its first key in one transaction', async () => {
+    const { SignUpService } = await examples.import('sign-up.service.ts');
+    const provisioner = app.get(TenantProvisioner, { strict: false });
+    const keys = app.get(ApiKeys, { strict: false });
+    const { tenant, apiKey } = await new SignUpService(provisioner, keys).signUp('globex');
+    const me = await rawRequest(await app.getUrl(), '/me', { headers: { 'x-api-key': apiKey } });
+    expect(me).toMatchObject({ status: 200, body: { tenantId: tenant.id, scopes: ['reports:*'] } });
+    jest.spyOn(keys, 'create').mockRejectedValueOnce(new Error('no key'));
+    await expect(new SignUpService(provisioner, keys).signUp('initech')).rejects.toThrow('no key');
+    await expect(app.get(TenantLifecycle, { strict: false }).get('initech')).rejects.toMatchObject({
+      code: 'TENANT_NOT_FOUND',
+    });
+  });
+
   it('gives scanners a pattern that finds keys', () => {
     const document = codeBlocks('docs/access.md');
-    expect(document).toHaveLength(1);
+    expect(document).toHaveLength(2);
     expect(makeKey('sk', '01890a5d-ac96-774b-bcce-b302099a8057').text).toMatch(
       /\bsk_[0-9a-f]{32}_[0-9A-Za-z]{49}\b/,
     );

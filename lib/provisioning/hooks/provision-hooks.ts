@@ -46,12 +46,19 @@ export class ProvisionHooks implements OnModuleInit {
   }
 
   /**
-   * Calls them one after the other, within the caller's transaction, which was opened for the tenant.
+   * Calls them one after the other, and at last `within`, in the caller's transaction, which was opened for the tenant.
    *
-   * @throws ProvisionHookFailedError naming the one that failed
+   * @throws ProvisionHookFailedError naming the one that failed; what `within` throws as it is
    */
-  async run(tenant: Tenant, manager: EntityManager, origin: TenantOrigin): Promise<void> {
-    if (this.#hooks.length === 0) return;
+  async run(
+    tenant: Tenant,
+    manager: EntityManager,
+    origin: TenantOrigin,
+    within?: ProvisionHook,
+  ): Promise<void> {
+    const named = this.#hooks.map(({ name, run }) => ({ name, run: failingAs(name, run) }));
+    const hooks = within ? [...named, { name: 'within', run: within }] : named;
+    if (hooks.length === 0) return;
     const queryRunner = manager.queryRunner as QueryRunner;
     const path = [tenant.schemaName, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
     // A spare has another name than the one that the transaction began with.
@@ -63,8 +70,8 @@ export class ProvisionHooks implements OnModuleInit {
     );
     const id = await transactionId(manager);
     try {
-      for (const hook of this.#hooks) {
-        await this.context.runScope({ tenant, transaction }, () => call(hook, tenant, manager, origin));
+      for (const hook of hooks) {
+        await this.context.runScope({ tenant, transaction }, () => hook.run(tenant, manager, origin));
         await this.#requireTransaction(hook, origin, manager, transaction, id);
       }
     } finally {
@@ -101,15 +108,14 @@ function explainEnd(): Error {
   return new Error('it ended the transaction that it was given');
 }
 
-async function call(
-  { name, run }: NamedHook<ProvisionHook>,
-  ...[tenant, manager, origin]: Parameters<ProvisionHook>
-) {
-  try {
-    await run(tenant, manager, origin);
-  } catch (error) {
-    throw new ProvisionHookFailedError(name, origin, error);
-  }
+function failingAs(name: string, run: ProvisionHook): ProvisionHook {
+  return async (tenant, manager, origin) => {
+    try {
+      await run(tenant, manager, origin);
+    } catch (error) {
+      throw new ProvisionHookFailedError(name, origin, error);
+    }
+  };
 }
 
 async function transactionId(executor: SqlExecutor): Promise<string> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ConflictException } from '@nestjs/common';
 import { TenantLifecycle } from 'nestjs-tenancy';
 import { ApiKeys } from 'nestjs-tenancy/access';
 import { RunningApp } from './running-app';
@@ -42,11 +43,14 @@ describe('a sign-up', () => {
 
   it('leaves nothing behind when no key can be made', async () => {
     const slug = newSlug();
-    jest.spyOn(running.app.get(ApiKeys), 'create').mockRejectedValueOnce(new Error('no key'));
-    await signUp({ slug }).expect(500);
-    await expect(running.app.get(TenantLifecycle).get(slug)).rejects.toMatchObject({
-      code: 'TENANT_NOT_FOUND',
+    const lifecycle = running.app.get(TenantLifecycle);
+    jest.spyOn(running.app.get(ApiKeys), 'create').mockImplementationOnce(async () => {
+      // Nobody sees the tenant before it has its key.
+      await expect(lifecycle.get(slug)).rejects.toMatchObject({ code: 'TENANT_NOT_FOUND' });
+      throw new ConflictException('no key');
     });
+    await signUp({ slug }).expect(409);
+    await expect(lifecycle.get(slug)).rejects.toMatchObject({ code: 'TENANT_NOT_FOUND' });
   });
 
   it('is limited by address', async () => {

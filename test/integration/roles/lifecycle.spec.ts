@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import {
   FleetMigrator,
+  type ProvisionHook,
   type Tenant,
   TenantLifecycle,
   TenantProvisioner,
@@ -46,6 +47,18 @@ describe('the role of a tenant', () => {
     await running.app.get(TenantLifecycle).delete(tenant.slug);
     await running.app.get(TenantPurge).purge(tenant.slug);
   }
+
+  it('does not bind what the maker of the tenant keeps with it, in the registry too', async () => {
+    const seen: unknown[] = [];
+    const within: ProvisionHook = async ({ id }, manager) => {
+      await manager.query(`INSERT INTO note (text) VALUES ('kept')`);
+      seen.push(...(await manager.query('SELECT slug FROM tenancy.tenants WHERE id = $1', [id])));
+    };
+    const tenant = await provisioner().create({ slug: 'kept-with' }, { within });
+    expect(seen).toEqual([{ slug: 'kept-with' }]);
+    await expect(read(tenant)).resolves.toEqual(['kept']);
+    await end(tenant);
+  });
 
   it('is made with it, cannot log in, and goes with it', async () => {
     const tenant = await running.create({ slug: 'short-lived' });
