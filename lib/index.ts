@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy */
+
 export { TenancyModule } from './tenancy.module';
 export { type TenancyOptions } from './options/tenancy.options';
 export { type TenancyDatabaseOptions, type TenancyTypeOrmOptions } from './connection/connection.options';

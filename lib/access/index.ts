@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/access */
+
 export { TenancyAccessModule, type TenancyAccessExtras } from './tenancy-access.module';
 export { type TenancyAccessOptions } from './access.options';
 export { fromApiKey, type FromApiKeyOptions } from './from-api-key';

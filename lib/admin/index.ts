@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/admin */
+
 export { TenancyAdminModule, type TenancyAdminExtras } from './tenancy-admin.module';
 export { type MasterKey, type MasterKeySource, type TenancyAdminOptions } from './admin.options';
 export {

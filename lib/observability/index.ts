@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/observability */
+
 export { TenancyObservabilityModule } from './tenancy-observability.module';
 export { type MetricsOptions, type TenancyObservabilityOptions } from './observability.options';
 export { type TenantLogFields, tenantLogMixin } from './tenant-log-mixin';

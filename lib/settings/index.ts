@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/settings */
+
 export { TenancySettingsModule, type TenancySettingsExtras } from './tenancy-settings.module';
 export { type TenancySettingsOptions } from './settings.options';
 export {

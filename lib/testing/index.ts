@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/testing */
+
 export {
   startEmbeddedPostgres,
   type EmbeddedPostgres,

@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/throttling */
+
 export { TenancyThrottlingModule } from './tenancy-throttling.module';
 export type { RateLimit, RateLimits, TenantRateLimits } from './rate-limit';
 export { type TenancyThrottlingOptions } from './throttling.options';

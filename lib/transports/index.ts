@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/transports */
+
 export { TenancyTransportsModule } from './tenancy-transports.module';
 export { type MessageTenantReader, type TenancyTransportsOptions } from './transports.options';
 export { TenantInterceptor } from './tenant.interceptor';

@@ -1,3 +1,5 @@
+/** @module nestjs-tenancy/usage */
+
 export { TenancyUsageModule, type TenancyUsageExtras } from './tenancy-usage.module';
 export {
   type Quota,
