@@ -1,38 +1,70 @@
+import type { DatabaseError } from 'pg';
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
 import { firstToken } from '../../common/sql-lexer';
+import { TenantSchemaMissingError } from '../connection.errors';
 import { Rider } from './rider';
 
-/** invalid_schema_name: also what `regnamespace` answers to the name of a schema that is not there. */
-export const SCHEMA_IS_MISSING = '3F000';
+/** invalid_schema_name: what `regnamespace` answers to the name of a schema that is not there. */
+const SCHEMA_IS_MISSING = '3F000';
+
+/** invalid_argument_for_logarithm: nothing else of what we send raises it. */
+const SCHEMA_IS_NOT_CURRENT = '2201E';
+
+const CHECK_RAISES: ReadonlySet<string> = new Set([SCHEMA_IS_MISSING, SCHEMA_IS_NOT_CURRENT]);
 
 /**
- * Whether the tenant's schema is there. PostgreSQL passes over a schema on the path that is not there, so it would look
- * for the tenant's names in the shared schemas behind it, and make new tables there; with none behind it in `pg_temp`,
- * from where they are gone with the session.
+ * Whether the tenant's schema is there, and may be used. PostgreSQL passes over a schema on the path that is not, so it
+ * would look for the tenant's names in the shared schemas behind it, and make new tables there; with none behind it in
+ * `pg_temp`, from where they are gone with the session.
  */
 export class SchemaCheck {
-  readonly #values: readonly string[];
   /** For inside a transaction. Without a name: a session that has forgotten one would fail the whole transaction. */
   readonly rider: Rider;
 
   /** @param role whose statements it is for, if not the session's. A schema that it may not use PostgreSQL passes over, too */
-  constructor(schemaName: string, role?: string) {
-    this.#values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
-    this.rider = new Rider([], () => {
-      const { sql, values } = this.parameters(1);
-      return [{ name: '', sql: checkSql(sql), values }];
-    });
+  constructor(
+    private readonly schemaName: string,
+    private readonly role?: string,
+  ) {
+    const values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
+    const column = columnSql(...values.map((_, i) => `$${i + 1}`));
+    this.rider = new Rider([], () => [{ name: '', sql: checkSql(column), values }]);
   }
 
-  /** For beside the settings: parameters from `$first` on. A transaction that begins with it knows what others have done. */
-  parameters(first: number): { readonly sql: string; readonly values: readonly string[] } {
-    return { sql: columnSql(...this.#values.map((_, i) => `$${first + i}`)), values: this.#values };
+  /**
+   * For behind the settings: a column, with parameters from `$first` on. The first schema of the path that there is and
+   * that may be used is the current one. PostgreSQL looks for it anyway, and a transaction that begins so knows what
+   * others have done. With a role the name comes once more: a purge takes both, and PostgreSQL would miss the role first.
+   */
+  behindSettings(first: number): { readonly sql: string; readonly values: readonly string[] } {
+    const isCurrent = `pg_catalog.current_schema() OPERATOR(pg_catalog.=) $${first}::pg_catalog.name`;
+    if (this.role === undefined) return { sql: raisesUnless(isCurrent), values: [this.schemaName] };
+    const isThere = `$${first + 1}::pg_catalog.regnamespace IS NOT NULL`;
+    return {
+      sql: raisesUnless(`${isCurrent} AND ${isThere}`),
+      values: [this.schemaName, quoteIdentifier(this.schemaName)],
+    };
+  }
+
+  /** In words that name the schema, if the error is that of a check that has found nothing. */
+  explain(error: DatabaseError): TenantSchemaMissingError | undefined {
+    if (!CHECK_RAISES.has(error.code ?? '')) return undefined;
+    const cause =
+      error.code === SCHEMA_IS_MISSING
+        ? error
+        : new Error(`schema "${this.schemaName}" is not there, or may not be used`, { cause: error });
+    return new TenantSchemaMissingError({ cause });
   }
 
   /** As a part of a text that is sent inside a transaction. */
   get command(): string {
-    return `${checkSql(columnSql(...this.#values.map(quoteLiteral)))};`;
+    const values = [quoteIdentifier(this.schemaName), ...(this.role === undefined ? [] : [this.role])];
+    return `${checkSql(columnSql(...values.map(quoteLiteral)))};`;
   }
+}
+
+function raisesUnless(condition: string): string {
+  return `pg_catalog.ln(CASE WHEN ${condition} THEN '1'::pg_catalog.float8 ELSE '0'::pg_catalog.float8 END)`;
 }
 
 /** With a role not whoever the session is by now: code may have taken another one since BEGIN. */

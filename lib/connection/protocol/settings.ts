@@ -37,9 +37,9 @@ export class TransactionSettings {
   }
 
   #makeRider(probe: Probe | undefined): Rider {
-    const check = this.schemaCheck?.parameters(2 * this.count + 1);
+    const check = this.schemaCheck?.behindSettings(2 * this.count + 1);
     // The text depends on nothing else, and so may the name.
-    const name = `nestjs-tenancy-${probe ?? 'unprobed'}-${this.count}${check ? '-schema' : ''}`;
+    const name = ['nestjs-tenancy', probe ?? 'unprobed', this.count, check?.values.length ?? 0].join('-');
     const values = [...Object.entries(this.values).flat(), ...(check?.values ?? [])];
     const setting = () => ({ name, sql: this.#sql(probe, check?.sql), values });
     return probe

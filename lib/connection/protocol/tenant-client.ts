@@ -3,9 +3,9 @@ import type { Answered, CarriedText } from './carried-text';
 import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from '../pool/limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
-import { SessionNotCleanError, TenantSchemaMissingError } from '../connection.errors';
+import { SessionNotCleanError } from '../connection.errors';
 import { ReportedSettings } from './reported-settings';
-import { SCHEMA_IS_MISSING } from './schema-check';
+import type { SchemaCheck } from './schema-check';
 import { type Probe, PROBE_RAISES, probeText } from './session-checks';
 import type { TransactionSettings } from './settings';
 
@@ -52,6 +52,8 @@ export class TenantClient extends BaseClient {
   #parsing: string[] = [];
   /** What each CommandComplete answers that is still to come; beyond these, the caller's own. */
   #answers: Answered[] = [];
+  /** What was sent along last. */
+  #check: SchemaCheck | undefined;
 
   /** The lease that has it now; `undefined` while it is idle in the pool. */
   get lease(): object | undefined {
@@ -89,6 +91,7 @@ export class TenantClient extends BaseClient {
    * settings, what it still owes is written.
    */
   ride(settings: TransactionSettings, { stream }: WireConnection): void {
+    this.#check = settings.schemaCheck;
     if (this.inTransaction()) {
       if (!this.owesCheck(settings)) return;
       stream.write(settings.schemaCheck!.rider.unnamed);
@@ -114,6 +117,7 @@ export class TenantClient extends BaseClient {
   }
 
   sendCarried({ text, answers }: CarriedText, settings: TransactionSettings): void {
+    this.#check = settings.schemaCheck;
     const probe = this.inTransaction() ? undefined : this.#probeOf(settings);
     // CLOSE ALL, the probe, BEGIN, COMMIT.
     this.#answers = probe ? ['setting', 'probe', 'setting', 'setting', ...answers] : [...answers];
@@ -190,9 +194,10 @@ export class TenantClient extends BaseClient {
     const isRiders = !this.#answersOwn;
     const isRefusal = this.#answers[0] === 'probe' && hasCode(message, PROBE_RAISES);
     this.#answers = [];
-    if (isRiders && hasCode(message, SCHEMA_IS_MISSING)) {
+    const missing = isRiders && message instanceof DatabaseError && this.#check?.explain(message);
+    if (missing) {
       this.#parsing = [];
-      return super._handleErrorMessage(new TenantSchemaMissingError({ cause: message }));
+      return super._handleErrorMessage(missing);
     }
     if (isRefusal) {
       this.#wasRefused = true;
