@@ -3,7 +3,11 @@
 export { TenancyModule } from './tenancy.module';
 export { type TenancyOptions } from './options/tenancy.options';
 export { type TenancyDatabaseOptions, type TenancyTypeOrmOptions } from './connection/connection.options';
-export { ModuleImportedTwiceError, ModuleMissingError } from './common/module-check';
+export {
+  ModuleImportedTwiceError,
+  ModuleMissingError,
+  ModuleWithoutOptionsError,
+} from './common/module-check';
 export { InvalidTenancyOptionsError } from './options/tenancy.errors';
 
 export { PackageMissingError } from './common/absent-package';

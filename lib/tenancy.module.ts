@@ -1,4 +1,10 @@
-import { type DynamicModule, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type Type,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { mayMiss, moduleCheck } from './common/module-check';
@@ -27,7 +33,7 @@ const folders = [
 ];
 
 /** Turns the application into one for many tenants. Import it once, in the root module. */
-@Module({})
+@Module({ providers: [moduleCheck((): Type => TenancyModule, STORE_MAKER)] })
 export class TenancyModule implements NestModule {
   static forRoot(options: TenancyOptions): DynamicModule {
     return compose(TenancyOptionsModule.forRoot(options));
@@ -49,12 +55,15 @@ export class TenancyModule implements NestModule {
   }
 }
 
+/** What all that works on it needs. */
+export const TENANCY = { module: TenancyModule, options: STORE_MAKER };
+
 function compose(optionsModule: DynamicModule): DynamicModule {
   return {
     module: TenancyModule,
     global: true,
     imports: [optionsModule, ...folders],
-    providers: [moduleCheck(() => TenancyModule), { provide: STORE_MAKER, useExisting: ModuleRef }],
+    providers: [{ provide: STORE_MAKER, useExisting: ModuleRef }],
     exports: [STORE_MAKER, ...folders],
   };
 }

@@ -22,7 +22,7 @@ import { ApiKeys } from './api-keys';
 import { checkAccessOptions } from './check-access-options';
 import { CredentialsCheck, MAKES_KEYS } from './credentials-check';
 import { MeController } from './me.controller';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { documentAccessApi } from './openapi/document-access-api';
 import { TenantKeysController } from './tenant-keys.controller';
 
@@ -47,7 +47,8 @@ const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
 
 const providers: Provider[] = checkedProviders(
   (): Type => TenancyAccessModule,
-  () => [{ module: TenancyModule }],
+  GIVEN_OPTIONS,
+  () => [TENANCY],
   [
     { provide: ACCESS_OPTIONS, inject: [GIVEN_OPTIONS], useFactory: checkAccessOptions },
     CredentialsCheck,

@@ -13,7 +13,7 @@ import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { readBodies } from '../http/read-bodies';
 import { TenancySettingsModule } from '../settings/tenancy-settings.module';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { TenancyUsageModule } from '../usage/tenancy-usage.module';
 import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
 import { FirstKey } from './first-key';
@@ -62,8 +62,9 @@ function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvi
     isAsked ? [{ module, by: `TenancyAdminModule.forRoot({ ${option}: true })` }] : [];
   return moduleCheck(
     (): Type => TenancyAdminModule,
+    ADMIN_OPTIONS,
     () => [
-      { module: TenancyModule },
+      TENANCY,
       ...needed('usage', usage, TenancyUsageModule),
       ...needed('apiKeys', apiKeys, TenancyAccessModule),
       ...needed('settings', settings, TenancySettingsModule),

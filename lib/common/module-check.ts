@@ -37,39 +37,62 @@ export class ModuleImportedTwiceError extends StartError {
   }
 }
 
+/** A module of ours is imported by its bare name. */
+export class ModuleWithoutOptionsError extends StartError {
+  readonly code = 'MODULE_WITHOUT_OPTIONS';
+
+  constructor(name: string) {
+    super(
+      `${name} is imported by its name alone, without options: import ${name}.forRoot(…) once, in the root module, and nowhere ` +
+        `${name} by itself. What it exports can be injected everywhere.`,
+    );
+  }
+}
+
 interface Needed {
   /** What needs it, if not the module itself. */
   readonly by?: string;
   readonly module: Type;
+  /** What it provides when it was imported with options. Default: that is not asked. */
+  readonly options?: InjectionToken;
 }
 
 /**
  * The providers of a module, behind one that fails the start in words when another module is missing, or this one is there
- * twice. Nest by itself would say nothing, or name a class that nobody outside knows: it looks for what classes need before it
+ * twice, or without `options`, the token of what `forRoot()` is given. Nest by itself would say nothing, or name a class that nobody outside knows: it looks for what classes need before it
  * makes the first of them. So what these need may be missing, for as long as it takes to say so.
  */
 export function checkedProviders(
   self: () => Type,
+  options: InjectionToken,
   needs: () => readonly Needed[],
   providers: readonly Provider[],
 ): Provider[] {
-  return [moduleCheck(self, needs), ...providers.map(mayMiss)];
+  const check = moduleCheck(self, options, needs);
+  return [check, ...providers.map(mayMiss).map((each) => after(check.provide, each))];
 }
 
 /** The first of these alone, for a module that needs no other. */
-export function moduleCheck(self: () => Type, needs: () => readonly Needed[] = () => []): FactoryProvider {
+export function moduleCheck(
+  self: () => Type,
+  options: InjectionToken,
+  needs: () => readonly Needed[] = () => [],
+): FactoryProvider {
   return {
     provide: Symbol('MODULE_CHECK'),
     // A value of Nest's own, for which nothing has to be made first.
     inject: [ModulesContainer],
     useFactory: (container: ModulesContainer) => {
       const modules = [...container.values()];
-      const timesOf = (module: Type) => modules.filter(({ metatype }) => metatype === module).length;
+      const those = (module: Type) => modules.filter(({ metatype }) => metatype === module);
       const { name } = self();
-      const missing = needs().filter(({ module }) => timesOf(module) === 0);
+      const missing = needs().filter(({ module }) => those(module).length === 0);
       if (missing.length > 0)
         throw new ModuleMissingError(...missing.map(({ module, by = name }) => [by, module.name] as const));
-      const times = timesOf(self());
+      for (const each of [...needs(), { module: self(), options }])
+        if (each.options && !those(each.module).some(({ providers }) => providers.has(each.options!)))
+          throw new ModuleWithoutOptionsError(each.module.name);
+      const times = those(self()).length;
       if (times > 1) throw new ModuleImportedTwiceError(name, times);
       return true;
     },
@@ -107,6 +130,17 @@ export function mayMiss(provider: Provider): Provider {
       ),
     };
   return provider;
+}
+
+/** A factory is called after the check: it may rely on the options. */
+function after(check: InjectionToken, provider: Provider): Provider {
+  if (typeof provider === 'function' || !('useFactory' in provider)) return provider;
+  const { inject = [], useFactory } = provider;
+  return {
+    ...provider,
+    inject: [check, ...inject],
+    useFactory: (_checked: unknown, ...given: unknown[]): unknown => useFactory(...given),
+  };
 }
 
 function parametersMayMiss(type: Type): void {

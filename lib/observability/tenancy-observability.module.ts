@@ -14,7 +14,7 @@ import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { checkObservabilityOptions } from './check-observability-options';
 import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
 import { RequestMeter } from './request-meter';
@@ -44,7 +44,8 @@ function loadOpenTelemetry(): typeof import('@opentelemetry/api') {
 
 const providers: Provider[] = checkedProviders(
   (): Type => TenancyObservabilityModule,
-  () => [{ module: TenancyModule }],
+  MODULE_OPTIONS_TOKEN,
+  () => [TENANCY],
   [
     { provide: OBSERVABILITY_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkObservabilityOptions },
     SpareState,

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
 import { freezeDeeply } from '../common/freeze-deeply';
 import { type Names, unknownOptions } from '../common/known-names';
 import { show } from '../common/show-value';
@@ -8,7 +7,7 @@ import { typeName } from './json-values';
 import type { Setting } from './setting';
 import { InvalidSettingsError, SettingUndeclaredError } from './settings.errors';
 import { LOOKUP_CACHE_OPTIONS } from '../registry/cache/lookup-cache.options';
-import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
+import type { TenancySettingsOptions } from './settings.options';
 
 /** They stand in paths, entity tags and the record; `__proto__` is none. */
 const KEY = /^[a-z][\w-]{0,63}$/i;
@@ -24,14 +23,13 @@ const KNOWN_OF_SETTING: Names<Setting<unknown>> = {
 const ACCESSES: readonly unknown[] = [undefined, 'read', 'write'];
 
 /** The settings that there are. */
-@Injectable()
 export class DeclaredSettings {
   readonly #byKey: ReadonlyMap<string, Setting<unknown>>;
   /** Of what callers see of the declaration: in tags, so that another default is another state. */
   readonly fingerprint: string;
 
   /** @throws InvalidSettingsError naming all that is wrong */
-  constructor(@Inject(SETTINGS_OPTIONS) options: TenancySettingsOptions) {
+  constructor(options: TenancySettingsOptions) {
     const { settings, cache } = options;
     const entries = Object.entries((settings ?? {}) as Record<string, Setting<unknown>>);
     const problems = entries.flatMap(([key, setting]) => declarationProblems(key, setting));

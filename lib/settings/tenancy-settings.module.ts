@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { DeclaredSettings } from './declared-settings';
 import { KnownSettings } from './known-settings';
 import { documentSettingsApi } from './openapi/document-settings-api';
@@ -30,9 +30,14 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancySetting
 
 const providers: Provider[] = checkedProviders(
   (): Type => TenancySettingsModule,
-  () => [{ module: TenancyModule }],
+  SETTINGS_OPTIONS,
+  () => [TENANCY],
   [
-    DeclaredSettings,
+    {
+      provide: DeclaredSettings,
+      inject: [SETTINGS_OPTIONS],
+      useFactory: (options: TenancySettingsOptions) => new DeclaredSettings(options),
+    },
     SettingRows,
     KnownSettings,
     TenantSettings,

@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Module, type Type } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { checkThrottlingOptions } from './check-throttling-options';
 import { CountedRequests } from './counted-requests';
 import { MemoryRateLimits } from './memory-rate-limits';
@@ -20,7 +20,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
 @Module({
   providers: checkedProviders(
     (): Type => TenancyThrottlingModule,
-    () => [{ module: TenancyModule }],
+    MODULE_OPTIONS_TOKEN,
+    () => [TENANCY],
     [
       {
         provide: THROTTLING_OPTIONS,

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { MessageTenants } from './message-tenants';
 import { TenantHandshakes } from './tenant-handshakes';
 import { TenantInterceptor } from './tenant.interceptor';
@@ -20,7 +20,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyTranspo
 @Module({
   providers: checkedProviders(
     (): Type => TenancyTransportsModule,
-    () => [{ module: TenancyModule }],
+    TRANSPORTS_OPTIONS,
+    () => [TENANCY],
     [MessageTenants, TenantHandshakes, TenantInterceptor],
   ),
   exports: [MessageTenants, TenantHandshakes, TenantInterceptor],

@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
-import { TenancyModule } from '../tenancy.module';
+import { TENANCY } from '../tenancy.module';
 import { checkUsageOptions } from './check-usage-options';
 import { documentUsageApi } from './openapi/document-usage-api';
 import { RefusedCounts } from './refused-counts';
@@ -34,7 +34,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
 @Module({
   providers: checkedProviders(
     (): Type => TenancyUsageModule,
-    () => [{ module: TenancyModule }],
+    MODULE_OPTIONS_TOKEN,
+    () => [TENANCY],
     [
       { provide: USAGE_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkUsageOptions },
       UsageRows,

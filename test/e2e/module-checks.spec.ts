@@ -103,6 +103,38 @@ describe('A module of ours', () => {
     });
   });
 
+  it.each<[string, () => NonNullable<ModuleMetadata['imports']>]>([
+    ['TenancyModule', () => [TenancyModule]],
+    ['TenancyModule', () => [TenancyAccessModule.forRoot(), TenancyModule]],
+    ['TenancyModule', () => [TenancyModule, TenancyAdminModule.forRoot({ masterKey })]],
+    ['TenancyAccessModule', () => [tenancy({ resolvers: [fromApiKey()] }), TenancyAccessModule]],
+    ['TenancyObservabilityModule', () => [tenancy(), TenancyObservabilityModule]],
+    ['TenancySettingsModule', () => [tenancy(), TenancySettingsModule]],
+    ['TenancyThrottlingModule', () => [tenancy(), TenancyThrottlingModule]],
+    ['TenancyTransportsModule', () => [tenancy(), TenancyTransportsModule]],
+    ['TenancyUsageModule', () => [tenancy(), TenancyUsageModule]],
+  ])('says that it has no options: %s', async (name, imports) => {
+    await expect(failure(imports())).resolves.toMatchObject({
+      code: 'MODULE_WITHOUT_OPTIONS',
+      message: expect.stringContaining(`${name} is imported by its name alone, without options`),
+    });
+  });
+
+  it('has nothing printed but what it says when it is imported twice, nor by two applications of one process', async () => {
+    const said: string[] = [];
+    // What Nest's own modules say before an application has a logger goes to the console.
+    for (const stream of [process.stdout, process.stderr])
+      jest.spyOn(stream, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+    try {
+      await failure([tenancy(), tenancy()]);
+      const running = [await start(tenancy()), await start(tenancy())];
+      expect(running.map(({ log }) => log.warnings)).toEqual([[], []]);
+    } finally {
+      jest.restoreAllMocks();
+    }
+    expect(said).toEqual([]);
+  });
+
   it.each([
     ['usage', 'TenancyUsageModule'],
     ['apiKeys', 'TenancyAccessModule'],
