@@ -6,6 +6,7 @@ import { DockerfileParser } from 'dockerfile-ast';
 import { validate } from 'dockerfile-utils';
 import { parse } from 'yaml';
 import { REPOSITORY } from './support/commands';
+import { codeBlocks } from './support/readme';
 
 /** What of sample/02-saas no test of its code looks at: how it is installed, built into an image and run. */
 const SAMPLE = join(REPOSITORY, 'sample/02-saas');
@@ -22,6 +23,15 @@ it('it names the versions that the repository is tested with', () => {
   const { 'nestjs-tenancy': _ours, '@nestjs/cli': _cli, ...all } = { ...dependencies, ...devDependencies };
   expect(Object.keys(all).length).toBeGreaterThan(30);
   for (const [name, range] of Object.entries(all)) expect([name, range]).toEqual([name, tested[name]]);
+});
+
+it('docs/installation.md shows the Jest of the sample', () => {
+  const { jest: itsJest } = json(join(SAMPLE, 'package.json'));
+  const shown = JSON.parse(
+    codeBlocks('docs/installation.md').find(({ language }) => language === 'json')!.text,
+  );
+  const { transform, transformIgnorePatterns } = itsJest;
+  expect(shown).toMatchObject({ transform, transformIgnorePatterns });
 });
 
 it('.env.example has each variable that the code reads', () => {
