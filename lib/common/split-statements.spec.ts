@@ -57,6 +57,11 @@ describe('splitStatements', () => {
     expect(textsOf(text, false)).toEqual([text]);
   });
 
+  it('takes backslashes in bits for nothing, whatever they are in texts', () => {
+    for (const bits of [String.raw`b'\'`, String.raw`X'\'`])
+      expect(textsOf(`SELECT ${bits}; COMMIT; --'`, false)).toEqual([`SELECT ${bits}`, ' COMMIT']);
+  });
+
   it.each([
     "SELECT 'open; SELECT 2",
     'SELECT $$open; SELECT 2',

@@ -93,7 +93,10 @@ function readToken(text: string, start: number, standardStrings: boolean): SqlTo
   return readPrefixed(text, start, word) ?? token('word', start, word, lowerCase(word));
 }
 
-/** `E'…'`, `B'…'`, `X'…'`, `U&'…'` and `U&"…"`. `N'…'` is a word before a text. */
+/**
+ * `E'…'`, `B'…'`, `X'…'` and `U&"…"`. `N'…'` is a word before a text, and so is `U&'…'` here: PostgreSQL takes it only
+ * where `'…'` has no escapes.
+ */
 function readPrefixed(text: string, start: number, word: string): SqlToken | undefined {
   if (word.length > 1) return undefined;
   const letter = word.toLowerCase();
@@ -101,9 +104,8 @@ function readPrefixed(text: string, start: number, word: string): SqlToken | und
   if (text[next] === "'") {
     if (letter === 'e') return readText(text, start, next, 'escaping');
     if (letter === 'b' || letter === 'x') return readText(text, start, next, 'bits');
-  } else if (letter === 'u' && text[next] === '&') {
-    if (text[next + 1] === "'") return readText(text, start, next + 1, 'standard');
-    if (text[next + 1] === '"') return readName(text, start, next + 1);
+  } else if (letter === 'u' && text.startsWith('&"', next)) {
+    return readName(text, start, next + 1);
   }
   return undefined;
 }

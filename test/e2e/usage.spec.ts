@@ -18,6 +18,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { interval, map, NEVER, type Observable, race, tap, throwError } from 'rxjs';
 import {
+  PoolStatistics,
   type Tenant,
   TenancyModule,
   TenantContext,
@@ -683,6 +684,14 @@ describe('Usage, counted by two instances', () => {
     expect(after.storage.rows).toBe(1_000);
     expect(after.storage.bytes).toBeGreaterThan(before.storage.bytes + 100_000);
     expect((await report(globex)).storage).toEqual(before.storage);
+  });
+
+  it('asks for the size in the tenant’s own share of the connections', async () => {
+    const acme = await tenant();
+    const leases = () => apps[0].app.get(PoolStatistics).ofTenant(acme.id)?.leases ?? 0;
+    const before = leases();
+    await report(acme);
+    expect(leases()).toBe(before + 1);
   });
 
   it.each([

@@ -112,6 +112,17 @@ describe('A command that a text hides', () => {
     await expect(ids()).resolves.toEqual([1]);
   });
 
+  it('does not end one transaction and begin another without a tenant by a cursor', async () => {
+    await run(async (client) => {
+      await client.query('BEGIN');
+      await insert(client);
+      const cursor = client.query(new Cursor('COMMIT AND CHAIN'));
+      await expect(cursor.read(1)).rejects.toMatchObject(REFUSED);
+      await client.query('ROLLBACK');
+    });
+    await expect(ids()).resolves.toEqual([1]);
+  });
+
   it('does not end a shared transaction by its name alone', async () => {
     await run((client) => client.query({ name: 'known', text: 'COMMIT' }));
     const work = inShared((client) => client.query({ name: 'known', text: undefined } as never));
