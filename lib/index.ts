@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy */
+/**
+ * The core: the module, resolvers, the tenant of the moment, its connection, its life, its migrations.
+ *
+ * @module nestjs-tenancy
+ */
 
 export { TenancyModule } from './tenancy.module';
 export { type TenancyOptions } from './options/tenancy.options';

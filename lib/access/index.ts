@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/access */
+/**
+ * API keys, tokens and scopes.
+ *
+ * @module nestjs-tenancy/access
+ */
 
 export { TenancyAccessModule, type TenancyAccessExtras } from './tenancy-access.module';
 export { type TenancyAccessOptions } from './access.options';

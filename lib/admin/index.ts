@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/admin */
+/**
+ * An HTTP API for operators.
+ *
+ * @module nestjs-tenancy/admin
+ */
 
 export { TenancyAdminModule, type TenancyAdminExtras } from './tenancy-admin.module';
 export { type MasterKey, type MasterKeySource, type TenancyAdminOptions } from './admin.options';

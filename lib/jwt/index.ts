@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/jwt */
+/**
+ * Tenants from verified tokens.
+ *
+ * @module nestjs-tenancy/jwt
+ */
 
 export { fromJwtClaim } from './from-jwt-claim';
 export { type FromJwtClaimOptions, type VerifiedTokenCacheOptions } from './jwt.options';

@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/observability */
+/**
+ * Logs, metrics, spans and health.
+ *
+ * @module nestjs-tenancy/observability
+ */
 
 export { TenancyObservabilityModule } from './tenancy-observability.module';
 export { type MetricsOptions, type TenancyObservabilityOptions } from './observability.options';

@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/settings */
+/**
+ * Settings and features of a tenant.
+ *
+ * @module nestjs-tenancy/settings
+ */
 
 export { TenancySettingsModule, type TenancySettingsExtras } from './tenancy-settings.module';
 export { type TenancySettingsOptions } from './settings.options';

@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/testing */
+/**
+ * A PostgreSQL and tenants for tests, the isolation hammer, the contract of a store.
+ *
+ * @module nestjs-tenancy/testing
+ */
 
 export {
   startEmbeddedPostgres,

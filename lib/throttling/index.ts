@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/throttling */
+/**
+ * Rate limits by tenant and plan.
+ *
+ * @module nestjs-tenancy/throttling
+ */
 
 export { TenancyThrottlingModule } from './tenancy-throttling.module';
 export type { RateLimit, RateLimits, TenantRateLimits } from './rate-limit';

@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/transports */
+/**
+ * WebSockets and microservices.
+ *
+ * @module nestjs-tenancy/transports
+ */
 
 export { TenancyTransportsModule } from './tenancy-transports.module';
 export { type MessageTenantReader, type TenancyTransportsOptions } from './transports.options';

@@ -1,4 +1,8 @@
-/** @module nestjs-tenancy/usage */
+/**
+ * Usage and quotas.
+ *
+ * @module nestjs-tenancy/usage
+ */
 
 export { TenancyUsageModule, type TenancyUsageExtras } from './tenancy-usage.module';
 export {
