@@ -73,6 +73,7 @@ export {
   LockTimeoutError,
   DatabaseRefusedError,
   DatabaseUnreachableError,
+  DirectUrlElsewhereError,
   EntityNotListedError,
   EntitySchemaError,
   OwnSessionRequiredError,

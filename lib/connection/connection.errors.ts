@@ -297,6 +297,19 @@ export class DatabaseUnreachableError extends StartError {
   }
 }
 
+/** The way around the pooler leads somewhere else. */
+export class DirectUrlElsewhereError extends StartError {
+  readonly code = 'DIRECT_URL_ELSEWHERE';
+
+  constructor({ address, database, origin }: DatabaseLogin) {
+    super(
+      `database.directUrl leads to the database "${database}" at ${address}, which is not the one of the registry, or a replica of ` +
+        `it: this instance would hear of no change of a tenant. Correct ${origin}: it names the same database of the same server, ` +
+        'around the pooler; without a pooler leave it out.',
+    );
+  }
+}
+
 /** PostgreSQL is there, and does not let this application in. */
 export class DatabaseRefusedError extends StartError {
   readonly code = 'DATABASE_REFUSED';

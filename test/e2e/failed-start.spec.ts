@@ -205,6 +205,51 @@ describe('A start that fails', () => {
     },
   );
 
+  describe('over a wrong way around the pooler', () => {
+    const startBy = (directUrl: string) =>
+      startToFail('none', { DATABASE_URL: database.url, TENANCY_DIRECT_URL: directUrl });
+
+    it('names it when nobody is there, and tries as often as PostgreSQL itself', async () => {
+      const nobody = 'PostgreSQL does not answer at 127.0.0.1:1 (ECONNREFUSED)';
+      const environment = {
+        DATABASE_URL: database.url,
+        TENANCY_DIRECT_URL: 'postgres://app:secret@127.0.0.1:1/shop',
+      };
+      await expect(startToFail('unreachable', environment)).resolves.toEqual({
+        exitCode: 1,
+        lines: [
+          `WARN [Tenancy] ${nobody}, attempt 1 of 3. Trying again every 0.1 s`,
+          `WARN [Tenancy] ${nobody}, attempt 2 of 3`,
+          'ERROR [ExceptionHandler] DatabaseUnreachableError [TENANCY_UNAVAILABLE]: ' +
+            `${nobody}, attempt 3 of 3. Start it there, or correct TENANCY_DIRECT_URL.`,
+        ],
+      });
+    });
+
+    it('names it when it is refused', async () => {
+      const { lines } = await startBy(changed({ password: 'wrong-secret' }));
+      expect(lines).toEqual([
+        expect.stringMatching(/DATABASE_REFUSED.*\(28P01\)\. .*password in TENANCY_DIRECT_URL\.$/),
+      ]);
+    });
+
+    it('refuses another database', async () => {
+      const other = await createTestDatabase();
+      const name = new URL(other.url).pathname.slice(1);
+      try {
+        const { exitCode, lines } = await startBy(other.url);
+        expect(exitCode).toBe(1);
+        expect(lines).toEqual([
+          expect.stringMatching(
+            new RegExp(`DIRECT_URL_ELSEWHERE\\]: .*"${name}" at .*Correct TENANCY_DIRECT_URL: `),
+          ),
+        ]);
+      } finally {
+        await other.drop();
+      }
+    });
+  });
+
   it('tells which right a role lacks', async () => {
     const role = `poor_${new URL(database.url).pathname.slice(1)}`;
     await database.query('DROP SCHEMA IF EXISTS template, tenancy CASCADE');

@@ -203,16 +203,22 @@ describe('An application', () => {
     }
   });
 
-  it('starts without a listener, says nothing of it at once, and is closed with nothing left open', async () => {
+  it('does not start while nobody answers where it would listen, waits for it, and is closed with nothing left open', async () => {
+    const direct = { url: database.url, directUrl: wire.url, connectRetryDelayMs: 10 };
     wire.cut();
+    await expect(start(database, { database: { ...direct, connectAttempts: 1 } })).rejects.toMatchObject({
+      code: 'TENANCY_UNAVAILABLE',
+    });
+    wire.cut(2);
     const app = await start(database, {
-      database: { url: database.url, directUrl: wire.url, connectAttempts: 1 },
+      database: { ...direct, connectAttempts: 3 },
     });
     try {
-      expect(app.log.warnings).toEqual([]);
+      expect(app.log.warnings).toEqual(
+        [1, 2].map(() => expect.stringContaining('PostgreSQL does not answer')),
+      );
       await app.create({ slug: 'acme' });
       expect((await app.get('/whoami', 'acme')).status).toBe(200);
-      wire.restore();
       await hearing(app);
     } finally {
       await app.close();

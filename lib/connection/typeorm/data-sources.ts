@@ -15,6 +15,8 @@ import {
   withEmptySearchPathInUrl,
 } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
+import { databaseLogin, type DatabaseLogin } from './database-login';
+import { requireSameDatabase } from './direct-url';
 import { type Reaching, reachDatabase, reaching } from './reach-database';
 import {
   CONNECTION_OPTIONS,
@@ -37,6 +39,8 @@ const MAX_APPLICATION_NAME = 63;
 /** What travels with TypeORM's options to the factory of the registry's data source. */
 interface ForRegistry extends Reaching {
   readonly migrateRegistry: boolean;
+  /** The way around a pooler, if there is another one. */
+  readonly direct?: { readonly connection: ClientConfig; readonly login: DatabaseLogin };
 }
 
 /** The same for the tenants' one. */
@@ -57,17 +61,29 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
     }),
     ...reaching(ownersOf(options.database), options.database),
     migrateRegistry: options.registry.migrate,
+    direct: directWay(options.database),
     // Nest 11 closes a data source by the name in its options.
     name: REGISTRY_DATA_SOURCE,
   }),
   dataSourceFactory: async (options) => {
-    const { migrateRegistry, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
+    const { migrateRegistry, direct, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
       ForRegistry;
-    return reachDatabase('The registry', login, patience, async () => {
+    const registry = await reachDatabase('The registry', login, patience, async () => {
       const dataSource = new DataSource(dataSourceOptions);
       await openRegistry(dataSource, { migrate: migrateRegistry });
       return dataSource;
     });
+    if (!direct) return registry;
+    // Later it may be away, and look-ups are remembered for a moment only. A wrong one would stay so.
+    try {
+      await reachDatabase('database.directUrl', direct.login, patience, () =>
+        requireSameDatabase(registry, direct.connection, direct.login),
+      );
+      return registry;
+    } catch (error) {
+      await registry.destroy();
+      throw error;
+    }
   },
 };
 
@@ -88,6 +104,13 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
     );
   },
 };
+
+function directWay(database: ResolvedDatabaseOptions): ForRegistry['direct'] {
+  const { url, directUrl } = database;
+  if (directUrl === undefined || directUrl === url) return undefined;
+  const login = databaseLogin({ url: directUrl }, 'database.directUrl');
+  return { connection: directConnection(database), login };
+}
 
 function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions {
   return {
