@@ -57,12 +57,19 @@ describe('docs/switching.md', () => {
     return (body as { orders: { description: string }[] }).orders.map(({ description }) => description);
   };
 
-  it('makes a tenant of an application that had none', async () => {
+  it('makes a tenant of an application that had none, and leads back', async () => {
     await before('public', 'made before there were tenants');
     await database.query(sql('extensions'));
     await database.query(sql('sql'));
     await expect(adopt({ first: 'first_customer' })).resolves.toEqual({});
     await expect(orders('first')).resolves.toEqual(['made before there were tenants']);
+
+    await app!.close();
+    app = undefined;
+    await database.query(sql('back'));
+    await before('public', 'made after the way back');
+    await expect(database.query('SELECT count(*)::int AS n FROM public.orders')).resolves.toEqual([{ n: 2 }]);
+    await database.query('DROP SCHEMA tenancy, template CASCADE');
   });
 
   it('makes tenants of schemas, and says of each that is none why', async () => {
