@@ -22,7 +22,10 @@ import { ApiKeys } from './api-keys';
 import { checkAccessOptions } from './check-access-options';
 import { CredentialsCheck, MAKES_KEYS } from './credentials-check';
 import { MeController } from './me.controller';
+import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { CreateIdempotencyKeys1763600210000 } from '../http/migrations/1763600210000-create-idempotency-keys';
+import { CreateTenantApiKeys1763600500000 } from './migrations/1763600500000-create-tenant-api-keys';
 import { documentAccessApi } from './openapi/document-access-api';
 import { TenantKeysController } from './tenant-keys.controller';
 
@@ -69,6 +72,7 @@ const providers: Provider[] = checkedProviders(
  * API keys and principals. With it every HTTP route asks for a credential, unless it is `@Public()`. Import it once,
  * beside `TenancyModule`, and put `fromApiKey()` among that one's resolvers.
  */
+@BringsTables(CreateTenantApiKeys1763600500000, CreateIdempotencyKeys1763600210000)
 @Global()
 @Module({ providers, exports: [ApiKeys, ApiKeyAuthentication, ApiKeyUses, ACCESS_OPTIONS] })
 export class TenancyAccessModule extends ConfigurableModuleClass implements NestModule {

@@ -13,7 +13,10 @@ import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { readBodies } from '../http/read-bodies';
 import { TenancySettingsModule } from '../settings/tenancy-settings.module';
+import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { CreateIdempotencyKeys1763600210000 } from '../http/migrations/1763600210000-create-idempotency-keys';
+import { CreateMasterKeyUses1763600510000 } from './migrations/1763600510000-create-master-key-uses';
 import { TenancyUsageModule } from '../usage/tenancy-usage.module';
 import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
 import { FirstKey } from './first-key';
@@ -80,6 +83,7 @@ const OPENAPI = Symbol('OPENAPI');
  * The HTTP API under `/admin` that makes and manages tenants. Import it beside `TenancyModule`, which it works on.
  * It does not start without a master key of at least 32 characters.
  */
+@BringsTables(CreateMasterKeyUses1763600510000, CreateIdempotencyKeys1763600210000)
 @Module({
   controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
   // Behind the check of forRoot().

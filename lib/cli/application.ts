@@ -1,11 +1,12 @@
 import { Global, Injectable, type INestApplicationContext, type LoggerService, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
 import {
   type OptionsChange,
   type ResolvedTenancyOptions,
   TENANCY_OPTIONS,
   TENANCY_OPTIONS_CHANGE,
 } from '../options/tenancy.options';
+import { type RegistryMigration, registryMigrations } from '../registry/registry-migrations';
 import { CommandLineError } from './cli.errors';
 import { loadModule, type RootModule } from './load-module';
 import { NoTimers } from './no-timers';
@@ -35,6 +36,8 @@ const PURPOSES = {
   look: (options) => ({ ...leaveTemplate(options), registry: { ...options.registry, migrate: false } }),
   /** To migrate: the command itself does so, whatever the application would do at its start. */
   migrate: (options) => ({ ...leaveTemplate(options), registry: { ...options.registry, migrate: true } }),
+  /** To make API keys: their tables are made as at the application's own start, and the template is left alone. */
+  keys: (options) => leaveTemplate(options),
   /** To make spares: as many as the application wants. */
   spares: (options) => ({ ...quiet(options), spares: options.spares }),
 } satisfies Record<string, OptionsChange>;
@@ -57,6 +60,7 @@ class OptionsKnown extends Error {
 export class Application {
   #context: INestApplicationContext | undefined;
   #configured: ResolvedTenancyOptions | undefined;
+  #registryMigrations: readonly RegistryMigration[] = [];
 
   constructor(private readonly terminal: Terminal) {}
 
@@ -90,6 +94,11 @@ export class Application {
     return this.#configured!;
   }
 
+  /** What makes the registry's tables, with those of the modules that the application imports, once it has been started. */
+  get registryMigrations(): readonly RegistryMigration[] {
+    return this.#registryMigrations;
+  }
+
   /** The application's checked options. Nothing is connected to. @throws InvalidTenancyOptionsError, CommandLineError */
   async options(options: OpenOptions): Promise<ResolvedTenancyOptions> {
     const stop: OptionsChange = (resolved) => {
@@ -114,8 +123,11 @@ export class Application {
     change: OptionsChange,
     { verbose }: OpenOptions,
   ): Promise<INestApplicationContext> {
-    const useValue: OptionsChange = (options) => change((this.#configured = options));
-    const providers = [{ provide: TENANCY_OPTIONS_CHANGE, useValue }, NoTimers];
+    const useFactory = (modules: ModulesContainer): OptionsChange => {
+      this.#registryMigrations = registryMigrations(modules);
+      return (options) => change((this.#configured = options));
+    };
+    const providers = [{ provide: TENANCY_OPTIONS_CHANGE, inject: [ModulesContainer], useFactory }, NoTimers];
     const context = await NestFactory.createApplicationContext(
       {
         module: CommandLineRoot,

@@ -1,5 +1,5 @@
 import { type FactoryProvider, Module } from '@nestjs/common';
-import type { ModuleRef } from '@nestjs/core';
+import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { TenantLookup } from './cache/tenant-lookup';
@@ -8,6 +8,7 @@ import { NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
 import { changesChannel } from './changes/tenant-changes-channel';
 import { TenantChangesListener } from './changes/tenant-changes-listener';
 import { LOOKUPS_DATA_SOURCE, REGISTRY_DATA_SOURCE } from './registry';
+import { REGISTRY_MIGRATIONS, registryMigrations } from './registry-migrations';
 import { RegistryTime } from './registry-time';
 import { RegistryTurns } from './registry-turns';
 import { REGISTRY_OPTIONS, type RegistryModuleOptions, STORE_MAKER } from './registry.options';
@@ -53,9 +54,15 @@ const registryTime: FactoryProvider<Promise<RegistryTime>> = {
   useFactory: (lookups: DataSource) => RegistryTime.open(lookups),
 };
 
+const migrations: FactoryProvider = {
+  provide: REGISTRY_MIGRATIONS,
+  inject: [ModulesContainer],
+  useFactory: registryMigrations,
+};
+
 /** Our own tables: which tenants there are. */
 @Module({
-  providers: [changeFeed, RegistryTurns, registryTime, store, TenantLookup],
-  exports: [RegistryTime, RegistryTurns, TenantChangeFeed, TenantLookup, TenantStore],
+  providers: [changeFeed, migrations, RegistryTurns, registryTime, store, TenantLookup],
+  exports: [REGISTRY_MIGRATIONS, RegistryTime, RegistryTurns, TenantChangeFeed, TenantLookup, TenantStore],
 })
 export class RegistryModule {}

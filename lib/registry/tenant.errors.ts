@@ -130,3 +130,20 @@ export class RegistryNotMigratedError extends StartError {
     );
   }
 }
+
+/** The role that migrates the registry may not make its tables. Nothing was made. */
+export class RegistryRightsError extends StartError {
+  readonly code = 'REGISTRY_RIGHTS_MISSING';
+  declare readonly schema: string;
+  declare readonly pending: readonly string[];
+
+  constructor(schema: string, pending: readonly string[], cause: Error) {
+    super(
+      `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. The role that logs in may not run them: ` +
+        `${cause.message}. Run "tenancy migrate up" as the role that owns the registry's tables. Or let this one make more: ` +
+        `GRANT CREATE ON SCHEMA "${schema}" TO <role>, GRANT INSERT ON "${schema}".registry_migrations TO <role> and ` +
+        `GRANT USAGE ON SEQUENCE "${schema}".registry_migrations_id_seq TO <role>.`,
+      { cause, details: { schema, pending } },
+    );
+  }
+}

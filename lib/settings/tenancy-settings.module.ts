@@ -1,7 +1,9 @@
 import { ConfigurableModuleBuilder, Global, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
+import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { CreateTenantSettings1763600800000 } from './migrations/1763600800000-create-tenant-settings';
 import { DeclaredSettings } from './declared-settings';
 import { KnownSettings } from './known-settings';
 import { documentSettingsApi } from './openapi/document-settings-api';
@@ -51,6 +53,7 @@ const providers: Provider[] = checkedProviders(
  * Settings and features of tenants. Import it once, beside `TenancyModule`. `TenancyAdminModule.forRoot({ …, settings:
  * true })` has an API for them.
  */
+@BringsTables(CreateTenantSettings1763600800000)
 @Global()
 @Module({ imports: [DiscoveryModule], providers, exports: [TenantSettings] })
 export class TenancySettingsModule extends ConfigurableModuleClass {}

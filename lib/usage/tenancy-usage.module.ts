@@ -1,6 +1,8 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
+import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
 import { checkUsageOptions } from './check-usage-options';
 import { documentUsageApi } from './openapi/document-usage-api';
 import { RefusedCounts } from './refused-counts';
@@ -30,6 +32,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     .build();
 
 /** Counts what each tenant uses, and stops it at its hard quotas. Import it once, beside `TenancyModule`. */
+@BringsTables(CreateUsage1763600900000)
 @Global()
 @Module({
   providers: checkedProviders(

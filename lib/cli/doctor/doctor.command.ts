@@ -30,7 +30,7 @@ export class DoctorCommand extends TenancyCommand {
   async #examine(options: CommonOptions): Promise<Finding[]> {
     try {
       const configured = await this.application.options(options);
-      const found = await examine(configured);
+      const found = await examine(configured, this.application.registryMigrations);
       return [ok('options', 'are complete and agree'), ...found, ...(await this.#checkStart(options))];
     } catch (error) {
       if (!(error instanceof InvalidTenancyOptionsError)) throw error;

@@ -2,6 +2,7 @@ import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/data-sources';
 import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
+import type { RegistryMigration } from '../../registry/registry-migrations';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
 import { checkRoles } from './role-checks';
 import {
@@ -45,7 +46,10 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /** What all checks have found; each is done, whatever the others find. */
-export async function examine(options: ResolvedTenancyOptions): Promise<Finding[]> {
+export async function examine(
+  options: ResolvedTenancyOptions,
+  registryMigrations: readonly RegistryMigration[],
+): Promise<Finding[]> {
   const database = new DataSource(checkupOptions(options));
   try {
     await database.initialize();
@@ -65,7 +69,7 @@ export async function examine(options: ResolvedTenancyOptions): Promise<Finding[
   // A connection that breaks while it is idle: the check that uses it next tells.
   pool.on('error', () => undefined);
   try {
-    const patient = { options, database, pool };
+    const patient = { options, registryMigrations, database, pool };
     const general = await runAll(CHECKS, patient);
     const hasRegistry = general.some(({ check, severity }) => check === 'registry' && severity !== 'problem');
     return [

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { Pool } from 'pg';
 import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
+import type { RegistryMigration } from '../../registry/registry-migrations';
 
 /** `problem`: something does not work, or is not safe. `warning`: it works, and could be better. */
 export type Severity = 'ok' | 'warning' | 'problem' | 'skipped';
@@ -17,6 +18,8 @@ export interface Finding {
 /** What checks look at. */
 export interface Patient {
   readonly options: ResolvedTenancyOptions;
+  /** What makes the registry's tables, with those of the modules that the application imports. */
+  readonly registryMigrations: readonly RegistryMigration[];
   /** Without any tenancy, around the pooler if there is one. It has the application's migrations. */
   readonly database: DataSource;
   /** To the server as the tenants' connections lead to it. */

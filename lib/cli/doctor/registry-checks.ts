@@ -1,5 +1,4 @@
 import type { DataSource } from 'typeorm';
-import { connectionOf } from '../../connection/typeorm/data-sources';
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
 import { namedMigrations } from '../../provisioning/template/named-migrations';
@@ -8,36 +7,51 @@ import { findSharedSchemaProblems } from '../../provisioning/shared-schemas';
 import { compileBlueprint } from '../../schema/blueprint';
 import { SchemaNotCloneableError } from '../../schema/schema.errors';
 import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
-import { registryOptions } from '../../registry/registry';
+import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
+import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
+import { KNOWN_MIGRATIONS } from './known-migrations';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
 const MIGRATE = 'run: tenancy migrate up';
 
-/** Whether the registry's own tables are those that this version of the package works with. */
-export const checkRegistry: Check = async ({ options, database }) => {
+/** Whether the registry's tables are those that the application, with its modules, works with. */
+export const checkRegistry: Check = async ({ options, registryMigrations, database }) => {
   const { schema } = options.registry;
-  const wanted = (
-    registryOptions({ ...connectionOf(options.database), schema }).migrations as { name: string }[]
-  ).map(({ name }) => name);
-  const seen = await namesIn(database, `${quoteIdentifier(schema)}.registry_migrations`);
+  const seen = await namesIn(database, `${quoteIdentifier(schema)}.${MIGRATIONS_TABLE}`);
   if (!seen)
     return problem(
       'registry',
       `the schema "${schema}" has no registry yet`,
       'start the application, or ' + MIGRATE,
     );
-  const pending = wanted.filter((name) => !seen.includes(name));
-  const newer = seen.filter((name) => !wanted.includes(name));
+  const pending = registryMigrations.filter((migration) =>
+    namesOf(migration).every((name) => !seen.includes(name)),
+  );
+  // Those of a module that only other instances have are not newer.
+  const known = KNOWN_MIGRATIONS.flatMap(namesOf);
+  const newer = seen.filter((name) => !known.includes(name));
   if (pending.length > 0)
-    return problem('registry', `it lacks ${pending.join(', ')}`, 'start the application, or ' + MIGRATE);
+    return problem(
+      'registry',
+      `it lacks ${pending.map(({ name }) => name).join(', ')}`,
+      'start the application, or ' + MIGRATE,
+    );
   return newer.length > 0
     ? warning(
         'registry',
         `it is newer than this version of the package: ${newer.join(', ')}`,
         'use the version that the newest instance uses',
       )
-    : ok('registry', `is at ${wanted.at(-1)}`);
+    : ok(
+        'registry',
+        `has the tables of the application's modules, and is at ${CORE_MIGRATIONS.at(-1)!.name}`,
+      );
 };
+
+/** By which the ledger may know it. */
+function namesOf({ name, partOf }: RegistryMigration): string[] {
+  return partOf === undefined ? [name] : [name, partOf];
+}
 
 /** Whether tenants may be looked for in the wrong place. */
 export const checkNeighbours: Check = async ({ options, database }) => {

@@ -48,8 +48,8 @@ export class CreateKeyCommand extends AuditedCommand<CreateKeyOptions> {
   }
 
   protected async work([reference]: readonly string[], options: CreateKeyOptions): Promise<Answer> {
-    const keys = await this.application.get(ApiKeys, 'look', options, 'TenancyAccessModule');
-    const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
+    const keys = await this.application.get(ApiKeys, 'keys', options, 'TenancyAccessModule');
+    const lifecycle = await this.application.get(TenantLifecycle, 'keys', options);
     const { id, slug } = await lifecycle.get(reference);
     const key = await keys.create(id, inputOf(options), byWhom(options));
     return {

@@ -30,6 +30,7 @@ import {
   type RegistryOptions,
   registryOptions,
 } from '../../registry/registry';
+import { REGISTRY_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { RegistryTurns } from '../../registry/registry-turns';
 import type { Tenant } from '../../registry/tenant';
 
@@ -53,10 +54,15 @@ interface ForTenants extends Reaching {
 /** The registry's data source: our own tables, our own small pool, in which tenants take turns. */
 export const registryDataSource: TypeOrmModuleAsyncOptions = {
   name: REGISTRY_DATA_SOURCE,
-  inject: [CONNECTION_OPTIONS, RegistryTurns],
-  useFactory: (options: ConnectionOptions, turns: RegistryTurns): TypeOrmModuleOptions & ForRegistry => ({
+  inject: [CONNECTION_OPTIONS, RegistryTurns, REGISTRY_MIGRATIONS],
+  useFactory: (
+    options: ConnectionOptions,
+    turns: RegistryTurns,
+    migrations: readonly RegistryMigration[],
+  ): TypeOrmModuleOptions & ForRegistry => ({
     ...registryOptions({
       ...toRegistry(options),
+      migrations,
       inTurns: { turns, maxWaitingPerTenant: options.database.maxWaitingPerTenant },
     }),
     ...reaching(ownersOf(options.database), options.database),

@@ -37,6 +37,12 @@ interface PurgeRow {
 
 const COLUMNS = 'tenant_id, slug, schema_name, tables, bytes, purged_by, started_at, finished_at';
 
+/**
+ * Tables of optional modules whose rows end with their tenant. They do not refer to `tenants`, which another store than
+ * ours may keep. What tenants have used stays: it is still to be billed.
+ */
+export const PURGED_WITH_TENANT = ['api_keys', 'tenant_settings'];
+
 /** The SQL of purges: tombstones, and what they stand for. */
 @Injectable()
 export class PurgeRecords {
@@ -73,15 +79,28 @@ export class PurgeRecords {
     return true;
   }
 
-  /** From now on the schema is to be dropped, whatever happens, and no API key and no setting is left. Beginning once more changes nothing. */
+  /**
+   * From now on the schema is to be dropped, whatever happens, and nothing is left that modules keep of the tenant.
+   * Beginning once more changes nothing.
+   */
   async begin(transaction: SqlExecutor, tenant: Tenant, purgedBy: string | undefined): Promise<void> {
-    for (const table of ['api_keys', 'tenant_settings'])
-      await transaction.query(`DELETE FROM ${this.#schema}.${table} WHERE tenant_id = $1`, [tenant.id]);
+    await this.#forget(transaction, tenant.id);
     await transaction.query(
       `INSERT INTO ${this.#schema}.purges (tenant_id, slug, schema_name, tenant, purged_by)
        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id) DO NOTHING`,
       [tenant.id, tenant.slug, tenant.schemaName, JSON.stringify(tenant), purgedBy],
     );
+  }
+
+  /** Whatever tables are there: another instance may have modules that this one does not import. */
+  async #forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
+    const tables = (await transaction.query(
+      `SELECT name FROM pg_catalog.unnest($1::text[]) AS name
+       WHERE pg_catalog.to_regclass($2 || '.' || name) IS NOT NULL`,
+      [PURGED_WITH_TENANT, this.#schema],
+    )) as { name: string }[];
+    for (const { name } of tables)
+      await transaction.query(`DELETE FROM ${this.#schema}.${name} WHERE tenant_id = $1`, [tenantId]);
   }
 
   /** The id of a tenant, named by it or by its slug, whose purge has begun; of several, the one that was last. */

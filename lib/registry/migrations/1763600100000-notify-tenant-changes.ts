@@ -1,12 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { registrySchema } from '../registry-schema';
+import { NOTIFY_TRIGGERS, notifyTriggers } from '../changes/notify-triggers';
 import { CHANNEL_IN_TRIGGER } from '../changes/tenant-changes-channel';
 
 /** Each table with its column that holds the tenant's id. */
 const TABLES = { tenants: 'id', tenant_domains: 'tenant_id' };
-const ROWS = 'tenancy_notify_rows';
-const TRUNCATION = 'tenancy_notify_truncation';
 
 /** Tells all who LISTEN which tenant was changed, be it by the application or by SQL typed by hand. */
 export class NotifyTenantChanges1763600100000 implements MigrationInterface {
@@ -14,18 +13,14 @@ export class NotifyTenantChanges1763600100000 implements MigrationInterface {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
     await queryRunner.query(notifyFunction(schema));
     for (const [table, column] of Object.entries(TABLES)) {
-      for (const trigger of triggersOf(schema, table, column)) await queryRunner.query(trigger);
-      for (const name of [ROWS, TRUNCATION]) {
-        // Rows that a subscription or a restore brings are changes too.
-        await queryRunner.query(`ALTER TABLE ${schema}.${table} ENABLE ALWAYS TRIGGER ${name}`);
-      }
+      for (const trigger of notifyTriggers(schema, table, column)) await queryRunner.query(trigger);
     }
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
     for (const table of Object.keys(TABLES)) {
-      for (const name of [ROWS, TRUNCATION])
+      for (const name of NOTIFY_TRIGGERS)
         await queryRunner.query(`DROP TRIGGER ${name} ON ${schema}.${table}`);
     }
     await queryRunner.query(`DROP FUNCTION ${schema}.notify_tenant_change()`);
@@ -57,12 +52,4 @@ function notifyFunction(schema: string): string {
       RETURN NULL;
     END
     $$`;
-}
-
-function triggersOf(schema: string, table: string, column: string): string[] {
-  const execute = `EXECUTE FUNCTION ${schema}.notify_tenant_change('${column}')`;
-  return [
-    `CREATE TRIGGER ${ROWS} AFTER INSERT OR UPDATE OR DELETE ON ${schema}.${table} FOR EACH ROW ${execute}`,
-    `CREATE TRIGGER ${TRUNCATION} AFTER TRUNCATE ON ${schema}.${table} FOR EACH STATEMENT ${execute}`,
-  ];
 }

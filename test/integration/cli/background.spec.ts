@@ -59,6 +59,12 @@ function hookOf(stderr: string): { origin?: unknown } {
 }
 
 describe('api-key create', () => {
+  it('makes the tables of keys where the application has only now been given them', async () => {
+    await cli.database.query(`DROP TABLE tenancy.api_key_uses, tenancy.api_keys;
+      DELETE FROM tenancy.registry_migrations WHERE name = 'CreateTenantApiKeys1763600500000'`);
+    expect(await cli.run('api-key', 'create', 'acme')).toMatchObject({ code: 0 });
+  });
+
   it('makes a key, and prints its text', async () => {
     const scopes = ['--scopes', 'orders:read,orders:write'];
     const made = await cli.json('api-key', 'create', 'acme', ...scopes, '--name', 'the till', '--ip', '::1');

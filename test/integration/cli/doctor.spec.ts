@@ -1,5 +1,6 @@
 import { examine } from '../../../lib/cli/doctor/examine';
 import { resolveOptions } from '../../../lib/options/resolve-options';
+import { CORE_MIGRATIONS } from '../../../lib/registry/registry-migrations';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
 
@@ -17,7 +18,7 @@ describe('doctor, on a database that no application has met', () => {
         sharedMigrations: { reference: [CreateNotes1700000000000] },
       }),
     );
-    const findings = await examine(options);
+    const findings = await examine(options, CORE_MIGRATIONS);
     const remedies = findings.filter(({ check }) => check === 'sharedSchemas').map(({ remedy }) => remedy);
     expect(remedies.sort()).toEqual([
       'CREATE SCHEMA "extensions", or take it from sharedSchemas',

@@ -4,6 +4,7 @@ import { TENANT_DATA_SOURCE, TenantContext, TenantLifecycle, TenantPurge } from 
 import { examine } from '../../../lib/cli/doctor/examine';
 import { RoleChecks } from '../../../lib/provisioning/roles/role-checks';
 import { resolveOptions } from '../../../lib/options/resolve-options';
+import { CORE_MIGRATIONS } from '../../../lib/registry/registry-migrations';
 import { CreateNotes1700000000000, notesOptions } from '../../support/notes';
 import { createRolesDatabase, type RolesDatabase } from '../../support/two-roles';
 import { REFUSED, type RolesApp, startRolesApp, startRolesAppOn } from './app';
@@ -170,7 +171,7 @@ describe('with roles: true', () => {
     const options = resolveOptions(
       notesOptions(running.database, { roles: true, database: { url, adminUrl } }),
     );
-    const findings = await examine(options);
+    const findings = await examine(options, CORE_MIGRATIONS);
     expect(findings.filter(({ check }) => check === 'roles')).toEqual([
       { check: 'roles', severity: 'problem', message: expect.stringContaining(tenant.schemaName) },
     ]);
@@ -184,7 +185,9 @@ describe('with roles: true', () => {
       notesOptions(running.database, { roles: true, database: { url, adminUrl } }),
     );
     const finding = async () =>
-      (await examine(options)).find(({ check }) => check === 'other sessions') ?? { severity: 'none' };
+      (await examine(options, CORE_MIGRATIONS)).find(({ check }) => check === 'other sessions') ?? {
+        severity: 'none',
+      };
     const [acme, globex] = [await running.create({ slug: 'sees' }), await running.create({ slug: 'seen' })];
     const withoutRole = (sql: string) =>
       running.context.run(acme, () =>
@@ -224,7 +227,8 @@ describe('with roles: true', () => {
     const options = resolveOptions(
       notesOptions(running.database, { roles: true, database: { url, adminUrl } }),
     );
-    const finding = async () => (await examine(options)).find(({ check }) => check === 'comments')!;
+    const finding = async () =>
+      (await examine(options, CORE_MIGRATIONS)).find(({ check }) => check === 'comments')!;
     const [curious, customer] = [
       await running.create({ slug: 'curious' }),
       await running.create({ slug: 'customer' }),

@@ -2,14 +2,14 @@ import { DataSource } from 'typeorm';
 import {
   assertRegistryMigrated,
   migrateRegistry,
-  openRegistry,
-  registryOptions,
   REGISTRY_MIGRATION_LOCK,
-} from '../../../lib/registry/registry';
+} from '../../../lib/registry/migrate-registry';
+import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import type { RegistryOptions } from '../../../lib/registry/registry';
 import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
 import { createTestDatabase } from '../../support/database';
 import type { TestDatabase } from '../../support/database';
+import { CORE_TABLES } from './module-tables';
 
 let database: TestDatabase;
 const opened: DataSource[] = [];
@@ -28,15 +28,6 @@ async function tablesOf(schema: string): Promise<string[]> {
   return rows.map(({ tablename }) => tablename);
 }
 
-const TABLES = expect.arrayContaining([
-  'idempotency_keys',
-  'registry_migrations',
-  'template_migrations',
-  'tenant_audit',
-  'tenant_domains',
-  'tenant_settings',
-  'tenants',
-]);
 const MIGRATIONS = registryOptions({}).migrations as readonly unknown[];
 
 beforeEach(async () => {
@@ -50,7 +41,7 @@ afterEach(async () => {
 
 it('makes the registry in its own schema and nothing elsewhere', async () => {
   await migrateRegistry(await connect());
-  expect(await tablesOf('tenancy')).toEqual(TABLES);
+  expect(await tablesOf('tenancy')).toEqual(CORE_TABLES);
   expect(await tablesOf('public')).toEqual([]);
 });
 
@@ -79,7 +70,7 @@ it.each(['read committed', 'repeatable read'])(
     expect(await database.query('SELECT name FROM tenancy.registry_migrations')).toHaveLength(
       MIGRATIONS.length,
     );
-    expect(await tablesOf('tenancy')).toEqual(TABLES);
+    expect(await tablesOf('tenancy')).toEqual(CORE_TABLES);
   },
 );
 
@@ -96,7 +87,7 @@ it('waits for the documented lock, and leaves it', async () => {
   await holder.commitTransaction();
   await holder.release();
   await migration;
-  expect(await tablesOf('tenancy')).toEqual(TABLES);
+  expect(await tablesOf('tenancy')).toEqual(CORE_TABLES);
   expect(
     await database.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`),
@@ -110,7 +101,7 @@ it('leaves nothing behind when a migration fails, and works once the cause is go
   expect(await tablesOf('tenancy')).toEqual(['template_migrations']);
   await database.query('DROP TABLE tenancy.template_migrations');
   await migrateRegistry(registry);
-  expect(await tablesOf('tenancy')).toEqual(TABLES);
+  expect(await tablesOf('tenancy')).toEqual(CORE_TABLES);
 });
 
 it('needs no right to make schemas where the schema is there already', async () => {
@@ -123,7 +114,7 @@ it('needs no right to make schemas where the schema is there already', async () 
   const registry = await connect({ url: url.href });
   try {
     await migrateRegistry(registry);
-    expect(await tablesOf('tenancy')).toEqual(TABLES);
+    expect(await tablesOf('tenancy')).toEqual(CORE_TABLES);
   } finally {
     await registry.destroy();
     await database.query(`DROP OWNED BY ${role}`);
@@ -151,7 +142,7 @@ describe('the name of its schema', () => {
     const registry = await connect({ schema });
     await migrateRegistry(registry);
     await assertRegistryMigrated(registry);
-    expect(await tablesOf(schema)).toEqual(TABLES);
+    expect(await tablesOf(schema)).toEqual(CORE_TABLES);
     expect(await new TypeOrmTenantStore(registry).list({ limit: 1 })).toEqual([]);
   });
 

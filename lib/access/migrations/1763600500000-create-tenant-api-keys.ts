@@ -1,31 +1,23 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
-import { registrySchema } from '../registry-schema';
+import { notifyTriggers } from '../../registry/changes/notify-triggers';
+import { registrySchema } from '../../registry/registry-schema';
 
-const NOTIFY = ['tenancy_notify_rows', 'tenancy_notify_truncation'];
+/** The tenants' API keys. */
+export class CreateTenantApiKeys1763600500000 implements MigrationInterface {
+  static readonly partOf = 'CreateApiKeys1763600500000';
 
-/**
- * The tenants' API keys, and what was done with master keys. They are made whether `nestjs-tenancy/access` is imported or
- * not: what an instance finds in the registry must not depend on the modules of the one that came first.
- */
-export class CreateApiKeys1763600500000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
     await queryRunner.query(apiKeys(schema));
     await queryRunner.query(`CREATE INDEX api_keys_tenant_id_idx ON ${schema}.api_keys (tenant_id, id)`);
     await queryRunner.query(apiKeyUses(schema));
-    await queryRunner.query(masterKeyUses(schema));
-    await queryRunner.query(`CREATE INDEX master_key_uses_at_idx ON ${schema}.master_key_uses (at)`);
-    for (const trigger of triggers(schema)) await queryRunner.query(trigger);
-    for (const name of NOTIFY)
-      await queryRunner.query(`ALTER TABLE ${schema}.api_keys ENABLE ALWAYS TRIGGER ${name}`);
+    for (const trigger of notifyTriggers(schema, 'api_keys', 'tenant_id')) await queryRunner.query(trigger);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
-    await queryRunner.query(
-      `DROP TABLE ${schema}.master_key_uses, ${schema}.api_key_uses, ${schema}.api_keys`,
-    );
+    await queryRunner.query(`DROP TABLE ${schema}.api_key_uses, ${schema}.api_keys`);
   }
 }
 
@@ -62,28 +54,4 @@ function apiKeyUses(schema: string): string {
         CONSTRAINT api_key_uses_key_id_fkey REFERENCES ${schema}.api_keys (id) ON DELETE CASCADE,
       last_used_at timestamptz(3) NOT NULL
     )`;
-}
-
-function masterKeyUses(schema: string): string {
-  return `
-    CREATE TABLE ${schema}.master_key_uses (
-      id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT master_key_uses_pkey PRIMARY KEY,
-      name text NOT NULL,
-      method text NOT NULL,
-      path text NOT NULL,
-      scope text NOT NULL,
-      granted boolean NOT NULL,
-      ip text,
-      at timestamptz(3) NOT NULL DEFAULT clock_timestamp()
-    )`;
-}
-
-/** A changed key is told as a change of its tenant. */
-function triggers(schema: string): string[] {
-  const [rows, truncation] = NOTIFY;
-  const execute = `EXECUTE FUNCTION ${schema}.notify_tenant_change('tenant_id')`;
-  return [
-    `CREATE TRIGGER ${rows} AFTER INSERT OR UPDATE OR DELETE ON ${schema}.api_keys FOR EACH ROW ${execute}`,
-    `CREATE TRIGGER ${truncation} AFTER TRUNCATE ON ${schema}.api_keys FOR EACH STATEMENT ${execute}`,
-  ];
 }

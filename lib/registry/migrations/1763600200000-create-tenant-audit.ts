@@ -2,8 +2,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { registrySchema } from '../registry-schema';
 
-/** The tenants' versions, the record of who did what to them, and the answers kept for repeated requests. */
-export class CreateAdminRecords1763600200000 implements MigrationInterface {
+/** The tenants' versions, and the record of who did what to them. */
+export class CreateTenantAudit1763600200000 implements MigrationInterface {
+  static readonly partOf = 'CreateAdminRecords1763600200000';
+
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
     await queryRunner.query(`ALTER TABLE ${schema}.tenants ADD COLUMN version integer NOT NULL DEFAULT 1`);
@@ -11,15 +13,11 @@ export class CreateAdminRecords1763600200000 implements MigrationInterface {
     await queryRunner.query(
       `CREATE INDEX tenant_audit_tenant_id_idx ON ${schema}.tenant_audit (tenant_id, id)`,
     );
-    await queryRunner.query(idempotencyKeys(schema));
-    await queryRunner.query(
-      `CREATE INDEX idempotency_keys_expires_at_idx ON ${schema}.idempotency_keys (expires_at)`,
-    );
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
-    await queryRunner.query(`DROP TABLE ${schema}.idempotency_keys, ${schema}.tenant_audit`);
+    await queryRunner.query(`DROP TABLE ${schema}.tenant_audit`);
     await queryRunner.query(`ALTER TABLE ${schema}.tenants DROP COLUMN version`);
   }
 }
@@ -36,22 +34,5 @@ function tenantAudit(schema: string): string {
       reason text,
       details jsonb NOT NULL DEFAULT '{}',
       at timestamptz(3) NOT NULL DEFAULT clock_timestamp()
-    )`;
-}
-
-/**
- * `id` is a hash of who sent which key to which call: a key of 256 characters and a path of any length fit no index.
- * Until `answer` is there, the request is running for `owner`, or was, if `claimed_until` has passed.
- */
-function idempotencyKeys(schema: string): string {
-  return `
-    CREATE TABLE ${schema}.idempotency_keys (
-      id bytea NOT NULL CONSTRAINT idempotency_keys_pkey PRIMARY KEY,
-      fingerprint bytea NOT NULL,
-      owner uuid NOT NULL,
-      tenant_id uuid NOT NULL,
-      claimed_until timestamptz NOT NULL,
-      expires_at timestamptz NOT NULL,
-      answer json
     )`;
 }

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
-import { registrySchema } from '../registry-schema';
+import { registrySchema } from '../../registry/registry-schema';
 
 /** What tenants have used, and which counts of each instance are in it. */
 export class CreateUsage1763600900000 implements MigrationInterface {

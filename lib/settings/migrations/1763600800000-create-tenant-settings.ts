@@ -1,19 +1,15 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
-import { registrySchema } from '../registry-schema';
+import { notifyTriggers } from '../../registry/changes/notify-triggers';
+import { registrySchema } from '../../registry/registry-schema';
 
-/**
- * What tenants have set. It is made whether `nestjs-tenancy/settings` is imported or not: what an instance finds in the
- * registry must not depend on the modules of the one that came first.
- */
+/** What tenants have set. */
 export class CreateTenantSettings1763600800000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
     await queryRunner.query(tenantSettings(schema));
-    for (const [name, trigger] of Object.entries(triggers(schema))) {
-      await queryRunner.query(trigger);
-      await queryRunner.query(`ALTER TABLE ${schema}.tenant_settings ENABLE ALWAYS TRIGGER ${name}`);
-    }
+    const triggers = notifyTriggers(schema, 'tenant_settings', 'tenant_id');
+    for (const trigger of triggers) await queryRunner.query(trigger);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
@@ -35,14 +31,4 @@ function tenantSettings(schema: string): string {
       version integer NOT NULL DEFAULT 0,
       updated_at timestamptz(3) NOT NULL DEFAULT clock_timestamp()
     )`;
-}
-
-/** A changed setting is told as a change of its tenant. */
-function triggers(schema: string): Record<string, string> {
-  const execute = `EXECUTE FUNCTION ${schema}.notify_tenant_change('tenant_id')`;
-  const on = `ON ${schema}.tenant_settings`;
-  return {
-    tenancy_notify_rows: `CREATE TRIGGER tenancy_notify_rows AFTER INSERT OR UPDATE OR DELETE ${on} FOR EACH ROW ${execute}`,
-    tenancy_notify_truncation: `CREATE TRIGGER tenancy_notify_truncation AFTER TRUNCATE ${on} FOR EACH STATEMENT ${execute}`,
-  };
 }

@@ -1,0 +1,16 @@
+import { CreateTenantApiKeys1763600500000 } from '../../access/migrations/1763600500000-create-tenant-api-keys';
+import { CreateMasterKeyUses1763600510000 } from '../../admin/migrations/1763600510000-create-master-key-uses';
+import { CreateIdempotencyKeys1763600210000 } from '../../http/migrations/1763600210000-create-idempotency-keys';
+import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
+import { CreateTenantSettings1763600800000 } from '../../settings/migrations/1763600800000-create-tenant-settings';
+import { CreateUsage1763600900000 } from '../../usage/migrations/1763600900000-create-usage';
+
+/** What this version of the package may have made, whichever modules an application imports. */
+export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
+  ...CORE_MIGRATIONS,
+  CreateIdempotencyKeys1763600210000,
+  CreateTenantApiKeys1763600500000,
+  CreateMasterKeyUses1763600510000,
+  CreateTenantSettings1763600800000,
+  CreateUsage1763600900000,
+];

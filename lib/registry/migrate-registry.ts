@@ -1,0 +1,97 @@
+import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
+import { quoteIdentifier } from '../common/sql';
+import type { RegistryMigration } from './registry-migrations';
+import { registrySchema } from './registry-schema';
+import { RegistryNotMigratedError, RegistryRightsError } from './tenant.errors';
+
+export const MIGRATIONS_TABLE = 'registry_migrations';
+
+/**
+ * The key of the advisory lock under which the registry is migrated, to be found in `pg_locks`: `tenancy` in ASCII,
+ * 0x74656e616e6379. It ends with the transaction, so it is safe behind PgBouncer.
+ */
+export const REGISTRY_MIGRATION_LOCK = '32762622053868409';
+
+/** SQLSTATE insufficient_privilege. */
+const NO_RIGHT = '42501';
+
+/** Reads the ledger in today's words: a migration that was parted among modules stands for each of its parts. */
+class RegistryMigrator extends MigrationExecutor {
+  protected override async loadExecutedMigrations(queryRunner: QueryRunner): Promise<Migration[]> {
+    const executed = await super.loadExecutedMigrations(queryRunner);
+    const names = new Set(executed.map(({ name }) => name));
+    const parts = this.getMigrations().filter(({ instance }) => {
+      const { partOf } = instance!.constructor as RegistryMigration;
+      return partOf !== undefined && names.has(partOf);
+    });
+    return [...executed, ...parts];
+  }
+}
+
+/**
+ * Makes the registry's schema and runs its pending migrations; any number of instances may do so at once, each with the
+ * modules that it has.
+ *
+ * @throws RegistryRightsError
+ */
+export async function migrateRegistry(dataSource: DataSource): Promise<void> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    // Under REPEATABLE READ, a possible default, who waited for the lock would still see the tables missing.
+    await queryRunner.startTransaction('READ COMMITTED');
+    await queryRunner.query('SELECT pg_advisory_xact_lock($1)', [REGISTRY_MIGRATION_LOCK]);
+    await createSchema(queryRunner, registrySchema(dataSource));
+    await runPending(new RegistryMigrator(dataSource, queryRunner), dataSource);
+    await queryRunner.commitTransaction();
+  } finally {
+    await endTransaction(queryRunner);
+  }
+}
+
+/** It finds the transaction open, so it neither begins nor ends one. */
+async function runPending(migrator: MigrationExecutor, dataSource: DataSource): Promise<void> {
+  const pending = await migrator.getPendingMigrations();
+  if (pending.length === 0) return;
+  try {
+    await migrator.executePendingMigrations();
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== NO_RIGHT) throw error;
+    throw new RegistryRightsError(registrySchema(dataSource), namesOf(pending), error as Error);
+  }
+}
+
+/** @throws RegistryNotMigratedError */
+export async function assertRegistryMigrated(dataSource: DataSource): Promise<void> {
+  const pending = await new RegistryMigrator(dataSource).getPendingMigrations();
+  if (pending.length === 0) return;
+  throw new RegistryNotMigratedError(registrySchema(dataSource), namesOf(pending), await isThere(dataSource));
+}
+
+const namesOf = (migrations: readonly Migration[]) => migrations.map(({ name }) => name);
+
+/** Whether anything of it was made. */
+async function isThere(dataSource: DataSource): Promise<boolean> {
+  const table = `${quoteIdentifier(registrySchema(dataSource))}.${MIGRATIONS_TABLE}`;
+  const [{ found }] = await dataSource.query<{ found: boolean }[]>(
+    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
+    [table],
+  );
+  return found;
+}
+
+async function createSchema(queryRunner: QueryRunner, schema: string): Promise<void> {
+  // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+  if (await queryRunner.hasSchema(schema)) return;
+  await queryRunner.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+}
+
+/** Rolls back what was not committed. A connection that cannot even do that is gone, and so is its transaction. */
+async function endTransaction(queryRunner: QueryRunner): Promise<void> {
+  try {
+    if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
+  } catch {
+    // What went wrong first is already on its way to the caller.
+  } finally {
+    await queryRunner.release();
+  }
+}

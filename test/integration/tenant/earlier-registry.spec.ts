@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DataSource } from 'typeorm';
+import { TenantConnection, TenantContext, TenantLifecycle, type Tenant } from '../../../lib';
+import { fromApiKey } from '../../../lib/access';
+import { inSchema } from '../../../lib/schema/catalog';
+import { readStructure } from '../../../lib/schema/structure';
+import { TenantSettings } from '../../../lib/settings';
+import { UsageReports } from '../../../lib/usage';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { CreateNotes1700000000000, Note } from '../../support/notes';
+import { rawRequest } from '../../support/raw-request';
+import { startAppOn } from '../provisioning/app';
+import type { TestApp } from '../../support/test-app';
+import { ALL, ledgerOf, type ModuleName, MODULES, tablesIn, tablesWith } from './module-tables';
+
+const FIXTURE = readFileSync(join(__dirname, 'earlier-registry.sql'), 'utf8');
+/** Of acme, in the fixture by its digest. */
+const KEY = 'sk_01a2280883d770cab45ad90d32e26b62_iWKTBPfjqSWUS1aCFLnUiIh3NoLD0j6tKKeuEQXsj7631QsAL';
+
+let database: TestDatabase;
+let app: TestApp | undefined;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  await database.query(FIXTURE);
+});
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+  await database.drop();
+});
+
+async function start(modules: readonly ModuleName[], migrate = true): Promise<TestApp> {
+  app = await startAppOn(
+    database,
+    {
+      migrations: [CreateNotes1700000000000],
+      registry: { migrate },
+      ...(modules.includes('access') ? { resolvers: [fromApiKey()] } : {}),
+    },
+    { imports: modules.map((name) => MODULES[name]()) },
+  );
+  return app;
+}
+
+/** All rows of the registry, by table. */
+async function rowsOf(names: readonly string[]): Promise<Record<string, unknown>> {
+  const tables = await Promise.all(
+    names.map((name) => database.query(`SELECT t::text AS row FROM tenancy.${name} t ORDER BY 1`)),
+  );
+  return Object.fromEntries(names.map((name, index) => [name, tables[index]]));
+}
+
+/** What this version finds out about its own printing of the template depends on the server. */
+const RECORDED = tablesWith(ALL).filter((name) => name !== 'template_prints');
+
+it('has rows in every table', async () => {
+  expect(await tablesIn(database)).toEqual(tablesWith(ALL));
+  for (const rows of Object.values(await rowsOf(RECORDED))) expect(rows).not.toEqual([]);
+});
+
+describe.each<[string, readonly ModuleName[]]>([
+  ['no module', []],
+  ...ALL.map((name): [string, ModuleName[]] => [`${name} alone`, [name]]),
+  ['all modules', ALL],
+])('with %s', (_what, modules) => {
+  it.each([
+    ['migrates', true],
+    ['may not migrate', false],
+  ])(
+    'an instance that %s starts, runs no migration, and leaves every row as it is',
+    async (_what, migrate) => {
+      const before = await rowsOf(RECORDED);
+      const ledger = await ledgerOf(database);
+      await start(modules, migrate);
+      expect(await ledgerOf(database)).toEqual(ledger);
+      expect(await rowsOf(RECORDED)).toEqual(before);
+    },
+  );
+});
+
+it('is found in all its parts', async () => {
+  const { app: nest, url } = await start(ALL);
+  const tenant: Tenant = await nest.get(TenantLifecycle).get('acme');
+  expect(tenant).toMatchObject({ name: 'Acme', domains: ['acme.test'], metadata: { plan: 'free' } });
+  const notes = await nest
+    .get(TenantContext)
+    .run(tenant, () => nest.get(TenantConnection).getRepository(Note).find());
+  expect(notes).toEqual([{ id: 1, text: 'of acme' }]);
+  await expect(rawRequest(url, '/me', { headers: { 'x-api-key': KEY } })).resolves.toMatchObject({
+    status: 200,
+    body: { tenantId: tenant.id, scopes: ['orders:read'] },
+  });
+  await expect(nest.get<TenantSettings>(TenantSettings).get('theme', tenant)).resolves.toBe('dark');
+  const { metrics } = await nest.get(UsageReports).of(tenant, { from: '2026-11-01', to: '2026-11-30' });
+  expect(metrics).toMatchObject([{ metric: 'exports', total: 3 }]);
+});
+
+it('has the structure of one that is made anew with all modules', async () => {
+  const structureOf = async ({ url }: TestDatabase) => {
+    const source = await new DataSource({ type: 'postgres', url }).initialize();
+    const structure = await source
+      .transaction((manager) =>
+        inSchema(manager, 'tenancy', (schema, reader) => readStructure(reader, schema)),
+      )
+      .finally(() => source.destroy());
+    // pg_dump makes foreign keys in an order of its own.
+    const lines = structure.filter(({ object }) => object !== 'order of the foreign keys on tenants');
+    return lines.map((line) => JSON.stringify(line)).sort();
+  };
+  const fresh = await createTestDatabase();
+  try {
+    const other = await startAppOn(
+      fresh,
+      { resolvers: [fromApiKey()] },
+      { imports: ALL.map((name) => MODULES[name]()) },
+    );
+    await other.close();
+    expect(await structureOf(database)).toEqual(await structureOf(fresh));
+  } finally {
+    await fresh.drop();
+  }
+});

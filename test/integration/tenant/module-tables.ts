@@ -1,0 +1,52 @@
+import type { DynamicModule } from '@nestjs/common';
+import { TenancyAccessModule } from '../../../lib/access';
+import { TenancyAdminModule } from '../../../lib/admin';
+import { defineSettings, setting, TenancySettingsModule } from '../../../lib/settings';
+import { TenancyUsageModule } from '../../../lib/usage';
+import { MASTER_KEY } from '../../support/sample-app';
+import type { TestDatabase } from '../../support/database';
+
+/** The modules that have tables of their own. */
+export const MODULES = {
+  access: () => TenancyAccessModule.forRoot(),
+  admin: () => TenancyAdminModule.forRoot({ masterKey: MASTER_KEY }),
+  settings: () =>
+    TenancySettingsModule.forRoot({
+      settings: defineSettings({ theme: setting({ default: 'light', tenant: 'write' }) }),
+    }),
+  usage: () => TenancyUsageModule.forRoot({ plans: { free: {} }, defaultPlan: 'free' }),
+} satisfies Record<string, () => DynamicModule>;
+
+export type ModuleName = keyof typeof MODULES;
+
+export const ALL = Object.keys(MODULES) as ModuleName[];
+
+export const CORE_TABLES = [
+  ...['migration_runs', 'orphans', 'purges', 'registry_identity', 'registry_migrations', 'shared_migrations'],
+  ...['spares', 'template_migrations', 'template_prints', 'tenant_audit', 'tenant_domains'],
+  ...['tenant_migrations', 'tenants'],
+];
+
+export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
+  access: ['api_key_uses', 'api_keys', 'idempotency_keys'],
+  admin: ['idempotency_keys', 'master_key_uses'],
+  settings: ['tenant_settings'],
+  usage: ['usage_flushes', 'usage_months'],
+};
+
+/** Those of the registry that an application with these modules has made. */
+export function tablesWith(modules: readonly ModuleName[]): string[] {
+  return [...new Set([...CORE_TABLES, ...modules.flatMap((name) => TABLES[name])])].sort();
+}
+
+export async function tablesIn(database: TestDatabase): Promise<string[]> {
+  const rows = await database.query<{ name: string }>(
+    `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'tenancy'`,
+  );
+  return rows.map(({ name }) => name).sort();
+}
+
+export async function ledgerOf(database: TestDatabase): Promise<string[]> {
+  const rows = await database.query<{ name: string }>('SELECT name FROM tenancy.registry_migrations');
+  return rows.map(({ name }) => name).sort();
+}
