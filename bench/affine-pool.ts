@@ -1,6 +1,5 @@
-import type { LoanRequest } from '../lib/connection/pool/loan-request';
 import type { TenantClient } from '../lib/connection/protocol/tenant-client';
-import { TenantPool } from '../lib/connection/pool/tenant-pool';
+import { type LoanRequest, TenantPool } from '../lib/connection/pool/tenant-pool';
 
 interface IdleItem {
   readonly client: TenantClient;

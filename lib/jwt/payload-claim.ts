@@ -1,4 +1,4 @@
-import { slugOrId } from '../resolution/resolvers/slug-or-id';
+import { slugOrId } from '../registry/claim';
 import type { CredentialClaims } from '../resolution/resolvers/tenant-resolver';
 import type { TenantClaim } from '../registry/tenant';
 

@@ -2,7 +2,7 @@ import { quoteIdentifier } from '../common/sql';
 import type { FieldError } from '../common/tenancy.errors';
 import { LIMIT_SETTINGS, MAX_LIMIT_MS } from '../connection/pool/tenant-limits';
 import type { Environment } from '../common/environment-reader';
-import { trustIn } from '../resolution/http/trusted-proxies';
+import { trustIn } from '../resolution/http/tenant-request';
 import { isCutInPassword, show, showUrl } from '../common/show-value';
 import type { ResolvedTenancyOptions } from './tenancy.options';
 import { checkRegistrySchema } from '../registry/registry-schema';

@@ -18,3 +18,8 @@ const NORMALIZE: Readonly<Record<TenantClaim['by'], (value: unknown) => string |
   id: (value) => (isUuid(value) ? value.toLowerCase() : undefined),
   domain: (value) => normalizeDomain(value) ?? normalizeWildcard(value),
 };
+
+/** The claim of a text that people or programs write: an id if it is shaped like a uuid, else a slug. */
+export function slugOrId(value: string): TenantClaim {
+  return { by: isUuid(value) ? 'id' : 'slug', value };
+}

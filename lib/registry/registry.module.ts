@@ -3,7 +3,7 @@ import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { TenantLookup } from './cache/tenant-lookup';
-import { notify } from './changes/notify';
+import { notify } from './changes/tenant-changes-channel';
 import { NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
 import { changesChannel } from './changes/tenant-changes-channel';
 import { TenantChangesListener } from './changes/tenant-changes-listener';

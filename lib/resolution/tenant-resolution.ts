@@ -7,7 +7,7 @@ import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { type PlatformRequest, toTenantRequest } from './http/tenant-request';
 import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './resolvers/tenant-resolver';
-import { type ProxyTrust, trustIn } from './http/trusted-proxies';
+import { type ProxyTrust, trustIn } from './http/tenant-request';
 import { varyOf } from './http/vary';
 
 const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];

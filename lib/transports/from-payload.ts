@@ -1,4 +1,4 @@
-import { slugOrId } from '../resolution/resolvers/slug-or-id';
+import { slugOrId } from '../registry/claim';
 import type { MessageTenantReader } from './transports.options';
 
 /** A name that nobody has: slugs and ids are not empty. */

@@ -15,7 +15,7 @@ import { TenantContext } from '../context/tenant-context';
 import { setMessageContext } from '../resolution/messages/message-context';
 import { TenantMissingError } from '../resolution/resolution.errors';
 import { TENANT_NEED, type TenantNeed } from '../resolution/http/tenant-route.decorator';
-import { unwrapError } from '../resolution/http/unwrap-error';
+import { unwrapError } from '../resolution/http/client-answer';
 import type { Tenant } from '../registry/tenant';
 import { isCallersFault } from '../resolution/http/client-answer';
 import { MessageTenants } from './message-tenants';

@@ -4,7 +4,7 @@ import { fromDomain } from '../../lib/resolution/resolvers/from-domain';
 import { fromHeader } from '../../lib/resolution/resolvers/from-header';
 import { fromQuery } from '../../lib/resolution/resolvers/from-query';
 import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
-import { slugOrId } from '../../lib/resolution/resolvers/slug-or-id';
+import { slugOrId } from '../../lib/registry/claim';
 import type { TenantRequest, TenantResolver } from '../../lib/resolution/resolvers/tenant-resolver';
 import { refusedWith, ResolutionApp, servedAs } from '../support/resolution-app';
 import { ADAPTERS } from '../support/sample-app';

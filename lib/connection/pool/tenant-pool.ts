@@ -1,16 +1,15 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { backgroundClock, type Clock } from '../../common/clock';
-import { FairQueue } from '../../common/fair-queue';
+import { FairQueue, type Asker, type Share } from '../../common/fair-queue';
 import { isOutage } from '../../common/outage';
 import { TenancyUnavailableError, TenantBusyError } from '../../common/tenancy.errors';
 import { TenantRequiredError } from '../../context/context.errors';
-import { scopeKey, type Scope } from '../../context/scope';
+import { scopeKey, type Scope, copyOf, workOf } from '../../context/scope';
 import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
 import { Lease, type Doubt } from './lease';
 import { LentConnections } from './lent-connections';
-import { type ConnectCallback, type LendingPool, LoanRequest } from './loan-request';
 import { PoolCounters } from './pool-counters';
 import { settingsOf, type TransactionSettings } from '../protocol/settings';
 import { TenantClient } from '../protocol/tenant-client';
@@ -24,7 +23,7 @@ const MAX_GOODBYE_MS = 1_000;
  * A pg pool that lends each connection to the tenant of the code that asks. Nothing is sent when nobody is named, and
  * nobody waits for another tenant's many: see `FairQueue`.
  */
-export class TenantPool extends Pool implements LendingPool {
+export class TenantPool extends Pool {
   readonly context: TenantContext;
   readonly counters = new PoolCounters();
   readonly lent: LentConnections;
@@ -211,5 +210,66 @@ export class TenantPool extends Pool implements LendingPool {
 
   #explain(error: Error): Error {
     return isOutage(error) ? new TenancyUnavailableError('The database', { cause: error }) : error;
+  }
+}
+
+export type ConnectCallback = (
+  error: Error | undefined,
+  client: PoolClient | undefined,
+  release: (error?: Error | boolean) => void,
+) => void;
+
+/** Work that is no tenant's request, but the application's own, takes turns with the tenants as if it were one of them. */
+const OPERATOR = 'operator';
+
+/** One call of the pool's `connect`, until it is answered. */
+export class LoanRequest implements Asker {
+  readonly key: string;
+  readonly work: object;
+  readonly isUnbounded: boolean;
+  share: Share<this> | undefined;
+  /** Whom it is counted for. */
+  readonly tenantId: string | undefined;
+  /** The scope of a request can be cleared while a connection is waited for; the loan is for who asked. */
+  readonly lessee: Scope;
+  /** Set while it waits for its turn. */
+  waitsSince: number | undefined;
+  /** Calls off the end of its time. */
+  stopTimer: (() => void) | undefined;
+  #isAnswered = false;
+
+  constructor(
+    private readonly pool: TenantPool,
+    private readonly scope: Scope,
+    readonly settings: TransactionSettings,
+    private readonly callback: ConnectCallback,
+  ) {
+    this.work = workOf(scope);
+    this.lessee = copyOf(scope);
+    this.isUnbounded = scope.tenant === undefined || scope.unlimited === true;
+    this.tenantId = this.isUnbounded ? undefined : scope.tenant?.id;
+    this.key = this.tenantId ?? OPERATOR;
+  }
+
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  isNested(): boolean {
+    return this.pool.keepsConnectionOf(this.work);
+  }
+
+  start(): void {
+    this.pool.open(this);
+  }
+
+  answer(
+    error: Error | undefined,
+    client?: PoolClient,
+    release: (error?: Error | boolean) => void = () => {},
+  ): void {
+    this.#isAnswered = true;
+    this.stopTimer?.();
+    this.pool.context.runScope(this.scope, () => this.callback(error, client, release));
   }
 }

@@ -1,5 +1,3 @@
-import { bindAndExecuteMessage, parseMessage } from './rider-message';
-
 /** A statement of a rider. */
 export interface RidingStatement {
   /** To be remembered by in the session; one text has one name. */
@@ -39,4 +37,48 @@ export class Rider {
       this.statements().map(({ name, values }) => bindAndExecuteMessage(name, values)),
     ));
   }
+}
+
+/**
+ * The messages of PostgreSQL's extended protocol that make a rider, as bytes. A tenant's are made once and written
+ * as they are with each of its statements.
+ */
+
+/** `statement` is the name to remember it by in the session, or empty: then it is forgotten with the next. */
+function parseMessage(statement: string, sql: string): Buffer {
+  return message('P', [text(statement), text(sql), int16(0)]);
+}
+
+/** Bind to the unnamed portal, and Execute. Values and results are texts. */
+function bindAndExecuteMessage(statement: string, values: readonly string[]): Buffer {
+  const parameters = values.flatMap((value) => {
+    const bytes = Buffer.from(value);
+    return [int32(bytes.length), bytes];
+  });
+  const bind = [text(''), text(statement), int16(0), int16(values.length), ...parameters, int16(0)];
+  return Buffer.concat([message('B', bind), message('E', [text(''), int32(0)])]);
+}
+
+/** Type, length of what follows and of itself, and what follows. */
+function message(type: string, parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+}
+
+/** PostgreSQL's strings end at the first NUL: one inside would cut a message in two. */
+function text(value: string): Buffer {
+  if (value.includes('\0')) throw new RangeError('A protocol string cannot hold a NUL character.');
+  return Buffer.from(`${value}\0`);
+}
+
+function int16(value: number): Buffer {
+  const buffer = Buffer.alloc(2);
+  buffer.writeInt16BE(value);
+  return buffer;
+}
+
+function int32(value: number): Buffer {
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32BE(value);
+  return buffer;
 }

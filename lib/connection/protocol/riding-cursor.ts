@@ -1,8 +1,8 @@
 import { isOutage } from '../../common/outage';
 import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
 import { ForeignQuery, type Submittable } from './foreign-query';
-import { foreignTextRefusal } from './foreign-text';
-import { leavesCommitOpen } from './open-commits';
+import { foreignTextRefusal } from './foreign-query';
+import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';

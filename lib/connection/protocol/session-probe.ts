@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Client, type Pool, type PoolConfig } from 'pg';
 import { UnsafeSessionError, UnsupportedStartupParameterError } from '../connection.errors';
-import { isEmptyPath } from './session-path';
 
 /** What was found out about the sessions that a pool's connections lead to. */
 export interface SessionReport {
@@ -125,4 +124,12 @@ function probeClient(options: PoolConfig): Client {
   // The error of a connection that breaks is that of the query on it.
   client.on('error', () => {});
   return client;
+}
+
+/**
+ * Whether a search_path, as PostgreSQL writes it, names no schema. `ALTER ROLE … SET search_path = ''` gives sessions
+ * the path `""`: one schema of no name, and there can be none.
+ */
+function isEmptyPath(path: unknown): boolean {
+  return path === '' || path === '""';
 }

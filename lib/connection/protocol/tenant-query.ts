@@ -3,7 +3,7 @@ import type { SqlStatement } from '../../common/split-statements';
 import { carriedStatements, carriedText, KNOWN_STATEMENTS } from './carried-text';
 import { CommitOutcomeUnknownError, SessionNotCleanError } from '../connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
-import { leavesCommitOpen } from './open-commits';
+import { leavesCommitOpen } from './transaction-commands';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';

@@ -1,5 +1,6 @@
 import type { SqlToken } from '../../common/sql-lexer';
 import { splitStatements, wordsOf } from '../../common/split-statements';
+import { isOutage } from '../../common/outage';
 
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
 export type TransactionCommand = 'begin' | 'commit' | 'rollback' | 'chain' | 'prepare';
@@ -35,4 +36,15 @@ export function transactionCommands(
 ): readonly (TransactionCommand | undefined)[] | undefined {
   if (!mayCommand(text)) return [];
   return splitStatements(text, standardStrings)?.map(({ head }) => transactionCommand(head));
+}
+
+/** What pg says when `query_timeout` runs out; what the server does meanwhile is unknown. */
+const READ_TIMEOUT = 'Query read timeout';
+
+/** Whether a text that was sent may have committed something, though PostgreSQL has not answered. */
+export function leavesCommitOpen(error: Error, text: unknown, standardStrings: boolean): boolean {
+  if (typeof text !== 'string') return false;
+  if (error.message !== READ_TIMEOUT && !isOutage(error)) return false;
+  const commands = transactionCommands(text, standardStrings) ?? [];
+  return commands.some((command) => command === 'commit' || command === 'chain');
 }

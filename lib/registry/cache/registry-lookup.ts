@@ -2,9 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../common/clock';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import type { TenantChangeFeed } from '../changes/tenant-changes';
-import { AnswerTrust } from './answer-trust';
 import { RegistryQuestions } from './registry-questions';
-import { RememberedAnswers } from './remembered-answers';
 import type { LookupCacheOptions } from './lookup-cache.options';
 
 const DEFAULT_MAX_ENTRIES = 10_000;
@@ -135,5 +133,108 @@ export class RegistryLookup<Name, Answer extends object> {
       this.#found.delete(key);
       this.#absent.set(key, askedAt);
     }
+  }
+}
+
+/**
+ * How long an answer is taken for true without word that nothing changed: of the second within which a change is felt
+ * everywhere, what is left when the store has been asked anew.
+ */
+const MAX_UNPROVEN_MS = 800;
+
+/** Tells from when a question was asked, and from what the change feed has proven since, whether its answer still counts. */
+class AnswerTrust {
+  /** Answers to questions from before are from before the feed began. */
+  #feedBeganAt = -Infinity;
+
+  constructor(
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly feed: Pick<TenantChangeFeed, 'provenAt'>,
+  ) {}
+
+  /** The feed begins (again): it vouches for no answer to an earlier question. */
+  beginAnew(): void {
+    this.#feedBeganAt = this.clock.now();
+  }
+
+  isFresh(askedAt: number, ttlMs: number): boolean {
+    const now = this.clock.now();
+    if (askedAt < this.#feedBeganAt || now - askedAt > ttlMs) return false;
+    return now - this.knownTrueAt(askedAt) <= MAX_UNPROVEN_MS;
+  }
+
+  /** Whether an answer that nobody has forgotten was certainly true at some time within the last `ms`. */
+  wasTrueWithin(askedAt: number, ms: number): boolean {
+    return this.clock.now() - this.knownTrueAt(askedAt) <= ms;
+  }
+
+  /** The last moment at which such an answer was certainly true. */
+  knownTrueAt(askedAt: number): number {
+    return askedAt < this.#feedBeganAt ? askedAt : Math.max(askedAt, this.feed.provenAt);
+  }
+}
+
+/** An answer to one question. */
+interface Remembered<Answer> {
+  readonly answer: Answer;
+  /** When the registry was asked. */
+  readonly askedAt: number;
+}
+
+/** Answers by the names they were asked by: at most `max`, the latest used. */
+class RememberedAnswers<Answer extends object> {
+  readonly #byKey: LRUCache<string, Remembered<Answer>>;
+  /** To forget one tenant's without looking at all: thousands may be changed in one statement. */
+  readonly #keysByTenant = new Map<string, Set<string>>();
+
+  /** `tenantIdOf` says whose change makes an answer untrue. */
+  constructor(
+    max: number,
+    private readonly tenantIdOf: (answer: Answer) => string,
+  ) {
+    this.#byKey = new LRUCache<string, Remembered<Answer>>({
+      max,
+      dispose: ({ answer }, key) => this.#unlist(answer, key),
+    });
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): Remembered<Answer> | undefined {
+    return this.#byKey.get(key);
+  }
+
+  set(key: string, remembered: Remembered<Answer>): void {
+    this.#byKey.set(key, remembered);
+    const tenantId = this.tenantIdOf(remembered.answer);
+    const keys = this.#keysByTenant.get(tenantId);
+    if (keys) keys.add(key);
+    else this.#keysByTenant.set(tenantId, new Set([key]));
+  }
+
+  delete(key: string): void {
+    this.#byKey.delete(key);
+  }
+
+  /** Drops all that is remembered of a tenant. */
+  forget(tenantId: string): void {
+    for (const key of [...(this.#keysByTenant.get(tenantId) ?? [])]) this.#byKey.delete(key);
+  }
+
+  /** Puts another in the place of each. */
+  replaceEach(change: (remembered: Remembered<Answer>) => Remembered<Answer>): void {
+    for (const [key, remembered] of [...this.#byKey.entries()].reverse()) this.set(key, change(remembered));
+  }
+
+  clear(): void {
+    this.#byKey.clear();
+  }
+
+  #unlist(answer: Answer, key: string): void {
+    const tenantId = this.tenantIdOf(answer);
+    const keys = this.#keysByTenant.get(tenantId);
+    if (keys?.delete(key) && keys.size === 0) this.#keysByTenant.delete(tenantId);
   }
 }

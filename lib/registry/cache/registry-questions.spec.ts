@@ -3,7 +3,7 @@ import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { InMemoryTenantStore } from '../store/in-memory-tenant.store';
 import type { Tenant, TenantClaim } from '../tenant';
 import type { TenantStore } from '../store/tenant.store';
-import { askStore } from './ask-store';
+import { askStore } from './tenant-lookup';
 import { RegistryQuestions } from './registry-questions';
 
 /** Finds a tenant for every slug that does not begin with `nobody`, after a time of the clock. */

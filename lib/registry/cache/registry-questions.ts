@@ -1,6 +1,5 @@
 import type { Clock } from '../../common/clock';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
-import { QuestionBudget } from './question-budget';
 
 /** Names in one question to the store. 500 unknown ones take PostgreSQL 3 ms. */
 const MAX_NAMES = 500;
@@ -155,4 +154,30 @@ function makeQuestion<Name, Answer>(name: Name): Question<Name, Answer> {
   let settle!: Pick<Question<Name, Answer>, 'resolve' | 'reject'>;
   const answer = new Promise<Answer | undefined>((resolve, reject) => (settle = { resolve, reject }));
   return { name, answer, ...settle };
+}
+
+/** Questions a second in the long run. */
+const PER_SECOND = 250;
+
+/** Questions that may be saved up, so that a cold start is not held back. Within any second at most 500 are sent. */
+const SAVED = 250;
+
+/** How often one instance may ask the registry, whoever makes it ask. */
+class QuestionBudget {
+  #left = SAVED;
+  #countedAt: number;
+
+  constructor(private readonly clock: Pick<Clock, 'now'>) {
+    this.#countedAt = clock.now();
+  }
+
+  /** Takes one question: 0 when there was one, else the milliseconds until there will be. */
+  take(): number {
+    const now = this.clock.now();
+    this.#left = Math.min(SAVED, this.#left + ((now - this.#countedAt) * PER_SECOND) / 1_000);
+    this.#countedAt = now;
+    if (this.#left < 1) return Math.ceil(((1 - this.#left) * 1_000) / PER_SECOND);
+    this.#left -= 1;
+    return 0;
+  }
 }

@@ -7,7 +7,7 @@ import type { TenantChangeSubscriber } from '../changes/tenant-changes';
 import { TenantChangeFeed } from '../changes/tenant-changes';
 import { cpuTimeOf } from '../../../test/support/cpu-time';
 import { ManualClock } from '../../../test/support/manual-clock';
-import { nameOf } from './claim-name';
+import { nameOf } from './tenant-lookup';
 import type { LookupCacheOptions } from './lookup-cache.options';
 import { TenantLookup } from './tenant-lookup';
 

@@ -5,10 +5,9 @@ import { normalizeClaim } from '../claim';
 import type { Tenant, TenantClaim } from '../tenant';
 import { NoTenantChanges, TenantChangeFeed } from '../changes/tenant-changes';
 import { TenantStore } from '../store/tenant.store';
-import { askStore } from './ask-store';
-import { type ClaimName, keyOf, nameOf, standInFor } from './claim-name';
 import { RegistryLookup } from './registry-lookup';
 import { REGISTRY_OPTIONS, type RegistryModuleOptions } from '../registry.options';
+import { createHash, randomUUID } from 'node:crypto';
 
 /** The tenants that claims name, remembered as `RegistryLookup` says. */
 @Injectable()
@@ -76,4 +75,61 @@ async function askFor(
   );
   // A store of the application's own may give what can be changed.
   return answers.map((tenant, index) => names[index].claim && freezeDeeply(tenant));
+}
+
+/** No well-formed value is longer: a domain has at most 253 characters. */
+const MAX_KEPT_LENGTH = 256;
+
+const MALFORMED = 'malformed ';
+
+/** What a claim is remembered by. */
+interface ClaimName {
+  /** At most 300 characters, whatever the claim holds. */
+  readonly key: string;
+  readonly by: TenantClaim['by'];
+  /** As the registry spells it; `undefined` when no tenant can have the name. */
+  readonly claim?: TenantClaim;
+}
+
+export function nameOf({ by, value }: TenantClaim): ClaimName {
+  const claim = normalizeClaim({ by, value });
+  return { key: claim ? keyOf(claim) : `${MALFORMED}${by} ${shortened(value)}`, by, claim };
+}
+
+/** The key of a normalised claim. */
+export function keyOf({ by, value }: TenantClaim): string {
+  return `${by} ${value}`;
+}
+
+/**
+ * What the store is asked in the place of a malformed claim: for a name that is nobody's. Were it not asked, a malformed
+ * name would be answered sooner than an unknown one. The store never sees the malformed value.
+ */
+function standInFor(by: TenantClaim['by']): TenantClaim {
+  return { by, value: STAND_IN[by](randomUUID()) };
+}
+
+const STAND_IN: Readonly<Record<TenantClaim['by'], (uuid: string) => string>> = {
+  slug: (uuid) => `nobody-${uuid}`,
+  id: (uuid) => uuid,
+  // RFC 2606: nobody's, for ever.
+  domain: (uuid) => `${uuid}.invalid`,
+};
+
+function shortened(value: unknown): string {
+  if (typeof value !== 'string') return '';
+  return value.length <= MAX_KEPT_LENGTH ? value : createHash('sha256').update(value).digest('hex');
+}
+
+/** What a store says to several claims, each in its place; one claim alone it is asked the short way. */
+export async function askStore(
+  store: TenantStore,
+  claims: readonly TenantClaim[],
+): Promise<readonly (Tenant | undefined)[]> {
+  if (claims.length === 1) return [await store.find(claims[0])];
+  // A store that is a plain object, as in many a test, has only what it was given.
+  const findMany = store.findMany ?? TenantStore.prototype.findMany;
+  const answers = await findMany.call(store, claims);
+  if (answers.length === claims.length) return answers;
+  throw new Error(`TenantStore.findMany() gave ${answers.length} answers to ${claims.length} claims.`);
 }

@@ -1,4 +1,4 @@
-import { MAX_IDENTIFIER_BYTES } from '../../common/sql';
+import { MAX_IDENTIFIER_BYTES, type SqlExecutor } from '../../common/sql';
 
 const SUFFIX = ':tenants';
 
@@ -14,4 +14,15 @@ export const CHANNEL_IN_TRIGGER = `pg_catalog.left(TG_TABLE_SCHEMA, ${CHANNEL_SC
  */
 export function changesChannel(schema: string): string {
   return schema.slice(0, CHANNEL_SCHEMA_LENGTH) + SUFFIX;
+}
+
+/**
+ * Tells whoever LISTENs on `channel`. It is committed without waiting for the disk: what a crash of PostgreSQL would lose
+ * is of no use after it.
+ */
+export async function notify(executor: SqlExecutor, channel: string, payload: string): Promise<void> {
+  await executor.query(
+    `SELECT pg_catalog.set_config('synchronous_commit', 'off', true), pg_catalog.pg_notify($1, $2)`,
+    [channel, payload],
+  );
 }

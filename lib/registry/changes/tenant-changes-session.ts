@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import type { Clock } from '../../common/clock';
 import { quoteIdentifier } from '../../common/sql';
-import { ChangesNotHeardError } from './tenant-changes.errors';
+import { TenancyError } from '../../common/tenancy.errors';
 
 /** Between two beats. */
 export const BEAT_MS = 500;
@@ -122,5 +122,18 @@ export class TenantChangesSession {
   /** Of TLS, once there is one. */
   #socket(): Socket {
     return (this.#client as unknown as { connection: { stream: Socket } }).connection.stream;
+  }
+}
+
+/** LISTEN was accepted, but what was notified did not arrive. Never thrown at a caller: it ends up in the log. */
+class ChangesNotHeardError extends TenancyError {
+  readonly code = 'TENANT_CHANGES_NOT_HEARD';
+
+  constructor() {
+    super(
+      'PostgreSQL accepted LISTEN, but a notification did not arrive. A pooler that shares sessions drops them; so does a ' +
+        'broken line; and a directUrl of another database never gets them. Set database.directUrl (TENANCY_DIRECT_URL) ' +
+        "to a URL that leads to the registry's own database, around the pooler.",
+    );
   }
 }

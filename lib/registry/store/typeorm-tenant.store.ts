@@ -1,11 +1,10 @@
-import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import { isOutage } from '../../common/outage';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { normalizeClaim } from '../claim';
-import { findNamedTenants } from './find-named-tenants';
 import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
 import { findAudit, insertAudit } from '../audit/tenant-audit-log';
-import { findTenant, findTenants } from './tenant-queries';
+import { findTenant, findTenants, toTenant, withDomains, type TenantRow } from './tenant-queries';
 import {
   addDomain,
   deleteTenant,
@@ -14,10 +13,17 @@ import {
   removeDomain,
   updateTenant,
 } from './tenant-writes';
-import { TenantStore } from './tenant.store';
-import type { NewTenant, TenantChanges, TenantQuery, TenantWriteOptions } from './tenant.store';
+import {
+  TenantStore,
+  type NewTenant,
+  type TenantChanges,
+  type TenantQuery,
+  type TenantWriteOptions,
+} from './tenant.store';
 import type { Tenant, TenantClaim } from '../tenant';
 import { isUuid } from '../uuid';
+import { TenantDomainEntity } from './tenant-domain.entity';
+import { TenantEntity } from './tenant.entity';
 
 /**
  * Keeps tenants in the registry's tables, over a DataSource made of `registryOptions` and opened by `openRegistry`.
@@ -132,4 +138,57 @@ export class TypeOrmTenantStore extends TenantStore {
       throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
     }
   }
+}
+
+/**
+ * The tenants of normalised claims, each in the place of its claim, in one statement. A claim that is `undefined` names
+ * nobody.
+ */
+async function findNamedTenants(
+  manager: EntityManager,
+  claims: readonly (TenantClaim | undefined)[],
+): Promise<(Tenant | undefined)[]> {
+  const rows = (await namedBy(withDomains(manager), claims).getMany()) as TenantRow[];
+  const byName = new Map<string, Tenant>();
+  for (const row of rows) {
+    const tenant = toTenant(row, row.domains);
+    byName.set(`id ${tenant.id}`, tenant).set(`slug ${tenant.slug}`, tenant);
+    for (const domain of tenant.domains) byName.set(`domain ${domain}`, tenant);
+  }
+  return claims.map((claim) => claim && byName.get(`${claim.by} ${claim.value}`));
+}
+
+/**
+ * Neither by an OR over columns of two tables nor by an IN over the union: PostgreSQL answers the one always, the other
+ * from some hundred names on, by reading every tenant, for it expects that each name is somebody's. An array is short to it.
+ */
+function namedBy(
+  query: SelectQueryBuilder<TenantEntity>,
+  claims: readonly (TenantClaim | undefined)[],
+): SelectQueryBuilder<TenantEntity> {
+  const named = (by: TenantClaim['by']) =>
+    claims.filter((claim) => claim?.by === by).map((claim) => claim!.value);
+  const names = { slug: named('slug'), id: named('id'), domain: named('domain') };
+  const ids = [
+    names.slug.length > 0 &&
+      query
+        .subQuery()
+        .select('bySlug.id')
+        .from(TenantEntity, 'bySlug')
+        .where('bySlug.slug = ANY(:slugs) AND bySlug.status <> :purged')
+        .getQuery(),
+    names.id.length > 0 && 'SELECT pg_catalog.unnest(CAST(:ids AS uuid[]))',
+    names.domain.length > 0 &&
+      query
+        .subQuery()
+        .select('named.tenantId')
+        .from(TenantDomainEntity, 'named')
+        .where('named.domain = ANY(:domains)')
+        .getQuery(),
+  ].filter((part) => part !== false);
+  return query.andWhere(`tenant.id = ANY(ARRAY(${ids.join(' UNION ALL ')}))`).setParameters({
+    slugs: names.slug,
+    ids: names.id,
+    domains: names.domain,
+  });
 }

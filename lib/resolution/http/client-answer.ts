@@ -1,5 +1,7 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
-import { TenancyError } from '../../common/tenancy.errors';
+import { TenancyError, TenancyUnavailableError } from '../../common/tenancy.errors';
+import { QueryFailedError } from 'typeorm';
+import { isOutage } from '../../common/outage';
 
 /** What a client on another transport than HTTP is told of an error: the HTTP body without its status. */
 export interface ClientAnswer {
@@ -23,4 +25,12 @@ export function clientAnswer(error: unknown): ClientAnswer {
 /** Whether the client could have done better. Everything else is for the log. */
 export function isCallersFault(error: unknown): boolean {
   return error instanceof HttpException && error.getStatus() < 500;
+}
+
+/** What TypeORM wraps in `QueryFailedError` as what it is, ours or an outage; everything else as it came. */
+export function unwrapError(error: unknown): unknown {
+  if (!(error instanceof QueryFailedError)) return error;
+  const cause: unknown = error.driverError;
+  if (cause instanceof TenancyError) return cause;
+  return isOutage(error) ? new TenancyUnavailableError('The database', { cause: error }) : error;
 }

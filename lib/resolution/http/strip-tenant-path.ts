@@ -1,4 +1,4 @@
-import { keepOriginalUrl } from './original-url';
+import { keepOriginalUrl } from './tenant-request';
 import { tenantPathReader, type TenantPathOptions } from '../resolvers/tenant-path';
 
 /** What there is to a request of Node, of HTTP/1 and HTTP/2 alike, and of Express. */

@@ -4,7 +4,7 @@ import { fromHeader } from '../resolvers/from-header';
 import { fromSubdomain } from '../resolvers/from-subdomain';
 import { stripTenantPath } from './strip-tenant-path';
 import { normalizeHost, toTenantRequest } from './tenant-request';
-import { trustIn } from './trusted-proxies';
+import { trustIn } from './tenant-request';
 
 /** Text as Node hands it over when it was sent as UTF-8. */
 const sent = (text: string) => Buffer.from(text).toString('latin1');

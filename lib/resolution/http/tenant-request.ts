@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import proxyAddress from 'proxy-addr';
+import { compile } from 'proxy-addr';
 import { normalizeDomain } from '../../registry/domain';
-import { keptOriginalUrl } from './original-url';
 import type { TenantRequest } from '../resolvers/tenant-resolver';
-import type { ProxyTrust } from './trusted-proxies';
 
 /** What Express and Fastify's middie add to Node's request. Their own settings say whether a proxy is believed. */
 export interface PlatformRequest extends IncomingMessage {
@@ -148,4 +147,34 @@ function decoded(text: string): string {
 
 function isAscii(text: string): boolean {
   return !/[^\0-\x7f]/.test(text);
+}
+
+const ORIGINAL_URL = Symbol('nestjs-tenancy original URL');
+
+type RewrittenRequest = object & { [ORIGINAL_URL]?: string };
+
+/**
+ * Keeps the URL that a request came with before it is rewritten. The first one kept stays. A place of our own: under
+ * Nest on Fastify `originalUrl` says what the URL was rewritten to.
+ */
+export function keepOriginalUrl(raw: object, url: string): void {
+  (raw as RewrittenRequest)[ORIGINAL_URL] ??= url;
+}
+
+/** The URL that was kept, if the request was rewritten. */
+export function keptOriginalUrl(raw: object): string | undefined {
+  return (raw as RewrittenRequest)[ORIGINAL_URL];
+}
+
+/** Whether a proxy is believed: its address, and how many proxies stand between it and this server. */
+export type ProxyTrust = (address: string, hop: number) => boolean;
+
+/**
+ * Trust in these proxies and no others: addresses, CIDR ranges, or the names `loopback`, `linklocal` and `uniquelocal`.
+ * A peer without an address, on a Unix socket, is none of them.
+ *
+ * @throws TypeError for what is none of these
+ */
+export function trustIn(proxies: readonly string[]): ProxyTrust {
+  return compile([...proxies]);
 }

@@ -1,6 +1,6 @@
 import { Logger, type Type } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
-import { keptOriginalUrl } from './original-url';
+import { keptOriginalUrl } from './tenant-request';
 import type { TenantPathOptions } from '../resolvers/tenant-path';
 import type { Providers, TenantRequest, TenantResolver } from '../resolvers/tenant-resolver';
 

@@ -1,5 +1,5 @@
 import { parseCookie } from 'cookie';
-import { slugOrId } from './slug-or-id';
+import { slugOrId } from '../../registry/claim';
 import type { TenantResolver } from './tenant-resolver';
 
 /** RFC 6265, 4.1.1: a cookie's name is a token. */

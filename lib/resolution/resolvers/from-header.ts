@@ -1,4 +1,4 @@
-import { slugOrId } from './slug-or-id';
+import { slugOrId } from '../../registry/claim';
 import type { TenantResolver } from './tenant-resolver';
 
 /** RFC 9110, 5.1: a header's name is a token. */

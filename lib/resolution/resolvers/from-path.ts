@@ -1,4 +1,4 @@
-import { slugOrId } from './slug-or-id';
+import { slugOrId } from '../../registry/claim';
 import { tenantPathReader, type TenantPathOptions } from './tenant-path';
 import type { Providers, TenantResolver } from './tenant-resolver';
 import { noticeUnrouted } from '../http/unrouted-paths';

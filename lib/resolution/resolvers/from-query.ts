@@ -1,4 +1,4 @@
-import { slugOrId } from './slug-or-id';
+import { slugOrId } from '../../registry/claim';
 import type { TenantResolver } from './tenant-resolver';
 
 /** A name that nobody has: slugs and ids are not empty. */
