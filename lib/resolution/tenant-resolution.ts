@@ -15,13 +15,14 @@ const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies Tenan
 /** From a request to the active tenant it names. */
 @Injectable()
 export class TenantResolution {
+  readonly #providers: Providers;
   readonly #trust: ProxyTrust | undefined;
   readonly #resolvers: readonly TenantResolver[];
   /** Index of the last resolver that reads a credential; -1 without any. A claim of a later one decides at once. */
   readonly #lastCredential: number;
   /** What answers say in `Vary`; `''` for nothing. */
   readonly vary: string;
-  /** Which of our credentials are read of requests. */
+  /** Which of our credentials are read of requests. `unknown`: a resolver of the user's own does not say. */
   readonly reads: ReadonlySet<string>;
 
   constructor(
@@ -31,16 +32,17 @@ export class TenantResolution {
   ) {
     const { resolvers, trustedProxies } = options;
     const providers: Providers = { get: (token) => moduleRef.get(token, { strict: false }) };
+    this.#providers = providers;
     this.#resolvers = resolvers.map((each) => each.within?.(providers) ?? each);
     this.#trust = trustedProxies && trustIn(trustedProxies);
     this.vary = options.vary === false ? '' : varyOf(resolvers);
-    this.reads = new Set(resolvers.flatMap(({ reads }) => reads ?? []));
+    this.reads = new Set(resolvers.map(({ reads = 'unknown' }) => reads));
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }
 
   /** What resolvers see of a request of either platform. */
   requestOf(raw: PlatformRequest): TenantRequest {
-    return toTenantRequest(raw, this.#trust);
+    return toTenantRequest(raw, this.#trust, this.#providers);
   }
 
   /**

@@ -1,8 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { TenantProvisioner } from '../../lib';
+import { TenancyModule, TenantProvisioner } from '../../lib';
+import { ApiKeys, TenancyAccessModule } from '../../lib/access';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
+import { notesOptions } from '../support/notes';
 import { rawRequest } from '../support/raw-request';
 import { signingKey, type SigningKey, TokenIssuer } from '../support/token-issuer';
 
@@ -105,5 +107,26 @@ describe('docs/resolving.md, the examples', () => {
       refusal(401, 'TENANT_TOKEN_INVALID'),
     );
     await expect(get('/orders')).resolves.toEqual(refusal(400, 'TENANT_MISSING'));
+  });
+
+  it("ask one of this library's in one's own", async () => {
+    const { fromApiKeyOfApi } = await examples.import('from-api-key-of-api.ts');
+    const options = {
+      resolvers: [fromApiKeyOfApi],
+      templateSchema: 'partners_template',
+      registry: { schema: 'partners' },
+    };
+    const testing = await Test.createTestingModule({
+      imports: [TenancyModule.forRoot(notesOptions(database, options)), TenancyAccessModule.forRoot()],
+    }).compile();
+    app = testing.createNestApplication({ logger: false });
+    app.setGlobalPrefix('api', { exclude: ['me'] });
+    await app.listen(0, '127.0.0.1');
+    const { id } = await app.get(TenantProvisioner).create({ slug: 'partner' });
+    const { key: text } = await app.get(ApiKeys).create(id, { name: 'partner' });
+    await expect(get('/api/tenant/keys', { 'x-api-key': text })).resolves.toEqual(
+      refusal(403, 'SCOPE_MISSING'),
+    );
+    await expect(get('/me', { 'x-api-key': text })).resolves.toEqual(refusal(401, 'UNAUTHENTICATED'));
   });
 });

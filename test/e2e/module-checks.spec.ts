@@ -3,13 +3,15 @@ import { Controller, Get, Global, Injectable, Module, type ModuleMetadata } from
 import { NestFactory } from '@nestjs/core';
 import { Column, Entity, EntitySchema, ManyToOne, PrimaryGeneratedColumn, type Repository } from 'typeorm';
 import {
+  credentialResolver,
   fromPath,
   InjectTenantRepository,
   stripTenantPath,
   type TenancyOptions,
   TenancyModule,
+  type TenantResolver,
 } from '../../lib';
-import { fromApiKey, TenancyAccessModule } from '../../lib/access';
+import { ApiKeys, fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { TenancyAdminModule } from '../../lib/admin';
 import { fromJwtClaim } from '../../lib/jwt';
 import { TenancyObservabilityModule } from '../../lib/observability';
@@ -301,6 +303,28 @@ describe('A module of ours', () => {
     it('warns of keys that can be made and not used', async () => {
       const { log } = await start(tokens(), TenancyAccessModule.forRoot());
       expect(log.warnings).toEqual([expect.stringContaining('Put fromApiKey() among the resolvers')]);
+    });
+
+    const resolving = (resolver: TenantResolver) =>
+      start(tenancy({ resolvers: [resolver] }), TenancyAccessModule.forRoot());
+
+    it('lets a resolver of the user ask fromApiKey(), and says nothing when it says so itself', async () => {
+      const keys = fromApiKey();
+      const { app, log, url, create } = await resolving(
+        credentialResolver((request) => keys(request), { vary: ['x-api-key'], reads: 'api_key' }),
+      );
+      expect(log.warnings).toEqual([]);
+      const { id } = await create({ slug: 'wrapped' });
+      const { key } = await app.get(ApiKeys).create(id, { name: 'wrapped' });
+      const me = (apiKey: string) => rawRequest(url, '/me', { headers: { 'x-api-key': apiKey } });
+      await expect(me(key)).resolves.toMatchObject({ status: 200, body: { tenantId: id } });
+      await expect(me('sk_wrong')).resolves.toMatchObject({ status: 401 });
+    });
+
+    it('warns where it cannot know whether a resolver of the user reads them', async () => {
+      const keys = fromApiKey();
+      const { log } = await resolving((request) => keys(request));
+      expect(log.warnings).toEqual([expect.stringContaining("{ reads: 'api_key' }")]);
     });
 
     it('has nothing to say where there are none, or both', async () => {

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import proxyAddress from 'proxy-addr';
 import { compile } from 'proxy-addr';
 import { normalizeDomain } from '../../registry/domain';
-import type { TenantRequest } from '../resolvers/tenant-resolver';
+import { PROVIDERS } from '../resolvers/credential-resolver';
+import type { Providers, TenantRequest } from '../resolvers/tenant-resolver';
 
 /** What Express and Fastify's middie add to Node's request. Their own settings say whether a proxy is believed. */
 export interface PlatformRequest extends IncomingMessage {
@@ -32,19 +33,26 @@ const KEPT_ONCE: ReadonlySet<string> = new Set(
  * What resolvers see of a request of either platform. Each part is read when it is asked for: most ask for one.
  * With `trust` it alone says which proxies are believed; without it the platform's own setting does.
  */
-export function toTenantRequest(raw: PlatformRequest, trust?: ProxyTrust): TenantRequest {
-  return new ReadRequest(raw, trust);
+export function toTenantRequest(
+  raw: PlatformRequest,
+  trust?: ProxyTrust,
+  providers?: Providers,
+): TenantRequest {
+  return new ReadRequest(raw, trust, providers);
 }
 
 /** A class: of an object literal with getters V8 makes a new hidden class each time, which lives until a full collection. */
 class ReadRequest implements TenantRequest {
   readonly #trust: ProxyTrust | undefined;
+  readonly [PROVIDERS]: Providers | undefined;
 
   constructor(
     readonly raw: PlatformRequest,
     trust: ProxyTrust | undefined,
+    providers: Providers | undefined,
   ) {
     this.#trust = trust;
+    this[PROVIDERS] = providers;
   }
 
   get host(): string {

@@ -1,10 +1,10 @@
 import type { CredentialClaims, Providers, TenantRequest, TenantResolver } from './tenant-resolver';
 
-/** `vary`: the headers that it reads, as of any resolver. */
-export type CredentialResolverOptions = Pick<TenantResolver, 'vary'>;
+/** Where a request carries the providers of the application that it came to. */
+export const PROVIDERS = Symbol('nestjs-tenancy providers');
 
-/** `reads`: what our own ones read. */
-export type OwnCredentialOptions = CredentialResolverOptions & Pick<TenantResolver, 'reads'>;
+/** `vary`: the headers that it reads, as of any resolver. `reads`: which of our credentials, if it asks one of our resolvers. */
+export type CredentialResolverOptions = Pick<TenantResolver, 'vary' | 'reads'>;
 
 type Resolve = (request: TenantRequest) => CredentialClaims | Promise<CredentialClaims>;
 
@@ -13,7 +13,10 @@ type Resolve = (request: TenantRequest) => CredentialClaims | Promise<Credential
  * tenant is found, and with their claim every other one of the request must agree, wherever the resolvers stand: else it is 403
  * `TENANT_MISMATCH`. A credential that is good for several tenants gives a list of claims, of which another resolver must choose one.
  */
-export function credentialResolver(resolve: Resolve, options: OwnCredentialOptions = {}): TenantResolver {
+export function credentialResolver(
+  resolve: Resolve,
+  options: CredentialResolverOptions = {},
+): TenantResolver {
   // Lists come from credentials alone, so that whoever asks any other resolver need not think of them.
   const single = resolve as TenantResolver;
   return Object.assign((request: TenantRequest) => single(request), {
@@ -24,15 +27,24 @@ export function credentialResolver(resolve: Resolve, options: OwnCredentialOptio
 
 /**
  * The same for a resolver that needs providers of the application. It is made once for each application, and may ask
- * then whether they are there, and for them as soon as requests come. `name` is that of the function, for the error of who calls it by himself.
+ * then whether they are there, and for them as soon as requests come. A resolver of the user's own may ask it, with the request
+ * that it was given. `name` appears in the error thrown when it is called with anything else.
  */
 export function injectedCredentialResolver(
   name: string,
   make: (providers: Providers) => Resolve,
-  options: OwnCredentialOptions,
+  options: CredentialResolverOptions,
 ): TenantResolver {
-  const resolve = () => {
-    throw new TypeError(`${name} can only be asked by the TenancyModule that it was given to.`);
+  const made = new WeakMap<Providers, Resolve>();
+  const resolve = (request: TenantRequest) => {
+    const providers = (request as { readonly [PROVIDERS]?: Providers })[PROVIDERS];
+    if (!providers)
+      throw new TypeError(
+        `${name} can only be asked with the request that TenancyModule gives to a resolver.`,
+      );
+    const own = made.get(providers) ?? make(providers);
+    made.set(providers, own);
+    return (own as TenantResolver)(request);
   };
   return Object.assign(resolve, {
     ...options,

@@ -26,7 +26,7 @@ export function fromCookie(name: string): TenantResolver {
     if (values.length === 0) return undefined;
     return slugOrId(values.length === 1 ? values[0] : NOBODY);
   };
-  return Object.assign(resolve, { vary: ['Cookie'] });
+  return Object.assign(resolve, { vary: ['Cookie'], reads: 'none' as const });
 }
 
 /** The library gives only the first of several cookies of one name, so it is shown one after the other. */

@@ -26,7 +26,7 @@ export function fromDomain(options: FromDomainOptions = {}): TenantResolver {
       ? { by: 'domain', value: host, wildcard: wildcardOf(host) }
       : { by: 'domain', value: host };
   };
-  return Object.assign(resolve, { vary: VARY_OF_HOST });
+  return Object.assign(resolve, { vary: VARY_OF_HOST, reads: 'none' as const });
 }
 
 /** `*.acme.com` of `shop.acme.com`. What it makes of a domain of two labels, `*.com`, nobody can have. */

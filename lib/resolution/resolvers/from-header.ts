@@ -20,5 +20,5 @@ export function fromHeader(name: string): TenantResolver {
     const value = header(name);
     return value === undefined ? undefined : slugOrId(value);
   };
-  return Object.assign(resolve, { vary: [name] });
+  return Object.assign(resolve, { vary: [name], reads: 'none' as const });
 }

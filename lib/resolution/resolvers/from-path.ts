@@ -19,5 +19,5 @@ export function fromPath(options: TenantPathOptions = {}): TenantResolver {
   };
   const within = (providers: Providers) =>
     Object.assign(noticeUnrouted(resolve, providers, options), { vary: [] });
-  return Object.assign(resolve, { vary: [], within });
+  return Object.assign(resolve, { vary: [], reads: 'none' as const, within });
 }

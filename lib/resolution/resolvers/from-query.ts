@@ -22,7 +22,7 @@ export function fromQuery(name: string): TenantResolver {
     if (values.length === 0) return undefined;
     return slugOrId(values.length === 1 ? values[0] : NOBODY);
   };
-  return Object.assign(resolve, { vary: [] });
+  return Object.assign(resolve, { vary: [], reads: 'none' as const });
 }
 
 /** A fragment belongs to the browser and is not read, should one be sent. */

@@ -32,5 +32,5 @@ export function fromSubdomain(parent: string, options: FromSubdomainOptions = {}
     const value = host.slice(0, -suffix.length);
     return value.includes('.') || ignored.has(value) ? undefined : { by: 'slug', value };
   };
-  return Object.assign(resolve, { vary: VARY_OF_HOST });
+  return Object.assign(resolve, { vary: VARY_OF_HOST, reads: 'none' as const });
 }

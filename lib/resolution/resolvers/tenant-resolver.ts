@@ -45,8 +45,11 @@ export interface TenantResolver {
    * tenant another's answers. Without it they are not known, and answers say `Vary: *`, which no cache keeps.
    */
   readonly vary?: readonly string[];
-  /** Which of our credentials it leaves with a request, for those who ask who has sent it. */
-  readonly reads?: 'access_token' | 'api_key';
+  /**
+   * Which of our credentials it leaves with a request, for those who ask who has sent it. A resolver of yours that asks
+   * `fromApiKey()` or `fromJwtClaim()` says so here, or else it is not known.
+   */
+  readonly reads?: 'access_token' | 'api_key' | 'none';
   /** Makes the resolver that is asked in its place: for each application one, which may use the application's providers. */
   readonly within?: (providers: Providers) => TenantResolver;
 }
