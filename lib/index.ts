@@ -12,7 +12,7 @@ export {
   ModuleMissingError,
   ModuleWithoutOptionsError,
 } from './common/module-check';
-export { InvalidTenancyOptionsError } from './options/tenancy.errors';
+export { InvalidTenancyOptionsError } from './options/options.errors';
 
 export { PackageMissingError } from './common/absent-package';
 export { isTenancyCli } from './common/tenancy-cli';

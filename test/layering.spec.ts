@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findStrays, findViolations, readImports } from './support/layers';
+import { findNamesakes, findStrays, findViolations, readImports } from './support/layers';
 
 const lib = readImports(join(__dirname, '../lib'));
 
@@ -23,6 +23,11 @@ it('drops schemas in one place, which looks whose they are', () => {
 
 it('names each provider in the module of its own folder', () => {
   expect(findStrays(join(__dirname, '../lib'))).toEqual([]);
+});
+
+it('gives no two files one name', () => {
+  expect(findNamesakes(Object.keys(lib))).toEqual([]);
+  expect(findNamesakes(['usage/a', 'usage/index', 'index', 'admin/a'])).toEqual(['a']);
 });
 
 it.each([

@@ -29,7 +29,7 @@ import { SettingsController } from './settings.controller';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantConditions } from './tenant-conditions';
 import { TenantDomainsController } from './tenant-domains.controller';
-import { AdminTenantUsageController } from './tenant-usage.controller';
+import { AdminTenantUsageController } from './usage.controller';
 import { TenantsController } from './tenants.controller';
 
 export interface TenancyAdminExtras {

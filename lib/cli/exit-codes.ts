@@ -1,4 +1,4 @@
-import { InvalidTenancyOptionsError } from '../options/tenancy.errors';
+import { InvalidTenancyOptionsError } from '../options/options.errors';
 import { TenancyError } from '../common/tenancy.errors';
 import { isOutage } from '../common/outage';
 

@@ -9,7 +9,7 @@ import {
   adminDataSource,
   lookupsDataSource,
   registryDataSource,
-  tenantDataSource,
+  tenantsDataSource,
 } from './typeorm/data-sources';
 import { OwnSessions } from './typeorm/own-sessions';
 import { SystemTransactions } from './typeorm/system-transactions';
@@ -38,7 +38,7 @@ const services = [OwnSessions, PoolStatistics, SystemTransactions, TenantConnect
     RegistryModule,
     TypeOrmModule.forRootAsync({ imports: [RegistryModule], ...registryDataSource }),
     TypeOrmModule.forRootAsync(lookupsDataSource),
-    TypeOrmModule.forRootAsync({ imports: [ContextModule], ...tenantDataSource }),
+    TypeOrmModule.forRootAsync({ imports: [ContextModule], ...tenantsDataSource }),
     TypeOrmModule.forRootAsync({ imports: [ContextModule], ...adminDataSource }),
   ],
   providers: [turnsOfTenants, ...services],

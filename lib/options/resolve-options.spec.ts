@@ -1,6 +1,6 @@
 import type { TenantLimits, TenantLimitsOption } from '../connection/pool/tenant-limits';
 import { resolveOptions } from './resolve-options';
-import { InvalidTenancyOptionsError } from './tenancy.errors';
+import { InvalidTenancyOptionsError } from './options.errors';
 import type { TenancyOptions } from './tenancy.options';
 import { InMemoryTenantStore } from '../registry/store/in-memory-tenant.store';
 

@@ -4,7 +4,7 @@ import type { TenantLimits, TenantLimitsOption } from '../connection/pool/tenant
 import { type Environment, EnvironmentReader } from '../common/environment-reader';
 import { findUnknown } from './known-options';
 import { show } from '../common/show-value';
-import { InvalidTenancyOptionsError } from './tenancy.errors';
+import { InvalidTenancyOptionsError } from './options.errors';
 import type { TenancyDatabaseOptions } from '../connection/connection.options';
 import type { ResolvedTenancyOptions, TenancyOptions } from './tenancy.options';
 import { DEFAULT_REGISTRY_SCHEMA } from '../registry/registry-schema';

@@ -12,7 +12,7 @@ import { readStructure } from './structure';
 import { NO_PRINTS, type Prints } from './prints';
 import { type HashQuery, hashQueryFor, hashStructures, readHashQuery } from './structure-hashes';
 import { leaningOnThePath } from './bare-path';
-import { findUnknown } from './unknown';
+import { findUnknownObjects } from './unknown';
 import { findUnsupported } from './unsupported';
 
 /** A schema as the DDL that makes another one like it. */
@@ -32,7 +32,7 @@ export interface Blueprint {
   readonly rowsAt: number;
   /** Schemas behind the clone's on the path while it is made: functions of theirs may lean on them. */
   readonly sharedSchemas?: readonly string[];
-  /** What the schema has that no clone gets, because this library does not know it: see `findUnknown`. */
+  /** What the schema has that no clone gets, because this library does not know it: see `findUnknownObjects`. */
   readonly unknown: readonly string[];
   /** How many statements from there copy rows of the schema that it was compiled from. Default none. */
   readonly copies?: number;
@@ -72,7 +72,7 @@ export function compileBlueprint(
     const ordered = orderSteps(schemaName, steps, source.objects);
     const hashQuery = hashQueryFor(await readHashQuery(executor), structure);
     const hashes = await hashStructures(executor, hashQuery, [schemaName]);
-    const unknown = await findUnknown(reader, schema);
+    const unknown = await findUnknownObjects(reader, schema);
     const beforeRows = ordered.slice(0, ordered.findLastIndex(({ phase }) => phase <= Phase.Rows) + 1);
     return {
       schemaName,

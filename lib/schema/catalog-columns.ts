@@ -1,6 +1,6 @@
 /**
  * The columns of PostgreSQL's catalogs, of versions 15 to 18, by what they are to a structure. A column in neither list
- * came with a later version: it is left out, and named at the start (see `findUnknown`), since it may be a property that
+ * came with a later version: it is left out, and named at the start (see `findUnknownObjects`), since it may be a property that
  * somebody chose or a note that the server makes for itself.
  */
 

@@ -1,7 +1,7 @@
 /**
  * The parameters that somebody can set, of PostgreSQL 15 to 18. The server keeps notes of its own in the same columns:
  * since the minor releases of November 2026 `pg_attver` for each column. What is not listed is left out of structures
- * and clones, and named at the start: see `findUnknown`.
+ * and clones, and named at the start: see `findUnknownObjects`.
  */
 const OF_RELATIONS = `
   fillfactor toast_tuple_target parallel_workers user_catalog_table vacuum_index_cleanup vacuum_truncate

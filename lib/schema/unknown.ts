@@ -9,7 +9,7 @@ import { ofColumn, ofRelation, unknownParameters } from './storage-parameters';
  * What this server keeps that no clone gets and no comparison sees, because it came after PostgreSQL 18 or with a minor
  * release: columns of its catalogs, and parameters of objects in the schema. In words.
  */
-export async function findUnknown(executor: SqlExecutor, schema: CatalogSchema): Promise<string[]> {
+export async function findUnknownObjects(executor: SqlExecutor, schema: CatalogSchema): Promise<string[]> {
   const found = await rows<{ name: string }>(
     executor,
     neededFor(

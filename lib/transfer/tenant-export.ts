@@ -7,7 +7,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { readColumns, TYPEORM_METADATA } from '../provisioning/template/template-data';
+import { readDataColumns, TYPEORM_METADATA } from '../provisioning/template/template-data';
 import { listTables, lockTables } from '../provisioning/tenant-tables';
 import { TenantVersions } from '../provisioning/tenant-versions';
 import { compileBlueprint } from '../schema/blueprint';
@@ -118,7 +118,7 @@ export class TenantExport {
       filled: 'all',
     });
     const { id, slug, name, status, statusReason, domains, metadata } = tenant;
-    const columns = await readColumns(manager, tenant.schemaName);
+    const columns = await readDataColumns(manager, tenant.schemaName);
     return {
       seal: 'sha256',
       exportedAt: new Date().toISOString(),

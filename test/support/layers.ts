@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, posix, relative } from 'node:path';
+import { basename, dirname, join, posix, relative } from 'node:path';
 import ts from 'typescript';
 
 /** Each file's path below `lib/`, without `.ts`, and the files of ours that it imports. */
@@ -104,4 +104,13 @@ export function findStrays(directory: string): string[] {
         .filter((name) => !USED_BY_NAME.includes(name) && !new RegExp(`\\b${name}\\b`).test(names))
         .map((name) => `${name} of ${file} is not named in ${own ?? 'any module'}`);
     });
+}
+
+/** Names that several files have: whoever is told to look into one would look into the wrong one. */
+export function findNamesakes(files: readonly string[]): string[] {
+  const named = files
+    .filter((file) => !file.includes('/openapi/'))
+    .map((file) => basename(file))
+    .filter((name) => name !== 'index');
+  return [...new Set(named.filter((name, index) => named.indexOf(name) !== index))];
 }

@@ -6,7 +6,7 @@ import { SettingsController } from '../settings.controller';
 import { TenantApiKeysController } from '../tenant-api-keys.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
-import { AdminTenantUsageController } from '../tenant-usage.controller';
+import { AdminTenantUsageController } from '../usage.controller';
 import { TenantsController } from '../tenants.controller';
 import {
   AUDIT_CALLS,

@@ -1,6 +1,6 @@
 import { Command } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
-import { InvalidTenancyOptionsError } from '../../options/tenancy.errors';
+import { InvalidTenancyOptionsError } from '../../options/options.errors';
 import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 import { examine } from './examine';

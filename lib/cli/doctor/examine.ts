@@ -4,7 +4,7 @@ import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/t
 import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
 import type { RegistryMigration } from '../../registry/registry-migrations';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
-import { checkRoles } from './role-checks';
+import { checkRoles } from './wall-checks';
 import {
   checkFleet,
   checkNeighbours,
@@ -19,7 +19,7 @@ import {
   checkPrivileges,
   checkVersion,
 } from './server-checks';
-import { checkSessions } from './session-checks';
+import { checkSessions } from './pooler-checks';
 import { checkHalfDone, checkMarks, checkSchemas, checkSpares } from './tenant-checks';
 
 const CHECKS: Readonly<Record<string, Check>> = {

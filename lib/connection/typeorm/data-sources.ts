@@ -128,7 +128,7 @@ function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions 
 }
 
 /** The tenants' data source: one pool for all of them. */
-export const tenantDataSource: TypeOrmModuleAsyncOptions = {
+export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
   name: TENANT_DATA_SOURCE,
   // Opened after the registry: two that wait for one server at the same time would say everything twice.
   inject: [CONNECTION_OPTIONS, TenantContext, getDataSourceToken(REGISTRY_DATA_SOURCE)],
@@ -214,7 +214,7 @@ function tenantDataSourceOptions(options: ConnectionOptions, context: TenantCont
       slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
     },
     type: 'postgres',
-    driver: tenantDriver({ context, sharedSchemas, roles, ...lendingOf(database, roles) }),
+    driver: tenantDriver({ context, sharedSchemas, roles, ...poolOptionsOf(database, roles) }),
     entities,
     migrations,
     subscribers,
@@ -274,7 +274,7 @@ export function ownSessionConnection(database: ResolvedDatabaseOptions): ClientC
 }
 
 /** How the tenants' pool lends its connections. */
-function lendingOf(database: ResolvedDatabaseOptions, hasRoles: boolean) {
+function poolOptionsOf(database: ResolvedDatabaseOptions, hasRoles: boolean) {
   const {
     answerTimeoutMs,
     maxConnectionsPerTenant,

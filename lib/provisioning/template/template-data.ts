@@ -70,7 +70,7 @@ function copyStatement(
 }
 
 /** Partitions are tables of their own; what they are parts of has no rows itself. */
-export async function readColumns(executor: SqlExecutor, schemaName: string): Promise<TableColumns[]> {
+export async function readDataColumns(executor: SqlExecutor, schemaName: string): Promise<TableColumns[]> {
   const tables = await readSourceTables(executor, schemaName);
   return tables.map(({ name, columns }) => ({ name, columns }));
 }

@@ -37,7 +37,7 @@ export class TenantLookup {
    * @throws TenancyUnavailableError when the store cannot answer, or 10,000 other names wait; the next call asks again
    */
   find(claim: TenantClaim): Promise<Tenant | undefined> {
-    const name = nameOf(claim);
+    const name = claimNameOf(claim);
     return this.#answers.find(name.key, name);
   }
 
@@ -91,7 +91,7 @@ interface ClaimName {
   readonly claim?: TenantClaim;
 }
 
-export function nameOf({ by, value }: TenantClaim): ClaimName {
+export function claimNameOf({ by, value }: TenantClaim): ClaimName {
   const claim = normalizeClaim({ by, value });
   return { key: claim ? keyOf(claim) : `${MALFORMED}${by} ${shortened(value)}`, by, claim };
 }

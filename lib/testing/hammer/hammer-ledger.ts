@@ -1,4 +1,4 @@
-import { Marks } from './marks';
+import { Marks } from './row-marks';
 
 /** Enough to see what went wrong; the counters have all. */
 const MAX_FINDINGS = 20;
