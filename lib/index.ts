@@ -30,7 +30,7 @@ export {
 export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './registry/tenant';
 export {
   type NewTenant,
-  type TenantChanges,
+  type TenantUpdate,
   type TenantExpectation,
   type TenantQuery,
   TenantStore,

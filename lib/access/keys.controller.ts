@@ -15,7 +15,7 @@ import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
 import { type ApiRequest, headerOf } from '../http/api-request';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
 import { versionsMatching } from '../http/etag';
-import { type Claim, IdempotencyClaim } from '../http/idempotency-claim';
+import { type Attempt, IdempotentAttempt } from '../http/idempotency-attempt';
 import { PageQuery } from '../http/page-query';
 import { SecretAnswer } from '../http/secret-answer.decorator';
 import type { ApiKey, ShownApiKey } from './api-key';
@@ -51,10 +51,10 @@ export abstract class KeysController {
   async create(
     @Req() request: ApiRequest,
     @Body() body: CreateApiKeyBody,
-    @IdempotencyClaim() claim?: Claim,
+    @IdempotentAttempt() attempt?: Attempt,
   ): Promise<ShownApiKey> {
     const { tenantId, by } = await this.keysOf(request);
-    return this.keys.create(tenantId, body, { ...by, id: claim?.newId });
+    return this.keys.create(tenantId, body, { ...by, id: attempt?.newId });
   }
 
   @Get()

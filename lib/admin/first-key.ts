@@ -5,7 +5,7 @@ import type { ShownApiKey } from '../access/api-key';
 import { toApiKeyView } from '../access/api-key.dto';
 import { ApiKeys } from '../access/api-keys';
 import { ValidationFailedError } from '../common/tenancy.errors';
-import type { Claim } from '../http/idempotency-claim';
+import type { Attempt } from '../http/idempotency-attempt';
 import type { Tenant } from '../registry/tenant';
 
 /** A tenant with the key that was made along with it. */
@@ -33,13 +33,13 @@ export class FirstKey {
   async addTo(
     tenant: Tenant,
     actor: string,
-    claim: Claim | undefined,
+    attempt: Attempt | undefined,
     manager?: EntityManager,
   ): Promise<TenantWithKey> {
     const key = (await this.keys?.create(
       tenant.id,
       { name: 'first key', scopes: this.options?.firstKeyScopes },
-      { actor, id: claim?.newId, manager },
+      { actor, id: attempt?.newId, manager },
     )) as ShownApiKey;
     return { ...tenant, apiKey: toApiKeyView(key) };
   }

@@ -21,7 +21,7 @@ import { TenantStore } from '../registry/store/tenant.store';
 import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
 import { AdminRoutes } from './admin-routes.decorator';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
-import { type Claim, IdempotencyClaim } from '../http/idempotency-claim';
+import { type Attempt, IdempotentAttempt } from '../http/idempotency-attempt';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { SecretAnswer } from '../http/secret-answer.decorator';
 import { ChangeRequest, type RequestedChange } from '../http/requested-change';
@@ -60,29 +60,29 @@ export class TenantsController {
   async create(
     @Body() { apiKey, ...body }: CreateTenantBody,
     @ChangeRequest() { actor }: RequestedChange,
-    @IdempotencyClaim() claim?: Claim,
+    @IdempotentAttempt() attempt?: Attempt,
   ): Promise<TenantWithKey> {
     this.firstKey.require(apiKey);
-    if (!apiKey) return this.#create(body, { actor }, claim);
+    if (!apiKey) return this.#create(body, { actor }, attempt);
     // Without its key nobody could use the tenant, so it comes with it or not at all.
     let apiKeyMade: TenantWithKey['apiKey'];
     const within = async (made: Tenant, manager: EntityManager) => {
-      ({ apiKey: apiKeyMade } = await this.firstKey.addTo(made, actor, claim, manager));
+      ({ apiKey: apiKeyMade } = await this.firstKey.addTo(made, actor, attempt, manager));
     };
-    const tenant = await this.#create(body, { actor, within }, claim);
-    return apiKeyMade ? { ...tenant, apiKey: apiKeyMade } : this.firstKey.addTo(tenant, actor, claim);
+    const tenant = await this.#create(body, { actor, within }, attempt);
+    return apiKeyMade ? { ...tenant, apiKey: apiKeyMade } : this.firstKey.addTo(tenant, actor, attempt);
   }
 
   async #create(
     body: Omit<CreateTenantBody, 'apiKey'>,
     by: CreateTenantOptions,
-    claim: Claim | undefined,
+    attempt: Attempt | undefined,
   ): Promise<Tenant> {
-    if (!claim?.isRepeated) return this.provisioner.create(body, { ...by, id: claim?.newId });
+    if (!attempt?.isRepeated) return this.provisioner.create(body, { ...by, id: attempt?.newId });
     // An earlier attempt may have made it and died before it could say so.
-    const made = await this.store.find({ by: 'id', value: claim.newId });
+    const made = await this.store.find({ by: 'id', value: attempt.newId });
     if (made) return made;
-    const { newId } = await this.keys.withNewId(claim);
+    const { newId } = await this.keys.withNewId(attempt);
     return this.provisioner.create(body, { ...by, id: newId });
   }
 

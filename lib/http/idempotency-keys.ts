@@ -7,12 +7,12 @@ import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { inRegistry } from '../registry/store/registry-transaction';
-import type { Claim, ClaimOutcome, KeptAnswer } from './idempotency-claim';
+import type { Attempt, BeginOutcome, KeptAnswer } from './idempotency-attempt';
 
 /** How long an answer is kept, from the first request on. */
 const KEPT_HOURS = 24;
 /** How long a request that never answered blocks its key: its process may have died. Calls take seconds at most. */
-const CLAIM_SECONDS = 60;
+const ATTEMPT_SECONDS = 60;
 /** Old ones that a request clears away: more than the one it adds, so that they never pile up. */
 const CLEARED_AT_ONCE = 10;
 /** A key may be released between two looks at it, which makes it free for us; three times in a row is no accident. */
@@ -35,15 +35,20 @@ export class IdempotencyKeys {
     return `${quoteIdentifier(registrySchema(this.registry))}.idempotency_keys`;
   }
 
-  /** Claims a key, or says why not. `scope` are the texts that tell equal keys apart. @throws TenancyUnavailableError */
-  claim(scope: readonly string[], fingerprint: Buffer): Promise<ClaimOutcome> {
-    const id = createHash('sha256').update(JSON.stringify(scope)).digest();
+  /**
+   * Takes a key for this request, or says why not.
+   *
+   * @param parts the key, and what tells equal keys apart: the caller and the call
+   * @throws TenancyUnavailableError
+   */
+  begin(parts: readonly string[], fingerprint: Buffer): Promise<BeginOutcome> {
+    const id = createHash('sha256').update(JSON.stringify(parts)).digest();
     return inRegistry(this.registry, async (transaction) => {
       for (let look = 1; look <= MAX_LOOKS; look += 1) {
-        const claim = await this.#take(transaction, id, fingerprint);
-        if (claim) {
+        const attempt = await this.#take(transaction, id, fingerprint);
+        if (attempt) {
           await this.#clear(transaction);
-          return { kind: 'claimed', claim };
+          return { kind: 'begun', attempt };
         }
         const row = await this.#read(transaction, id);
         if (!row) continue;
@@ -54,8 +59,8 @@ export class IdempotencyKeys {
     });
   }
 
-  /** Keeps the answer, unless the claim was lost to a later attempt. */
-  async keep({ id, owner }: Claim, answer: KeptAnswer): Promise<void> {
+  /** Keeps the answer, unless a later attempt has taken over. */
+  async keep({ id, owner }: Attempt, answer: KeptAnswer): Promise<void> {
     await inRegistry(this.registry, (transaction) =>
       transaction.query(`UPDATE ${this.#table} SET answer = $3 WHERE id = $1 AND owner = $2`, [
         id,
@@ -66,14 +71,14 @@ export class IdempotencyKeys {
   }
 
   /** Frees a key whose request did nothing: it may be sent with another body. */
-  async release({ id, owner }: Claim): Promise<void> {
+  async release({ id, owner }: Attempt): Promise<void> {
     await inRegistry(this.registry, (transaction) =>
       transaction.query(`DELETE FROM ${this.#table} WHERE id = $1 AND owner = $2`, [id, owner]),
     );
   }
 
   /** Lets the same body be tried again at once: the request failed, and nobody knows how much of it was done. */
-  async giveUp({ id, owner }: Claim): Promise<void> {
+  async giveUp({ id, owner }: Attempt): Promise<void> {
     await inRegistry(this.registry, (transaction) =>
       transaction.query(
         `UPDATE ${this.#table} SET claimed_until = '-infinity' WHERE id = $1 AND owner = $2`,
@@ -82,24 +87,24 @@ export class IdempotencyKeys {
     );
   }
 
-  /** The claim with another id for what it makes: an earlier attempt may still be about to make one of the old id. */
-  async withNewId(claim: Claim): Promise<Claim> {
+  /** Gives the attempt another id for what it makes, because an earlier attempt may still use the old one. */
+  async withNewId(attempt: Attempt): Promise<Attempt> {
     const newId = uuidV7();
     await inRegistry(this.registry, (transaction) =>
       transaction.query(`UPDATE ${this.#table} SET tenant_id = $3 WHERE id = $1 AND owner = $2`, [
-        claim.id,
-        claim.owner,
+        attempt.id,
+        attempt.owner,
         newId,
       ]),
     );
-    return { ...claim, newId };
+    return { ...attempt, newId };
   }
 
   /**
    * Atomic: of any number of instances one gets the row. Who waits for another's row sees it as that one left it.
    * Time is PostgreSQL's, the same for all.
    */
-  async #take(transaction: SqlExecutor, id: Buffer, fingerprint: Buffer): Promise<Claim | undefined> {
+  async #take(transaction: SqlExecutor, id: Buffer, fingerprint: Buffer): Promise<Attempt | undefined> {
     const [owner, freshId] = [randomUUID(), uuidV7()];
     const rows = (await transaction.query(
       `INSERT INTO ${this.#table} AS kept (id, fingerprint, owner, tenant_id, claimed_until, expires_at)
@@ -111,7 +116,7 @@ export class IdempotencyKeys {
        WHERE kept.expires_at <= clock_timestamp()
           OR (kept.answer IS NULL AND kept.claimed_until <= clock_timestamp() AND kept.fingerprint = EXCLUDED.fingerprint)
        RETURNING tenant_id`,
-      [id, fingerprint, owner, freshId, CLAIM_SECONDS, KEPT_HOURS],
+      [id, fingerprint, owner, freshId, ATTEMPT_SECONDS, KEPT_HOURS],
     )) as { tenant_id: string }[];
     if (rows.length === 0) return undefined;
     const newId = rows[0].tenant_id;

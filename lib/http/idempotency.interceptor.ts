@@ -14,7 +14,7 @@ import { TenantContendedError } from '../registry/tenant.errors';
 import { callerOf } from './caller';
 import { type ApiRequest, countHeader, headerOf } from './api-request';
 import { IdempotencyInProgressError, IdempotencyKeyReusedError, RepeatedError } from './http.errors';
-import { type Claim, type ClaimOutcome, type KeptAnswer, setClaim } from './idempotency-claim';
+import { type Attempt, type BeginOutcome, type KeptAnswer, setAttempt } from './idempotency-attempt';
 import { fingerprintOf } from './idempotency-fingerprint';
 import { openAnswer, sealAnswer } from './sealed-answer';
 import { type Redaction, SECRET_ANSWER } from './secret-answer.decorator';
@@ -54,7 +54,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
       tenant,
       ...(id === undefined ? [] : [id]),
     ];
-    const outcome = await this.keys.claim(
+    const outcome = await this.keys.begin(
       [callerOf(request).name, ...call, key],
       fingerprintOf(request.body),
     );
@@ -64,12 +64,12 @@ export class IdempotencyInterceptor implements NestInterceptor {
       throw new IdempotencyInProgressError();
     }
     if (outcome.kind === 'answered') return of(this.#repeat(context, outcome));
-    setClaim(request, outcome.claim);
-    return of(await this.#run(context, next, outcome.claim));
+    setAttempt(request, outcome.attempt);
+    return of(await this.#run(context, next, outcome.attempt));
   }
 
   /** The body as it was, with the headers as they were; an error is thrown, so that filters see it as they saw the first. */
-  #repeat(context: ExecutionContext, { id, answer }: Extract<ClaimOutcome, { kind: 'answered' }>): unknown {
+  #repeat(context: ExecutionContext, { id, answer }: Extract<BeginOutcome, { kind: 'answered' }>): unknown {
     const { status, body, etag, sealed } = answer;
     this.#setHeader(context, 'Idempotent-Replayed', 'true');
     if (status >= 400) throw new RepeatedError(status, body as Record<string, unknown>);
@@ -79,39 +79,39 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return openAnswer(sealed, secret, id) ?? body;
   }
 
-  async #run(context: ExecutionContext, next: CallHandler, claim: Claim): Promise<unknown> {
+  async #run(context: ExecutionContext, next: CallHandler, attempt: Attempt): Promise<unknown> {
     let body: unknown;
     try {
       body = await lastValueFrom(next.handle(), { defaultValue: undefined });
     } catch (error) {
-      await this.#settle(() => this.#fail(claim, error));
+      await this.#settle(() => this.#fail(attempt, error));
       throw error;
     }
     const etag = this.#header(context, 'etag');
     // Its status is that of the call, which is always the same.
     await this.#settle(() =>
-      this.keys.keep(claim, { status: HttpStatus.OK, etag, ...this.#kept(context, claim, body) }),
+      this.keys.keep(attempt, { status: HttpStatus.OK, etag, ...this.#kept(context, attempt, body) }),
     );
     return body;
   }
 
   /** The body as it may lie in the database. */
-  #kept(context: ExecutionContext, { id }: Claim, body: unknown): Pick<KeptAnswer, 'body' | 'sealed'> {
+  #kept(context: ExecutionContext, { id }: Attempt, body: unknown): Pick<KeptAnswer, 'body' | 'sealed'> {
     const redact = this.reflector.get<Redaction | undefined>(SECRET_ANSWER, context.getHandler());
     if (!redact) return { body };
     const { secret } = callerOf(context.switchToHttp().getRequest<ApiRequest>());
     return { body: redact(body), sealed: sealAnswer(body, secret, id) };
   }
 
-  #fail(claim: Claim, error: unknown): Promise<void> {
+  #fail(attempt: Attempt, error: unknown): Promise<void> {
     const status = error instanceof HttpException ? error.getStatus() : HttpStatus.INTERNAL_SERVER_ERROR;
-    if (status >= 500) return this.keys.giveUp(claim);
+    if (status >= 500) return this.keys.giveUp(attempt);
     const isDecided = status === 409 && !(error instanceof TenantContendedError);
-    if (!isDecided) return this.keys.release(claim);
-    return this.keys.keep(claim, { status, body: (error as HttpException).getResponse() });
+    if (!isDecided) return this.keys.release(attempt);
+    return this.keys.keep(attempt, { status, body: (error as HttpException).getResponse() });
   }
 
-  /** What was done is done, and its answer is due, kept or not: the claim ends by itself. */
+  /** What was done is done, and its answer is due, kept or not: the attempt expires by itself. */
   async #settle(work: () => Promise<void>): Promise<void> {
     try {
       await work();

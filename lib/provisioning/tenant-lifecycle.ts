@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import { mergeMetadata } from '../registry/metadata';
 import type { Tenant } from '../registry/tenant';
-import { type TenantChanges, TenantStore } from '../registry/store/tenant.store';
+import { type TenantUpdate, TenantStore } from '../registry/store/tenant.store';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaComment } from './marks/schema-comment';
 import { TenantChanger, type TenantChangeOptions } from './tenant-changer';
@@ -116,12 +116,12 @@ export class TenantLifecycle {
 }
 
 /** What a patch asks for that the tenant does not have yet. */
-function changesOfPatch(tenant: Tenant, patch: TenantPatch): TenantChanges {
+function changesOfPatch(tenant: Tenant, patch: TenantPatch): TenantUpdate {
   const { slug = tenant.slug, name = tenant.name } = patch;
   const metadata = mergeMetadata(tenant.metadata, patch.metadata ?? {});
   if (patch.metadata) checkMetadata(metadata);
   const current = new Map<string, unknown>(Object.entries(tenant));
-  const wanted: TenantChanges = { slug, name, metadata };
+  const wanted: TenantUpdate = { slug, name, metadata };
   return Object.fromEntries(
     Object.entries(wanted).filter(([field, value]) => !isDeepStrictEqual(current.get(field), value)),
   );

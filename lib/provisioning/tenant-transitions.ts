@@ -1,6 +1,6 @@
 import type { Tenant, TenantStatus } from '../registry/tenant';
 import { InvalidTransitionError } from '../registry/tenant.errors';
-import type { TenantChanges } from '../registry/store/tenant.store';
+import type { TenantUpdate } from '../registry/store/tenant.store';
 import type { TenantStep } from './provisioning.options';
 import type { TenantChangeEvent } from './hooks/tenant-events';
 
@@ -43,7 +43,7 @@ export function changesOfTransition(
   tenant: Tenant,
   { action, from, to }: Transition,
   reason?: string,
-): TenantChanges | undefined {
+): TenantUpdate | undefined {
   const status = to(tenant);
   if (tenant.status === status && status !== 'provisioning') return undefined;
   if (!from.includes(tenant.status)) throw new InvalidTransitionError(tenant.slug, tenant.status, action);

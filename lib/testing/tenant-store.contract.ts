@@ -1,4 +1,4 @@
-import type { NewTenant, TenantChanges, TenantStore } from '../registry/store/tenant.store';
+import type { NewTenant, TenantUpdate, TenantStore } from '../registry/store/tenant.store';
 import type { Tenant, TenantClaim, TenantStatus } from '../registry/tenant';
 
 /** The part of Jest's globals used here; Vitest has it too when its option `globals` is on. */
@@ -330,7 +330,7 @@ export function runTenantStoreContract(
         expect(await find('id', acme.id)).toEqual(updated);
       });
 
-      const eachField: Required<TenantChanges> = {
+      const eachField: Required<TenantUpdate> = {
         slug: 'apex',
         name: 'Apex',
         status: 'suspended',

@@ -186,9 +186,9 @@ describe.each(ANY_ADAPTER)('An Idempotency-Key on %s', (_platform, adapter) => {
       const keys = sample.app.get(IdempotencyKeys);
       const [scope, fingerprint] = [[fresh('scope')], Buffer.alloc(32)];
       const take = async () => {
-        const outcome = await keys.claim(scope, fingerprint);
-        if (outcome.kind !== 'claimed') throw new Error(outcome.kind);
-        return outcome.claim;
+        const outcome = await keys.begin(scope, fingerprint);
+        if (outcome.kind !== 'begun') throw new Error(outcome.kind);
+        return outcome.attempt;
       };
       const slow = await take();
       await forgetAnswers();
@@ -196,9 +196,9 @@ describe.each(ANY_ADAPTER)('An Idempotency-Key on %s', (_platform, adapter) => {
       await keys.keep(slow, { status: 200, body: 'late' });
       await keys.release(slow);
       await keys.giveUp(slow);
-      await expect(keys.claim(scope, fingerprint)).resolves.toEqual({ kind: 'running' });
+      await expect(keys.begin(scope, fingerprint)).resolves.toEqual({ kind: 'running' });
       await keys.keep(second, { status: 200, body: 'in time' });
-      await expect(keys.claim(scope, fingerprint)).resolves.toMatchObject({ answer: { body: 'in time' } });
+      await expect(keys.begin(scope, fingerprint)).resolves.toMatchObject({ answer: { body: 'in time' } });
     });
 
     it('after it made the tenant: the next one finds it, instead of a slug that is taken', async () => {

@@ -19,7 +19,7 @@ import type { TransactionSettings } from '../protocol/settings';
 import { isCursor, RidingCursor, textOf } from '../protocol/riding-cursor';
 import type { StatementLease } from '../protocol/statement-lease';
 import type { TenantClient } from '../protocol/tenant-client';
-import { TenantQuery } from '../protocol/tenant-query';
+import { TenantStatement } from '../protocol/tenant-statement';
 import { WrappedQuery } from '../protocol/wrapped-query';
 
 /** Why a connection is destroyed at the end of a lease instead of going back to the pool. */
@@ -186,7 +186,7 @@ export class Lease implements StatementLease {
     if (config !== null && typeof config === 'object' && 'submit' in config) {
       return this.#queryForeign(config, values, callback, caller);
     }
-    const query = new TenantQuery(this, config, values, callback);
+    const query = new TenantStatement(this, config, values, callback);
     const refusal = this.refusal() ?? this.#mismatch(caller);
     if (query.callback) {
       const tell = this.#inScope(caller, query.callback);
@@ -204,7 +204,7 @@ export class Lease implements StatementLease {
     });
   };
 
-  #send(query: TenantQuery, refusal: Error | undefined): void {
+  #send(query: TenantStatement, refusal: Error | undefined): void {
     if (refusal) process.nextTick(() => query.callback?.(refusal, undefined as unknown as QueryResult));
     else this.client.query(query);
   }

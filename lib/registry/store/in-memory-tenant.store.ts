@@ -7,7 +7,7 @@ import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '..
 import { givenChanges, TenantStore } from './tenant.store';
 import type {
   NewTenant,
-  TenantChanges,
+  TenantUpdate,
   TenantExpectation,
   TenantQuery,
   TenantWriteOptions,
@@ -73,7 +73,7 @@ export class InMemoryTenantStore extends TenantStore {
 
   async update(
     id: string,
-    changes: TenantChanges,
+    changes: TenantUpdate,
     { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
     const tenant = this.byId(id);

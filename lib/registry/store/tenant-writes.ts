@@ -4,7 +4,7 @@ import type { Tenant } from '../tenant';
 import { selectTenants, toTenant } from './tenant-queries';
 import { PURGED, TenantEntity } from './tenant.entity';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
-import { givenChanges, type NewTenant, type TenantChanges, type TenantExpectation } from './tenant.store';
+import { givenChanges, type NewTenant, type TenantUpdate, type TenantExpectation } from './tenant.store';
 
 /** SQLSTATE unique_violation. */
 const UNIQUE_VIOLATION = '23505';
@@ -35,7 +35,7 @@ export async function insertTenant(manager: EntityManager, tenant: NewTenant): P
 export async function updateTenant(
   manager: EntityManager,
   id: string,
-  changes: TenantChanges,
+  changes: TenantUpdate,
   expected?: TenantExpectation,
 ): Promise<boolean> {
   if (expected?.status?.length === 0) return false;

@@ -6,7 +6,7 @@ import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audi
 export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'>;
 
 /** What may change in a tenant's life. `metadata` replaces the whole object. */
-export type TenantChanges = Partial<
+export type TenantUpdate = Partial<
   Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'>
 >;
 
@@ -45,10 +45,10 @@ const CHANGEABLE = Object.keys({
   deletedFrom: true,
   metadata: true,
   schemaVersion: true,
-} satisfies Record<keyof TenantChanges, true>) as readonly (keyof TenantChanges)[];
+} satisfies Record<keyof TenantUpdate, true>) as readonly (keyof TenantUpdate)[];
 
 /** The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value. */
-export function givenChanges(changes: TenantChanges): TenantChanges {
+export function givenChanges(changes: TenantUpdate): TenantUpdate {
   const given = CHANGEABLE.filter((field) => changes[field] !== undefined);
   return Object.fromEntries(given.map((field) => [field, changes[field]]));
 }
@@ -99,7 +99,7 @@ export abstract class TenantStore {
    */
   abstract update(
     id: string,
-    changes: TenantChanges,
+    changes: TenantUpdate,
     options?: TenantWriteOptions,
   ): Promise<Tenant | undefined>;
 

@@ -16,7 +16,7 @@ import {
 import {
   TenantStore,
   type NewTenant,
-  type TenantChanges,
+  type TenantUpdate,
   type TenantQuery,
   type TenantWriteOptions,
 } from './tenant.store';
@@ -73,7 +73,7 @@ export class TypeOrmTenantStore extends TenantStore {
 
   async update(
     id: string,
-    changes: TenantChanges,
+    changes: TenantUpdate,
     { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
     return this.change(id, async (manager) => {

@@ -1,5 +1,5 @@
 import { DataSource, type QueryRunner } from 'typeorm';
-import type { NewTenant, TenantChanges, TenantClaim, TenantQuery } from '../../../lib';
+import type { NewTenant, TenantUpdate, TenantClaim, TenantQuery } from '../../../lib';
 import { TenantStore } from '../../../lib';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import type { TenantWriteOptions } from '../../../lib/registry/store/tenant.store';
@@ -29,7 +29,7 @@ export class StoreElsewhere extends TenantStore {
   insert(tenant: NewTenant, _transaction?: QueryRunner, options?: Pick<TenantWriteOptions, 'audit'>) {
     return this.inner.insert(tenant, undefined, options);
   }
-  update(id: string, changes: TenantChanges, options?: TenantWriteOptions) {
+  update(id: string, changes: TenantUpdate, options?: TenantWriteOptions) {
     return this.inner.update(id, changes, options);
   }
   remove(id: string) {

@@ -10,8 +10,8 @@ export interface KeptAnswer {
   readonly sealed?: string;
 }
 
-/** A request that has its key to itself. */
-export interface Claim {
+/** One try of a request that nobody else tries with its key at the same time. */
+export interface Attempt {
   readonly id: Buffer;
   readonly owner: string;
   /** The id of what this request makes, so that a later attempt finds what an earlier one made. */
@@ -20,21 +20,22 @@ export interface Claim {
   readonly isRepeated: boolean;
 }
 
-export type ClaimOutcome =
-  | { readonly kind: 'claimed'; readonly claim: Claim }
+export type BeginOutcome =
+  | { readonly kind: 'begun'; readonly attempt: Attempt }
   | { readonly kind: 'answered'; readonly id: Buffer; readonly answer: KeptAnswer }
   | { readonly kind: 'running' }
   | { readonly kind: 'reused' };
 
-const CLAIM = Symbol('nestjs-tenancy idempotency claim');
+const ATTEMPT = Symbol('nestjs-tenancy idempotency attempt');
 
-type ClaimingRequest = ApiRequest & { [CLAIM]?: Claim };
+type AttemptingRequest = ApiRequest & { [ATTEMPT]?: Attempt };
 
-export function setClaim(request: ApiRequest, claim: Claim): void {
-  (request as ClaimingRequest)[CLAIM] = claim;
+export function setAttempt(request: ApiRequest, attempt: Attempt): void {
+  (request as AttemptingRequest)[ATTEMPT] = attempt;
 }
 
-/** The claim under which a request with an `Idempotency-Key` runs; `undefined` for one without. */
-export const IdempotencyClaim = createParamDecorator(
-  (_data: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<ClaimingRequest>()[CLAIM],
+/** The attempt of a request with an `Idempotency-Key`; `undefined` for a request without one. */
+export const IdempotentAttempt = createParamDecorator(
+  (_data: unknown, context: ExecutionContext) =>
+    context.switchToHttp().getRequest<AttemptingRequest>()[ATTEMPT],
 );

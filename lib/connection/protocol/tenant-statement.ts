@@ -32,7 +32,7 @@ interface KnownConfig {
  * All is decided in `submit`, when the statement is really sent: a COMMIT that was queued before it has been answered
  * by then.
  */
-export class TenantQuery extends BaseQuery {
+export class TenantStatement extends BaseQuery {
   readonly #lease: StatementLease;
   readonly #statements: readonly SqlStatement[] | undefined;
   #mode: Mode = 'bare';
