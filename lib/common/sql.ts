@@ -16,6 +16,11 @@ export function quoteIdentifier(name: string): string {
       `"${name.slice(0, 80)}" cannot be a PostgreSQL name: it must have 1 to ${MAX_IDENTIFIER_BYTES} bytes and no NUL.`,
     );
   }
+  return inRemedy(name);
+}
+
+/** The same for SQL that people are told to run: an error must not fail over a name that PostgreSQL could not hold. */
+export function inRemedy(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { withHint } from './database-hint';
 import { ownFrames } from './own-frames';
+import { inRemedy } from './sql';
 
 /** What Nest keeps in its exceptions to answer them. It is all in the message, and whoever prints an error would print it again. */
 const KEPT_BY_NEST = ['response', 'status', 'options', 'errorCode'];
@@ -110,7 +111,7 @@ export class StartFailedError extends StartError {
     const inner = (cause as { driverError?: unknown } | undefined)?.driverError ?? cause;
     const { code } = (inner ?? {}) as { code?: unknown };
     const state = typeof code === 'string' ? ` (${code})` : '';
-    const grant = `GRANT CREATE ON DATABASE "${database}" TO "${user}"`;
+    const grant = `GRANT CREATE ON DATABASE ${inRemedy(database)} TO ${inRemedy(user)}`;
     const remedy =
       code === '42501'
         ? ` The role that logs in lacks a right: give it that (to make a schema: ${grant}), or make what is missing as its owner.`

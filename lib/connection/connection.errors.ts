@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
 import { DatabaseError } from 'pg';
+import { inRemedy } from '../common/sql';
 import {
   StartError,
   TenancyError,
@@ -325,12 +326,24 @@ export class DatabaseRefusedError extends StartError {
   }
 }
 
-function remedyFor(code: string | undefined, message: string, { database, origin }: DatabaseLogin): string {
+function remedyFor(
+  code: string | undefined,
+  message: string,
+  { user, database, origin }: DatabaseLogin,
+): string {
   if (code === '28P01') return `Correct the user or the password in ${origin}.`;
-  if (code === '3D000') return `Make it (CREATE DATABASE "${database}"), or correct its name in ${origin}.`;
+  if (code === '3D000')
+    return `Make it (CREATE DATABASE ${inRemedy(database)}), or correct its name in ${origin}.`;
   if (code === '42501') return `Grant CONNECT on it to that user, or correct ${origin}.`;
   if (message.startsWith('SASL: ')) return `Give a password in ${origin}, or in PGPASSWORD.`;
   if (code === undefined || !/^\d/.test(code))
     return `database.ssl says how to connect; the server is that of ${origin}.`;
-  return `Correct ${origin}, or let that user in (pg_hba.conf).`;
+  if (message.includes('pg_hba.conf')) return `Correct ${origin}, or let that user in (pg_hba.conf).`;
+  if (message.includes('is not permitted to log in'))
+    return `Let it log in (ALTER ROLE ${inRemedy(user)} LOGIN), or correct ${origin}.`;
+  if (message.includes('is not currently accepting connections'))
+    return `Let it (ALTER DATABASE ${inRemedy(database)} ALLOW_CONNECTIONS true), or correct ${origin}.`;
+  if (code === '42704' || code === '22023')
+    return `Correct what asks for it: the options of ${origin}, of database.extra, or PGOPTIONS.`;
+  return `Correct ${origin}.`;
 }

@@ -1,6 +1,7 @@
 import { HttpStatus } from '@nestjs/common';
 import { withHint } from '../common/database-hint';
 import { listed } from '../common/listed';
+import { inRemedy } from '../common/sql';
 import { OperatorError, StartError, TenancyError } from '../common/tenancy.errors';
 
 /** Of each kind: both are in one sentence. */
@@ -33,7 +34,7 @@ export class SharedSchemaMissingError extends StartError {
   declare readonly schemaNames: readonly string[];
 
   constructor(schemaNames: readonly string[]) {
-    const commands = schemaNames.map((name) => `CREATE SCHEMA "${name.replaceAll('"', '""')}"`);
+    const commands = schemaNames.map((name) => `CREATE SCHEMA ${inRemedy(name)}`);
     super(
       `sharedSchemas names ${schemaNames.map((name) => `"${name}"`).join(', ')}, and this database has no such schema. Make it ` +
         `(${commands.join('; ')}), or take it out of sharedSchemas.`,

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { listed } from '../common/listed';
-import type { SqlExecutor } from '../common/sql';
+import { inRemedy, type SqlExecutor } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 
@@ -95,7 +95,7 @@ function writeProblems({
   if (!isWritable && !isWritableByAll) return [];
   const message =
     `"${loginRole}" of database.url may CREATE in the shared schema "${name}": what it makes there is every tenant's. ` +
-    `Run: REVOKE CREATE ON SCHEMA "${name}" FROM ${isWritableByAll ? 'PUBLIC' : `"${loginRole}"`}; an owner or a superuser has ` +
+    `Run: REVOKE CREATE ON SCHEMA ${inRemedy(name)} FROM ${isWritableByAll ? 'PUBLIC' : inRemedy(loginRole)}; an owner or a superuser has ` +
     'the right all the same, so let another role own the schema.';
   return [{ code: 'SHARED_SCHEMA_WRITABLE', message }];
 }

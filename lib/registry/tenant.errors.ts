@@ -1,4 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
+import { inRemedy } from '../common/sql';
 import { StartError, TenancyError } from '../common/tenancy.errors';
 import type { TenantStatus } from './tenant';
 
@@ -141,8 +142,8 @@ export class RegistryRightsError extends StartError {
     super(
       `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. The role that logs in may not run them: ` +
         `${cause.message}. Run "tenancy migrate up" as the role that owns the registry's tables. Or let this one make more: ` +
-        `GRANT CREATE ON SCHEMA "${schema}" TO <role>, GRANT INSERT ON "${schema}".registry_migrations TO <role> and ` +
-        `GRANT USAGE ON SEQUENCE "${schema}".registry_migrations_id_seq TO <role>.`,
+        `GRANT CREATE ON SCHEMA ${inRemedy(schema)} TO <role>, GRANT INSERT ON ${inRemedy(schema)}.registry_migrations TO <role> and ` +
+        `GRANT USAGE ON SEQUENCE ${inRemedy(schema)}.registry_migrations_id_seq TO <role>.`,
       { cause, details: { schema, pending } },
     );
   }

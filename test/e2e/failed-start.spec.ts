@@ -1,3 +1,4 @@
+import { quoteIdentifier } from '../../lib/common/sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startToFail } from '../support/failing-start/start';
 
@@ -193,6 +194,11 @@ describe('A start that fails', () => {
       () => changed({ pathname: '/nowhere' }),
       /refuses the user "postgres" for the database "nowhere": .* \(3D000\)\. Make it \(CREATE DATABASE "nowhere"\), .* DATABASE_URL\.$/,
     ],
+    [
+      'an option that PostgreSQL does not know',
+      () => `${database.url}?options=-c%20nonsense%3D1`,
+      /unrecognized configuration parameter "nonsense" \(42704\)\. Correct what asks for it: the options of DATABASE_URL, of database\.extra, or PGOPTIONS\.$/,
+    ],
   ])(
     'names host, user, database and the variable for %s, at once and without the password',
     async (_case, url, said) => {
@@ -251,9 +257,9 @@ describe('A start that fails', () => {
   });
 
   it('tells which right a role lacks', async () => {
-    const role = `poor_${new URL(database.url).pathname.slice(1)}`;
+    const role = `po"or_${new URL(database.url).pathname.slice(1)}`;
     await database.query('DROP SCHEMA IF EXISTS template, tenancy CASCADE');
-    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'pw'`);
+    await database.query(`CREATE ROLE ${quoteIdentifier(role)} LOGIN PASSWORD 'pw'`);
     try {
       const start = startToFail('none', { DATABASE_URL: changed({ username: role, password: 'pw' }) });
       await expect(start).resolves.toEqual({
@@ -261,11 +267,11 @@ describe('A start that fails', () => {
         lines: logged(
           'StartFailedError',
           'START_FAILED',
-          `The registry cannot start: permission denied for database test_\\w+ \\(42501\\)\\. .*GRANT CREATE ON DATABASE "test_\\w+" TO "${role}".*`,
+          `The registry cannot start: permission denied for database test_\\w+ \\(42501\\)\\. .*GRANT CREATE ON DATABASE "test_\\w+" TO ${quoteIdentifier(role)}.*`,
         ),
       });
     } finally {
-      await database.query(`DROP ROLE ${role}`);
+      await database.query(`DROP ROLE ${quoteIdentifier(role)}`);
     }
   });
 });

@@ -1,3 +1,4 @@
+import { inRemedy } from '../../common/sql';
 import { type Check, ok, problem, warning } from './finding';
 
 /** The versions that the test suites run on. */
@@ -138,14 +139,14 @@ export const checkExtensions: Check = async ({ database, options: { sharedSchema
         // Its migrations make it, and would find one that somebody else has made.
         Object.hasOwn(sharedMigrations, name)
           ? 'its sharedMigrations make it: start the application, or run: tenancy migrate up'
-          : `CREATE SCHEMA "${name}", or take it from sharedSchemas`,
+          : `CREATE SCHEMA ${inRemedy(name)}, or take it from sharedSchemas`,
       ),
     ),
     ...hidden.map(({ extension, schema }) =>
       warning(
         'extensions',
         `${extension} is in the schema "${schema}", where tenants do not see it`,
-        `name "${schema}" in sharedSchemas, or ALTER EXTENSION "${extension}" SET SCHEMA to one that is named there`,
+        `name "${schema}" in sharedSchemas, or ALTER EXTENSION ${inRemedy(extension)} SET SCHEMA to one that is named there`,
       ),
     ),
   ];

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import type { SqlExecutor } from '../../common/sql';
+import { inRemedy, type SqlExecutor } from '../../common/sql';
 import { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
 import { roleOfSchemaSql } from '../../registry/tenant-role';
@@ -149,11 +149,11 @@ function loginProblems({ name, isSuperuser, createsRoles, inherits }: Login): Ro
     const message = `${who}, a superuser, to whom PostgreSQL refuses nothing. Make another: CREATE ROLE app LOGIN NOINHERIT PASSWORD '…'.`;
     problems.push({ code: 'LOGIN_IS_SUPERUSER', message });
   } else if (createsRoles) {
-    const message = `${who}, which may make and grant roles, so also those of tenants. Run: ALTER ROLE "${name}" NOCREATEROLE.`;
+    const message = `${who}, which may make and grant roles, so also those of tenants. Run: ALTER ROLE ${inRemedy(name)} NOCREATEROLE.`;
     problems.push({ code: 'LOGIN_CREATES_ROLES', message });
   }
   if (inherits) {
-    const message = `${who}, which inherits: it would have the rights of all tenants at once. Run: ALTER ROLE "${name}" NOINHERIT.`;
+    const message = `${who}, which inherits: it would have the rights of all tenants at once. Run: ALTER ROLE ${inRemedy(name)} NOINHERIT.`;
     problems.push({ code: 'LOGIN_INHERITS', message });
   }
   return problems;
@@ -173,7 +173,7 @@ function adminProblems({ name, createsRoles, database, isReachable }: Admin, log
     problems.push({ code: 'OTHER_DATABASE', message });
   }
   if (!createsRoles) {
-    const message = `${who}, which may not make the roles of tenants. Run: ALTER ROLE "${name}" CREATEROLE.`;
+    const message = `${who}, which may not make the roles of tenants. Run: ALTER ROLE ${inRemedy(name)} CREATEROLE.`;
     problems.push({ code: 'ADMIN_CANNOT_CREATE_ROLES', message });
   }
   return problems;
@@ -182,8 +182,8 @@ function adminProblems({ name, createsRoles, database, isReachable }: Admin, log
 function openProblems(schemas: readonly OpenSchema[], login: Login): RoleProblem[] {
   return schemas.map(({ name, isOwned, isPublic }) => {
     const remedy = isOwned
-      ? `It owns it: ALTER SCHEMA "${name}" OWNER TO <the role of database.adminUrl>, and so for all in it.`
-      : `Run: REVOKE ALL ON SCHEMA "${name}" FROM ${isPublic ? 'PUBLIC' : `"${login.name}"`}.`;
+      ? `It owns it: ALTER SCHEMA ${inRemedy(name)} OWNER TO <the role of database.adminUrl>, and so for all in it.`
+      : `Run: REVOKE ALL ON SCHEMA ${inRemedy(name)} FROM ${isPublic ? 'PUBLIC' : inRemedy(login.name)}.`;
     const message = `"${login.name}" of database.url may use the schema "${name}" without being a tenant. ${remedy}`;
     return { code: 'SCHEMA_NOT_CLOSED', message };
   });
@@ -194,6 +194,6 @@ function sharedProblems(schemas: readonly SharedSchema[]): RoleProblem[] {
     .filter(({ isUsable }) => !isUsable)
     .map(({ name }) => ({
       code: 'SHARED_SCHEMA_CLOSED',
-      message: `sharedSchemas names "${name}", which tenants may not use. Run: GRANT USAGE ON SCHEMA "${name}" TO PUBLIC, and GRANT SELECT on tables that they are to read.`,
+      message: `sharedSchemas names "${name}", which tenants may not use. Run: GRANT USAGE ON SCHEMA ${inRemedy(name)} TO PUBLIC, and GRANT SELECT on tables that they are to read.`,
     }));
 }
