@@ -35,6 +35,7 @@ export {
   type TenantQuery,
   TenantStore,
   type TenantWriteOptions,
+  type TenantFilter,
 } from './registry/store/tenant.store';
 export { type AuditQuery, type AuditRecord, type TenantAction } from './registry/audit/tenant-audit';
 export { InMemoryTenantStore } from './registry/store/in-memory-tenant.store';

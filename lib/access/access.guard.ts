@@ -6,7 +6,8 @@ import {
   HttpStatus,
   Injectable,
 } from '@nestjs/common';
-import { ApplicationConfig, Reflector } from '@nestjs/core';
+import { ApplicationConfig } from '@nestjs/core';
+import { routeMetadata } from '../common/route-metadata';
 import { arrivalOf, isUnknownKind } from '../common/arrival';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
@@ -31,7 +32,6 @@ import { REQUIRED_SCOPES } from './require-scopes.decorator';
 export class AccessGuard implements CanActivate {
   constructor(
     config: ApplicationConfig,
-    private readonly reflector: Reflector,
     private readonly resolution: TenantResolution,
   ) {
     // First of all guards, whatever the order of imports: who shows no credential learns nothing about tenants.
@@ -44,7 +44,7 @@ export class AccessGuard implements CanActivate {
    * @throws TransportUnknownError for what comes by a way that we do not know
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const isPublic = this.#read<boolean>(PUBLIC, context) === true;
+    const isPublic = routeMetadata<boolean>(PUBLIC, context) === true;
     if (isPublic && isUnknownKind(context)) return true;
     // Gateways and microservices have no middleware that could have read a credential.
     if (arrivalOf(context) !== 'http') return true;
@@ -56,7 +56,7 @@ export class AccessGuard implements CanActivate {
     const principal = await this.#authenticate(request, context);
     const missing = missingScope(
       principal.scopes,
-      this.#read<readonly string[]>(REQUIRED_SCOPES, context) ?? [],
+      routeMetadata<readonly string[]>(REQUIRED_SCOPES, context) ?? [],
     );
     if (missing !== undefined) throw new ScopeMissingError(missing);
     setPrincipal(request, principal);
@@ -84,13 +84,6 @@ export class AccessGuard implements CanActivate {
     const [credential, another] = credentialsOf(request);
     if (!state || state.failure || !credential || another || !isFor(credential, state)) return;
     setPrincipal(request, principalOf(credential, state));
-  }
-
-  #read<Value>(key: string, context: ExecutionContext): Value | undefined {
-    return this.reflector.getAllAndOverride<Value | undefined>(key, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { routeMetadata } from '../common/route-metadata';
 import { ScopeMissingError } from '../common/scope.errors';
 import { grants } from '../common/scopes';
 import { type ApiRequest, headerOf } from '../http/api-request';
@@ -18,7 +18,6 @@ export class MasterKeyGuard implements CanActivate {
     private readonly keys: MasterKeys,
     private readonly uses: MasterKeyUses,
     private readonly resolution: TenantResolution,
-    private readonly reflector: Reflector,
   ) {}
 
   /** @throws MasterKeyInvalidError, ScopeMissingError, TenancyUnavailableError */
@@ -37,7 +36,7 @@ export class MasterKeyGuard implements CanActivate {
 
   /** `tenants:read` of what changes nothing, `tenants:write` of all else. */
   #scopeOf({ method }: ApiRequest, context: ExecutionContext): string {
-    const resource = this.reflector.get<string>(ADMIN_RESOURCE, context.getClass());
+    const resource = routeMetadata<string>(ADMIN_RESOURCE, context);
     return `${resource}:${method === 'GET' || method === 'HEAD' ? 'read' : 'write'}`;
   }
 

@@ -7,7 +7,6 @@ import { TenantRequiredError, TenantsFailedError } from './context.errors';
 import { type RequestScope, type Scope, workOf } from './scope';
 
 const STARTING: Scope = Object.freeze({ system: true, starting: true });
-const PAGE_SIZE = 100;
 
 export interface EachTenantOptions {
   /** How many tenants are worked for at once: an integer from 1. Default 1. Keep it below the pool's size. */
@@ -123,7 +122,7 @@ export class TenantContext implements OnApplicationShutdown {
       throw new RangeError(`concurrency must be an integer from 1, got ${concurrency}.`);
     }
     const failures: { tenant: Tenant; error: unknown }[] = [];
-    const tenants = this.#activeTenants();
+    const tenants = this.store.each({ status: 'active' });
     let visited = 0;
     const worker = async () => {
       // When a page cannot be read, one worker is told, and to the others the list has ended.
@@ -141,15 +140,5 @@ export class TenantContext implements OnApplicationShutdown {
     if (broken && visited === 0) throw broken.reason;
     if (broken || failures.length > 0)
       throw new TenantsFailedError(failures, { visited, listError: broken?.reason as unknown });
-  }
-
-  /** Page by page, so that memory does not grow with the fleet. */
-  async *#activeTenants(): AsyncGenerator<Tenant> {
-    for (let afterId: string | undefined; ;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, status: 'active', afterId });
-      yield* page;
-      if (page.length < PAGE_SIZE) return;
-      afterId = page.at(-1)?.id;
-    }
   }
 }

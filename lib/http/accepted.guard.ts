@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { routeMetadata } from '../common/route-metadata';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { type Accepted, ACCEPTED, JSON_BODY } from './accepts.decorator';
 import { type ApiRequest, headerOf } from './api-request';
@@ -11,12 +11,10 @@ import { UnsupportedMediaTypeError } from './http.errors';
  */
 @Injectable()
 export class AcceptedGuard implements CanActivate {
-  constructor(private readonly reflector: Reflector) {}
-
   /** @throws ValidationFailedError, UnsupportedMediaTypeError */
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<ApiRequest>();
-    const accepted = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
+    const accepted = routeMetadata<Accepted>(ACCEPTED, context) ?? {};
     const { query, body, as: mediaTypes = JSON_BODY } = accepted;
     if (!query) refuseFields(request.query);
     // The body of a GET means nothing to HTTP, and platforms differ in whether they read it.

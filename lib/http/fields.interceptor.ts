@@ -1,5 +1,5 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { routeMetadata } from '../common/route-metadata';
 import { type Accepted, ACCEPTED } from './accepts.decorator';
 import type { ApiRequest } from './api-request';
 import { checkFields } from './api-validation.pipe';
@@ -10,12 +10,10 @@ import { checkFields } from './api-validation.pipe';
  */
 @Injectable()
 export class FieldsInterceptor implements NestInterceptor {
-  constructor(private readonly reflector: Reflector) {}
-
   /** @throws ValidationFailedError naming every bad field */
   async intercept(context: ExecutionContext, next: CallHandler) {
     const request = context.switchToHttp().getRequest<ApiRequest>();
-    const { query, body } = this.reflector.get<Accepted | undefined>(ACCEPTED, context.getHandler()) ?? {};
+    const { query, body } = routeMetadata<Accepted>(ACCEPTED, context) ?? {};
     if (query) await checkFields(request.query, 'query', query);
     if (body) await checkFields(request.body, 'body', body);
     return next.handle();

@@ -7,8 +7,9 @@ import {
   Logger,
   type NestInterceptor,
 } from '@nestjs/common';
-import { HttpAdapterHost, Reflector } from '@nestjs/core';
+import { HttpAdapterHost } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
+import { routeMetadata } from '../common/route-metadata';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantContendedError } from '../registry/tenant.errors';
 import { callerOf } from './caller';
@@ -39,7 +40,6 @@ export class IdempotencyInterceptor implements NestInterceptor {
   constructor(
     private readonly keys: IdempotencyKeys,
     private readonly adapterHost: HttpAdapterHost,
-    private readonly reflector: Reflector,
   ) {}
 
   /** @throws ValidationFailedError, IdempotencyKeyReusedError, IdempotencyInProgressError, TenancyUnavailableError */
@@ -97,7 +97,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   /** The body as it may lie in the database. */
   #kept(context: ExecutionContext, { id }: Attempt, body: unknown): Pick<KeptAnswer, 'body' | 'sealed'> {
-    const redact = this.reflector.get<Redaction | undefined>(SECRET_ANSWER, context.getHandler());
+    const redact = routeMetadata<Redaction>(SECRET_ANSWER, context);
     if (!redact) return { body };
     const { secret } = callerOf(context.switchToHttp().getRequest<ApiRequest>());
     return { body: redact(body), sealed: sealAnswer(body, secret, id) };

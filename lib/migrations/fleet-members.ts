@@ -39,22 +39,16 @@ export class FleetMembers {
 
   /** Members that lack (or have) any of the migrations, in the order of their ids. */
   async *find(names: readonly string[], missing: Missing = 'lacking'): AsyncGenerator<FleetMember> {
-    for (let afterId: string | undefined; ;) {
-      const page = await this.#page(names, missing, afterId);
-      yield* page.members;
-      if (page.lastId === undefined) return;
-      afterId = page.lastId;
-    }
+    const pages =
+      this.store instanceof TypeOrmTenantStore
+        ? this.#pagesOfRegistry(names, missing)
+        : this.#pagesOfStore(names, missing);
+    for await (const members of pages) yield* members;
   }
 
   /** Every tenant, whatever its status, in the order of their ids. */
-  async *all(): AsyncGenerator<Tenant> {
-    for (let afterId: string | undefined; ;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
-      yield* page;
-      if (page.length < PAGE_SIZE) return;
-      afterId = page.at(-1)?.id;
-    }
+  all(): AsyncGenerator<Tenant> {
+    return this.store.each();
   }
 
   async countAll(): Promise<number> {
@@ -83,43 +77,36 @@ export class FleetMembers {
     return count;
   }
 
-  #page(names: readonly string[], missing: Missing, afterId: string | undefined) {
-    return this.store instanceof TypeOrmTenantStore
-      ? this.#pageOfRegistry(names, missing, afterId)
-      : this.#pageOfStore(names, missing, afterId);
-  }
-
   /** Those that are up to date cost nothing: one query tells that there is nothing to do. */
-  async #pageOfRegistry(names: readonly string[], missing: Missing, afterId: string | undefined) {
-    const rows = await this.#query<LedgerRow>(
-      `SELECT t.id AS tenant_id, entries.done FROM ${this.#schema}.tenants t
-       CROSS JOIN LATERAL (${this.#entries('t.id')}) entries
-       WHERE t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
-         AND ${this.#condition(missing)}
-       ORDER BY t.id LIMIT ${PAGE_SIZE}`,
-      [names, afterId ?? null],
-    );
-    const tenants = await this.store.findMany(rows.map(({ tenant_id: value }) => ({ by: 'id', value })));
-    return {
-      members: rows.flatMap((row, i) => toMember(tenants[i], row)),
-      lastId: rows.length === PAGE_SIZE ? rows.at(-1)?.tenant_id : undefined,
-    };
+  async *#pagesOfRegistry(names: readonly string[], missing: Missing): AsyncGenerator<FleetMember[]> {
+    for (let afterId: string | undefined; ;) {
+      const rows = await this.#query<LedgerRow>(
+        `SELECT t.id AS tenant_id, entries.done FROM ${this.#schema}.tenants t
+         CROSS JOIN LATERAL (${this.#entries('t.id')}) entries
+         WHERE t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
+           AND ${this.#condition(missing)}
+         ORDER BY t.id LIMIT ${PAGE_SIZE}`,
+        [names, afterId ?? null],
+      );
+      const tenants = await this.store.findMany(rows.map(({ tenant_id: value }) => ({ by: 'id', value })));
+      yield rows.flatMap((row, i) => toMember(tenants[i], row));
+      if (rows.length < PAGE_SIZE) return;
+      afterId = rows.at(-1)?.tenant_id;
+    }
   }
 
-  async #pageOfStore(names: readonly string[], missing: Missing, afterId: string | undefined) {
-    const tenants = await this.store.list({ limit: PAGE_SIZE, afterId });
-    const rows = await this.#query<LedgerRow>(
-      `SELECT member.id AS tenant_id, entries.done
-       FROM pg_catalog.unnest($2::uuid[]) AS member (id) CROSS JOIN LATERAL (${this.#entries('member.id')}) entries`,
-      [names, tenants.map(({ id }) => id)],
-    );
-    const byId = new Map(rows.map((row) => [row.tenant_id, row]));
+  async *#pagesOfStore(names: readonly string[], missing: Missing): AsyncGenerator<FleetMember[]> {
     const wanted = ({ done }: FleetMember) =>
       missing === 'lacking' ? done.length < names.length : done.length > 0;
-    return {
-      members: tenants.flatMap((tenant) => toMember(tenant, byId.get(tenant.id))).filter(wanted),
-      lastId: tenants.length === PAGE_SIZE ? tenants.at(-1)?.id : undefined,
-    };
+    for await (const tenants of this.store.eachPage({}, PAGE_SIZE)) {
+      const rows = await this.#query<LedgerRow>(
+        `SELECT member.id AS tenant_id, entries.done
+         FROM pg_catalog.unnest($2::uuid[]) AS member (id) CROSS JOIN LATERAL (${this.#entries('member.id')}) entries`,
+        [names, tenants.map(({ id }) => id)],
+      );
+      const byId = new Map(rows.map((row) => [row.tenant_id, row]));
+      yield tenants.flatMap((tenant) => toMember(tenant, byId.get(tenant.id))).filter(wanted);
+    }
   }
 
   #entries(id: string): string {

@@ -9,7 +9,7 @@ import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { FleetMigrator } from '../migrations/fleet-migrator';
 import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
 import { SpareState } from './spare-state';
-import { within } from './within';
+import { within } from '../common/within';
 
 const DEFAULT_TIMEOUT_MS = 3_000;
 

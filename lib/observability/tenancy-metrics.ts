@@ -5,7 +5,7 @@ import type { Tenant } from '../registry/tenant';
 import type { MetricsOptions } from './observability.options';
 import type { SpareState } from './spare-state';
 import { TenantLabels } from './tenant-labels';
-import { within } from './within';
+import { within } from '../common/within';
 
 type PromClient = typeof import('prom-client');
 type Load = PoolReport['tenants'][number];

@@ -9,7 +9,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, Reflector } from '@nestjs/core';
+import { APP_GUARD } from '@nestjs/core';
 import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
@@ -63,9 +63,9 @@ const providers: Provider[] = checkedProviders(
     },
     {
       provide: APP_GUARD,
-      inject: [OBSERVABILITY_OPTIONS, Reflector],
-      useFactory: ({ spans = false }: TenancyObservabilityOptions, reflector: Reflector) =>
-        new TenantSpanGuard(spans ? loadOpenTelemetry().trace : undefined, reflector),
+      inject: [OBSERVABILITY_OPTIONS],
+      useFactory: ({ spans = false }: TenancyObservabilityOptions) =>
+        new TenantSpanGuard(spans ? loadOpenTelemetry().trace : undefined),
     },
   ],
 );

@@ -1,6 +1,6 @@
 import type { Tenant, TenantClaim } from '../registry/tenant';
 import { TopTenants } from './top-tenants';
-import { within } from './within';
+import { within } from '../common/within';
 
 /** All tenants that have no series of their own. */
 export const OTHER = 'other';

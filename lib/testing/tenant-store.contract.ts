@@ -270,6 +270,23 @@ export function runTenantStoreContract(
         expect(seen).toEqual([1, 2, 3, 5, 7, 9, 10].map(id));
       });
 
+      it('eachPage() gives all tenants in pages that are full, but for the last; each() one by one, or those of a status', async () => {
+        const numbers = [1, 2, 3, 5, 7, 9];
+        for (const number of numbers)
+          await store.insert(newTenant(number, { status: number > 5 ? 'suspended' : 'active' }));
+        const idsIn = async (pages: AsyncIterable<Tenant[]>) => {
+          const found: string[][] = [];
+          for await (const page of pages) found.push(idsOf(page));
+          return found;
+        };
+        expect(await idsIn(store.eachPage({}, 4))).toEqual([[1, 2, 3, 5].map(id), [7, 9].map(id)]);
+        expect(await idsIn(store.eachPage({}, 3))).toEqual([[1, 2, 3].map(id), [5, 7, 9].map(id)]);
+        expect(await idsIn(store.eachPage({ status: 'deleted' }))).toEqual([]);
+        const found: Tenant[] = [];
+        for await (const tenant of store.each({ status: 'suspended' })) found.push(tenant);
+        expect(idsOf(found)).toEqual([7, 9].map(id));
+      });
+
       it('counts tenants, not domains, and gives each its own', async () => {
         await store.insert(newTenant(1, { domains: ['a.example', 'b.example', 'c.example'] }));
         await store.insert(newTenant(2));

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { within } from '../common/within';
 import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
 import { THROTTLING_OPTIONS, type TenancyThrottlingOptions } from './throttling.options';
@@ -25,27 +26,15 @@ export class CountedRequests {
   async take(key: string, weight: number, rate: RateLimit): Promise<RateLimitState | undefined> {
     // Even while nothing can be counted.
     if (rate.limit === 0) return { isRefused: true, remaining: 0, resetMs: rate.windowMs };
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
     try {
-      const state = await this.#inTime(this.storage.take(key, weight, rate));
+      const state = await within(timeoutMs, this.storage.take(key, weight, rate));
       this.#noteUp();
       return state;
     } catch (error) {
       this.#noteDown(error);
       if (this.options.whenUnavailable !== 'refuse') return undefined;
       throw new TenancyUnavailableError('The count of requests', { cause: error });
-    }
-  }
-
-  async #inTime(answer: Promise<RateLimitState>): Promise<RateLimitState> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms.`)), timeoutMs);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -5,8 +5,8 @@ import {
   Logger,
   type NestInterceptor,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { catchError, EMPTY, from, mergeMap, Observable } from 'rxjs';
+import { routeMetadata } from '../common/route-metadata';
 import { arrivalOf } from '../common/arrival';
 import { TenancyError } from '../common/tenancy.errors';
 import { ownEmissions } from '../context/own-emissions';
@@ -36,7 +36,6 @@ export class TenantInterceptor implements NestInterceptor {
   readonly #logger = new Logger('Tenancy');
 
   constructor(
-    private readonly reflector: Reflector,
     private readonly context: TenantContext,
     private readonly handshakes: TenantHandshakes,
     private readonly messages: MessageTenants,
@@ -79,10 +78,7 @@ export class TenantInterceptor implements NestInterceptor {
     message: ExecutionContext,
     resolve: () => Promise<Tenant | undefined>,
   ): Promise<RequestScope> {
-    const need = this.reflector.getAllAndOverride<TenantNeed | undefined>(TENANT_NEED, [
-      message.getHandler(),
-      message.getClass(),
-    ]);
+    const need = routeMetadata<TenantNeed>(TENANT_NEED, message);
     if (need === 'free') return {};
     const tenant = await resolve();
     if (!tenant && need !== 'optional') throw new TenantMissingError();
@@ -99,7 +95,7 @@ export class TenantInterceptor implements NestInterceptor {
   #rethrow(message: ExecutionContext, thrown: unknown, toException: (error: TenancyError) => Error): never {
     const error = unwrapError(thrown);
     if (!(error instanceof TenancyError)) throw thrown;
-    const isEvent = this.reflector.get(HANDLER_TYPE, message.getHandler()) === EVENT;
+    const isEvent = routeMetadata(HANDLER_TYPE, message) === EVENT;
     if (isEvent || !isCallersFault(error)) this.#logger.error(error);
     throw toException(error);
   }

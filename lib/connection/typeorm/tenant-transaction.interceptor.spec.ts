@@ -1,5 +1,4 @@
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { concat, defer, lastValueFrom, of, toArray } from 'rxjs';
 import { TenantContext } from '../../context/tenant-context';
 import { InMemoryTenantStore } from '../../registry/store/in-memory-tenant.store';
@@ -29,7 +28,6 @@ it('sends all that a handler emits, after the commit', async () => {
   };
   const answers = new TenantTransactionInterceptor(
     transactions,
-    new Reflector(),
     new TenantContext(new InMemoryTenantStore()),
   ).intercept(context, next);
   answers.subscribe((value) => events.push(String(value)));

@@ -7,8 +7,8 @@ import {
   SetMetadata,
   UseInterceptors,
 } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import { from, lastValueFrom, mergeMap, type Observable, of, toArray } from 'rxjs';
+import { routeMetadata } from '../../common/route-metadata';
 import { arrivalOf } from '../../common/arrival';
 import { ownEmissions } from '../../context/own-emissions';
 import { TenantContext } from '../../context/tenant-context';
@@ -20,16 +20,12 @@ const TRANSACTION_OPTIONS = 'nestjs-tenancy:transaction';
 export class TenantTransactionInterceptor implements NestInterceptor {
   constructor(
     private readonly transactions: TenantTransactions,
-    private readonly reflector: Reflector,
     private readonly context: TenantContext,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     arrivalOf(context);
-    const options = this.reflector.getAllAndOverride<TenantTransactionOptions>(TRANSACTION_OPTIONS, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
+    const options = routeMetadata<TenantTransactionOptions>(TRANSACTION_OPTIONS, context);
     const handle = () =>
       lastValueFrom(ownEmissions(next.handle() as Observable<unknown>, this.context).pipe(toArray()));
     return from(this.transactions.run(handle, options)).pipe(

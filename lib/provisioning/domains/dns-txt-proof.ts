@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
+import { within } from '../../common/within';
 import type { DomainProof } from './domain-proof';
 import { DomainNotProvenError } from '../provisioning.errors';
 
@@ -67,17 +68,12 @@ export function dnsTxtProof({
 async function lookUp(name: string, timeoutMs: number, given?: TxtResolver): Promise<string[][]> {
   // One for each question: cancel() ends all of a resolver's.
   const own = given ? undefined : new Resolver({ timeout: timeoutOfTry(timeoutMs), tries: TRIES });
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs);
-  });
   try {
-    return await Promise.race([(given ?? own!).resolveTxt(name), tooLate]);
+    return await within(timeoutMs, (given ?? own!).resolveTxt(name));
   } catch (error) {
     if (ABSENT.includes((error as { code?: unknown } | undefined)?.code)) return [];
     throw new TenancyUnavailableError(`The DNS for ${name}`, { cause: error });
   } finally {
-    clearTimeout(timer);
     own?.cancel();
   }
 }

@@ -6,8 +6,6 @@ import { SchemaMarks, tenantComment } from '../marks/schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { Template } from '../template/template';
 
-const PAGE_SIZE = 100;
-
 export interface HalfMadeReport {
   readonly activated: readonly string[];
   readonly removed: readonly string[];
@@ -41,7 +39,7 @@ export class HalfMade {
       if (outcome === 'removed') removed.push(tenant.slug);
     };
     try {
-      for await (const tenant of this.#halfMade()) {
+      for await (const tenant of this.store.each({ status: 'provisioning' })) {
         await settle(tenant).catch((error: unknown) =>
           onFailure(`settle the half-made tenant "${tenant.slug}"`, error),
         );
@@ -50,15 +48,6 @@ export class HalfMade {
       onFailure('read on the list of half-made tenants', error);
     }
     return { activated, removed };
-  }
-
-  async *#halfMade(): AsyncGenerator<Tenant> {
-    for (let afterId: string | undefined; ;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, status: 'provisioning', afterId });
-      yield* page;
-      if (page.length < PAGE_SIZE) return;
-      afterId = page.at(-1)?.id;
-    }
   }
 
   async #settle({ id, slug, schemaName }: Tenant): Promise<'activated' | 'removed' | undefined> {

@@ -14,8 +14,6 @@ import { Template } from '../template/template';
 /** As `generateSchemaName` makes them. */
 export const OWN_NAME = '^t_[a-z0-9]{20}$';
 
-const PAGE_SIZE = 100;
-
 export interface OrphanReport {
   readonly dropped: readonly string[];
   /** Those with rows in them, which are never dropped. */
@@ -120,11 +118,10 @@ export class Orphans {
 
   async #unknownToStore(candidates: readonly string[]): Promise<ReadonlySet<string>> {
     const unknown = new Set(candidates);
-    for (let afterId: string | undefined; unknown.size > 0;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
-      for (const { schemaName } of page) unknown.delete(schemaName);
-      if (page.length < PAGE_SIZE) break;
-      afterId = page.at(-1)?.id;
+    if (unknown.size === 0) return unknown;
+    for await (const { schemaName } of this.store.each()) {
+      unknown.delete(schemaName);
+      if (unknown.size === 0) break;
     }
     return unknown;
   }

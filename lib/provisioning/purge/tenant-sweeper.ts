@@ -19,8 +19,6 @@ import { SystemTransactions } from '../../connection/typeorm/system-transactions
 import { TenantPurge } from './tenant-purge';
 import { TenantRoles } from '../roles/tenant-roles';
 
-const PAGE_SIZE = 100;
-
 /** Who purges when nobody asked for it. */
 const ACTOR = 'sweeper';
 
@@ -154,12 +152,9 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     if (purgeAfterMs === undefined) return [];
     const deadline = await this.#deadline(purgeAfterMs);
     const due: Tenant[] = [];
-    for (let afterId: string | undefined; ;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, status: 'deleted', afterId });
-      due.push(...page.filter(({ updatedAt }) => updatedAt.getTime() <= deadline));
-      if (page.length < PAGE_SIZE) return due;
-      afterId = page.at(-1)?.id;
-    }
+    for await (const tenant of this.store.each({ status: 'deleted' }))
+      if (tenant.updatedAt.getTime() <= deadline) due.push(tenant);
+    return due;
   }
 
   /** Not one that was restored since it was looked for, and perhaps deleted again: its time of grace has begun anew. */

@@ -77,12 +77,8 @@ export class TenantRoles {
 
   async *#schemas(): AsyncGenerator<string[]> {
     yield this.transactions.run((manager) => this.#spares(manager));
-    for (let afterId: string | undefined; ;) {
-      const page = await this.store.list({ limit: PAGE_SIZE, afterId });
+    for await (const page of this.store.eachPage({}, PAGE_SIZE))
       yield page.map(({ schemaName }) => schemaName);
-      if (page.length < PAGE_SIZE) return;
-      afterId = page.at(-1)?.id;
-    }
   }
 
   async #spares(manager: EntityManager): Promise<string[]> {

@@ -36,6 +36,11 @@ export interface TenantQuery {
   readonly search?: string;
 }
 
+/** Which tenants, however many. */
+export type TenantFilter = Pick<TenantQuery, 'status' | 'search'>;
+
+const PAGE_SIZE = 100;
+
 /** Every field that `update` may change. The compiler asks for one that is missing here. */
 const CHANGEABLE = Object.keys({
   slug: true,
@@ -78,6 +83,21 @@ export abstract class TenantStore {
 
   /** Tenants in the order of their ids, at most `limit` of them. An empty `search` is no search. */
   abstract list(query: TenantQuery): Promise<Tenant[]>;
+
+  /** All of them in that order, a page at a time, so that memory does not grow with the fleet. No page is empty. */
+  async *eachPage(query: TenantFilter = {}, limit = PAGE_SIZE): AsyncGenerator<Tenant[]> {
+    for (let afterId: string | undefined; ;) {
+      const page = await this.list({ ...query, limit, afterId });
+      if (page.length > 0) yield page;
+      if (page.length < limit) return;
+      afterId = page.at(-1)?.id;
+    }
+  }
+
+  /** The same, one by one: `for await (const tenant of store.each({ status: 'active' }))`. */
+  async *each(query: TenantFilter = {}): AsyncGenerator<Tenant> {
+    for await (const page of this.eachPage(query)) yield* page;
+  }
 
   /**
    * Keeps a new tenant. A store in the tenants' own database writes through `transaction`, so that row and schema

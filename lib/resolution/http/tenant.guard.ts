@@ -1,5 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { routeMetadata } from '../../common/route-metadata';
 import { arrivalOf, isGraphql, isUnknownKind } from '../../common/arrival';
 import { TenantRequiredError } from '../../context/context.errors';
 import { getRequestState, requestOf, type RequestState } from './request-state';
@@ -9,15 +9,13 @@ import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 /** Lets a request reach its route when it has the tenant that the route needs. */
 @Injectable()
 export class TenantGuard implements CanActivate {
-  constructor(private readonly reflector: Reflector) {}
-
   /**
    * @throws TenantMissingError, OperationMixedError, and whatever the middleware could not resolve
    * @throws TenantRequiredError when the middleware did not run
    * @throws TransportUnknownError for what comes by a way that we do not know
    */
   canActivate(context: ExecutionContext): boolean {
-    const need = this.#need(context);
+    const need = routeMetadata<TenantNeed>(TENANT_NEED, context);
     if (need === 'free' && isUnknownKind(context)) return true;
     // Middleware does not run for other transports. Without it there is no tenant, and connections refuse to work.
     if (arrivalOf(context) !== 'http') return true;
@@ -30,13 +28,6 @@ export class TenantGuard implements CanActivate {
     const { scope } = this.#settled(state, context);
     if (!scope.tenant && need !== 'optional') throw new TenantMissingError();
     return true;
-  }
-
-  #need(context: ExecutionContext): TenantNeed | undefined {
-    return this.reflector.getAllAndOverride<TenantNeed | undefined>(TENANT_NEED, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
   }
 
   #settled(state: RequestState | undefined, context: ExecutionContext): RequestState {

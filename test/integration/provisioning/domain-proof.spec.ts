@@ -175,7 +175,7 @@ describe('dnsTxtProof', () => {
     const resolver = dns.resolver({ timeout: 60_000, tries: 1 });
     await expect(prove('shop.acme.com', { resolver, timeoutMs: 100 })).rejects.toMatchObject({
       ...UNAVAILABLE,
-      cause: expect.objectContaining({ message: 'No answer within 100 ms' }),
+      cause: expect.objectContaining({ message: 'No answer within 100 ms.' }),
     });
     resolver.cancel();
   });
