@@ -29,6 +29,10 @@ const SECRETS = {
   databasePassword: random(),
   cookie: random(),
   basic: random(),
+  queryKey: random(),
+  queryToken: random(),
+  accessToken: random(),
+  signature: random(),
   wrongKey: `sk_${'0'.repeat(32)}_${random()}`,
 };
 
@@ -119,6 +123,13 @@ describe.each(ADAPTERS)('the whole log of a run on %s, at the level of debug', (
     for (const headers of credentials)
       for (const path of ['/reports', '/me', '/fail', '/nowhere'])
         seen.add((await ask(`GET ${path}`, headers)).status);
+    const { queryKey, queryToken, accessToken, signature } = SECRETS;
+    const query = `?page=2&api_key=${queryKey}&token=${queryToken}&access_token=${accessToken}&X-Amz-Signature=${signature}`;
+    for (const path of ['/reports', '/me', '/fail', '/nowhere'])
+      await ask(`GET ${path}${query}`, {
+        'x-api-key': made.key,
+        referer: `https://shop.test/orders${query}`,
+      });
     expect([...seen]).toEqual(expect.arrayContaining([200, 401, 403, 404, 500]));
     // A database that does not let it in any more.
     await database.query(`ALTER ROLE ${role} PASSWORD 'another'`);
@@ -133,6 +144,7 @@ describe.each(ADAPTERS)('the whole log of a run on %s, at the level of debug', (
     expect(log).toMatch(/"req":\{.*"x-api-key":"\[Redacted\]"/);
     expect(log).toMatch(/on purpose\n\s+at /);
     expect(log).toContain('[HTTP]');
+    expect(log).toContain('/reports?page=2&api_key=[Redacted]&token=[Redacted]');
     const basic = Buffer.from(`me:${SECRETS.basic}`).toString('base64');
     for (const [name, secret] of Object.entries({ ...SECRETS, ...made, basic }))
       expect({ name, shown: log.includes(secret) }).toEqual({ name, shown: false });

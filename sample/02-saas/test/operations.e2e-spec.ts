@@ -31,6 +31,7 @@ describe('those who run the application', () => {
     for (const line of [
       'GET /orders',
       'GET /nowhere',
+      'GET /orders?page=2&access_token=s3cret',
       'GET /admin/tenants',
       'POST /sign-up',
       'POST /graphql',

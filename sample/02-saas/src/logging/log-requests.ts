@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { loggedRequest } from 'nestjs-tenancy/observability';
 import { pinoHttp } from 'pino-http';
 import type { AppLogger } from './app-logger';
 
@@ -8,5 +9,5 @@ const QUIET = ['/health', '/metrics'];
 /** A line for each request that has been answered. */
 export function logRequests({ pino }: AppLogger) {
   const ignore = ({ url = '' }: IncomingMessage): boolean => QUIET.includes(url);
-  return pinoHttp({ logger: pino, autoLogging: { ignore } });
+  return pinoHttp({ logger: pino, autoLogging: { ignore }, serializers: { req: loggedRequest } });
 }
