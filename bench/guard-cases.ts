@@ -18,8 +18,9 @@ import {
   TenantSettings,
 } from '../lib/settings/index';
 import { CountedRequests } from '../lib/throttling/counted-requests';
-import { MemoryRateLimits, type TenancyThrottlingOptions } from '../lib/throttling/index';
+import { MemoryRateLimits } from '../lib/throttling/index';
 import { RateLimitsOfTenants } from '../lib/throttling/rate-limits-of-tenants';
+import { CheckedThrottlingOptions } from '../lib/throttling/throttling.options';
 import { TenantThrottlerGuard } from '../lib/throttling/tenant-throttler.guard';
 import { TenancyUsageModule, TenantUsage } from '../lib/usage/index';
 import { WrongAnswerError } from './bench';
@@ -102,7 +103,8 @@ function throttling(name: string, limits: readonly string[]): OpenGuardCase {
   return (app, tenant) => {
     const rates = limits.map((limit) => [limit, { limit: FAR_AWAY, windowMs: WINDOW_MS }]);
     const storage = new MemoryRateLimits();
-    const options: TenancyThrottlingOptions = {
+    const options: CheckedThrottlingOptions = {
+      ...new CheckedThrottlingOptions(),
       plans: { all: Object.fromEntries(rates) as never },
       defaultPlan: 'all',
       storage,

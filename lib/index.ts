@@ -6,7 +6,8 @@
 
 export { TenancyModule } from './tenancy.module';
 export { type TenancyOptions } from './options/tenancy.options';
-export { type TenancyDatabaseOptions, type TenancyTypeOrmOptions } from './connection/connection.options';
+export { type TenancyDatabaseOptions } from './connection/connection.options';
+export { type TenancyTypeOrmOptions } from './connection/typeorm/typeorm.options';
 export {
   ModuleImportedTwiceError,
   ModuleMissingError,

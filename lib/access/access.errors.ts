@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError, StartError, TenancyError } from '../common/tenancy.errors';
 
 /** RFC 9110, 11.6.1: an answer 401 says how to do better. */
 const CHALLENGE = { 'WWW-Authenticate': 'Bearer' };
@@ -133,11 +134,11 @@ export class NotAnAccessTokenError extends TenancyError {
 }
 
 /** The module cannot work with these options. Thrown at start. */
-export class InvalidAccessOptionsError extends StartError {
+export class InvalidAccessOptionsError extends InvalidOptionsError {
   readonly code = 'INVALID_ACCESS_OPTIONS';
 
-  constructor(problems: readonly string[]) {
-    super(`TenancyAccessModule cannot work:\n${problems.map((each) => `- ${each}`).join('\n')}`);
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyAccessModule', problems);
   }
 }
 

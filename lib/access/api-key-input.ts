@@ -1,7 +1,7 @@
 import { isScope } from '../common/scopes';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { isIpRange } from './allowed-ips';
-import { MAX_OVERLAP_MS } from './check-access-options';
+import { MAX_OVERLAP_MS } from './access.options';
 
 /** What a caller says of a key to be made. */
 export interface ApiKeyInput {

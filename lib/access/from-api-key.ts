@@ -1,24 +1,26 @@
-import { type Names, requireKnown } from '../common/known-names';
+import { checkArguments } from '../common/options/check-options';
+import { headerName, scheme } from '../common/options/kinds';
+import { type Given, Option } from '../common/options/option.decorator';
 import { injectedCredentialResolver } from '../resolution/resolvers/credential-resolver';
 import type { Providers, TenantRequest, TenantResolver } from '../resolution/resolvers/tenant-resolver';
 import { tokenReader } from '../resolution/resolvers/token-reader';
 import { AccessModuleMissingError } from './access.errors';
 import { ApiKeyAuthentication } from './api-key-authentication';
 
-const KNOWN: Names<FromApiKeyOptions> = { header: true, scheme: true };
-
-/** RFC 9110, 5.6.2: names of headers and of authentication schemes. */
-const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
-
-export interface FromApiKeyOptions {
+export class CheckedFromApiKeyOptions {
   /** Where the key is. Default `x-api-key`. */
-  readonly header?: string;
+  @Option(headerName('x-api-key'))
+  readonly header: string = 'x-api-key';
+
   /**
    * The word before it, in any case: `Bearer` or `ApiKey` in `authorization`. Default `''`: the header holds nothing but
    * the key. Where access tokens come as `Bearer`, give keys another header or another word.
    */
-  readonly scheme?: string;
+  @Option(scheme('ApiKey'))
+  readonly scheme: string = '';
 }
+
+export type FromApiKeyOptions = Given<CheckedFromApiKeyOptions>;
 
 /**
  * Claims the tenant of an API key: `X-API-Key: sk_…`. A request without a key makes no claim. It is a credential: even
@@ -27,14 +29,8 @@ export interface FromApiKeyOptions {
  * It needs `TenancyAccessModule`. @throws TypeError for a header or a scheme that is none
  */
 export function fromApiKey(options: FromApiKeyOptions = {}): TenantResolver {
-  requireKnown('fromApiKey()', options, KNOWN);
-  const { header = 'x-api-key', scheme = '' } = options;
-  if (!TOKEN.test(header) || (scheme !== '' && !TOKEN.test(scheme))) {
-    throw new TypeError(
-      `fromApiKey({ header: ${JSON.stringify(header)}, scheme: ${JSON.stringify(scheme)} }): give the name of a header, and a word such as 'ApiKey' or none.`,
-    );
-  }
-  const keyIn = tokenReader(header, scheme);
+  const { header, scheme: word } = checkArguments('fromApiKey()', CheckedFromApiKeyOptions, options);
+  const keyIn = tokenReader(header, word);
   const ofApplication = (providers: Providers) => {
     // Nest knows it while it is not made yet, and the start fails without it.
     authenticationOf(providers);

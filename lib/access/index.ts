@@ -4,8 +4,8 @@
  * @module nestjs-tenancy/access
  */
 
-export { TenancyAccessModule, type TenancyAccessExtras } from './tenancy-access.module';
-export { type TenancyAccessOptions } from './access.options';
+export { TenancyAccessModule } from './tenancy-access.module';
+export { type TenancyAccessExtras, type TenancyAccessOptions } from './access.options';
 export { fromApiKey, type FromApiKeyOptions } from './from-api-key';
 export { Principal } from './principal';
 export { CurrentPrincipal } from './current-principal.decorator';

@@ -9,17 +9,24 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { API_PATHS } from '../http/body-errors';
 import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { readBodies } from '../http/read-bodies';
 import { AccessGuard } from './access.guard';
-import { ACCESS_OPTIONS, type TenancyAccessOptions } from './access.options';
+import { InvalidAccessOptionsError } from './access.errors';
+import {
+  ACCESS_OPTIONS,
+  CheckedAccessExtras,
+  CheckedAccessOptions,
+  type TenancyAccessExtras,
+  type TenancyAccessOptions,
+} from './access.options';
 import { ApiKeyAuthentication } from './api-key-authentication';
 import { ApiKeyRows } from './api-key-rows';
 import { ApiKeyUses } from './api-key-uses';
 import { ApiKeys } from './api-keys';
-import { checkAccessOptions } from './check-access-options';
 import { CredentialsCheck, MAKES_KEYS } from './credentials-check';
 import { MeController } from './me.controller';
 import { BringsTables } from '../registry/registry-migrations';
@@ -30,21 +37,21 @@ import { documentAccessApi } from './openapi/document-access-api';
 import { TenantKeysController } from './tenant-keys.controller';
 
 const GIVEN_OPTIONS = Symbol('GIVEN_OPTIONS');
+const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
 const OPENAPI = Symbol('OPENAPI');
 const PATHS = /\/tenant\/keys(?:[/?]|$)/i;
-
-export interface TenancyAccessExtras {
-  /** Whether there are `/me` and `/tenant/keys`. Default true. Without them write your own, with `ApiKeys`. */
-  readonly routes?: boolean;
-}
 
 const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TenancyAccessOptions>({ optionsInjectionToken: GIVEN_OPTIONS })
     .setClassMethodName('forRoot')
-    .setExtras<TenancyAccessExtras>({ routes: true }, (definition, { routes }) => ({
+    .setExtras<TenancyAccessExtras>(new CheckedAccessExtras(), (definition, extras) => ({
       ...definition,
-      providers: [...(definition.providers ?? []), { provide: MAKES_KEYS, useValue: routes }],
-      controllers: routes ? [MeController, TenantKeysController] : [],
+      providers: [
+        ...(definition.providers ?? []),
+        { provide: GIVEN_EXTRAS, useValue: extras },
+        { provide: MAKES_KEYS, useValue: extras.routes },
+      ],
+      controllers: extras.routes ? [MeController, TenantKeysController] : [],
     }))
     .build();
 
@@ -53,7 +60,15 @@ const providers: Provider[] = checkedProviders(
   GIVEN_OPTIONS,
   () => [TENANCY],
   [
-    { provide: ACCESS_OPTIONS, inject: [GIVEN_OPTIONS], useFactory: checkAccessOptions },
+    {
+      provide: ACCESS_OPTIONS,
+      inject: [GIVEN_OPTIONS, GIVEN_EXTRAS],
+      useFactory: (given: unknown, extras: unknown) =>
+        checkOptions(CheckedAccessOptions, given, InvalidAccessOptionsError, {
+          declared: CheckedAccessExtras,
+          given: extras,
+        }),
+    },
     CredentialsCheck,
     ApiKeyRows,
     ApiKeyUses,

@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError, StartError, TenancyError } from '../common/tenancy.errors';
 import { MIN_MASTER_KEY_LENGTH } from './admin.options';
 
 /** The request carries no master key, or a wrong one. */
@@ -25,11 +26,11 @@ export class MasterKeyMissingError extends StartError {
 }
 
 /** The module was given options that it does not know. Thrown at start, with every one named. */
-export class InvalidAdminOptionsError extends StartError {
+export class InvalidAdminOptionsError extends InvalidOptionsError {
   readonly code = 'ADMIN_OPTIONS_INVALID';
 
-  constructor(problems: readonly string[]) {
-    super(`TenancyAdminModule cannot work:\n${problems.map((each) => `- ${each}`).join('\n')}`);
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyAdminModule', problems);
   }
 }
 

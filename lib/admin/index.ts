@@ -4,8 +4,13 @@
  * @module nestjs-tenancy/admin
  */
 
-export { TenancyAdminModule, type TenancyAdminExtras } from './tenancy-admin.module';
-export { type MasterKey, type MasterKeySource, type TenancyAdminOptions } from './admin.options';
+export { TenancyAdminModule } from './tenancy-admin.module';
+export {
+  type MasterKey,
+  type MasterKeySource,
+  type TenancyAdminExtras,
+  type TenancyAdminOptions,
+} from './admin.options';
 export {
   AuditNotKeptError,
   InvalidAdminOptionsError,

@@ -1,7 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { type Clock, CLOCK } from '../common/clock';
-import { ADMIN_OPTIONS, type MasterKey, type TenancyAdminOptions } from './admin.options';
+import { checkOptions } from '../common/options/check-options';
+import { InvalidAdminOptionsError } from './admin.errors';
+import {
+  ADMIN_OPTIONS,
+  CheckedAdminOptions,
+  type MasterKey,
+  type TenancyAdminOptions,
+} from './admin.options';
 import { MasterKeys } from './master-keys';
 
 /** Time that stands still until it is told to go on. */
@@ -39,7 +46,10 @@ async function keysOf(options: unknown, clock: Clock = new ManualClock()): Promi
   const testing = await Test.createTestingModule({
     providers: [
       MasterKeys,
-      { provide: ADMIN_OPTIONS, useValue: options },
+      {
+        provide: ADMIN_OPTIONS,
+        useFactory: () => checkOptions(CheckedAdminOptions, options, InvalidAdminOptionsError),
+      },
       { provide: CLOCK, useValue: clock },
     ],
   }).compile();

@@ -1,20 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs/common';
 import { type Clock, CLOCK, systemClock } from '../common/clock';
-import { type Names, unknownOptions } from '../common/known-names';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { InvalidAdminOptionsError, MasterKeyMissingError } from './admin.errors';
+import { MasterKeyMissingError } from './admin.errors';
 import {
   ADMIN_OPTIONS,
+  type CheckedAdminOptions,
   type MasterKey,
   type MasterKeySource,
-  type TenancyAdminOptions,
 } from './admin.options';
 import { checkMasterKey, checkMasterKeys } from './check-master-keys';
 
-const KNOWN: Names<TenancyAdminOptions> = { masterKey: true, masterKeys: true, masterKeysTtlMs: true };
-
-const DEFAULT_TTL_MS = 10_000;
 /** How long keys hold when newer ones cannot be had. */
 const MAX_STALE_MS = 5 * 60_000;
 /** How long a function may take to give them. */
@@ -41,19 +37,13 @@ export class MasterKeys implements OnModuleInit {
   #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
 
-  /** @throws MasterKeyMissingError, InvalidAdminOptionsError */
+  /** @throws MasterKeyMissingError */
   constructor(
-    @Inject(ADMIN_OPTIONS) options: TenancyAdminOptions | undefined,
+    @Inject(ADMIN_OPTIONS) { masterKey, masterKeys, masterKeysTtlMs }: CheckedAdminOptions,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
   ) {
-    const unknown = unknownOptions(options, KNOWN);
-    if (unknown.length > 0) throw new InvalidAdminOptionsError(unknown);
-    const { masterKey, masterKeys, masterKeysTtlMs = DEFAULT_TTL_MS } = options ?? {};
     if (masterKey !== undefined && masterKeys !== undefined) {
       throw new MasterKeyMissingError('both masterKey and masterKeys; leave one out');
-    }
-    if (!Number.isSafeInteger(masterKeysTtlMs) || masterKeysTtlMs < 0) {
-      throw new MasterKeyMissingError('a masterKeysTtlMs that is no integer from 0');
     }
     this.#clock = clock;
     this.#ttlMs = masterKeysTtlMs;

@@ -8,6 +8,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { TenancyAccessModule } from '../access/tenancy-access.module';
 import { mayMiss, moduleCheck } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { API_PATHS } from '../http/body-errors';
 import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
@@ -18,7 +19,14 @@ import { TENANCY } from '../tenancy.module';
 import { CreateIdempotencyKeys1763600210000 } from '../http/migrations/1763600210000-create-idempotency-keys';
 import { CreateMasterKeyUses1763600510000 } from './migrations/1763600510000-create-master-key-uses';
 import { TenancyUsageModule } from '../usage/tenancy-usage.module';
-import { ADMIN_OPTIONS, type TenancyAdminOptions } from './admin.options';
+import { InvalidAdminOptionsError } from './admin.errors';
+import {
+  ADMIN_OPTIONS,
+  CheckedAdminExtras,
+  CheckedAdminOptions,
+  type TenancyAdminExtras,
+  type TenancyAdminOptions,
+} from './admin.options';
 import { FirstKey } from './first-key';
 import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
@@ -32,31 +40,23 @@ import { TenantDomainsController } from './tenant-domains.controller';
 import { AdminTenantUsageController } from './usage.controller';
 import { TenantsController } from './tenants.controller';
 
-export interface TenancyAdminExtras {
-  /** Whether there is `GET /admin/tenants/:tenant/usage`. It needs `TenancyUsageModule`. Default false. */
-  readonly usage?: boolean;
-  /** Whether there is `/admin/tenants/:tenant/keys`. It needs `TenancyAccessModule`. Default false. */
-  readonly apiKeys?: boolean;
-  /** Whether there is `/admin/tenants/:tenant/settings`. It needs `TenancySettingsModule`. Default false. */
-  readonly settings?: boolean;
-}
+const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
 
-const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyAdminOptions>({
-  optionsInjectionToken: ADMIN_OPTIONS,
-})
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<TenancyAdminOptions>()
   .setClassMethodName('forRoot')
-  .setExtras<TenancyAdminExtras>(
-    { usage: false, apiKeys: false, settings: false },
-    (definition, { usage, apiKeys, settings }) => ({
-      ...definition,
-      providers: [checkOf({ usage, apiKeys, settings }), ...(definition.providers ?? [])],
-      controllers: [
-        ...(usage ? [AdminTenantUsageController] : []),
-        ...(apiKeys ? [TenantApiKeysController] : []),
-        ...(settings ? [SettingsController] : []),
-      ],
-    }),
-  )
+  .setExtras<TenancyAdminExtras>(new CheckedAdminExtras(), (definition, extras) => ({
+    ...definition,
+    providers: [
+      checkOf(extras),
+      ...(definition.providers ?? []),
+      { provide: GIVEN_EXTRAS, useValue: extras },
+    ],
+    controllers: [
+      ...(extras.usage ? [AdminTenantUsageController] : []),
+      ...(extras.apiKeys ? [TenantApiKeysController] : []),
+      ...(extras.settings ? [SettingsController] : []),
+    ],
+  }))
   .build();
 
 /** Raw, Nest's error about what is missing would name a class that nobody outside knows. */
@@ -65,7 +65,7 @@ function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvi
     isAsked ? [{ module, by: `TenancyAdminModule.forRoot({ ${option}: true })` }] : [];
   return moduleCheck(
     (): Type => TenancyAdminModule,
-    ADMIN_OPTIONS,
+    MODULE_OPTIONS_TOKEN,
     () => [
       TENANCY,
       ...needed('usage', usage, TenancyUsageModule),
@@ -88,6 +88,15 @@ const OPENAPI = Symbol('OPENAPI');
   controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
   // Behind the check of forRoot().
   providers: [
+    {
+      provide: ADMIN_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN, GIVEN_EXTRAS],
+      useFactory: (given: unknown, extras: unknown) =>
+        checkOptions(CheckedAdminOptions, given, InvalidAdminOptionsError, {
+          declared: CheckedAdminExtras,
+          given: extras,
+        }),
+    },
     MasterKeys,
     MasterKeyUses,
     FirstKey,

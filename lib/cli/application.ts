@@ -2,7 +2,7 @@ import { Global, Injectable, type INestApplicationContext, type LoggerService, M
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import {
   type OptionsChange,
-  type ResolvedTenancyOptions,
+  type CheckedTenancyOptions,
   TENANCY_OPTIONS,
   TENANCY_OPTIONS_CHANGE,
 } from '../options/tenancy.options';
@@ -44,13 +44,13 @@ const PURPOSES = {
 
 export type Purpose = keyof typeof PURPOSES;
 
-function leaveTemplate(options: ResolvedTenancyOptions): ResolvedTenancyOptions {
+function leaveTemplate(options: CheckedTenancyOptions): CheckedTenancyOptions {
   return { ...quiet(options), leaveTemplate: true };
 }
 
 /** The options were all that was asked for: the start ends here. */
 class OptionsKnown extends Error {
-  constructor(readonly options: ResolvedTenancyOptions) {
+  constructor(readonly options: CheckedTenancyOptions) {
     super('The options are known.');
   }
 }
@@ -59,7 +59,7 @@ class OptionsKnown extends Error {
 @Injectable()
 export class Application {
   #context: INestApplicationContext | undefined;
-  #configured: ResolvedTenancyOptions | undefined;
+  #configured: CheckedTenancyOptions | undefined;
   #registryMigrations: readonly RegistryMigration[] = [];
 
   constructor(private readonly terminal: Terminal) {}
@@ -90,7 +90,7 @@ export class Application {
   }
 
   /** Its options as the application has them, once it has been started. */
-  get configured(): ResolvedTenancyOptions {
+  get configured(): CheckedTenancyOptions {
     return this.#configured!;
   }
 
@@ -100,7 +100,7 @@ export class Application {
   }
 
   /** The application's checked options. Nothing is connected to. @throws InvalidTenancyOptionsError, CommandLineError */
-  async options(options: OpenOptions): Promise<ResolvedTenancyOptions> {
+  async options(options: OpenOptions): Promise<CheckedTenancyOptions> {
     const stop: OptionsChange = (resolved) => {
       throw new OptionsKnown(resolved);
     };

@@ -1,9 +1,21 @@
 import { inspect } from 'node:util';
 
-/** A value as an error message shows it: on one line, cut when it is long. */
+/** A value as an error message shows it: on one line, cut when it is long, and a URL without what may be secret in it. */
 export function show(value: unknown): string {
   if (value === undefined) return 'missing';
-  return inspect(value, { depth: 0, maxStringLength: 100, maxArrayLength: 10, breakLength: Infinity });
+  return inspect(withoutPasswords(value), {
+    depth: 0,
+    maxStringLength: 100,
+    maxArrayLength: 10,
+    breakLength: Infinity,
+  });
+}
+
+/** Of what must not be shown at all, its kind. */
+export function showSecret(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (typeof value === 'string') return `a text of ${value.length} characters (not shown)`;
+  return `of type ${value === null ? 'null' : typeof value}`;
 }
 
 /** A connection URL without what may be secret in it: user, password and parameters. */
@@ -22,4 +34,21 @@ export function showUrl(url: unknown): string {
 export function isCutInPassword(url: string): boolean {
   const { hash, pathname, search, username } = new URL(url);
   return hash !== '' || pathname.includes('@') || (username === '' && search.includes('@'));
+}
+
+/** What `depth: 0` shows: a text, or those right in a list or an object. */
+function withoutPasswords(value: unknown): unknown {
+  if (typeof value === 'string')
+    return value.replace(/(:\/\/).*@/s, '$1…@').replace(/([?&]password=)[^&]*/gi, '$1…');
+  if (Array.isArray(value))
+    return value.map((each) => (typeof each === 'string' ? withoutPasswords(each) : each) as unknown);
+  const prototype: unknown =
+    typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== Object.prototype) return value;
+  return Object.fromEntries(
+    Object.entries(value as object).map(([name, each]: [string, unknown]) => [
+      name,
+      typeof each === 'string' ? withoutPasswords(each) : each,
+    ]),
+  );
 }

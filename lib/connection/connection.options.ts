@@ -1,102 +1,262 @@
 import type { DataSourceOptions } from 'typeorm';
-import type { TenantLimitsOption } from './pool/tenant-limits';
+import {
+  classes,
+  flag,
+  group,
+  groupOrFunction,
+  integer,
+  isObject,
+  isPostgresUrl,
+  isSchemaName,
+  postgresUrl,
+  SCHEMA_RULE,
+  secret,
+  text,
+  texts,
+  waiting,
+} from '../common/options/kinds';
+import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
+import { showUrl } from '../common/show-value';
+import type { CheckedRegistryPlace } from '../registry/registry.options';
+import { TenantLimits, type TenantLimitsOption } from './pool/tenant-limits';
+import type { CheckedTypeOrmOptions } from './typeorm/typeorm.options';
 
 /** Token of the options below. */
 export const CONNECTION_OPTIONS = Symbol('CONNECTION_OPTIONS');
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
-/** How to reach PostgreSQL. Either `url`, or the parts that TypeORM knows. */
-export interface TenancyDatabaseOptions extends Pick<
-  PostgresOptions,
-  'url' | 'host' | 'port' | 'username' | 'password' | 'database' | 'ssl' | 'applicationName' | 'extra'
-> {
+const URL_REMEDY = 'give a postgres:// URL, or database.host, or set TENANCY_DATABASE_URL or DATABASE_URL';
+
+/** How to reach PostgreSQL. Either `url`, or its parts. */
+@OptionsRule<CheckedDatabaseOptions>(({ url, host, extra }) => [
+  (url ?? undefined) === undefined &&
+    !(typeof host === 'string' && host !== '') && { field: 'url', message: `is missing: ${URL_REMEDY}` },
+  Boolean((extra as { readonly pipeline?: unknown } | undefined)?.pipeline) && {
+    field: 'extra.pipeline',
+    message:
+      'must not be set: each statement would be one by itself, and run although the settings that carry its tenant had failed',
+  },
+])
+export class CheckedDatabaseOptions {
+  /** Where PostgreSQL is: `postgres://user:password@host/database`. It, or its parts, must be given. */
+  @Option(postgresUrl(URL_REMEDY), { variable: ['TENANCY_DATABASE_URL', 'DATABASE_URL'], unless: 'host' })
+  readonly url?: string;
+
+  /** In place of `url`: a host, or the folder of a Unix socket. */
+  @Option(text('give the name of a host', () => true))
+  readonly host?: string;
+
+  /** Beside `host`: an integer from 1 to 65,535. Default `PGPORT`, else 5,432. */
+  @Option(integer(1, 65_535))
+  readonly port?: number;
+
+  /** Beside `host`: the role that logs in. Default `PGUSER`, else the user of the system. */
+  @Option(text('give the name of a role', () => true))
+  readonly username?: string;
+
+  /** Beside `host`: a password, or a function that gives one. Default `PGPASSWORD`. */
+  @Option(
+    secret<PostgresOptions['password']>(
+      'give a text, or a function that gives one',
+      (value) => typeof value === 'string' || typeof value === 'function',
+    ),
+  )
+  readonly password?: PostgresOptions['password'];
+
+  /** Beside `host`: the name of the database. Default `PGDATABASE`, else the role's. */
+  @Option(text('give the name of a database', () => true))
+  readonly database?: string;
+
+  /** TLS, as in pg: true, or options of `tls.connect()`. Default none. */
+  @Option(
+    secret<PostgresOptions['ssl']>(
+      'give true, false, or options of tls.connect()',
+      (value) => typeof value === 'boolean' || isObject(value),
+    ),
+  )
+  readonly ssl?: PostgresOptions['ssl'];
+
+  /** What `pg_stat_activity` calls the application. Default none. */
+  @Option(text('give a name', () => true))
+  readonly applicationName?: string;
+
+  /** Further options of pg and its pool, such as `keepAliveInitialDelayMillis`. Default none. */
+  @Option(secret<PostgresOptions['extra']>('give an object with options of pg', (value) => isObject(value)))
+  // TypeORM's own type.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly extra?: any;
+
   /**
    * A URL that leads around the pooler that `url` leads to, for what needs a session of its own: LISTEN, session locks,
-   * migrations with `transaction = false`. Default `TENANCY_DIRECT_URL`; not needed without a pooler in transaction mode.
+   * migrations with `transaction = false`. Default none: it is not needed without a pooler in transaction mode.
+   *
+   * @see docs/connections.md#behind-pgbouncer-in-transaction-mode
    */
+  @Option(postgresUrl('give a postgres:// URL that leads around the pooler, or leave it out'), {
+    variable: 'TENANCY_DIRECT_URL',
+  })
   readonly directUrl?: string;
+
   /**
    * With `roles`: a URL whose role owns the schemas of all tenants, may make roles (CREATEROLE) and schemas, and serves no
-   * requests. Default `TENANCY_ADMIN_URL`.
+   * requests. Default none.
+   *
+   * @see docs/roles.md
    */
+  @Option(postgresUrl('give a postgres:// URL whose role owns the schemas of tenants'), {
+    variable: 'TENANCY_ADMIN_URL',
+  })
   readonly adminUrl?: string;
+
   /**
    * Connections that all tenants share, an integer from 1. Default 10. The registry has four more of its own, two of
    * them for look-ups alone, and one that hears of its changes.
+   *
+   * @see docs/connections.md#connections-of-an-instance
    */
-  readonly poolSize?: number;
+  @Option(integer(1), { variable: 'TENANCY_POOL_SIZE' })
+  readonly poolSize: number = 10;
+
   /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */
-  readonly connectTimeoutMs?: number;
+  @Option(waiting(1), { variable: 'TENANCY_CONNECT_TIMEOUT_MS' })
+  readonly connectTimeoutMs: number = 10_000;
+
   /**
    * How long PostgreSQL may be silent while it owes an answer, in milliseconds from 1: longer than your longest statement
    * takes. Then the connection is taken for broken, and its statement answered 503. Default none, that is, until TCP gives
    * up; the registry's own statements have 30 s.
+   *
+   * @see docs/faults.md#what-to-set
    */
+  @Option(waiting(1), { variable: 'TENANCY_ANSWER_TIMEOUT_MS' })
   readonly answerTimeoutMs?: number;
+
   /**
    * How many connections one tenant may have at once, an integer from 1. Default half of `poolSize`, rounded up. Work that
    * holds a connection and asks for another, and would wait for itself, may have one more.
+   *
+   * @see docs/connections.md#many-tenants-few-connections
    */
-  readonly maxConnectionsPerTenant?: number;
+  @Option(integer(1), {
+    variable: 'TENANCY_MAX_CONNECTIONS_PER_TENANT',
+    defaultOf: ({ poolSize }: CheckedDatabaseOptions) => halfOf(poolSize),
+  })
+  readonly maxConnectionsPerTenant!: number;
+
   /** How many requests of one tenant may wait for a connection, an integer from 0; others get 503 `TENANT_BUSY`. Default 1,000. */
-  readonly maxWaitingPerTenant?: number;
+  @Option(integer(0), { variable: 'TENANCY_MAX_WAITING_PER_TENANT' })
+  readonly maxWaitingPerTenant: number = 1_000;
+
   /**
    * After how many different tenants a connection is replaced, an integer from 1, or 0 for never. PostgreSQL remembers the
    * tables of every tenant that a session has met: this bounds its memory. Default 1,000. Not behind a pooler,
    * which has settings of its own for that.
+   *
+   * @see docs/connections.md#memory-of-the-backends
    */
-  readonly maxTenantsPerConnection?: number;
+  @Option(integer(0), { variable: 'TENANCY_MAX_TENANTS_PER_CONNECTION' })
+  readonly maxTenantsPerConnection: number = 1_000;
+
   /** After how long a connection that is still lent is warned of in the log, in milliseconds, or 0 for never. Default 30,000. */
-  readonly leaseWarningMs?: number;
-  /** How long a tenant's statements and transactions may take: the same for all, or by tenant. Default no limits. */
-  readonly limits?: TenantLimitsOption;
+  @Option(waiting(0), { variable: 'TENANCY_LEASE_WARNING_MS' })
+  readonly leaseWarningMs: number = 30_000;
+
+  /**
+   * How long a tenant's statements and transactions may take: the same for all, or by tenant. Default no limits.
+   *
+   * @see docs/connections.md#limits-of-a-tenant
+   */
+  @Option(groupOrFunction<TenantLimits, TenantLimitsOption>(TenantLimits))
+  readonly limits: TenantLimitsOption = {};
+
   /**
    * Whether PostgreSQL shows for whom a statement runs: its `application_name` is then `<slug>/<applicationName>`, in
    * `pg_stat_activity` and by `%a` in its log. With `roles` the tenant's schema stands in place of the slug, since all
-   * tenants can read it. Default `TENANCY_TENANT_IN_APPLICATION_NAME`, else false.
+   * tenants can read it. Default false.
+   *
+   * @see docs/observability.md#postgresqls-own-view
    */
-  readonly tenantInApplicationName?: boolean;
+  @Option(flag(), { variable: 'TENANCY_TENANT_IN_APPLICATION_NAME' })
+  readonly tenantInApplicationName: boolean = false;
+
   /** How often the start tries to reach PostgreSQL, an integer from 1. Default 10. */
-  readonly connectAttempts?: number;
+  @Option(integer(1), { variable: 'TENANCY_CONNECT_ATTEMPTS' })
+  readonly connectAttempts: number = 10;
+
   /** Between two such tries, in milliseconds from 0. Default 3,000. */
-  readonly connectRetryDelayMs?: number;
+  @Option(waiting(0), { variable: 'TENANCY_CONNECT_RETRY_DELAY_MS' })
+  readonly connectRetryDelayMs: number = 3_000;
 }
 
-/** What TypeORM may be told besides. What would break isolation or the template is refused with the reason. */
-export type TenancyTypeOrmOptions = Partial<
-  Omit<
-    PostgresOptions,
-    'type' | 'name' | 'driver' | 'entities' | 'migrations' | 'subscribers' | keyof TenancyDatabaseOptions
-  >
->;
+export type TenancyDatabaseOptions = Given<CheckedDatabaseOptions>;
 
-/** The same with defaults and environment filled in. */
-export type ResolvedDatabaseOptions = TenancyDatabaseOptions &
-  Required<
-    Pick<
-      TenancyDatabaseOptions,
-      | 'poolSize'
-      | 'connectTimeoutMs'
-      | 'maxConnectionsPerTenant'
-      | 'maxWaitingPerTenant'
-      | 'maxTenantsPerConnection'
-      | 'leaseWarningMs'
-      | 'limits'
-      | 'tenantInApplicationName'
-      | 'connectAttempts'
-      | 'connectRetryDelayMs'
-    >
-  >;
+/** One tenant leaves half of the connections to the others. 1 of what is no size, which is told of by itself. */
+function halfOf(poolSize: number): number {
+  const half = Math.ceil(poolSize / 2);
+  return Number.isSafeInteger(half) && half > 0 ? half : 1;
+}
 
 /** What the data sources are made of. */
-export interface ConnectionOptions {
-  readonly database: ResolvedDatabaseOptions;
-  readonly entities: NonNullable<PostgresOptions['entities']>;
+@OptionsRule<CheckedConnectionOptions>(({ roles, database: { url, adminUrl } }) => [
+  roles === true &&
+    adminUrl === undefined && {
+      field: 'database.adminUrl',
+      message:
+        'is missing: with roles requests own nothing, so give a URL whose role does, or set TENANCY_ADMIN_URL',
+    },
+  roles === true &&
+    adminUrl !== undefined &&
+    adminUrl === url && {
+      field: 'database.adminUrl',
+      message:
+        'is the same as database.url: with roles requests must come by another role than the one that owns the schemas',
+    },
+  roles !== true &&
+    isPostgresUrl(adminUrl) && {
+      field: 'database.adminUrl',
+      message: `is ${showUrl(adminUrl)}, but nothing uses it without roles: set roles: true, or leave it out`,
+    },
+])
+export class CheckedConnectionOptions {
+  /** How to reach PostgreSQL. `database.url` falls back to `TENANCY_DATABASE_URL`, then `DATABASE_URL`. */
+  @Option(group(CheckedDatabaseOptions))
+  readonly database: CheckedDatabaseOptions = new CheckedDatabaseOptions();
+
+  /** Every entity of the tenants' data source, as in TypeORM. Entities name no schema. */
+  @Option(classes('list the entities of your tenants, [] if there are none'), { required: true })
+  readonly entities!: NonNullable<PostgresOptions['entities']>;
+
+  /** The application's TypeORM migrations, written with unqualified names: they build the template. Default none. */
+  @Option(classes('give a list'))
   readonly migrations?: PostgresOptions['migrations'];
+
+  /** As in TypeORM. Default none. */
+  @Option(classes('give a list'))
   readonly subscribers?: PostgresOptions['subscribers'];
-  readonly sharedSchemas: readonly string[];
-  readonly roles: boolean;
-  readonly typeorm?: TenancyTypeOrmOptions;
-  readonly registry: { readonly schema: string; readonly migrate: boolean };
+
+  /**
+   * A second wall: each tenant gets a PostgreSQL role with rights on its own schema only, and its statements run as that
+   * role. Needs `database.adminUrl`. Default false.
+   *
+   * @see docs/roles.md
+   */
+  @Option(flag(), { variable: 'TENANCY_ROLES' })
+  readonly roles: boolean = false;
+
+  /**
+   * Schemas that every tenant sees after its own: extensions, look-up tables. Default none.
+   *
+   * @see docs/template.md#shared-schemas
+   */
+  @Option(texts(`give a list of names; each ${SCHEMA_RULE}`, isSchemaName), {
+    variable: 'TENANCY_SHARED_SCHEMAS',
+  })
+  readonly sharedSchemas: readonly string[] = [];
+}
+
+/** What the data sources need of the options. */
+export interface ConnectionOptions extends CheckedConnectionOptions {
+  readonly typeorm?: CheckedTypeOrmOptions;
+  readonly registry: CheckedRegistryPlace;
 }

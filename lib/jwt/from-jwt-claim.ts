@@ -1,4 +1,5 @@
 import { freezeDeeply } from '../common/freeze-deeply';
+import { checkArguments } from '../common/options/check-options';
 import { credentialResolver } from '../resolution/resolvers/credential-resolver';
 import type {
   CredentialClaims,
@@ -7,8 +8,7 @@ import type {
 } from '../resolution/resolvers/tenant-resolver';
 import { tokenReader } from '../resolution/resolvers/token-reader';
 import { leaveCredential, VerifiedCredential } from '../resolution/resolvers/verified-credential';
-import { checkJwtOptions } from './check-jwt-options';
-import type { FromJwtClaimOptions } from './jwt.options';
+import { CheckedJwtOptions, type FromJwtClaimOptions } from './jwt.options';
 import { payloadClaim } from './payload-claim';
 import { tokenDetails } from './token-details';
 import { tokenVerifier } from './token-verifier';
@@ -24,14 +24,13 @@ import { type VerifiedToken, VerifiedTokens } from './verified-tokens';
  *
  * @throws TypeError for options that verify nothing, or less than was meant
  */
-export function fromJwtClaim(options: FromJwtClaimOptions): TenantResolver {
-  checkJwtOptions(options);
-  const { header = 'authorization', scheme = 'Bearer', clockToleranceSeconds = 5, cache = {} } = options;
-  const { maxEntries = 1_000, ttlMs = 10_000 } = cache;
+export function fromJwtClaim(given: FromJwtClaimOptions): TenantResolver {
+  const options = checkArguments('fromJwtClaim()', CheckedJwtOptions, given);
+  const { header, scheme, clockToleranceSeconds, cache } = options;
   const tokenOf = tokenReader(header, scheme);
   const claimOf = payloadClaim(options);
   const verify = tokenVerifier(options, clockToleranceSeconds, scheme);
-  const verified = new VerifiedTokens(maxEntries, ttlMs);
+  const verified = new VerifiedTokens(cache.maxEntries, cache.ttlMs);
 
   const heard = (
     { raw }: TenantRequest,

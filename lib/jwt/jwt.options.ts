@@ -1,75 +1,195 @@
 import type { JsonWebKey, KeyObject, webcrypto } from 'node:crypto';
+import {
+  flag,
+  group,
+  headerName,
+  integer,
+  isText,
+  kind,
+  milliseconds,
+  oneOf,
+  scheme,
+  secret,
+  text,
+  waiting,
+} from '../common/options/kinds';
+import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
+
+type PublicKey = string | JsonWebKey | KeyObject | webcrypto.CryptoKey;
+
+const ISSUER_REMEDY = 'name the issuer (iss) of the tokens; jwksUri needs one';
+const AUDIENCE_REMEDY =
+  'name the audience (aud) of the tokens, or say false if the issuer makes them for this application only';
+
+const KEY_OPTIONS = ['key', 'secret', 'jwksUri'] as const;
+
+/** Verified tokens that are remembered. */
+export class CheckedTokenCacheOptions {
+  /** An integer from 1 to 1,000,000. Default 1,000. */
+  @Option(integer(1, 1_000_000))
+  readonly maxEntries: number = 1_000;
+
+  /**
+   * Milliseconds from 0 (verify each time), never beyond the token's `exp`. Default 10,000: for so long a token goes on
+   * being believed whose key was withdrawn.
+   */
+  @Option(milliseconds(0))
+  readonly ttlMs: number = 10_000;
+}
+
+export type VerifiedTokenCacheOptions = Given<CheckedTokenCacheOptions>;
 
 /**
  * Which tokens are believed, and where in them the tenant is. One of `key`, `secret` and `jwksUri` says how they are
  * verified; without any of them, the OpenID Connect discovery of `issuer` does.
  */
-export interface FromJwtClaimOptions {
+@OptionsRule<CheckedJwtOptions>((options, givenOptions) => {
+  const { issuer, audience, jwksUri } = options;
+  const given = KEY_OPTIONS.filter((name) => options[name] !== undefined);
+  // `secret: process.env.SECRET` of a variable that is not set must not turn into discovery.
+  const forgotten = KEY_OPTIONS.filter(
+    (name) => options[name] === undefined && Object.hasOwn(givenOptions, name),
+  );
+  const isRemote = given.length === 0 || jwksUri !== undefined;
+  return [
+    ...forgotten.map((field) => ({ field, message: 'is undefined: give it a value, or leave it out' })),
+    given.length !== 1 &&
+      !(given.length === 0 && typeof issuer === 'string') && {
+        field: 'key, secret, jwksUri',
+        message: `are ${given.length === 0 ? 'missing' : 'several'}: give one of them, or the URL of an issuer alone`,
+      },
+    issuer === undefined && isRemote && { field: 'issuer', message: `is missing: ${ISSUER_REMEDY}` },
+    given.length === 0 &&
+      typeof issuer === 'string' &&
+      !isHttpUrl(issuer) && {
+        field: 'issuer',
+        message:
+          'is no URL: alone it must be the http:// or https:// URL, without user and password, that is asked for its keys',
+      },
+    audience === undefined && isRemote && { field: 'audience', message: `is missing: ${AUDIENCE_REMEDY}` },
+  ];
+})
+export class CheckedJwtOptions {
   /**
    * The claim that names the tenant: `'tenant'`, with dots for claims within claims `'org.tenant'`, or the names as a
    * list when they hold dots themselves, `['https://example.com/tenant']`.
    */
-  readonly claim: string | readonly string[];
-  /** What the claim holds. Default: an id if it is shaped like a uuid, else a slug. */
+  @Option(
+    kind<string | readonly string[]>("name the claim, such as 'tenant' or 'org.tenant'", (value) =>
+      isListOfTexts(typeof value === 'string' ? value.split('.') : value),
+    ),
+    { required: true },
+  )
+  readonly claim!: string | readonly string[];
+
+  /** What the claim holds. Default an id if it is shaped like a uuid, else a slug. */
+  @Option(oneOf('slug', 'id'))
   readonly by?: 'slug' | 'id';
+
   /**
    * The claim may be a list: the token is good for all that it names, and where it names more than one, the request must
    * choose one of them by another resolver, such as a host or a header. Default false: a list names nobody.
    */
-  readonly several?: boolean;
+  @Option(flag())
+  readonly several: boolean = false;
+
   /** A token without the claim names nobody. Default false: it makes no claim, and another resolver may. */
-  readonly requireClaim?: boolean;
+  @Option(flag())
+  readonly requireClaim: boolean = false;
 
   /** The issuer's public key: PEM (SPKI or X.509), JWK, KeyObject or CryptoKey; RSA from 2,048 bits, EC, Ed25519. */
-  readonly key?: string | JsonWebKey | KeyObject | webcrypto.CryptoKey;
+  @Option(secret<PublicKey>('give a public key', () => true))
+  readonly key?: PublicKey;
+
   /** The secret shared with the issuer: at least 32 bytes for HS256, 48 for HS384, 64 for HS512. Text counts as UTF-8. */
+  @Option(
+    secret<string | Uint8Array>(
+      'give text or bytes',
+      (value) => typeof value === 'string' || value instanceof Uint8Array,
+    ),
+  )
   readonly secret?: string | Uint8Array;
+
   /** Where the issuer publishes its keys (a JSON Web Key Set). */
+  @Option(secret<string>('give an http:// or https:// URL without user and password', isHttpUrl))
   readonly jwksUri?: string;
+
   /**
    * The `iss` that tokens must have, or several. Needed with `jwksUri`; alone, it is the URL whose
    * `/.well-known/openid-configuration` says where the keys are.
    */
+  @Option(secret<string | readonly string[]>(ISSUER_REMEDY, isOneOrMoreTexts))
   readonly issuer?: string | readonly string[];
+
   /**
    * The `aud` that tokens must have, or several of which one is enough. Needed with `jwksUri` and with discovery, since
    * an issuer makes tokens for other applications too; `false` says that this one makes them for this one only.
    */
+  @Option(
+    kind<string | readonly string[] | false>(
+      AUDIENCE_REMEDY,
+      (value) => value === false || isOneOrMoreTexts(value),
+    ),
+  )
   readonly audience?: string | readonly string[] | false;
+
   /**
-   * Signature algorithms, of those that fit the key. Default: all that fit a public key, HS256 for a secret. `none` fits
+   * Signature algorithms, of those that fit the key. Default all that fit a public key, HS256 for a secret. `none` fits
    * nothing, nor does HS256 fit a public key.
    */
+  @Option(kind<readonly string[]>("list signature algorithms, such as 'RS256'", isListOfTexts))
   readonly algorithms?: readonly string[];
-  /** The `typ` of the token's header, `at+jwt` for access tokens by RFC 9068. Default: any. */
+
+  /** The `typ` of the token's header, `at+jwt` for access tokens by RFC 9068. Default any. */
+  @Option(text("give a type such as 'at+jwt'"))
   readonly typ?: string;
+
   /** How far clocks may differ, in seconds from 0 to 300. Default 5. A token without `exp` is refused. */
-  readonly clockToleranceSeconds?: number;
+  @Option(integer(0, 300))
+  readonly clockToleranceSeconds: number = 5;
 
   /** Where the token is. Default `authorization`. */
-  readonly header?: string;
+  @Option(headerName('authorization'))
+  readonly header: string = 'authorization';
+
   /** The word before it, in any case; `''` for a header that holds nothing but the token. Default `Bearer`. */
-  readonly scheme?: string;
+  @Option(scheme('Bearer'))
+  readonly scheme: string = 'Bearer';
 
   /** How long to wait for the issuer's keys, in milliseconds from 1. Default 5,000; then 503. */
-  readonly timeoutMs?: number;
+  @Option(waiting(1))
+  readonly timeoutMs: number = 5_000;
+
   /**
    * A key that is not among those known makes us ask for them anew, at the soonest so long after the last answer, in
    * milliseconds from 0. Default 30,000. After a failure it is so long or a second, whichever is shorter.
    */
-  readonly cooldownMs?: number;
+  @Option(waiting(0))
+  readonly cooldownMs: number = 30_000;
+
   /** How long the issuer's keys are used without asking again, in milliseconds from 1. Default 600,000. */
-  readonly keysMaxAgeMs?: number;
+  @Option(milliseconds(1))
+  readonly keysMaxAgeMs: number = 600_000;
+
   /** Verified tokens are remembered. */
-  readonly cache?: VerifiedTokenCacheOptions;
+  @Option(group(CheckedTokenCacheOptions))
+  readonly cache: CheckedTokenCacheOptions = new CheckedTokenCacheOptions();
 }
 
-export interface VerifiedTokenCacheOptions {
-  /** An integer from 1 to 1,000,000. Default 1,000. */
-  readonly maxEntries?: number;
-  /**
-   * Milliseconds from 0 (verify each time), never beyond the token's `exp`. Default 10,000: for so long a token goes on
-   * being believed whose key was withdrawn.
-   */
-  readonly ttlMs?: number;
+export type FromJwtClaimOptions = Given<Omit<CheckedJwtOptions, 'claim'>, 'cache'> &
+  Pick<CheckedJwtOptions, 'claim'>;
+
+/** `fetch` refuses a URL with credentials, and its error shows them. */
+function isHttpUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^https?:\/\//i.test(value) || !URL.canParse(value)) return false;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
+}
+
+function isOneOrMoreTexts(value: unknown): boolean {
+  return isText(value) || isListOfTexts(value);
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isText);
 }

@@ -1,7 +1,7 @@
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import { jose } from './jose';
 import { TenantTokenInvalidError } from './jwt.errors';
-import type { FromJwtClaimOptions } from './jwt.options';
+import type { CheckedJwtOptions } from './jwt.options';
 import { verificationKeys, type VerificationKeys } from './verification-keys';
 
 const { errors, jwtVerify } = jose;
@@ -16,7 +16,7 @@ export type VerifiedPayload = JWTPayload & { readonly exp: number };
  * `TenancyUnavailableError` when the issuer's keys cannot be had
  */
 export function tokenVerifier(
-  options: FromJwtClaimOptions,
+  options: CheckedJwtOptions,
   clockToleranceSeconds: number,
   scheme: string,
 ): (token: string) => Promise<VerifiedPayload> {

@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { JWTVerifyGetKey } from 'jose';
-import type { FromJwtClaimOptions } from './jwt.options';
+import { sentences } from '../common/options/check-options';
+import { show } from '../common/show-value';
+import type { CheckedJwtOptions } from './jwt.options';
 import { algorithmsOf, PUBLIC_KEY_ALGORITHMS, publicKeyOf } from './public-key';
 import { remoteKeys } from './remote-keys';
 
@@ -14,7 +16,7 @@ export interface VerificationKeys {
 const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 
 /** @throws TypeError for a key or a secret that cannot be used, and for algorithms that do not fit it */
-export function verificationKeys(options: FromJwtClaimOptions): VerificationKeys {
+export function verificationKeys(options: CheckedJwtOptions): VerificationKeys {
   const { key, secret, jwksUri, issuer } = options;
   if (secret !== undefined) return secretKeys(secret, options.algorithms);
   if (key !== undefined) {
@@ -22,7 +24,7 @@ export function verificationKeys(options: FromJwtClaimOptions): VerificationKeys
     const fitting = usable(() => algorithmsOf(publicKey));
     return { key: publicKey, algorithms: chosen(options.algorithms, fitting) };
   }
-  const { timeoutMs = 5_000, cooldownMs = 30_000, keysMaxAgeMs = 600_000 } = options;
+  const { timeoutMs, cooldownMs, keysMaxAgeMs } = options;
   const from = jwksUri === undefined ? { issuer: issuer as string } : { jwksUri };
   return {
     key: remoteKeys({ ...from, timeoutMs, cooldownMs, keysMaxAgeMs }),
@@ -34,15 +36,13 @@ function secretKeys(
   secret: string | Uint8Array,
   algorithms: readonly string[] = ['HS256'],
 ): VerificationKeys {
-  if (typeof secret !== 'string' && !(secret instanceof Uint8Array))
-    throw problem('secret', 'give text or bytes');
   const bytes = Buffer.from(secret);
   // A public key is known to everybody; as a secret it would let everybody sign.
-  if (bytes.includes('-----BEGIN ')) throw problem('secret', 'it is a PEM: give a public key as `key`');
+  if (bytes.includes('-----BEGIN ')) throw problem('secret', 'is a PEM: give a public key as `key`');
   const fitting = chosen(algorithms, Object.keys(SECRET_BYTES));
   const needed = Math.max(...fitting.map((algorithm) => SECRET_BYTES[algorithm]));
   if (bytes.length < needed) {
-    throw problem('secret', `it has ${bytes.length} bytes: ${fitting.join(', ')} needs at least ${needed}`);
+    throw problem('secret', `has ${bytes.length} bytes: ${fitting.join(', ')} needs at least ${needed}`);
   }
   return { key: bytes, algorithms: fitting };
 }
@@ -51,7 +51,10 @@ function secretKeys(
 function chosen(algorithms: readonly string[] | undefined, fitting: readonly string[]): readonly string[] {
   if (algorithms === undefined) return fitting;
   if (!algorithms.every((each) => fitting.includes(each))) {
-    throw problem('algorithms', `list some of those that fit the key: ${fitting.join(', ')}`);
+    throw problem(
+      'algorithms',
+      `is ${show(algorithms)}: list some of those that fit the key: ${fitting.join(', ')}`,
+    );
   }
   return algorithms;
 }
@@ -63,11 +66,11 @@ function usable<Result>(work: () => Result): Result {
   } catch (error) {
     throw problem(
       'key',
-      `give a public key as PEM, JWK, KeyObject or CryptoKey (${(error as Error).message})`,
+      `cannot be used: give a public key as PEM, JWK, KeyObject or CryptoKey (${(error as Error).message})`,
     );
   }
 }
 
-function problem(option: string, remedy: string): TypeError {
-  return new TypeError(`fromJwtClaim() cannot work:\n- ${option}: ${remedy}`);
+function problem(field: string, message: string): TypeError {
+  return new TypeError(`fromJwtClaim() cannot work:\n${sentences([{ field, message }])}`);
 }

@@ -1,14 +1,11 @@
-import { StartError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError } from '../common/tenancy.errors';
 
 /** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
-export class InvalidObservabilityOptionsError extends StartError {
+export class InvalidObservabilityOptionsError extends InvalidOptionsError {
   readonly code = 'OBSERVABILITY_OPTIONS_INVALID';
-  declare readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(
-      `TenancyObservabilityModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
-      { details: { problems } },
-    );
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyObservabilityModule', problems);
   }
 }

@@ -1,27 +1,50 @@
 import type { Registry } from 'prom-client';
+import { flag, group, integer, text, withMethod } from '../common/options/kinds';
+import { type Given, Option } from '../common/options/option.decorator';
 
 export const OBSERVABILITY_OPTIONS = Symbol('OBSERVABILITY_OPTIONS');
 
-export interface MetricsOptions {
+/** What Prometheus takes, without the colon, which is for recording rules. */
+const PREFIX = /^[a-z_][\w]{0,63}$/i;
+
+export class CheckedMetricsOptions {
   /** Where the metrics go: a registry of `prom-client` that no other application of this process uses. */
-  readonly registry: Registry;
+  @Option(withMethod<Registry>('registerMetric', 'give a Registry of prom-client'), { required: true })
+  readonly registry!: Registry;
+
   /** What the names begin with: letters, digits and `_`, not a digit first. Default `tenancy_`. */
-  readonly prefix?: string;
+  @Option(text('give 1 to 64 letters, digits and _, not a digit first', (value) => PREFIX.test(value)))
+  readonly prefix: string = 'tenancy_';
+
   /**
    * How many tenants have series of their own, those that ask for most; the others are counted together as `other`. An
    * integer from 0 to 1,000. Default 20. Each has a dozen series at most.
    */
-  readonly maxTenants?: number;
+  @Option(integer(0, 1_000))
+  readonly maxTenants: number = 20;
 }
 
-export interface TenancyObservabilityOptions {
-  /** Metrics, with the package `prom-client`. Default: none. */
-  readonly metrics?: MetricsOptions;
+export type MetricsOptions = Given<Omit<CheckedMetricsOptions, 'registry'>> &
+  Pick<CheckedMetricsOptions, 'registry'>;
+
+export class CheckedObservabilityOptions {
+  /** Metrics, with the package `prom-client`. Default none. */
+  @Option(group(CheckedMetricsOptions))
+  readonly metrics?: CheckedMetricsOptions;
+
   /**
    * Whether the active span of a request gets `tenant.id` and `tenant.slug`, by the package `@opentelemetry/api`. Default
    * false.
    */
-  readonly spans?: boolean;
+  @Option(flag())
+  readonly spans: boolean = false;
+
   /** How long a health check waits before it says `down`, in milliseconds, an integer from 1 to 60,000. Default 3,000. */
-  readonly healthTimeoutMs?: number;
+  @Option(integer(1, 60_000))
+  readonly healthTimeoutMs: number = 3_000;
+}
+
+export interface TenancyObservabilityOptions extends Given<Omit<CheckedObservabilityOptions, 'metrics'>> {
+  /** Metrics, with the package `prom-client`. Default none. */
+  readonly metrics?: MetricsOptions;
 }

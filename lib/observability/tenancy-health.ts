@@ -7,11 +7,9 @@ import { TENANT_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { FleetMigrator } from '../migrations/fleet-migrator';
-import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
+import { type CheckedObservabilityOptions, OBSERVABILITY_OPTIONS } from './observability.options';
 import { SpareState } from './spare-state';
 import { within } from '../common/within';
-
-const DEFAULT_TIMEOUT_MS = 3_000;
 
 /** As `@nestjs/terminus` takes it from an indicator. */
 export type TenancyHealthResult = Record<
@@ -34,7 +32,7 @@ export class TenancyHealth {
   readonly #timeoutMs: number;
 
   constructor(
-    @Inject(OBSERVABILITY_OPTIONS) { healthTimeoutMs = DEFAULT_TIMEOUT_MS }: TenancyObservabilityOptions,
+    @Inject(OBSERVABILITY_OPTIONS) { healthTimeoutMs }: CheckedObservabilityOptions,
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registryDataSource: DataSource,
     @InjectDataSource(TENANT_DATA_SOURCE) private readonly tenantDataSource: DataSource,
     private readonly context: TenantContext,

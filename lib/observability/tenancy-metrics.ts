@@ -2,7 +2,7 @@ import type { Counter, Gauge } from 'prom-client';
 import type { PoolReport, PoolStatistics } from '../connection/pool/pool-statistics';
 import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
-import type { MetricsOptions } from './observability.options';
+import type { CheckedMetricsOptions } from './observability.options';
 import type { SpareState } from './spare-state';
 import { TenantLabels } from './tenant-labels';
 import { within } from '../common/within';
@@ -24,8 +24,6 @@ const LOADS = [
   ],
 ] as const;
 
-const DEFAULT_MAX_TENANTS = 20;
-
 /** Prometheus waits for ten seconds. */
 const MAX_WAIT_MS = 1_000;
 
@@ -45,7 +43,7 @@ export class TenancyMetrics {
 
   constructor(
     { Counter, Gauge }: Pick<PromClient, 'Counter' | 'Gauge'>,
-    { registry, prefix = 'tenancy_', maxTenants = DEFAULT_MAX_TENANTS }: MetricsOptions,
+    { registry, prefix, maxTenants }: CheckedMetricsOptions,
     private readonly pool: Pick<PoolStatistics, 'read'>,
     private readonly lookup: Pick<TenantLookup, 'find' | 'size'>,
     private readonly spares: Pick<SpareState, 'read'>,

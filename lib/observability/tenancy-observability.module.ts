@@ -12,11 +12,16 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { TENANCY } from '../tenancy.module';
-import { checkObservabilityOptions } from './check-observability-options';
-import { OBSERVABILITY_OPTIONS, type TenancyObservabilityOptions } from './observability.options';
+import { InvalidObservabilityOptionsError } from './observability.errors';
+import {
+  CheckedObservabilityOptions,
+  OBSERVABILITY_OPTIONS,
+  type TenancyObservabilityOptions,
+} from './observability.options';
 import { RequestMeter } from './request-meter';
 import { SpareState } from './spare-state';
 import { TenancyHealth } from './tenancy-health';
@@ -47,7 +52,12 @@ const providers: Provider[] = checkedProviders(
   MODULE_OPTIONS_TOKEN,
   () => [TENANCY],
   [
-    { provide: OBSERVABILITY_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkObservabilityOptions },
+    {
+      provide: OBSERVABILITY_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: unknown) =>
+        checkOptions(CheckedObservabilityOptions, given, InvalidObservabilityOptionsError),
+    },
     SpareState,
     TenancyHealth,
     {
@@ -55,7 +65,7 @@ const providers: Provider[] = checkedProviders(
       inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState],
       // The packages are loaded by who asks for what is made with them.
       useFactory: (
-        { metrics }: TenancyObservabilityOptions,
+        { metrics }: CheckedObservabilityOptions,
         pool: PoolStatistics,
         lookup: TenantLookup,
         spares: SpareState,
@@ -64,7 +74,7 @@ const providers: Provider[] = checkedProviders(
     {
       provide: APP_GUARD,
       inject: [OBSERVABILITY_OPTIONS],
-      useFactory: ({ spans = false }: TenancyObservabilityOptions) =>
+      useFactory: ({ spans }: CheckedObservabilityOptions) =>
         new TenantSpanGuard(spans ? loadOpenTelemetry().trace : undefined),
     },
   ],

@@ -4,16 +4,35 @@ import {
   type FactoryProvider,
   Global,
   Module,
+  type Type,
 } from '@nestjs/common';
-import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
+import { optionNames } from '../common/options/check-options';
+import {
+  CheckedConnectionOptions,
+  CONNECTION_OPTIONS,
+  type ConnectionOptions,
+} from '../connection/connection.options';
 import { directConnection } from '../connection/typeorm/data-sources';
-import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-import { REGISTRY_OPTIONS, type RegistryModuleOptions } from '../registry/registry.options';
-import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../resolution/resolution.options';
+import { CheckedFurtherOptions } from '../connection/typeorm/typeorm.options';
+import {
+  CheckedProvisioningOptions,
+  PROVISIONING_OPTIONS,
+  type ProvisioningOptions,
+} from '../provisioning/provisioning.options';
+import {
+  CheckedRegistryOptions,
+  REGISTRY_OPTIONS,
+  type RegistryModuleOptions,
+} from '../registry/registry.options';
+import {
+  CheckedResolutionOptions,
+  RESOLUTION_OPTIONS,
+  type ResolutionOptions,
+} from '../resolution/resolution.options';
 import { resolveOptions } from './resolve-options';
 import {
   type OptionsChange,
-  type ResolvedTenancyOptions,
+  type CheckedTenancyOptions,
   TENANCY_OPTIONS,
   TENANCY_OPTIONS_CHANGE,
   type TenancyOptions,
@@ -23,7 +42,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .build();
 
-const checkedOptions: FactoryProvider<ResolvedTenancyOptions> = {
+const checkedOptions: FactoryProvider<CheckedTenancyOptions> = {
   provide: TENANCY_OPTIONS,
   inject: [MODULE_OPTIONS_TOKEN, { token: TENANCY_OPTIONS_CHANGE, optional: true }],
   useFactory: (options: TenancyOptions, change?: OptionsChange) => {
@@ -35,52 +54,39 @@ const checkedOptions: FactoryProvider<ResolvedTenancyOptions> = {
 /** Gives a folder what it needs of the options, and nothing else. */
 function part<Options>(
   token: symbol,
-  of: (options: ResolvedTenancyOptions) => Options,
+  of: (options: CheckedTenancyOptions) => Options,
 ): FactoryProvider<Options> {
   return { provide: token, inject: [TENANCY_OPTIONS], useFactory: of };
 }
 
+/** Of all options, those that a folder declares. */
+function declaredBy<Options extends object>(declared: Type<Options>, options: Options): Options {
+  return Object.fromEntries(optionNames(declared).map((name) => [name, options[name]])) as Options;
+}
+
 const registry = part(REGISTRY_OPTIONS, (options): RegistryModuleOptions => ({
+  ...declaredBy(CheckedRegistryOptions, options),
   schema: options.registry.schema,
   feedConnection: directConnection(options.database),
-  store: options.store,
-  cache: options.cache,
 }));
 
 const connection = part(CONNECTION_OPTIONS, (options): ConnectionOptions => ({
-  database: options.database,
-  entities: options.entities,
-  migrations: options.migrations,
-  subscribers: options.subscribers,
-  sharedSchemas: options.sharedSchemas,
-  roles: options.roles,
-  typeorm: options.typeorm,
+  ...declaredBy(CheckedConnectionOptions, options),
+  ...declaredBy(CheckedFurtherOptions, options),
   registry: options.registry,
 }));
 
-const resolution = part(RESOLUTION_OPTIONS, (options): ResolutionOptions => ({
-  resolvers: options.resolvers,
-  fallbackTenant: options.fallbackTenant,
-  trustedProxies: options.trustedProxies,
-  vary: options.vary,
-}));
+const resolution = part(RESOLUTION_OPTIONS, (options): ResolutionOptions =>
+  declaredBy(CheckedResolutionOptions, options),
+);
 
 const provisioning = part(PROVISIONING_OPTIONS, (options): ProvisioningOptions => ({
-  templateSchema: options.templateSchema,
-  templateData: options.templateData,
-  sharedSchemas: options.sharedSchemas,
-  sharedMigrations: options.sharedMigrations,
-  roles: options.roles,
-  onProvision: options.hooks.onProvision,
-  onTransition: options.hooks.onTransition,
-  spares: options.spares,
-  sweeper: options.sweeper,
-  migrateTemplate: options.migrateTemplate,
+  ...declaredBy(CheckedProvisioningOptions, options),
+  ...options.hooks,
   leaveTemplate: options.leaveTemplate,
   registrySchema: options.registry.schema,
-  reservedSlugs: options.reservedSlugs,
-  wildcardDomains: options.wildcardDomains,
-  domainProof: options.domainProof,
+  roles: options.roles,
+  sharedSchemas: options.sharedSchemas,
 }));
 
 /** Checks the options once, for all modules that need a part of them. */

@@ -56,7 +56,7 @@ describe('options', () => {
       reservedSlugs: ['www', 'api', 'app', 'admin', 'mail', 'static'],
       wildcardDomains: false,
       vary: true,
-      cache: {},
+      cache: { maxEntries: 10_000, ttlMs: 60_000, staleIfErrorMs: 60_000 },
       roles: false,
     });
   });
@@ -101,8 +101,8 @@ describe('options', () => {
       reservedSlugs: [],
       wildcardDomains: true,
       vary: false,
-      cache: { maxEntries: 1, ttlMs: 0 },
-      typeorm: { logging: ['error'], synchronize: false, parseInt8: true },
+      cache: { maxEntries: 1, ttlMs: 0, staleIfErrorMs: 1 },
+      typeorm: { logging: ['error'], parseInt8: true },
     };
     expect(resolveOptions(options, {})).toEqual({
       ...options,
@@ -420,6 +420,39 @@ describe('options', () => {
     expect(found).toMatch(new RegExp(`^typeorm\\.${name} must not be set: it `));
     expect(found).toContain(why);
     expect(found).not.toContain('secret');
+  });
+
+  it('refuse what TypeORM has and is not known to leave tenants apart', () => {
+    expect(problemsOf({ typeorm: { shcema: 'a', sharding: 4 } })).toEqual([
+      expect.stringMatching(/^typeorm\.shcema is no option: leave it out, or say one of logging logger /),
+      expect.stringMatching(/^typeorm\.sharding is no option: /),
+    ]);
+    expect(problemsOf({ typeorm: { extensions: ['citext'] } })).toEqual([
+      expect.stringMatching(/^typeorm\.extensions must not be set: .*CREATE EXTENSION/),
+    ]);
+  });
+
+  it('do not pass on what is refused, even where it asks for nothing', () => {
+    const typeorm = { synchronize: false, parseInt8: true } as TenancyOptions['typeorm'];
+    expect(resolveOptions({ ...GOOD, typeorm }, {}).typeorm).toEqual({ parseInt8: true });
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['a store', { store: { password: URL } }],
+    ['a store that is its URL', { store: URL }],
+    ['a list of databases', { database: [URL] }],
+    ['a slug', { fallbackTenant: URL }],
+    ['entities', { entities: URL }],
+    ['a list', { sharedSchemas: [URL] }],
+    ['a number', { database: { url: URL, poolSize: URL } }],
+    ['a switch', { roles: { of: URL } }],
+    ['a password', { database: { url: URL, password: ['secret'] } }],
+    ['an unknown name', { databas: URL }],
+    ['TLS', { database: { url: URL, ssl: 'secret' } }],
+  ])('show no password that stands in the place of %s', (_case, options) => {
+    const found = problemsOf(options);
+    expect(found).toHaveLength(1);
+    expect(found.join()).not.toContain('secret');
   });
 
   it('take one transaction for each migration, and none for all of them', () => {

@@ -1,7 +1,26 @@
 import type { DataSourceOptions, EntityManager } from 'typeorm';
+import {
+  flag,
+  group,
+  integer,
+  isObject,
+  isPlainObject,
+  isSchemaName,
+  kind,
+  listOf,
+  milliseconds,
+  SCHEMA_RULE,
+  text,
+  texts,
+  waiting,
+  withMethod,
+} from '../common/options/kinds';
+import { type Given, Option } from '../common/options/option.decorator';
+import { DEFAULT_RESERVED_SLUGS } from '../registry/slug';
 import type { Tenant } from '../registry/tenant';
 import type { DomainProof } from './domains/domain-proof';
 
+/** Token of the options below. */
 export const PROVISIONING_OPTIONS = Symbol('PROVISIONING_OPTIONS');
 
 /** How a tenant came to be. */
@@ -27,65 +46,149 @@ export type TenantStep = 'suspend' | 'activate' | 'delete' | 'restore' | 'purge'
  */
 export type TransitionHook = (tenant: Tenant, step: TenantStep) => unknown;
 
-export interface HookOptions {
-  /** Called for each new tenant, in this order. Default none. Providers: see `@OnProvision()`. */
-  readonly onProvision?: readonly ProvisionHook[];
-  /** Called before each step in a tenant's life, in this order. Default none. Providers: see `@OnTransition()`. */
-  readonly onTransition?: readonly TransitionHook[];
+export class CheckedHookOptions {
+  /**
+   * Called with `(tenant, manager, origin)` for each new tenant, in this order, in the transaction that makes it. `origin`
+   * is `create`, `clone`, `adopt` or `import`. Default none. Providers: see `@OnProvision()`.
+   *
+   * @see docs/tenants.md#what-else-a-new-tenant-needs
+   */
+  @Option(functions<ProvisionHook>('@OnProvision()'))
+  readonly onProvision: readonly ProvisionHook[] = [];
+
+  /**
+   * Called with `(tenant, step)` before each step in a tenant's life, in this order: `suspend`, `activate`, `delete`,
+   * `restore`, `purge`. Default none. Providers: see `@OnTransition()`.
+   */
+  @Option(functions<TransitionHook>('@OnTransition()'))
+  readonly onTransition: readonly TransitionHook[] = [];
 }
 
+function functions<T>(decorator: string) {
+  const remedy = `give a list of functions; a class is a provider with ${decorator}`;
+  return listOf<T>(remedy, (each) => typeof each === 'function');
+}
+
+/** Each is a whole schema; more of them are a slip of the finger. */
+const MAX_SPARES = 1_000;
+
 /** Clones of the template that wait for their tenants, so that a sign-up does not wait for a clone. */
-export interface SparesOptions {
+export class CheckedSparesOptions {
   /** How many are kept ready, an integer from 0 to 1,000. Default 0. Each is a whole schema. */
-  readonly count?: number;
+  @Option(integer(0, MAX_SPARES), { variable: 'TENANCY_SPARES_COUNT' })
+  readonly count: number = 0;
+
   /** How many of them one instance makes at once, an integer from 1. Default 1. Each takes a connection of the pool. */
-  readonly refillConcurrency?: number;
+  @Option(integer(1), { variable: 'TENANCY_SPARES_REFILL_CONCURRENCY' })
+  readonly refillConcurrency: number = 1;
 }
 
 /** What is put in order in the background. */
-export interface SweeperOptions {
+export class CheckedSweeperOptions {
   /** Between two sweeps, in milliseconds; the first comes at start. Default 600,000. 0: only when `sweep()` is called. */
-  readonly intervalMs?: number;
+  @Option(waiting(0), { variable: 'TENANCY_SWEEPER_INTERVAL_MS' })
+  readonly intervalMs: number = 600_000;
+
   /**
    * How long a deleted tenant can still be restored, in milliseconds from 0 since it was last changed; then it is purged.
-   * Default: for ever, because nothing brings a purged tenant back.
+   * Default none: for ever, because nothing brings a purged tenant back.
    */
+  @Option(milliseconds(0), { variable: 'TENANCY_SWEEPER_PURGE_AFTER_MS' })
   readonly purgeAfterMs?: number;
+
   /**
    * How long an empty schema with a name like those of tenants may belong to nobody before it is dropped, in
    * milliseconds from 0. Default 86,400,000, a day.
    */
-  readonly orphanAfterMs?: number;
+  @Option(milliseconds(0), { variable: 'TENANCY_SWEEPER_ORPHAN_AFTER_MS' })
+  readonly orphanAfterMs: number = 86_400_000;
 }
+
+export type HookOptions = Given<CheckedHookOptions>;
+export type SparesOptions = Given<CheckedSparesOptions>;
+export type SweeperOptions = Given<CheckedSweeperOptions>;
 
 /** TypeORM migrations, or globs of their files, by the shared schema that they are of. */
 export type SharedMigrations = Readonly<Record<string, NonNullable<DataSourceOptions['migrations']>>>;
 
-export interface ProvisioningOptions {
-  /** The schema that new tenants are cloned from. */
-  readonly templateSchema: string;
-  /** Tables of the template whose rows every tenant begins with. */
-  readonly templateData: readonly string[];
+/** What to say of migrations of shared schemas that are none. */
+export const MIGRATIONS_REMEDY =
+  'give lists of migrations by the names of sharedSchemas: { reference: [CreateCountries…] }';
+
+/** How tenants are made, and what becomes of them. */
+export class CheckedProvisioningOptions {
+  /** The schema that tenants are cloned from. Default `template`. */
+  @Option(text(`it ${SCHEMA_RULE}`, isSchemaName), { variable: 'TENANCY_TEMPLATE_SCHEMA' })
+  readonly templateSchema: string = 'template';
+
+  /** Run pending migrations on the template at start. Default true; with false, pending ones fail the start. */
+  @Option(flag(), { variable: 'TENANCY_MIGRATE_TEMPLATE' })
+  readonly migrateTemplate: boolean = true;
+
+  /**
+   * Tables of the template whose rows, put there by migrations, every tenant begins with. Default none: rows in any
+   * other table of the template fail the start, because no tenant would get them.
+   *
+   * @see docs/template.md#rows-that-every-tenant-begins-with
+   */
+  @Option(texts('give a list of tables of the template', (each) => each !== ''), {
+    variable: 'TENANCY_TEMPLATE_DATA',
+  })
+  readonly templateData: readonly string[] = [];
+
+  /**
+   * Migrations of shared schemas, by their names: `{ reference: [CreateCountries1700000000000] }`. Each runs once in a
+   * database, before those of the template. A schema that is missing is made. Default none.
+   *
+   * @see docs/template.md#shared-schemas
+   */
+  @Option(kind<SharedMigrations>(MIGRATIONS_REMEDY, isMigrationsBySchema))
+  readonly sharedMigrations: SharedMigrations = {};
+
+  /** What else is done for each new tenant, and before each step in a tenant's life. */
+  @Option(group(CheckedHookOptions))
+  readonly hooks: CheckedHookOptions = new CheckedHookOptions();
+
+  /** Schemas that wait for new tenants. @see docs/tenants.md#sign-up-in-milliseconds */
+  @Option(group(CheckedSparesOptions))
+  readonly spares: CheckedSparesOptions = new CheckedSparesOptions();
+
+  /** What is purged and repaired in the background. @see docs/tenants.md#the-sweeper */
+  @Option(group(CheckedSweeperOptions))
+  readonly sweeper: CheckedSweeperOptions = new CheckedSweeperOptions();
+
+  /** Slugs that no tenant may have. Default `www api app admin mail static`. */
+  @Option(texts('give a list of words'), { variable: 'TENANCY_RESERVED_SLUGS' })
+  readonly reservedSlugs: readonly string[] = DEFAULT_RESERVED_SLUGS;
+
+  /** Tenants may have domains such as `*.acme.com`, which `fromDomain({ wildcards: true })` finds. Default false. */
+  @Option(flag(), { variable: 'TENANCY_WILDCARD_DOMAINS' })
+  readonly wildcardDomains: boolean = false;
+
+  /**
+   * How a tenant proves that a domain is its own before it is given it: `dnsTxtProof()`, or one of your own. Default none:
+   * whoever may give domains decides.
+   *
+   * @see docs/admin.md#proof-of-a-domain
+   */
+  @Option(withMethod<DomainProof>('prove', 'give dnsTxtProof(), or an object with prove()'))
+  readonly domainProof?: DomainProof;
+}
+
+function isMigrationsBySchema(value: unknown): boolean {
+  return isPlainObject(value) && Object.values(value).every(isObject);
+}
+
+/** What provisioning needs of the options. */
+export interface ProvisioningOptions extends Omit<CheckedProvisioningOptions, 'hooks'> {
   /** The schema of the registry, which holds the template's ledger. */
   readonly registrySchema: string;
   /** Schemas that every tenant sees after its own. */
   readonly sharedSchemas: readonly string[];
-  /** Migrations of shared schemas, by schema. */
-  readonly sharedMigrations: SharedMigrations;
   /** Each tenant has a PostgreSQL role of its own. */
   readonly roles: boolean;
-  /** Run pending migrations on the template at start; else their presence is an error. */
-  readonly migrateTemplate: boolean;
   /** The start does not even look at the template. */
   readonly leaveTemplate?: boolean;
-  /** Slugs that no tenant may have. */
-  readonly reservedSlugs: readonly string[];
-  /** Tenants may have domains such as `*.acme.com`. */
-  readonly wildcardDomains: boolean;
-  /** Asked before a tenant is given a domain. None: whoever may give it decides. */
-  readonly domainProof?: DomainProof;
   readonly onProvision: readonly ProvisionHook[];
   readonly onTransition: readonly TransitionHook[];
-  readonly spares: Required<SparesOptions>;
-  readonly sweeper: Required<Omit<SweeperOptions, 'purgeAfterMs'>> & Pick<SweeperOptions, 'purgeAfterMs'>;
 }

@@ -1,15 +1,22 @@
 import { DeclaredSettings } from './declared-settings';
-import { defineSettings, feature, setting, type Settings } from './setting';
+import { checkOptions } from '../common/options/check-options';
+import { defineSettings, feature, setting } from './setting';
+import { InvalidSettingsError } from './settings.errors';
+import { CheckedSettingsOptions } from './settings.options';
 
 const declare = (settings: unknown, cache?: object) =>
-  new DeclaredSettings({ settings: settings as Settings, cache });
+  new DeclaredSettings(checkOptions(CheckedSettingsOptions, { settings, cache }, InvalidSettingsError));
 
 it.each([
   ['no settings', undefined, 'settings is missing'],
   ['a list', [], 'settings is []'],
-  ['a key that is no name', { 'the me': setting({ default: 1 }) }, "'the me' cannot be a key"],
-  ['a key that every object has', { ['__proto__']: setting({ default: 1 }) }, "'__proto__' cannot be a key"],
-  ['a key of 65 characters', { ['k'.repeat(65)]: setting({ default: 1 }) }, 'cannot be a key'],
+  ['a key that is no name', { 'the me': setting({ default: 1 }) }, "settings has the key 'the me'"],
+  [
+    'a key that every object has',
+    { ['__proto__']: setting({ default: 1 }) },
+    "settings has the key '__proto__'",
+  ],
+  ['a key of 65 characters', { ['k'.repeat(65)]: setting({ default: 1 }) }, 'settings has the key'],
   ['a bare value', { theme: 'light' }, "theme is 'light'"],
   ['no default', { theme: setting({} as never) }, 'theme.default must hold JSON values only'],
   [
@@ -44,7 +51,7 @@ it.each([
 
 it('all that is wrong is named at once', () => {
   expect(() => declare({ a: 1, b: 2 }, { ttlMs: -1, maxEntries: 0 })).toThrow(
-    /- a is 1.*\n- b is 2.*\n- cache.ttlMs is -1.*\n- cache.maxEntries is 0/,
+    /- settings.a is 1.*\n- settings.b is 2.*\n- cache.ttlMs is -1.*\n- cache.maxEntries is 0/,
   );
 });
 

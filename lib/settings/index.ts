@@ -4,8 +4,8 @@
  * @module nestjs-tenancy/settings
  */
 
-export { TenancySettingsModule, type TenancySettingsExtras } from './tenancy-settings.module';
-export { type TenancySettingsOptions } from './settings.options';
+export { TenancySettingsModule } from './tenancy-settings.module';
+export { type TenancySettingsExtras, type TenancySettingsOptions } from './settings.options';
 export {
   defineSettings,
   feature,

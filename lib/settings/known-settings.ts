@@ -8,9 +8,10 @@ import { LOOKUPS_DATA_SOURCE } from '../registry/registry';
 import { RegistryLookup } from '../registry/cache/registry-lookup';
 import { inRegistry } from '../registry/store/registry-transaction';
 import { NoTenantChanges, TenantChangeFeed } from '../registry/changes/tenant-changes';
-import { DeclaredSettings, valueProblem } from './declared-settings';
+import { DeclaredSettings } from './declared-settings';
+import { valueProblem } from './setting';
 import { type SettingRow, SettingRows } from './setting-rows';
-import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
+import { type CheckedSettingsOptions, SETTINGS_OPTIONS } from './settings.options';
 
 /** A tenant's settings as they hold. */
 export interface SettingsState {
@@ -37,7 +38,7 @@ export class KnownSettings {
     @InjectDataSource(LOOKUPS_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: SettingRows,
     private readonly declared: DeclaredSettings,
-    @Inject(SETTINGS_OPTIONS) { cache = {} }: TenancySettingsOptions,
+    @Inject(SETTINGS_OPTIONS) { cache }: CheckedSettingsOptions,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
     @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
   ) {

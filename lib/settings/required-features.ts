@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
+import type { FieldError } from '../common/tenancy.errors';
 import { DeclaredSettings } from './declared-settings';
 import { InvalidSettingsError } from './settings.errors';
 
@@ -29,10 +30,13 @@ export class RequiredFeatures implements OnModuleInit {
     if (problems.length > 0) throw new InvalidSettingsError(problems);
   }
 
-  #problems(target: () => unknown, name: string): string[] {
+  #problems(target: () => unknown, name: string): FieldError[] {
     const features = this.reflector.get<readonly string[] | undefined>(REQUIRED_FEATURES, target);
     return (features ?? [])
       .filter((key) => !this.declared.find(key)?.isFeature)
-      .map((key) => `${name} requires "${key}", which is not declared with feature()`);
+      .map((key) => ({
+        field: name,
+        message: `requires "${key}", which is not declared with feature()`,
+      }));
   }
 }

@@ -1,3 +1,6 @@
+import { jsonValueProblem } from '../registry/metadata';
+import { typeName } from './json-values';
+
 /** What a tenant may do with a setting of its own by itself. */
 export type TenantAccess = 'read' | 'write';
 
@@ -42,4 +45,18 @@ export function feature(options: FeatureOptions = {}): Setting<boolean> {
 /** `settings` as they are, with their types: for `TenancySettingsModule.forRoot()` and `TenantSettings<typeof …>`. */
 export function defineSettings<S extends Settings>(settings: S): S {
   return settings;
+}
+
+/** Why a setting cannot have a value, as the end of a sentence that begins with its key. Throws what `validate` throws. */
+export function valueProblem(
+  { default: standard, validate }: Setting<unknown>,
+  value: unknown,
+): string | undefined {
+  if (standard !== null && typeName(value) !== typeName(standard))
+    return `must be of the type ${typeName(standard)}`;
+  const problem = jsonValueProblem(value);
+  if (problem !== undefined || !validate) return problem;
+  const verdict = validate(value);
+  if (verdict === true) return undefined;
+  return typeof verdict === 'string' ? verdict : 'is not allowed';
 }

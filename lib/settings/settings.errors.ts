@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
 
 /** A caller named a setting that there is not, or that is not for them to see. */
 export class SettingNotFoundError extends TenancyError {
@@ -53,13 +54,10 @@ export class SettingUndeclaredError extends TenancyError {
 }
 
 /** The module cannot work by what was declared. Thrown at start; all that is wrong is named. */
-export class InvalidSettingsError extends StartError {
+export class InvalidSettingsError extends InvalidOptionsError {
   readonly code = 'SETTINGS_INVALID';
-  declare readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`TenancySettingsModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`, {
-      details: { problems },
-    });
+  constructor(problems: readonly FieldError[]) {
+    super('TenancySettingsModule', problems);
   }
 }

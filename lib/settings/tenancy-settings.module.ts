@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { CreateTenantSettings1763600800000 } from './migrations/1763600800000-create-tenant-settings';
@@ -9,36 +10,49 @@ import { KnownSettings } from './known-settings';
 import { documentSettingsApi } from './openapi/document-settings-api';
 import { RequiredFeatures } from './required-features';
 import { SettingRows } from './setting-rows';
-import { SETTINGS_OPTIONS, type TenancySettingsOptions } from './settings.options';
+import { InvalidSettingsError } from './settings.errors';
+import {
+  CheckedSettingsExtras,
+  CheckedSettingsOptions,
+  SETTINGS_OPTIONS,
+  type TenancySettingsExtras,
+  type TenancySettingsOptions,
+} from './settings.options';
 import { TenantSettings } from './tenant-settings';
 import { TenantSettingsController } from './tenant-settings.controller';
 
 const OPENAPI = Symbol('OPENAPI');
 
-export interface TenancySettingsExtras {
-  /** Whether there is `GET /tenant/settings`. Default true. */
-  readonly routes?: boolean;
-}
+const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
 
-const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancySettingsOptions>({
-  optionsInjectionToken: SETTINGS_OPTIONS,
-})
-  .setClassMethodName('forRoot')
-  .setExtras<TenancySettingsExtras>({ routes: true }, (definition, { routes }) => ({
-    ...definition,
-    controllers: routes ? [TenantSettingsController] : [],
-  }))
-  .build();
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<TenancySettingsOptions>()
+    .setClassMethodName('forRoot')
+    .setExtras<TenancySettingsExtras>(new CheckedSettingsExtras(), (definition, extras) => ({
+      ...definition,
+      providers: [...(definition.providers ?? []), { provide: GIVEN_EXTRAS, useValue: extras }],
+      controllers: extras.routes ? [TenantSettingsController] : [],
+    }))
+    .build();
 
 const providers: Provider[] = checkedProviders(
   (): Type => TenancySettingsModule,
-  SETTINGS_OPTIONS,
+  MODULE_OPTIONS_TOKEN,
   () => [TENANCY],
   [
     {
+      provide: SETTINGS_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN, GIVEN_EXTRAS],
+      useFactory: (given: unknown, extras: unknown) =>
+        checkOptions(CheckedSettingsOptions, given, InvalidSettingsError, {
+          declared: CheckedSettingsExtras,
+          given: extras,
+        }),
+    },
+    {
       provide: DeclaredSettings,
       inject: [SETTINGS_OPTIONS],
-      useFactory: (options: TenancySettingsOptions) => new DeclaredSettings(options),
+      useFactory: (options: CheckedSettingsOptions) => new DeclaredSettings(options),
     },
     SettingRows,
     KnownSettings,

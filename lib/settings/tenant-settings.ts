@@ -9,9 +9,16 @@ import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
-import { DeclaredSettings, valueProblem } from './declared-settings';
+import { DeclaredSettings } from './declared-settings';
 import { KnownSettings, type SettingsState } from './known-settings';
-import type { KeyOf, Setting, Settings, TenantAccess, ValueOf } from './setting';
+import {
+  type KeyOf,
+  type Setting,
+  type Settings,
+  type TenantAccess,
+  type ValueOf,
+  valueProblem,
+} from './setting';
 import { type SettingRow, SettingRows } from './setting-rows';
 import { SettingNotFoundError, SettingReadOnlyError, SettingsVersionError } from './settings.errors';
 

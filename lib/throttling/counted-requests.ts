@@ -3,9 +3,7 @@ import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { within } from '../common/within';
 import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
-import { THROTTLING_OPTIONS, type TenancyThrottlingOptions } from './throttling.options';
-
-const DEFAULT_TIMEOUT_MS = 500;
+import { type CheckedThrottlingOptions, THROTTLING_OPTIONS } from './throttling.options';
 
 /** Asks the storage, and decides what holds while there is none. */
 @Injectable()
@@ -14,7 +12,7 @@ export class CountedRequests {
   #isDown = false;
 
   constructor(
-    @Inject(THROTTLING_OPTIONS) private readonly options: TenancyThrottlingOptions,
+    @Inject(THROTTLING_OPTIONS) private readonly options: CheckedThrottlingOptions,
     private readonly storage: RateLimitStorage,
   ) {}
 
@@ -26,7 +24,7 @@ export class CountedRequests {
   async take(key: string, weight: number, rate: RateLimit): Promise<RateLimitState | undefined> {
     // Even while nothing can be counted.
     if (rate.limit === 0) return { isRefused: true, remaining: 0, resetMs: rate.windowMs };
-    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
+    const { timeoutMs } = this.options;
     try {
       const state = await within(timeoutMs, this.storage.take(key, weight, rate));
       this.#noteUp();

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Tenant } from '../registry/tenant';
 import { TenantPlans } from '../registry/tenant-plans';
-import { limitProblems } from './check-throttling-options';
 import { InvalidThrottlingOptionsError } from './throttling.errors';
-import type { RateLimit, RateLimits } from './rate-limit';
-import { THROTTLING_OPTIONS, type TenancyThrottlingOptions } from './throttling.options';
+import { limitProblems, type RateLimit, type RateLimits } from './rate-limit';
+import { type CheckedThrottlingOptions, THROTTLING_OPTIONS } from './throttling.options';
 
 /** A limit and its name. */
 export type NamedRateLimit = readonly [name: string, rate: RateLimit];
@@ -15,7 +14,7 @@ export class RateLimitsOfTenants {
   readonly #plans: TenantPlans<RateLimits>;
   readonly #sorted = new WeakMap<RateLimits, readonly NamedRateLimit[]>();
 
-  constructor(@Inject(THROTTLING_OPTIONS) private readonly options: TenancyThrottlingOptions) {
+  constructor(@Inject(THROTTLING_OPTIONS) private readonly options: CheckedThrottlingOptions) {
     this.#plans = new TenantPlans(options);
   }
 
@@ -29,7 +28,7 @@ export class RateLimitsOfTenants {
     const own = this.options.limitsOf?.(tenant);
     if (own === undefined) return this.#inOrder(planned);
     const given = Object.fromEntries(Object.entries(own).filter(([, rate]) => rate !== null));
-    const problems = limitProblems('limitsOf()', given);
+    const problems = limitProblems(given, 'limitsOf()');
     if (problems.length > 0) throw new InvalidThrottlingOptionsError(problems);
     const kept = Object.entries(planned).filter(([name]) => !Object.hasOwn(own, name));
     return inOrder({ ...Object.fromEntries(kept), ...(given as RateLimits) });

@@ -1,14 +1,19 @@
 import { ConfigurableModuleBuilder, Module, type Type } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { TENANCY } from '../tenancy.module';
-import { checkThrottlingOptions } from './check-throttling-options';
 import { CountedRequests } from './counted-requests';
 import { MemoryRateLimits } from './memory-rate-limits';
 import { RateLimitStorage } from './rate-limit-storage';
 import { RateLimitsOfTenants } from './rate-limits-of-tenants';
 import { TenantThrottlerGuard } from './tenant-throttler.guard';
-import { THROTTLING_OPTIONS, type TenancyThrottlingOptions } from './throttling.options';
+import { InvalidThrottlingOptionsError } from './throttling.errors';
+import {
+  CheckedThrottlingOptions,
+  type TenancyThrottlingOptions,
+  THROTTLING_OPTIONS,
+} from './throttling.options';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancyThrottlingOptions>().setClassMethodName('forRoot').build();
@@ -26,12 +31,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       {
         provide: THROTTLING_OPTIONS,
         inject: [MODULE_OPTIONS_TOKEN],
-        useFactory: checkThrottlingOptions,
+        useFactory: (given: unknown) =>
+          checkOptions(CheckedThrottlingOptions, given, InvalidThrottlingOptionsError),
       },
       {
         provide: RateLimitStorage,
         inject: [THROTTLING_OPTIONS],
-        useFactory: ({ storage }: TenancyThrottlingOptions) => storage ?? new MemoryRateLimits(),
+        useFactory: ({ storage }: CheckedThrottlingOptions) => storage ?? new MemoryRateLimits(),
       },
       RateLimitsOfTenants,
       CountedRequests,

@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
 
 /** The tenant has used up one of its rate limits. */
 export class RateLimitedError extends TenancyError {
@@ -19,13 +20,10 @@ export class RateLimitedError extends TenancyError {
 }
 
 /** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
-export class InvalidThrottlingOptionsError extends StartError {
+export class InvalidThrottlingOptionsError extends InvalidOptionsError {
   readonly code = 'THROTTLING_OPTIONS_INVALID';
-  declare readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`TenancyThrottlingModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`, {
-      details: { problems },
-    });
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyThrottlingModule', problems);
   }
 }

@@ -1,23 +1,70 @@
+import { anything, callback, isPlainObject, kind, oneOf, waiting, withMethod } from '../common/options/kinds';
+import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
+import { show } from '../common/show-value';
 import type { Tenant } from '../registry/tenant';
-import type { TenantPlansOptions } from '../registry/tenant-plans';
-import type { RateLimits, TenantRateLimits } from './rate-limit';
+import type { PlanReader } from '../registry/tenant-plans';
+import { limitProblems, type RateLimits, type TenantRateLimits } from './rate-limit';
 import type { RateLimitStorage } from './rate-limit-storage';
 
 export const THROTTLING_OPTIONS = Symbol('THROTTLING_OPTIONS');
 
-export interface TenancyThrottlingOptions extends TenantPlansOptions<RateLimits> {
-  /** What one tenant has besides, or instead of, the limits of its plan. Asked with every request. Default: nothing. */
-  readonly limitsOf?: (tenant: Tenant) => TenantRateLimits | undefined;
+type LimitsOf = (tenant: Tenant) => TenantRateLimits | undefined;
+
+@OptionsRule<CheckedThrottlingOptions>(({ plans, defaultPlan }) => [
+  isPlainObject(plans) &&
+    !Object.hasOwn(plans, String(defaultPlan)) && {
+      field: 'defaultPlan',
+      message: `is ${show(defaultPlan)}: name one of plans, for tenants without one`,
+    },
+])
+export class CheckedThrottlingOptions {
+  /** What each plan grants, by its name. */
+  @Option(
+    kind<Readonly<Record<string, RateLimits>>>('give limits by the names of plans', isPlainObject, {
+      inside: (plans, path) =>
+        Object.entries(plans as object).flatMap(([plan, limits]: [string, unknown]) =>
+          limitProblems(limits, `${path}.${plan}`),
+        ),
+    }),
+    { required: true },
+  )
+  readonly plans!: Readonly<Record<string, RateLimits>>;
+
+  /** One of `plans`: for tenants that name none, or one that is not there, such as a plan that was removed while in use. */
+  @Option(anything<string>())
+  readonly defaultPlan!: string;
+
+  /** Which plan a tenant has. Default its `metadata.plan`. */
+  @Option(callback<PlanReader>('give a function of a tenant'))
+  readonly planOf?: PlanReader;
+
+  /** What one tenant has besides, or instead of, the limits of its plan. Asked with every request. Default none. */
+  @Option(callback<LimitsOf>('give a function of a tenant'))
+  readonly limitsOf?: LimitsOf;
+
   /**
-   * Where the counts are. Default: `new MemoryRateLimits()`, so each instance counts for itself. Instances share what is
+   * Where the counts are. Default `new MemoryRateLimits()`, so each instance counts for itself. Instances share what is
    * in `new RedisRateLimits(client)`.
    */
+  @Option(
+    withMethod<RateLimitStorage>(
+      'take',
+      'give a MemoryRateLimits, a RedisRateLimits or another RateLimitStorage',
+    ),
+  )
   readonly storage?: RateLimitStorage;
+
   /**
    * What becomes of requests that cannot be counted: `allow` lets them pass, `refuse` answers 503 `TENANCY_UNAVAILABLE`.
    * Default `allow`. A limit of 0 refuses in either case.
    */
-  readonly whenUnavailable?: 'allow' | 'refuse';
+  @Option(oneOf('allow', 'refuse'))
+  readonly whenUnavailable: 'allow' | 'refuse' = 'allow';
+
   /** How long a request waits for the storage, in milliseconds, an integer from 1. Default 500. */
-  readonly timeoutMs?: number;
+  @Option(waiting(1))
+  readonly timeoutMs: number = 500;
 }
+
+export type TenancyThrottlingOptions = Given<Omit<CheckedThrottlingOptions, 'plans' | 'defaultPlan'>> &
+  Pick<CheckedThrottlingOptions, 'plans' | 'defaultPlan'>;

@@ -9,4 +9,8 @@ export { type MessageTenantReader, type TenancyTransportsOptions } from './trans
 export { TenantInterceptor } from './tenant.interceptor';
 export { TenantHandshakes } from './tenant-handshakes';
 export { fromPayload } from './from-payload';
-export { HandshakeUnknownError, MessageTenantReaderError } from './transports.errors';
+export {
+  HandshakeUnknownError,
+  InvalidTransportsOptionsError,
+  MessageTenantReaderError,
+} from './transports.errors';

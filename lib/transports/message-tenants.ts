@@ -1,12 +1,9 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { type Names, requireKnown } from '../common/known-names';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { type Tenant, type TenantClaim } from '../registry/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { MessageTenantReaderError } from './transports.errors';
 import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
-
-const KNOWN: Names<TenancyTransportsOptions> = { tenantOf: true };
 
 const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
 
@@ -16,9 +13,7 @@ export class MessageTenants {
   constructor(
     @Inject(TRANSPORTS_OPTIONS) private readonly options: TenancyTransportsOptions,
     private readonly lookup: TenantLookup,
-  ) {
-    requireKnown('TenancyTransportsModule', options, KNOWN);
-  }
+  ) {}
 
   /**
    * `undefined` when the message makes no claim. There is no fallback tenant for messages: their sender is a program

@@ -1,16 +1,19 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { TENANCY } from '../tenancy.module';
 import { MessageTenants } from './message-tenants';
 import { TenantHandshakes } from './tenant-handshakes';
 import { TenantInterceptor } from './tenant.interceptor';
-import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
+import { InvalidTransportsOptionsError } from './transports.errors';
+import {
+  CheckedTransportsOptions,
+  type TenancyTransportsOptions,
+  TRANSPORTS_OPTIONS,
+} from './transports.options';
 
-const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyTransportsOptions>({
-  optionsInjectionToken: TRANSPORTS_OPTIONS,
-})
-  .setClassMethodName('forRoot')
-  .build();
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<TenancyTransportsOptions>().setClassMethodName('forRoot').build();
 
 /**
  * Tenants for gateways and microservices: makes `TenantInterceptor` and `TenantHandshakes` injectable everywhere.
@@ -20,9 +23,19 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<TenancyTranspo
 @Module({
   providers: checkedProviders(
     (): Type => TenancyTransportsModule,
-    TRANSPORTS_OPTIONS,
+    MODULE_OPTIONS_TOKEN,
     () => [TENANCY],
-    [MessageTenants, TenantHandshakes, TenantInterceptor],
+    [
+      {
+        provide: TRANSPORTS_OPTIONS,
+        inject: [MODULE_OPTIONS_TOKEN],
+        useFactory: (given: unknown) =>
+          checkOptions(CheckedTransportsOptions, given, InvalidTransportsOptionsError),
+      },
+      MessageTenants,
+      TenantHandshakes,
+      TenantInterceptor,
+    ],
   ),
   exports: [MessageTenants, TenantHandshakes, TenantInterceptor],
 })

@@ -1,4 +1,5 @@
-import { TenancyError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
 
 /** A `ws` connection whose handshake nobody kept, so that its tenant cannot be known. */
 export class HandshakeUnknownError extends TenancyError {
@@ -22,5 +23,14 @@ export class MessageTenantReaderError extends TenancyError {
         "{ by: 'slug' | 'id' | 'domain', value: string }, or undefined when the message names no tenant, " +
         'such as fromPayload(); or mark a handler that belongs to nobody with @TenantFree().',
     );
+  }
+}
+
+/** The module cannot work with these options. Thrown at start. */
+export class InvalidTransportsOptionsError extends InvalidOptionsError {
+  readonly code = 'TRANSPORTS_OPTIONS_INVALID';
+
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyTransportsModule', problems);
   }
 }

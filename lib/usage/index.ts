@@ -4,12 +4,13 @@
  * @module nestjs-tenancy/usage
  */
 
-export { TenancyUsageModule, type TenancyUsageExtras } from './tenancy-usage.module';
+export { TenancyUsageModule } from './tenancy-usage.module';
 export {
   type Quota,
   type QuotaPeriod,
   type Quotas,
   type QuotaWarning,
+  type TenancyUsageExtras,
   type TenancyUsageOptions,
 } from './usage.options';
 export { type PlanReader } from '../registry/tenant-plans';

@@ -1,14 +1,8 @@
 import { InvalidMetricError } from './usage.errors';
+import { isMetric } from './usage.options';
 
 /** A terabyte, in bytes. A tenant's sums stay far below what PostgreSQL's bigint and JavaScript's numbers hold. */
 const MAX_AMOUNT = 1_000_000_000_000;
-
-/** `orders.created`: ASCII only, so that no two names look alike. */
-const METRIC = /^[A-Za-z][\w.-]{0,99}$/;
-
-export function isMetric(name: unknown): name is string {
-  return typeof name === 'string' && METRIC.test(name);
-}
 
 /** @throws InvalidMetricError */
 export function checkMetric(name: unknown, amount: unknown): void {

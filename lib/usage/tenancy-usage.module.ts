@@ -1,9 +1,9 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
+import { checkOptions } from '../common/options/check-options';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
-import { checkUsageOptions } from './check-usage-options';
 import { documentUsageApi } from './openapi/document-usage-api';
 import { RefusedCounts } from './refused-counts';
 import { Reservations } from './reservations';
@@ -13,21 +13,26 @@ import { TenantUsage } from './tenant-usage';
 import { TenantUsageController } from './tenant-usage.controller';
 import { UsageReports } from './usage-reports';
 import { UsageRows } from './usage-rows';
-import { USAGE_OPTIONS, type TenancyUsageOptions } from './usage.options';
+import { InvalidUsageOptionsError } from './usage.errors';
+import {
+  CheckedUsageExtras,
+  CheckedUsageOptions,
+  type TenancyUsageExtras,
+  type TenancyUsageOptions,
+  USAGE_OPTIONS,
+} from './usage.options';
 
 const OPENAPI = Symbol('OPENAPI');
 
-export interface TenancyUsageExtras {
-  /** Whether there is `GET /tenant/usage`. Default true. Without it write your own, with `UsageReports`. */
-  readonly routes?: boolean;
-}
+const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TenancyUsageOptions>()
     .setClassMethodName('forRoot')
-    .setExtras<TenancyUsageExtras>({ routes: true }, (definition, { routes }) => ({
+    .setExtras<TenancyUsageExtras>(new CheckedUsageExtras(), (definition, extras) => ({
       ...definition,
-      controllers: routes ? [TenantUsageController] : [],
+      providers: [...(definition.providers ?? []), { provide: GIVEN_EXTRAS, useValue: extras }],
+      controllers: extras.routes ? [TenantUsageController] : [],
     }))
     .build();
 
@@ -40,7 +45,15 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     MODULE_OPTIONS_TOKEN,
     () => [TENANCY],
     [
-      { provide: USAGE_OPTIONS, inject: [MODULE_OPTIONS_TOKEN], useFactory: checkUsageOptions },
+      {
+        provide: USAGE_OPTIONS,
+        inject: [MODULE_OPTIONS_TOKEN, GIVEN_EXTRAS],
+        useFactory: (given: unknown, extras: unknown) =>
+          checkOptions(CheckedUsageOptions, given, InvalidUsageOptionsError, {
+            declared: CheckedUsageExtras,
+            given: extras,
+          }),
+      },
       UsageRows,
       TenantQuotas,
       RefusedCounts,

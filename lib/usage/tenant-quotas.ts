@@ -1,10 +1,15 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Tenant } from '../registry/tenant';
 import { TenantPlans } from '../registry/tenant-plans';
-import type { CheckedUsageOptions } from './check-usage-options';
 import type { UsageMonth } from './usage-batch';
 import { indexInMonth } from './usage-time';
-import { type Quota, type Quotas, type QuotaWarning, USAGE_OPTIONS } from './usage.options';
+import {
+  type CheckedUsageOptions,
+  type Quota,
+  type Quotas,
+  type QuotaWarning,
+  USAGE_OPTIONS,
+} from './usage.options';
 
 /** Which quotas a tenant has, and who is told when one comes to its end. */
 @Injectable()

@@ -12,7 +12,6 @@ import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { TenantContext } from '../context/tenant-context';
 import { RegistryTime } from '../registry/registry-time';
 import type { Tenant } from '../registry/tenant';
-import type { CheckedUsageOptions } from './check-usage-options';
 import { checkMetric } from './metric';
 import { RefusedCounts } from './refused-counts';
 import { Reservations } from './reservations';
@@ -21,7 +20,7 @@ import { UsageBatch } from './usage-batch';
 import { dayOf, monthOf, secondsLeft } from './usage-time';
 import { type NumberedBatch, type StoredMonth, UsageRows } from './usage-rows';
 import { QuotaExceededError } from './usage.errors';
-import { USAGE_OPTIONS, USAGE_TIME } from './usage.options';
+import { type CheckedUsageOptions, USAGE_OPTIONS, USAGE_TIME } from './usage.options';
 
 /** Something that was counted before it was done. */
 export interface UsageReservation {

@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
 import { show } from '../common/show-value';
 import type { Quota } from './usage.options';
 
@@ -31,13 +32,10 @@ export class InvalidMetricError extends TenancyError {
 }
 
 /** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
-export class InvalidUsageOptionsError extends StartError {
+export class InvalidUsageOptionsError extends InvalidOptionsError {
   readonly code = 'USAGE_OPTIONS_INVALID';
-  declare readonly problems: readonly string[];
 
-  constructor(problems: readonly string[]) {
-    super(`TenancyUsageModule cannot work:\n${problems.map((problem) => `- ${problem}`).join('\n')}`, {
-      details: { problems },
-    });
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyUsageModule', problems);
   }
 }

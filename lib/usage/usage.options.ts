@@ -1,3 +1,17 @@
+import { problemsOf } from '../common/options/check-options';
+import {
+  anything,
+  callback,
+  flag,
+  integer,
+  isPlainObject,
+  kind,
+  milliseconds,
+  oneOf,
+} from '../common/options/kinds';
+import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
+import { show } from '../common/show-value';
+import type { FieldError } from '../common/tenancy.errors';
 import type { Tenant } from '../registry/tenant';
 import type { PlanReader } from '../registry/tenant-plans';
 
@@ -8,12 +22,24 @@ export const USAGE_TIME = Symbol('USAGE_TIME');
 
 export type QuotaPeriod = 'day' | 'month';
 
+/** `orders.created`: ASCII only, so that no two names look alike. */
+const METRIC = /^[A-Za-z][\w.-]{0,99}$/;
+
+export function isMetric(name: unknown): name is string {
+  return typeof name === 'string' && METRIC.test(name);
+}
+
 /** How much of a metric a tenant may use in a day or a month, in UTC. */
-export interface Quota {
+export class Quota {
   /** An integer from 0. */
-  readonly limit: number;
-  readonly per: QuotaPeriod;
+  @Option(integer(0), { required: true })
+  readonly limit!: number;
+
+  @Option(oneOf('day', 'month'), { required: true })
+  readonly per!: QuotaPeriod;
+
   /** Whether what exceeds it is refused. Default false: it is only told of. */
+  @Option(flag())
   readonly hard?: boolean;
 }
 
@@ -29,22 +55,87 @@ export interface QuotaWarning {
   readonly used: number;
 }
 
-export interface TenancyUsageOptions {
-  /** The quotas of each plan, by its name. Default: there are none. */
-  readonly plans?: Readonly<Record<string, Quotas>>;
+@OptionsRule<CheckedUsageOptions>((_options, { plans, defaultPlan }) => [
+  plans === undefined &&
+    defaultPlan !== undefined && {
+      field: 'defaultPlan',
+      message: `is ${show(defaultPlan)}: there are no plans; give them`,
+    },
+  isPlainObject(plans) &&
+    !(typeof defaultPlan === 'string' && Object.hasOwn(plans, defaultPlan)) && {
+      field: 'defaultPlan',
+      message: `is ${show(defaultPlan)}: name one of plans, for tenants without one`,
+    },
+])
+export class CheckedUsageOptions {
+  /** The quotas of each plan, by its name. Default none. */
+  @Option(
+    kind<Readonly<Record<string, Quotas>>>('give quotas by the names of plans', isPlainObject, {
+      inside: plansProblems,
+    }),
+  )
+  // Without plans everybody is on one without quotas.
+  readonly plans: Readonly<Record<string, Quotas>> = { none: {} };
+
   /** One of `plans`: for tenants that name none, or one that is not there. Needed with `plans`. */
-  readonly defaultPlan?: string;
-  /** Which plan a tenant has. Default: its `metadata.plan`. */
+  @Option(anything<string>())
+  readonly defaultPlan: string = 'none';
+
+  /** Which plan a tenant has. Default its `metadata.plan`. */
+  @Option(callback<PlanReader>('give a function of a tenant'))
   readonly planOf?: PlanReader;
+
   /** The status of `QUOTA_EXCEEDED`: 402 (Payment Required) or 429 (Too Many Requests). Default 402. */
-  readonly quotaStatus?: 402 | 429;
+  @Option(oneOf(402, 429))
+  readonly quotaStatus: 402 | 429 = 402;
+
   /** The part of a quota at which `onQuotaWarning` is called: more than 0, at most 1. Default 0.8. */
-  readonly warnAt?: number;
-  /** Called once for each quota in each of its periods, by the instance whose count came there. It may fail: that is logged. */
-  readonly onQuotaWarning?: (warning: QuotaWarning) => void | Promise<void>;
+  @Option(
+    kind<number>(
+      'give a number above 0, at most 1',
+      (value) => typeof value === 'number' && value > 0 && value <= 1,
+    ),
+  )
+  readonly warnAt: number = 0.8;
+
+  /**
+   * Called once for each quota in each of its periods, by the instance whose count came there. It may fail: that is logged.
+   * Default none.
+   */
+  @Option(callback<QuotaWarned>('give a function of a warning'))
+  readonly onQuotaWarning?: QuotaWarned;
+
   /**
    * How long counts are gathered before they are written, in milliseconds: an integer from 10 to 3,600,000. A crash loses
    * what was counted since. Default 10,000.
    */
-  readonly flushIntervalMs?: number;
+  @Option(milliseconds(10, 3_600_000))
+  readonly flushIntervalMs: number = 10_000;
 }
+
+export type TenancyUsageOptions = Given<CheckedUsageOptions>;
+
+/** Given where the module is imported. */
+export class CheckedUsageExtras {
+  /** Whether there is `GET /tenant/usage`. Default true. Without it write your own, with `UsageReports`. */
+  @Option(flag())
+  readonly routes: boolean = true;
+}
+
+export type TenancyUsageExtras = Given<CheckedUsageExtras>;
+
+type QuotaWarned = (warning: QuotaWarning) => void | Promise<void>;
+
+function plansProblems(plans: unknown, path: string): FieldError[] {
+  return Object.entries(plans as object).flatMap(([plan, quotas]: [string, unknown]) =>
+    isPlainObject(quotas)
+      ? Object.entries(quotas).flatMap(([metric, quota]) =>
+          METRIC.test(metric)
+            ? problemsOf(Quota, quota, `${path}.${plan}.${metric}`)
+            : [{ field: `${path}.${plan}.${metric}`, message: NO_METRIC }],
+        )
+      : [{ field: `${path}.${plan}`, message: `is ${show(quotas)}: give quotas by metrics, or {}` }],
+  );
+}
+
+const NO_METRIC = 'cannot be counted: a metric has 1 to 100 characters of a-z A-Z 0-9 _ . -, a letter first';

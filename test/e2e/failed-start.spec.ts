@@ -47,8 +47,8 @@ const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[]
     logged(
       'InvalidThrottlingOptionsError',
       'THROTTLING_OPTIONS_INVALID',
-      'TenancyThrottlingModule cannot work:',
-      "- defaultPlan is 'free'; name one of plans.*",
+      'TenancyThrottlingModule cannot start:',
+      "- defaultPlan is 'free': name one of plans.*",
     ),
   ],
   [

@@ -234,6 +234,30 @@ describe('A module of ours', () => {
       'prefx is no option: did you mean prefix?',
     ],
     [
+      'TenancyAccessModule, of what it consists',
+      () => [
+        tenancy({ resolvers: [fromApiKey()] }),
+        TenancyAccessModule.forRoot(misspelled({ rotues: false })),
+      ],
+      'INVALID_ACCESS_OPTIONS',
+      'rotues is no option: did you mean routes?',
+    ],
+    [
+      'TenancyAccessModule, given by a factory too late',
+      () => [
+        tenancy({ resolvers: [fromApiKey()] }),
+        TenancyAccessModule.forRootAsync({ useFactory: () => misspelled({ routes: false }) }),
+      ],
+      'INVALID_ACCESS_OPTIONS',
+      'routes is given too late, by a factory: give it beside imports, inject and useFactory',
+    ],
+    [
+      'TenancyTransportsModule',
+      () => [tenancy(), TenancyTransportsModule.forRoot(misspelled({ tenatOf: () => undefined }))],
+      'TRANSPORTS_OPTIONS_INVALID',
+      'tenatOf is no option: did you mean tenantOf?',
+    ],
+    [
       'TenancyUsageModule',
       () => [tenancy(), TenancyUsageModule.forRoot(misspelled({ ...limits, flushInterval: 1_000 }))],
       'USAGE_OPTIONS_INVALID',
@@ -270,7 +294,7 @@ describe('A module of ours', () => {
     [
       'fromJwtClaim()',
       () => fromJwtClaim(misspelled({ claim: 'tenant', secret: SECRET, audence: 'shop' })),
-      'audence: is no option: did you mean audience?',
+      'audence is no option: did you mean audience?',
     ],
     [
       'fromApiKey()',

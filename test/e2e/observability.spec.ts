@@ -258,13 +258,16 @@ it('Options that cannot work fail the start, and all of them are named', async (
   ).rejects.toMatchObject({
     code: 'OBSERVABILITY_OPTIONS_INVALID',
     problems: [
-      'span is no option: did you mean spans? If not, leave it out, or say one of metrics spans healthTimeoutMs',
-      'metrics.top is no option: leave it out, or say one of registry prefix maxTenants',
-      'metrics.registry is {}; give a Registry of prom-client',
-      expect.stringContaining('metrics.prefix is '),
-      'metrics.maxTenants is -1; give an integer from 0 to 1000',
-      "spans is 'yes'; say true or false",
-      'healthTimeoutMs is 0; give an integer from 1 to 60000',
-    ],
+      [
+        'span',
+        'is no option: did you mean spans? If not, leave it out, or say one of metrics spans healthTimeoutMs',
+      ],
+      ['metrics.top', 'is no option: leave it out, or say one of registry prefix maxTenants'],
+      ['metrics.registry', 'is something else: give a Registry of prom-client'],
+      ['metrics.prefix', expect.stringMatching(/^is /)],
+      ['metrics.maxTenants', 'is -1: give an integer from 0 to 1000'],
+      ['spans', "is 'yes': give true or false"],
+      ['healthTimeoutMs', 'is 0: give an integer from 1 to 60000'],
+    ].map(([field, message]) => ({ field, message })),
   });
 });

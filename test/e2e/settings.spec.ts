@@ -483,8 +483,14 @@ describe('Settings on several instances', () => {
     ).rejects.toMatchObject({
       code: 'SETTINGS_INVALID',
       problems: [
-        'ExportsController requires "reports", which is not declared with feature()',
-        'ExportsController.exports() requires "exports", which is not declared with feature()',
+        {
+          field: 'ExportsController',
+          message: 'requires "reports", which is not declared with feature()',
+        },
+        {
+          field: 'ExportsController.exports()',
+          message: 'requires "exports", which is not declared with feature()',
+        },
       ],
     });
   });

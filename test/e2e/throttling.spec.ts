@@ -12,6 +12,7 @@ import {
   type TenancyThrottlingOptions,
   TenancyThrottlingModule,
 } from '../../lib/throttling';
+import { THROTTLING_OPTIONS } from '../../lib/throttling/throttling.options';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { ManualClock } from '../support/manual-clock';
 import { notesOptions } from '../support/notes';
@@ -93,7 +94,9 @@ describe.each([
   let running: TestApp;
   let clock: ManualClock;
   let storage: FailingRateLimits;
-  const changing: { whenUnavailable?: 'allow' | 'refuse' } = {};
+  /** As if the application had been started with it. */
+  const setWhenUnavailable = (whenUnavailable: 'allow' | 'refuse') =>
+    Object.assign(running.app.get<object>(THROTTLING_OPTIONS, { strict: false }), { whenUnavailable });
 
   beforeAll(async () => {
     database = await createTestDatabase();
@@ -105,9 +108,6 @@ describe.each([
       storage,
       timeoutMs: 50,
       limitsOf: ({ metadata }) => metadata.limits as never,
-      get whenUnavailable() {
-        return changing.whenUnavailable;
-      },
     };
     const imports = [TenancyModule.forRoot(notesOptions(database)), TenancyThrottlingModule.forRoot(options)];
     running = await startTestApp(
@@ -121,7 +121,7 @@ describe.each([
   });
   beforeEach(async () => {
     storage.fault = 'none';
-    delete changing.whenUnavailable;
+    setWhenUnavailable('allow');
     await clock.advance(60 * MINUTE_MS);
   });
 
@@ -265,7 +265,7 @@ describe.each([
   });
 
   it.each(['error', 'silence'] as const)('or refuse it with 503, if told so, for %s', async (fault) => {
-    changing.whenUnavailable = 'refuse';
+    setWhenUnavailable('refuse');
     const slug = await tenant();
     storage.fault = fault;
     const answer = await ask('one', slug);

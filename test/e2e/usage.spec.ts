@@ -28,12 +28,11 @@ import {
 } from '../../lib';
 import { Metered, type QuotaWarning, TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
 
-import { checkUsageOptions } from '../../lib/usage/check-usage-options';
 import { RefusedCounts } from '../../lib/usage/refused-counts';
 import { Reservations } from '../../lib/usage/reservations';
 import { TenantQuotas } from '../../lib/usage/tenant-quotas';
 import { UsageRows } from '../../lib/usage/usage-rows';
-import { USAGE_TIME } from '../../lib/usage/usage.options';
+import { CheckedUsageOptions, USAGE_TIME } from '../../lib/usage/usage.options';
 import { RegistryTime } from '../../lib/registry/registry-time';
 import { TenancyAdminModule } from '../../lib/admin';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -651,7 +650,7 @@ describe('Usage, counted by two instances', () => {
     const rows = apps[0].app.get(UsageRows, { strict: false });
     const quotas = apps[0].app.get(TenantQuotas, { strict: false });
     const [context, time] = [apps[0].app.get(TenantContext), apps[0].app.get(RegistryTime)];
-    const options = checkUsageOptions({ flushIntervalMs: 500 });
+    const options = { ...new CheckedUsageOptions(), flushIntervalMs: 500 };
     const own = new TenantUsage(
       context,
       rows,

@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/data-sources';
-import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
+import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { RegistryMigration } from '../../registry/registry-migrations';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
 import { checkRoles } from './wall-checks';
@@ -47,7 +47,7 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
 
 /** What all checks have found; each is done, whatever the others find. */
 export async function examine(
-  options: ResolvedTenancyOptions,
+  options: CheckedTenancyOptions,
   registryMigrations: readonly RegistryMigration[],
 ): Promise<Finding[]> {
   const database = new DataSource(checkupOptions(options));
@@ -98,7 +98,7 @@ async function runAll(checks: Readonly<Record<string, Check>>, patient: Patient)
   return findings;
 }
 
-function checkupOptions({ database, migrations }: ResolvedTenancyOptions): DataSourceOptions {
+function checkupOptions({ database, migrations }: CheckedTenancyOptions): DataSourceOptions {
   const owners = ownersOf(database);
   const connection = connectionOf(owners);
   return {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Pool } from 'pg';
-import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
+import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { RegistryMigration } from '../../registry/registry-migrations';
 
 /** `problem`: something does not work, or is not safe. `warning`: it works, and could be better. */
@@ -17,7 +17,7 @@ export interface Finding {
 
 /** What checks look at. */
 export interface Patient {
-  readonly options: ResolvedTenancyOptions;
+  readonly options: CheckedTenancyOptions;
   /** What makes the registry's tables, with those of the modules that the application imports. */
   readonly registryMigrations: readonly RegistryMigration[];
   /** Without any tenancy, around the pooler if there is one. It has the application's migrations. */

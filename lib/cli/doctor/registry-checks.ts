@@ -6,7 +6,7 @@ import { describeNeighbours, findNeighbours } from '../../provisioning/marks/reg
 import { findSharedSchemaProblems } from '../../provisioning/shared-schemas';
 import { compileBlueprint } from '../../schema/blueprint';
 import { SchemaNotCloneableError } from '../../schema/schema.errors';
-import type { ResolvedTenancyOptions } from '../../options/tenancy.options';
+import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { KNOWN_MIGRATIONS } from './known-migrations';
@@ -150,7 +150,7 @@ export const checkFleet: Check = async ({ options, database }) => {
 
 export async function templateMigrations(
   database: DataSource,
-  { registry }: ResolvedTenancyOptions,
+  { registry }: CheckedTenancyOptions,
 ): Promise<string[] | undefined> {
   return namesIn(database, `${quoteIdentifier(registry.schema)}.template_migrations`);
 }

@@ -1,26 +1,36 @@
 import { inspect } from 'node:util';
+import { milliseconds } from '../../common/options/kinds';
+import { Option } from '../../common/options/option.decorator';
 import type { Tenant } from '../../registry/tenant';
+
+/** PostgreSQL's own bound. */
+const MAX_LIMIT_MS = 2 ** 31 - 1;
 
 /**
  * What PostgreSQL puts an end to. Milliseconds from 0 to 2,147,483,647; 0: no limit, whatever the login role's is.
  * Left out: as the login role has it.
  */
-export interface TenantLimits {
-  /** A statement that takes longer is cancelled, with `StatementTimeoutError`. */
+export class TenantLimits {
+  /** A statement that takes longer is cancelled, with `StatementTimeoutError`. Milliseconds from 0. Default none. */
+  @Option(milliseconds(0, MAX_LIMIT_MS), { variable: 'TENANCY_STATEMENT_TIMEOUT_MS' })
   readonly statementTimeoutMs?: number;
-  /** One that waits longer for a lock is cancelled, with `LockTimeoutError`. */
+
+  /** One that waits longer for a lock is cancelled, with `LockTimeoutError`. Milliseconds from 0. Default none. */
+  @Option(milliseconds(0, MAX_LIMIT_MS), { variable: 'TENANCY_LOCK_TIMEOUT_MS' })
   readonly lockTimeoutMs?: number;
-  /** A transaction in which nothing is sent for longer is rolled back and its connection closed: `IdleTransactionError`. */
+
+  /**
+   * A transaction in which nothing is sent for longer is rolled back and its connection closed: `IdleTransactionError`.
+   * Milliseconds from 0. Default none.
+   */
+  @Option(milliseconds(0, MAX_LIMIT_MS), { variable: 'TENANCY_IDLE_IN_TRANSACTION_TIMEOUT_MS' })
   readonly idleInTransactionTimeoutMs?: number;
 }
 
 /** The same for all tenants, or what a function says. It is asked again whenever the tenant has changed. */
 export type TenantLimitsOption = TenantLimits | ((tenant: Tenant) => TenantLimits);
 
-/** PostgreSQL's own bound. */
-export const MAX_LIMIT_MS = 2 ** 31 - 1;
-
-export const LIMIT_SETTINGS = {
+const LIMIT_SETTINGS = {
   statementTimeoutMs: 'statement_timeout',
   lockTimeoutMs: 'lock_timeout',
   idleInTransactionTimeoutMs: 'idle_in_transaction_session_timeout',

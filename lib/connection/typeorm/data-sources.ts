@@ -21,7 +21,7 @@ import { type Reaching, reachDatabase, reaching } from './reach-database';
 import {
   CONNECTION_OPTIONS,
   type ConnectionOptions,
-  type ResolvedDatabaseOptions,
+  type CheckedDatabaseOptions,
 } from '../connection.options';
 import {
   LOOKUPS_DATA_SOURCE,
@@ -111,7 +111,7 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
   },
 };
 
-function directWay(database: ResolvedDatabaseOptions): ForRegistry['direct'] {
+function directWay(database: CheckedDatabaseOptions): ForRegistry['direct'] {
   const { url, directUrl } = database;
   if (directUrl === undefined || directUrl === url) return undefined;
   const login = databaseLogin({ url: directUrl }, 'database.directUrl');
@@ -193,7 +193,7 @@ function forOwner(options: ConnectionOptions): ConnectionOptions {
 }
 
 /** Where the role that owns the schemas logs in: `adminUrl`, or without `roles` where everybody does. */
-export function ownersOf(database: ResolvedDatabaseOptions): ResolvedDatabaseOptions {
+export function ownersOf(database: CheckedDatabaseOptions): CheckedDatabaseOptions {
   const { adminUrl, ...shared } = database;
   if (adminUrl === undefined) return database;
   const { host, port, username, password, database: name, ...rest } = shared;
@@ -247,7 +247,7 @@ export function withOptions(url: string, options: string | undefined): string {
 }
 
 /** A connection of one's own, around the pooler if there is one, for what needs a session that is not shared. */
-export function directConnection(database: ResolvedDatabaseOptions): ClientConfig {
+export function directConnection(database: CheckedDatabaseOptions): ClientConfig {
   const { url, username, applicationName, extra, ...connection } = connectionOf(database);
   return {
     ...connection,
@@ -263,7 +263,7 @@ export function directConnection(database: ResolvedDatabaseOptions): ClientConfi
 }
 
 /** The same for the owner's work, whose statements take as long as they take, with the empty path of all our sessions. */
-export function ownSessionConnection(database: ResolvedDatabaseOptions): ClientConfig {
+export function ownSessionConnection(database: CheckedDatabaseOptions): ClientConfig {
   const { connectionString, options, ...connection } = directConnection(ownersOf(database));
   return {
     ...connection,
@@ -274,7 +274,7 @@ export function ownSessionConnection(database: ResolvedDatabaseOptions): ClientC
 }
 
 /** How the tenants' pool lends its connections. */
-function poolOptionsOf(database: ResolvedDatabaseOptions, hasRoles: boolean) {
+function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
   const {
     answerTimeoutMs,
     maxConnectionsPerTenant,
@@ -307,26 +307,18 @@ function applicationNameOf(tenant: string, applicationName: string | undefined):
   );
 }
 
-/** What TypeORM knows of a connection, without what is ours. */
-export function connectionOf(database: ResolvedDatabaseOptions) {
-  const {
-    poolSize,
-    connectTimeoutMs,
-    answerTimeoutMs,
-    connectAttempts,
-    connectRetryDelayMs,
-    directUrl,
-    adminUrl,
-    ...rest
-  } = database;
-  const {
-    maxConnectionsPerTenant,
-    maxWaitingPerTenant,
-    maxTenantsPerConnection,
-    leaseWarningMs,
-    limits,
-    tenantInApplicationName,
-    ...connection
-  } = rest;
-  return connection as Omit<typeof connection, 'extra'> & { readonly extra?: { readonly options?: string } };
+/** What TypeORM is given of a connection: these, and nothing that is ours. */
+export function connectionOf({
+  url,
+  host,
+  port,
+  username,
+  password,
+  database,
+  ssl,
+  applicationName,
+  extra,
+}: CheckedDatabaseOptions) {
+  const options = extra as { readonly options?: string } | undefined;
+  return { url, host, port, username, password, database, ssl, applicationName, extra: options };
 }

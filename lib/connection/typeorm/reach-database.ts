@@ -4,18 +4,18 @@ import { isOutage, outageIn } from '../../common/outage';
 import { StartFailedError, TenancyError } from '../../common/tenancy.errors';
 import { databaseLogin, type DatabaseLogin, type Replication, replicationLogin } from './database-login';
 import { DatabaseRefusedError, DatabaseUnreachableError, EntityNotListedError } from '../connection.errors';
-import type { ResolvedDatabaseOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../connection.options';
 
 /** How a data source is reached: what travels with its options. */
 export interface Reaching {
   readonly login: DatabaseLogin;
-  readonly patience: Pick<ResolvedDatabaseOptions, 'connectAttempts' | 'connectRetryDelayMs'>;
+  readonly patience: Pick<CheckedDatabaseOptions, 'connectAttempts' | 'connectRetryDelayMs'>;
 }
 
 /** Nest's own attempts are switched off: they are logged with a stack each, and without what they are about. */
 export function reaching(
-  server: ResolvedDatabaseOptions,
-  { connectAttempts, connectRetryDelayMs, adminUrl }: ResolvedDatabaseOptions,
+  server: CheckedDatabaseOptions,
+  { connectAttempts, connectRetryDelayMs, adminUrl }: CheckedDatabaseOptions,
   replication?: Replication,
 ): Reaching & { readonly retryAttempts: number; readonly toRetry: () => boolean } {
   const option = adminUrl !== undefined && server.url === adminUrl ? 'database.adminUrl' : 'database.url';

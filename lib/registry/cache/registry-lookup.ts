@@ -3,11 +3,7 @@ import type { Clock } from '../../common/clock';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import type { TenantChangeFeed } from '../changes/tenant-changes';
 import { RegistryQuestions } from './registry-questions';
-import type { LookupCacheOptions } from './lookup-cache.options';
-
-const DEFAULT_MAX_ENTRIES = 10_000;
-const DEFAULT_TTL_MS = 60_000;
-const DEFAULT_STALE_IF_ERROR_MS = 60_000;
+import { CheckedLookupCacheOptions, type LookupCacheOptions } from './lookup-cache.options';
 
 /** A name that is free now may be somebody's in a moment. */
 const MAX_ABSENT_TTL_MS = 1_000;
@@ -40,11 +36,11 @@ export class RegistryLookup<Name, Answer extends object> {
   readonly #questions: RegistryQuestions<Name, Answer>;
 
   constructor({ askAll, tenantIdOf, cache, clock, feed }: RegistryLookupOptions<Name, Answer>) {
-    const { maxEntries = DEFAULT_MAX_ENTRIES } = cache;
+    const { maxEntries, ttlMs, staleIfErrorMs } = { ...new CheckedLookupCacheOptions(), ...cache };
     this.#clock = clock;
     this.#trust = new AnswerTrust(clock, feed);
-    this.#ttlMs = cache.ttlMs ?? DEFAULT_TTL_MS;
-    this.#staleIfErrorMs = cache.staleIfErrorMs ?? DEFAULT_STALE_IF_ERROR_MS;
+    this.#ttlMs = ttlMs;
+    this.#staleIfErrorMs = staleIfErrorMs;
     this.#found = new RememberedAnswers(maxEntries, tenantIdOf);
     this.#absent = new LRUCache({ max: maxEntries });
     this.#questions = new RegistryQuestions(askAll, clock, (key, answer, askedAt) =>

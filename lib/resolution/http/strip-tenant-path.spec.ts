@@ -56,7 +56,9 @@ describe('stripTenantPath', () => {
   });
 
   it('refuses a prefix that is none', () => {
-    expect(() => stripTenantPath({ prefix: 't' })).toThrow('stripTenantPath({ prefix: "t" })');
+    expect(() => stripTenantPath({ prefix: 't' })).toThrow(
+      "stripTenantPath() cannot work:\n- prefix is 't': give the path in front of the tenant",
+    );
   });
 
   it('leaves 100,000 URLs as they are, or a path behind what names the tenant, and never throws', () => {

@@ -1,24 +1,26 @@
-import { type Names, requireKnown } from '../../common/known-names';
+import { checkArguments } from '../../common/options/check-options';
+import { flag } from '../../common/options/kinds';
+import { type Given, Option } from '../../common/options/option.decorator';
 import { normalizeDomain } from '../../registry/domain';
 import { type RequestClaim, type TenantRequest, type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
-export interface FromDomainOptions {
+export class CheckedFromDomainOptions {
   /**
    * Also find the tenant of `*.acme.com` for `shop.acme.com`: of one label, and only when nobody has `shop.acme.com`
    * itself. Such domains are registered with the module's option `wildcardDomains`. Default false.
    */
-  readonly wildcards?: boolean;
+  @Option(flag())
+  readonly wildcards: boolean = false;
 }
 
-const KNOWN: Names<FromDomainOptions> = { wildcards: true };
+export type FromDomainOptions = Given<CheckedFromDomainOptions>;
 
 /**
  * `shop.acme.com` claims the tenant that this domain is registered for. A host registered for nobody makes no claim:
  * the next resolver is asked.
  */
 export function fromDomain(options: FromDomainOptions = {}): TenantResolver {
-  requireKnown('fromDomain()', options, KNOWN);
-  const { wildcards = false } = options;
+  const { wildcards } = checkArguments('fromDomain()', CheckedFromDomainOptions, options);
   const resolve = ({ host }: TenantRequest): RequestClaim | undefined => {
     // A star stands in the registry, never in the name of a host.
     if (host === '' || host.includes('*')) return undefined;

@@ -1,13 +1,19 @@
-import { type Names, requireKnown } from '../../common/known-names';
+import { checkArguments } from '../../common/options/check-options';
+import { isObject, kind } from '../../common/options/kinds';
+import { type Given, Option } from '../../common/options/option.decorator';
 import { DEFAULT_RESERVED_SLUGS } from '../../registry/slug';
 import { type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
-export interface FromSubdomainOptions {
-  /** Subdomains that are nobody's and make no claim. Default: `www api app admin mail static`. */
-  readonly ignore?: Iterable<string>;
+export class CheckedFromSubdomainOptions {
+  /** Subdomains that are nobody's and make no claim. Default `www api app admin mail static`. */
+  @Option(
+    // What it holds is not looked at: some can be gone through only once.
+    kind<Iterable<string>>('give a list of words', (value) => isObject(value) && Symbol.iterator in value),
+  )
+  readonly ignore: Iterable<string> = DEFAULT_RESERVED_SLUGS;
 }
 
-const KNOWN: Names<FromSubdomainOptions> = { ignore: true };
+export type FromSubdomainOptions = Given<CheckedFromSubdomainOptions>;
 
 const HOST_NAME = /^(?!.{254})(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/;
 
@@ -18,8 +24,7 @@ const HOST_NAME = /^(?!.{254})(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](
  * @throws TypeError for a parent that is not a host name: with a scheme, a port, a path, or a wildcard
  */
 export function fromSubdomain(parent: string, options: FromSubdomainOptions = {}): TenantResolver {
-  requireKnown('fromSubdomain()', options, KNOWN);
-  const { ignore = DEFAULT_RESERVED_SLUGS } = options;
+  const { ignore } = checkArguments('fromSubdomain()', CheckedFromSubdomainOptions, options);
   if (!HOST_NAME.test(parent.toLowerCase())) {
     throw new TypeError(
       `fromSubdomain(${JSON.stringify(parent)}): give a bare host name, such as 'example.com', in its ASCII form.`,

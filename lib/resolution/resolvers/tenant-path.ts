@@ -1,12 +1,19 @@
-import { type Names, requireKnown } from '../../common/known-names';
+import { checkArguments } from '../../common/options/check-options';
+import { text } from '../../common/options/kinds';
+import { type Given, Option } from '../../common/options/option.decorator';
 
-export interface TenantPathOptions {
+const PREFIX = /^(?:\/|(?:\/[\w.~-]+)+)$/;
+
+export class CheckedTenantPathOptions {
   /**
    * What the path begins with before the tenant, `/t` or `/api/t`: letters, digits, `-`, `_`, `.` and `~`, taken
    * literally. `/` when the tenant comes first. Default `/t`.
    */
-  readonly prefix?: string;
+  @Option(text("give the path in front of the tenant, such as '/t', or '/'", (value) => PREFIX.test(value)))
+  readonly prefix: string = '/t';
 }
+
+export type TenantPathOptions = Given<CheckedTenantPathOptions>;
 
 /** A URL that names a tenant in its path. */
 export interface TenantPath {
@@ -15,10 +22,6 @@ export interface TenantPath {
   /** The URL without prefix and tenant, in origin form: `/orders?page=2`. */
   readonly rest: string;
 }
-
-const KNOWN: Names<TenantPathOptions> = { prefix: true };
-
-const PREFIX = /^(?:\/|(?:\/[\w.~-]+)+)$/;
 
 /** `http://example.com` in front of the path: a client may send a whole URL (RFC 9112, 3.2.2). */
 const AUTHORITY = /^https?:\/\/[^/?#\\]*/i;
@@ -35,13 +38,7 @@ export function tenantPathReader(
   options: TenantPathOptions,
   caller: string,
 ): (url: string) => TenantPath | undefined {
-  requireKnown(`${caller}()`, options, KNOWN);
-  const { prefix = '/t' } = options;
-  if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
-    throw new TypeError(
-      `${caller}({ prefix: ${JSON.stringify(prefix)} }): give the path in front of the tenant, such as '/t', or '/'.`,
-    );
-  }
+  const { prefix } = checkArguments(`${caller}()`, CheckedTenantPathOptions, options);
   const start = prefix === '/' ? '/' : `${prefix}/`;
   const plainStart = start.toLowerCase();
   return (url) => {

@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { type ResolvedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../lib/options/tenancy.options';
+import { type CheckedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../lib/options/tenancy.options';
 
 /** As the command line starts an application: neither the template nor a shared schema is migrated. */
 @Global()
@@ -7,7 +7,7 @@ import { type ResolvedTenancyOptions, TENANCY_OPTIONS_CHANGE } from '../../../li
   providers: [
     {
       provide: TENANCY_OPTIONS_CHANGE,
-      useValue: (options: ResolvedTenancyOptions) => ({ ...options, leaveTemplate: true }),
+      useValue: (options: CheckedTenancyOptions) => ({ ...options, leaveTemplate: true }),
     },
   ],
   exports: [TENANCY_OPTIONS_CHANGE],

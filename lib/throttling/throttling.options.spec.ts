@@ -1,12 +1,17 @@
-import { checkThrottlingOptions } from './check-throttling-options';
+import { checkOptions } from '../common/options/check-options';
 import { MemoryRateLimits } from './memory-rate-limits';
+import { InvalidThrottlingOptionsError } from './throttling.errors';
+import { CheckedThrottlingOptions, type TenancyThrottlingOptions } from './throttling.options';
+
+const checkThrottlingOptions = (options: TenancyThrottlingOptions) =>
+  checkOptions(CheckedThrottlingOptions, options, InvalidThrottlingOptionsError);
 
 const minute = { limit: 5, windowMs: 60_000 };
 const plans = { free: { minute } };
 const good = { plans, defaultPlan: 'free' };
 
 it('takes what it can work by', () => {
-  expect(checkThrottlingOptions(good)).toBe(good);
+  expect(checkThrottlingOptions(good)).toEqual({ ...good, whenUnavailable: 'allow', timeoutMs: 500 });
   expect(() =>
     checkThrottlingOptions({
       plans: { free: { minute: { limit: 0, windowMs: 1_000 } }, unlimited: {} },
@@ -55,15 +60,20 @@ it.each([
   ['a name that breaks a header', { ...good, plans: { free: { 'a"\r\nx: y': minute } } }, "a limit's name"],
   ['a plan reader that is a text', { ...good, planOf: 'plan' }, "planOf is 'plan'"],
   ['limits of tenants as a list', { ...good, limitsOf: [] }, 'limitsOf is []'],
-  ['a Redis client for a storage', { ...good, storage: { status: 'ready' } }, 'storage is {'],
+  ['a Redis client for a storage', { ...good, storage: { status: 'ready' } }, 'storage is something else'],
   ['a third way', { ...good, whenUnavailable: 'open' }, "whenUnavailable is 'open'"],
   ['no time to wait', { ...good, timeoutMs: 0 }, 'timeoutMs is 0'],
   ['a misspelled option', { ...good, planof: () => 'free' }, 'planof is no option'],
+  [
+    'a misspelled part of a limit',
+    { ...good, plans: { free: { minute: { ...minute, window: 5 } } } },
+    'plans.free.minute.window is no option: did you mean windowMs?',
+  ],
 ])('refuses %s, and names it', (_mistake, options, said) => {
   expect(() => checkThrottlingOptions(options as never)).toThrow(said);
 });
 
 it('names all mistakes at once', () => {
   const options = { plans: {}, defaultPlan: 'free', timeoutMs: -1 };
-  expect(() => checkThrottlingOptions(options)).toThrow(/defaultPlan.*\n- timeoutMs/);
+  expect(() => checkThrottlingOptions(options)).toThrow(/timeoutMs.*\n- defaultPlan/);
 });

@@ -1,4 +1,9 @@
-import { checkUsageOptions } from './check-usage-options';
+import { checkOptions } from '../common/options/check-options';
+import { InvalidUsageOptionsError } from './usage.errors';
+import { CheckedUsageOptions, type TenancyUsageOptions } from './usage.options';
+
+const checkUsageOptions = (options: TenancyUsageOptions) =>
+  checkOptions(CheckedUsageOptions, options, InvalidUsageOptionsError);
 
 const exports = { limit: 5, per: 'month', hard: true } as const;
 const good = { plans: { free: { exports } }, defaultPlan: 'free' };

@@ -1,35 +1,28 @@
-/** Every option that there is, and no other: the compiler sees to it. */
-export type Names<Options> = Readonly<Record<keyof Options, true>>;
+import type { FieldError } from '../tenancy.errors';
 
 /**
  * What is given under names that no option has, and of each what to say. Ignored, it would leave its user with the default.
+ * Values are not shown: one that is misplaced may be a password.
  *
- * @param group the name of what they are options of, and a dot
+ * @param path the name of what they are options of, and a dot
+ * @param reasons of those that are refused for one, the end of the sentence `it …`
  */
 export function unknownNames(
   given: unknown,
-  known: Names<object>,
-  group = '',
-): { name: string; problem: string }[] {
+  known: readonly string[],
+  path = '',
+  reasons: Readonly<Record<string, string>> = {},
+): FieldError[] {
   if (typeof given !== 'object' || given === null) return [];
-  // Values are not shown: one that is misplaced may be a password.
   return Object.entries(given)
-    .filter(([name, value]) => value !== undefined && !Object.hasOwn(known, name))
+    .filter(([name, value]) => value !== undefined && !known.includes(name))
+    .filter(([name, value]) => !(Object.hasOwn(reasons, name) && value === false))
     .map(([name]) => ({
-      name: `${group}${name}`,
-      problem: `is no option: ${remedy(name, Object.keys(known))}`,
+      field: `${path}${name}`,
+      message: Object.hasOwn(reasons, name)
+        ? `must not be set: it ${reasons[name]}`
+        : `is no option: ${remedy(name, known)}`,
     }));
-}
-
-/** The same as sentences. */
-export function unknownOptions(given: unknown, known: Names<object>, group?: string): string[] {
-  return unknownNames(given, known, group).map(({ name, problem }) => `${name} ${problem}`);
-}
-
-/** The same for a function's options. @throws TypeError that names what is unknown */
-export function requireKnown(caller: string, given: unknown, known: Names<object>): void {
-  const [unknown] = unknownOptions(given, known);
-  if (unknown !== undefined) throw new TypeError(`${caller}: ${unknown}`);
 }
 
 function remedy(name: string, known: readonly string[]): string {
