@@ -35,7 +35,7 @@ import {
 } from '../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { fromJwtClaim } from '../../lib/jwt';
-import { addVary } from '../../lib/resolution/http/vary';
+import { VaryHeader } from '../../lib/resolution/http/vary';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { ADAPTERS } from '../support/sample-app';
@@ -322,7 +322,7 @@ describe.each(ADAPTERS)('Vary on %s', (_platform, adapter) => {
     ['a list with several values', ['Set-Cookie', ['a=1', 'b=2'], 'Vary', ['Accept']]],
   ])('loses no header of those that are given to writeHead() as %s', async (_form, headers) => {
     const server = createServer((_request, response) => {
-      addVary(response, () => 'x-tenant-id');
+      new VaryHeader('x-tenant-id').addTo(response, {});
       response.writeHead(200, headers as OutgoingHttpHeader[]).end();
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -50,7 +50,7 @@ export function getRequestState(request: HttpRequest): RequestState | undefined 
  * @throws TenantRequiredError when a GraphQL context holds none, or another's
  */
 export function requestOf<Request extends HttpRequest = HttpRequest>(host: ArgumentsHost): Request {
-  if (!isGraphql(host)) return host.switchToHttp().getRequest<Request>();
+  if (!isGraphql(host)) return host.getArgByIndex<Request>(0);
   const request = graphqlRequestOf(host) as Request | undefined;
   // One that was made once for all requests holds the first one's, or the last one's: with it one caller would be
   // taken for another.

@@ -9,13 +9,16 @@ import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 /** Lets a request reach its route when it has the tenant that the route needs. */
 @Injectable()
 export class TenantGuard implements CanActivate {
+  /** What handlers need, by their class as well, since a class inherits handlers. Metadata stays as a start has left it. */
+  readonly #needs = new WeakMap<object, WeakMap<object, TenantNeed | 'tenant'>>();
+
   /**
    * @throws TenantMissingError, OperationMixedError, and whatever the middleware could not resolve
    * @throws TenantRequiredError when the middleware did not run
    * @throws TransportUnknownError for what comes by a way that we do not know
    */
   canActivate(context: ExecutionContext): boolean {
-    const need = routeMetadata<TenantNeed>(TENANT_NEED, context);
+    const need = this.#need(context);
     if (need === 'free' && isUnknownKind(context)) return true;
     // Middleware does not run for other transports. Without it there is no tenant, and connections refuse to work.
     if (arrivalOf(context) !== 'http') return true;
@@ -28,6 +31,17 @@ export class TenantGuard implements CanActivate {
     const { scope } = this.#settled(state, context);
     if (!scope.tenant && need !== 'optional') throw new TenantMissingError();
     return true;
+  }
+
+  #need(context: ExecutionContext): TenantNeed | 'tenant' {
+    const handler = context.getHandler();
+    const ofClass = context.getClass();
+    const known = this.#needs.get(handler)?.get(ofClass);
+    if (known !== undefined) return known;
+    const need = routeMetadata<TenantNeed>(TENANT_NEED, context) ?? 'tenant';
+    const needs = this.#needs.get(handler) ?? new WeakMap<object, TenantNeed | 'tenant'>();
+    this.#needs.set(handler, needs.set(ofClass, need));
+    return need;
   }
 
   #settled(state: RequestState | undefined, context: ExecutionContext): RequestState {

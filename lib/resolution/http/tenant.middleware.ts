@@ -5,7 +5,7 @@ import type { Tenant } from '../../registry/tenant';
 import { RequestState, setRequestState } from './request-state';
 import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from '../tenant-resolution';
-import { addVary } from './vary';
+import { VaryHeader } from './vary';
 
 /**
  * Runs all that follows in a request for the request's tenant. It refuses nothing: routes differ in what they need,
@@ -13,29 +13,40 @@ import { addVary } from './vary';
  */
 @Injectable()
 export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerResponse> {
+  readonly #vary: VaryHeader;
+
   constructor(
     private readonly resolution: TenantResolution,
     private readonly context: TenantContext,
-  ) {}
+  ) {
+    this.#vary = new VaryHeader(resolution.vary);
+  }
 
   use(request: PlatformRequest, response: ServerResponse, next: () => void): void | Promise<void> {
-    const run = (tenant?: Tenant, failure?: RequestState['failure']) => {
-      const scope = { tenant };
-      const state = new RequestState(scope, response, this.context, failure);
-      setRequestState(request, state);
-      if (this.resolution.vary !== '') addVary(response, () => (state.isFree ? '' : this.resolution.vary));
-      this.context.runScope(scope, next);
-    };
     let tenant: Tenant | Promise<Tenant | undefined>;
     try {
       tenant = this.resolution.resolve(this.resolution.requestOf(request));
     } catch (error) {
-      return run(undefined, { error });
+      return this.#run(request, response, next, undefined, { error });
     }
-    if (!(tenant instanceof Promise)) return run(tenant);
+    if (!(tenant instanceof Promise)) return this.#run(request, response, next, tenant);
     return tenant.then(
-      (found) => run(found),
-      (error: unknown) => run(undefined, { error }),
+      (found) => this.#run(request, response, next, found),
+      (error: unknown) => this.#run(request, response, next, undefined, { error }),
     );
+  }
+
+  #run(
+    request: PlatformRequest,
+    response: ServerResponse,
+    next: () => void,
+    tenant: Tenant | undefined,
+    failure?: RequestState['failure'],
+  ): void {
+    const scope = { tenant };
+    const state = new RequestState(scope, response, this.context, failure);
+    setRequestState(request, state);
+    this.#vary.addTo(response, state);
+    this.context.runScope(scope, next);
   }
 }
