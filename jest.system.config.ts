@@ -3,7 +3,14 @@ import type { Config } from 'jest';
 import base from './jest.config';
 import type { EnvironmentName } from './test/support/system/environments';
 
-const { transform, transformIgnorePatterns, moduleNameMapper, testTimeout, maxWorkers } = base;
+const {
+  transform,
+  transformIgnorePatterns,
+  moduleNameMapper,
+  testTimeout,
+  maxWorkers,
+  workerIdleMemoryLimit,
+} = base;
 
 const CONNECTION = 'test/integration/connection';
 /** What PostgreSQL's version and the pooler have a part in. The rest is between the pool and its users. */
@@ -41,6 +48,7 @@ const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`, `${CONNECTION}/sessi
 const config: Config = {
   testTimeout,
   maxWorkers,
+  workerIdleMemoryLimit,
   projects: Object.entries(SUITES).map(([displayName, suites]) => ({
     displayName,
     transform,
