@@ -77,7 +77,7 @@ export class CheckedUsageOptions {
   // Without plans everybody is on one without quotas.
   readonly plans: Readonly<Record<string, Quotas>> = { none: {} };
 
-  /** One of `plans`: for tenants that name none, or one that is not there. Needed with `plans`. */
+  /** One of `plans`: for tenants that name none, or one that is not there. Default none; needed with `plans`. */
   @Option(anything<string>())
   readonly defaultPlan: string = 'none';
 
