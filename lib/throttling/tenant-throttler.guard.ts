@@ -1,19 +1,19 @@
-import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import type { ThrottlerRequest } from '@nestjs/throttler';
 import { explainAbsent } from '../common/absent-package';
 import { arrivalOf, isGraphql } from '../common/arrival';
+import { routeMetadata } from '../common/route-metadata';
 import { getRequestState, requestOf } from '../resolution/http/request-state';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 import type { Tenant } from '../registry/tenant';
 import { CountedRequests } from './counted-requests';
+import type { RateLimits } from './rate-limit';
 import { RATE_LIMIT_WEIGHT } from './rate-limit-weight.decorator';
 import { RateLimitHeaders } from './rate-limit-headers';
 import { RateLimitStorage } from './rate-limit-storage';
-import { type NamedRateLimit, RateLimitsOfTenants } from './rate-limits-of-tenants';
+import { RateLimitsOfTenants } from './rate-limits-of-tenants';
 import { RateLimitedError } from './throttling.errors';
-
-/** As `@SkipThrottle({ name: true })` of `@nestjs/throttler` marks a route; the module exports no name for it. */
-const SKIP = 'THROTTLER:SKIP';
 
 function load(): typeof import('@nestjs/throttler') {
   try {
@@ -25,59 +25,64 @@ function load(): typeof import('@nestjs/throttler') {
 
 const { ThrottlerGuard } = load();
 
+/** What Nest's guard is told of a limit: only a route that has `@Throttle()` comes with another number. */
+const AS_THE_TENANT_HAS_IT = Number.POSITIVE_INFINITY;
+
 /**
- * Counts each request under its tenant. Of Nest's own guard it keeps the ways to be told to skip, and to reach request
- * and response; so `shouldSkip` and `getRequestResponse` may be overridden as there.
+ * Nest's guard over the limits of a plan, or of one tenant. It decides which of them hold for a route, by `@SkipThrottle()`
+ * and `@Throttle()`, the shortest window first: what that refuses takes nothing from the longer ones.
  */
-@Injectable()
-export class TenantThrottlerGuard extends ThrottlerGuard {
+class LimitsGuard extends ThrottlerGuard {
+  readonly #headers = new WeakMap<ExecutionContext, RateLimitHeaders>();
+
   constructor(
-    // All by name: what a parameter of the base class injects holds for the one in its place here.
-    @Inject(RateLimitStorage) storage: RateLimitStorage,
-    @Inject(Reflector) reflector: Reflector,
-    @Inject(RateLimitsOfTenants) private readonly limits: RateLimitsOfTenants,
-    @Inject(CountedRequests) private readonly requests: CountedRequests,
+    private readonly limits: RateLimits,
+    private readonly requests: CountedRequests,
+    storage: RateLimitStorage,
+    reflector: Reflector,
   ) {
-    super([], storage, reflector);
+    const throttlers = Object.entries(limits).map(([name, { windowMs }]) => ({
+      name,
+      limit: AS_THE_TENANT_HAS_IT,
+      ttl: windowMs,
+    }));
+    const getTracker = () => '';
+    const generateKey = (_context: ExecutionContext, tracker: string, name: string) =>
+      tracker === '' ? name : `${name}:${tracker}`;
+    super({ throttlers, getTracker, generateKey }, storage, reflector);
   }
 
-  /** The limits are those of the tenants, and Nest's guard would warn that it has none. */
-  override async onModuleInit(): Promise<void> {}
-
-  /** @throws RateLimitedError, TenancyUnavailableError, TransportUnknownError */
+  /** @throws RateLimitedError, TenancyUnavailableError */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    const tenant = this.#tenantOf(context);
-    const weight = this.#metadata<number>(RATE_LIMIT_WEIGHT, context) ?? 1;
-    if (!tenant || weight === 0 || (await this.shouldSkip(context))) return true;
-    const limits = this.limits.of(tenant).filter(([name]) => !this.#metadata(SKIP + name, context));
-    if (limits.length > 0) await this.#count(tenant, weight, limits, context);
+    const headers = new RateLimitHeaders();
+    this.#headers.set(context, headers);
+    await super.canActivate(context);
+    const { res } = this.getRequestResponse(context);
+    for (const [name, value] of Object.entries(headers.all())) this.setResponseHeader(res, name, value);
     return true;
   }
 
-  async #count(
-    tenant: Tenant,
-    weight: number,
-    limits: readonly NamedRateLimit[],
-    context: ExecutionContext,
-  ): Promise<void> {
-    const headers = new RateLimitHeaders();
-    for (const [name, rate] of limits) {
-      const state = await this.requests.take(`${tenant.id}:${name}`, weight, rate);
-      if (!state) continue;
-      headers.add(name, rate, state);
-      if (state.isRefused) throw new RateLimitedError(name, seconds(state.resetMs), headers.all());
-    }
-    const { res } = this.getRequestResponse(context);
-    for (const [name, value] of Object.entries(headers.all())) this.setResponseHeader(res, name, value);
-  }
-
-  /**
-   * By what the middleware found out, not by what `TenantGuard` has let pass: whichever of the two guards comes first,
-   * a route without a tenant is not counted, and a claim of nobody is refused by the other one.
-   */
-  #tenantOf(context: ExecutionContext): Tenant | undefined {
-    if (this.#metadata(TENANT_NEED, context) === 'free' || arrivalOf(context) !== 'http') return undefined;
-    return getRequestState(requestOf(context))?.scope.tenant;
+  protected override async handleRequest(request: ThrottlerRequest): Promise<boolean> {
+    const { context, throttler, limit, ttl, getTracker, generateKey } = request;
+    const name = throttler.name!;
+    const isOfRoute = limit !== AS_THE_TENANT_HAS_IT || ttl !== throttler.ttl;
+    const rate = {
+      limit: limit === AS_THE_TENANT_HAS_IT ? this.limits[name].limit : limit,
+      windowMs: ttl,
+    };
+    const { req } = this.getRequestResponse(context);
+    const key = [
+      tenantOf(context)!.id,
+      generateKey(context, await getTracker(req, context), name),
+      // One window cannot be two: the limit of a route has a count of its own.
+      ...(isOfRoute ? [`${context.getClass().name}.${context.getHandler().name}`] : []),
+    ].join(':');
+    const state = await this.requests.take(key, weightOf(context), rate);
+    if (!state) return true;
+    const headers = this.#headers.get(context)!;
+    headers.add(name, rate, state);
+    if (state.isRefused) throw new RateLimitedError(name, seconds(state.resetMs), headers.all());
+    return true;
   }
 
   /** Of GraphQL, too: the response is Node's own there. */
@@ -86,10 +91,51 @@ export class TenantThrottlerGuard extends ThrottlerGuard {
     const request = requestOf(context);
     return { req: request, res: getRequestState(request)?.response ?? {} };
   }
+}
 
-  #metadata<T>(key: string | symbol, context: ExecutionContext): T | undefined {
-    return this.reflector.getAllAndOverride<T | undefined>(key, [context.getHandler(), context.getClass()]);
+/** Counts each request under its tenant. */
+@Injectable()
+export class TenantThrottlerGuard implements CanActivate {
+  readonly #guards = new WeakMap<RateLimits, Promise<LimitsGuard>>();
+
+  constructor(
+    @Inject(RateLimitStorage) private readonly storage: RateLimitStorage,
+    @Inject(Reflector) private readonly reflector: Reflector,
+    @Inject(RateLimitsOfTenants) private readonly limits: RateLimitsOfTenants,
+    @Inject(CountedRequests) private readonly requests: CountedRequests,
+  ) {}
+
+  /** @throws RateLimitedError, TenancyUnavailableError, TransportUnknownError */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const tenant = tenantOf(context);
+    if (!tenant || weightOf(context) === 0) return true;
+    const limits = this.limits.of(tenant);
+    if (Object.keys(limits).length === 0) return true;
+    const guard = await this.#guardOf(limits);
+    return guard.canActivate(context);
   }
+
+  #guardOf(limits: RateLimits): Promise<LimitsGuard> {
+    const known = this.#guards.get(limits);
+    if (known) return known;
+    const guard = new LimitsGuard(limits, this.requests, this.storage, this.reflector);
+    const ready = guard.onModuleInit().then(() => guard);
+    this.#guards.set(limits, ready);
+    return ready;
+  }
+}
+
+/**
+ * By what the middleware found out, not by what `TenantGuard` has let pass: whichever of the two guards comes first,
+ * a route without a tenant is not counted, and a claim of nobody is refused by the other one.
+ */
+function tenantOf(context: ExecutionContext): Tenant | undefined {
+  if (routeMetadata(TENANT_NEED, context) === 'free' || arrivalOf(context) !== 'http') return undefined;
+  return getRequestState(requestOf(context))?.scope.tenant;
+}
+
+function weightOf(context: ExecutionContext): number {
+  return routeMetadata<number>(RATE_LIMIT_WEIGHT, context) ?? 1;
 }
 
 function seconds(ms: number): number {

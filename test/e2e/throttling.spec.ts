@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { SkipThrottle } from '@nestjs/throttler';
+import { SkipThrottle, Throttle } from '@nestjs/throttler';
 import { TenancyModule, TenantFree, TenantLifecycle, TenantOptional } from '../../lib';
 import {
   MemoryRateLimits,
@@ -45,6 +45,18 @@ class RoutesController {
   @Get('no-minute')
   @SkipThrottle({ minute: true })
   noMinute() {
+    return {};
+  }
+
+  @Get('narrow')
+  @Throttle({ minute: { limit: 2, ttl: 60_000 } })
+  narrow() {
+    return {};
+  }
+
+  @Get('by-user')
+  @Throttle({ minute: { limit: 1, getTracker: ({ headers }) => headers['x-user'] as string } })
+  byUser() {
     return {};
   }
 
@@ -200,6 +212,26 @@ describe.each([
     expect(await statuses('no-minute', slug, 7)).not.toContain(429);
     const { headers } = await ask('no-minute', slug);
     expect(headers.get('RateLimit-Limit')).toBeNull();
+  });
+
+  it('are another one of a route by @Throttle, with a count of its own for each tenant', async () => {
+    const [slug, other] = [await tenant(), await tenant()];
+    expect(await statuses('narrow', slug, 3)).toEqual([200, 200, 429]);
+    expect(await statuses('one', slug, 6)).toEqual([200, 200, 200, 200, 200, 429]);
+    const { headers } = await ask('narrow', other);
+    expect(headers.get('RateLimit-Policy')).toBe('2;w=60;name="minute"');
+    expect(await statuses('narrow', other, 2)).toEqual([200, 429]);
+    // What the plan does not limit, no route does.
+    expect(await statuses('narrow', await tenant({ plan: 'unlimited' }), 4)).not.toContain(429);
+  });
+
+  it('are those of a user of the tenant, where @Throttle says so', async () => {
+    const by = async (slug: string, user: string) =>
+      (await fetch(new URL('by-user', running.url), { headers: { 'x-tenant-id': slug, 'x-user': user } }))
+        .status;
+    const [slug, other] = [await tenant(), await tenant()];
+    expect([await by(slug, 'ann'), await by(slug, 'ann')]).toEqual([200, 429]);
+    expect([await by(slug, 'bob'), await by(other, 'ann')]).toEqual([200, 200]);
   });
 
   it('of 0 refuse all, even while nothing can be counted; and a plan without limits refuses nothing', async () => {
