@@ -37,9 +37,10 @@ export class TemplateDataSource extends DataSource {
   }
 
   override async initialize(): Promise<this> {
-    // TypeORM asks for the current schema while it connects, and one that is missing is none.
-    await createSchema(this.options, this.place.schemaName);
     await super.initialize();
+    const { schemaName } = this.place;
+    // TypeORM has asked for the current schema, and one that is not there yet is none.
+    Object.assign(this.driver, { schema: schemaName, searchSchema: schemaName });
     try {
       checkEntitySchemas(this, this.place.sharedSchemas);
     } catch (error) {
@@ -99,6 +100,8 @@ export class TemplateDataSource extends DataSource {
       const builder = createSchemaBuilder();
       const log = builder.log.bind(builder);
       builder.log = async () => {
+        // Not before: what is refused has changed nothing.
+        await this.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(place.schemaName)}`);
         const sql = (await log()) as unknown as SqlInMemory;
         const bare = (each: Statement) => unqualified(each, place.schemaName, driver.database ?? '');
         sql.upQueries = sql.upQueries.map(bare);
@@ -121,15 +124,5 @@ export class TemplateDataSource extends DataSource {
       isShared ? [schemaName] : [],
     );
     return rows.map(({ name }) => name);
-  }
-}
-
-async function createSchema(options: DataSourceOptions, schemaName: string): Promise<void> {
-  const dataSource = new DataSource({ ...options, entities: [], migrations: [], subscribers: [] });
-  await dataSource.initialize();
-  try {
-    await dataSource.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schemaName)}`);
-  } finally {
-    await dataSource.destroy();
   }
 }

@@ -46,6 +46,20 @@ const startShop = (): Promise<TestApp> =>
   });
 
 describe('TypeORM’s command line, on the template', () => {
+  it.each(['migration:run', 'migration:revert', 'schema:sync'])(
+    'refuses %s, which would leave tenants out',
+    async (command) => {
+      await expect(typeorm(command)).resolves.toMatchObject({
+        output: expect.stringContaining('the tenants would be left out'),
+        code: 1,
+      });
+      // Where there was no template before, there is none.
+      await expect(
+        database.query("SELECT FROM pg_namespace WHERE nspname = 'my template'"),
+      ).resolves.toHaveLength(0);
+    },
+  );
+
   it('generates a migration that names no schema', async () => {
     await expect(typeorm('migration:generate', join(folder, 'Shop'))).resolves.toMatchObject({ code: 0 });
     const [file] = readdirSync(folder);
@@ -81,14 +95,4 @@ describe('TypeORM’s command line, on the template', () => {
       code: 1,
     });
   });
-
-  it.each(['migration:run', 'migration:revert', 'schema:sync'])(
-    'refuses %s, which would leave tenants out',
-    async (command) => {
-      await expect(typeorm(command)).resolves.toMatchObject({
-        output: expect.stringContaining('the tenants would be left out'),
-        code: 1,
-      });
-    },
-  );
 });
