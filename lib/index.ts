@@ -77,6 +77,7 @@ export {
   DatabaseUnreachableError,
   DirectUrlElsewhereError,
   EntityNotListedError,
+  EntityUnknownError,
   EntitySchemaError,
   OwnSessionRequiredError,
   SessionNotCleanError,

@@ -210,6 +210,19 @@ export class EntityNotListedError extends StartError {
   }
 }
 
+/** A query names what is no entity of the tenants' data source. */
+export class EntityUnknownError extends TenancyError {
+  readonly code = 'ENTITY_NOT_LISTED';
+
+  constructor(name: string, options?: { cause?: unknown }) {
+    super(
+      `${name} is not among the entities of TenancyModule.forRoot(): add it there. All entities of tenants are listed in that one ` +
+        'place; those of another data source are asked for there.',
+      options,
+    );
+  }
+}
+
 /** The connection was lost, or nobody waited any longer, while a COMMIT was under way. */
 export class CommitOutcomeUnknownError extends TenancyError {
   readonly code = 'COMMIT_OUTCOME_UNKNOWN';

@@ -9,6 +9,8 @@ import {
   stripTenantPath,
   type TenancyOptions,
   TenancyModule,
+  TenantConnection,
+  TenantContext,
   type TenantResolver,
 } from '../../lib';
 import { ApiKeys, fromApiKey, TenancyAccessModule } from '../../lib/access';
@@ -408,6 +410,19 @@ describe('A module of ours', () => {
         'What Page.invoice leads to is not among the entities of TenancyModule.forRoot(): add it there.',
       ),
     });
+    const listed = await start(tenancy());
+    const acme = await listed.create({ slug: `unlisted-${Date.now()}` });
+    const connection = listed.app.get(TenantConnection);
+    for (const ask of [
+      () => connection.getRepository(Invoice).find(),
+      () => connection.manager.save(Invoice, { text: 'x' }),
+      () => connection.createQueryBuilder(Receipt, 'r').getMany(),
+    ])
+      await expect(listed.app.get(TenantContext).run(acme, async () => ask())).rejects.toMatchObject({
+        code: 'ENTITY_NOT_LISTED',
+        message: expect.stringMatching(/^(Invoice|Receipt) is not among the entities .* add it there/),
+        publicMessage: 'Internal server error',
+      });
     const { app } = await start(
       tenancy({ entities: [Invoice, Receipt] }),
       TenancyModule.forFeature([Invoice, Receipt]),

@@ -4,7 +4,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { endWhenSilent } from '../../common/silence';
 import type { TenantContext } from '../../context/tenant-context';
 import { leaveActiveRecords } from './active-records';
-import { UnsafeSessionError } from '../connection.errors';
+import { EntityUnknownError, UnsafeSessionError } from '../connection.errors';
 import { checkEntitySchemas } from './entity-schemas';
 import { checkSession, explainRefusal, probeSession } from '../protocol/session-probe';
 import { guardLazyRelations } from './lazy-relations';
@@ -76,8 +76,26 @@ export async function initializeTenantDataSource(
       throw error;
     }
     guardLazyRelations(dataSource, context);
+    nameUnknownEntities(dataSource);
     return dataSource;
   });
+}
+
+/** TypeORM says that there is no metadata, and not what to do. */
+function nameUnknownEntities(dataSource: DataSource): void {
+  const getMetadata = dataSource.getMetadata.bind(dataSource);
+  dataSource.getMetadata = (target) => {
+    try {
+      return getMetadata(target);
+    } catch (cause) {
+      throw new EntityUnknownError(nameOf(target), { cause });
+    }
+  };
+}
+
+function nameOf(target: Parameters<DataSource['getMetadata']>[0]): string {
+  if (typeof target === 'string') return target;
+  return typeof target === 'function' || 'name' in target ? target.name : target.options.name;
 }
 
 /** The start-up options of a session that begins with an empty path, after whatever the caller has asked for. */
