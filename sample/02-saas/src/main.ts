@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { createApp } from './create-app';
 
@@ -7,4 +8,8 @@ async function bootstrap(): Promise<void> {
   await app.listen(app.get(ConfigService).get<string>('PORT', '3000'));
 }
 
-void bootstrap();
+bootstrap().catch((error: unknown) => {
+  // A start that fails ends with its one line, and not with Node's own words around it.
+  new Logger('Start').fatal(error);
+  process.exit(1);
+});
