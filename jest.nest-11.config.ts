@@ -12,7 +12,7 @@ const THROUGH_NEST = [
   'access',
   'admin-openapi',
   'after-commit',
-  'app-{enhancers,http,several,shutdown}',
+  'app-{enhancers,http,middleware,several,shutdown}',
   'durable-classes',
   'emissions',
   'entities-ahead',

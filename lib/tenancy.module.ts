@@ -18,7 +18,7 @@ import type { TenancyOptions } from './options/tenancy.options';
 import { ProvisioningModule } from './provisioning/provisioning.module';
 import { RegistryModule } from './registry/registry.module';
 import { STORE_MAKER } from './registry/registry.options';
-import { TenantMiddleware } from './resolution/http/tenant.middleware';
+import { MiddlewareMount } from './resolution/http/middleware-mount';
 import { ResolutionModule } from './resolution/resolution.module';
 import { TransferModule } from './transfer/transfer.module';
 
@@ -35,6 +35,8 @@ const folders = [
 /** Turns the application into one for many tenants. Import it once, in the root module. */
 @Module({ providers: [moduleCheck((): Type => TenancyModule, STORE_MAKER)] })
 export class TenancyModule implements NestModule {
+  constructor(private readonly middleware: MiddlewareMount) {}
+
   static forRoot(options: TenancyOptions): DynamicModule {
     return compose(TenancyOptionsModule.forRoot(options));
   }
@@ -51,7 +53,7 @@ export class TenancyModule implements NestModule {
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(TenantMiddleware).forRoutes('{*splat}');
+    this.middleware.mount(consumer);
   }
 }
 

@@ -7,7 +7,9 @@ import { DurableClassesCheck } from './http/durable-classes-check';
 import { EventStreamsInterceptor } from './http/event-streams.interceptor';
 import { SharedCacheCheck } from './http/shared-cache-check';
 import { TenancyExceptionFilter } from './http/tenancy-exception.filter';
+import { MiddlewareMount } from './http/middleware-mount';
 import { TenantGuard } from './http/tenant.guard';
+import { TenantMiddleware } from './http/tenant.middleware';
 import { TenantResolution } from './tenant-resolution';
 
 /** From a request to its tenant. */
@@ -17,11 +19,13 @@ import { TenantResolution } from './tenant-resolution';
     currentTenantProvider,
     DurableClassesCheck,
     EventStreamsInterceptor,
+    MiddlewareMount,
     SharedCacheCheck,
     TenancyExceptionFilter,
+    TenantMiddleware,
     TenantResolution,
     { provide: APP_GUARD, useClass: TenantGuard },
   ],
-  exports: [CURRENT_TENANT, TenantResolution],
+  exports: [CURRENT_TENANT, MiddlewareMount, TenantResolution],
 })
 export class ResolutionModule {}
