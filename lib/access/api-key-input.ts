@@ -25,8 +25,8 @@ export interface CheckedApiKeyInput {
   readonly allowedIps: readonly string[];
 }
 
-const MAX_NAME_LENGTH = 100;
-const MAX_ENTRIES = 100;
+export const MAX_KEY_NAME_LENGTH = 100;
+export const MAX_ENTRIES = 100;
 
 /** RFC 3339 with an offset: a moment, and the same one everywhere. */
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
@@ -51,7 +51,7 @@ export function checkApiKeyPatch(
     [
       'name',
       name === undefined || isName(name),
-      `must be 1 to ${MAX_NAME_LENGTH} characters, not only white space, without NUL or half of a surrogate pair`,
+      `must be 1 to ${MAX_KEY_NAME_LENGTH} characters, not only white space, without NUL or half of a surrogate pair`,
     ],
     [
       'scopes',
@@ -90,7 +90,7 @@ function refuse(checks: readonly (readonly [field: string, ok: boolean, message:
 
 function isName(name: unknown): boolean {
   if (typeof name !== 'string' || name.trim() === '' || /[\0\ud800-\udfff]/u.test(name)) return false;
-  return [...name].length <= MAX_NAME_LENGTH;
+  return [...name].length <= MAX_KEY_NAME_LENGTH;
 }
 
 function isListOf(list: unknown, check: (each: unknown) => boolean): boolean {

@@ -16,9 +16,9 @@ export interface TenantRequestedBy {
   readonly domains?: readonly string[];
 }
 
-const MAX_NAME_LENGTH = 200;
+export const MAX_NAME_LENGTH = 200;
 const MAX_DOMAINS = 50;
-const MAX_REASON_LENGTH = 500;
+export const MAX_REASON_LENGTH = 500;
 const MAX_ACTOR_LENGTH = 200;
 
 const SLUG_RULE =

@@ -1,7 +1,10 @@
 import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
 import { PageQuery } from '../../http/page-query';
+import { MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
+import { MAX_OVERLAP_MS } from '../access.options';
 import { API_KEY_STATUSES } from '../api-key';
+import { MAX_ENTRIES, MAX_KEY_NAME_LENGTH } from '../api-key-input';
 import { ApiKeyReasonBody, CreateApiKeyBody, RotateApiKeyBody, UpdateApiKeyBody } from '../api-key.dto';
 
 /** What answers look like; in the code they are interfaces, of which nothing is left to describe. */
@@ -11,11 +14,15 @@ export class ApiKeyPageModel {}
 export class PrincipalModel {}
 export class AccessErrorModel {}
 
-const NAME = { type: String, minLength: 1, maxLength: 100, example: 'nightly export' };
-const SCOPES = { type: String, isArray: true, maxItems: 100, example: ['orders:read'] };
-const ALLOWED_IPS = { type: String, isArray: true, maxItems: 100, example: ['203.0.113.0/24'] };
+const NAME = { type: String, minLength: 1, maxLength: MAX_KEY_NAME_LENGTH, example: 'nightly export' };
+const SCOPES = { type: String, isArray: true, maxItems: MAX_ENTRIES, example: ['orders:read'] };
+const ALLOWED_IPS = { type: String, isArray: true, maxItems: MAX_ENTRIES, example: ['203.0.113.0/24'] };
 const MAYBE_DATE = { ...DATE, nullable: true };
-const REASON = { type: String, maxLength: 500, description: 'Kept in the record of the tenant' };
+const REASON = {
+  type: String,
+  maxLength: MAX_REASON_LENGTH,
+  description: 'Kept in the record of the tenant',
+};
 
 const API_KEY = {
   id: ID,
@@ -70,7 +77,9 @@ export const KEY_MODELS: readonly Model[] = [
   {
     type: RotateApiKeyBody,
     name: 'RotateApiKey',
-    fields: { overlapMs: optional({ type: 'integer', minimum: 0, maximum: 604_800_000, default: 900_000 }) },
+    fields: {
+      overlapMs: optional({ type: 'integer', minimum: 0, maximum: MAX_OVERLAP_MS, default: 900_000 }),
+    },
   },
   { type: PageQuery, fields: PAGE },
 ];

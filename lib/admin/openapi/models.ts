@@ -2,6 +2,7 @@ import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
 import { PageQuery } from '../../http/page-query';
 import { MIGRATION_MODELS } from './migration-models';
+import { MAX_NAME_LENGTH, MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
 import { TENANT_STATUSES } from '../../registry/tenant';
 import { SetSettingBody } from '../setting.dto';
 import {
@@ -28,7 +29,7 @@ const SLUG = {
   maxLength: 60,
   example: 'acme',
 };
-const NAME = { type: String, minLength: 1, maxLength: 200, example: 'Acme Inc.' };
+const NAME = { type: String, minLength: 1, maxLength: MAX_NAME_LENGTH, example: 'Acme Inc.' };
 const METADATA = {
   type: 'object',
   additionalProperties: true,
@@ -47,7 +48,11 @@ const VALUE = {
   })),
   example: 'dark',
 };
-const REASON = { type: String, maxLength: 500, description: 'Kept with the tenant and in its record' };
+const REASON = {
+  type: String,
+  maxLength: MAX_REASON_LENGTH,
+  description: 'Kept with the tenant and in its record',
+};
 
 export const MODELS: readonly Model[] = [
   ...MIGRATION_MODELS,
