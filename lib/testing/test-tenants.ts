@@ -99,7 +99,7 @@ export class TestTenants {
 }
 
 /**
- * Makes tenants for tests, some ten milliseconds each. `app` is initialised: what `Test.createTestingModule()` or
+ * Makes tenants for tests, some tens of milliseconds each. `app` is initialised: what `Test.createTestingModule()` or
  * `NestFactory` gave, after `init()`.
  */
 export function testTenants({ app }: { readonly app: INestApplicationContext }): TestTenants {
