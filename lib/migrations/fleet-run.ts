@@ -7,6 +7,8 @@ import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';
+import { LaneVisits, type LaneTurn, type Visit } from './lane-visits';
+import { WithdrawnError } from './migration-lane';
 import { type MigrationFailure, MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
 import { type MigrationDone, TenantMigrationFailure, TenantMigrator } from './tenant-migrator';
@@ -60,16 +62,29 @@ export class FleetRun {
     const notes: Note[] = [];
     const members = this.members.find(namesOf(task), missingIn(task));
     let begun = before;
+    const visit = async (member: FleetMember, turn: LaneTurn): Promise<Visit> => {
+      const done = await this.#visitOne(task, tally, member, turn);
+      if (done === 'withdrawn') return done;
+      notes.push(...done.map((each) => ({ ...each, tenantId: member.tenant.id })));
+      if (notes.length >= NOTES_AT_ONCE) await this.#note(task, notes.splice(0));
+      task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
+      return 'ended';
+    };
     const worker = async (): Promise<void> => {
-      for await (const member of members) {
-        if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) continue;
-        if (begun >= wave.upTo || !mayGoOn(task, tally)) return;
-        begun++;
-        tally.settled.add(member.tenant.id);
-        const done = await this.#visitOne(task, tally, member);
-        notes.push(...done.map((each) => ({ ...each, tenantId: member.tenant.id })));
-        if (notes.length >= NOTES_AT_ONCE) await this.#note(task, notes.splice(0));
-        task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
+      const visits = new LaneVisits(this.migrator.openLane(), visit);
+      try {
+        for await (const member of members) {
+          if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) continue;
+          if (begun >= wave.upTo || !mayGoOn(task, tally)) break;
+          begun++;
+          tally.settled.add(member.tenant.id);
+          if (await visits.go(member, () => mayGoOn(task, tally))) continue;
+          begun--;
+          tally.settled.delete(member.tenant.id);
+          break;
+        }
+      } finally {
+        await visits.end();
       }
     };
     const [end] = await Promise.allSettled([
@@ -81,19 +96,25 @@ export class FleetRun {
     return tally.finished > before && tally.finished < wave.upTo;
   }
 
-  async #visitOne(task: FleetTask, tally: FleetTally, member: FleetMember): Promise<MigrationDone[]> {
+  async #visitOne(
+    task: FleetTask,
+    tally: FleetTally,
+    member: FleetMember,
+    turn: LaneTurn,
+  ): Promise<MigrationDone[] | 'withdrawn'> {
     const { tenant } = member;
     const migrations = task.migrations.filter(
       ({ name }) => member.done.includes(name) === (task.direction === 'down'),
     );
     try {
-      const options = { runId: task.runId, ...task.options };
+      const options = { runId: task.runId, ...task.options, ...turn };
       const done = await this.migrator.run(tenant, task.direction, migrations, options);
       if (done.length > 0) await this.#tellStore(tenant);
       if (done.length > 0) tally.done++;
       else tally.skipped++;
       return done;
     } catch (error) {
+      if (error instanceof WithdrawnError) return 'withdrawn';
       if (!(error instanceof TenantMigrationFailure)) throw error;
       await this.#fail(task, tally, member, error);
       return [...error.done];

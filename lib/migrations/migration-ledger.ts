@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
 import { checksumOf } from '../provisioning/template/migration-checksum';
-import { type MigrationPlace, PLACE_COLUMNS } from '../provisioning/template/migration-run';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { TEMPLATE_ID } from '../provisioning/template/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -20,11 +19,8 @@ export interface MigrationFailure {
   readonly statement?: string;
 }
 
-/** A row that answers a claim. */
-export interface ClaimedMigration extends MigrationPlace {
-  /** The first schema of the path that is there; `null`: none is. */
-  readonly schema: string | null;
-}
+/** Stands in the error of a claim that is refused, before what was found. */
+const REFUSAL_MARK = 'not to be migrated: ';
 
 /** The SQL of the ledger: which migrations each tenant has seen. All of it names the registry's schema. */
 @Injectable()
@@ -32,6 +28,7 @@ export class MigrationLedger {
   readonly #table: string;
   readonly #template: string;
   readonly #tenants: string;
+  readonly #checksums = new WeakMap<NamedMigration, string>();
 
   constructor(@Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions) {
     this.#table = `${quoteIdentifier(registrySchema)}.tenant_migrations`;
@@ -51,46 +48,56 @@ export class MigrationLedger {
   }
 
   /**
-   * Statements that claim a migration for a tenant, to be sent in the transaction that then runs it: its row and what it does
-   * appear together or not at all. `isClaimed` reads its answer. Somebody else who claims meanwhile waits for
-   * the outcome, at most `lockTimeoutMs`, which then holds for all that the transaction waits for.
-   *
-   * Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for all that
-   * was committed before, and what a crash of the server takes until then it takes whole.
+   * The statement that claims a migration for a tenant, to be sent in the transaction that then runs it: its row and what it
+   * does appear together or not at all. It gives the place where it ran, and fails when there is nothing to run or nowhere to
+   * run it, so that what travels behind it does not run either: see `refusalIn`. Somebody else who claims meanwhile waits for
+   * the outcome.
    */
-  claim(
-    direction: RunDirection,
-    { id }: Tenant,
-    migration: NamedMigration,
-    { runId, lockTimeoutMs }: { runId: string; lockTimeoutMs: number },
-  ): string[] {
-    const claim = direction === 'up' ? this.#claimUp(id, migration, runId) : this.#claimDown(id, migration);
-    return ['SET LOCAL synchronous_commit = off', `SET LOCAL lock_timeout = ${lockTimeoutMs}`, claim];
+  claim(direction: RunDirection, tenant: Tenant, migration: NamedMigration, runId: string): string {
+    const entry =
+      direction === 'up' ? this.#entryUp(tenant.id, migration, runId) : this.#entryDown(tenant.id, migration);
+    // Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone.
+    return `WITH claimed AS (${entry} RETURNING 1)
+      SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1
+        AND pg_catalog.current_schema() OPERATOR(pg_catalog.=) ${quoteLiteral(tenant.schemaName)}
+        THEN pg_catalog.txid_current()::pg_catalog.text
+        ELSE pg_catalog.concat('${REFUSAL_MARK}', pg_catalog.count(*))::pg_catalog.int4::pg_catalog.text END AS transaction,
+        pg_catalog.current_setting('search_path') AS path FROM claimed`;
   }
 
-  #claimUp(tenantId: string, { name, timestamp, migration }: NamedMigration, runId: string): string {
-    const [id, run, ...values] = [tenantId, runId, name, checksumOf(migration)].map(quoteLiteral);
-    return `
-      INSERT INTO ${this.#table} AS ledger (tenant_id, name, checksum, timestamp, state, run_id)
+  #entryUp(tenantId: string, named: NamedMigration, runId: string): string {
+    const { name, timestamp } = named;
+    const [id, run, ...values] = [tenantId, runId, name, this.#checksumOf(named)].map(quoteLiteral);
+    return `INSERT INTO ${this.#table} AS ledger (tenant_id, name, checksum, timestamp, state, run_id)
       VALUES (${id}, ${values.join(', ')}, ${timestamp}, 'done', ${run})
       ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
         at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
-      WHERE ledger.state = 'failed'
-      RETURNING pg_catalog.current_schema() AS schema, ${PLACE_COLUMNS}`;
+      WHERE ledger.state OPERATOR(pg_catalog.=) 'failed'`;
   }
 
-  #claimDown(tenantId: string, { name }: NamedMigration): string {
-    return `
-      DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name = ${quoteLiteral(name)}
-        AND state = 'done' RETURNING pg_catalog.current_schema() AS schema, ${PLACE_COLUMNS}`;
+  #entryDown(tenantId: string, { name }: NamedMigration): string {
+    return `DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name = ${quoteLiteral(name)}
+      AND state = 'done'`;
   }
 
-  /** Whether it is the caller's to run: not when another run has brought it meanwhile. @throws SchemaGoneError */
-  isClaimed(rows: readonly ClaimedMigration[], { slug, schemaName }: Tenant): boolean {
-    // Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone.
-    if (rows.some(({ schema }) => schema !== schemaName))
-      throw new SchemaGoneError(`tenant "${slug}"`, schemaName);
-    return rows.length === 1;
+  /** Once for each: to read a migration's source for every tenant would take longer than to send its claim. */
+  #checksumOf(named: NamedMigration): string {
+    let checksum = this.#checksums.get(named);
+    if (checksum === undefined) this.#checksums.set(named, (checksum = checksumOf(named.migration)));
+    return checksum;
+  }
+
+  /**
+   * What the error of a claim says: `taken` when another run has brought it meanwhile, a SchemaGoneError when the tenant's
+   * schema is not there, `undefined` when it is another error.
+   */
+  refusalIn(error: unknown, { slug, schemaName }: Tenant): 'taken' | SchemaGoneError | undefined {
+    const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+    if (code !== '22P02' || typeof message !== 'string') return undefined;
+    const start = message.indexOf(REFUSAL_MARK);
+    if (start === -1) return undefined;
+    const isClaimed = message.startsWith('1', start + REFUSAL_MARK.length);
+    return isClaimed ? new SchemaGoneError(`tenant "${slug}"`, schemaName) : 'taken';
   }
 
   /** Writes beside the tenant what it has seen last. */

@@ -5,7 +5,7 @@ import { isOutage } from '../common/outage';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import {
-  type HeardStatements,
+  HeardStatements,
   type MigrationPlace,
   MigrationProblem,
   placeCheck,
@@ -17,9 +17,9 @@ import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import type { Tenant } from '../registry/tenant';
-import { type ClaimedMigration, MigrationLedger } from './migration-ledger';
+import { MigrationLane, WithdrawnError } from './migration-lane';
+import { MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
-import { terseTransaction } from './terse-transaction';
 
 /** SQLSTATEs that say that somebody was in the way: deadlock_detected, serialization_failure, lock_not_available. */
 const IN_THE_WAY = new Set(['40P01', '40001', '55P03']);
@@ -32,6 +32,13 @@ export interface TenantRunOptions {
    * connection was lost. A migration that says `transaction = false` is never tried again.
    */
   readonly retries: number;
+  /** Where it runs, one tenant after the other. */
+  readonly lane: MigrationLane;
+  /**
+   * Called when all is done but the end of the last migration, which then travels with the beginning of what the lane does
+   * next. Not called when it has ended by itself.
+   */
+  readonly onHeld?: () => void;
 }
 
 /** A migration that ran in a tenant, and for how long. */
@@ -65,11 +72,16 @@ export class TenantMigrator {
     private readonly unfinished: UnfinishedMigrations,
   ) {}
 
+  /** For tenants one after the other. */
+  openLane(): MigrationLane {
+    return new MigrationLane(this.dataSource, this.context);
+  }
+
   /**
    * What ran, of migrations in the order in which they are to run; after `up` the caller is to note the tenant's version.
    * What another run has brought meanwhile is left out.
    *
-   * @throws TenantMigrationFailure
+   * @throws TenantMigrationFailure; WithdrawnError when nothing has run because the end of the tenant before has failed
    */
   async run(
     tenant: Tenant,
@@ -80,11 +92,13 @@ export class TenantMigrator {
     const done: MigrationDone[] = [];
     const ordered = direction === 'up' ? migrations : [...migrations].reverse();
     for (const each of ordered) {
+      const onHeld = each === ordered.at(-1) ? options.onHeld : undefined;
       const run = each.migration.transaction === false ? this.#runOutside : this.#attempt;
       try {
-        const ms = await run.call(this, tenant, direction, each, options);
+        const ms = await run.call(this, tenant, direction, each, { ...options, onHeld });
         if (ms !== undefined) done.push({ name: each.name, ms });
       } catch (error) {
+        if (error instanceof WithdrawnError) throw error;
         throw new TenantMigrationFailure(each, error, done);
       }
     }
@@ -98,9 +112,19 @@ export class TenantMigrator {
     migration: NamedMigration,
     options: TenantRunOptions,
   ): Promise<number | undefined> {
+    let isHeld = false;
+    const onHeld = () => {
+      isHeld = true;
+      options.onHeld?.();
+    };
     for (let retriesLeft = options.retries; ; retriesLeft--) {
+      // The lane has gone on to the next when it was held.
+      const mayHold = options.onHeld !== undefined && !isHeld;
       try {
-        return await this.#runInside(tenant, direction, migration, options);
+        return await this.#runInside(tenant, direction, migration, {
+          ...options,
+          onHeld: mayHold ? onHeld : undefined,
+        });
       } catch (error) {
         if (retriesLeft <= 0 || !mayTryAgain(error)) throw error;
       }
@@ -108,36 +132,37 @@ export class TenantMigrator {
   }
 
   /** Its last statements travel with COMMIT: they refuse it where it has changed the path, or ended the transaction. */
-  #runInside(
+  async #runInside(
     tenant: Tenant,
     direction: RunDirection,
     named: NamedMigration,
-    options: TenantRunOptions,
+    { runId, lockTimeoutMs, lane, onHeld }: TenantRunOptions,
   ): Promise<number | undefined> {
-    let ran:
-      { readonly place: MigrationPlace; readonly heard: HeardStatements; readonly ms: number } | undefined;
-    const work = async (queryRunner: QueryRunner, rows: readonly ClaimedMigration[]) => {
-      ran = undefined;
-      if (!this.ledger.isClaimed(rows, tenant)) return;
-      const start = performance.now();
-      const heard = await runMigration(named, direction, queryRunner);
-      ran = { place: rows[0], heard, ms: performance.now() - start };
-    };
-    const last = () => {
-      if (!ran) return [];
-      const check = placeCheck(ran.place);
+    let ended: { readonly place: MigrationPlace; readonly heard: HeardStatements } | undefined;
+    const heard = new HeardStatements();
+    const last = (place: MigrationPlace) => {
+      ended = { place, heard };
+      const check = placeCheck(place);
       // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
       // tenant's row waits for a migration.
       return direction === 'down' ? [check, this.ledger.versionStatement(tenant.id)] : [check];
     };
-    const claim = this.ledger.claim(direction, tenant, named, options);
+    // Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for all
+    // that was committed before, and what a crash of the server takes until then it takes whole.
+    const settings = { synchronous_commit: 'off', lock_timeout: String(lockTimeoutMs) };
+    const claim = this.ledger.claim(direction, tenant, named, runId);
+    const run = async (queryRunner: QueryRunner) => {
+      await runMigration(named, direction, queryRunner, heard);
+    };
     return this.context.runUnborn(tenant, async () => {
       try {
-        await terseTransaction(this.dataSource, claim, work, last);
-        return ran?.ms;
+        return await lane.run({ tenant, settings, claim, run, last, onHeld });
       } catch (error) {
+        const refusal = this.ledger.refusalIn(error, tenant);
+        if (refusal === 'taken') return undefined;
+        if (refusal) throw refusal;
         const found = placeIn(error);
-        if (ran && found) requirePlace(ran.place, found, ran.heard);
+        if (ended && found) requirePlace(ended.place, found, ended.heard);
         throw error;
       }
     });

@@ -32,6 +32,24 @@ export type Doubt =
   | 'idle transaction'
   | 'told to';
 
+/** What a lease gives back to the pool, or asks of it. */
+export interface Lender {
+  giveBack(doubt: Doubt | undefined, error: Error | undefined): void;
+  /** Lends the connection on to the scope of the caller; `undefined`: it is somebody else's turn. */
+  lendOn(): Lease | undefined;
+}
+
+/**
+ * The property of a lent client under which code of this package has its connection lent on to the scope of the caller,
+ * in the middle of a transaction: whoever gets it sends the end of that, and begins another. `undefined`: it is not to be
+ * lent on, and all is as it was.
+ */
+export const LEND_ON = Symbol('lend on');
+
+export interface LendableClient extends PoolClient {
+  readonly [LEND_ON]: () => LendableClient | undefined;
+}
+
 const NOT_ASCII = /[\u0080-\uffff]/;
 
 /** Of a statement, in a warning. */
@@ -59,16 +77,20 @@ export class Lease implements StatementLease {
     private readonly scope: Scope,
     readonly settings: TransactionSettings,
     private readonly context: TenantContext,
-    private readonly giveBack: (doubt: Doubt | undefined, error: Error | undefined) => void,
+    private readonly lender: Lender,
   ) {
     this.work = workOf(scope);
     client.lease = this;
     client.on('error', this.#onConnectionError);
-    this.#handle = new LentHandle(client, { query: this.#query, release: this.release });
+    this.#handle = new LentHandle(client, {
+      query: this.#query,
+      release: this.release,
+      [LEND_ON]: this.#lendOn,
+    });
   }
 
-  get handle(): PoolClient {
-    return this.#handle.proxy;
+  get handle(): LendableClient {
+    return this.#handle.proxy as LendableClient;
   }
 
   refusal(text?: unknown): Error | undefined {
@@ -107,9 +129,8 @@ export class Lease implements StatementLease {
     this.#doubt ??= cause;
   }
 
-  heedText(text: unknown, isOurs = false): void {
+  heedText(text: unknown): void {
     this.#lastText = text;
-    if (isOurs) return;
     if (typeof text === 'string' && leavesSessionState(text, this.client.standardStrings))
       this.doubt('session state');
   }
@@ -152,6 +173,20 @@ export class Lease implements StatementLease {
     else this.#end(error);
   };
 
+  /** Nothing may be left of this loan but its open transaction. */
+  readonly #lendOn = (): LendableClient | undefined => {
+    const { client } = this;
+    const isClean = this.#doubt === undefined && !client.farewell && !client.hasChangedSettings;
+    if (this.#released || !isClean || !client.isIdle() || client.getTransactionStatus() !== 'T')
+      return undefined;
+    const next = this.lender.lendOn();
+    if (!next) return undefined;
+    this.#released = true;
+    client.removeListener('error', this.#onConnectionError);
+    this.#handle.takeOff();
+    return next.handle;
+  };
+
   /** All is answered but for the last word, ReadyForQuery, which tells the transaction's status: pg calls back before it. */
   #endWhenReady(): void {
     const end = (): void => {
@@ -166,7 +201,7 @@ export class Lease implements StatementLease {
     this.client.removeListener('error', this.#onConnectionError);
     // Of one that is destroyed the borrower may hear the end.
     if (this.#doubt === undefined) this.#handle.takeOff();
-    this.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+    this.lender.giveBack(this.#doubt, error instanceof Error ? error : undefined);
   }
 
   /** A statement that is still queued would run for whoever comes next. */

@@ -8,7 +8,7 @@ import { scopeKey, type Scope, copyOf, workOf } from '../../context/scope';
 import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
-import { Lease, type Doubt } from './lease';
+import { Lease, type Doubt, type Lender } from './lease';
 import { LentConnections } from './lent-connections';
 import { PoolCounters } from './pool-counters';
 import { settingsOf, type TransactionSettings } from '../protocol/settings';
@@ -130,22 +130,40 @@ export class TenantPool extends Pool {
     return this.lent.areKeptBy(work);
   }
 
-  #leaseOf(request: LoanRequest, client: TenantClient, release: (error?: Error | boolean) => void): Lease {
+  #leaseOf(
+    request: LoanRequest,
+    client: TenantClient,
+    release: (error?: Error | boolean) => void,
+    { lessee, settings }: Pick<LoanRequest, 'lessee' | 'settings'> = request,
+  ): Lease {
     // A connection that has given it up does not take it up again.
     client.namesRider ??= this.hasOwnSessions || undefined;
     const busyBefore = client.busyMs;
     const returned = this.counters.lent(request.tenantId);
-    const lease = new Lease(client, request.lessee, request.settings, this.context, (doubt, cause) => {
+    const isOver = () => {
       this.lent.remove(lease);
       returned(client.busyMs + client.tookMs() - busyBefore);
+    };
+    const giveBack: Lender['giveBack'] = (doubt, cause) => {
+      isOver();
       if (doubt) this.counters.destroy(doubt);
       const isUsedUp = !doubt && this.#isUsedUp(client);
       release(cause ?? (doubt !== undefined || isUsedUp));
       if (isUsedUp) this.#replace(client, request);
       else this.#queue.leave(request);
-    });
+    };
+    const lendOn = () => {
+      const scope = this.context.scope();
+      // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
+      if (!scope?.tenant || !scope.unlimited || !request.isUnbounded) return undefined;
+      if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
+      const next = { lessee: copyOf(scope), settings: this.#settingsOf(scope) };
+      isOver();
+      return this.#leaseOf(request, client, release, next);
+    };
+    const lease = new Lease(client, lessee, settings, this.context, { giveBack, lendOn });
     this.lent.add(lease);
-    if (this.#maxTenants > 0 && !request.lessee.system) client.served.add(scopeKey(request.lessee)!);
+    if (this.#maxTenants > 0 && !lessee.system) client.served.add(scopeKey(lessee)!);
     return lease;
   }
 

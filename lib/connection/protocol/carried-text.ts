@@ -1,13 +1,14 @@
 import { type SqlStatement, splitStatements } from '../../common/split-statements';
 import { takesSnapshot } from './schema-check';
+import type { Probe } from './session-checks';
 import type { TransactionSettings } from './settings';
 import { mayCommand, transactionCommand } from './transaction-commands';
 
 /**
  * What a CommandComplete answers: what we sent along (`probe`: what looks at the session; `check`: at the tenant's
- * schema), or the caller's own.
+ * schema; `unread`: what code of this package has put into a text, and reads nothing of), or the caller's own.
  */
-export type Answered = 'probe' | 'setting' | 'check' | 'own';
+export type Answered = 'probe' | 'setting' | 'check' | 'unread' | 'own';
 
 /** A text of the simple protocol with a tenant's settings put in where a transaction begins. */
 export interface CarriedText {
@@ -17,15 +18,19 @@ export interface CarriedText {
 }
 
 /**
- * The property of a query under which code of this package that sends thousands of texts says what statements they are
- * made of: to tell them apart would take longer than anything else that is done with them.
+ * A text of code of this package that sends thousands of them: to read what is in it would take longer than anything else
+ * that is done with it. It begins or goes on with a transaction, and has the settings in it.
  */
-export const KNOWN_STATEMENTS = Symbol('known statements');
-
-/** One that begins or ends no transaction, and leaves nothing in the session. */
-export function plainStatement(text: string): SqlStatement {
-  return { text, head: [] };
+export interface GivenText extends CarriedText {
+  /** The statement at its end that is somebody else's, if there is one: it may leave something in the session. */
+  readonly own: string;
 }
+
+/** The property of a query under which stands what makes its text when it is sent. */
+export const GIVE_TEXT = Symbol('give text');
+
+/** @param probe with which the session is to be looked at in the middle of the text */
+export type GiveText = (settings: TransactionSettings, probe: Probe) => GivenText;
 
 /** Where a text is sent. */
 interface Session {
@@ -58,8 +63,7 @@ function mayHaveSeveral(text: string): boolean {
   return end !== -1 && text.slice(end + 1).trim() !== '';
 }
 
-/** The same of a text whose statements are known. */
-export function carriedStatements(
+function carriedStatements(
   statements: readonly SqlStatement[],
   settings: TransactionSettings,
   session: Session,

@@ -31,6 +31,17 @@ export class TransactionSettings {
     this.count = entries.length;
   }
 
+  /**
+   * As one SELECT of a text, with others beside them, and behind the probe if there is one. It takes a snapshot, so only
+   * where the isolation level is settled.
+   */
+  select(others: Readonly<Record<string, string>>, probe?: Probe): string {
+    const calls = Object.entries({ ...this.values, ...others }).map(
+      ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`,
+    );
+    return `SELECT ${[...(probe ? [PROBES[probe]] : []), ...calls].join(', ')}`;
+  }
+
   /** As `SELECT set_config($1, $2, true), …` of the extended protocol, behind the probe and before the check of the schema. */
   rider(probe?: Probe): Rider {
     return (this.#riders[probe ?? 'unprobed'] ??= this.#makeRider(probe));

@@ -10,8 +10,8 @@ export interface StatementLease {
   readonly settings: TransactionSettings;
   /** Whether the statement is nobody's: it may then run without settings, where it refuses to run with them. */
   readonly isSystem: boolean;
-  /** Notes what a statement that is about to be sent may leave behind; `isOurs`: it leaves nothing. */
-  heedText(text: unknown, isOurs?: boolean): void;
+  /** Notes what a statement that is about to be sent may leave behind. */
+  heedText(text: unknown): void;
   /**
    * Has the session emptied, and the query sent again, which PostgreSQL refused for what the session holds.
    *

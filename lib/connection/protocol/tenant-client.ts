@@ -53,6 +53,8 @@ export class TenantClient extends BaseClient {
   #answers: Answered[] = [];
   /** What was sent along last. */
   #check: SchemaCheck | undefined;
+  /** How many statements of the text that was carried last have not been answered: after an error, from the one that failed. */
+  unanswered = 0;
 
   /** The lease that has it now; `undefined` while it is idle in the pool. */
   get lease(): object | undefined {
@@ -71,7 +73,7 @@ export class TenantClient extends BaseClient {
 
   /** Whether the session has another time zone, encoding and so on than it began with. A pooler's are its own affair. */
   get hasChangedSettings(): boolean {
-    return this.hasOwnSession && this.#reported.areChanged;
+    return this.hasOwnSession && this.#reported.areChanged(this.inTransaction());
   }
 
   constructor(config?: ClientConfig) {
@@ -115,18 +117,27 @@ export class TenantClient extends BaseClient {
     else this.#answers.push('setting');
   }
 
-  sendCarried({ text, answers }: CarriedText, settings: TransactionSettings): void {
+  /** @returns what was sent */
+  sendCarried({ text, answers }: CarriedText, settings: TransactionSettings): string {
     this.#check = settings.schemaCheck;
     const probe = this.inTransaction() ? undefined : this.#probeOf(settings);
     // CLOSE ALL, the probe, BEGIN, COMMIT.
     this.#answers = probe ? ['setting', 'probe', 'setting', 'setting', ...answers] : [...answers];
-    this.connection.query(probe ? probeText(probe) + text : text);
+    this.unanswered = this.#answers.length;
+    const sent = probe ? probeText(probe) + text : text;
+    this.connection.query(sent);
+    return sent;
+  }
+
+  /** How closely a session is looked at in which something was found before, or nothing. */
+  get probe(): Probe {
+    return this.#wasRefused ? 'thorough' : 'quick';
   }
 
   /** What a lease leaves in its own session is there for the rest of it; a pooler may give another each time. */
   #probeOf({ areProbed }: TransactionSettings): Probe | undefined {
     if (!areProbed || (this.hasOwnSession && this.#isProbed)) return undefined;
-    return this.#wasRefused ? 'thorough' : 'quick';
+    return this.probe;
   }
 
   /** Whether an open transaction has yet to look whether the tenant's schema is there. One that has failed runs nothing. */
@@ -177,6 +188,7 @@ export class TenantClient extends BaseClient {
 
   override _handleCommandComplete(message: unknown): void {
     const answered = this.#answers.shift() ?? 'own';
+    this.unanswered = this.#answers.length;
     if (answered === 'own') return super._handleCommandComplete(message);
     // Settings are sent where a transaction begins.
     if (answered !== 'probe') return void (this.#isChecked = answered === 'check');
@@ -190,7 +202,7 @@ export class TenantClient extends BaseClient {
       this.farewell = message;
       return;
     }
-    const isRiders = !this.#answersOwn;
+    const isRiders = !this.#answersOwn && this.#answers[0] !== 'unread';
     const isRefusal = this.#answers[0] === 'probe' && hasCode(message, PROBE_RAISES);
     this.#answers = [];
     const missing = isRiders && message instanceof DatabaseError && this.#check?.explain(message);
@@ -243,6 +255,9 @@ function hasCode(message: unknown, code: string): message is DatabaseError {
 /** Changes when a standby is promoted, whatever the session does. */
 const NOT_THE_SESSIONS_OWN = 'in_hot_standby';
 
+/** Change with what a tenant's transaction sets for itself, and back with its end: PostgreSQL 18 tells of the path, too. */
+const RIDING: ReadonlySet<string> = new Set(['search_path', 'is_superuser']);
+
 /**
  * The settings that PostgreSQL tells its clients, when a session begins and whenever one has changed: `TimeZone`,
  * `DateStyle`, `client_encoding`, `default_transaction_read_only` and others.
@@ -260,12 +275,14 @@ class ReportedSettings {
     this.#initial ??= new Map(this.#values);
   }
 
-  /** Whether one of them is not what the session began with. */
-  get areChanged(): boolean {
+  /** Whether one of them is not what the session began with. `inTransaction`: but for those that ride with a tenant. */
+  areChanged(inTransaction = false): boolean {
     const initial = this.#initial;
     if (!initial) return false;
-    for (const [name, value] of this.#values)
-      if (name !== NOT_THE_SESSIONS_OWN && initial.get(name) !== value) return true;
+    for (const [name, value] of this.#values) {
+      if (name === NOT_THE_SESSIONS_OWN || (inTransaction && RIDING.has(name))) continue;
+      if (initial.get(name) !== value) return true;
+    }
     return false;
   }
 }

@@ -1,6 +1,5 @@
 import { DatabaseError, type QueryConfig } from 'pg';
-import type { SqlStatement } from '../../common/split-statements';
-import { carriedStatements, carriedText, KNOWN_STATEMENTS } from './carried-text';
+import { carriedText, GIVE_TEXT, type GiveText, type GivenText } from './carried-text';
 import { CommitOutcomeUnknownError, SessionNotCleanError } from '../connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { leavesCommitOpen } from './transaction-commands';
@@ -19,9 +18,9 @@ const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
  */
 type Mode = 'bare' | 'riding' | 'carried' | 'single';
 
-interface KnownConfig {
+interface GivenConfig {
   readonly query_timeout?: number;
-  readonly [KNOWN_STATEMENTS]?: readonly SqlStatement[];
+  readonly [GIVE_TEXT]?: GiveText;
 }
 
 /**
@@ -34,26 +33,30 @@ interface KnownConfig {
  */
 export class TenantStatement extends BaseQuery {
   readonly #lease: StatementLease;
-  readonly #statements: readonly SqlStatement[] | undefined;
+  readonly #give: GiveText | undefined;
+  #given: GivenText | undefined;
   #mode: Mode = 'bare';
   #refusesSettings = false;
   #lostRiderName = false;
   #isSent = false;
+  /** What went instead of a text that was given. */
+  #sent = '';
 
   constructor(lease: StatementLease, config: string | QueryConfig, values?: unknown, callback?: unknown) {
     super(config, values, callback);
     this.#lease = lease;
     if (typeof config !== 'object') return;
-    const { query_timeout, [KNOWN_STATEMENTS]: statements } = config as KnownConfig;
+    const { query_timeout, [GIVE_TEXT]: give } = config as GivenConfig;
     this.query_timeout = query_timeout;
-    this.#statements = statements;
+    this.#give = give;
   }
 
   override submit(connection: WireConnection): Error | null {
     const refusal = this.#lease.refusal(this.text);
     if (refusal) return refusal;
     this.#isSent = true;
-    this.#lease.heedText(this.text, this.#statements !== undefined);
+    this.#given = this.#give?.(this.#lease.settings, this.#lease.client.probe);
+    this.#lease.heedText(this.#given ? this.#given.own : this.text);
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (this.#lease.client.namesRider === undefined) this.name = undefined;
     this.#mode = this.#send();
@@ -65,6 +68,10 @@ export class TenantStatement extends BaseQuery {
   #send(): Mode {
     const { client, settings } = this.#lease;
     if (this.#refusesSettings) return 'bare';
+    if (this.#given) {
+      this.#sent = client.sendCarried(this.#given, settings);
+      return 'carried';
+    }
     if (!this.text) return this.#owesCheck() ? 'single' : 'bare';
     const inTransaction = client.inTransaction();
     const carried = this.#carriedText();
@@ -76,7 +83,6 @@ export class TenantStatement extends BaseQuery {
 
   #carriedText(): ReturnType<typeof carriedText> {
     const { client, settings } = this.#lease;
-    if (this.#statements) return carriedStatements(this.#statements, settings, client);
     return this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
   }
 
@@ -115,9 +121,16 @@ export class TenantStatement extends BaseQuery {
     if (error instanceof SessionNotCleanError && this.#lease.sendToEmptySession(this)) return;
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
-      if (this.#mode !== 'bare') addHint(error, this.#lease.settings.values.role);
+      if (this.#given) this.#placeIn(this.#given.own, error);
+      else if (this.#mode !== 'bare') addHint(error, this.#lease.settings.values.role);
     }
     super.handleError(this.#lease.heed(error), connection);
+  }
+
+  /** PostgreSQL counts from the beginning of what was sent, whose author knows the last statement only. */
+  #placeIn(own: string, error: DatabaseError): void {
+    const place = Number(error.position) - (lengthOf(this.#sent) - lengthOf(own));
+    if (place >= 1) error.position = String(place);
   }
 
   /** What to tell of an error: whether a COMMIT was done that PostgreSQL has not answered nobody knows. */
@@ -152,4 +165,11 @@ export class TenantStatement extends BaseQuery {
     }
     return false;
   }
+}
+
+/** In characters, as PostgreSQL counts them. */
+function lengthOf(text: string): number {
+  let length = 0;
+  for (const _character of text) length++;
+  return length;
 }

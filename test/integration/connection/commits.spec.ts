@@ -6,7 +6,7 @@ import Cursor from 'pg-cursor';
 import { DataSource } from 'typeorm';
 import { KeepingClient } from '../../../lib/common/kept-commits';
 import { driverThatEndsSilence } from '../../../lib/common/silence';
-import { terseTransaction } from '../../../lib/migrations/terse-transaction';
+import { MigrationLane } from '../../../lib/migrations/migration-lane';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
@@ -137,12 +137,16 @@ describe('A COMMIT that keeps nothing', () => {
 
   it('rejects the transaction of a migration over the fleet', async () => {
     const work = world.context.run(world.acme, () =>
-      terseTransaction(
-        world.dataSource,
-        ['SELECT 1'],
-        (queryRunner) => queryRunner.query('SELECT 1/0').catch(() => 'swallowed'),
-        () => [],
-      ),
+      new MigrationLane(world.dataSource, world.context).run({
+        tenant: world.acme,
+        settings: {},
+        claim: 'SELECT 1',
+        run: async (queryRunner) => {
+          await queryRunner.query('SELECT 1');
+          await queryRunner.query('SELECT 1/0').catch(() => 'swallowed');
+        },
+        last: () => [],
+      }),
     );
     await expect(work).rejects.toMatchObject(ROLLED_BACK);
     expect(world.pool.destroyedByCause).toEqual({});

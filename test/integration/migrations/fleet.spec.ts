@@ -36,6 +36,21 @@ class AddLength1700000002000 implements MigrationInterface {
   }
 }
 
+/** A constraint that is looked at when the transaction ends. */
+class CheckLater1700000003000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`DO $$ BEGIN
+      CREATE FUNCTION check_note() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN IF NEW.text = ''refused'' THEN RAISE ''no note may say this''; END IF; RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER check_later AFTER UPDATE ON note DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION check_note();
+      UPDATE note SET text = text;
+    END $$`);
+  }
+
+  async down(): Promise<void> {}
+}
+
 const OLD = [CreateNotes1700000000000];
 const NEW = [...OLD, AddPlace1700000001000];
 const RISKY = [...NEW, AddLength1700000002000];
@@ -151,6 +166,19 @@ describe('A fleet', () => {
       .run(tenants[1], () => app.app.get(TenantConnection).query('DELETE FROM note'));
     await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 3, notReached: 0 });
     expect(await ledger('failed')).toEqual([]);
+  });
+
+  it('begins no other tenant when one fails at its very end', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 4);
+    await insertNote(old, tenants[1], 'refused');
+    const app = await start([...OLD, CheckLater1700000003000]);
+    const report = await up(app, { concurrency: 1 });
+    expect(report).toMatchObject({ state: 'halted', done: 1, failed: [{ slug: 'tenant-1' }], notReached: 2 });
+    expect(report.failed[0].message).toContain('no note may say this');
+    const goesOn = await up(app, { concurrency: 1, maxFailures: 1 });
+    expect(goesOn).toMatchObject({ state: 'failed', done: 2, failed: [{ slug: 'tenant-1' }], notReached: 0 });
+    await expect(ledger('done')).resolves.toHaveLength(4 * 1 + 3);
   });
 
   it('goes on past failures as far as maxFailures allows', async () => {

@@ -1,0 +1,112 @@
+import type { QueryResult } from 'pg';
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { LendableClient } from '../connection/pool/lease';
+import type { MigrationPlace } from '../provisioning/template/migration-run';
+
+/** A transaction that has begun. */
+export interface Begun {
+  readonly client: LendableClient;
+  /** Where. Missing when the statement failed that travelled with its beginning. */
+  readonly place?: MigrationPlace;
+  /** Of the statement that travelled with it. */
+  readonly result?: QueryResult;
+  readonly error?: unknown;
+}
+
+/** What TypeORM keeps of a query runner's transaction. */
+interface TransactionState {
+  isTransactionActive: boolean;
+  transactionDepth: number;
+}
+
+/**
+ * A query runner in a transaction that does not begin before something is asked of it: what begins it then travels with
+ * its first statement, if that has no parameters. To TypeORM it is in a transaction like any other, in which savepoints
+ * can be made.
+ */
+export class HeldRunner {
+  readonly queryRunner: QueryRunner;
+  #begun: Promise<Begun> | undefined;
+  #isFirst = false;
+
+  /**
+   * @param open begins the transaction, if it can along with the statement
+   * @param isOwnScope whether the code that asks runs for whom the transaction is
+   */
+  constructor(
+    dataSource: DataSource,
+    private readonly open: (first?: string) => Promise<Begun>,
+    private readonly isOwnScope: () => boolean,
+  ) {
+    this.queryRunner = dataSource.createQueryRunner();
+    const query = this.queryRunner.query.bind(this.queryRunner);
+    const connect = () => (this.#isFirst ? Promise.resolve(this.#carrier) : this.#client());
+    this.queryRunner.connect = connect as QueryRunner['connect'];
+    this.queryRunner.query = ((text: string, parameters?: unknown[], ...rest: []) => {
+      const ask = () => query(text, parameters as never, ...rest);
+      return this.#begun || parameters?.length || !this.isOwnScope() ? ask() : this.#askFirst(ask);
+    }) as QueryRunner['query'];
+    Object.assign(this.#state, { isTransactionActive: true, transactionDepth: 1 });
+  }
+
+  /** False when somebody has ended it who had not begun it. */
+  get isActive(): boolean {
+    return this.#state.isTransactionActive;
+  }
+
+  get #state(): TransactionState {
+    return this.queryRunner as unknown as TransactionState;
+  }
+
+  /** Begins it, unless it has begun. Rejects when that failed, whatever the migration made of it. */
+  begin(): Promise<Begun> {
+    return (this.#begun ??= this.open());
+  }
+
+  /** The connection to roll back, if it has begun. Rejects as `begin` does. */
+  async client(): Promise<LendableClient | undefined> {
+    return (await this.#begun)?.client;
+  }
+
+  async release(): Promise<void> {
+    Object.assign(this.#state, { isTransactionActive: false, transactionDepth: 0 });
+    await this.queryRunner.release();
+  }
+
+  async #client(): Promise<LendableClient> {
+    return (await this.begin()).client;
+  }
+
+  #send!: (first?: string) => Promise<Begun>;
+
+  /** TypeORM asks for the connection at once, and sends the statement a little later; what is asked meanwhile waits. */
+  async #askFirst(ask: () => Promise<unknown>): Promise<unknown> {
+    this.#begun = new Promise<Begun>((resolve) => {
+      let begun: Promise<Begun> | undefined;
+      this.#send = (first) => {
+        begun ??= this.open(first);
+        resolve(begun);
+        return begun;
+      };
+    });
+    this.#isFirst = true;
+    const asked = ask();
+    this.#isFirst = false;
+    try {
+      return await asked;
+    } catch (error) {
+      // A subscriber may have thrown before anything was sent; what comes next must not wait for ever.
+      await this.#send().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What TypeORM takes for the connection of the first statement. */
+  readonly #carrier = {
+    query: async (text: string): Promise<QueryResult> => {
+      const { client, result, error } = await this.#send(text);
+      if (error !== undefined) throw error as Error;
+      return result ?? client.query(text);
+    },
+  };
+}

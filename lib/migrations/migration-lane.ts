@@ -1,0 +1,291 @@
+import { DatabaseError, type QueryConfig, type QueryResult } from 'pg';
+import {
+  type DataSource,
+  QueryRunnerAlreadyReleasedError,
+  type QueryRunner,
+  TransactionNotStartedError,
+} from 'typeorm';
+import { splitStatements } from '../common/split-statements';
+import { CommitOutcomeUnknownError } from '../connection/connection.errors';
+import { LEND_ON, type LendableClient } from '../connection/pool/lease';
+import { type Answered, GIVE_TEXT, type GiveText } from '../connection/protocol/carried-text';
+import { CLOSE_CURSORS } from '../connection/protocol/session-checks';
+import type { TenantClient } from '../connection/protocol/tenant-client';
+import { transactionCommand } from '../connection/protocol/transaction-commands';
+import type { TenantContext } from '../context/tenant-context';
+import type { MigrationPlace } from '../provisioning/template/migration-run';
+import type { Tenant } from '../registry/tenant';
+import { type Begun, HeldRunner } from './held-runner';
+
+/** What is done in one transaction of a lane. */
+export interface LaneWork {
+  readonly tenant: Tenant;
+  /** For the transaction, beside those of the tenant. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** The statement that begins it. It fails when nothing of it is to run, and gives the place. */
+  readonly claim: string;
+  run(queryRunner: QueryRunner): Promise<void>;
+  /** Statements that travel with its COMMIT. */
+  last(place: MigrationPlace): readonly string[];
+  /** Called when all is done but the end, which then waits for what the lane does next. Left out: it is ended at once. */
+  readonly onHeld?: () => void;
+}
+
+/** What was to run after a transaction whose end then failed. Nothing of it has run. */
+export class WithdrawnError extends Error {}
+
+/** READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for. */
+const START = 'START TRANSACTION ISOLATION LEVEL READ COMMITTED';
+
+/** Of statements that are longer nobody looks whether they are one. */
+const MAX_TRAVELLING = 100_000;
+/** So many texts are remembered, in which PostgreSQL has found nothing that it could not read. */
+const MAX_READ = 100;
+
+/** One after the other in one message. `settings`: those of the tenant. */
+type Piece = 'settings' | { readonly text: string; readonly answered: Answered };
+
+const unread = (text: string): Piece => ({ text, answered: 'unread' });
+const told = (text: string): Piece => ({ text, answered: 'own' });
+
+/** The end of a transaction. It is sent with the beginning of the next, or by itself when none comes at once. */
+class Ending {
+  isWaiting = true;
+  readonly done: Promise<void>;
+  /** Whether it went well. */
+  readonly outcome: Promise<boolean>;
+  settle!: (error?: Error) => void;
+
+  constructor(
+    readonly tenant: Tenant,
+    readonly client: LendableClient,
+    readonly last: readonly string[],
+  ) {
+    this.done = new Promise((resolve, reject) => {
+      this.settle = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    this.outcome = this.done.then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+/**
+ * Transactions one after the other, in as few messages as it takes: most of what a migration costs is its messages, and a
+ * fleet has thousands. What begins one travels with its first statement, and with both the end of the one before,
+ * on its connection. PostgreSQL runs a message up to the first error, so nothing runs for want of what is in front of it;
+ * and no transaction is kept open longer than it takes Node to see that nothing comes for it to travel with.
+ */
+export class MigrationLane {
+  #ending: Ending | undefined;
+  /** A statement that PostgreSQL cannot read would fail what travels in front of it: only those go on with a transaction. */
+  readonly #read = new Set<string>();
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly context: TenantContext,
+  ) {}
+
+  /**
+   * How long it took, in milliseconds, once it is committed. Rolled back when it rejects.
+   *
+   * @throws WithdrawnError when the one before, whose end had waited, was not committed
+   */
+  async run(work: LaneWork): Promise<number> {
+    const before = this.#ending;
+    const { tenant } = work;
+    const open = (first?: string) => this.context.runUnborn(tenant, () => this.#open(work, before, first));
+    const held = new HeldRunner(this.dataSource, open, () => this.context.find()?.id === tenant.id);
+    const start = performance.now();
+    let begun: Begun;
+    try {
+      begun = await this.#work(work, held);
+    } catch (error) {
+      throw await abandon(held, error);
+    } finally {
+      await held.release();
+    }
+    const ms = performance.now() - start;
+    await this.#end(begun, work);
+    return ms;
+  }
+
+  /** Sends what waits. */
+  flush(): void {
+    if (this.#ending) this.#sendEnd(this.#ending);
+  }
+
+  async #work(work: LaneWork, held: HeldRunner): Promise<Begun> {
+    await work.run(held.queryRunner);
+    const begun = await held.begin();
+    // A migration may have caught it; of a transaction that has failed nothing can be kept.
+    if (begun.error !== undefined) throw begun.error as Error;
+    if (!held.isActive) throw new TransactionNotStartedError();
+    if (held.queryRunner.isReleased) throw new QueryRunnerAlreadyReleasedError();
+    return begun;
+  }
+
+  #end({ client, place }: Begun, { tenant, last, onHeld }: LaneWork): Promise<void> {
+    const ending = new Ending(tenant, client, last(place!));
+    this.#ending = ending;
+    void ending.outcome.then(() => {
+      if (this.#ending === ending) this.#ending = undefined;
+    });
+    if (onHeld) {
+      setImmediate(() => this.#sendEnd(ending));
+      onHeld();
+    } else {
+      this.#sendEnd(ending);
+    }
+    return ending.done;
+  }
+
+  /** Also for the next tenant, which waits for it. */
+  #sendEnd(ending: Ending): void {
+    if (!ending.isWaiting) return;
+    ending.isWaiting = false;
+    void this.context.runUnborn(ending.tenant, () => this.#sendEndAlone(ending));
+  }
+
+  async #sendEndAlone(ending: Ending): Promise<void> {
+    const { client, last } = ending;
+    try {
+      await this.#send(client, [...last.map(unread), told('COMMIT')]);
+      client.release();
+      ending.settle();
+    } catch (error) {
+      await rollBack(client);
+      ending.settle(error as Error);
+    }
+  }
+
+  async #open(work: LaneWork, before: Ending | undefined, first: string | undefined): Promise<Begun> {
+    if (before?.isWaiting) {
+      const next = first !== undefined && this.#read.has(first) && before.client[LEND_ON]();
+      if (next) return this.#goOn(before, next, work, first);
+      this.#sendEnd(before);
+    }
+    if (before && !(await before.outcome)) throw new WithdrawnError();
+    return this.#begin(await this.#connect(), work, first);
+  }
+
+  async #connect(): Promise<LendableClient> {
+    const driver = this.dataSource.driver as unknown as {
+      obtainMasterConnection(): Promise<[LendableClient]>;
+    };
+    const [client] = await driver.obtainMasterConnection();
+    return client;
+  }
+
+  async #begin(client: LendableClient, work: LaneWork, first?: string): Promise<Begun> {
+    const travels = first !== undefined && isAlone(first, client);
+    const pieces: Piece[] = [unread(START), 'settings', told(work.claim)];
+    try {
+      const [claimed, result] = await this.#send(client, pieces, work, travels ? first : undefined);
+      if (travels) this.#noteRead(first);
+      return { client, place: claimed.rows[0] as MigrationPlace, result };
+    } catch (error) {
+      const left = unansweredOf(client);
+      if (travels && left === 1) {
+        this.#noteRead(first);
+        return { client, error };
+      }
+      if (travels && left > 2 && error instanceof DatabaseError) {
+        // PostgreSQL reads all of a message before it runs any of it. By itself the statement fails as it should.
+        if (client.getTransactionStatus() !== 'I') await client.query('ROLLBACK');
+        return this.#begin(client, work);
+      }
+      await rollBack(client);
+      throw error;
+    }
+  }
+
+  /** On the connection of the transaction before, in one message with its end. */
+  async #goOn(before: Ending, client: LendableClient, work: LaneWork, first: string): Promise<Begun> {
+    before.isWaiting = false;
+    // AND CHAIN: the next one begins with the isolation level of that before.
+    const end = [...before.last, 'COMMIT AND CHAIN'].map(unread);
+    const pieces: Piece[] = [unread(CLOSE_CURSORS), 'settings', told(work.claim)];
+    try {
+      const [claimed, result] = await this.#send(client, [...end, ...pieces], work, first);
+      before.settle();
+      return { client, place: claimed.rows[0] as MigrationPlace, result };
+    } catch (error) {
+      const left = unansweredOf(client);
+      if (left > pieces.length + 1) {
+        await rollBack(client);
+        before.settle(error as Error);
+        throw new WithdrawnError();
+      }
+      before.settle();
+      // That COMMIT was answered.
+      const own = error instanceof CommitOutcomeUnknownError ? error.cause : error;
+      if (left === 1) return { client, error: own };
+      await rollBack(client);
+      if (left === 2 || !(own instanceof DatabaseError)) throw own;
+      // The session holds something of the tenant before. The pool has it emptied or replaced.
+      return this.#begin(await this.#connect(), work);
+    }
+  }
+
+  #noteRead(text: string): void {
+    if (this.#read.size < MAX_READ) this.#read.add(text);
+  }
+
+  /** Results of what is not left unread. */
+  async #send(
+    client: LendableClient,
+    pieces: readonly Piece[],
+    { settings: others }: Pick<LaneWork, 'settings'> = { settings: {} },
+    first?: string,
+  ): Promise<QueryResult[]> {
+    const all = first === undefined ? pieces : [...pieces, told(first)];
+    const isBegun = pieces[0] !== 'settings' && pieces[0].text !== START;
+    const give: GiveText = (settings, probe) => ({
+      text: all
+        .map((piece) =>
+          piece === 'settings' ? settings.select(others, isBegun ? probe : undefined) : piece.text,
+        )
+        .join('; '),
+      answers: all.map((piece) => (piece === 'settings' ? 'unread' : piece.answered)),
+      own: first ?? '',
+    });
+    const texts = (list: readonly Piece[]) =>
+      list.flatMap((piece) => (piece === 'settings' ? [] : [piece.text])).join('; ');
+    // TypeORM logs the first statement itself.
+    this.dataSource.logger.logQuery(texts(pieces));
+    const query: QueryConfig & { [GIVE_TEXT]: GiveText } = { text: texts(all), [GIVE_TEXT]: give };
+    // pg gives one result for one statement, and a list for several.
+    return [await client.query(query)].flat();
+  }
+}
+
+/** Rolls back what has begun, and gives the error that tells why: that of the beginning, whatever the migration made of it. */
+async function abandon(held: HeldRunner, error: unknown): Promise<unknown> {
+  try {
+    const client = await held.client();
+    if (client) await rollBack(client);
+    return error;
+  } catch (failure) {
+    return failure;
+  }
+}
+
+/** The first error tells why. A connection that cannot roll back is destroyed when it is released. */
+async function rollBack(client: LendableClient): Promise<void> {
+  await client.query('ROLLBACK').catch(() => undefined);
+  client.release();
+}
+
+/** Whether a text is one statement, and neither begins nor ends a transaction. */
+function isAlone(text: string, client: LendableClient): boolean {
+  if (text.length > MAX_TRAVELLING) return false;
+  const { standardStrings } = client as unknown as TenantClient;
+  const statements = splitStatements(text, standardStrings);
+  return statements?.length === 1 && transactionCommand(statements[0].head) === undefined;
+}
+
+function unansweredOf(client: LendableClient): number {
+  return (client as unknown as TenantClient).unanswered;
+}

@@ -1,0 +1,212 @@
+import type { QueryRunner } from 'typeorm';
+import { type LaneWork, MigrationLane, WithdrawnError } from '../../../lib/migrations/migration-lane';
+import { twoTenants, type TwoTenants } from '../../support/two-tenants';
+
+/** Of every tenant, so that the lane knows that PostgreSQL can read it. */
+const FIRST = `INSERT INTO note (id, owner) VALUES (2, pg_backend_pid()) RETURNING owner`;
+
+const INSERTS = (queryRunner: QueryRunner) => queryRunner.query(FIRST) as Promise<void>;
+
+describe('Migrations of tenants one after the other', () => {
+  let world: TwoTenants;
+  let lane: MigrationLane;
+
+  beforeAll(async () => {
+    world = await twoTenants(1);
+    await world.database.query('CREATE TABLE public.claim (slug text PRIMARY KEY)');
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    await world.reset();
+    await world.database.query('TRUNCATE public.claim');
+    lane = new MigrationLane(world.dataSource, world.context);
+  });
+
+  /** Resolves with the end, once all but that is done. */
+  const begin = async (slug: 'acme' | 'globex', work: Partial<LaneWork> = {}): Promise<Promise<number>[]> => {
+    const tenant = world[slug];
+    let ended!: Promise<number>;
+    const held = new Promise<void>((resolve) => {
+      ended = world.context.runUnborn(tenant, () =>
+        lane.run({
+          tenant,
+          settings: { lock_timeout: '5000' },
+          claim: `INSERT INTO public.claim VALUES ('${slug}') RETURNING 'here' AS path`,
+          run: INSERTS,
+          last: () => [],
+          onHeld: resolve,
+          ...work,
+        }),
+      );
+      ended.catch(() => resolve());
+    });
+    await held;
+    // In a list, so that nobody waits for it here.
+    return [ended];
+  };
+  const notes = async (slug: 'acme' | 'globex') =>
+    (await world.query<{ id: number }[]>(world[slug], 'SELECT id FROM note ORDER BY id')).map(({ id }) => id);
+  const claims = async () => {
+    const rows = await world.database.query<{ slug: string }>('SELECT slug FROM public.claim ORDER BY slug');
+    return rows.map(({ slug }) => slug);
+  };
+  /** PostgreSQL reads the statement for the first time. */
+  const makeKnown = async () => {
+    const [ended] = await begin('acme', { claim: `SELECT 'here' AS path` });
+    await ended;
+    await world.reset();
+  };
+
+  it('cost one message for each, with the end of one and the beginning of the next in it', async () => {
+    await makeKnown();
+    const before = world.wire.roundTrips;
+    const [acme] = await begin('acme');
+    const [globex] = await begin('globex');
+    await acme;
+    await globex;
+    expect(world.wire.roundTrips - before).toBe(3);
+    await expect(notes('acme')).resolves.toEqual([1, 2]);
+    await expect(notes('globex')).resolves.toEqual([1, 2]);
+    await expect(claims()).resolves.toEqual(['acme', 'globex']);
+  });
+
+  it('end by themselves when nothing comes to travel with', async () => {
+    const [acme] = await begin('acme');
+    await expect(acme).resolves.toBeGreaterThan(0);
+    await expect(notes('acme')).resolves.toEqual([1, 2]);
+  });
+
+  it.each([
+    ['that could travel with it', INSERTS],
+    [
+      'that could not',
+      (queryRunner: QueryRunner) => queryRunner.query('SELECT $1::int', [1]) as Promise<void>,
+    ],
+  ])('run nothing of a next %s when the end of one fails', async (_which, run) => {
+    await makeKnown();
+    const [acme] = await begin('acme', { last: () => ['SELECT 1/0'] });
+    const [globex] = await begin('globex', { run });
+    await expect(acme).rejects.toThrow('division by zero');
+    await expect(globex).rejects.toThrow(WithdrawnError);
+    await expect(notes('acme')).resolves.toEqual([1]);
+    await expect(notes('globex')).resolves.toEqual([1]);
+    await expect(claims()).resolves.toEqual([]);
+  });
+
+  it('keep one whose next may not begin, and run nothing of that', async () => {
+    await makeKnown();
+    const [acme] = await begin('acme');
+    let isTold = false;
+    const [globex] = await begin('globex', {
+      claim: 'SELECT 1/0 AS path',
+      run: async (queryRunner) => {
+        await INSERTS(queryRunner).catch(() => (isTold = true));
+        await queryRunner.query('SELECT 1').catch(() => undefined);
+      },
+    });
+    await acme;
+    await expect(globex).rejects.toThrow('division by zero');
+    expect(isTold).toBe(true);
+    await expect(notes('acme')).resolves.toEqual([1, 2]);
+    await expect(notes('globex')).resolves.toEqual([1]);
+  });
+
+  it('keep one whose next fails at its first statement, which is told as if it had been sent alone', async () => {
+    await makeKnown();
+    await world.query(world.globex, 'INSERT INTO note (id) VALUES (2)');
+    const [acme] = await begin('acme');
+    const [globex] = await begin('globex');
+    await acme;
+    await expect(globex).rejects.toMatchObject({ query: FIRST, driverError: { code: '23505' } });
+    await expect(notes('acme')).resolves.toEqual([1, 2]);
+    await expect(claims()).resolves.toEqual(['acme']);
+  });
+
+  it.each([
+    ['cannot read', 'ALTER TABLE note ADD COLUM x text', '42601'],
+    ['does not find', 'SELECT nothing FROM note', '42703'],
+  ])('tell of a statement that PostgreSQL %s where in it that is', async (_what, text, code) => {
+    await makeKnown();
+    const [acme] = await begin('acme');
+    const run = (queryRunner: QueryRunner) => queryRunner.query(text) as Promise<void>;
+    const [globex] = await begin('globex', { run });
+    await acme;
+    const alone = await world.query(world.globex, text).catch((error: unknown) => error);
+    const { position } = (alone as { driverError: { position: string } }).driverError;
+    await expect(globex).rejects.toMatchObject({ query: text, driverError: { code, position } });
+    await expect(claims()).resolves.toEqual(['acme']);
+  });
+
+  it('find nothing that one before has left in the session', async () => {
+    await makeKnown();
+    const run = async (queryRunner: QueryRunner) => {
+      await INSERTS(queryRunner);
+      await queryRunner.query(`DO $$ BEGIN EXECUTE 'CREATE TE' || 'MP TABLE left_over ()'; END $$`);
+    };
+    const [acme] = await begin('acme', { run });
+    let found: unknown;
+    const look = async (queryRunner: QueryRunner) => {
+      await INSERTS(queryRunner);
+      [{ found }] = (await queryRunner.query(`SELECT to_regclass('left_over') AS found`)) as [
+        { found: unknown },
+      ];
+    };
+    const [globex] = await begin('globex', { run: look });
+    await acme;
+    await globex;
+    expect(found).toBeNull();
+    await expect(notes('globex')).resolves.toEqual([1, 2]);
+  });
+
+  it('let those who wait for a connection have it in between', async () => {
+    await makeKnown();
+    let waiting!: Promise<unknown>;
+    const run = async (queryRunner: QueryRunner) => {
+      await INSERTS(queryRunner);
+      waiting = world.context.run(world.globex, () =>
+        world.dataSource.query('SELECT count(*)::int FROM note'),
+      );
+    };
+    const [acme] = await begin('acme', { run });
+    const [globex] = await begin('globex');
+    await expect(waiting).resolves.toEqual([{ count: 1 }]);
+    await acme;
+    await globex;
+    await expect(notes('globex')).resolves.toEqual([1, 2]);
+  });
+
+  it('begin with whatever a migration asks for first', async () => {
+    const asked: unknown[] = [];
+    const works: ((queryRunner: QueryRunner) => Promise<unknown>)[] = [
+      (queryRunner) => queryRunner.query('SELECT $1::int AS given', [1]),
+      (queryRunner) => queryRunner.query('SELECT 2 AS given; SELECT 3 AS given'),
+      (queryRunner) => queryRunner.manager.transaction((manager) => manager.query('SELECT 4 AS given')),
+      (queryRunner) =>
+        Promise.all([queryRunner.query('SELECT 5 AS given'), queryRunner.query('SELECT 6 AS given')]),
+      async (queryRunner) => {
+        const client = (await queryRunner.connect()) as { query(text: string): Promise<{ rows: unknown }> };
+        return (await client.query('SELECT 7 AS given')).rows;
+      },
+      (queryRunner) => queryRunner.query(''),
+      (queryRunner) => queryRunner.hasTable('note'),
+      () => Promise.resolve('nothing'),
+    ];
+    for (const work of works) {
+      await world.database.query('TRUNCATE public.claim');
+      const run = async (queryRunner: QueryRunner) => void asked.push(await work(queryRunner));
+      const [ended] = await begin('acme', { run });
+      await ended;
+      await expect(claims()).resolves.toEqual(['acme']);
+    }
+    expect(asked).toMatchObject([
+      [{ given: 1 }],
+      undefined,
+      [{ given: 4 }],
+      [[{ given: 5 }], [{ given: 6 }]],
+      [{ given: 7 }],
+      [],
+      expect.any(Boolean),
+      'nothing',
+    ]);
+  });
+});
