@@ -84,7 +84,8 @@ export function moduleCheck(
     inject: [ModulesContainer],
     useFactory: (container: ModulesContainer) => {
       const modules = [...container.values()];
-      const those = (module: Type) => modules.filter(({ metatype }) => metatype === module);
+      const those = (module: Type) =>
+        modules.filter(({ metatype }) => metatype === module || metatype.prototype instanceof module);
       const { name } = self();
       const missing = needs().filter(({ module }) => those(module).length === 0);
       if (missing.length > 0)

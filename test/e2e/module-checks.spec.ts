@@ -124,6 +124,11 @@ describe('A module of ours', () => {
     });
   });
 
+  it('takes a subclass of a module for the module', async () => {
+    class Settings extends TenancySettingsModule {}
+    await expect(start(tenancy(), Settings.forRoot({ settings: {} }))).resolves.toBeDefined();
+  });
+
   it('has nothing printed but what it says when it is imported twice, nor by two applications of one process', async () => {
     const said: string[] = [];
     // What Nest's own modules say before an application has a logger goes to the console.

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
 import type { Tenant } from '../../registry/tenant';
 import { isUuid } from '../../registry/uuid';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -38,10 +39,14 @@ interface PurgeRow {
 const COLUMNS = 'tenant_id, slug, schema_name, tables, bytes, purged_by, started_at, finished_at';
 
 /**
- * Tables of optional modules whose rows end with their tenant. They do not refer to `tenants`, which another store than
- * ours may keep. What tenants have used stays: it is still to be billed.
+ * Tables of optional modules whose rows end with their tenant, each with the migrations of which one has made it: a table
+ * of that name may be the application's own. They do not refer to `tenants`, which another store than ours may keep. What
+ * tenants have used stays: it is still to be billed.
  */
-export const PURGED_WITH_TENANT = ['api_keys', 'tenant_settings'];
+export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
+  api_keys: ['CreateTenantApiKeys1763600500000', 'CreateApiKeys1763600500000'],
+  tenant_settings: ['CreateTenantSettings1763600800000'],
+};
 
 /** The SQL of purges: tombstones, and what they stand for. */
 @Injectable()
@@ -92,15 +97,15 @@ export class PurgeRecords {
     );
   }
 
-  /** Whatever tables are there: another instance may have modules that this one does not import. */
+  /** By the ledger, whatever this instance imports: another one may have modules that it has not. */
   async #forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
-    const tables = (await transaction.query(
-      `SELECT name FROM pg_catalog.unnest($1::text[]) AS name
-       WHERE pg_catalog.to_regclass($2 || '.' || name) IS NOT NULL`,
-      [PURGED_WITH_TENANT, this.#schema],
+    const ledger = (await transaction.query(
+      `SELECT name FROM ${this.#schema}.${quoteIdentifier(MIGRATIONS_TABLE)}`,
     )) as { name: string }[];
-    for (const { name } of tables)
-      await transaction.query(`DELETE FROM ${this.#schema}.${name} WHERE tenant_id = $1`, [tenantId]);
+    const done = new Set(ledger.map(({ name }) => name));
+    for (const [table, migrations] of Object.entries(PURGED_WITH_TENANT))
+      if (migrations.some((name) => done.has(name)))
+        await transaction.query(`DELETE FROM ${this.#schema}.${table} WHERE tenant_id = $1`, [tenantId]);
   }
 
   /** The id of a tenant, named by it or by its slug, whose purge has begun; of several, the one that was last. */

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { TenantLifecycle, TenantPurge } from '../../../lib';
 import { ApiKeys, fromApiKey } from '../../../lib/access';
 import { ApiKeyUses } from '../../../lib/access/api-key-uses';
+import { CreateTenantApiKeys1763600500000 } from '../../../lib/access/migrations/1763600500000-create-tenant-api-keys';
 import { examine } from '../../../lib/cli/doctor/examine';
 import { KNOWN_MIGRATIONS } from '../../../lib/cli/doctor/known-migrations';
 import { resolveOptions } from '../../../lib/options/resolve-options';
@@ -11,6 +12,7 @@ import { PURGED_WITH_TENANT } from '../../../lib/provisioning/purge/purge-record
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../../lib/registry/registry-migrations';
 import { TenantSettings } from '../../../lib/settings';
+import { CreateTenantSettings1763600800000 } from '../../../lib/settings/migrations/1763600800000-create-tenant-settings';
 import { TenantUsage } from '../../../lib/usage';
 import { CreateUsage1763600900000 } from '../../../lib/usage/migrations/1763600900000-create-usage';
 import type { TenancyOptions } from '../../../lib';
@@ -148,6 +150,29 @@ describe('the purge of a tenant', () => {
     await expect(left('SELECT FROM tenancy.usage_months')).resolves.toHaveLength(2);
   });
 
+  it('leaves tables of the same names that are the application’s own', async () => {
+    const { app, create } = await start([]);
+    const { id } = await create({ slug: 'acme' });
+    await database.query(
+      'CREATE TABLE tenancy.tenant_settings (tenant_id uuid); CREATE TABLE tenancy.api_keys (id int)',
+    );
+    await database.query('INSERT INTO tenancy.tenant_settings VALUES ($1)', [id]);
+    await app.get(TenantLifecycle).delete('acme');
+    await expect(app.get(TenantPurge).purge('acme')).resolves.toMatchObject({ tenantId: id });
+    await expect(database.query('SELECT * FROM tenancy.tenant_settings')).resolves.toEqual([
+      { tenant_id: id },
+    ]);
+  });
+
+  it('names the migrations that made them', () => {
+    const brought = [CreateTenantApiKeys1763600500000, CreateTenantSettings1763600800000];
+    const names = brought.flatMap(({ name, partOf }: RegistryMigration) => [
+      name,
+      ...(partOf ? [partOf] : []),
+    ]);
+    expect(Object.values(PURGED_WITH_TENANT).flat()).toEqual(names);
+  });
+
   it('needs none of their tables', async () => {
     const { app, create } = await start([]);
     const { id } = await create({ slug: 'acme' });
@@ -164,7 +189,9 @@ describe('the purge of a tenant', () => {
     const handled = ['purges', 'tenant_audit', 'tenant_domains', 'tenant_migrations'];
     // To be billed, and the id of what a repeated request would make.
     const kept = ['usage_months', 'idempotency_keys'];
-    expect(found.map(({ name }) => name)).toEqual([...handled, ...kept, ...PURGED_WITH_TENANT].sort());
+    expect(found.map(({ name }) => name)).toEqual(
+      [...handled, ...kept, ...Object.keys(PURGED_WITH_TENANT)].sort(),
+    );
   });
 });
 
