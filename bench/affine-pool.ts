@@ -1,5 +1,5 @@
 import type { TenantClient } from '../lib/connection/protocol/tenant-client';
-import { type LoanRequest, TenantPool } from '../lib/connection/pool/tenant-pool';
+import { type CheckoutRequest, TenantPool } from '../lib/connection/pool/tenant-pool';
 
 interface IdleItem {
   readonly client: TenantClient;
@@ -7,7 +7,7 @@ interface IdleItem {
 
 /** The tenants' pool, but it prefers an idle connection that has served the tenant to the one that was used last. */
 export class AffinePool extends TenantPool {
-  override open(request: LoanRequest): void {
+  override open(request: CheckoutRequest): void {
     const { _idle: idle } = this as unknown as { readonly _idle: IdleItem[] };
     const known = idle.findLastIndex(({ client }) => client.served.has(request.key));
     // pg-pool takes the last.

@@ -12,13 +12,15 @@ export class PackageMissingError extends StartError {
   }
 }
 
-/** Whether `require` failed because that very package is not installed, not one that it needs itself. */
+/** Whether `require` failed because this package is not installed, rather than one of its own dependencies. */
 export function isAbsentPackage(error: unknown, name: string): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   return /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(code)) && String(message).includes(`'${name}'`);
 }
 
-/** What to throw when `require` has failed: a package that is there and cannot be loaded tells its own error. */
+/**
+ * The error to throw when `require` has failed. A package that is installed but cannot be loaded keeps its own error.
+ */
 export function explainAbsent(error: unknown, name: string, purpose: string): unknown {
   return isAbsentPackage(error, name) ? new PackageMissingError(name, purpose, { cause: error }) : error;
 }

@@ -4,17 +4,17 @@ import { TransportUnknownError } from './tenancy.errors';
 /** How work comes to a handler: queries and mutations of GraphQL come by HTTP. */
 export type Arrival = 'http' | 'ws' | 'rpc';
 
-/** As much of a GraphQL resolver's last argument as is needed. */
+/** The part of a GraphQL resolver's last argument that we read. */
 interface ResolveInfo {
   readonly fieldName: string;
   readonly operation: { readonly operation: string };
 }
 
 /**
- * How the work came that a guard, an interceptor or a parameter decorator is asked about. All of ours ask here, so that
- * none lets something pass because it does not know its kind.
+ * How the call came for which a guard, an interceptor or a parameter decorator runs. All of ours ask here, so that
+ * none of them lets a call of an unknown kind pass.
  *
- * @throws TransportUnknownError for subscriptions of GraphQL, and whatever else is not HTTP, WebSocket or microservice
+ * @throws TransportUnknownError for subscriptions of GraphQL, and for all that is not HTTP, WebSocket or microservice
  */
 export function arrivalOf(context: ExecutionContext): Arrival {
   const type = context.getType<string>();
@@ -35,7 +35,7 @@ const OF_NOBODY =
   'tenant with TenantContext.run(tenant, work).';
 const BY_HTTP = 'Ask for the same by a query or a mutation over HTTP.';
 
-/** A way in that `arrivalOf` refuses, and whose handlers may say that they need nothing of it. */
+/** Transports that `arrivalOf` refuses, unless the handler is marked as needing no tenant. */
 export function isUnknownKind(context: ExecutionContext): boolean {
   return !['http', 'ws', 'rpc', 'graphql'].includes(context.getType<string>());
 }
@@ -55,7 +55,9 @@ export function graphqlRequestOf(host: ArgumentsHost): object | undefined {
   return typeof request === 'object' && request !== null ? request : undefined;
 }
 
-/** Resolvers of fields, of references and of types have different arguments, but the context is always before the info. */
+/**
+ * Resolvers of fields, of references and of types have different arguments, but the context is always before the info.
+ */
 function resolveInfoOf(host: ArgumentsHost): { context: unknown; info: ResolveInfo } | undefined {
   const args: unknown[] = host.getArgs();
   const index = args.findLastIndex(isResolveInfo);

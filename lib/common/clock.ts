@@ -1,15 +1,15 @@
-/** Token of the clock that look-ups and the change feed live by. Default: Node's own. */
+/** Token of the clock that look-ups and the change feed use. Default: Node's own. */
 export const CLOCK = Symbol('CLOCK');
 
 /** Where time comes from, so that a test need not wait for it. */
 export interface Clock {
   /** Milliseconds from any origin; never goes back. */
   now(): number;
-  /** Runs `work` once, after at least `ms`, and gives what calls it off. */
+  /** Runs `work` once, after at least `ms`. Returns a function that cancels it. */
   after(ms: number, work: () => void): () => void;
 }
 
-/** Its timers keep the process alive: somebody waits for what they do. */
+/** Its timers keep the process alive, because a caller waits for their work. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, work) => {

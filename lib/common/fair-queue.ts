@@ -1,16 +1,16 @@
-/** Somebody who asks for a connection. */
+/** A request for a connection. */
 export interface Asker {
-  /** Whose share it counts to: askers of one key take turns with those of the others. */
+  /** The tenant that it counts for: requests of one key take turns with those of the other keys. */
   readonly key: string;
-  /** The piece of work that it is a part of. */
+  /** The piece of work that it belongs to. */
   readonly work: object;
-  /** Its key's share has no bounds: it is the operator's own. */
+  /** Its key has no upper bound, because it is work of the application itself. */
   readonly isUnbounded: boolean;
   /** For the queue, from `enter` on. */
   share: Share<this> | undefined;
-  /** Whether its work keeps another connection until it has had this one. Asked only when it may have to wait. */
+  /** Whether its work keeps another connection while it waits for this one. Called only when it may have to wait. */
   isNested(): boolean;
-  /** It is its turn: from now on it has a connection, until it leaves. */
+  /** Its turn has come: it has a connection until `leave`. */
   start(): void;
 }
 
@@ -19,26 +19,26 @@ export interface FairQueueOptions {
   readonly size: number;
   /** How many of them one key may have at once. */
   readonly maxPerKey: number;
-  /** How many askers of one key may wait, and how many more whose work keeps a connection. */
+  /** How many requests of one key may wait, and how many more whose work keeps a connection. */
   readonly maxWaitingPerKey: number;
 }
 
-/** What one key has, and who waits for it. There is one as long as there is either. */
+/** The connections that one key has, and its waiting requests. It exists as long as there are any. */
 export interface Share<A> {
   readonly isUnbounded: boolean;
-  lent: number;
+  held: number;
   nested: number;
   /** In the order in which they came. */
   readonly waiting: A[];
 }
 
 /**
- * Says whose turn it is. The first asker of each key is served before the second of any, and no key gets more than its
- * share: nobody waits for the many that another has sent.
+ * Decides which request is next. The first request of each key is served before the second of any, and no key gets more
+ * than its share: no tenant waits for the many requests of another.
  *
- * Work that keeps one connection while it asks for the next could wait for itself, or for others that do the same. So
- * it is served first, and each key has one connection beyond its share for such askers alone. Whoever gets it and asks
- * for no third one comes to an end, and so does the next.
+ * Work that keeps one connection while it asks for the next could deadlock, with itself or with others that do the
+ * same. So it is served first, and each key has one connection beyond its share for such requests alone. Work that gets
+ * it and asks for no third one ends, and then the next can run.
  */
 export class FairQueue<A extends Asker> {
   readonly #options: FairQueueOptions;
@@ -53,10 +53,10 @@ export class FairQueue<A extends Asker> {
     this.#free = options.size;
   }
 
-  /** Starts it, or lets it wait for its turn. `refused`: too many of its key wait already. */
+  /** Starts it, or lets it wait for its turn. `refused`: too many requests of its key wait already. */
   enter(asker: A): 'started' | 'waiting' | 'refused' {
     const share = this.#shareOf(asker);
-    // Whoever waits cannot be served now, so nobody is overtaken.
+    // A request that waits already cannot be served now, so this one overtakes nobody.
     if (this.#free > 0 && this.#hasRoom(share)) return this.#start(asker, share);
     const isNested = asker.isNested();
     if (isNested && this.#hasRoomBeyond(share)) return this.#start(asker, share);
@@ -75,34 +75,34 @@ export class FairQueue<A extends Asker> {
     return 'waiting';
   }
 
-  /** Ends what `start` began: its connection is for the next. */
+  /** Releases its connection, for the next request. */
   leave(asker: A): void {
     const share = this.#shareOf(asker);
-    share.lent--;
+    share.held--;
     this.#free++;
     this.#forgetUnlessUsed(asker.key, share);
     this.#serve();
   }
 
-  /** It waits no longer. */
+  /** Removes a waiting request. */
   withdraw(asker: A): void {
     const share = this.#shareOf(asker);
     this.#remove(asker, share);
     this.#forgetUnlessUsed(asker.key, share);
   }
 
-  /** Whether somebody who waits would wait though connections were free: its key has all that it may have for it. */
+  /** Whether a waiting request is held up by the bound of its own key rather than by a lack of connections. */
   isHeldUp(asker: A): boolean {
     const share = this.#shareOf(asker);
     return !this.#hasRoom(share, this.#nested.has(asker) ? 1 : 0);
   }
 
-  /** Whoever has something or waits for it. */
+  /** The keys that have connections or waiting requests. */
   get keys(): string[] {
     return [...this.#shares.keys()];
   }
 
-  /** Everybody who waits. */
+  /** All waiting requests. */
   get waiting(): A[] {
     return [...this.#nested, ...[...this.#turns].flatMap(({ waiting }) => waiting)];
   }
@@ -128,7 +128,7 @@ export class FairQueue<A extends Asker> {
   }
 
   #start(asker: A, share: Share<A>): 'started' {
-    share.lent++;
+    share.held++;
     this.#free--;
     asker.start();
     return 'started';
@@ -140,13 +140,13 @@ export class FairQueue<A extends Asker> {
       return;
     }
     share.waiting.splice(share.waiting.indexOf(asker), 1);
-    // Whoever has had a turn is the last to have the next.
+    // A key that was served goes to the end of the line.
     this.#turns.delete(share);
     if (share.waiting.length > 0) this.#turns.add(share);
   }
 
-  #hasRoom({ isUnbounded, lent }: Share<A>, beyond = 0): boolean {
-    return isUnbounded || lent < this.#options.maxPerKey + beyond;
+  #hasRoom({ isUnbounded, held }: Share<A>, beyond = 0): boolean {
+    return isUnbounded || held < this.#options.maxPerKey + beyond;
   }
 
   #hasRoomBeyond(share: Share<A>): boolean {
@@ -158,12 +158,12 @@ export class FairQueue<A extends Asker> {
   }
 
   #newShare({ key, isUnbounded }: A): Share<A> {
-    const share = { isUnbounded, lent: 0, nested: 0, waiting: [] };
+    const share = { isUnbounded, held: 0, nested: 0, waiting: [] };
     this.#shares.set(key, share);
     return share;
   }
 
-  #forgetUnlessUsed(key: string, { lent, nested, waiting }: Share<A>): void {
-    if (lent === 0 && nested === 0 && waiting.length === 0) this.#shares.delete(key);
+  #forgetUnlessUsed(key: string, { held, nested, waiting }: Share<A>): void {
+    if (held === 0 && nested === 0 && waiting.length === 0) this.#shares.delete(key);
   }
 }

@@ -1,6 +1,6 @@
 import { isDate } from 'node:util/types';
 
-/** In place of `Date.prototype`, for dates that everybody is given. */
+/** Replaces `Date.prototype` for dates that are shared, so that they cannot be set. */
 const FROZEN_DATE: object = Object.create(
   Date.prototype,
   Object.fromEntries(
@@ -11,7 +11,7 @@ const FROZEN_DATE: object = Object.create(
 ) as object;
 
 /**
- * `value`, which can no longer be changed, nor what it holds: whoever asks for it is given the same one. In place. Plain
+ * Freezes `value` and all that it holds, in place, because every caller is given the same object. Plain
  * objects, arrays and dates are followed, however deep they are; instances of classes within it are left alone.
  */
 export function freezeDeeply<Value>(value: Value): Value {
@@ -23,9 +23,9 @@ export function freezeDeeply<Value>(value: Value): Value {
     if (seen.has(each) || (each !== value && !isFollowed(each))) continue;
     seen.add(each);
     if (isDate(each)) Reflect.setPrototypeOf(each, FROZEN_DATE);
-    // One after the other: all descriptors at once cost four times as much.
+    // One descriptor at a time: getOwnPropertyDescriptors() takes four times as long.
     for (const name of Object.getOwnPropertyNames(each)) {
-      // Not by reading: a getter may do anything, such as load a relation.
+      // The property is not read, because a getter may do anything, such as load a relation.
       const held: unknown = Object.getOwnPropertyDescriptor(each, name)!.value;
       if (typeof held === 'object' && held !== null) waiting.push(held);
     }

@@ -2,7 +2,7 @@ import { Client, type ClientConfig, Query } from 'pg';
 import { firstToken } from './sql-lexer';
 import { TransactionRolledBackError } from './tenancy.errors';
 
-/** What pg keeps of a client, and calls on it. */
+/** The private parts of a pg client that this class needs. */
 interface ClientInternals {
   readonly connection: { readonly parsedStatements: Readonly<Record<string, string | undefined>> };
   readonly _activeQuery?: { readonly text?: unknown; readonly name?: string } | null;
@@ -21,11 +21,11 @@ const ROLLS_BACK: ReadonlySet<string> = new Set(['rollback', 'abort']);
 const PgClient = Client as unknown as new (config?: string | ClientConfig) => ClientInternals;
 
 /**
- * A pg client that tells when a COMMIT has kept nothing. PostgreSQL answers the COMMIT (or PREPARE TRANSACTION) of a
- * transaction that has failed with the tag ROLLBACK and no error, and pg with success.
+ * A pg client that reports a COMMIT that did not commit. PostgreSQL answers the COMMIT (or PREPARE TRANSACTION) of a
+ * failed transaction with the tag ROLLBACK and no error, and pg takes that for success.
  */
 class CommitKeepingClient extends PgClient {
-  /** A failed transaction takes nothing but its end, so only the first statement of a text can be answered like this. */
+  /** A failed transaction accepts only its end, so only the first statement of a text can be answered like this. */
   #isFirstAnswer = true;
 
   override _handleReadyForQuery(message: unknown): void {
@@ -39,16 +39,16 @@ class CommitKeepingClient extends PgClient {
     if (!isRefused) return super._handleCommandComplete(message);
     const error = new TransactionRolledBackError();
     const query = this._activeQuery;
-    // A cursor takes it for the server's error; after the one statement that it has, nothing else comes.
+    // A cursor has one statement, so it can take this for the server's error: no other answer follows.
     if (!(query instanceof Query)) return this._handleErrorMessage(error);
-    // More answers may follow, of what comes after the COMMIT in the text: pg tells the error when all have come.
+    // Statements after the COMMIT in the text are still to be answered; pg reports the error after the last answer.
     Object.assign(query, { _canceledDueToError: error });
     super._handleCommandComplete(message);
   }
 
   #asksForRollback(): boolean {
     const { text, name = '' } = this._activeQuery ?? {};
-    // A prepared statement may be asked for by its name alone; somebody's own query object may have no text to judge by.
+    // A prepared statement may be sent by its name alone, and a query object of the application may have no text.
     const asked = typeof text === 'string' ? text : this.connection.parsedStatements[name];
     if (asked === undefined) return true;
     const first = firstToken(asked);
@@ -56,5 +56,5 @@ class CommitKeepingClient extends PgClient {
   }
 }
 
-/** `pg.Client`, but that a COMMIT which was answered with ROLLBACK rejects. For pools' `Client`, too. */
+/** `pg.Client`, except that a COMMIT which was answered with ROLLBACK rejects. Also for the `Client` of a pool. */
 export const KeepingClient = CommitKeepingClient as unknown as typeof Client;

@@ -11,11 +11,11 @@ import {
 import { ModulesContainer } from '@nestjs/core';
 import { StartError } from './tenancy.errors';
 
-/** A module of ours works on another one, which the application does not import. */
+/** The application imports one of our modules, but not another module that it needs. */
 export class ModuleMissingError extends StartError {
   readonly code = 'MODULE_MISSING';
 
-  /** `what` needs it: a module, an option of one, or a decorator. */
+  /** `what` is what needs the missing module: a module, an option, or a decorator. */
   constructor(...missing: readonly (readonly [what: string, module: string])[]) {
     const needs = missing.map(([what, module]) => `${what} needs ${module}`).join(' and ');
     const remedies = missing.map(([, module]) => `${module}.forRoot(…)`).join(' and ');
@@ -25,7 +25,7 @@ export class ModuleMissingError extends StartError {
   }
 }
 
-/** A module of ours is in the application more than once. */
+/** One of our modules is imported more than once. */
 export class ModuleImportedTwiceError extends StartError {
   readonly code = 'MODULE_IMPORTED_TWICE';
 
@@ -37,7 +37,7 @@ export class ModuleImportedTwiceError extends StartError {
   }
 }
 
-/** A module of ours is imported by its bare name. */
+/** One of our modules is imported without `forRoot()`. */
 export class ModuleWithoutOptionsError extends StartError {
   readonly code = 'MODULE_WITHOUT_OPTIONS';
 
@@ -53,14 +53,15 @@ interface Needed {
   /** What needs it, if not the module itself. */
   readonly by?: string;
   readonly module: Type;
-  /** What it provides when it was imported with options. Default: that is not asked. */
+  /** A token that it provides when it was imported with options. Default: this is not checked. */
   readonly options?: InjectionToken;
 }
 
 /**
- * The providers of a module, behind one that fails the start in words when another module is missing, or this one is there
- * twice, or without `options`, the token of what `forRoot()` is given. Nest by itself would say nothing, or name a class that nobody outside knows: it looks for what classes need before it
- * makes the first of them. So what these need may be missing, for as long as it takes to say so.
+ * The providers of a module, behind one that fails the start in words when another module is missing, or this one is
+ * there twice, or without `options`, the token of what `forRoot()` is given. Nest by itself would say nothing, or name
+ * a class that nobody outside knows: it looks for what classes need before it makes the first of them. So what these
+ * need may be missing, for as long as it takes to say so.
  */
 export function checkedProviders(
   self: () => Type,
@@ -101,8 +102,8 @@ export function moduleCheck(
 }
 
 /**
- * A guard that looks at no request: it keeps an application from starting that has the decorator, and not the module that
- * it works by. That one is known by a token that it provides: its file reads the decorator's.
+ * A guard that looks at no request: it keeps an application from starting that has the decorator, and not the module
+ * that it works by. That one is known by a token that it provides: its file reads the decorator's.
  */
 export function needsModule(provides: InjectionToken, missing: () => Error): Type<CanActivate> {
   @Injectable()

@@ -1,6 +1,6 @@
 import { TenancyUnavailableError } from './tenancy.errors';
 
-/** What Node's sockets and resolver answer when nobody is there, or no longer. */
+/** Error codes of Node's sockets and resolver when the server cannot be reached. */
 const SYSTEM_CODES = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -24,7 +24,7 @@ const SQL_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300']);
 /** 08P01: a malformed message of ours when it is an ERROR; how PgBouncer refuses a connection when it is FATAL. */
 const PROTOCOL_VIOLATION = '08P01';
 
-/** The messages of pg, pg-pool and TypeORM that come without a code. */
+/** Messages of pg, pg-pool and TypeORM that have no error code. */
 const MESSAGES = [
   /^Connection terminated/,
   /^timeout exceeded when trying to connect$/,
@@ -35,15 +35,15 @@ const MESSAGES = [
 ];
 
 /**
- * Whether an error that came from the database driver says that the database cannot be reached or has no connection
- * to lend, as opposed to an answer of its own. Looks into TypeORM's `driverError`, into causes, and into the several
- * addresses of one host (`AggregateError`).
+ * Whether an error of the database driver says that the database cannot be reached or has no free connection, as
+ * opposed to an answer to a statement. Looks into TypeORM's `driverError`, into causes, and into the several addresses
+ * of one host (`AggregateError`).
  */
 export function isOutage(error: unknown): boolean {
   return [...withInnerErrors(error)].some(saysOutage);
 }
 
-/** The error among those inside of `error` that says so. `undefined` when none does. */
+/** The error inside of `error` that says so; `undefined` when none does. */
 export function outageIn(error: unknown): unknown {
   return [...withInnerErrors(error)].findLast(saysOutage);
 }

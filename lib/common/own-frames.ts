@@ -2,7 +2,7 @@ import { dirname, sep } from 'node:path';
 
 const LIBRARY = dirname(__dirname) + sep;
 
-/** The lines of a stack that lead to code of the application: not Node's, no package's, and not ours. */
+/** The lines of a stack that lead to code of the application, without those of Node and of packages. */
 export function ownFrames(stack = ''): string[] {
   return stack
     .split('\n')

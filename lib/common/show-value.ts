@@ -18,7 +18,7 @@ export function showSecret(value: unknown): string {
   return `of type ${value === null ? 'null' : typeof value}`;
 }
 
-/** A connection URL without what may be secret in it: user, password and parameters. */
+/** A connection URL without its secret parts: user, password and parameters. */
 export function showUrl(url: unknown): string {
   if (typeof url !== 'string') return url === undefined ? 'missing' : `of type ${typeof url}`;
   if (!URL.canParse(url)) return `no URL (${url.length} characters, not shown: there may be a password)`;
@@ -30,7 +30,9 @@ export function showUrl(url: unknown): string {
   return show(`${protocol}//…@${host}${pathname}`);
 }
 
-/** A `/`, `?` or `#` ends the host, and what was meant as host is behind it. What is taken for the host is of the password. */
+/**
+ * A password with `/`, `?` or `#` in it ends the host early: then a part of the password would be shown as the host.
+ */
 export function isCutInPassword(url: string): boolean {
   const { hash, pathname, search, username } = new URL(url);
   return hash !== '' || pathname.includes('@') || (username === '' && search.includes('@'));

@@ -4,12 +4,12 @@ import type { Pool, PoolClient, PoolConfig } from 'pg';
 import { KeepingClient } from './kept-commits';
 
 /**
- * A line that breaks without a word is noticed by TCP only when it asks: after so long, and ten seconds more without an
- * answer (libuv's ten probes, one a second). Linux alone would wait two hours.
+ * TCP notices a broken line only by keep-alive probes. They begin after so long, and the connection is lost after ten
+ * seconds without an answer (libuv's ten probes, one a second). Linux alone would wait two hours.
  */
 export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
-/** What pg keeps of a connection. */
+/** The private parts of a pg client that this file needs. */
 interface ClientState {
   readonly connection: { readonly stream: Socket };
   readonly _activeQuery?: { readonly waitsForReader?: boolean };
@@ -34,9 +34,10 @@ export function endWhenSilent(pool: Pool, ms: number | undefined): void {
 }
 
 /**
- * The `pg` that TypeORM is given, with a pool that does so, and tells when a COMMIT has kept nothing. Its connections have a listener for errors all the time: pg
- * takes its own away when it lends one, and TypeORM adds its own a moment later. A server that ends a session as soon as
- * it is open is heard in between, and an error that nobody listens to ends the process. Its next statement tells.
+ * The `pg` that TypeORM is given, with a pool that does so, and that reports a COMMIT that did not commit. Its connections
+ * have a listener for errors all the time: pg takes its own away when it lends one, and TypeORM adds its own a moment
+ * later. A server that ends a session as soon as it is open is heard in between, and an error that nobody listens to
+ * ends the process. Its next statement tells.
  */
 export function driverThatEndsSilence(ms: number | undefined): typeof pg {
   class WatchfulPool extends pg.Pool {

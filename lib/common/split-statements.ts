@@ -3,11 +3,14 @@ import { isSign, isWord, type SqlToken, tokensOf } from './sql-lexer';
 /** One of the statements of a text, without the semicolon behind it. */
 export interface SqlStatement {
   readonly text: string;
-  /** Its first tokens: as many as it takes to tell which command it is. */
+  /** Its first tokens, enough to tell which command it is. */
   readonly head: readonly SqlToken[];
 }
 
-/** `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`, and one more to see whether that is all. */
+/**
+ * The length of `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`, and one more to see whether the statement ends
+ * there.
+ */
 const HEAD_LENGTH = 7;
 
 const MAKES_ROUTINE = /^create (?:or replace )?(?:function|procedure)\b/;
@@ -35,14 +38,14 @@ export function splitStatements(text: string, standardStrings = true): SqlStatem
 }
 
 /**
- * Reads one statement up to its semicolon. Those in parentheses (`CREATE RULE … DO (…; …)`) and in the body of a routine
- * (`BEGIN ATOMIC …; END`) end nothing. Bodies are read as PostgreSQL's grammar has them: one begins in
- * CREATE FUNCTION and CREATE PROCEDURE outside of parentheses, and its END comes first where a statement would. So
- * neither `CASE … END` nor a column of the name `begin` is taken for one.
+ * Reads one statement up to its semicolon. Those in parentheses (`CREATE RULE … DO (…; …)`) and in the body of a
+ * routine (`BEGIN ATOMIC …; END`) end nothing. Bodies are read as PostgreSQL's grammar has them: one begins in CREATE
+ * FUNCTION and CREATE PROCEDURE outside of parentheses, and its END comes first where a statement would. So neither
+ * `CASE … END` nor a column of the name `begin` is taken for one.
  */
 class StatementReader {
   readonly head: SqlToken[] = [];
-  /** Of the innermost statement: the bodies of routines hold statements. */
+  /** The state of the innermost statement, because the bodies of routines hold statements. */
   #innerHead: readonly SqlToken[] = this.head;
   #parentheses = 0;
   #bodies = 0;
@@ -78,7 +81,7 @@ class StatementReader {
   }
 }
 
-/** The words that a statement begins with, up to what is none. */
+/** The words that a statement begins with, up to the first token that is no word. */
 export function wordsOf(head: readonly SqlToken[]): string[] {
   const end = head.findIndex(({ kind }) => kind !== 'word');
   return (end === -1 ? head : head.slice(0, end)).map(({ value }) => value);

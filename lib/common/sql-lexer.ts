@@ -1,4 +1,4 @@
-/** A piece of SQL as PostgreSQL's lexer sees it; white space and comments are none. */
+/** A token of SQL as PostgreSQL's lexer sees it. White space and comments make no tokens. */
 export interface SqlToken {
   /**
    * `word`: a keyword or a name without quotes. `name`: one in quotes. `escaped`: one as `U&"…"`. `text`: a literal of
@@ -110,10 +110,10 @@ function readPrefixed(text: string, start: number, word: string): SqlToken | und
   return undefined;
 }
 
-/** In `bits` two quotes are an end and a beginning; elsewhere they are one quote of the text. */
+/** In `bits`, two quotes end one literal and begin the next; elsewhere they stand for one quote of the text. */
 type TextKind = 'standard' | 'escaping' | 'bits';
 
-/** After its end and a line's end a literal may go on, and it goes on as what it began. */
+/** After a line break a literal may go on, as the same kind of literal. */
 function readText(text: string, start: number, quote: number, kind: TextKind): SqlToken {
   let value = '';
   for (let from = quote + 1; ;) {
@@ -190,7 +190,7 @@ function unended(text: string, start: number): SqlToken {
   return { kind: 'unended', start, end: text.length, value: '' };
 }
 
-/** What a sticky expression matches right there. */
+/** What a sticky expression matches at this position. */
 function at(pattern: RegExp, text: string, position: number): string | undefined {
   pattern.lastIndex = position;
   return pattern.exec(text)?.[0];

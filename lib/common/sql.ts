@@ -1,4 +1,4 @@
-/** Whatever runs one SQL text and gives its rows: a TypeORM `QueryRunner`, `EntityManager` or `DataSource`. */
+/** Runs one SQL text and returns its rows: a TypeORM `QueryRunner`, `EntityManager` or `DataSource`. */
 export interface SqlExecutor {
   // TypeORM's own signature.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any

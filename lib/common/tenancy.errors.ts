@@ -4,7 +4,7 @@ import { withHint } from './database-hint';
 import { ownFrames } from './own-frames';
 import { inRemedy } from './sql';
 
-/** What Nest keeps in its exceptions to answer them. It is all in the message, and whoever prints an error would print it again. */
+/** Fields of Nest's exceptions. They repeat the message, so they are hidden when an error is printed. */
 const KEPT_BY_NEST = ['response', 'status', 'options', 'errorCode'];
 
 /** One refused field of a body, query or option. */
@@ -28,7 +28,7 @@ export abstract class TenancyError extends HttpException {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, HttpStatus.INTERNAL_SERVER_ERROR, options);
     hide(this, KEPT_BY_NEST);
-    // Nest gives an exception its message after the stack was taken, which begins with it.
+    // The stack begins with the message, but Nest sets the message only after the stack was taken.
     Error.captureStackTrace(this, new.target);
   }
 
@@ -36,7 +36,7 @@ export abstract class TenancyError extends HttpException {
     return this.statusCode;
   }
 
-  /** What a client is told. Of a mistake in the application that is nothing: its message is for the log. */
+  /** What a client is told. A mistake in the application is only logged, and the client learns nothing of it. */
   get publicMessage(): string {
     return this.statusCode === Number(HttpStatus.INTERNAL_SERVER_ERROR)
       ? 'Internal server error'
@@ -53,7 +53,7 @@ export abstract class TenancyError extends HttpException {
     return extensions;
   }
 
-  /** What `console.error()` and Nest's logger print: what happened, and where the application had a part in it. */
+  /** What `console.error()` and Nest's logger print: the message, and the lines of the stack in the application. */
   [inspect.custom](): string {
     const { cause, message } = this;
     const why = cause instanceof Error ? withHint(cause) : '';
@@ -61,7 +61,7 @@ export abstract class TenancyError extends HttpException {
   }
 }
 
-/** What goes wrong in the hands of an operator, who calls the admin API and is told all of it. */
+/** An error of an operation of the admin API. The operator who calls it is told the whole message. */
 export abstract class OperatorError extends TenancyError {
   override get publicMessage(): string {
     return this.message;
@@ -70,14 +70,14 @@ export abstract class OperatorError extends TenancyError {
 
 export interface StartErrorOptions {
   readonly cause?: unknown;
-  /** What code may want to read of the error. Not enumerable: whoever prints the error would print it beside its message. */
+  /** Adds fields for code to read. They are not enumerable, because they would be printed beside the message. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * What a start fails over. The message says all that there is to say. Node prints an error that nobody catches with its stack,
- * its fields and its cause, whatever it is: so the stack leads to code of the application alone, and the rest can be read but
- * is not listed.
+ * An error that makes a start fail. The message says everything. Node prints an uncaught error with its stack,
+ * its fields and its cause, so the stack has only lines of the application, and fields and cause can be read but
+ * are not enumerable.
  */
 export abstract class StartError extends OperatorError {
   constructor(message: string, { cause, details = {} }: StartErrorOptions = {}) {
@@ -95,14 +95,16 @@ export abstract class StartError extends OperatorError {
   }
 }
 
-/** Where the application was when it went wrong: of errors within errors, the innermost was there. */
+/** Where in the application it happened: the stack of the innermost error. */
 function framesOf(cause: unknown): string[] {
   if (!(cause instanceof Error)) return [];
   const inner = framesOf(cause.cause);
   return inner.length > 0 ? inner : ownFrames(cause.stack);
 }
 
-/** Something of a start failed that has no error of its own: a statement that PostgreSQL refused, entities that TypeORM did. */
+/**
+ * A start failed for a reason that has no error class of its own: PostgreSQL refused a statement, or TypeORM an entity.
+ */
 export class StartFailedError extends StartError {
   readonly code = 'START_FAILED';
 
@@ -120,7 +122,7 @@ export class StartFailedError extends StartError {
   }
 }
 
-/** What `work` gives; what it throws, if it is no error of ours, as a sentence about `what`. */
+/** Runs `work`. An error that is not ours is wrapped into a sentence about `what`. */
 export async function startWith<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -138,7 +140,7 @@ function hide(error: Error, names: readonly string[]): void {
     if (Object.hasOwn(error, name)) Object.defineProperty(error, name, { enumerable: false });
 }
 
-/** Something asks to be let in by a way that we do not know, so nothing can be said of its tenant. */
+/** A handler was called over a transport that we do not know, so its tenant cannot be told. */
 export class TransportUnknownError extends TenancyError {
   readonly code = 'TRANSPORT_UNKNOWN';
 
@@ -150,10 +152,10 @@ export class TransportUnknownError extends TenancyError {
   }
 }
 
-/** Seconds: what was in the way is gone as soon as a statement or a transaction of the tenant ends. */
+/** Seconds. A place is free as soon as a statement or a transaction of the tenant ends. */
 export const TRY_AGAIN_SOON = { 'Retry-After': '1' } as const;
 
-/** The database behind the registry or the tenants cannot be reached, or has no connection to lend. */
+/** The database of the registry or of the tenants cannot be reached, or has no free connection. */
 export class TenancyUnavailableError extends TenancyError {
   readonly code = 'TENANCY_UNAVAILABLE';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
@@ -177,7 +179,7 @@ export class ValidationFailedError extends TenancyError {
   }
 }
 
-/** COMMIT was answered with ROLLBACK: nothing of the transaction is kept. */
+/** PostgreSQL answered COMMIT with ROLLBACK, so the transaction was not committed. */
 export class TransactionRolledBackError extends TenancyError {
   readonly code = 'TRANSACTION_ROLLED_BACK';
 
@@ -190,7 +192,10 @@ export class TransactionRolledBackError extends TenancyError {
   }
 }
 
-/** Too much of the tenant's work waits for a connection, or to be counted, or one waited too long for its turn. Nothing was sent. */
+/**
+ * Too many requests of the tenant wait for a connection or to be counted, or this one waited too long. Nothing was
+ * sent.
+ */
 export class TenantBusyError extends TenancyError {
   readonly code = 'TENANT_BUSY';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;

@@ -6,15 +6,15 @@ let lastMs = 0;
 let counter = 0;
 
 /**
- * A UUID of version 7 (RFC 9562, 5.7): 48 bits of the time in milliseconds, a counter of 32 bits that starts at random, and
- * 42 random bits. Those that one process makes sort in the order of their making, also when its clock is set back.
+ * A UUID of version 7 (RFC 9562, 5.7): 48 bits of the time in milliseconds, a counter of 32 bits that starts at random,
+ * and 42 random bits. Those that one process makes sort in the order of their making, also when its clock is set back.
  */
 export function uuidV7(): string {
   const random = randomBytes(10);
   const now = Date.now();
   if (now > lastMs) {
     lastMs = now;
-    // The highest bit is left for the counting.
+    // The highest bit is 0, so that the counter has room to count up.
     counter = random.readUInt32BE(0) >>> 1;
   } else if (++counter === COUNTER_END) {
     lastMs++;

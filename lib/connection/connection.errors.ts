@@ -9,13 +9,13 @@ import {
 } from '../common/tenancy.errors';
 import type { DatabaseLogin } from './typeorm/database-login';
 
-/** A connection lent to one tenant was asked to work for another. Nothing was sent. */
+/** A connection that was checked out for one tenant was used for another. Nothing was sent. */
 export class TenantContextMismatchError extends TenancyError {
   readonly code = 'TENANT_CONTEXT_MISMATCH';
 
-  constructor(lentTo: string, caller: string) {
+  constructor(holder: string, caller: string) {
     super(
-      `This connection was lent to ${lentTo}, but the calling code runs for ${caller}. A QueryRunner, EntityManager or client ` +
+      `This connection was checked out for ${holder}, but the calling code runs for ${caller}. A QueryRunner, EntityManager or client ` +
         'taken inside one TenantContext.run() must not be used inside another: take one inside each.',
     );
   }
@@ -60,7 +60,9 @@ export class TenantSchemaMissingError extends TenancyError {
   }
 }
 
-/** Whether PostgreSQL has answered so, whoever put it into words. Then it is known what became of the statement. */
+/**
+ * Whether the error is an answer of PostgreSQL, as it is or wrapped by us. Then the outcome of the statement is known.
+ */
 export function isAnswer(error: Error): boolean {
   return [DatabaseError, TransactionRolledBackError, SessionNotCleanError, TenantSchemaMissingError].some(
     (each) => error instanceof each,
@@ -83,7 +85,7 @@ export class UnsafeSessionError extends StartError {
 export class UnsupportedStartupParameterError extends StartError {
   readonly code = 'UNSUPPORTED_STARTUP_PARAMETER';
 
-  /** Not `cause`: a connection that was refused counts as an outage there, and would be tried again. */
+  /** Not `cause`: a refused connection counts as an outage when it is a cause, and would be tried again. */
   constructor(refusal: string) {
     super(
       `The pooler before PostgreSQL refuses connections that ask for an empty search_path: ${refusal}. ` +
@@ -93,7 +95,7 @@ export class UnsupportedStartupParameterError extends StartError {
   }
 }
 
-/** Why nothing of a shared transaction can be kept. */
+/** Why a shared transaction was rolled back. */
 export type DoomedBy = 'rollback' | 'failure' | 'open part' | 'open stream' | 'late' | 'savepoint' | 'end';
 
 /** What happened, and what to do about it. */
@@ -119,7 +121,7 @@ const DOOMED: Readonly<Record<DoomedBy, string>> = {
   end: 'Something ended the shared transaction before its work had ended: what came before may be kept, and what came after, too.',
 };
 
-/** Nothing of a shared transaction is kept (unless something has ended it from within). `by` tells why. */
+/** A shared transaction was rolled back (unless something has ended it from within). `by` tells why. */
 export class TransactionDoomedError extends TenancyError {
   readonly code = 'TRANSACTION_DOOMED';
 
@@ -156,7 +158,10 @@ export class TransactionCommandError extends TenancyError {
   }
 }
 
-/** The statements of a text cannot be told apart, so one of them may end a transaction that other code shares. Nothing was sent. */
+/**
+ * The statements of a text cannot be told apart, so one of them may end a transaction that other code shares. Nothing
+ * was sent.
+ */
 export class UnreadableTextError extends TenancyError {
   readonly code = 'SQL_UNREADABLE';
 
@@ -176,7 +181,7 @@ export class ReadOnlyTextError extends TenancyError {
 
   constructor() {
     super(
-      'A text with RESET in it, or that begins or ends a transaction, cannot be run in one that only reads.',
+      'A text that holds RESET, or begins or ends a transaction, cannot be run in a read-only transaction.',
     );
   }
 }
@@ -196,11 +201,11 @@ export class EntitySchemaError extends StartError {
   }
 }
 
-/** `forFeature()`, or a relation, names what is no entity of the tenants' data source. Thrown at start. */
+/** `forFeature()`, or a relation, names an entity that the tenants' data source does not know. Thrown at start. */
 export class EntityNotListedError extends StartError {
   readonly code = 'ENTITY_NOT_LISTED';
 
-  /** `what` names the entity: a sentence that goes on. */
+  /** `what` names the entity and begins the sentence. */
   constructor(what: string, options?: { cause?: unknown }) {
     super(
       `${what} is not among the entities of TenancyModule.forRoot(): add it there. ` +
@@ -210,7 +215,7 @@ export class EntityNotListedError extends StartError {
   }
 }
 
-/** A query names what is no entity of the tenants' data source. */
+/** A query names an entity that the tenants' data source does not know. */
 export class EntityUnknownError extends TenancyError {
   readonly code = 'ENTITY_NOT_LISTED';
 
@@ -223,7 +228,7 @@ export class EntityUnknownError extends TenancyError {
   }
 }
 
-/** The connection was lost, or nobody waited any longer, while a COMMIT was under way. */
+/** The connection was lost, or a timeout ran out, while a COMMIT was under way. */
 export class CommitOutcomeUnknownError extends TenancyError {
   readonly code = 'COMMIT_OUTCOME_UNKNOWN';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;

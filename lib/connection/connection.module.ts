@@ -16,7 +16,7 @@ import { SystemTransactions } from './typeorm/system-transactions';
 import { TenantConnection } from './typeorm/tenant-connection';
 import { TenantTransactions } from './typeorm/tenant-transactions';
 
-/** From now on the registry knows for whom it is asked. */
+/** Tells the registry for which tenant the current code runs. */
 const turnsOfTenants: FactoryProvider = {
   provide: 'TURNS_OF_TENANTS',
   inject: [RegistryTurns, TenantContext],

@@ -118,7 +118,7 @@ export class CheckedDatabaseOptions {
   @Option(integer(1), { variable: 'TENANCY_POOL_SIZE' })
   readonly poolSize: number = 10;
 
-  /** How long a request waits for a connection, new or lent, in milliseconds from 1. Default 10,000. */
+  /** Checkout timeout: how long a request waits for a connection, in milliseconds from 1. Default 10,000. */
   @Option(waiting(1), { variable: 'TENANCY_CONNECT_TIMEOUT_MS' })
   readonly connectTimeoutMs: number = 10_000;
 
@@ -158,7 +158,7 @@ export class CheckedDatabaseOptions {
   @Option(integer(0), { variable: 'TENANCY_MAX_TENANTS_PER_CONNECTION' })
   readonly maxTenantsPerConnection: number = 1_000;
 
-  /** After how long a connection that is still lent is warned of in the log, in milliseconds, or 0 for never. Default 30,000. */
+  /** After how long a connection that was not released is reported in the log, in milliseconds, or 0 for never. Default 30,000. */
   @Option(waiting(0), { variable: 'TENANCY_LEASE_WARNING_MS' })
   readonly leaseWarningMs: number = 30_000;
 

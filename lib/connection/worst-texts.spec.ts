@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { splitStatements } from '../common/split-statements';
 import { carriedText } from './protocol/carried-text';
 import { leavesSessionState } from './protocol/session-state';
-import { TransactionSettings } from './protocol/settings';
+import { TransactionParameters } from './protocol/transaction-parameters';
 import { sharedCommand } from './typeorm/shared-text';
 import { transactionCommands } from './protocol/transaction-commands';
 
@@ -62,7 +62,7 @@ const LENGTH = 1_000_000;
 const MAX_MS = 3_000;
 
 const session = { inTransaction: () => false, owesCheck: () => false, standardStrings: true };
-const settings = new TransactionSettings({ search_path: 't_acme' });
+const settings = new TransactionParameters({ search_path: 't_acme' });
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   splitStatements: (text) => splitStatements(text),

@@ -17,7 +17,7 @@ interface Relation {
   readonly columns: readonly string[];
 }
 
-/** Warns at the start of entities that the migrations know nothing of: each statement that names them would fail, and only then. */
+/** Warns at start of entities without a migration: otherwise one learns of them only when a statement fails. */
 @Injectable()
 export class EntitiesAhead implements OnApplicationBootstrap {
   constructor(
@@ -38,7 +38,10 @@ export class EntitiesAhead implements OnApplicationBootstrap {
     );
   }
 
-  /** `the table "invoice" (Invoice)`, `the column "orders"."price" (Order)`. One question, however many entities there are. */
+  /**
+   * `the table "invoice" (Invoice)`, `the column "orders"."price" (Order)`. One question, however many entities there
+   * are.
+   */
   async find(): Promise<string[]> {
     const entities = this.dataSource.entityMetadatas.filter(({ synchronize }) => synchronize);
     if (entities.length === 0) return [];

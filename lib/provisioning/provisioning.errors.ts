@@ -4,7 +4,7 @@ import { listed } from '../common/listed';
 import { inRemedy } from '../common/sql';
 import { OperatorError, StartError, TenancyError } from '../common/tenancy.errors';
 
-/** Of each kind: both are in one sentence. */
+/** Names shown of each kind, because a sentence lists both. */
 const MAX_NAMED = 5;
 
 /** A migration cannot be run on the template, or failed there. Nothing of this run was kept. */
@@ -28,7 +28,7 @@ export class TemplateBehindError extends StartError {
   }
 }
 
-/** `sharedSchemas` names what is not there. Nothing was run. */
+/** `sharedSchemas` names a schema that does not exist. Nothing was run. */
 export class SharedSchemaMissingError extends StartError {
   readonly code = 'SHARED_SCHEMA_MISSING';
   declare readonly schemaNames: readonly string[];
@@ -56,7 +56,9 @@ export class SharedMigrationError extends StartError {
   }
 }
 
-/** All that the template has seen is unknown to the code: it is another application's. Nothing was run. */
+/**
+ * The code knows none of the migrations that the template has seen, so it is another application's. Nothing was run.
+ */
 export class TemplateForeignError extends StartError {
   readonly code = 'TEMPLATE_FOREIGN';
 
@@ -83,7 +85,7 @@ export class ProvisioningFailedError extends OperatorError {
   }
 }
 
-/** A tenant cannot be purged as things are. What was dropped before stays dropped. */
+/** A tenant cannot be purged now. What was dropped before stays dropped. */
 export class PurgeBlockedError extends TenancyError {
   readonly code = 'PURGE_BLOCKED';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -201,12 +203,12 @@ export class InvalidHookError extends StartError {
   }
 }
 
-/** A domain that its tenant has not been seen to own. Nothing was written. */
+/** The tenant has not proven that it owns the domain. Nothing was written. */
 export class DomainNotProvenError extends TenancyError {
   readonly code = 'DOMAIN_NOT_PROVEN';
   override readonly statusCode = HttpStatus.UNPROCESSABLE_ENTITY;
 
-  /** `remedy` continues the sentence: what to do, in words for whoever asked for the domain. */
+  /** `remedy` ends the sentence: what the caller who asked for the domain must do. */
   constructor(
     readonly domain: string,
     slug: string,
@@ -250,7 +252,7 @@ export class SchemaDiffersError extends TenancyError {
   }
 }
 
-/** A schema that cannot become a tenant's: missing, or one that is everybody's. */
+/** The schema cannot become a tenant's, because it is missing, shared, or used otherwise. */
 export class SchemaNotAdoptableError extends TenancyError {
   readonly code = 'SCHEMA_NOT_ADOPTABLE';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -263,7 +265,7 @@ export class SchemaNotAdoptableError extends TenancyError {
   }
 }
 
-/** A migration with `transaction = false` was begun and did not end as it should. A person must say what is to be done. */
+/** A migration with `transaction = false` was begun and not completed. A person must decide how to go on. */
 export class MigrationUnfinishedError extends TenancyError {
   readonly code = 'MIGRATION_UNFINISHED';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -302,7 +304,7 @@ export class MigrationBusyError extends TenancyError {
   }
 }
 
-/** A tenant's schema is not there. Nothing was run: shared schemas are on the same path. */
+/** A tenant's schema is missing. Nothing was run, because it would have changed the shared schemas on the same path. */
 export class SchemaGoneError extends OperatorError {
   readonly code = 'SCHEMA_GONE';
 
@@ -313,7 +315,7 @@ export class SchemaGoneError extends OperatorError {
   }
 }
 
-/** The template cannot be cloned while a migration with `transaction = false` is at it, or has broken off. */
+/** The template cannot be cloned while a migration with `transaction = false` runs on it, or has stopped half-way. */
 export class TemplateUnfinishedError extends TenancyError {
   readonly code = 'TEMPLATE_UNFINISHED';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
@@ -328,7 +330,7 @@ export class TemplateUnfinishedError extends TenancyError {
   }
 }
 
-/** The start found what would let one tenant reach another past its role. Nothing was served. */
+/** The start found rights that let one tenant reach another in spite of roles. Nothing was served. */
 export class RolesNotSafeError extends StartError {
   readonly code = 'ROLES_NOT_SAFE';
   declare readonly problems: readonly { readonly code: string; readonly message: string }[];

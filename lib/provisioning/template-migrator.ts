@@ -50,12 +50,12 @@ export class TemplateMigrator implements OnModuleInit {
     await this.#requireShared();
     await this.roles.requireSafety();
     const applied = await this.migrate().catch((error: unknown) => {
-      // Who is to say what is to be done needs the application to say it.
+      // The start goes on, because the operator needs the application to settle the migration.
       if (!(error instanceof MigrationUnfinishedError)) throw error;
       this.#logger.error(`No tenant can be made: ${error.message}`);
       return [];
     });
-    // A migration may have opened the template, and so each clone of it, to everybody.
+    // A migration may have granted rights on the template to everybody, and clones have the same rights.
     if (applied.length > 0) await this.roles.requireSafety();
     await this.roles.prepareAll();
     await this.#warnOfUnknown();
@@ -152,7 +152,7 @@ export class TemplateMigrator implements OnModuleInit {
     throw obstacle;
   }
 
-  /** Why nobody can be cloned from the template as it is now. */
+  /** Why the template cannot be cloned as it is now. */
   async #findObstacle(queryRunner: QueryRunner, isLast: boolean): Promise<unknown> {
     try {
       await this.template.current(queryRunner, { isNew: true });
@@ -196,7 +196,7 @@ export class TemplateMigrator implements OnModuleInit {
     });
   }
 
-  /** PostgreSQL passes over a schema of the path that is not there, and what is in it would be missing without a word. */
+  /** PostgreSQL skips a missing schema on the path silently, so the start checks that each exists. */
   async #requireShared(): Promise<void> {
     const missing = await this.context.runAsSystem(() =>
       this.dataSource.query<{ name: string }[]>(

@@ -12,16 +12,22 @@ export interface TenantChangeOptions extends ActorAndReason {
   readonly ifVersion?: number | readonly number[];
 }
 
-/** Each look at a tenant that others change at the same time lets one of them finish, so this serves as many at once. */
+/**
+ * Attempts before `TenantContendedError`. One of several concurrent changes succeeds each time, so this many can run at
+ * once.
+ */
 const MAX_ATTEMPTS = 100;
 
-/** Changes a tenant as it was seen. `undefined` when it is no longer that; the tenant itself when there is nothing to do. */
+/**
+ * Changes a tenant as it was read. Returns `undefined` when it has changed since, and the tenant itself when there is
+ * nothing to do.
+ */
 type Attempt = (
   tenant: Tenant,
   write: (action: string, details?: Record<string, unknown>) => TenantWriteOptions,
 ) => Promise<Tenant | undefined>;
 
-/** Looks at a tenant and changes it, so that nobody's change comes between the two, and tells of it. */
+/** Reads a tenant, changes it unless somebody else did in between, and emits the event. */
 @Injectable()
 export class TenantChanger {
   constructor(

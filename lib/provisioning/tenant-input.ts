@@ -4,7 +4,7 @@ import { metadataProblem } from '../registry/metadata';
 import { isSlug } from '../registry/slug';
 import { TenantSlugReservedError } from '../registry/tenant.errors';
 
-/** What a caller says of a tenant to be made. */
+/** The caller's input for a new tenant. */
 export interface TenantRequestedBy {
   /** 1 to 60 characters of `[a-z0-9-]`, beginning with a letter. */
   readonly slug: string;
@@ -27,7 +27,9 @@ const NAME_RULE = `must be 1 to ${MAX_NAME_LENGTH} characters, not only white sp
 const REASON_RULE = `must be at most ${MAX_REASON_LENGTH} characters, without NUL or half of a surrogate pair`;
 const ACTOR_RULE = `must be 1 to ${MAX_ACTOR_LENGTH} characters, without NUL or half of a surrogate pair`;
 
-/** The input with its defaults, domains normalised and sorted. Throws `ValidationFailedError` naming every bad field. */
+/**
+ * The input with its defaults, domains normalised and sorted. Throws `ValidationFailedError` naming every bad field.
+ */
 export function checkNewTenant(
   input: TenantRequestedBy,
   reservedSlugs: readonly string[],
@@ -74,7 +76,7 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>>): void
   refuseProblems([['metadata', metadataProblem(metadata)]]);
 }
 
-/** Who does something, and why, as far as they were told. */
+/** Who does something, and why, as far as the caller said. */
 export interface ActorAndReason {
   /** 1 to 200 characters. */
   readonly actor?: string;

@@ -54,7 +54,7 @@ export class TenantLifecycle {
     return this.#move(reference, DELETE, options);
   }
 
-  /** Makes a deleted tenant what it was. @throws InvalidTransitionError */
+  /** Gives a deleted tenant its earlier status back. @throws InvalidTransitionError */
   restore(reference: string, options?: TenantChangeOptions): Promise<Tenant> {
     return this.#move(reference, RESTORE, options);
   }
@@ -74,7 +74,7 @@ export class TenantLifecycle {
       if (fields.length === 0) return tenant;
       const slug = changes.slug === undefined ? {} : { slug: { from: tenant.slug, to: changes.slug } };
       const { audit } = write('update', { fields, ...slug });
-      // Metadata was merged into what was seen: had it changed since, that change would be lost.
+      // Metadata was merged into the version that was read: a later change must not be lost.
       return this.store.update(tenant.id, changes, { expected: { version: tenant.version }, audit });
     });
     if (renamed) await this.schemaComment.write(updated);
@@ -115,7 +115,7 @@ export class TenantLifecycle {
   }
 }
 
-/** What a patch asks for that the tenant does not have yet. */
+/** The fields of a patch that differ from the tenant. */
 function changesOfPatch(tenant: Tenant, patch: TenantPatch): TenantUpdate {
   const { slug = tenant.slug, name = tenant.name } = patch;
   const metadata = mergeMetadata(tenant.metadata, patch.metadata ?? {});

@@ -21,13 +21,13 @@ import type { ActorAndReason } from './tenant-input';
 import { TenantRoles } from './roles/tenant-roles';
 import { type SeenMigration, TenantVersions } from './tenant-versions';
 
-/** What is known of a tenant before it has a schema. */
+/** The fields of a tenant before it has a schema. */
 export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'>;
 
 export interface NewTenantOptions extends ActorAndReason {
   /**
-   * What else the caller keeps with the tenant, both or neither: done in the same transaction as hooks are, after them. What it
-   * throws is thrown, and no tenant is made.
+   * What else the caller keeps with the tenant, both or neither: done in the same transaction as hooks are, after them.
+   * What it throws is thrown, and no tenant is made.
    */
   readonly within?: ProvisionHook;
 }
@@ -46,7 +46,7 @@ export interface MakeOptions extends NewTenantOptions {
   readonly copyOf?: string;
   /** The migrations that its schema has seen, elsewhere. Default: those of the template, or of what it is a copy of. */
   readonly seen?: readonly SeenMigration[];
-  /** What it is in the end. Default active. */
+  /** The status that it gets. Default active. */
   readonly status?: 'active' | 'suspended';
 }
 
@@ -133,7 +133,7 @@ export class TenantMaker {
       { status },
       { expected: { status: ['provisioning'] } },
     );
-    // The sweeper of another instance may have been faster.
+    // The sweeper of another instance may have activated it already.
     const now = settled ?? (await this.store.find({ by: 'id', value: tenant.id }));
     if (now === undefined || now.status === 'provisioning')
       throw new Error('its row in the store was removed meanwhile');
@@ -188,7 +188,7 @@ class WorkWithin {
   }
 }
 
-/** A tenant to run for before there is one. */
+/** A stand-in for `TenantContext.run()` before the tenant exists. */
 function unborn(draft: Draft): Tenant {
   const now = new Date();
   return {

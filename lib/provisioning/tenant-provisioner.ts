@@ -20,7 +20,7 @@ import {
 } from './tenant-input';
 import { type Draft, type Making, type NewTenantOptions, TenantMaker } from './tenant-maker';
 
-/** The rest of what may be said of a tenant to be made. */
+/** Further options for a new tenant. */
 export type TenantDetails = Omit<TenantRequestedBy, 'slug'>;
 
 export interface CreateTenantOptions extends NewTenantOptions {
@@ -42,8 +42,9 @@ export interface AdoptOptions extends TenantDetails, NewTenantOptions {
  * Makes tenants: a row in the registry and a schema, both or neither.
  *
  * All throw `ValidationFailedError`, `TenantSlugReservedError`, `TenantSlugTakenError`, `DomainTakenError`,
- * `ProvisionHookFailedError`, `ProvisioningFailedError`, `TenancyUnavailableError` and what `within` throws; nothing is left then. With the
- * option `domainProof` also `DomainNotProvenError` for domains, which nobody can prove before the tenant is there.
+ * `ProvisionHookFailedError`, `ProvisioningFailedError`, `TenancyUnavailableError` and what `within` throws; nothing is
+ * left then. With the option `domainProof` also `DomainNotProvenError` for domains, which nobody can prove before the
+ * tenant is there.
  */
 @Injectable()
 export class TenantProvisioner {

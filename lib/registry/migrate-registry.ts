@@ -15,7 +15,7 @@ export const REGISTRY_MIGRATION_LOCK = '32762622053868409';
 /** SQLSTATE insufficient_privilege. */
 const NO_RIGHT = '42501';
 
-/** Reads the ledger in today's words: a migration that was parted among modules stands for each of its parts. */
+/** Reads the ledger with today's names: a migration that was split among modules counts as each of its parts. */
 class RegistryMigrator extends MigrationExecutor {
   protected override async loadExecutedMigrations(queryRunner: QueryRunner): Promise<Migration[]> {
     const executed = await super.loadExecutedMigrations(queryRunner);
@@ -37,7 +37,7 @@ class RegistryMigrator extends MigrationExecutor {
 export async function migrateRegistry(dataSource: DataSource): Promise<void> {
   const queryRunner = dataSource.createQueryRunner();
   try {
-    // Under REPEATABLE READ, a possible default, who waited for the lock would still see the tables missing.
+    // Under REPEATABLE READ, a possible default, an instance that waited for the lock would still see the tables missing.
     await queryRunner.startTransaction('READ COMMITTED');
     await queryRunner.query('SELECT pg_advisory_xact_lock($1)', [REGISTRY_MIGRATION_LOCK]);
     await createSchema(queryRunner, registrySchema(dataSource));
@@ -69,7 +69,7 @@ export async function assertRegistryMigrated(dataSource: DataSource): Promise<vo
 
 const namesOf = (migrations: readonly Migration[]) => migrations.map(({ name }) => name);
 
-/** Whether anything of it was made. */
+/** Whether any table of the registry exists. */
 async function isThere(dataSource: DataSource): Promise<boolean> {
   const table = `${quoteIdentifier(registrySchema(dataSource))}.${MIGRATIONS_TABLE}`;
   const [{ found }] = await dataSource.query<{ found: boolean }[]>(
@@ -85,12 +85,12 @@ async function createSchema(queryRunner: QueryRunner, schema: string): Promise<v
   await queryRunner.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
 }
 
-/** Rolls back what was not committed. A connection that cannot even do that is gone, and so is its transaction. */
+/** Rolls back. If the connection is lost, PostgreSQL has rolled back already. */
 async function endTransaction(queryRunner: QueryRunner): Promise<void> {
   try {
     if (queryRunner.isTransactionActive) await queryRunner.rollbackTransaction();
   } catch {
-    // What went wrong first is already on its way to the caller.
+    // The first error is thrown to the caller, so this one is ignored.
   } finally {
     await queryRunner.release();
   }

@@ -10,7 +10,7 @@ import { IdentifyRegistry1763601000000 } from './migrations/1763601000000-identi
 import { KeepTemplatePrints1763601050000 } from './migrations/1763601050000-keep-template-prints';
 import { CreateSharedMigrations1763601100000 } from './migrations/1763601100000-create-shared-migrations';
 
-/** Makes tables of ours. Its name is what the ledger `registry_migrations` knows it by, whichever module brings it. */
+/** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
   new (): MigrationInterface;
   /**
@@ -20,7 +20,7 @@ export interface RegistryMigration {
   readonly partOf?: string;
 }
 
-/** What every application needs. */
+/** The migrations that every application needs. */
 export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   CreateRegistry1763600000000,
   NotifyTenantChanges1763600100000,
@@ -39,14 +39,17 @@ export const REGISTRY_MIGRATIONS = Symbol('REGISTRY_MIGRATIONS');
 const BROUGHT = Symbol('REGISTRY_MIGRATIONS_BROUGHT');
 
 /**
- * Of an optional module: the registry of an application that imports it has these tables as well. They are made together
- * with the registry's own, before anything is injected that reads them. Two modules may bring the same.
+ * Of an optional module: the registry of an application that imports it has these tables as well. They are made
+ * together with the registry's own, before anything is injected that reads them. Two modules may bring the same.
  */
 export function BringsTables(...migrations: readonly RegistryMigration[]): ClassDecorator {
   return (module) => Reflect.defineMetadata(BROUGHT, migrations, module);
 }
 
-/** Those of the core and of all modules that the application imports. Nest knows them before it makes the first provider. */
+/**
+ * The migrations of the core and of all modules that the application imports. Nest knows them before it makes the first
+ * provider.
+ */
 export function registryMigrations(modules: ModulesContainer): RegistryMigration[] {
   const brought = [...modules.values()].flatMap(
     ({ metatype }) => (Reflect.getMetadata(BROUGHT, metatype) as RegistryMigration[] | undefined) ?? [],

@@ -5,7 +5,7 @@ export const DEFAULT_REGISTRY_SCHEMA = 'tenancy';
 /** 1 to 63 lower-case characters: TypeORM splits names at dots and does not double the quotes in all of its SQL. */
 const PLAIN_NAME = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/;
 
-/** `name` itself. Throws `RangeError` when it is no plain name: PostgreSQL keeps `pg_` for its own schemas. */
+/** Returns `name`. Throws `RangeError` when it is not a plain name: PostgreSQL keeps `pg_` for its own schemas. */
 export function checkRegistrySchema(name: string): string {
   if (PLAIN_NAME.test(name)) return name;
   throw new RangeError(

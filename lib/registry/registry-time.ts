@@ -2,12 +2,12 @@ import type { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 
-/** After so long it is asked again, in the background: a server's clock may be set, or another server take over. */
+/** How often it is read again, in the background: the server's clock may be set, or another server may take over. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 
 /**
- * The time by PostgreSQL's clock, which all instances share: what expires, and what is counted by the day, must not go by
- * the clock of one of them. It is asked now and then, and goes on by a clock of this process that is never set.
+ * The time of PostgreSQL's clock, which all instances share: expiry and daily counts must not depend on
+ * the clock of one instance. It is read now and then, and advanced in between by the monotonic clock of this process.
  */
 export class RegistryTime {
   /** PostgreSQL's milliseconds when this process's were 0. */
@@ -39,12 +39,12 @@ export class RegistryTime {
     const [{ ms }] = await this.registry.query<{ ms: number }[]>(
       "SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000 AS ms",
     );
-    // Behind by the time that the answer was on its way, never ahead: nothing is noted of the future.
+    // The answer took some time, so this is slightly behind and never ahead.
     this.#askedAt = performance.now();
     this.#offset = ms - this.#askedAt;
   }
 
-  /** While it cannot be asked, the clock of this process goes on. */
+  /** When PostgreSQL does not answer, the clock of this process goes on. */
   #askInBackground(now: number): void {
     if (this.#asking || !this.registry.isInitialized) return;
     this.#askedAt = now;

@@ -4,7 +4,7 @@ import { backgroundClock, type Clock } from '../common/clock';
 import { type Asker, FairQueue, type Share } from '../common/fair-queue';
 import { TenantBusyError } from '../common/tenancy.errors';
 
-/** Of the registry's connections one tenant has one at a time: another is left for all others. */
+/** One tenant has at most one of the registry's two connections at a time, so that the other is left for all others. */
 const MAX_PER_TENANT = 1;
 
 type ConnectCallback = Parameters<Pool['connect']>[0];
@@ -17,7 +17,7 @@ export class RegistryTurns {
   whose: () => string | undefined = () => undefined;
 }
 
-/** One who asks for a connection of the registry. */
+/** A request for a connection of the registry. */
 class Turn implements Asker {
   share: Share<this> | undefined;
   readonly key: string;
@@ -34,7 +34,7 @@ class Turn implements Asker {
     this.isUnbounded = tenantId === undefined;
   }
 
-  /** Nothing that holds a connection of the registry asks for another. */
+  /** No code that holds a connection of the registry asks for another. */
   isNested(): boolean {
     return false;
   }
@@ -48,8 +48,8 @@ export interface RegistryPoolOptions {
 }
 
 /**
- * A pool that lends the registry's few connections in turns: what one tenant orders, however much, waits for itself, and
- * all others wait for one of it.
+ * A pool that gives out the registry's few connections in turns: the requests of one tenant, however many, wait for
+ * each other, and those of all others wait for one of them at most.
  */
 export function poolInTurns(
   Base: typeof Pool,
@@ -119,7 +119,7 @@ export function poolInTurns(
       });
     }
 
-    /** What waits for a turn is told at once: there will be none. */
+    /** Requests that wait are refused at once, because they will get no connection. */
     override end(): Promise<void>;
     override end(callback: () => void): void;
     override end(callback?: () => void): Promise<void> | void {

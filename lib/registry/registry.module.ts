@@ -34,7 +34,7 @@ const store: FactoryProvider<TenantStore | Promise<TenantStore>> = {
   },
 };
 
-/** The registry tells of its changes; of those in another store nobody knows. */
+/** The registry announces its changes. A store of the application has no change feed. */
 const changeFeed: FactoryProvider<TenantChangeFeed> = {
   provide: TenantChangeFeed,
   inject: [REGISTRY_OPTIONS, getDataSourceToken(LOOKUPS_DATA_SOURCE)],

@@ -9,7 +9,7 @@ import type { TenantStore } from './store/tenant.store';
 /** Token of the options below. */
 export const REGISTRY_OPTIONS = Symbol('REGISTRY_OPTIONS');
 
-/** Token of the `ModuleRef` that makes a store of the application's own: what it injects is imported there. */
+/** Token of the `ModuleRef` that makes the application's own store, in the module whose imports the store injects. */
 export const STORE_MAKER = Symbol('STORE_MAKER');
 
 /** Where our own tables are. */
@@ -47,6 +47,6 @@ export type GivenRegistryOptions = Given<CheckedRegistryOptions, 'registry' | 'c
 export interface RegistryModuleOptions extends Omit<GivenRegistryOptions, 'registry'> {
   /** The schema of our own tables. */
   readonly schema: string;
-  /** A connection of the change feed's own, around the pooler if there is one. */
+  /** A connection for the change feed alone, around the pooler if there is one. */
   readonly feedConnection: ClientConfig;
 }

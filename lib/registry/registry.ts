@@ -37,11 +37,19 @@ export interface RegistryOptions extends Pick<
 > {
   /** The schema that holds the registry's tables: 1 to 63 characters of `[a-z0-9_]`. Default `tenancy`. */
   readonly schema?: string;
-  /** What makes its tables. Default: those that every application needs, without those of optional modules. */
+  /**
+   * The migrations that make its tables. Default: those that every application needs, without those of optional
+   * modules.
+   */
   readonly migrations?: readonly RegistryMigration[];
-  /** How long to wait for a connection, new or lent, before the registry counts as unavailable. Default 5,000. */
+  /**
+   * Checkout timeout: how long to wait for a connection before the registry counts as unavailable, in milliseconds.
+   * Default 5,000.
+   */
   readonly connectTimeoutMs?: number;
-  /** Lends its connections in turns. Default: to whoever asks first, for code that serves no tenants. */
+  /**
+   * Makes tenants take turns at its connections. Default: first come, first served, for code that serves no tenants.
+   */
   readonly inTurns?: RegistryPoolOptions;
   /** How long PostgreSQL may be silent while it owes an answer, in milliseconds. Default 30,000, which is the most. */
   readonly answerTimeoutMs?: number;
@@ -55,7 +63,7 @@ const MAX_CONNECTIONS = 2;
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
-/** All that the registry is asked takes milliseconds. Two connections that hang would be all it has. */
+/** Every query of the registry takes milliseconds, and it has only two connections, which must not hang. */
 const MAX_ANSWER_TIMEOUT_MS = 30_000;
 
 /** Options of the registry's DataSource. Throws `RangeError` for a schema that cannot be used. */

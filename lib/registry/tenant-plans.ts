@@ -1,28 +1,30 @@
 import { freezeDeeply } from '../common/freeze-deeply';
 import type { Tenant } from './tenant';
 
-/** Which plan a tenant has. Default: its `metadata.plan`. What is no name of a plan counts as none. */
+/** Gives the plan of a tenant. Default: its `metadata.plan`. An unknown name counts as no plan. */
 export type PlanReader = (tenant: Tenant) => unknown;
 
 export interface TenantPlansOptions<Terms> {
   /** What each plan grants, by its name. */
   readonly plans: Readonly<Record<string, Terms>>;
-  /** One of `plans`: for tenants that name none, or one that is not there, such as a plan that was removed while in use. */
+  /**
+   * One of `plans`: for tenants without a plan, or with an unknown one, such as a plan that was removed while in use.
+   */
   readonly defaultPlan: string;
   readonly planOf?: PlanReader;
 }
 
 const planInMetadata: PlanReader = ({ metadata }) => metadata.plan;
 
-/** The plans of an application, and who has which. */
+/** The plans of an application, and which tenant has which. */
 export class TenantPlans<Terms> {
   readonly #plans: ReadonlyMap<unknown, Terms>;
   readonly #standard: Terms;
   readonly #planOf: PlanReader;
 
-  /** @throws RangeError for a `defaultPlan` that is none of them */
+  /** @throws RangeError when `defaultPlan` is not one of `plans` */
   constructor({ plans, defaultPlan, planOf = planInMetadata }: TenantPlansOptions<Terms>) {
-    // Hooks are told of what a plan grants, and all its tenants share that.
+    // Frozen, because hooks are given the terms of a plan, and all its tenants share them.
     this.#plans = new Map(Object.entries(freezeDeeply(plans)));
     const standard = this.#plans.get(defaultPlan);
     if (standard === undefined) throw new RangeError(`There is no plan "${defaultPlan}".`);
@@ -30,7 +32,7 @@ export class TenantPlans<Terms> {
     this.#planOf = planOf;
   }
 
-  /** Those of its plan, or of the default one. */
+  /** The terms of its plan, or of the default plan. */
   termsOf(tenant: Tenant): Terms {
     return this.#plans.get(this.#planOf(tenant)) ?? this.#standard;
   }

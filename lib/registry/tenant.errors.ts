@@ -3,7 +3,10 @@ import { inRemedy } from '../common/sql';
 import { StartError, TenancyError } from '../common/tenancy.errors';
 import type { TenantStatus } from './tenant';
 
-/** Nobody has that name. Malformed and unknown answer alike, so nothing can be learned by asking. */
+/**
+ * No tenant has that name. A malformed name gets the same answer as an unknown one, so nothing can be learned by
+ * trying.
+ */
 export class TenantNotFoundError extends TenancyError {
   readonly code = 'TENANT_NOT_FOUND';
   override readonly statusCode = HttpStatus.NOT_FOUND;
@@ -52,7 +55,7 @@ export class DomainTakenError extends TenancyError {
   }
 }
 
-/** What can be done to a tenant in some states only, in the words of the error. */
+/** Steps that are allowed only in some states, as the error names them. */
 const DONE = {
   suspend: 'suspended',
   activate: 'activated',
@@ -63,7 +66,7 @@ const DONE = {
   export: 'exported',
 };
 
-/** A step that is not for a tenant in its state. Nothing was done. */
+/** The step is not allowed in the tenant's state. Nothing was done. */
 export class InvalidTransitionError extends TenancyError {
   readonly code = 'INVALID_TRANSITION';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -92,7 +95,7 @@ export class TenantVersionError extends TenancyError {
   }
 }
 
-/** Others changed the tenant between every two looks at it. Nothing was done. */
+/** Each attempt failed because others changed the tenant at the same time. Nothing was done. */
 export class TenantContendedError extends TenancyError {
   readonly code = 'TENANT_CONTENDED';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -102,7 +105,7 @@ export class TenantContendedError extends TenancyError {
   }
 }
 
-/** Another tenant, perhaps one long purged, has or had that schema. Sharing it would share its rows. */
+/** The schema belongs to another tenant, or did before that one was purged. Two tenants must not share rows. */
 export class SchemaNameTakenError extends TenancyError {
   readonly code = 'SCHEMA_NAME_TAKEN';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -118,7 +121,7 @@ export class RegistryNotMigratedError extends StartError {
   declare readonly schema: string;
   declare readonly pending: readonly string[];
 
-  /** `isThere`: whether anything of it was made. */
+  /** `isThere`: whether any table of the registry exists. */
   constructor(schema: string, pending: readonly string[], isThere: boolean) {
     super(
       isThere

@@ -4,9 +4,9 @@ export const TENANT_STATUSES = ['provisioning', 'active', 'suspended', 'deleted'
 export type TenantStatus = (typeof TENANT_STATUSES)[number];
 
 /**
- * One customer: a row of the registry and the PostgreSQL schema it names. It is remembered and shared by all who ask, so
- * it is frozen with all that it holds: a change of it throws a TypeError where code is strict. Spread it for one of your
- * own, and its `metadata` and dates as well.
+ * One customer: a row of the registry and the PostgreSQL schema it names. It is cached, and all callers get the same
+ * object, so it is deeply frozen: changing it throws a TypeError in strict code. Spread it for a copy of your own, and
+ * its `metadata` and dates as well.
  */
 export interface Tenant {
   /** UUID version 7; never reused. */
@@ -17,7 +17,7 @@ export interface Tenant {
   /** Made once, never renamed, never reused. */
   readonly schemaName: string;
   readonly status: TenantStatus;
-  /** Why it has that status, as whoever changed it said. */
+  /** The reason for its status, as given by the caller who changed it. */
   readonly statusReason: string | null;
   /** What a deleted tenant was before, for its restoration; `null` for all others. */
   readonly deletedFrom: TenantStatus | null;
@@ -29,7 +29,7 @@ export interface Tenant {
   readonly templateVersion: string | null;
   /** Name of the last migration that its schema has seen: `AddPlace1700000001000`. `null`: none, or nobody knows. */
   readonly schemaVersion: string | null;
-  /** 1 at first, and more with every change, of its domains too: who knows it can tell whether anything changed since. */
+  /** 1 at first, and higher after every change, of its domains too: it tells whether anything has changed since. */
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;

@@ -1,18 +1,18 @@
 import type { ForwardReference, InjectionToken } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 
-/** As Nest and TypeScript mark what a class is given. */
+/** The metadata keys under which Nest and TypeScript keep the dependencies of a class. */
 const PARAMETERS = 'design:paramtypes';
 const NAMED_PARAMETERS = 'self:paramtypes';
 const PROPERTIES = 'self:properties_metadata';
 
 export type NestModule = NonNullable<ReturnType<ModulesContainer['get']>>;
-/** What Nest knows of a class or factory. */
+/** What Nest knows about a provider. */
 export type Wrapper = NonNullable<ReturnType<NestModule['providers']['get']>>;
 
 /**
- * What a class or factory of the module says it is given. Read here, since Nest itself looks only when it makes it: of what it
- * makes for each request, many of its releases know nothing at the start.
+ * The declared dependencies of a class or factory of the module. Read here, because Nest resolves them only when it
+ * makes the instance, and many of its releases know nothing at start about classes that are made for each request.
  */
 export function declaredDependencies(wrapper: Wrapper, module: NestModule): Wrapper[] {
   return declaredTokens(wrapper)
@@ -43,7 +43,10 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** As Nest finds it: in the module itself, or exported by what it imports, or by what that imports and exports in turn. */
+/**
+ * Finds a provider as Nest does: in the module itself, or among the exports of its imports, also when they re-export
+ * it.
+ */
 function provided(token: InjectionToken, module: NestModule): Wrapper | undefined {
   return module.providers.get(token) ?? exported(token, [...module.imports], new Set());
 }

@@ -11,7 +11,7 @@ export class TenantMissingError extends TenancyError {
   }
 }
 
-/** A credential of the request belongs to another tenant than the request names, or one of the two to nobody. */
+/** The request and its credential name different tenants, or one of them names an unknown tenant. */
 export class TenantMismatchError extends TenancyError {
   readonly code = 'TENANT_MISMATCH';
   override readonly statusCode = HttpStatus.FORBIDDEN;
@@ -21,14 +21,14 @@ export class TenantMismatchError extends TenancyError {
   }
 }
 
-/** One GraphQL request asks for what is a tenant's and for what belongs to nobody. */
+/** One GraphQL request asks for fields of a tenant and for fields without a tenant. */
 export class OperationMixedError extends TenancyError {
   readonly code = 'OPERATION_MIXED';
   override readonly statusCode = HttpStatus.BAD_REQUEST;
 
   constructor() {
     super(
-      "One request may not ask for fields of a tenant's together with fields that belong to nobody. Send two.",
+      'One request may not ask for fields of a tenant together with fields that belong to no tenant. Send two requests.',
     );
   }
 }

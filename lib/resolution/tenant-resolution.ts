@@ -22,7 +22,7 @@ export class TenantResolution {
   readonly #lastCredential: number;
   /** What answers say in `Vary`; `''` for nothing. */
   readonly vary: string;
-  /** Which of our credentials are read of requests. `unknown`: a resolver of the user's own does not say. */
+  /** Which of our credentials the resolvers read. `unknown`: a resolver of the application does not say. */
   readonly reads: ReadonlySet<string>;
 
   constructor(
@@ -40,19 +40,20 @@ export class TenantResolution {
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }
 
-  /** What resolvers see of a request of either platform. */
+  /** The view of a request that resolvers get, the same on both platforms. */
   requestOf(raw: PlatformRequest): TenantRequest {
     return toTenantRequest(raw, this.#trust, this.#providers);
   }
 
   /**
-   * The tenant of the first claim; without a claim the fallback tenant, if there is one. A request that brings a credential
-   * must not name any other tenant, wherever it does. At once when the resolvers are synchronous, the registry's answer is
-   * remembered and no resolver is left to agree, as for nearly every request without credentials; else as a promise.
+   * The tenant of the first claim; without a claim the fallback tenant, if there is one. A request that brings a
+   * credential must not name another tenant in any place. Returns at once when the resolvers are synchronous, the
+   * registry's answer is cached and no other resolver must agree, as for nearly every request without credentials;
+   * otherwise returns a promise.
    *
    * @throws TenantNotFoundError, TenantNotActiveError, TenantMismatchError, TenantChoiceRequiredError,
    * TenancyUnavailableError
-   * @throws InvalidClaimError for a resolver that gives no claim; and whatever a resolver throws
+   * @throws InvalidClaimError when a resolver returns something that is not a claim; and whatever a resolver throws
    */
   resolve(request: TenantRequest): Tenant | Promise<Tenant | undefined> {
     const resolvers = this.#resolvers;
@@ -82,7 +83,7 @@ export class TenantResolution {
       }
       const claim: unknown = await (index === start ? first : resolvers[index](request));
       if (claim === undefined) continue;
-      // From the first credential on, all claims count: those that had been passed over, too.
+      // Once there is a credential, all claims count, also those of resolvers that were skipped before.
       if (isCredential && !hasCredential) {
         hasCredential = true;
         left.push(...passedOver);
@@ -93,13 +94,13 @@ export class TenantResolution {
       }
       if (!isClaim(claim)) throw new InvalidClaimError(index);
       const tenant = await this.#find(claim);
-      // Any host may point at this server; only a registered one says whose it is.
+      // Any host name may point at this server; only a registered domain names a tenant.
       if (!tenant && claim.by === 'domain' && !isCredential) continue;
       if (decided && tenant?.id !== decided.id) throw new TenantMismatchError();
       decided = required(tenant);
     }
     if (!decided) {
-      // The fallback is for requests that say nothing.
+      // The fallback is for requests without any claim.
       if (choices.length > 0) throw new TenantChoiceRequiredError();
       return this.#fallback();
     }
@@ -108,8 +109,8 @@ export class TenantResolution {
   }
 
   /**
-   * Has the credentials of a request verified that was refused before they were looked at: each leaves itself with the
-   * request. Whether they agree with anything is not asked.
+   * Verifies the credentials of a request that was refused before they were read. Each is stored with the
+   * request. Whether they agree with other claims is not checked.
    *
    * @throws whatever the resolvers throw
    */
@@ -140,7 +141,7 @@ function isChoice(claims: unknown): claims is readonly RequestClaim[] {
   return Array.isArray(claims) && claims.every(isClaim);
 }
 
-/** By its names as they are, without a question to the registry for each. */
+/** Whether one of the claims names the tenant. Compares texts, so that the registry need not be asked. */
 function isAmong({ id, slug }: Tenant, choice: readonly RequestClaim[]): boolean {
   return choice.some(
     ({ by, value }) => (by === 'id' && value.toLowerCase() === id) || (by === 'slug' && value === slug),

@@ -113,7 +113,7 @@ describe('An application whose tenants share two connections', () => {
     await until(() => statistics.read().longLeases > warned);
     await request;
     expect(test.log.warnings.at(-1)).toMatch(
-      /^A connection has been lent to tenant "acme" for \d+ s: a statement is under way, the last one being: SELECT pg_sleep\(\$1\)\./,
+      /^A connection has been checked out by tenant "acme" for \d+ s: a statement is under way, the last one being: SELECT pg_sleep\(\$1\)\./,
     );
   });
 

@@ -11,11 +11,11 @@ import {
 } from '../connection.errors';
 import type { Submittable } from '../protocol/foreign-query';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
-import { LentHandle } from './lent-handle';
+import { LeaseHandle } from './lease-handle';
 import { BaseQuery, type QueryCallback } from '../protocol/pg-internals';
 import { EMPTY_SESSION } from '../protocol/session-checks';
 import { leavesSessionState } from '../protocol/session-state';
-import type { TransactionSettings } from '../protocol/settings';
+import type { TransactionParameters } from '../protocol/transaction-parameters';
 import { isCursor, RidingCursor, textOf } from '../protocol/riding-cursor';
 import type { StatementLease } from '../protocol/statement-lease';
 import type { TenantClient } from '../protocol/tenant-client';
@@ -52,21 +52,21 @@ export interface LendableClient extends PoolClient {
 
 const NOT_ASCII = /[\u0080-\uffff]/;
 
-/** Of a statement, in a warning. */
+/** Characters of a statement that a warning shows. */
 const SHOWN_TEXT = 100;
 
-/** In a row: behind a pooler each attempt may meet another session. */
+/** Refusals in a row before we give up: behind a pooler each attempt may meet another session. */
 const MAX_REFUSALS = 3;
 
 /**
- * One loan of a connection to one tenant, from the pool's `connect` to `release`.
+ * One checkout of a connection for one tenant, from the pool's `connect` to `release`.
  *
- * What the borrower gets is `handle`: the pg client in every respect, but its `query` and `release` are this loan's
- * own. One kept beyond its release can neither query nor release a connection that has been lent on.
+ * The borrower gets `handle`: the pg client in every respect, except that `query` and `release` are this lease's
+ * own. A handle that is kept after its release can neither query nor release a connection that others now use.
  */
 export class Lease implements StatementLease {
-  readonly #handle: LentHandle;
-  /** The piece of work that it was taken for. */
+  readonly #handle: LeaseHandle;
+  /** The piece of work that checked it out. */
   readonly work: object;
   #doubt: Doubt | undefined;
   #released = false;
@@ -75,14 +75,14 @@ export class Lease implements StatementLease {
   constructor(
     readonly client: TenantClient,
     private readonly scope: Scope,
-    readonly settings: TransactionSettings,
+    readonly parameters: TransactionParameters,
     private readonly context: TenantContext,
     private readonly lender: Lender,
   ) {
     this.work = workOf(scope);
     client.lease = this;
     client.on('error', this.#onConnectionError);
-    this.#handle = new LentHandle(client, {
+    this.#handle = new LeaseHandle(client, {
       query: this.#query,
       release: this.release,
       [LEND_ON]: this.#lendOn,
@@ -102,17 +102,17 @@ export class Lease implements StatementLease {
       : new UnreadableTextError();
   }
 
-  /** Whether it is held beyond the statement that is under way: for a transaction, or for the rows of a cursor. */
+  /** Whether it stays checked out after the current statement: for a transaction, or for the rows of a cursor. */
   get isKept(): boolean {
     return this.client.inTransaction() || this.client._activeQuery instanceof RidingCursor;
   }
 
-  /** For people. */
-  get lessee(): string {
+  /** Who has it, as a warning says it. */
+  get holder(): string {
     return this.scope.tenant ? `tenant "${this.scope.tenant.slug}"` : `the ${scopeKey(this.scope)}`;
   }
 
-  /** For people: what it is held for. */
+  /** What it is used for, as a warning says it. */
   get state(): string {
     const doing = this.client.isIdle() ? 'nothing is under way' : 'a statement is under way';
     const within = this.client.inTransaction() ? ' in an open transaction' : '';
@@ -136,26 +136,26 @@ export class Lease implements StatementLease {
   }
 
   sendToEmptySession(query: object): boolean {
-    // A pooler's goes back to the pooler, whatever we do to our connection.
+    // Behind a pooler the session goes back to the pooler, whatever we do to our connection.
     if (this.client.hasOwnSession) this.doubt('session state');
     if (this.client.refusals > MAX_REFUSALS) {
       this.client.refusals = 0;
       return false;
     }
-    // Whether it could be emptied the query itself will see.
+    // Errors are ignored here: the query behind it fails when the session was not emptied.
     const empty = new BaseQuery(EMPTY_SESSION, undefined, () => undefined);
     this.client._queryQueue.unshift(empty, query);
     return true;
   }
 
   heed(error: Error): Error {
-    // Not PostgreSQL's word but ours (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
+    // The error comes from this process (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
     if (!isAnswer(error)) this.doubt('client-side error');
-    // PostgreSQL says goodbye before it closes the socket: the next borrower would find it closed.
+    // PostgreSQL sends this error before it closes the socket: the next borrower would find it closed.
     else if (error instanceof DatabaseError && error.code === IDLE_IN_TRANSACTION)
       this.doubt('idle transaction');
     else if (isOutage(error)) this.doubt('connection lost');
-    return explainLimit(error, this.settings, this.client.tookMs());
+    return explainLimit(error, this.parameters, this.client.tookMs());
   }
 
   /** Node ends the process over an `error` event that nobody hears, and not every borrower listens. */
@@ -176,7 +176,7 @@ export class Lease implements StatementLease {
   /** Nothing may be left of this loan but its open transaction. */
   readonly #lendOn = (): LendableClient | undefined => {
     const { client } = this;
-    const isClean = this.#doubt === undefined && !client.farewell && !client.hasChangedSettings;
+    const isClean = this.#doubt === undefined && !client.farewell && !client.hasChangedParameters;
     if (this.#released || !isClean || !client.isIdle() || client.getTransactionStatus() !== 'T')
       return undefined;
     const next = this.lender.lendOn();
@@ -187,7 +187,7 @@ export class Lease implements StatementLease {
     return next.handle;
   };
 
-  /** All is answered but for the last word, ReadyForQuery, which tells the transaction's status: pg calls back before it. */
+  /** Waits for ReadyForQuery, which tells the transaction's status: pg calls back before it has come. */
   #endWhenReady(): void {
     const end = (): void => {
       this.client.removeListener('drain', end).removeListener('end', end);
@@ -199,17 +199,17 @@ export class Lease implements StatementLease {
   #end(error?: Error | boolean): void {
     if (!error) this.#doubtUnlessClean();
     this.client.removeListener('error', this.#onConnectionError);
-    // Of one that is destroyed the borrower may hear the end.
+    // The listeners stay on a connection that is destroyed, so that the borrower hears its end.
     if (this.#doubt === undefined) this.#handle.takeOff();
     this.lender.giveBack(this.#doubt, error instanceof Error ? error : undefined);
   }
 
-  /** A statement that is still queued would run for whoever comes next. */
+  /** A statement that is still queued would run for the next tenant. */
   #doubtUnlessClean(): void {
     if (this.client.farewell) this.doubt('idle transaction');
     else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
-    else if (this.client.hasChangedSettings) this.doubt('session state');
+    else if (this.client.hasChangedParameters) this.doubt('session state');
   }
 
   readonly #query = (
@@ -233,7 +233,7 @@ export class Lease implements StatementLease {
       query.callback = (error, result) => (error ? reject(query.explain(error)) : resolve(result));
       this.#send(query, refusal);
     }).catch((error: Error) => {
-      // The socket's stack says nothing; the caller's says which statement it was.
+      // The stack of the socket is of no use; the caller's shows which statement failed.
       Error.captureStackTrace(error);
       throw error;
     });
@@ -262,7 +262,7 @@ export class Lease implements StatementLease {
     return query;
   }
 
-  /** Nobody may use the lease for somebody else; code that lost its context (an event's listener) works for the lease's tenant. */
+  /** Refuses code that runs for another tenant. Code that lost its context (an event's listener) works for the lease's tenant. */
   #mismatch(caller: Scope | undefined): Error | undefined {
     const callerKey = scopeKey(caller);
     const ownKey = scopeKey(this.scope);
@@ -270,7 +270,7 @@ export class Lease implements StatementLease {
     return new TenantContextMismatchError(String(ownKey), callerKey);
   }
 
-  /** A callback runs where the socket was opened unless it is told otherwise. */
+  /** Without this, a callback would run in the context in which the socket was opened. */
   #inScope(scope: Scope | undefined, callback: QueryCallback): QueryCallback {
     return (error, result) => this.context.runScope(scope, () => callback(error, result));
   }

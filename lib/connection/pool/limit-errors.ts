@@ -1,25 +1,25 @@
 import { DatabaseError } from 'pg';
 import { IdleTransactionError, LockTimeoutError, StatementTimeoutError } from '../connection.errors';
-import type { TransactionSettings } from '../protocol/settings';
+import type { TransactionParameters } from '../protocol/transaction-parameters';
 
-/** idle_in_transaction_session_timeout: PostgreSQL's last word before it closes the connection. */
+/** idle_in_transaction_session_timeout: the last message of PostgreSQL before it closes the connection. */
 export const IDLE_IN_TRANSACTION = '25P03';
 
-/** Cancelled, whether by a limit or by somebody: query_canceled. */
+/** query_canceled: by a timeout, or by pg_cancel_backend. */
 const CANCELLED = '57014';
 
-/** lock_not_available; NOWAIT's comes from another routine. */
+/** lock_not_available, which NOWAIT raises as well, but from another routine. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Where PostgreSQL notices that a time has run out. Messages are translated, names are not. */
+/** The routine of PostgreSQL that reports a timeout. Its messages are translated, but not this name. */
 const TIMES_OUT = 'ProcessInterrupts';
 
 /**
- * What to tell of an error: for a limit of the tenant's that was hit, which one; any other as it is.
+ * An error that names the tenant's timeout which was hit; any other error as it is.
  *
- * @param tookMs since the statement was sent. A cancellation before the limit is somebody's who asked for it.
+ * @param tookMs since the statement was sent. A cancellation before the timeout was asked for by somebody.
  */
-export function explainLimit(error: Error, { values }: TransactionSettings, tookMs: number): Error {
+export function explainLimit(error: Error, { values }: TransactionParameters, tookMs: number): Error {
   if (!(error instanceof DatabaseError)) return error;
   if (error.code === IDLE_IN_TRANSACTION) return new IdleTransactionError({ cause: error });
   if (error.routine !== TIMES_OUT) return error;

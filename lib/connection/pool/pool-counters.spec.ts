@@ -4,8 +4,8 @@ describe('Counters of a pool', () => {
   it('remember a bounded number of tenants, the latest, and everything in the sums', () => {
     const counters = new PoolCounters();
     for (let i = 0; i < 10_050; i++) {
-      counters.lent(`tenant ${i}`)(2);
-      counters.lent('always there')(1);
+      counters.acquire(`tenant ${i}`)(2);
+      counters.acquire('always there')(1);
     }
     expect(counters.tenants).toHaveLength(10_000);
     expect(counters.loadOf('tenant 0')).toBeUndefined();
@@ -15,7 +15,7 @@ describe('Counters of a pool', () => {
 
   it('count no tenant for what belongs to nobody', () => {
     const counters = new PoolCounters();
-    counters.lent(undefined)(5);
+    counters.acquire(undefined)(5);
     counters.waited(undefined, 5);
     counters.refuse(undefined);
     expect(counters.tenants).toEqual([]);

@@ -1,17 +1,20 @@
 import { LRUCache } from 'lru-cache';
 import type { Doubt } from './lease';
 
-/** Each is some hundred bytes. */
+/** A few hundred bytes for each. */
 const MAX_REMEMBERED_TENANTS = 10_000;
 
-/** What one tenant's requests have had of the connections (`runUnlimited` does not count), since the start or since it was forgotten. */
+/**
+ * How one tenant's requests have used connections since the start, or since the tenant was forgotten. `runUnlimited`
+ * does not count.
+ */
 export interface TenantLoad {
   readonly tenantId: string;
   /** Connections that it has now. */
   readonly active: number;
-  /** How often it was lent one. */
+  /** How often it got a connection. */
   readonly leases: number;
-  /** How long its statements took, as this process sees it: with the way there and back. */
+  /** How long its statements took, as this process sees it: with the time on the network. */
   readonly queryMs: number;
   /** How often it had to wait for its turn, and how long in all. */
   readonly waits: number;
@@ -31,11 +34,14 @@ export class PoolCounters {
   refused = 0;
   recycled = 0;
   readonly destroyed = new Map<Doubt, number>();
-  /** The tenants that used it last. */
+  /** The tenants that used the pool last. */
   readonly #tenants = new LRUCache<string, Mutable<TenantLoad>>({ max: MAX_REMEMBERED_TENANTS });
 
-  /** Gives what is to be called with the time that statements took, when it is given back. */
-  lent(tenantId: string | undefined): (queryMs: number) => void {
+  /**
+   * Counts a checkout. Call the returned function with the time that its statements took, when the connection is
+   * released.
+   */
+  acquire(tenantId: string | undefined): (queryMs: number) => void {
     this.leases++;
     const load = this.#loadOf(tenantId);
     if (load) {
@@ -69,7 +75,7 @@ export class PoolCounters {
     this.destroyed.set(cause, (this.destroyed.get(cause) ?? 0) + 1);
   }
 
-  /** Of the tenants that are remembered, the latest first. */
+  /** The counters of each tenant that is remembered, the latest first. */
   get tenants(): TenantLoad[] {
     return [...this.#tenants.values()].map((load) => ({ ...load }));
   }

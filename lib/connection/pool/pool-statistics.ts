@@ -6,27 +6,29 @@ import type { TenantLoad } from './pool-counters';
 import { TENANT_DATA_SOURCE } from '../typeorm/tenant-data-source';
 import type { TenantPool } from './tenant-pool';
 
-/** What goes on in the tenants' connections, and what has happened there since the start. Times are milliseconds. */
+/** The state of the tenants' pool, and counts since the start. Times are milliseconds. */
 export interface PoolReport {
   /** How many connections there may be. */
   readonly size: number;
-  /** How many are open now, how many of them are lent, and how many callers wait for one. */
+  /** How many are open now, how many of them are checked out, and how many callers wait for one. */
   readonly open: number;
   readonly lent: number;
   readonly waiting: number;
-  /** How often one was lent, and how long statements took in all. */
+  /** How often a connection was checked out, and how long statements took in all. */
   readonly leases: number;
   readonly queryMs: number;
   /** How often a caller had to wait for its turn, and how long in all. */
   readonly waits: number;
   readonly waitedMs: number;
-  /** How often a caller got none: too many of its tenant's waited already, or the wait took too long. */
+  /**
+   * How often a caller got no connection: too many requests of its tenant waited already, or the wait took too long.
+   */
   readonly refused: number;
-  /** How many leases were warned of because of `leaseWarningMs`. */
+  /** How many leases took longer than `leaseWarningMs`. */
   readonly longLeases: number;
   /** How many connections were replaced because of `maxTenantsPerConnection`. */
   readonly recycled: number;
-  /** How many were destroyed instead of lent again, by cause. */
+  /** How many connections were destroyed instead of used again, by cause. */
   readonly destroyed: Readonly<Partial<Record<Doubt, number>>>;
   /** The 10,000 tenants that used connections last. */
   readonly tenants: readonly TenantLoad[];
@@ -44,21 +46,21 @@ export class PoolStatistics {
     return {
       size: sum(({ options }) => options.max),
       open: sum(({ totalCount }) => totalCount),
-      lent: sum(({ lent }) => lent.size),
+      lent: sum(({ leases }) => leases.size),
       waiting: sum(({ waiting }) => waiting),
       leases: sum(({ counters }) => counters.leases),
       queryMs: sum(({ counters }) => counters.queryMs),
       waits: sum(({ counters }) => counters.waits),
       waitedMs: sum(({ counters }) => counters.waitedMs),
       refused: sum(({ counters }) => counters.refused),
-      longLeases: sum(({ lent }) => lent.longLeases),
+      longLeases: sum(({ leases }) => leases.longLeases),
       recycled: sum(({ counters }) => counters.recycled),
       destroyed: addUp(pools.map(({ destroyedByCause }) => destroyedByCause)),
       tenants: pools.length === 1 ? pools[0].counters.tenants : this.#tenantsOf(pools),
     };
   }
 
-  /** What one tenant has had; `undefined` for one that has used no connection, or none for long. */
+  /** How one tenant has used connections; `undefined` when it has used none, or none for a long time. */
   ofTenant(tenantId: string): TenantLoad | undefined {
     const loads = this.#pools.map(({ counters }) => counters.loadOf(tenantId));
     return loads.filter((load) => load !== undefined).reduce<TenantLoad | undefined>(joined, undefined);

@@ -7,8 +7,8 @@ import type { Tenant } from '../../registry/tenant';
 const MAX_LIMIT_MS = 2 ** 31 - 1;
 
 /**
- * What PostgreSQL puts an end to. Milliseconds from 0 to 2,147,483,647; 0: no limit, whatever the login role's is.
- * Left out: as the login role has it.
+ * Timeouts that PostgreSQL enforces, in milliseconds from 0 to 2,147,483,647. 0: no timeout, whatever the login role has.
+ * Left out: the timeout of the login role.
  */
 export class TenantLimits {
   /** A statement that takes longer is cancelled, with `StatementTimeoutError`. Milliseconds from 0. Default none. */
@@ -30,21 +30,21 @@ export class TenantLimits {
 /** The same for all tenants, or what a function says. It is asked again whenever the tenant has changed. */
 export type TenantLimitsOption = TenantLimits | ((tenant: Tenant) => TenantLimits);
 
-const LIMIT_SETTINGS = {
+const LIMIT_PARAMETERS = {
   statementTimeoutMs: 'statement_timeout',
   lockTimeoutMs: 'lock_timeout',
   idleInTransactionTimeoutMs: 'idle_in_transaction_session_timeout',
 } as const satisfies Record<keyof TenantLimits, string>;
 
 /**
- * The limits of a tenant as settings that ride with its statements.
+ * The limits of a tenant as PostgreSQL parameters that ride with its statements.
  *
- * @throws RangeError for one that PostgreSQL would not take
+ * @throws@throws RangeError when PostgreSQL would not take a value
  */
-export function limitSettings(option: TenantLimitsOption, tenant: Tenant): Record<string, string> {
+export function timeoutParameters(option: TenantLimitsOption, tenant: Tenant): Record<string, string> {
   const limits = typeof option === 'function' ? option(tenant) : option;
-  const settings: Record<string, string> = {};
-  for (const [name, setting] of Object.entries(LIMIT_SETTINGS)) {
+  const parameters: Record<string, string> = {};
+  for (const [name, parameter] of Object.entries(LIMIT_PARAMETERS)) {
     const ms: unknown = limits[name as keyof TenantLimits];
     if (ms === undefined) continue;
     if (!isLimit(ms)) {
@@ -52,9 +52,9 @@ export function limitSettings(option: TenantLimitsOption, tenant: Tenant): Recor
         `database.limits gave ${name} = ${inspect(ms)} for "${tenant.slug}": give milliseconds, an integer from 0 to ${MAX_LIMIT_MS}.`,
       );
     }
-    settings[setting] = String(ms);
+    parameters[parameter] = String(ms);
   }
-  return settings;
+  return parameters;
 }
 
 function isLimit(ms: unknown): ms is number {

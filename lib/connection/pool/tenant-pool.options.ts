@@ -3,12 +3,12 @@ import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import type { TenantLimitsOption } from './tenant-limits';
 
-/** How the tenants' pool lends. */
+/** How the tenants' pool gives out its connections. */
 export interface TenantPoolOptions {
   readonly context: TenantContext;
   /** Schemas that every tenant's path ends with: extensions and look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
-  /** Statements run as the tenant's own PostgreSQL role. Default false: as whoever logged in. */
+  /** Statements run as the tenant's own PostgreSQL role. Default false: as the login role. */
   readonly roles?: boolean;
   /** How many connections one tenant may have at once. Default all of them. */
   readonly maxConnectionsPerTenant?: number;
@@ -16,11 +16,11 @@ export interface TenantPoolOptions {
   readonly maxWaitingPerTenant?: number;
   /** After how many different tenants a connection is replaced; 0 for never. Default 0. */
   readonly maxTenantsPerConnection?: number;
-  /** After how long a lease is warned of, in milliseconds; 0 for never. Default 0. */
+  /** After how long a lease is reported in the log, in milliseconds; 0 for never. Default 0. */
   readonly leaseWarningMs?: number;
-  /** What a tenant's statements and transactions may take. Default none. */
+  /** How long a tenant's statements and transactions may take. Default no timeouts. */
   readonly limits?: TenantLimitsOption;
-  /** What PostgreSQL calls the application while it works for the tenant. Default as at any other time. */
+  /** The `application_name` while a connection works for the tenant. Default the same as at any other time. */
   readonly applicationNameOf?: (tenant: Tenant) => string;
   /** Default the system's. */
   readonly clock?: Clock;

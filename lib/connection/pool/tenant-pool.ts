@@ -9,46 +9,46 @@ import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
 import { Lease, type Doubt, type Lender } from './lease';
-import { LentConnections } from './lent-connections';
+import { OpenLeases } from './open-leases';
 import { PoolCounters } from './pool-counters';
-import { settingsOf, type TransactionSettings } from '../protocol/settings';
+import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
 import { TenantClient } from '../protocol/tenant-client';
-import { limitSettings } from './tenant-limits';
+import { timeoutParameters } from './tenant-limits';
 import type { TenantPoolOptions } from './tenant-pool.options';
 
-/** A session that is replaced has ended within milliseconds; if the network is cut just then, nobody waits for it. */
+/** A replaced session normally ends within milliseconds. If the network is cut just then, we wait no longer than this. */
 const MAX_GOODBYE_MS = 1_000;
 
 /**
- * A pg pool that lends each connection to the tenant of the code that asks. Nothing is sent when nobody is named, and
- * nobody waits for another tenant's many: see `FairQueue`.
+ * A pg pool whose connections work for the tenant of the code that calls `connect`. Code without a tenant gets an error, and
+ * no tenant waits for the many requests of another: see `FairQueue`.
  */
 export class TenantPool extends Pool {
   readonly context: TenantContext;
   readonly counters = new PoolCounters();
-  readonly lent: LentConnections;
+  readonly leases: OpenLeases;
   readonly #clock: Clock;
-  readonly #lending: Omit<TenantPoolOptions, 'context' | 'clock'>;
-  readonly #queue: FairQueue<LoanRequest>;
-  /** Of each tenant object that somebody still has: the look-up cache hands out the same ones again. */
-  readonly #settings = new WeakMap<Tenant, TransactionSettings>();
-  /** Whether connections lead to sessions of their own, as far as is known: see `TenantClient.namesRider`. */
+  readonly #options: Omit<TenantPoolOptions, 'context' | 'clock'>;
+  readonly #queue: FairQueue<CheckoutRequest>;
+  /** By tenant object, because the look-up cache gives the same object each time. */
+  readonly #parameters = new WeakMap<Tenant, TransactionParameters>();
+  /** Whether each connection has a session of its own, as far as is known: see `TenantClient.namesRider`. */
   hasOwnSessions = false;
 
-  constructor(config: PoolConfig, { context, clock = backgroundClock, ...lending }: TenantPoolOptions) {
+  constructor(config: PoolConfig, { context, clock = backgroundClock, ...options }: TenantPoolOptions) {
     super({ ...config, Client: TenantClient as never });
     this.context = context;
     this.#clock = clock;
-    this.#lending = lending;
-    this.lent = new LentConnections(clock, lending.leaseWarningMs ?? 0);
+    this.#options = options;
+    this.leases = new OpenLeases(clock, options.leaseWarningMs ?? 0);
     this.#queue = new FairQueue({
       size: this.options.max,
-      maxPerKey: lending.maxConnectionsPerTenant ?? Infinity,
-      maxWaitingPerKey: lending.maxWaitingPerTenant ?? Infinity,
+      maxPerKey: options.maxConnectionsPerTenant ?? Infinity,
+      maxWaitingPerKey: options.maxWaitingPerTenant ?? Infinity,
     });
   }
 
-  /** How many connections were destroyed instead of lent again, by cause. */
+  /** How many connections were destroyed instead of used again, by cause. */
   get destroyedByCause(): Readonly<Partial<Record<Doubt, number>>> {
     return Object.fromEntries(this.counters.destroyed);
   }
@@ -61,38 +61,38 @@ export class TenantPool extends Pool {
   override connect(): Promise<PoolClient>;
   override connect(callback: ConnectCallback): void;
   override connect(callback?: ConnectCallback): Promise<PoolClient> | void {
-    // Read here, in the caller's frame: the connection arrives in the frame of whoever gave it back.
+    // Read here, in the caller's context: the callback later runs in the context of the code that released the connection.
     const scope = this.context.scope();
-    if (callback) return this.#lend(scope, callback);
+    if (callback) return this.#checkOut(scope, callback);
     return new Promise((resolve, reject) => {
-      this.#lend(scope, (error, client) => (error ? reject(error) : resolve(client as PoolClient)));
+      this.#checkOut(scope, (error, client) => (error ? reject(error) : resolve(client as PoolClient)));
     });
   }
 
-  #lend(scope: Scope | undefined, callback: ConnectCallback): void {
+  #checkOut(scope: Scope | undefined, callback: ConnectCallback): void {
     if (!scope || scopeKey(scope) === undefined)
       return callback(new TenantRequiredError(), undefined, () => {});
     if (scope.transaction?.isOpen && scope.transaction instanceof AmbientTransaction) {
       const client = scope.transaction.join();
       return callback(undefined, client, () => client.release());
     }
-    let settings: TransactionSettings;
+    let parameters: TransactionParameters;
     try {
-      settings = this.#settingsOf(scope);
+      parameters = this.#parametersOf(scope);
     } catch (error) {
       return callback(error as Error, undefined, () => {});
     }
-    const request = new LoanRequest(this, scope, settings, callback);
+    const request = new CheckoutRequest(this, scope, parameters, callback);
     const outcome = this.#queue.enter(request);
     if (outcome === 'waiting') this.#await(request);
     else if (outcome === 'refused') this.#refuse(request, new TenantBusyError());
   }
 
-  #await(request: LoanRequest): void {
+  #await(request: CheckoutRequest): void {
     request.waitsSince = this.#clock.now();
     const { connectionTimeoutMillis } = this.options;
     if (!connectionTimeoutMillis) return;
-    // For the whole of it: the connection may have to be opened when the turn has come.
+    // The timeout covers the whole wait: when its turn has come, the connection may still have to be opened.
     request.stopTimer = this.#clock.after(connectionTimeoutMillis, () => {
       const isBusy = request.waitsSince !== undefined && this.#queue.isHeldUp(request);
       if (request.waitsSince !== undefined) this.#queue.withdraw(request);
@@ -103,13 +103,13 @@ export class TenantPool extends Pool {
     });
   }
 
-  #refuse(request: LoanRequest, error: Error): void {
+  #refuse(request: CheckoutRequest, error: Error): void {
     this.counters.refuse(request.tenantId);
     request.answer(error);
   }
 
   /** Called by the queue: there is a connection for it, open or not. */
-  open(request: LoanRequest): void {
+  open(request: CheckoutRequest): void {
     if (request.waitsSince !== undefined) {
       this.counters.waited(request.tenantId, this.#clock.now() - request.waitsSince);
       request.waitsSince = undefined;
@@ -127,21 +127,21 @@ export class TenantPool extends Pool {
   }
 
   keepsConnectionOf(work: object): boolean {
-    return this.lent.areKeptBy(work);
+    return this.leases.areKeptBy(work);
   }
 
   #leaseOf(
-    request: LoanRequest,
+    request: CheckoutRequest,
     client: TenantClient,
     release: (error?: Error | boolean) => void,
-    { lessee, settings }: Pick<LoanRequest, 'lessee' | 'settings'> = request,
+    { holder, parameters }: Pick<CheckoutRequest, 'holder' | 'parameters'> = request,
   ): Lease {
-    // A connection that has given it up does not take it up again.
+    // A connection that sends riders without a name never goes back to names.
     client.namesRider ??= this.hasOwnSessions || undefined;
     const busyBefore = client.busyMs;
-    const returned = this.counters.lent(request.tenantId);
+    const returned = this.counters.acquire(request.tenantId);
     const isOver = () => {
-      this.lent.remove(lease);
+      this.leases.remove(lease);
       returned(client.busyMs + client.tookMs() - busyBefore);
     };
     const giveBack: Lender['giveBack'] = (doubt, cause) => {
@@ -157,13 +157,13 @@ export class TenantPool extends Pool {
       // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
       if (!scope?.tenant || !scope.unlimited || !request.isUnbounded) return undefined;
       if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
-      const next = { lessee: copyOf(scope), settings: this.#settingsOf(scope) };
+      const next = { holder: copyOf(scope), parameters: this.#parametersOf(scope) };
       isOver();
       return this.#leaseOf(request, client, release, next);
     };
-    const lease = new Lease(client, lessee, settings, this.context, { giveBack, lendOn });
-    this.lent.add(lease);
-    if (this.#maxTenants > 0 && !lessee.system) client.served.add(scopeKey(lessee)!);
+    const lease = new Lease(client, holder, parameters, this.context, { giveBack, lendOn });
+    this.leases.add(lease);
+    if (this.#maxTenants > 0 && !holder.system) client.served.add(scopeKey(holder)!);
     return lease;
   }
 
@@ -172,15 +172,15 @@ export class TenantPool extends Pool {
    * and so is their end.
    */
   get #maxTenants(): number {
-    return this.hasOwnSessions ? (this.#lending.maxTenantsPerConnection ?? 0) : 0;
+    return this.hasOwnSessions ? (this.#options.maxTenantsPerConnection ?? 0) : 0;
   }
 
   #isUsedUp({ served }: TenantClient): boolean {
     return this.#maxTenants > 0 && served.size >= this.#maxTenants;
   }
 
-  /** The next one is opened when the server has let go of the old one: there may be no room for both. */
-  #replace(client: TenantClient, request: LoanRequest): void {
+  /** Opens the next connection only when the server has closed the old one, because there may be no room for both. */
+  #replace(client: TenantClient, request: CheckoutRequest): void {
     this.counters.recycled++;
     const goOn = (): void => {
       stopTimer();
@@ -191,21 +191,21 @@ export class TenantPool extends Pool {
     client.once('end', goOn);
   }
 
-  #settingsOf(scope: Scope): TransactionSettings {
-    const { sharedSchemas = [], roles, limits, applicationNameOf } = this.#lending;
-    if (!scope.tenant || scope.unlimited) return settingsOf(scope, sharedSchemas, roles);
-    let settings = this.#settings.get(scope.tenant);
-    if (!settings) {
-      settings = settingsOf(scope, sharedSchemas, roles, {
-        ...(limits && limitSettings(limits, scope.tenant)),
+  #parametersOf(scope: Scope): TransactionParameters {
+    const { sharedSchemas = [], roles, limits, applicationNameOf } = this.#options;
+    if (!scope.tenant || scope.unlimited) return parametersOf(scope, sharedSchemas, roles);
+    let parameters = this.#parameters.get(scope.tenant);
+    if (!parameters) {
+      parameters = parametersOf(scope, sharedSchemas, roles, {
+        ...(limits && timeoutParameters(limits, scope.tenant)),
         ...(applicationNameOf && { application_name: applicationNameOf(scope.tenant) }),
       });
-      this.#settings.set(scope.tenant, settings);
+      this.#parameters.set(scope.tenant, parameters);
     }
-    return settings;
+    return parameters;
   }
 
-  /** What waits for a turn is told at once: there will be none. */
+  /** Requests that wait are refused at once, because they will get no connection. */
   override end(): Promise<void>;
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | void {
@@ -218,8 +218,8 @@ export class TenantPool extends Pool {
   }
 
   /**
-   * A socket remembers the frame it was opened in, and its events run there. Opened outside every frame, an event that
-   * nobody bound runs for no tenant, rather than for the one whose request happened to need a new connection.
+   * A socket keeps the async context it was opened in, and its events run there. Opened outside of every context, an event that
+   * is bound to no context runs for no tenant, rather than for the one whose request happened to need a new connection.
    */
   newClient(pendingItem: unknown): void {
     const { newClient } = Pool.prototype as unknown as { newClient(this: Pool, pendingItem: unknown): void };
@@ -237,33 +237,33 @@ export type ConnectCallback = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-/** Work that is no tenant's request, but the application's own, takes turns with the tenants as if it were one of them. */
+/** Work of the application itself takes turns with the tenants as if it were one more tenant. */
 const OPERATOR = 'operator';
 
 /** One call of the pool's `connect`, until it is answered. */
-export class LoanRequest implements Asker {
+export class CheckoutRequest implements Asker {
   readonly key: string;
   readonly work: object;
   readonly isUnbounded: boolean;
   share: Share<this> | undefined;
-  /** Whom it is counted for. */
+  /** The tenant that the counters count it for. */
   readonly tenantId: string | undefined;
-  /** The scope of a request can be cleared while a connection is waited for; the loan is for who asked. */
-  readonly lessee: Scope;
+  /** The scope of a request can be cleared while a connection is waited for; the lease is for the tenant that asked. */
+  readonly holder: Scope;
   /** Set while it waits for its turn. */
   waitsSince: number | undefined;
-  /** Calls off the end of its time. */
+  /** Cancels its timeout. */
   stopTimer: (() => void) | undefined;
   #isAnswered = false;
 
   constructor(
     private readonly pool: TenantPool,
     private readonly scope: Scope,
-    readonly settings: TransactionSettings,
+    readonly parameters: TransactionParameters,
     private readonly callback: ConnectCallback,
   ) {
     this.work = workOf(scope);
-    this.lessee = copyOf(scope);
+    this.holder = copyOf(scope);
     this.isUnbounded = scope.tenant === undefined || scope.unlimited === true;
     this.tenantId = this.isUnbounded ? undefined : scope.tenant?.id;
     this.key = this.tenantId ?? OPERATOR;

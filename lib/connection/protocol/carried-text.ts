@@ -1,16 +1,16 @@
 import { type SqlStatement, splitStatements } from '../../common/split-statements';
 import { takesSnapshot } from './schema-check';
 import type { Probe } from './session-checks';
-import type { TransactionSettings } from './settings';
+import type { TransactionParameters } from './transaction-parameters';
 import { mayCommand, transactionCommand } from './transaction-commands';
 
 /**
  * What a CommandComplete answers: what we sent along (`probe`: what looks at the session; `check`: at the tenant's
  * schema; `unread`: what code of this package has put into a text, and reads nothing of), or the caller's own.
  */
-export type Answered = 'probe' | 'setting' | 'check' | 'unread' | 'own';
+export type Answered = 'probe' | 'parameter' | 'check' | 'unread' | 'own';
 
-/** A text of the simple protocol with a tenant's settings put in where a transaction begins. */
+/** A text of the simple protocol with a tenant's parameters put in where a transaction begins. */
 export interface CarriedText {
   readonly text: string;
   /** One for each CommandComplete that will come, in order. */
@@ -19,7 +19,7 @@ export interface CarriedText {
 
 /**
  * A text of code of this package that sends thousands of them: to read what is in it would take longer than anything else
- * that is done with it. It begins or goes on with a transaction, and has the settings in it.
+ * that is done with it. It begins or goes on with a transaction, and has the parameters in it.
  */
 export interface GivenText extends CarriedText {
   /** The statement at its end that is somebody else's, if there is one: it may leave something in the session. */
@@ -30,13 +30,13 @@ export interface GivenText extends CarriedText {
 export const GIVE_TEXT = Symbol('give text');
 
 /** @param probe with which the session is to be looked at in the middle of the text */
-export type GiveText = (settings: TransactionSettings, probe: Probe) => GivenText;
+export type GiveText = (parameters: TransactionParameters, probe: Probe) => GivenText;
 
 /** Where a text is sent. */
 interface Session {
   inTransaction(): boolean;
   /** Whether the transaction has yet to look whether the tenant's schema is there. */
-  owesCheck(settings: TransactionSettings): boolean;
+  owesCheck(parameters: TransactionParameters): boolean;
   readonly standardStrings: boolean;
 }
 
@@ -44,18 +44,18 @@ interface Session {
  * The text to send instead of one that only the simple protocol takes, or that begins or ends a transaction.
  * `undefined` for all others, and `unreadable` when its statements cannot be told apart.
  *
- * Settings follow BEGIN, since a SELECT before it would take the snapshot and fix the isolation level. What comes after
+ * Parameters follow BEGIN, since a SELECT before it would take the snapshot and fix the isolation level. What comes after
  * a COMMIT in the middle of a text runs in another transaction, which gets them again. The check of the schema does take
  * the snapshot, so it comes right before the first statement that would.
  */
 export function carriedText(
   text: string,
-  settings: TransactionSettings,
+  parameters: TransactionParameters,
   session: Session,
 ): CarriedText | 'unreadable' | undefined {
   if (!mayHaveSeveral(text) && !mayCommand(text)) return undefined;
   const statements = splitStatements(text, session.standardStrings);
-  return statements ? carriedStatements(statements, settings, session) : 'unreadable';
+  return statements ? carriedStatements(statements, parameters, session) : 'unreadable';
 }
 
 function mayHaveSeveral(text: string): boolean {
@@ -65,33 +65,33 @@ function mayHaveSeveral(text: string): boolean {
 
 function carriedStatements(
   statements: readonly SqlStatement[],
-  settings: TransactionSettings,
+  parameters: TransactionParameters,
   session: Session,
 ): CarriedText | undefined {
   const parts: string[] = [];
   const answers: Answered[] = [];
-  let owesCheck = session.owesCheck(settings);
-  const carrySettings = () => {
-    parts.push(settings.commands);
-    answers.push(...Array<Answered>(settings.count).fill('setting'));
-    owesCheck = settings.schemaCheck !== undefined;
+  let owesCheck = session.owesCheck(parameters);
+  const carryParameters = () => {
+    parts.push(parameters.commands);
+    answers.push(...Array<Answered>(parameters.count).fill('parameter'));
+    owesCheck = parameters.schemaCheck !== undefined;
   };
   statements.forEach(({ text, head }, index) => {
     const isSole = statements.length === 1;
     const isLast = index === statements.length - 1;
     const command = transactionCommand(head);
     const begins = command === 'begin' || command === 'chain';
-    if (index === 0 && !isLast && !session.inTransaction() && command !== 'begin') carrySettings();
+    if (index === 0 && !isLast && !session.inTransaction() && command !== 'begin') carryParameters();
     // Alone it is sent as a statement, with the check in front of it.
     if (owesCheck && !isSole && takesSnapshot(text)) {
-      parts.push(settings.schemaCheck!.command);
+      parts.push(parameters.schemaCheck!.command);
       answers.push('check');
       owesCheck = false;
     }
     // On a line of its own, lest a comment at the statement's end swallows it.
     parts.push(`${text}\n;`);
     answers.push('own');
-    if (begins || (command !== undefined && !isLast)) carrySettings();
+    if (begins || (command !== undefined && !isLast)) carryParameters();
   });
   return answers.every((each) => each === 'own') ? undefined : { text: parts.join('\n'), answers };
 }

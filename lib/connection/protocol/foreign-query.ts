@@ -5,7 +5,10 @@ import { transactionCommands } from './transaction-commands';
 
 type Handler = (...args: unknown[]) => void;
 
-/** A query that is not ours: any object with `submit`, as cursors and streams are. What pg calls on it is optional. */
+/**
+ * A query object of the application: anything with `submit`, such as a cursor or a stream. All other methods are
+ * optional.
+ */
 export interface Submittable {
   text?: unknown;
   callback?: unknown;
@@ -26,10 +29,10 @@ const HANDLERS = [
   'handleCopyData',
 ] as const;
 
-/** pg-cursor, for one, does not know of it: PostgreSQL and the reader would wait for each other for ever. */
+/** pg-cursor, for one, lacks this method: PostgreSQL and the reader would wait for each other for ever. */
 const SENDS_NO_ROWS = 'a cursor, or an object like it, sends no rows: use pg-copy-streams';
 
-/** What pg is given instead of somebody's own query object: it passes on what that one should hear. */
+/** Stands in pg's queue in place of the application's query object, and passes on what that one should hear. */
 export abstract class ForeignQuery {
   constructor(
     protected readonly lease: StatementLease,
@@ -46,7 +49,7 @@ export abstract class ForeignQuery {
     }
   }
 
-  /** What is being answered, as far as it is known. */
+  /** The text of the statement that is being answered, if it is known. */
   get text(): unknown {
     return this.inner.text;
   }

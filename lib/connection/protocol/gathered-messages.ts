@@ -1,7 +1,7 @@
 import type { WireConnection } from './pg-internals';
 
 /**
- * The connection, but that what is written to it between cork and uncork leaves in one piece. pg writes each message of
+ * The connection, except that all messages between cork and uncork leave in one piece. pg writes each message of
  * a statement by itself, and to Node six small chunks are more work than a copy of them in one.
  *
  * The connection is its prototype, so that both know the same named statements.
@@ -17,7 +17,7 @@ export function gatheringMessages(connection: WireConnection): WireConnection {
     uncork: () => {
       const group = messages;
       messages = [];
-      // To a connection that is lost pg writes nothing, and tells of it elsewhere.
+      // pg writes nothing to a lost connection, and reports the loss elsewhere.
       if (group.length > 0) connection.stream.write(Buffer.concat(group));
     },
   };

@@ -1,6 +1,6 @@
 import type { DatabaseError } from 'pg';
 
-/** active_sql_transaction: VACUUM, CREATE INDEX CONCURRENTLY and others refuse to run beside settings. */
+/** active_sql_transaction: VACUUM, CREATE INDEX CONCURRENTLY and others refuse to run in a transaction. */
 export const REFUSES_TRANSACTION = '25001';
 
 export const EXTENSION_HINT =
@@ -15,13 +15,16 @@ const HINTS: Readonly<Record<string, string>> = {
   '42704': EXTENSION_HINT,
 };
 
-/** invalid_parameter_value, insufficient_privilege: of a role that is not there, or may not be taken. */
+/** invalid_parameter_value, insufficient_privilege: the role does not exist, or the login role may not take it. */
 const ROLE_CODES: readonly unknown[] = ['22023', '42501'];
 const ROLE_HINT =
   'The tenant’s role is missing, or not the login role’s to take. Was the tenant made by an application without ' +
   'roles: true? Then the next start with it makes the role, and so does TenantSweeper.sweep().';
 
-/** Says in the error's `hint`, and for 25001 in its message, what tenancy has to do with it. `role`: the tenant's own. */
+/**
+ * Explains in the error's `hint`, and for 25001 in its message, why the error comes from tenancy. `role`: the tenant's
+ * own.
+ */
 export function addHint(error: DatabaseError, role?: string): void {
   const hint = hintFor(error, role);
   if (hint === undefined) return;

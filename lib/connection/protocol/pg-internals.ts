@@ -23,7 +23,7 @@ export interface WireConnection {
   removeListener(event: string, listener: () => void): void;
 }
 
-/** A setting of the session, as the server tells it when it connects and whenever it changes. */
+/** A parameter of the session, as the server tells it when it connects and whenever it changes. */
 export interface ParameterStatus {
   readonly parameterName: string;
   readonly parameterValue: string;

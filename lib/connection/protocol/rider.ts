@@ -1,6 +1,6 @@
 /** A statement of a rider. */
 export interface RidingStatement {
-  /** To be remembered by in the session; one text has one name. */
+  /** The name under which the session prepares it. One text has one name. */
   readonly name: string;
   readonly sql: string;
   readonly values: readonly string[];
@@ -16,7 +16,7 @@ export class Rider {
     private readonly statements: () => readonly RidingStatement[],
   ) {}
 
-  /** Parse, Bind and Execute of statements that are forgotten with the next. */
+  /** Parse, Bind and Execute of unnamed statements: the session keeps each only until the next. */
   get unnamed(): Buffer {
     return (this.#unnamed ??= Buffer.concat(
       this.statements().flatMap(({ sql, values }) => [
@@ -26,12 +26,12 @@ export class Rider {
     ));
   }
 
-  /** Parse of one that the session remembers. Made anew each time: it is sent once on each connection. */
+  /** Parse of the named statements. Made anew each time, because it is sent only once on each connection. */
   parse(name: string): Buffer {
     return parseMessage(name, this.statements().find((each) => each.name === name)!.sql);
   }
 
-  /** Bind and Execute of those that the session remembers. */
+  /** Bind and Execute of the named statements. */
   get execute(): Buffer {
     return (this.#execute ??= Buffer.concat(
       this.statements().map(({ name, values }) => bindAndExecuteMessage(name, values)),

@@ -7,7 +7,10 @@ import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';
 
-/** A cursor, or a stream over one: it speaks the extended protocol, so the settings ride in front as with any statement. */
+/**
+ * A cursor, or a stream over one: it speaks the extended protocol, so the parameters ride in front as with any
+ * statement.
+ */
 export class RidingCursor extends ForeignQuery {
   readonly #cursor: CursorState;
   #tellLost!: () => void;
@@ -29,16 +32,16 @@ export class RidingCursor extends ForeignQuery {
     return this.#cursor.text;
   }
 
-  /** Then PostgreSQL owes nothing. */
+  /** The statement was never sent, so PostgreSQL owes no answer. */
   get waitsForReader(): boolean {
     return this.#cursor.state === 'idle';
   }
 
   override submit(connection: WireConnection): Error | null | undefined {
-    const { client, settings } = this.lease;
+    const { client, parameters } = this.lease;
     const refusal = this.lease.refusal(this.text) ?? foreignTextRefusal(this.text, client.standardStrings);
     if (refusal) return refusal;
-    if (!client.inTransaction() || takesSnapshot(this.text)) client.ride(settings, connection);
+    if (!client.inTransaction() || takesSnapshot(this.text)) client.ride(parameters, connection);
     return this.inner.submit(connection);
   }
 
@@ -55,7 +58,7 @@ export class RidingCursor extends ForeignQuery {
     else this.inner.handleError(told, connection);
   }
 
-  /** Back to where it was before it was sent. It asks for rows as soon as it is sent: those are asked for again. */
+  /** Returns the cursor to its state before it was sent, and repeats the request for rows that it made then. */
   #rewind(connection: WireConnection): void {
     const cursor = this.#cursor;
     connection.removeListener('noData', cursor._ifNoData);
@@ -75,14 +78,14 @@ export class RidingCursor extends ForeignQuery {
   }
 }
 
-/** What pg-cursor keeps of itself. */
+/** The private state of pg-cursor. */
 interface CursorState {
   readonly text: unknown;
   state: string;
   _error?: Error;
-  /** Whoever waits for rows. */
+  /** The callback that waits for rows. */
   _cb: ((error: Error) => void) | null;
-  /** What was asked for before it was sent. */
+  /** Requests for rows that were made before it was sent. */
   readonly _queue: Parameters<CursorState['_getRows']>[];
   readonly _ifNoData: () => void;
   readonly _rowDescription: () => void;
@@ -91,7 +94,7 @@ interface CursorState {
 }
 
 /**
- * After the last row a cursor takes itself for done and is deaf to errors. But its transaction ends only then: the
+ * After the last row a cursor counts as done and ignores errors. But its transaction ends only then: the
  * commit may be refused, or the connection lost, and whoever waits for the rows must hear of it.
  */
 function failAfterEnd(cursor: CursorState, error: Error): void {
@@ -100,7 +103,10 @@ function failAfterEnd(cursor: CursorState, error: Error): void {
   reader?.(error);
 }
 
-/** `close` waits for the server's word, and the end of a stream for `close`: on a lost connection both would for ever. */
+/**
+ * `close` waits for the server's answer, and the end of a stream waits for `close`: on a lost connection both would
+ * wait for ever.
+ */
 function endCloseWith(lost: Promise<void>, cursor: CursorState): void {
   const close = cursor.close.bind(cursor);
   cursor.close = (callback) => {
@@ -120,7 +126,7 @@ export function isCursor(query: object): boolean {
   return typeof cursor === 'object' && cursor !== null && '_getRows' in cursor && '_portal' in cursor;
 }
 
-/** The SQL of a query object, if it tells. */
+/** The SQL of a query object, if it has a text. */
 export function textOf(query: object): unknown {
   return (cursorOf(query) as { text?: unknown } | undefined)?.text;
 }

@@ -9,13 +9,13 @@ type LentClient = PoolClient & Pick<TenantClient, 'standardStrings'>;
 
 /**
  * The results of a text's statements, in one transaction that only reads and is rolled back, so that neither rows nor
- * settings are left.
+ * parameters are left.
  *
- * Nothing rests on how the text is read here. PostgreSQL is given one statement at a time, in the protocol that takes no
- * more than one, and a transaction that has read cannot be made one that writes. If a statement ends it all the same,
- * that was the last one.
+ * Nothing rests on how the text is read here. PostgreSQL is given one statement at a time, in the protocol that takes
+ * no more than one, and a transaction that has read cannot be made one that writes. If a statement ends it all the
+ * same, that was the last one.
  *
- * @throws ReadOnlyTextError for a text that begins or ends transactions, or resets settings. None of it has run, unless PostgreSQL saw a
+ * @throws ReadOnlyTextError for a text that begins or ends transactions, or resets parameters. None of it has run, unless PostgreSQL saw a
  *   command where none was seen here.
  */
 export async function runReadOnly<Row extends object>(
@@ -38,7 +38,10 @@ export async function runReadOnly<Row extends object>(
   }
 }
 
-/** PostgreSQL 15 resets `transaction_read_only` whatever was read before; what is written then is rolled back, sequences are not. */
+/**
+ * PostgreSQL 15 resets `transaction_read_only` whatever was read before; what is written then is rolled back, sequences
+ * are not.
+ */
 function endsReading({ head }: SqlStatement): boolean {
   return transactionCommand(head) !== undefined || wordsOf(head)[0] === 'reset';
 }

@@ -4,10 +4,10 @@ import { firstToken } from '../../common/sql-lexer';
 import { TenantSchemaMissingError } from '../connection.errors';
 import { Rider } from './rider';
 
-/** invalid_schema_name: what `regnamespace` answers to the name of a schema that is not there. */
+/** invalid_schema_name: `regnamespace` answers so when the schema does not exist. */
 const SCHEMA_IS_MISSING = '3F000';
 
-/** invalid_argument_for_logarithm: nothing else of what we send raises it. */
+/** invalid_argument_for_logarithm: raised by nothing else that we send. */
 const SCHEMA_IS_NOT_CURRENT = '2201E';
 
 const CHECK_RAISES: ReadonlySet<string> = new Set([SCHEMA_IS_MISSING, SCHEMA_IS_NOT_CURRENT]);
@@ -18,7 +18,10 @@ const CHECK_RAISES: ReadonlySet<string> = new Set([SCHEMA_IS_MISSING, SCHEMA_IS_
  * `pg_temp`, from where they are gone with the session.
  */
 export class SchemaCheck {
-  /** For inside a transaction. Without a name: a session that has forgotten one would fail the whole transaction. */
+  /**
+   * Used inside a transaction. It has no name, because a session that has lost a named statement would fail the
+   * transaction.
+   */
   readonly rider: Rider;
 
   /** @param role whose statements it is for, if not the session's. A schema that it may not use PostgreSQL passes over, too */
@@ -32,11 +35,12 @@ export class SchemaCheck {
   }
 
   /**
-   * For behind the settings: a column, with parameters from `$first` on. The first schema of the path that there is and
-   * that may be used is the current one. PostgreSQL looks for it anyway, and a transaction that begins so knows what
-   * others have done. With a role the name comes once more: a purge takes both, and PostgreSQL would miss the role first.
+   * The check as a column behind the parameters, with values from `$first` on. The first schema of the path that there
+   * is and that may be used is the current one. PostgreSQL looks for it anyway, and a transaction that begins so knows
+   * what others have done. With a role the name comes once more: a purge takes both, and PostgreSQL would miss the role
+   * first.
    */
-  behindSettings(first: number): { readonly sql: string; readonly values: readonly string[] } {
+  behindParameters(first: number): { readonly sql: string; readonly values: readonly string[] } {
     const isCurrent = `pg_catalog.current_schema() OPERATOR(pg_catalog.=) $${first}::pg_catalog.name`;
     if (this.role === undefined) return { sql: raisesUnless(isCurrent), values: [this.schemaName] };
     const isThere = `$${first + 1}::pg_catalog.regnamespace IS NOT NULL`;
@@ -46,7 +50,7 @@ export class SchemaCheck {
     };
   }
 
-  /** In words that name the schema, if the error is that of a check that has found nothing. */
+  /** An error that names the schema, when the check has failed; any other error as it is. */
   explain(error: DatabaseError): TenantSchemaMissingError | undefined {
     if (!CHECK_RAISES.has(error.code ?? '')) return undefined;
     const cause =
@@ -67,7 +71,10 @@ function raisesUnless(condition: string): string {
   return `pg_catalog.ln(CASE WHEN ${condition} THEN '1'::pg_catalog.float8 ELSE '0'::pg_catalog.float8 END)`;
 }
 
-/** With a role not whoever the session is by now: code may have taken another one since BEGIN. */
+/**
+ * With a role it asks for that role and not for the session's current one, because code may have changed it since
+ * BEGIN.
+ */
 function columnSql(...[name, role]: string[]): string {
   const found = `${name}::pg_catalog.regnamespace`;
   const user = role === undefined ? 'CURRENT_USER' : `${role}::pg_catalog.name`;
@@ -92,7 +99,7 @@ const NEEDS_NO_SNAPSHOT: ReadonlySet<string> = new Set([
   ...['set', 'reset', 'show', 'lock', 'fetch', 'move', 'listen', 'unlisten', 'notify', 'checkpoint'],
 ]);
 
-/** Whether the check must come before a statement: an empty one needs none. */
+/** Whether the check must come before a statement. An empty statement needs no check. */
 export function takesSnapshot(text: unknown): boolean {
   if (typeof text !== 'string') return true;
   const first = firstToken(text);

@@ -39,12 +39,13 @@ export const CLOSE_CURSORS = 'CLOSE ALL';
 
 /**
  * The probe as the beginning of a text, with a transaction of its own: a BEGIN that follows may choose how it sees the
- * others. Without BEGIN before COMMIT PostgreSQL would warn; with BEGIN before the probe the failed one would stay open.
+ * others. Without BEGIN before COMMIT PostgreSQL would warn; with BEGIN before the probe the failed one would stay
+ * open.
  */
 export function probeText(probe: Probe): string {
   return `${CLOSE_CURSORS}; SELECT ${PROBES[probe]}; BEGIN; COMMIT;\n`;
 }
 
-/** Empties a session of what the probe is about, and of what can be emptied besides. */
+/** Removes from a session all that the probe refuses, and what else can be removed. */
 export const EMPTY_SESSION =
   "CLOSE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; SET search_path = ''";

@@ -17,7 +17,7 @@ export interface SessionReport {
 }
 
 /**
- * Which of two clients asks. A pooler that lends its sessions in turn shows it when one client asks twice, one that
+ * Which of two clients asks. A pooler that gives out its sessions in turn shows it when one client asks twice, one that
  * lends the latest first when the other asks then.
  */
 const TURNS = [0, 0, 1, 0, 1, 1] as const;
@@ -112,7 +112,7 @@ async function findPooler(options: PoolConfig): Promise<SessionReport['pooler']>
   }
 }
 
-/** Not of the pool, which may be as small as one connection. */
+/** A connection outside the pool, because the pool may have only one. */
 function probeClient(options: PoolConfig): Client {
   const client = new Client({
     ...options,
@@ -121,7 +121,7 @@ function probeClient(options: PoolConfig): Client {
     query_timeout: ANSWER_TIMEOUT_MS,
     connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
   });
-  // The error of a connection that breaks is that of the query on it.
+  // A connection that breaks fails the query on it, and that error is the one to report.
   client.on('error', () => {});
   return client;
 }

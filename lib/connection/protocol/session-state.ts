@@ -1,6 +1,6 @@
 import { type SqlToken, tokensOf } from '../../common/sql-lexer';
 
-/** Whether it is worth a closer look. */
+/** A cheap first test: without one of these words nothing can be left in the session. */
 const MAY_LEAVE_STATE =
   /\b(?:set_config|reset|discard|deallocate|listen|load|prepare|hold|temp|temporary|pg_temp|pg_(?:try_)?advisory_lock(?:_shared)?)\b|u&"/i;
 
@@ -32,9 +32,9 @@ const LOCK = /^pg_(?:try_)?advisory_lock(?:_shared)?$/;
 const LOOSE_TOKEN = /[\w$\u0080-\uffff]+|[^\s'"\w$\u0080-\uffff]/g;
 
 /**
- * Whether a statement may leave something in the session that outlives its transaction: a setting, a temporary table, a
- * prepared statement, a held cursor, a subscription, a lock. Reads the text only, literals too, which may be code, and
- * would rather say yes: a connection destroyed for nothing costs milliseconds.
+ * Whether a statement may leave something in the session that outlives its transaction: a parameter, a temporary table,
+ * a prepared statement, a held cursor, a subscription, a lock. Reads the text only, literals too, which may be code,
+ * and would rather say yes: a connection destroyed for nothing costs milliseconds.
  *
  * @param standardStrings the session's `standard_conforming_strings`
  */
@@ -102,7 +102,7 @@ class StateFinder {
     return found;
   }
 
-  /** Its last argument says whether the setting ends with the transaction. */
+  /** Its last argument says whether the parameter ends with the transaction. */
   #endsSetConfig({ kind, value }: SqlToken): boolean {
     if (kind === 'sign' && value === ')') {
       const list = this.#lists.pop();

@@ -6,19 +6,19 @@ import { BaseClient, type WireConnection, type ParameterStatus } from './pg-inte
 import { SessionNotCleanError } from '../connection.errors';
 import type { SchemaCheck } from './schema-check';
 import { type Probe, PROBE_RAISES, probeText } from './session-checks';
-import type { TransactionSettings } from './settings';
+import type { TransactionParameters } from './transaction-parameters';
 
 /** PostgreSQL leaves the old name as it was set. */
 const UTF8: ReadonlySet<string> = new Set(['UTF8', 'UNICODE']);
 
 /**
- * A connection of the tenants' pool. It knows who has it now, and how to send a tenant's settings along with a
- * statement: what PostgreSQL answers to them is heard here and told to nobody, so whatever sent the statement (a
+ * A connection of the tenants' pool. It knows who has it now, and how to send a tenant's parameters along with a
+ * statement. PostgreSQL's answers to them are read here and not passed on, so whatever sent the statement (a
  * query, a cursor, a stream) sees the answers to its own messages only.
  */
 export class TenantClient extends BaseClient {
   #lease: object | undefined;
-  /** Whether the session was looked at since the lease began, and is its own until it ends. */
+  /** Whether the session was probed during this lease, and cannot be exchanged for another before the lease ends. */
   #isProbed = false;
   /** Whether the tenant's schema was there since the transaction began that is open. */
   #isChecked = false;
@@ -39,7 +39,7 @@ export class TenantClient extends BaseClient {
   standardStrings = true;
   /** Whether the session reads texts as they are sent. In Shift JIS, for one, a letter may take the quote behind it along. */
   readsUtf8 = true;
-  readonly #reported = new ReportedSettings();
+  readonly #reported = new ReportedParameters();
   /** For the messages of one statement. */
   readonly gathering = gatheringMessages(this.connection);
   /** How long statements took in all, in milliseconds. */
@@ -51,7 +51,7 @@ export class TenantClient extends BaseClient {
   #parsing: string[] = [];
   /** What each CommandComplete answers that is still to come; beyond these, the caller's own. */
   #answers: Answered[] = [];
-  /** What was sent along last. */
+  /** The schema check that was sent last. */
   #check: SchemaCheck | undefined;
   /** How many statements of the text that was carried last have not been answered: after an error, from the one that failed. */
   unanswered = 0;
@@ -71,8 +71,8 @@ export class TenantClient extends BaseClient {
     return this.namesRider !== undefined;
   }
 
-  /** Whether the session has another time zone, encoding and so on than it began with. A pooler's are its own affair. */
-  get hasChangedSettings(): boolean {
+  /** Whether time zone, encoding and so on differ from what the session began with. Behind a pooler this is the pooler's task. */
+  get hasChangedParameters(): boolean {
     return this.hasOwnSession && this.#reported.areChanged(this.inTransaction());
   }
 
@@ -87,21 +87,21 @@ export class TenantClient extends BaseClient {
   }
 
   /**
-   * Writes the settings as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
+   * Writes the parameters as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
    * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither. In a transaction that has the
-   * settings, what it still owes is written.
+   * parameters, what it still owes is written.
    */
-  ride(settings: TransactionSettings, { stream }: WireConnection): void {
-    this.#check = settings.schemaCheck;
+  ride(parameters: TransactionParameters, { stream }: WireConnection): void {
+    this.#check = parameters.schemaCheck;
     if (this.inTransaction()) {
-      if (!this.owesCheck(settings)) return;
-      stream.write(settings.schemaCheck!.rider.unnamed);
+      if (!this.owesCheck(parameters)) return;
+      stream.write(parameters.schemaCheck!.rider.unnamed);
       this.#parsing.push('');
       this.#answers.push('check');
       return;
     }
-    const probe = this.#probeOf(settings);
-    const rider = settings.rider(probe);
+    const probe = this.#probeOf(parameters);
+    const rider = parameters.rider(probe);
     if (this.namesRider) {
       for (const name of rider.names) {
         if (this.#parsed.has(name)) continue;
@@ -113,16 +113,16 @@ export class TenantClient extends BaseClient {
       stream.write(rider.unnamed);
       this.#parsing.push(...rider.names.map(() => ''));
     }
-    if (probe) this.#answers.push('setting', 'probe');
-    else this.#answers.push('setting');
+    if (probe) this.#answers.push('parameter', 'probe');
+    else this.#answers.push('parameter');
   }
 
   /** @returns what was sent */
-  sendCarried({ text, answers }: CarriedText, settings: TransactionSettings): string {
-    this.#check = settings.schemaCheck;
-    const probe = this.inTransaction() ? undefined : this.#probeOf(settings);
+  sendCarried({ text, answers }: CarriedText, parameters: TransactionParameters): string {
+    this.#check = parameters.schemaCheck;
+    const probe = this.inTransaction() ? undefined : this.#probeOf(parameters);
     // CLOSE ALL, the probe, BEGIN, COMMIT.
-    this.#answers = probe ? ['setting', 'probe', 'setting', 'setting', ...answers] : [...answers];
+    this.#answers = probe ? ['parameter', 'probe', 'parameter', 'parameter', ...answers] : [...answers];
     this.unanswered = this.#answers.length;
     const sent = probe ? probeText(probe) + text : text;
     this.connection.query(sent);
@@ -135,13 +135,13 @@ export class TenantClient extends BaseClient {
   }
 
   /** What a lease leaves in its own session is there for the rest of it; a pooler may give another each time. */
-  #probeOf({ areProbed }: TransactionSettings): Probe | undefined {
+  #probeOf({ areProbed }: TransactionParameters): Probe | undefined {
     if (!areProbed || (this.hasOwnSession && this.#isProbed)) return undefined;
     return this.probe;
   }
 
   /** Whether an open transaction has yet to look whether the tenant's schema is there. One that has failed runs nothing. */
-  owesCheck({ schemaCheck }: TransactionSettings): boolean {
+  owesCheck({ schemaCheck }: TransactionParameters): boolean {
     return schemaCheck !== undefined && !this.#isChecked && this.getTransactionStatus() === 'T';
   }
 
@@ -190,7 +190,7 @@ export class TenantClient extends BaseClient {
     const answered = this.#answers.shift() ?? 'own';
     this.unanswered = this.#answers.length;
     if (answered === 'own') return super._handleCommandComplete(message);
-    // Settings are sent where a transaction begins.
+    // Parameters are sent where a transaction begins.
     if (answered !== 'probe') return void (this.#isChecked = answered === 'check');
     this.#isProbed = true;
     this.refusals = 0;
@@ -259,10 +259,10 @@ const NOT_THE_SESSIONS_OWN = 'in_hot_standby';
 const RIDING: ReadonlySet<string> = new Set(['search_path', 'is_superuser']);
 
 /**
- * The settings that PostgreSQL tells its clients, when a session begins and whenever one has changed: `TimeZone`,
+ * The parameters that PostgreSQL tells its clients, when a session begins and whenever one has changed: `TimeZone`,
  * `DateStyle`, `client_encoding`, `default_transaction_read_only` and others.
  */
-class ReportedSettings {
+class ReportedParameters {
   readonly #values = new Map<string, string>();
   #initial: ReadonlyMap<string, string> | undefined;
 

@@ -12,8 +12,8 @@ import { transactionCommands } from './transaction-commands';
 const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
 
 /**
- * How a statement is sent: `bare`, as pg would; `riding`, with the settings in front of it in the same message group;
- * `carried`, as a text with the settings in it; `single`, so that PostgreSQL takes it for one statement or refuses it,
+ * How a statement is sent: `bare`, as pg would; `riding`, with the parameters in front of it in the same message group;
+ * `carried`, as a text with the parameters in it; `single`, so that PostgreSQL takes it for one statement or refuses it,
  * behind what its transaction still owes.
  */
 type Mode = 'bare' | 'riding' | 'carried' | 'single';
@@ -24,9 +24,9 @@ interface GivenConfig {
 }
 
 /**
- * A statement that carries its tenant. Outside a transaction the lease's settings travel in front of it in the same
+ * A statement that carries its tenant. Outside a transaction the lease's parameters travel in front of it in the same
  * Sync group, so PostgreSQL runs both in one transaction of their own or neither, in one round trip. Inside a
- * transaction the settings already hold, and the statement goes bare, but for the check of the schema before the first.
+ * transaction the parameters already hold, and the statement goes bare, but for the check of the schema before the first.
  *
  * All is decided in `submit`, when the statement is really sent: a COMMIT that was queued before it has been answered
  * by then.
@@ -36,7 +36,7 @@ export class TenantStatement extends BaseQuery {
   readonly #give: GiveText | undefined;
   #given: GivenText | undefined;
   #mode: Mode = 'bare';
-  #refusesSettings = false;
+  #refusesParameters = false;
   #lostRiderName = false;
   #isSent = false;
   /** What went instead of a text that was given. */
@@ -55,7 +55,7 @@ export class TenantStatement extends BaseQuery {
     const refusal = this.#lease.refusal(this.text);
     if (refusal) return refusal;
     this.#isSent = true;
-    this.#given = this.#give?.(this.#lease.settings, this.#lease.client.probe);
+    this.#given = this.#give?.(this.#lease.parameters, this.#lease.client.probe);
     this.#lease.heedText(this.#given ? this.#given.own : this.text);
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (this.#lease.client.namesRider === undefined) this.name = undefined;
@@ -64,12 +64,12 @@ export class TenantStatement extends BaseQuery {
     return super.submit(this.requiresPreparation() ? this.#lease.client.gathering : connection);
   }
 
-  /** Sends what is to be carried, and says how the rest is to be sent. */
+  /** Sends the text at once if it must carry parameters. Otherwise says how the statement is to be sent. */
   #send(): Mode {
-    const { client, settings } = this.#lease;
-    if (this.#refusesSettings) return 'bare';
+    const { client, parameters } = this.#lease;
+    if (this.#refusesParameters) return 'bare';
     if (this.#given) {
-      this.#sent = client.sendCarried(this.#given, settings);
+      this.#sent = client.sendCarried(this.#given, parameters);
       return 'carried';
     }
     if (!this.text) return this.#owesCheck() ? 'single' : 'bare';
@@ -77,23 +77,23 @@ export class TenantStatement extends BaseQuery {
     const carried = this.#carriedText();
     if (!carried) return !inTransaction ? 'riding' : this.#owesCheck() ? 'single' : 'bare';
     if (carried === 'unreadable') return inTransaction ? 'single' : 'riding';
-    client.sendCarried(carried, settings);
+    client.sendCarried(carried, parameters);
     return 'carried';
   }
 
   #carriedText(): ReturnType<typeof carriedText> {
-    const { client, settings } = this.#lease;
-    return this.#mayBeCarried() ? carriedText(this.text, settings, client) : undefined;
+    const { client, parameters } = this.#lease;
+    return this.#mayBeCarried() ? carriedText(this.text, parameters, client) : undefined;
   }
 
   /** A prepared statement may be asked for by its name alone. */
   #owesCheck(): boolean {
-    const { client, settings } = this.#lease;
+    const { client, parameters } = this.#lease;
     const text = this.text || (client.connection.parsedStatements[this.name ?? ''] ?? '');
-    return client.owesCheck(settings) && takesSnapshot(text);
+    return client.owesCheck(parameters) && takesSnapshot(text);
   }
 
-  /** The settings cannot ride behind a statement: after BEGIN and AND CHAIN they need a text, however it is asked for. */
+  /** The parameters cannot ride behind a statement: after BEGIN and AND CHAIN they need a text, however it is asked for. */
   #mayBeCarried(): boolean {
     if (!super.requiresPreparation()) return true;
     const command = transactionCommands(this.text, this.#lease.client.standardStrings)?.[0];
@@ -107,7 +107,7 @@ export class TenantStatement extends BaseQuery {
   /** Called by pg between cork and uncork. */
   override prepare(connection: WireConnection): void {
     if (this.#mode === 'riding' || this.#mode === 'single')
-      this.#lease.client.ride(this.#lease.settings, connection);
+      this.#lease.client.ride(this.#lease.parameters, connection);
     super.prepare(connection);
   }
 
@@ -122,7 +122,7 @@ export class TenantStatement extends BaseQuery {
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
       if (this.#given) this.#placeIn(this.#given.own, error);
-      else if (this.#mode !== 'bare') addHint(error, this.#lease.settings.values.role);
+      else if (this.#mode !== 'bare') addHint(error, this.#lease.parameters.values.role);
     }
     super.handleError(this.#lease.heed(error), connection);
   }
@@ -133,7 +133,7 @@ export class TenantStatement extends BaseQuery {
     if (place >= 1) error.position = String(place);
   }
 
-  /** What to tell of an error: whether a COMMIT was done that PostgreSQL has not answered nobody knows. */
+  /** The error for the caller: when PostgreSQL has not answered a COMMIT, that its outcome is unknown. */
   explain(error: Error): Error {
     const { connection, standardStrings } = this.#lease.client;
     // A prepared statement may be asked for by its name alone.
@@ -150,10 +150,10 @@ export class TenantStatement extends BaseQuery {
   #canRunAgain({ code, routine }: DatabaseError): boolean {
     if (this.#mode !== 'riding') return false;
     if (code === REFUSES_TRANSACTION && this.#lease.isSystem) {
-      this.#refusesSettings = true;
+      this.#refusesParameters = true;
       return true;
     }
-    // Of the rider's own statement: the client sends it without a name from now on.
+    // The error concerns the rider's own statement: from now on the client sends it without a name.
     if (RIDER_NAME_ERRORS.has(code ?? '') && !this.#lostRiderName) {
       this.#lostRiderName = true;
       return true;

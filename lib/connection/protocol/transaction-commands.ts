@@ -5,7 +5,7 @@ import { isOutage } from '../../common/outage';
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
 export type TransactionCommand = 'begin' | 'commit' | 'rollback' | 'chain' | 'prepare';
 
-/** Whether it is worth a closer look. `CASE … END` is, too. */
+/** A cheap first test, which `CASE … END` passes too. */
 const MAY_BE_ONE = /\b(?:begin|start|commit|end|rollback|abort|prepare)\b/i;
 
 /** By the words that a statement begins with. `COMMIT PREPARED` and `ROLLBACK TO` leave the transaction as it is. */
@@ -29,7 +29,7 @@ export function transactionCommand(head: readonly SqlToken[]): TransactionComman
   return COMMANDS.find(([, pattern]) => pattern.test(words))?.[0];
 }
 
-/** Those of each statement of a text; `undefined` when its statements cannot be told apart. */
+/** The command of each statement of a text; `undefined` when its statements cannot be told apart. */
 export function transactionCommands(
   text: string,
   standardStrings: boolean,

@@ -5,7 +5,7 @@ import { beginsTransaction, foreignTextRefusal } from './foreign-query';
 import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
-import type { TransactionSettings } from './settings';
+import type { TransactionParameters } from './transaction-parameters';
 
 /**
  * `bare`: in a transaction of the caller's, whose end is the caller's too. `check`: there, when it is the first to need
@@ -14,7 +14,7 @@ import type { TransactionSettings } from './settings';
 type Phase = 'begin' | 'inside' | 'check' | 'bare' | 'commit' | 'rollback';
 
 /**
- * Anything else, such as COPY: it runs inside a transaction of ours that has the settings, for three round trips. To
+ * Anything else, such as COPY: it runs inside a transaction of ours that has the parameters, for three round trips. To
  * pg it is one query that is queued again for each phase.
  *
  * It hears that it is done only after the COMMIT, since a deferred constraint may yet refuse what it wrote.
@@ -36,17 +36,17 @@ export class WrappedQuery extends ForeignQuery {
   }
 
   #begin(connection: WireConnection): Error | null | undefined {
-    const { client, settings } = this.lease;
+    const { client, parameters } = this.lease;
     const refusal = foreignTextRefusal(this.inner.text, client.standardStrings);
     if (refusal) return refusal;
-    const check = takesSnapshot(this.inner.text) ? settings.schemaCheck?.command : undefined;
+    const check = takesSnapshot(this.inner.text) ? parameters.schemaCheck?.command : undefined;
     if (!client.inTransaction()) {
-      client.sendCarried(beginText(settings, check), settings);
+      client.sendCarried(beginText(parameters, check), parameters);
       return null;
     }
-    if (check !== undefined && client.owesCheck(settings)) {
+    if (check !== undefined && client.owesCheck(parameters)) {
       this.#phase = 'check';
-      client.sendCarried({ text: check, answers: ['check'] }, settings);
+      client.sendCarried({ text: check, answers: ['check'] }, parameters);
       return null;
     }
     this.#phase = 'bare';
@@ -60,7 +60,7 @@ export class WrappedQuery extends ForeignQuery {
     else if (this.#phase !== 'rollback') this.inner.handleReadyForQuery?.(connection);
   }
 
-  /** Then the transaction is the caller's, and has the settings. */
+  /** Whether the text begins a transaction of the caller's, which then gets the parameters. */
   #isBegin(): boolean {
     return beginsTransaction(this.inner.text, this.lease.client.standardStrings);
   }
@@ -70,7 +70,7 @@ export class WrappedQuery extends ForeignQuery {
     const told = this.lease.heed(error);
     if (this.#phase === 'rollback') return;
     // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
-    // before, ends it without giving the socket back: what comes next would reach an object that is taken apart.
+    // before, ends it without giving the socket back: later data would reach an object that is already taken apart.
     if (connection.stream.listenerCount('data') === 0) connection.stream.destroy();
     const isOpen = leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
     const hasBegun = this.#phase === 'inside' || (this.#phase === 'begin' && isAnswer(error));
@@ -89,8 +89,8 @@ export class WrappedQuery extends ForeignQuery {
   }
 }
 
-function beginText({ commands, count }: TransactionSettings, check: string | undefined): CarriedText {
-  const answers = Array<Answered>(1 + count).fill('setting');
+function beginText({ commands, count }: TransactionParameters, check: string | undefined): CarriedText {
+  const answers = Array<Answered>(1 + count).fill('parameter');
   return check === undefined
     ? { text: `BEGIN; ${commands}`, answers }
     : { text: `BEGIN; ${commands} ${check}`, answers: [...answers, 'check'] };

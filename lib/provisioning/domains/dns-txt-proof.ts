@@ -7,8 +7,8 @@ import { DomainNotProvenError } from '../provisioning.errors';
 /** What asks DNS. A `Resolver` of `node:dns/promises` is one. */
 export interface TxtResolver {
   /**
-   * The TXT records of a name, each as its chunks of at most 255 bytes. Rejects with the code `ENOTFOUND` or `ENODATA` of
-   * `node:dns` when there are none; any other failure is taken for an outage.
+   * The TXT records of a name, each as its chunks of at most 255 bytes. Rejects with the code `ENOTFOUND` or `ENODATA`
+   * of `node:dns` when there are none; any other failure is taken for an outage.
    */
   resolveTxt(name: string): Promise<string[][]>;
 }
@@ -40,7 +40,7 @@ const ABSENT: readonly unknown[] = ['ENOTFOUND', 'ENODATA'];
  * `shop.acme.com` is a tenant's when `_tenancy.shop.acme.com` has the TXT record `tenant=<id of the tenant>`, alone or
  * beside others. For `*.acme.com` the name is `_tenancy.acme.com`, as it is for `acme.com`.
  *
- * @throws TypeError for a prefix that is no label, a time that is none, a resolver that resolves no TXT
+ * @throws TypeError when the prefix is not a DNS label, the timeout not an integer from 1, or the resolver lacks resolveTxt()
  */
 export function dnsTxtProof({
   prefix = '_tenancy',
@@ -64,9 +64,11 @@ export function dnsTxtProof({
   };
 }
 
-/** The records of the name, none if DNS says so. A question that has no answer is no answer. */
+/**
+ * The TXT records of the name; an empty list only when DNS answers that there are none. Without an answer it throws.
+ */
 async function lookUp(name: string, timeoutMs: number, given?: TxtResolver): Promise<string[][]> {
-  // One for each question: cancel() ends all of a resolver's.
+  // A resolver for each question, because cancel() ends all questions of a resolver.
   const own = given ? undefined : new Resolver({ timeout: timeoutOfTry(timeoutMs), tries: TRIES });
   try {
     return await within(timeoutMs, (given ?? own!).resolveTxt(name));

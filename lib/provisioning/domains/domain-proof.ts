@@ -1,11 +1,11 @@
 import type { Tenant } from '../../registry/tenant';
 import { DomainNotProvenError } from '../provisioning.errors';
 
-/** Tells whether a domain is a tenant's to have. Asked before a domain is given to it, and never again. */
+/** Tells whether a tenant owns a domain. Called once, before the domain is given to the tenant. */
 export interface DomainProof {
   /**
-   * Fulfils when the tenant has proven that `domain` is its own, as it is kept: lower case, punycode, `*.acme.com` for a
-   * wildcard.
+   * Fulfils when the tenant has proven that `domain` is its own, as it is kept: lower case, punycode, `*.acme.com` for
+   * a wildcard.
    *
    * @throws DomainNotProvenError when it has not, TenancyUnavailableError when that cannot be told now
    */
@@ -13,8 +13,8 @@ export interface DomainProof {
 }
 
 /**
- * Fulfils when a tenant to be made has proven all its domains, or nothing asks it to. An id that nobody knew before can
- * be in no proof, so nothing is asked for it.
+ * Resolves when a new tenant has proven all its domains, or needs no proof. An id that nobody knew before can
+ * be in no proof, so for such an id it rejects without a question to DNS.
  *
  * @throws DomainNotProvenError, and what the proof throws
  */

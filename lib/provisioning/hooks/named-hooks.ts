@@ -7,9 +7,9 @@ export interface NamedHook<Hook> {
 }
 
 export interface HookSources<Hook> {
-  /** Those of the options. */
+  /** The hooks given in the options. */
   readonly functions: readonly Hook[];
-  /** What marks a provider. */
+  /** The metadata key that marks a provider. */
   readonly decorator: DiscoverableDecorator<unknown>;
   /** The decorator's name. */
   readonly decoratorName: string;
@@ -18,7 +18,8 @@ export interface HookSources<Hook> {
 }
 
 /**
- * The application's hooks of one kind: functions of the options first, then classes in the order in which Nest knows them.
+ * The application's hooks of one kind: functions of the options first, then classes in the order in which Nest knows
+ * them.
  *
  * @throws InvalidHookError
  */

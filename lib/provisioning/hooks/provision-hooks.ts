@@ -21,7 +21,9 @@ export interface TenantProvisionHook {
   onProvision: ProvisionHook;
 }
 
-/** Marks a provider of any module, whose method `onProvision(tenant, manager, origin)` is called for each new tenant. */
+/**
+ * Marks a provider of any module, whose method `onProvision(tenant, manager, origin)` is called for each new tenant.
+ */
 export const OnProvision = DiscoveryService.createDecorator();
 
 /** What the application does for each new tenant. */
@@ -61,7 +63,7 @@ export class ProvisionHooks implements OnModuleInit {
     if (hooks.length === 0) return;
     const queryRunner = manager.queryRunner as QueryRunner;
     const path = [tenant.schemaName, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
-    // A spare has another name than the one that the transaction began with.
+    // A spare has another schema name than the transaction began with.
     await manager.query(`SET LOCAL search_path = ${path}, pg_temp`);
     const transaction = new AmbientTransaction(
       (await queryRunner.connect()) as PoolClient,
@@ -79,7 +81,7 @@ export class ProvisionHooks implements OnModuleInit {
     }
   }
 
-  /** Waits for all that it has started, and refuses what would keep a half of it. */
+  /** Waits for all that the hook has started, and fails when only a part of it would be committed. */
   async #requireTransaction(
     { name }: NamedHook<ProvisionHook>,
     origin: TenantOrigin,

@@ -3,31 +3,32 @@ import { freezeDeeply } from '../../common/freeze-deeply';
 import type { Tenant } from '../../registry/tenant';
 import type { TenantOrigin } from '../provisioning.options';
 
-/** What happens to tenants, in the past tense: by then it is committed. */
+/** Events of tenants, named in the past tense because they are sent after the commit. */
 export type TenantEvent =
   'created' | 'updated' | 'suspended' | 'activated' | 'deleted' | 'restored' | 'purged';
 
-/** What can happen to a tenant that is there. */
+/** Events of a tenant that exists already. */
 export type TenantChangeEvent = Exclude<TenantEvent, 'created'>;
 
 /** `tenant` is as the event left it; of a purged one, as it was before. */
 export type TenantListener = (tenant: Tenant) => unknown;
 
-/** Told of `created`, and how the tenant came to be: of a clone, an adopted or an imported one the rows were there already. */
+/** Called for `created`, with the origin of the tenant: a cloned, adopted or imported tenant has rows already. */
 export type TenantCreatedListener = (tenant: Tenant, origin: TenantOrigin) => unknown;
 
 type Listener = (tenant: Tenant, origin?: TenantOrigin) => unknown;
 
 /**
- * Tells listeners of this instance what has happened to a tenant. It comes after the fact, once, and only while the
- * process lives: what must not be lost, or must be able to say no, belongs in a hook: `@OnProvision()`, `@OnTransition()`.
+ * Tells listeners in this instance what has happened to a tenant. An event comes after the commit, once, and only while
+ * the process lives. For work that must not be lost, or that may refuse the step, use a hook: `@OnProvision()`,
+ * `@OnTransition()`.
  */
 @Injectable()
 export class TenantEvents {
   readonly #logger = new Logger(TenantEvents.name);
   readonly #listeners = new Map<TenantEvent, Set<Listener>>();
 
-  /** Calls `listener` at each such event, until the function that comes out is called. */
+  /** Calls `listener` for each such event. Returns a function that removes it. */
   on(event: 'created', listener: TenantCreatedListener): () => void;
   on(event: TenantEvent, listener: TenantListener): () => void;
   on(event: TenantEvent, listener: TenantListener | TenantCreatedListener): () => void {

@@ -8,7 +8,10 @@ import { SystemTransactions } from '../../connection/typeorm/system-transactions
 /** Another registry of ours in the same database. */
 export interface Neighbour {
   readonly schemaName: string;
-  /** `undefined`: this role may not read it, it is of a version that had no ids, half of it was restored, or it is no table. */
+  /**
+   * `undefined` when this role may not read it, its version had no ids, it was restored only in part, or it is not a
+   * table.
+   */
   readonly registryId: string | undefined;
 }
 
@@ -22,7 +25,9 @@ export class RegistryNeighbours implements OnModuleInit {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** A registry that was made by mistake is new and empty, and without a word nobody would see why. */
+  /**
+   * Warns when a new registry was made beside another one, perhaps by mistake: it is empty, and one would not see why.
+   */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
     const { registrySchema } = this.options;
@@ -39,7 +44,7 @@ export class RegistryNeighbours implements OnModuleInit {
     return findNeighbours(executor, this.options.registrySchema);
   }
 
-  /** What a schema is to another registry, in words, as far as those can be read. `undefined`: nothing. */
+  /** How another registry uses a schema, in words, as far as registries can be read; `undefined` when none does. */
   async useOf(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
     for (const neighbour of await this.find(executor)) {
       if (neighbour.schemaName === schemaName) return 'it is another registry';
@@ -69,7 +74,7 @@ export async function findNeighbours(executor: SqlExecutor, registrySchema: stri
   return neighbours;
 }
 
-/** Schemas made by a version that wrote no marks are known to their registry alone. */
+/** A schema made by a version that wrote no marks is known only to its registry. */
 async function findUse(
   executor: SqlExecutor,
   registrySchema: string,
@@ -113,8 +118,8 @@ type Columns = Readonly<Record<string, 'text' | 'uuid'>>;
 const TENANT_COLUMNS: Columns = { slug: 'text', schema_name: 'text', status: 'text' };
 
 /**
- * SQL: whether this role may read columns of a table in the schema `n`, and runs nothing by that. Whoever may make a schema
- * can give it such names, and what a view, a policy or a type of theirs calls would run with our rights.
+ * SQL: whether this role may read columns of a table in the schema `n` without running code. Anyone who may make a
+ * schema can use such names, and the functions of a view, a policy or a type would run with our rights.
  */
 function isPlain(table: string, columns: Columns): string {
   const pairs = Object.entries(columns).map(
@@ -147,7 +152,7 @@ async function findRegistryId(executor: SqlExecutor, schemaName: string): Promis
   return row?.id;
 }
 
-/** Those that are copies of this registry, or it of them: with one id, the marks on schemas do not tell whose they are. */
+/** Registries with the same id: one is a copy of the other, so the marks on schemas do not tell them apart. */
 export function twinsAmong(neighbours: readonly Neighbour[], id: string): string[] {
   return neighbours.filter(({ registryId }) => registryId === id).map(({ schemaName }) => schemaName);
 }
@@ -160,7 +165,7 @@ export function describeCopies(copies: readonly string[]): string {
   );
 }
 
-/** What makes a copy another one. */
+/** The statement that gives a copy an id of its own. */
 export function newIdentity(schemaName: string): string {
   return `UPDATE ${quoteIdentifier(schemaName)}.registry_identity SET id = DEFAULT`;
 }
@@ -174,7 +179,9 @@ export function describeNeighbours(neighbours: readonly Neighbour[], registrySch
   );
 }
 
-/** Whether the owner of a schema is one of them, or may be: one that cannot be read is given the benefit of the doubt. */
+/**
+ * Whether the schema's owner is one of these registries, or may be: a registry that cannot be read counts as the owner.
+ */
 export function isOthers(neighbours: readonly Neighbour[], owner: string | null): boolean {
   return (
     owner !== null && neighbours.some(({ registryId }) => registryId === undefined || registryId === owner)

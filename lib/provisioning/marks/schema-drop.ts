@@ -4,13 +4,13 @@ import { dropTenantRole } from '../roles/role-grants';
 import { SchemaMarks } from './schema-marks';
 
 /**
- * DROP keeps a lock on each thing that goes: table, row type, index, TOAST table, constraint, default, trigger. The
- * lock table has room for 64 a connection, shared by all of them, so one schema of 1,000 tables would fill it.
+ * DROP keeps a lock on each object that it drops: table, row type, index, TOAST table, constraint, default, trigger.
+ * The lock table has room for 64 a connection, shared by all of them, so one schema of 1,000 tables would fill it.
  */
 const RELATIONS_AT_ONCE = 10;
 const ROUTINES_AT_ONCE = 100;
 
-/** A table that is gone, and what was in it. */
+/** A dropped table, and its size. */
 export interface DroppedTable {
   readonly name: string;
   readonly rows: number;

@@ -4,7 +4,7 @@ import { RegistryCopiedError, SchemaNotMarkedError } from '../provisioning.error
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { findNeighbours, newIdentity, registryIdIn, twinsAmong } from './registry-neighbours';
 
-/** What a schema's comment says for people, before the mark. */
+/** The part of a schema's comment for people, before the mark. */
 export const SPARE_COMMENT = 'waits for a tenant';
 export const IMPORT_COMMENT = 'is being imported';
 
@@ -16,7 +16,7 @@ export function tenantComment(slug: string): string {
 export const MARK = `pg_catalog.substring(pg_catalog.obj_description(n.oid, 'pg_namespace'),
   '(?:^|; )registry ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$')`;
 
-/** SQL: whether the schema `n` has a comment as versions wrote it that knew no marks. The next sweep marks it. */
+/** SQL: whether the schema `n` has a comment of an old version, without a mark. The next sweep marks it. */
 export const IS_OF_BEFORE = `pg_catalog.obj_description(n.oid, 'pg_namespace') ~ '^(tenant [a-z0-9-]+|${SPARE_COMMENT})$'`;
 
 /** SQL: whether the schema `n` says that it waits for a tenant of this registry. */
@@ -36,7 +36,7 @@ export class SchemaMarks {
 
   constructor(@Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions) {}
 
-  /** The id of this registry, for ever. */
+  /** The id of this registry, which never changes. */
   async registryId(executor: SqlExecutor): Promise<string> {
     return (this.#registryId ??= await registryIdIn(executor, this.options.registrySchema));
   }
@@ -46,7 +46,7 @@ export class SchemaMarks {
     await transaction.query(await this.statement(transaction, schemaName, what));
   }
 
-  /** What `write` runs. */
+  /** The statement that `write` runs. */
   async statement(executor: SqlExecutor, schemaName: string, what: string): Promise<string> {
     return commentOn(schemaName, what, await this.registryId(executor));
   }
@@ -77,7 +77,7 @@ export class SchemaMarks {
   }
 
   /**
-   * Until the transaction ends the schema is nobody else's. One that is gone is fine.
+   * Makes sure that the schema is this registry's, and stays so until the transaction ends. A missing schema is fine.
    *
    * @throws SchemaNotMarkedError
    * @throws RegistryCopiedError when another registry has the same id
@@ -96,8 +96,8 @@ export class SchemaMarks {
   }
 
   /**
-   * Whether the schema of a spare still waits for a tenant. Until the transaction ends nobody else takes it: a registry that
-   * was restored from an older backup lists spares that are tenants by now.
+   * Whether the schema of a spare still waits for a tenant. Until the transaction ends nobody else takes it: a registry
+   * that was restored from an older backup lists spares that are tenants by now.
    */
   async isWaiting(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
     await lock(transaction, schemaName);
@@ -108,7 +108,7 @@ export class SchemaMarks {
     return found.length > 0;
   }
 
-  /** `null`: it says nothing. `undefined`: there is no such schema. */
+  /** `null` when the schema has no mark, `undefined` when there is no such schema. */
   async #lockAndRead(transaction: SqlExecutor, schemaName: string): Promise<string | null | undefined> {
     await lock(transaction, schemaName);
     const [found] = (await transaction.query(

@@ -27,8 +27,9 @@ export class HalfMade {
   ) {}
 
   /**
-   * Activates those whose schema is there, and removes the others, whose slugs are free then. `onFailure` hears of a
-   * tenant that could not be settled, and of a list that could not be read on: what was done before is told all the same.
+   * Activates the tenants whose schema exists, and removes the others, which frees their slugs. `onFailure` hears of a
+   * tenant that could not be settled, and of a list that could not be read on: what was done before is told all the
+   * same.
    */
   async sweep(onFailure: (what: string, error: unknown) => void): Promise<HalfMadeReport> {
     const activated: string[] = [];

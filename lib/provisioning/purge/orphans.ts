@@ -16,9 +16,9 @@ export const OWN_NAME = '^t_[a-z0-9]{20}$';
 
 export interface OrphanReport {
   readonly dropped: readonly string[];
-  /** Those with rows in them, which are never dropped. */
+  /** Schemas with rows in them, which are never dropped. */
   readonly withRows: readonly string[];
-  /** Those whose comment does not say that they belong to this registry, nor to another one in this database. They are never touched. */
+  /** Schemas without the mark of this registry or of another one in this database. They are never touched. */
   readonly unmarked: readonly string[];
 }
 
@@ -29,7 +29,7 @@ interface Candidate {
 }
 
 /**
- * Schemas with names like those of tenants that are no tenant's, no spare and no tombstone's: what is left when a store
+ * Schemas with names like those of tenants that belong to no tenant, spare or tombstone. They are left when a store
  * outside the database forgets a tenant, or the registry was restored from an older backup. Those are somebody's data,
  * and others are another application's; so only empty ones are dropped that are marked as this registry's.
  */
@@ -160,7 +160,7 @@ export class Orphans {
   }
 
   async #dropPart(manager: EntityManager, schemaName: string) {
-    // Nobody creates or adopts meanwhile.
+    // The lock keeps others from creating or adopting meanwhile.
     await this.template.lockExclusive(manager);
     if (await this.#isTaken(manager, schemaName)) return 'is taken';
     if (await hasOwnRows(manager, schemaName, this.options)) return 'has rows';

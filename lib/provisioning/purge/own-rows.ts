@@ -6,7 +6,7 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 /** SQLSTATE lock_not_available. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** A sweep comes again; who waits behind its locks should not wait for long. */
+/** Short, because the sweep comes again, and others wait behind its locks. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /** What the schemas of tenants are made of. */
@@ -52,7 +52,7 @@ export async function hasOwnRows(
   return false;
 }
 
-/** What it means that the rows of a schema could not be read; `undefined`: nothing that is known here. */
+/** Explains why the rows of a schema could not be read; `undefined` for an unknown error. */
 export function explainOwnRows(error: unknown): 'has rows' | 'is busy' | undefined {
   const { code } = error as { code?: unknown };
   if (code === INSUFFICIENT_PRIVILEGE) return 'has rows';

@@ -17,7 +17,7 @@ export interface PurgeRecord {
   readonly rows: number;
   /** On disk, with indexes and TOAST. */
   readonly bytes: number;
-  /** Who asked for it, if that was told. */
+  /** The actor who asked for it, if it is known. */
   readonly purgedBy: string | undefined;
   readonly startedAt: Date;
   /** `undefined` while some of it is still to be dropped. */
@@ -97,7 +97,7 @@ export class PurgeRecords {
     );
   }
 
-  /** By the ledger, whatever this instance imports: another one may have modules that it has not. */
+  /** Reads the ledger, because another instance may have modules that this one does not import. */
   async #forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
     const ledger = (await transaction.query(
       `SELECT name FROM ${this.#schema}.${quoteIdentifier(MIGRATIONS_TABLE)}`,

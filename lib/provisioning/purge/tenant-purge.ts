@@ -17,7 +17,10 @@ import { checkActorAndReason } from '../tenant-input';
 import { TenantEvents } from '../hooks/tenant-events';
 import { TransitionHooks } from '../hooks/transition-hooks';
 
-/** How long a part waits for a table that an open transaction still holds. Waiting, it holds up whoever comes after. */
+/**
+ * How long a part waits for a table that an open transaction holds. While it waits, all later users of the table wait
+ * too.
+ */
 const LOCK_TIMEOUT_MS = 5_000;
 
 /** SQLSTATE lock_not_available. */
@@ -110,7 +113,7 @@ export class TenantPurge {
         const isBuried = await this.records.bury(manager, tenant, actor);
         if (isBuried === false) return false;
         await this.#refuseDependents(manager, tenant);
-        // While it can still be restored.
+        // Checked now, while the tenant can still be restored.
         await this.marks.markOfBefore(manager, tenant.schemaName);
         await this.marks.requireOurs(manager, tenant.schemaName);
         await this.records.begin(manager, tenant, actor);
@@ -123,7 +126,7 @@ export class TenantPurge {
     }
   }
 
-  /** DROP … CASCADE would take them along without a word. */
+  /** Refuses objects outside that depend on the schema, because DROP … CASCADE would drop them silently. */
   async #refuseDependents(manager: EntityManager, { slug, schemaName }: Tenant): Promise<void> {
     const dependents = await findOutsideDependents(manager, schemaName);
     if (dependents.length === 0) return;

@@ -19,14 +19,14 @@ import { SystemTransactions } from '../../connection/typeorm/system-transactions
 import { TenantPurge } from './tenant-purge';
 import { TenantRoles } from '../roles/tenant-roles';
 
-/** Who purges when nobody asked for it. */
+/** The actor of a purge that the sweeper begins. */
 const ACTOR = 'sweeper';
 
 /** What a sweep has done. */
 export interface SweepReport {
   /** Slugs of the tenants that were purged, or whose purge was brought to its end. */
   readonly purged: readonly string[];
-  /** Half-made tenants that had their schema, and those that had none. */
+  /** Half-made tenants that had a schema, and those that had none. */
   readonly halfMade: HalfMadeReport;
   /** Schemas that belong to nobody. */
   readonly orphans: OrphanReport;

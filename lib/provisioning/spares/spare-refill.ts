@@ -30,7 +30,7 @@ export class SpareRefill {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** What is under way is finished, which takes one clone at most: its connection is about to be closed. */
+  /** Waits for the clone that is under way, because its connection is about to be closed. */
   async stop(): Promise<void> {
     this.#closing = true;
     await this.#running?.catch(() => undefined);
@@ -84,7 +84,7 @@ export class SpareRefill {
     }
   }
 
-  /** Drops a part of a stale spare, or makes a new one. Says whether all is done. */
+  /** Drops a part of a stale spare, or makes a new one. Returns whether all is done. */
   async #advance(manager: EntityManager, slot: number): Promise<boolean> {
     await this.template.lockShared(manager);
     const { version, blueprint } = await this.template.current(manager);
@@ -105,7 +105,10 @@ export class SpareRefill {
     return true;
   }
 
-  /** Whether nothing is left to be dropped. A schema that is not ours, or does not wait, stays, and is no spare any more. */
+  /**
+   * Whether nothing is left to be dropped. A schema that is not ours, or does not wait, stays, and is no spare any
+   * more.
+   */
   async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare): Promise<boolean> {
     if (!isThere) return true;
     if (!(await this.marks.isWaiting(manager, schemaName))) {

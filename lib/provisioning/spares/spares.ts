@@ -9,7 +9,10 @@ export interface Spare {
   readonly version: string;
   /** False when the schema was dropped by hand, or is missing in what was restored. */
   readonly isThere: boolean;
-  /** False also when its schema does not say that it waits: in a registry of an older backup it may be a tenant's by now. */
+  /**
+   * False also when its schema does not say that it waits: in a registry of an older backup it may be a tenant's by
+   * now.
+   */
   readonly isWaiting: boolean;
 }
 
@@ -63,7 +66,10 @@ export class Spares {
     return found;
   }
 
-  /** Slots that have no spare of that version, the first `count` of them and those whose spare is of another, gone or taken. */
+  /**
+   * Slots that have no spare of that version, the first `count` of them and those whose spare is of another, gone or
+   * taken.
+   */
   async listOpenSlots(transaction: SqlExecutor, version: string, count: number): Promise<number[]> {
     const found = (await transaction.query(
       `SELECT slot FROM (
@@ -112,7 +118,7 @@ export class Spares {
     );
   }
 
-  /** From now on nobody takes it, though the template may become again what it was. */
+  /** Marks the spare as used up, so that it is not taken even when the template returns to its version. */
   async condemn(transaction: SqlExecutor, slot: number): Promise<void> {
     await transaction.query(`UPDATE ${this.#table} SET template_version = '' WHERE slot = $1`, [slot]);
   }

@@ -12,10 +12,10 @@ import {
   writtenNames,
 } from './statement-names';
 
-/** Why a migration cannot be kept, in words, with the remedy. Its cause is what was thrown, if something was. */
+/** Why a migration was rolled back, in words, with the remedy. `cause` is the error, if there was one. */
 export class MigrationProblem extends Error {}
 
-/** Where a migration works. It is to leave it as it found it. */
+/** The transaction and the path in which a migration runs. It must not change them. */
 export interface MigrationPlace {
   /** The transaction's number. */
   readonly transaction: string;
@@ -65,7 +65,7 @@ export class HeardStatements {
   }
 }
 
-/** Calls `hear` with each statement that the query runner is given, until the function that it answers is called. */
+/** Calls `hear` with each statement of the query runner. Returns a function that stops this. */
 export function hearStatements(
   queryRunner: QueryRunner,
   hear: (text: string, parameters: readonly unknown[] | undefined) => void,
@@ -127,7 +127,9 @@ export function requireNoStrays(strays: readonly StrayObject[], own: string, hea
   );
 }
 
-/** Why a tenant's migration must not do what it does to shared schemas, in words; `undefined`: it does nothing to them. */
+/**
+ * Why a tenant's migration must not do what it does to shared schemas, in words; `undefined`: it does nothing to them.
+ */
 export function sharedWrites(heard: HeardStatements, sharedSchemas: readonly string[]): string | undefined {
   const names = heard.writesIn(sharedSchemas).map(({ text }) => text);
   if (names.length === 0) return undefined;

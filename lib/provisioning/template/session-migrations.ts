@@ -10,13 +10,15 @@ import { MigrationBusyError, MigrationUnfinishedError, SchemaGoneError } from '.
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { type MigrationOwner, UnfinishedMigrations } from './unfinished-migrations';
 
-/** One run of one migration outside of a transaction. Each of the books is kept in a transaction of its own. */
+/**
+ * One run of one migration outside of a transaction. Each entry in the ledger is written in a transaction of its own.
+ */
 export interface SessionTask {
   readonly owner: MigrationOwner;
   readonly migration: NamedMigration;
   readonly direction: 'up' | 'down';
   readonly lockTimeoutMs?: number;
-  /** Notes that it begins; false: somebody else has done it, and there is nothing to do. */
+  /** Notes that it begins. Returns false when another instance has run it already. */
   begin(transaction: EntityManager): Promise<boolean>;
   /** Notes that it is done. */
   complete(transaction: EntityManager): Promise<unknown>;
@@ -25,8 +27,8 @@ export interface SessionTask {
 const WAIT_MS = 250;
 
 /**
- * Runs what says `transaction = false`: in a session of its own, and noted before it begins, since a part of it may stay
- * when it does not come to its end. What is noted is never run again before a person has said what is to be done.
+ * Runs what says `transaction = false`: in a session of its own, and noted before it begins, since a part of it may
+ * stay when it does not come to its end. What is noted is never run again before a person has said what is to be done.
  */
 @Injectable()
 export class SessionMigrations {
@@ -48,7 +50,7 @@ export class SessionMigrations {
     return this.sessions.run(
       async (session) => {
         await requireSchema(session, owner);
-        // Asked again and again, since who waits for a lock in PostgreSQL keeps CREATE INDEX CONCURRENTLY from its end.
+        // Polls, because a session that waits for a lock would keep CREATE INDEX CONCURRENTLY from finishing.
         while (!(await this.#lock(session, owner))) {
           if (!wait) throw new MigrationBusyError(migration.name, owner.label);
           await delay(WAIT_MS);

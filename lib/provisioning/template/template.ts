@@ -15,7 +15,9 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.
 import { withRows } from './template-data';
 import { TemplatePrints } from './template-prints';
 
-/** "template" in ASCII, once the key of all registries. The default one keeps it: in a rolling deploy all lock the same. */
+/**
+ * "template" in ASCII, once the key of all registries. The default one keeps it: in a rolling deploy all lock the same.
+ */
 const DEFAULT_TEMPLATE_LOCK = '8387230210669507685';
 
 /** The template as it is at one moment. */
@@ -64,13 +66,14 @@ export class Template {
     await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock_shared($1)', [this.#lock]);
   }
 
-  /** Keeps everybody else from cloning or changing the template until the caller's transaction ends. */
+  /** Locks the template against cloning and changes until the caller's transaction ends. */
   async lockExclusive(transaction: SqlExecutor): Promise<void> {
     await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock($1)', [this.#lock]);
   }
 
   /**
-   * The template's compiled DDL. The caller's transaction holds a lock. `isNew`: tries a clone of it again, whatever is known.
+   * The template's compiled DDL. The caller's transaction holds a lock. `isNew`: tries a clone of it again, whatever is
+   * known.
    *
    * @throws SchemaNotCloneableError, CloneNotFaithfulError, UnknownTableError, TemplateUnfinishedError
    */

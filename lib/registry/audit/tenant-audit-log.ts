@@ -3,8 +3,8 @@ import type { AuditQuery, AuditRecord, TenantAction } from './tenant-audit';
 import { TenantAuditEntity } from './tenant-audit.entity';
 
 /**
- * Records what was done. After the change itself: whoever holds the tenant's row decides the order, so that of the
- * records of one tenant is that of their commits.
+ * Records what was done. It runs after the change itself, so that the lock on the tenant's row decides the order, and
+ * the records of one tenant are in the order of their commits.
  */
 export async function insertAudit(
   manager: EntityManager,
@@ -22,7 +22,7 @@ export async function insertAudit(
     .execute();
 }
 
-/** What was recorded of a tenant, the latest first. */
+/** The audit records of a tenant, the latest first. */
 export async function findAudit(
   manager: EntityManager,
   { tenantId, limit, beforeId }: AuditQuery,

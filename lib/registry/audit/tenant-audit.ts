@@ -1,12 +1,17 @@
-/** What somebody did to a tenant, as it is handed over with the change itself. */
+/** An action on a tenant, to be recorded together with the change itself. */
 export interface TenantAction {
-  /** What was done: `create`, `update`, `suspend`, `activate`, `delete`, `restore`, `add-domain`, `remove-domain`, `purge`. */
+  /**
+   * What was done: `create`, `update`, `suspend`, `activate`, `delete`, `restore`, `add-domain`, `remove-domain`,
+   * `purge`.
+   */
   readonly action: string;
-  /** Who did it: the name of a master key, or whatever code calls itself. At most 200 characters. */
+  /** Who did it: the name of a master key, or a name that the calling code chose. At most 200 characters. */
   readonly actor?: string;
-  /** Why, as whoever did it said. At most 500 characters. */
+  /** Why, as the caller said. At most 500 characters. */
   readonly reason?: string;
-  /** What changed, as JSON: names of fields, an old and a new slug, a domain. Never metadata, which may hold secrets. */
+  /**
+   * What changed, as JSON: names of fields, an old and a new slug, a domain. Never metadata, which may hold secrets.
+   */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -26,6 +31,6 @@ export interface AuditQuery {
   readonly tenantId: string;
   /** An integer from 1. */
   readonly limit: number;
-  /** The id of a record: only earlier ones. */
+  /** The id of a record: only earlier records are returned. */
   readonly beforeId?: string;
 }

@@ -5,16 +5,16 @@ import type { TenantChangeFeed } from '../changes/tenant-changes';
 import { RegistryQuestions } from './registry-questions';
 import { CheckedLookupCacheOptions, type LookupCacheOptions } from './lookup-cache.options';
 
-/** A name that is free now may be somebody's in a moment. */
+/** Unknown names are cached only briefly, because a tenant may take such a name at any time. */
 const MAX_ABSENT_TTL_MS = 1_000;
 
-/** A registry that hangs, as one behind a broken line does, would keep each request for the whole time of an answer. */
+/** A registry that hangs, as behind a broken line, would delay each request by the whole timeout. */
 const MAX_WAIT_FOR_FAILING_MS = 300;
 
 export interface RegistryLookupOptions<Name, Answer> {
-  /** An answer in the place of each name, of which there are at most 500. */
+  /** Returns an answer for each name, in order. There are at most 500 names. */
   readonly askAll: (names: readonly Name[]) => Promise<readonly (Answer | undefined)[]>;
-  /** Whose change makes an answer untrue. */
+  /** The tenant whose change makes an answer stale. */
   readonly tenantIdOf: (answer: Answer) => string;
   readonly cache: LookupCacheOptions;
   readonly clock: Clock;
@@ -22,8 +22,8 @@ export interface RegistryLookupOptions<Name, Answer> {
 }
 
 /**
- * The registry's answers, remembered. What the change feed tells is forgotten at once; an answer that the feed cannot
- * vouch for counts for 0.8 s. One question is asked once, however many requests wait for it.
+ * A cache of the registry's answers. A change that the feed reports drops them at once. While the feed is down, an
+ * answer expires after 0.8 s. The same name is looked up once, however many requests wait for it.
  */
 export class RegistryLookup<Name, Answer extends object> {
   readonly #clock: Clock;
@@ -31,7 +31,9 @@ export class RegistryLookup<Name, Answer extends object> {
   readonly #ttlMs: number;
   readonly #staleIfErrorMs: number;
   readonly #found: RememberedAnswers<Answer>;
-  /** Names of nobody, with the time of asking. Apart, so that a flood of guesses does not push out what there is. */
+  /**
+   * Unknown names, with the time of the query. A cache of their own, so that a flood of guesses does not evict tenants.
+   */
   readonly #absent: LRUCache<string, number>;
   readonly #questions: RegistryQuestions<Name, Answer>;
 
@@ -53,10 +55,10 @@ export class RegistryLookup<Name, Answer extends object> {
   }
 
   /**
-   * What the registry says to a name, which is remembered by `key`. While it is unavailable, what was found before is
-   * given for `staleIfErrorMs` more.
+   * The registry's answer for a name, cached under `key`. While the registry is unavailable, what was found before is
+   * returned for `staleIfErrorMs` more.
    *
-   * @throws TenancyUnavailableError when it cannot answer, or 10,000 other names wait; the next call asks again
+   * @throws TenancyUnavailableError when it cannot answer, or 10,000 other names wait; the next call tries again
    */
   find(key: string, name: Name): Promise<Answer | undefined> {
     const known = this.#found.get(key);
@@ -69,32 +71,32 @@ export class RegistryLookup<Name, Answer extends object> {
       : this.#questions.ask(key, name);
   }
 
-  /** The answer if it is remembered, at once; `undefined` says nothing. */
+  /** The cached answer; `undefined` when there is none. */
   remembered(key: string): Answer | undefined {
     const found = this.#found.get(key);
     return found && this.#trust.isFresh(found.askedAt, this.#ttlMs) ? found.answer : undefined;
   }
 
-  /** Drops what is remembered of a tenant, and every "nobody", since what was changed may have a new name. */
+  /** Drops the cached answers about a tenant, and all unknown names, because the tenant may have a new name. */
   forget(tenantId: string): void {
     this.#questions.outdate();
     this.#forgetAbsent();
     this.#found.forget(tenantId);
   }
 
-  /** Drops everything that is remembered. */
+  /** Empties the cache. */
   clear(): void {
     this.#questions.outdate();
     this.#forgetAbsent();
     this.#found.clear();
   }
 
-  /** How many names are held: at most `maxEntries` of found ones and of nobody's, and 10,500 waiting. */
+  /** How many names are held: at most `maxEntries` found, as many unknown, and 10,500 waiting. */
   get size(): { readonly found: number; readonly absent: number; readonly waiting: number } {
     return { found: this.#found.size, absent: this.#absent.size, waiting: this.#questions.size };
   }
 
-  /** Asks for what was found before. A registry that failed the last time is not waited for long. */
+  /** Looks up again what was found before. When the registry failed the last time, the wait is short. */
   #refresh(key: string, name: Name, before: Answer): Promise<Answer | undefined> {
     const answer = this.#questions.ask(key, name).catch((error: unknown) => {
       if (error instanceof TenancyUnavailableError) return before;
@@ -107,7 +109,7 @@ export class RegistryLookup<Name, Answer extends object> {
     });
   }
 
-  /** What was asked before may have changed unheard. It is kept, but only for the time when the registry is away. */
+  /** Earlier answers may have changed without a notification. They are kept only for an outage of the registry. */
   #beginAnew(): void {
     this.#questions.outdate();
     this.#forgetAbsent();
@@ -116,7 +118,7 @@ export class RegistryLookup<Name, Answer extends object> {
   }
 
   #forgetAbsent(): void {
-    // Emptying makes room for all entries anew, full or not.
+    // clear() allocates the room for all entries anew, so it is not called on an empty cache.
     if (this.#absent.size > 0) this.#absent.clear();
   }
 
@@ -133,14 +135,14 @@ export class RegistryLookup<Name, Answer extends object> {
 }
 
 /**
- * How long an answer is taken for true without word that nothing changed: of the second within which a change is felt
- * everywhere, what is left when the store has been asked anew.
+ * How long an answer counts while the change feed proves nothing: the second within which a change is felt
+ * everywhere, less the time that a new query takes.
  */
 const MAX_UNPROVEN_MS = 800;
 
-/** Tells from when a question was asked, and from what the change feed has proven since, whether its answer still counts. */
+/** Decides whether an answer still counts, by the time of its query and by what the change feed has proven since. */
 class AnswerTrust {
-  /** Answers to questions from before are from before the feed began. */
+  /** Answers to queries from before this moment may have missed a change. */
   #feedBeganAt = -Infinity;
 
   constructor(
@@ -148,7 +150,7 @@ class AnswerTrust {
     private readonly feed: Pick<TenantChangeFeed, 'provenAt'>,
   ) {}
 
-  /** The feed begins (again): it vouches for no answer to an earlier question. */
+  /** The feed begins (again): it proves nothing about answers to earlier queries. */
   beginAnew(): void {
     this.#feedBeganAt = this.clock.now();
   }
@@ -159,7 +161,7 @@ class AnswerTrust {
     return now - this.knownTrueAt(askedAt) <= MAX_UNPROVEN_MS;
   }
 
-  /** Whether an answer that nobody has forgotten was certainly true at some time within the last `ms`. */
+  /** Whether an answer that was not dropped was certainly true at some time within the last `ms`. */
   wasTrueWithin(askedAt: number, ms: number): boolean {
     return this.clock.now() - this.knownTrueAt(askedAt) <= ms;
   }
@@ -170,20 +172,20 @@ class AnswerTrust {
   }
 }
 
-/** An answer to one question. */
+/** A cached answer. */
 interface Remembered<Answer> {
   readonly answer: Answer;
   /** When the registry was asked. */
   readonly askedAt: number;
 }
 
-/** Answers by the names they were asked by: at most `max`, the latest used. */
+/** Answers by name: at most `max`, the latest used. */
 class RememberedAnswers<Answer extends object> {
   readonly #byKey: LRUCache<string, Remembered<Answer>>;
-  /** To forget one tenant's without looking at all: thousands may be changed in one statement. */
+  /** The names of each tenant, so that dropping one does not scan all: one statement may change thousands. */
   readonly #keysByTenant = new Map<string, Set<string>>();
 
-  /** `tenantIdOf` says whose change makes an answer untrue. */
+  /** `tenantIdOf` gives the tenant whose change makes an answer stale. */
   constructor(
     max: number,
     private readonly tenantIdOf: (answer: Answer) => string,
@@ -214,12 +216,12 @@ class RememberedAnswers<Answer extends object> {
     this.#byKey.delete(key);
   }
 
-  /** Drops all that is remembered of a tenant. */
+  /** Drops all answers about a tenant. */
   forget(tenantId: string): void {
     for (const key of [...(this.#keysByTenant.get(tenantId) ?? [])]) this.#byKey.delete(key);
   }
 
-  /** Puts another in the place of each. */
+  /** Replaces each answer. */
   replaceEach(change: (remembered: Remembered<Answer>) => Remembered<Answer>): void {
     for (const [key, remembered] of [...this.#byKey.entries()].reverse()) this.set(key, change(remembered));
   }

@@ -7,7 +7,7 @@ const MAX_NAMES = 500;
 /** Names that may wait for their question. It takes 20 questions to answer so many: a tenth of a second. */
 const MAX_WAITING = 10_000;
 
-/** A store that lets us wait for longer counts as unavailable; nothing else can be asked meanwhile. */
+/** A store that takes longer counts as unavailable, because all other names wait meanwhile. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
 const REGISTRY = 'The tenant registry';
@@ -19,18 +19,19 @@ interface Question<Name, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
-/** What the registry is being asked. */
+/** One query to the registry. */
 interface Batch<Name, Answer> {
   readonly questions: ReadonlyMap<string, Question<Name, Answer>>;
   readonly askedAt: number;
-  /** Whether something was changed meanwhile: the answer may be from before. */
+  /** Whether something has changed since the query was sent, so that the answer may be stale. */
   outdated: boolean;
 }
 
 /**
  * Asks the registry one question at a time: for tenants, for keys. The first name is asked for at once; those that come
- * while it is busy are asked for together in the next question. However many names come in, an instance sends at most 500 questions
- * within a second and 250 a second in the long run, of at most 500 names each, and at most 10,000 names wait.
+ * while it is busy are asked for together in the next question. However many names come in, an instance sends at most
+ * 500 questions within a second and 250 a second in the long run, of at most 500 names each, and at most 10,000 names
+ * wait.
  */
 export class RegistryQuestions<Name, Answer> {
   readonly #budget: QuestionBudget;
@@ -40,8 +41,8 @@ export class RegistryQuestions<Name, Answer> {
   #isFailing = false;
 
   /**
-   * `askAll` gives an answer in the place of each name, of which there are at most 500. `keep` is called with each answer
-   * that is still true when it arrives.
+   * `askAll` gives an answer in the place of each name, of which there are at most 500. `keep` is called with each
+   * answer that is still true when it arrives.
    */
   constructor(
     private readonly askAll: (names: readonly Name[]) => Promise<readonly (Answer | undefined)[]>,
@@ -51,7 +52,7 @@ export class RegistryQuestions<Name, Answer> {
     this.#budget = new QuestionBudget(clock);
   }
 
-  /** Whether the registry was unavailable when it was asked last. */
+  /** Whether the last query found the registry unavailable. */
   get isFailing(): boolean {
     return this.#isFailing;
   }
@@ -62,7 +63,7 @@ export class RegistryQuestions<Name, Answer> {
   }
 
   /**
-   * What the registry says. Who asks for the same key before the answer is there shares it.
+   * The registry's answer. Calls for the same key share one answer while it is under way.
    *
    * @throws TenancyUnavailableError when it cannot answer, or too many names wait already
    */
@@ -80,7 +81,7 @@ export class RegistryQuestions<Name, Answer> {
     return question.answer;
   }
 
-  /** Something was changed: nobody else may share the answer that is under way, nor is it kept. */
+  /** Something has changed: the answer that is under way is neither shared with later calls nor kept. */
   outdate(): void {
     if (this.#batch) this.#batch.outdated = true;
   }
@@ -159,10 +160,10 @@ function makeQuestion<Name, Answer>(name: Name): Question<Name, Answer> {
 /** Questions a second in the long run. */
 const PER_SECOND = 250;
 
-/** Questions that may be saved up, so that a cold start is not held back. Within any second at most 500 are sent. */
+/** Unused queries that may be saved up for bursts, such as a cold start. Within any second at most 500 are sent. */
 const SAVED = 250;
 
-/** How often one instance may ask the registry, whoever makes it ask. */
+/** A token bucket that bounds how often one instance queries the registry. */
 class QuestionBudget {
   #left = SAVED;
   #countedAt: number;
@@ -171,7 +172,7 @@ class QuestionBudget {
     this.#countedAt = clock.now();
   }
 
-  /** Takes one question: 0 when there was one, else the milliseconds until there will be. */
+  /** Takes one token. Returns 0 when there was one, else the milliseconds until there will be. */
   take(): number {
     const now = this.clock.now();
     this.#left = Math.min(SAVED, this.#left + ((now - this.#countedAt) * PER_SECOND) / 1_000);

@@ -9,7 +9,7 @@ import { RegistryLookup } from './registry-lookup';
 import { REGISTRY_OPTIONS, type RegistryModuleOptions } from '../registry.options';
 import { createHash, randomUUID } from 'node:crypto';
 
-/** The tenants that claims name, remembered as `RegistryLookup` says. */
+/** Finds the tenants of claims, with the cache of `RegistryLookup`. */
 @Injectable()
 export class TenantLookup {
   readonly #answers: RegistryLookup<ClaimName, Tenant>;
@@ -41,30 +41,30 @@ export class TenantLookup {
     return this.#answers.find(name.key, name);
   }
 
-  /** The tenant a claim names if it is remembered, at once; `undefined` says nothing. */
+  /** The tenant of a claim if it is cached; `undefined` when it is not. */
   remembered(claim: TenantClaim): Tenant | undefined {
     const known = normalizeClaim(claim);
     return known && this.#answers.remembered(keyOf(known));
   }
 
-  /** Drops what is remembered of a tenant, and every "nobody", since a changed tenant may have a new name. */
+  /** Drops the cached answers about a tenant, and all unknown names, because a changed tenant may have a new name. */
   forget({ id }: Pick<Tenant, 'id'>): void {
     this.#answers.forget(id);
   }
 
-  /** Drops everything that is remembered. */
+  /** Empties the cache. */
   clear(): void {
     this.#answers.clear();
   }
 
-  /** How many names are held: at most `maxEntries` of tenants and of nobody, and 10,500 waiting. */
+  /** How many names are held: at most `maxEntries` of tenants, as many unknown, and 10,500 waiting. */
   get size(): { readonly tenants: number; readonly absent: number; readonly waiting: number } {
     const { found, absent, waiting } = this.#answers.size;
     return { tenants: found, absent, waiting };
   }
 }
 
-/** For a malformed claim another name is asked for, whose answer says nothing of a tenant. */
+/** A malformed claim is replaced by a name that no tenant has, and the answer is ignored. */
 async function askFor(
   store: TenantStore,
   names: readonly ClaimName[],
@@ -73,7 +73,7 @@ async function askFor(
     store,
     names.map(({ claim, by }) => claim ?? standInFor(by)),
   );
-  // A store of the application's own may give what can be changed.
+  // A store of the application may return objects that are not frozen.
   return answers.map((tenant, index) => names[index].claim && freezeDeeply(tenant));
 }
 
@@ -82,12 +82,12 @@ const MAX_KEPT_LENGTH = 256;
 
 const MALFORMED = 'malformed ';
 
-/** What a claim is remembered by. */
+/** The cache key of a claim. */
 interface ClaimName {
   /** At most 300 characters, whatever the claim holds. */
   readonly key: string;
   readonly by: TenantClaim['by'];
-  /** As the registry spells it; `undefined` when no tenant can have the name. */
+  /** The claim in the registry's spelling; `undefined` when no tenant can have the name. */
   readonly claim?: TenantClaim;
 }
 
@@ -102,7 +102,7 @@ export function keyOf({ by, value }: TenantClaim): string {
 }
 
 /**
- * What the store is asked in the place of a malformed claim: for a name that is nobody's. Were it not asked, a malformed
+ * The name that is looked up in place of a malformed claim. No tenant has it. Without a query a malformed
  * name would be answered sooner than an unknown one. The store never sees the malformed value.
  */
 function standInFor(by: TenantClaim['by']): TenantClaim {
@@ -112,7 +112,7 @@ function standInFor(by: TenantClaim['by']): TenantClaim {
 const STAND_IN: Readonly<Record<TenantClaim['by'], (uuid: string) => string>> = {
   slug: (uuid) => `nobody-${uuid}`,
   id: (uuid) => uuid,
-  // RFC 2606: nobody's, for ever.
+  // RFC 2606 reserves this name for ever.
   domain: (uuid) => `${uuid}.invalid`,
 };
 
@@ -121,13 +121,13 @@ function shortened(value: unknown): string {
   return value.length <= MAX_KEPT_LENGTH ? value : createHash('sha256').update(value).digest('hex');
 }
 
-/** What a store says to several claims, each in its place; one claim alone it is asked the short way. */
+/** The store's answers to several claims, in order. A single claim goes through `find()`. */
 export async function askStore(
   store: TenantStore,
   claims: readonly TenantClaim[],
 ): Promise<readonly (Tenant | undefined)[]> {
   if (claims.length === 1) return [await store.find(claims[0])];
-  // A store that is a plain object, as in many a test, has only what it was given.
+  // A store that is a plain object, as in many tests, does not inherit `findMany()`.
   const findMany = store.findMany ?? TenantStore.prototype.findMany;
   const answers = await findMany.call(store, claims);
   if (answers.length === claims.length) return answers;

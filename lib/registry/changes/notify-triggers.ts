@@ -10,7 +10,7 @@ export function notifyTriggers(schema: string, table: string, column: string): s
   return [
     `CREATE TRIGGER ${ROWS} AFTER INSERT OR UPDATE OR DELETE ON ${schema}.${table} FOR EACH ROW ${execute}`,
     `CREATE TRIGGER ${TRUNCATION} AFTER TRUNCATE ON ${schema}.${table} FOR EACH STATEMENT ${execute}`,
-    // Rows that a subscription or a restore brings are changes too.
+    // ALWAYS, because rows that logical replication or a restore writes are changes too.
     ...NOTIFY_TRIGGERS.map((name) => `ALTER TABLE ${schema}.${table} ENABLE ALWAYS TRIGGER ${name}`),
   ];
 }

@@ -10,15 +10,16 @@ export const CHANNEL_IN_TRIGGER = `pg_catalog.left(TG_TABLE_SCHEMA, ${CHANNEL_SC
 
 /**
  * The channel on which the registry in `schema` tells of changed tenants: `tenancy:tenants`. The payload is the id, or
- * empty for all of them. Two registries whose long names begin alike share one, and hear of each other's for nothing.
+ * empty for all of them. Two registries whose long names begin alike share a channel, which costs only needless
+ * notifications.
  */
 export function changesChannel(schema: string): string {
   return schema.slice(0, CHANNEL_SCHEMA_LENGTH) + SUFFIX;
 }
 
 /**
- * Tells whoever LISTENs on `channel`. It is committed without waiting for the disk: what a crash of PostgreSQL would lose
- * is of no use after it.
+ * Tells whoever LISTENs on `channel`. It is committed without waiting for the disk: what a crash of PostgreSQL would
+ * lose is of no use after it.
  */
 export async function notify(executor: SqlExecutor, channel: string, payload: string): Promise<void> {
   await executor.query(

@@ -3,11 +3,11 @@ import { backgroundClock, type Clock } from '../../common/clock';
 import { TenantChangeFeed, type TenantChangeSubscriber } from './tenant-changes';
 import { TenantChangesSession, type TenantChangesSessionOptions } from './tenant-changes-session';
 
-/** Before the second try; it doubles with each further one. */
+/** The pause before the second try. It doubles with each further try. */
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
 
-/** A restart of PostgreSQL is over by then; what lasts longer is told in the log. */
+/** A restart of PostgreSQL is over by then. A longer outage is logged. */
 const FAILURES_UNTIL_WARNING = 5;
 
 /**

@@ -8,10 +8,10 @@ import { TenancyError } from '../../common/tenancy.errors';
 /** Between two beats. */
 export const BEAT_MS = 500;
 
-/** A beat that was sent and has not come back after so long never will. */
+/** A beat that has not come back after so long is lost. */
 export const BEAT_TIMEOUT_MS = 1_000;
 
-/** A beat that could not even be sent by then is given up for the next. */
+/** A beat that could not be sent in this time is given up, and the next is tried. */
 const SEND_TIMEOUT_MS = 2_000;
 
 export interface TenantChangesSessionOptions {
@@ -29,7 +29,7 @@ interface Beat {
   isHeard: boolean;
 }
 
-/** What a session has to say. */
+/** Events of a session. */
 export interface TenantChangesSessionEvents {
   readonly begun: () => void;
   readonly changed: (id?: string) => void;
@@ -40,10 +40,10 @@ export interface TenantChangesSessionEvents {
 /**
  * One connection that LISTENs, from its opening to its loss.
  *
- * A beat proves that it hears: every 500 ms the store's own connections notify a channel of this session's. Notifications
- * come in the order of their commits, so with the beat everything from before has come. A beat from this very connection
- * would prove less: PgBouncer hands a client what arrives during its own transaction, and drops what arrives between;
- * and a `directUrl` that leads to another database would hear itself well.
+ * A beat proves that it hears: every 500 ms the store's own connections notify a channel of this session's.
+ * Notifications come in the order of their commits, so with the beat everything from before has come. A beat from this
+ * very connection would prove less: PgBouncer hands a client what arrives during its own transaction, and drops what
+ * arrives between; and a `directUrl` that leads to another database would hear itself well.
  */
 export class TenantChangesSession {
   readonly #client: Client;
@@ -72,7 +72,7 @@ export class TenantChangesSession {
     const reason = await this.#ended;
     this.#isOver = true;
     this.#callOff();
-    // Not a polite end: over a line that is broken it would never come.
+    // The socket is destroyed, because a regular end would never complete over a broken line.
     this.#socket().destroy();
     return reason;
   }
@@ -108,18 +108,18 @@ export class TenantChangesSession {
     this.#next(SEND_TIMEOUT_MS, () => this.#sendBeat());
     this.options.notify(this.#beatChannel, beat.token).then(
       () => isAwaited() && this.#next(BEAT_TIMEOUT_MS, () => this.#end(new ChangesNotHeardError())),
-      // The same; what is wrong with the store it says itself to whoever asks it.
+      // The same. An error of the store is reported by the queries that use the store.
       () => isAwaited() && this.#next(BEAT_MS, () => this.#sendBeat()),
     );
   }
 
-  /** In the place of what was to be done next. */
+  /** Replaces the timer of the next step. */
   #next(ms: number, work: () => void): void {
     this.#callOff();
     if (!this.#isOver) this.#callOff = this.clock.after(Math.max(0, ms), work);
   }
 
-  /** Of TLS, once there is one. */
+  /** The socket, which is TLS's once there is one. */
   #socket(): Socket {
     return (this.#client as unknown as { connection: { stream: Socket } }).connection.stream;
   }

@@ -1,4 +1,4 @@
-/** Who wants to hear of changes. Both are called at once, in the order in which the changes were committed. */
+/** Hears of changes. Both methods are called at once, in the order in which the changes were committed. */
 export interface TenantChangeSubscriber {
   /** A tenant, or one of its domains, was made, changed or removed; without an id, any of them. */
   changed(id?: string): void;
@@ -17,7 +17,7 @@ export abstract class TenantChangeFeed {
   abstract subscribe(subscriber: TenantChangeSubscriber): void;
 }
 
-/** For a store that tells nobody: look-ups are remembered for a moment only. */
+/** For a store without a change feed: look-ups are cached for a moment only. */
 export class NoTenantChanges extends TenantChangeFeed {
   readonly provenAt = -Infinity;
 

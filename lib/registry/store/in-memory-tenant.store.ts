@@ -153,7 +153,7 @@ function isNamed(tenant: Tenant, { by, value }: TenantClaim): boolean {
   return by === 'domain' ? tenant.domains.includes(value) : tenant[by] === value;
 }
 
-/** As a row would be read: metadata goes through JSON, and only the fields of a tenant are carried. */
+/** A copy like one read from a row: metadata goes through JSON, and only the fields of a tenant are kept. */
 function copy(tenant: Tenant): Tenant {
   return freezeDeeply({
     id: tenant.id,

@@ -3,8 +3,8 @@ import { isOutage } from '../../common/outage';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 
 /**
- * What `work` gives, in a transaction of the registry's. Explicitly READ COMMITTED: a stricter default of the database
- * would make errors of lost races.
+ * Runs `work` in a transaction of the registry. Explicitly READ COMMITTED: under a stricter default of the database
+ * a lost race would be an error.
  *
  * @throws TenancyUnavailableError when the registry cannot be reached, and whatever `work` throws
  */

@@ -17,7 +17,7 @@ type Values = Partial<
   >
 >;
 
-/** The tenant as the registry keeps it. */
+/** Inserts the tenant and returns it as the registry keeps it. */
 export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<Tenant> {
   const { id, slug, name, schemaName, status, metadata, templateVersion, schemaVersion } = tenant;
   const row = {
@@ -31,7 +31,7 @@ export async function insertTenant(manager: EntityManager, tenant: NewTenant): P
   return toTenant(kept, domains);
 }
 
-/** Whether there was such a tenant, and as it was expected. */
+/** Whether the tenant existed and matched `expected`. */
 export async function updateTenant(
   manager: EntityManager,
   id: string,
@@ -54,7 +54,7 @@ export async function deleteTenant(manager: EntityManager, id: string): Promise<
     .execute();
 }
 
-/** Whether there is such a tenant, and as it is expected. Until the transaction ends nobody else changes it or its domains. */
+/** Whether the tenant exists and matches `expected`. It stays locked, with its domains, until the transaction ends. */
 export async function lockTenant(
   manager: EntityManager,
   id: string,
@@ -66,14 +66,14 @@ export async function lockTenant(
   return status === undefined || (status as readonly string[]).includes(row.status);
 }
 
-/** Whether the tenant did not have it before. */
+/** Whether the domain is new for the tenant. */
 export async function addDomain(manager: EntityManager, id: string, domain: string): Promise<boolean> {
   if (await manager.existsBy(TenantDomainEntity, { domain, tenantId: id })) return false;
   await taken({ domain }, () => insertRow(manager, TenantDomainEntity, { domain, tenantId: id }));
   return updateRow(manager, id, {});
 }
 
-/** Whether the tenant had it before. */
+/** Whether the tenant had the domain. */
 export async function removeDomain(manager: EntityManager, id: string, domain: string): Promise<boolean> {
   const { affected } = await manager
     .createQueryBuilder()
@@ -120,7 +120,7 @@ async function updateRow(
   const query = manager
     .createQueryBuilder()
     .update(TenantEntity)
-    // Not now(), the time the transaction began: whoever waited for the row would set the clock back.
+    // Not now(), the time the transaction began: after a wait for the row that would set the time back.
     .set({
       ...(values as QueryDeepPartialEntity<TenantEntity>),
       updatedAt: () => 'pg_catalog.clock_timestamp()',
@@ -140,7 +140,7 @@ interface Names {
   readonly domain?: string;
 }
 
-/** Runs `work` and tells which of the names in it is taken, should one be. */
+/** Runs `work`. When a unique name is taken, throws the error that names it. */
 async function taken<T>(names: Names, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

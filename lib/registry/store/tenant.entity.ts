@@ -1,7 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { TenantStatus } from '../tenant';
 
-/** What is left of a purged tenant, so that its id and its schema's name are never used again. Not seen outside. */
+/**
+ * The status of a tombstone: the row that is left of a purged tenant, so that its id and its schema's name are never
+ * reused.
+ */
 export const PURGED = 'purged';
 
 /** A row of the registry. Its indexes and checks are in the migrations, which alone make the table. */

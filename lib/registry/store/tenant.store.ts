@@ -2,17 +2,17 @@ import type { QueryRunner } from 'typeorm';
 import type { Tenant, TenantClaim, TenantStatus } from '../tenant';
 import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audit';
 
-/** A tenant as the life cycle hands it over for keeping: checked, normalised, with its dates unset. */
+/** A tenant to be inserted: checked and normalised, without its dates. */
 export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'>;
 
-/** What may change in a tenant's life. `metadata` replaces the whole object. */
+/** The fields of a tenant to change. `metadata` replaces the whole object. */
 export type TenantUpdate = Partial<
   Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'>
 >;
 
-/** What must be true of a tenant at the very moment it is changed; else nothing happens. */
+/** Conditions that a tenant must meet at the moment it is changed; otherwise nothing happens. */
 export interface TenantExpectation {
-  /** It is in one of these. */
+  /** Its status is one of these. */
   readonly status?: readonly TenantStatus[];
   readonly version?: number;
 }
@@ -52,15 +52,17 @@ const CHANGEABLE = Object.keys({
   schemaVersion: true,
 } satisfies Record<keyof TenantUpdate, true>) as readonly (keyof TenantUpdate)[];
 
-/** The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value. */
+/**
+ * The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value.
+ */
 export function givenChanges(changes: TenantUpdate): TenantUpdate {
   const given = CHANGEABLE.filter((field) => changes[field] !== undefined);
   return Object.fromEntries(given.map((field) => [field, changes[field]]));
 }
 
 /**
- * The port that reads and writes the registry. What it gives and takes are snapshots: nobody who changes one changes
- * what the store keeps. What it gives is frozen in place before a request or `TenantContext.run()` sees it.
+ * The port that reads and writes the registry. It takes and returns snapshots: changing one does not change
+ * what the store keeps. A tenant that it returns is frozen in place before a request or `TenantContext.run()` sees it.
  *
  * Absent is `undefined`; a store that cannot answer throws `TenancyUnavailableError`, never "no such tenant".
  * `runTenantStoreContract` of `nestjs-tenancy/testing` checks an implementation.
@@ -123,7 +125,7 @@ export abstract class TenantStore {
     options?: TenantWriteOptions,
   ): Promise<Tenant | undefined>;
 
-  /** Forgets a tenant whose creation failed, and what was recorded of it. An id that names nobody is fine. */
+  /** Removes a tenant whose creation failed, with its audit records. An unknown id is fine. */
   abstract remove(id: string): Promise<void>;
 
   /**

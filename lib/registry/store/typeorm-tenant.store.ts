@@ -30,7 +30,9 @@ import { TenantEntity } from './tenant.entity';
  * All of its SQL names the registry's schema, so it means the same on whatever connection it runs.
  */
 export class TypeOrmTenantStore extends TenantStore {
-  /** `lookups` leads to the same tables: what every request may ask goes that way, and waits for nothing else. */
+  /**
+   * `lookups` is another pool for the same tables. Look-ups of requests use it, so that they wait for no other work.
+   */
   constructor(
     private readonly dataSource: DataSource,
     private readonly lookups: DataSource = dataSource,
@@ -50,7 +52,7 @@ export class TypeOrmTenantStore extends TenantStore {
   }
 
   async list(query: TenantQuery): Promise<Tenant[]> {
-    // No text in PostgreSQL holds a NUL, and it refuses even to look for one.
+    // PostgreSQL refuses a text with a NUL, even in a comparison.
     if (query.search?.includes('\0')) return [];
     return this.answer(() => findTenants(this.dataSource.manager, query));
   }
@@ -99,7 +101,7 @@ export class TypeOrmTenantStore extends TenantStore {
     return isUuid(query.tenantId) ? this.answer(() => findAudit(this.dataSource.manager, query)) : [];
   }
 
-  /** `work` says whether it changed anything. */
+  /** `work` returns whether it changed anything. */
   private changeLocked(
     id: string,
     { expected, audit }: TenantWriteOptions = {},
@@ -112,7 +114,7 @@ export class TypeOrmTenantStore extends TenantStore {
     });
   }
 
-  /** The tenant as `work` left it; `undefined` when `work` says that there was none to change. */
+  /** The tenant after `work`; `undefined` when `work` found no tenant to change. */
   private async change(
     id: string,
     work: (manager: EntityManager) => Promise<boolean>,
@@ -123,7 +125,7 @@ export class TypeOrmTenantStore extends TenantStore {
     });
   }
 
-  /** Explicitly READ COMMITTED: a stricter default of the database would make errors of lost races. */
+  /** Explicitly READ COMMITTED: under a stricter default of the database a lost race would be an error. */
   private write<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.answer(() => this.dataSource.transaction('READ COMMITTED', work));
   }
@@ -159,8 +161,9 @@ async function findNamedTenants(
 }
 
 /**
- * Neither by an OR over columns of two tables nor by an IN over the union: PostgreSQL answers the one always, the other
- * from some hundred names on, by reading every tenant, for it expects that each name is somebody's. An array is short to it.
+ * Neither an OR over columns of two tables nor an IN over the union: PostgreSQL answers the first always, the second
+ * from some hundred names on, by reading every tenant, because it expects that each name is found. It takes an array
+ * for short.
  */
 function namedBy(
   query: SelectQueryBuilder<TenantEntity>,

@@ -8,7 +8,7 @@ const TENANT_CONTEXT = Symbol('nestjs-tenancy context of messages');
 type Carrier = { [TENANT_CONTEXT]?: TenantContext };
 
 /**
- * Leaves word with a message where its tenant can be asked for. Not the tenant itself: one client has many messages
+ * Stores with a message the function that gives its tenant. Not the tenant itself: one client has many messages
  * under way, and one message may have several handlers, each with a need of its own.
  */
 export function setMessageContext(message: ExecutionContext, context: TenantContext): void {
@@ -19,18 +19,18 @@ export function setMessageContext(message: ExecutionContext, context: TenantCont
 /**
  * The tenant that the handler of a message runs for.
  *
- * @throws TenantRequiredError when no interceptor has settled it: to say "none" would hide that
+ * @throws TenantRequiredError when no interceptor has set it, because `undefined` would hide that mistake
  */
 export function tenantOfMessage(message: ExecutionContext): Tenant | undefined {
   const context = carrierOf(message)?.[TENANT_CONTEXT];
   if (context) return context.find();
   const error = notIntercepted(message);
-  // Nest logs no `HttpException`, and gateways have no filter of ours that would.
+  // Logged here, because Nest does not log an `HttpException`, and gateways have no filter of ours.
   new Logger('Tenancy').error(error);
   throw error;
 }
 
-/** What all parts of Nest see of a message as one object: the socket's client, or the transport's context. */
+/** The object that all parts of Nest see for one message: the socket's client, or the transport's context. */
 function carrierOf(message: ExecutionContext): Carrier | undefined {
   const carrier: unknown =
     message.getType() === 'ws' ? message.switchToWs().getClient() : message.switchToRpc().getContext();
@@ -39,7 +39,7 @@ function carrierOf(message: ExecutionContext): Carrier | undefined {
 
 function notIntercepted(message: ExecutionContext): TenantRequiredError {
   return new TenantRequiredError(
-    `@CurrentTenant() does not know whom ${message.getClass().name}.${message.getHandler().name}() runs for. ` +
+    `@CurrentTenant() does not know for which tenant ${message.getClass().name}.${message.getHandler().name}() runs. ` +
       'Put @UseInterceptors(TenantInterceptor) of nestjs-tenancy/transports on the gateway or controller. ' +
       'With a transport that gives its messages no context object, ask TenantContext.find() instead.',
   );

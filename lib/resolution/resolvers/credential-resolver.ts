@@ -1,23 +1,27 @@
 import type { CredentialClaims, Providers, TenantRequest, TenantResolver } from './tenant-resolver';
 
-/** Where a request carries the providers of the application that it came to. */
+/** The key under which a request carries the providers of the application that received it. */
 export const PROVIDERS = Symbol('nestjs-tenancy providers');
 
-/** `vary`: the headers that it reads, as of any resolver. `reads`: which of our credentials, if it asks one of our resolvers. */
+/**
+ * `vary`: the headers that it reads, as of any resolver. `reads`: which of our credentials, if it asks one of our
+ * resolvers.
+ */
 export type CredentialResolverOptions = Pick<TenantResolver, 'vary' | 'reads'>;
 
 type Resolve = (request: TenantRequest) => CredentialClaims | Promise<CredentialClaims>;
 
 /**
  * Marks a resolver of yours as one that reads a credential: a token, an API key. Such resolvers are asked even when the
- * tenant is found, and with their claim every other one of the request must agree, wherever the resolvers stand: else it is 403
- * `TENANT_MISMATCH`. A credential that is good for several tenants gives a list of claims, of which another resolver must choose one.
+ * tenant is found, and with their claim every other one of the request must agree, wherever the resolvers stand: else
+ * it is 403 `TENANT_MISMATCH`. A credential that is good for several tenants gives a list of claims, of which another
+ * resolver must choose one.
  */
 export function credentialResolver(
   resolve: Resolve,
   options: CredentialResolverOptions = {},
 ): TenantResolver {
-  // Lists come from credentials alone, so that whoever asks any other resolver need not think of them.
+  // Only credentials give lists, so that callers of other resolvers need not handle them.
   const single = resolve as TenantResolver;
   return Object.assign((request: TenantRequest) => single(request), {
     ...options,
@@ -26,9 +30,9 @@ export function credentialResolver(
 }
 
 /**
- * The same for a resolver that needs providers of the application. It is made once for each application, and may ask
- * then whether they are there, and for them as soon as requests come. A resolver of the user's own may ask it, with the request
- * that it was given. `name` appears in the error thrown when it is called with anything else.
+ * The same for a resolver that needs providers of the application. It is made once for each application: then it may
+ * check that they exist, and it may use them once requests come. A resolver of the application may call it with the
+ * request that it was given. `name` appears in the error thrown when it is called with anything else.
  */
 export function injectedCredentialResolver(
   name: string,

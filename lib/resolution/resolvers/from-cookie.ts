@@ -5,7 +5,7 @@ import type { TenantResolver } from './tenant-resolver';
 /** RFC 6265, 4.1.1: a cookie's name is a token. */
 const COOKIE_NAME = /^[!#$%&'*+.^_`|~\w-]+$/;
 
-/** A name that nobody has: slugs and ids are not empty. */
+/** A name that no tenant has: slugs and ids are not empty. */
 const NOBODY = '';
 
 /**

@@ -22,7 +22,7 @@ export type FromDomainOptions = Given<CheckedFromDomainOptions>;
 export function fromDomain(options: FromDomainOptions = {}): TenantResolver {
   const { wildcards } = checkArguments('fromDomain()', CheckedFromDomainOptions, options);
   const resolve = ({ host }: TenantRequest): RequestClaim | undefined => {
-    // A star stands in the registry, never in the name of a host.
+    // A star may stand in the registry, but not in the name of a host.
     if (host === '' || host.includes('*')) return undefined;
     return wildcards
       ? { by: 'domain', value: host, wildcard: wildcardOf(host) }
@@ -31,7 +31,7 @@ export function fromDomain(options: FromDomainOptions = {}): TenantResolver {
   return Object.assign(resolve, { vary: VARY_OF_HOST, reads: 'none' as const });
 }
 
-/** `*.acme.com` of `shop.acme.com`. What it makes of a domain of two labels, `*.com`, nobody can have. */
+/** `*.acme.com` for `shop.acme.com`. For a domain of two labels it gives `*.com`, which no tenant can have. */
 function wildcardOf(host: string): string | undefined {
   const domain = normalizeDomain(host);
   return domain && `*.${domain.slice(domain.indexOf('.') + 1)}`;

@@ -7,9 +7,10 @@ import { noticeUnrouted } from '../http/unrouted-paths';
  * `/t/acme/orders` makes the claim `acme`; a segment shaped like a uuid is an id. Any other path makes none. It only
  * reads: declare the routes under `t/:tenant`, or take that part away with `stripTenantPath()`.
  *
- * Nothing is decoded, so `/t/%61cme` names nobody, as do `/t/`, `/t//orders` and a prefix that is spelled in another way.
+ * Nothing is decoded, so `/t/%61cme` names nobody, as do `/t/`, `/t//orders` and a prefix that is spelled in another
+ * way.
  *
- * @throws TypeError for a prefix that is none
+ * @throws TypeError when `prefix` is not a path
  */
 export function fromPath(options: TenantPathOptions = {}): TenantResolver {
   const read = tenantPathReader(options, 'fromPath');

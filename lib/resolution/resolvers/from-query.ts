@@ -1,7 +1,7 @@
 import { slugOrId } from '../../registry/claim';
 import type { TenantResolver } from './tenant-resolver';
 
-/** A name that nobody has: slugs and ids are not empty. */
+/** A name that no tenant has: slugs and ids are not empty. */
 const NOBODY = '';
 
 /**

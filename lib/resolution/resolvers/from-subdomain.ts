@@ -5,7 +5,7 @@ import { DEFAULT_RESERVED_SLUGS } from '../../registry/slug';
 import { type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
 export class CheckedFromSubdomainOptions {
-  /** Subdomains that are nobody's and make no claim. Default `www api app admin mail static`. */
+  /** Subdomains that belong to no tenant and make no claim. Default `www api app admin mail static`. */
   @Option(
     // What it holds is not looked at: some can be gone through only once.
     kind<Iterable<string>>('give a list of words', (value) => isObject(value) && Symbol.iterator in value),

@@ -32,7 +32,7 @@ const AUTHORITY = /^https?:\/\/[^/?#\\]*/i;
  * Nothing is decoded, since no slug and no id needs it: `/t/%61cme` names nobody. Routers differ in what else they take
  * for the prefix (other case, `%74`, `//t`, `/\t`), so a path that only some of them would read so names nobody either.
  *
- * @throws TypeError for a prefix that is none; `caller` is the function to name
+ * @throws TypeError when `prefix` is not a path; `caller` is the function that the message names
  */
 export function tenantPathReader(
   options: TenantPathOptions,
@@ -58,7 +58,7 @@ function restOf(target: string, end: number): string {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-/** The path as the most lenient of routers would read it. */
+/** The path as the most lenient router would read it. */
 function plain(path: string): string {
   return path
     .replace(/%(?:25)*([\da-f]{2})/gi, (_escape, hex: string) => String.fromCharCode(parseInt(hex, 16)))

@@ -1,8 +1,8 @@
 import type { TenantRequest } from './tenant-resolver';
 
 /**
- * Reads the token from a request; `undefined` for another scheme or none. What is not one token, because the header is
- * repeated or holds more, comes out as it is: no token looks like that.
+ * Reads the token from a request; `undefined` for another scheme or no header. A header that is
+ * repeated or holds more than a token is returned as it is: no valid token looks like that.
  */
 export function tokenReader(header: string, scheme: string): (request: TenantRequest) => string | undefined {
   // A scheme is a token by RFC 9110, so only a few of its characters mean something to a regular expression.

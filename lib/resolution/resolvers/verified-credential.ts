@@ -1,18 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What a verified credential says of whoever sent it. Frozen: all requests with the same one may share it. */
+/**
+ * What a verified credential says about its sender. Frozen, because all requests with the same credential may share it.
+ */
 export interface CredentialDetails {
   readonly type: 'access_token' | 'api_key';
-  /** Whose it is: a token's `sub`, or the id of a key. */
+  /** The owner: a token's `sub`, or the id of a key. */
   readonly subject: string;
   readonly scopes: readonly string[];
-  /** Whether it names the tenants that it is good for: one that names none is good for none. */
+  /** Whether it names the tenants that it is good for. A credential that names no tenant is good for none. */
   readonly namesTenant: boolean;
-  /** The id of its tenant, where it can have but one. */
+  /** The id of its tenant, for a credential that belongs to exactly one. */
   readonly tenantId?: string;
-  /** Of a token: its payload. */
+  /** The payload of a token. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** The same word for every request with the same credential: who repeats a request is known by it. */
+  /** The same text for every request with the same credential, by which a repeated request is recognised. */
   readonly name: string;
 }
 
@@ -39,7 +41,7 @@ const CREDENTIALS = Symbol('nestjs-tenancy credentials');
 
 type Carrier = IncomingMessage & { [CREDENTIALS]?: VerifiedCredential[] };
 
-/** Leaves a credential with the request that it came with, for whoever authenticates. Once, however often it is read. */
+/** Stores a verified credential with its request, for the guard that authenticates. Once, however often it is read. */
 export function leaveCredential(raw: IncomingMessage, credential: VerifiedCredential): void {
   const left = ((raw as Carrier)[CREDENTIALS] ??= []);
   if (!left.some(({ text }) => text === credential.text)) left.push(credential);

@@ -250,7 +250,7 @@ describe('exec', () => {
     const insert = "INSERT INTO orders (description) VALUES ('x')";
     expect(await cli.run('exec', '--tenant', 'support', `COMMIT; ${insert}`)).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining('cannot be run in one that only reads: add --write') as string,
+      stdout: expect.stringContaining('cannot be run in a read-only transaction: add --write') as string,
     });
     expect(await cli.run('exec', '--tenant', 'support', insert)).toMatchObject({
       code: 1,

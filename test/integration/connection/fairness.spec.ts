@@ -136,7 +136,7 @@ describe('A pool that tenants share', () => {
         const outcomes = await Promise.allSettled([query(world.acme), query(world.globex)]);
         if (outcomes.every(({ status }) => status === 'fulfilled')) break;
       }
-      expect(world.pool.lent.size).toBe(0);
+      expect(world.pool.leases.size).toBe(0);
     });
   });
 

@@ -58,7 +58,7 @@ describe('Limits of a tenant', () => {
     await open(() => ({ statementTimeoutMs: ms as number }));
     const refused = expect(world.query(world.acme, 'SELECT 1')).rejects;
     await refused.toThrow(`database.limits gave statementTimeoutMs = ${inspect(ms)} for "acme"`);
-    expect(world.pool.lent.size).toBe(0);
+    expect(world.pool.leases.size).toBe(0);
   });
 
   it('whose function fails, fail the query with its error', async () => {

@@ -13,7 +13,7 @@ const ADDS_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>([
 
 const REMOVES_LISTENER: ReadonlySet<PropertyKey> = new Set<keyof EventEmitter>(['off', 'removeListener']);
 
-/** What somebody else's client must not be told by a handle that was kept. */
+/** Methods that an old handle must not call on a client that others now use. */
 const CHANGES_CLIENT: ReadonlySet<PropertyKey> = new Set<keyof TenantClient>([
   'setTypeParser',
   'end',
@@ -24,12 +24,12 @@ type Method = (...args: unknown[]) => unknown;
 type Listener = (...args: unknown[]) => void;
 
 /**
- * A client for one borrower: pg's own in every respect, but nothing that is hung on it reaches the next one. Listeners
- * and type parsers are taken off at the end, and what is written to a property is seen through this handle alone.
+ * A client for one borrower: pg's own in every respect, but nothing that is added to it reaches the next borrower.
+ * Listeners and type parsers are removed at the end, and a property that is written is seen through this handle alone.
  */
-export class LentHandle {
+export class LeaseHandle {
   readonly proxy: PoolClient;
-  /** What it has added and not taken off again, in turn: an event, and a listener for it. */
+  /** Listeners that it has added and not removed, in turns: an event, and the listener. */
   readonly #listeners: [event: string, listener: Listener][] = [];
   #parsersBefore: TypeOverrides | undefined;
   #isOver = false;
@@ -39,7 +39,7 @@ export class LentHandle {
     private readonly client: TenantClient,
     own: Readonly<Record<string, unknown>>,
   ) {
-    // What the borrower writes lands here, and covers what the client has.
+    // What the borrower writes is kept here, and hides what the client has.
     const target = Object.assign(Object.create(Object.getPrototypeOf(client) as object) as object, own);
     this.proxy = new Proxy(target, {
       get: (_, property) => this.#get(target, property),
@@ -47,7 +47,7 @@ export class LentHandle {
     }) as unknown as PoolClient;
   }
 
-  /** Leaves the client as it was; what is done with the handle from now on does not reach it. */
+  /** Restores the client. From now on the handle does not reach it. */
   takeOff(): void {
     this.#isOver = true;
     this.#removeAll();
@@ -67,7 +67,7 @@ export class LentHandle {
     };
   }
 
-  /** Notes what a call hangs on the client, and keeps from the client what is no concern of the borrower's. */
+  /** Notes the listeners that a call adds, and stops calls that would remove those of others. */
   #mayReach(property: PropertyKey, args: unknown[]): boolean {
     if (ADDS_LISTENER.has(property)) {
       if (this.#isOver) return false;
@@ -90,7 +90,7 @@ export class LentHandle {
     return index !== -1;
   }
 
-  /** Those that are not its own stay. */
+  /** Removes only the listeners that this handle has added. */
   #removeAll(only?: unknown): void {
     for (const [event, listener] of this.#listeners)
       if (only === undefined || event === only) this.client.removeListener(event, listener);

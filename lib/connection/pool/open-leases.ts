@@ -2,16 +2,16 @@ import { Logger } from '@nestjs/common';
 import type { Clock } from '../../common/clock';
 import type { Lease } from './lease';
 
-/** At most this often in a threshold somebody looks, so a warning may be late by that part. */
+/** The check runs this many times within one threshold, so a warning is late by that part at most. */
 const LOOKS_PER_THRESHOLD = 4;
 
-/** The leases of a pool that are under way, with a warning for each that takes too long. */
-export class LentConnections {
+/** The leases of a pool that have not ended, with a warning for each that takes too long. */
+export class OpenLeases {
   readonly #leases = new Map<Lease, number>();
   readonly #warned = new WeakSet<Lease>();
   readonly #logger = new Logger('Tenancy');
   #isWatching = false;
-  /** How many leases were warned of. */
+  /** How many leases took so long that a warning was logged. */
   longLeases = 0;
 
   /** `thresholdMs` 0: no warnings. */
@@ -33,7 +33,7 @@ export class LentConnections {
     return this.#leases.size;
   }
 
-  /** Whether a piece of work has a connection that it keeps beyond the statement that is under way. */
+  /** Whether a piece of work has a connection that it keeps after the current statement. */
   areKeptBy(work: object): boolean {
     for (const lease of this.#leases.keys()) if (lease.work === work && lease.isKept) return true;
     return false;
@@ -57,7 +57,7 @@ export class LentConnections {
       this.#warned.add(lease);
       this.longLeases++;
       this.#logger.warn(
-        `A connection has been lent to ${lease.lessee} for ${Math.round((now - since) / 1000)} s: ${lease.state}. ` +
+        `A connection has been checked out by ${lease.holder} for ${Math.round((now - since) / 1000)} s: ${lease.state}. ` +
           'Others wait for it meanwhile. Keep transactions short, and release what you take.',
       );
     }

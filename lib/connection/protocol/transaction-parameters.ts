@@ -6,10 +6,10 @@ import { SchemaCheck } from './schema-check';
 import { CLOSE_CURSORS, type Probe, PROBES } from './session-checks';
 
 /**
- * Transaction-local settings that make a statement run for somebody. They travel in front of it, in the same message
+ * Transaction-local parameters that make a statement run for somebody. They travel in front of it, in the same message
  * group, and PostgreSQL forgets them with the transaction.
  */
-export class TransactionSettings {
+export class TransactionParameters {
   /** As `SET LOCAL …; ` commands: unlike a SELECT they take no snapshot, so BEGIN may precede them. */
   readonly commands: string;
   /** How many `commands` there are. */
@@ -26,7 +26,7 @@ export class TransactionSettings {
   ) {
     const entries = Object.entries(values);
     this.commands = entries
-      .map(([name, value]) => `SET LOCAL ${name} = ${settingValue(name, value)};`)
+      .map(([name, value]) => `SET LOCAL ${name} = ${parameterValueSql(name, value)};`)
       .join(' ');
     this.count = entries.length;
   }
@@ -48,14 +48,14 @@ export class TransactionSettings {
   }
 
   #makeRider(probe: Probe | undefined): Rider {
-    const check = this.schemaCheck?.behindSettings(2 * this.count + 1);
+    const check = this.schemaCheck?.behindParameters(2 * this.count + 1);
     // The text depends on nothing else, and so may the name.
     const name = ['nestjs-tenancy', probe ?? 'unprobed', this.count, check?.values.length ?? 0].join('-');
     const values = [...Object.entries(this.values).flat(), ...(check?.values ?? [])];
-    const setting = () => ({ name, sql: this.#sql(probe, check?.sql), values });
+    const parameter = () => ({ name, sql: this.#sql(probe, check?.sql), values });
     return probe
-      ? new Rider([CURSOR_CLOSER.name, name], () => [CURSOR_CLOSER, setting()])
-      : new Rider([name], () => [setting()]);
+      ? new Rider([CURSOR_CLOSER.name, name], () => [CURSOR_CLOSER, parameter()])
+      : new Rider([name], () => [parameter()]);
   }
 
   /** PostgreSQL computes columns from left to right, so the probe tells of the session as it was before. */
@@ -71,23 +71,23 @@ export class TransactionSettings {
 const CURSOR_CLOSER: RidingStatement = { name: 'nestjs-tenancy-close', sql: CLOSE_CURSORS, values: [] };
 
 /** SET takes a list for search_path, and would read a quoted literal as one schema's name; but `''` is the empty list. */
-function settingValue(name: string, value: string): string {
+function parameterValueSql(name: string, value: string): string {
   return name === 'search_path' && value !== '' ? value : quoteLiteral(value);
 }
 
 /** The system sees PostgreSQL's own catalog and nothing else, whatever somebody left in the session. */
 const SYSTEM_PATH = 'pg_catalog, pg_temp';
-const SYSTEM_SETTINGS = new TransactionSettings({ search_path: SYSTEM_PATH });
+const SYSTEM_PARAMETERS = new TransactionParameters({ search_path: SYSTEM_PATH });
 
 /** As whoever logged in, whatever role somebody left in the session. */
 const NO_ROLE = 'none';
-const SYSTEM_SETTINGS_OF_LOGIN = new TransactionSettings({ search_path: SYSTEM_PATH, role: NO_ROLE });
+const SYSTEM_PARAMETERS_OF_LOGIN = new TransactionParameters({ search_path: SYSTEM_PATH, role: NO_ROLE });
 
 /** While TypeORM starts it must find that there is no current schema. What its sessions are like is looked at then. */
-const STARTING_SETTINGS = new TransactionSettings({ search_path: '' }, false);
+const STARTING_PARAMETERS = new TransactionParameters({ search_path: '' }, false);
 
 /**
- * The settings of a scope.
+ * The parameters of a scope.
  *
  * `pg_temp` is named last: unnamed it would be searched first, and a temporary table left in the session by one tenant
  * would hide another tenant's table of that name.
@@ -98,16 +98,16 @@ const STARTING_SETTINGS = new TransactionSettings({ search_path: '' }, false);
  *
  * @param others that ride beside the path
  */
-export function settingsOf(
+export function parametersOf(
   scope: Scope,
   sharedSchemas: readonly string[],
   roles = false,
   others: Readonly<Record<string, string>> = {},
-): TransactionSettings {
+): TransactionParameters {
   const schemaName = scope.tenant?.schemaName ?? scope.schemaName;
   if (schemaName === undefined) {
-    if (scope.starting) return STARTING_SETTINGS;
-    return roles ? SYSTEM_SETTINGS_OF_LOGIN : SYSTEM_SETTINGS;
+    if (scope.starting) return STARTING_PARAMETERS;
+    return roles ? SYSTEM_PARAMETERS_OF_LOGIN : SYSTEM_PARAMETERS;
   }
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
   const tenantRole = roles && scope.tenant ? roleOfSchema(schemaName) : undefined;
@@ -117,7 +117,7 @@ export function settingsOf(
     ...others,
   };
   const isChecked = scope.tenant !== undefined && !scope.unborn;
-  return new TransactionSettings(
+  return new TransactionParameters(
     values,
     true,
     isChecked ? new SchemaCheck(schemaName, tenantRole) : undefined,
