@@ -97,9 +97,9 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
     },
     unknownKeyRequest: () => withKey(makeKey('sk', (count += 1).toString(16).padStart(32, '0')).text),
     admit: async (request) => {
-      const scope = { tenant: await resolution.resolve(resolution.requestOf(request)) };
-      setRequestState(request, new RequestState(scope, response, context));
-      return (await guard.canActivate(contextOf(request))) ? scope.tenant?.id : undefined;
+      const frame = { tenant: await resolution.resolve(resolution.requestOf(request)) };
+      setRequestState(request, new RequestState(frame, response, context));
+      return (await guard.canActivate(contextOf(request))) ? frame.tenant?.id : undefined;
     },
     quiet: async () => {
       const feed = app.get(TenantChangeFeed);

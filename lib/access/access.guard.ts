@@ -90,11 +90,11 @@ export class AccessGuard implements CanActivate {
 /** @throws TenantMismatchError for a token that names no tenant, at one: whoever sends it could name any */
 function principalOf(credential: VerifiedCredential, state: RequestState): Principal {
   if (!isFor(credential, state)) throw new TenantMismatchError();
-  return new Principal(credential, state.scope.tenant?.id ?? credential.details.tenantId);
+  return new Principal(credential, state.frame.tenant?.id ?? credential.details.tenantId);
 }
 
-function isFor({ details }: VerifiedCredential, { scope }: RequestState): boolean {
-  return !scope.tenant || details.namesTenant;
+function isFor({ details }: VerifiedCredential, { frame }: RequestState): boolean {
+  return !frame.tenant || details.namesTenant;
 }
 
 /** A credential that was refused, or could not be looked at. */

@@ -22,7 +22,7 @@ const turnsOfTenants: FactoryProvider = {
   inject: [RegistryTurns, TenantContext],
   useFactory: (turns: RegistryTurns, context: TenantContext) => {
     turns.whose = () => {
-      const { tenant, unlimited } = context.scope() ?? {};
+      const { tenant, unlimited } = context.frame() ?? {};
       return unlimited ? undefined : tenant?.id;
     };
     return turns;

@@ -13,7 +13,9 @@ export class TenantRequiredError extends TenancyError {
   }
 }
 
-/** An Observable that a handler returned emitted in the name of another tenant than its subscriber's. Nothing was sent. */
+/**
+ * An Observable that a handler returned emitted in the name of another tenant than its subscriber's. Nothing was sent.
+ */
 export class ForeignEmissionError extends TenancyError {
   readonly code = 'FOREIGN_EMISSION';
 
@@ -30,7 +32,9 @@ export class TenantsFailedError extends TenancyError {
   readonly code = 'TENANTS_FAILED';
   /** For how many tenants the work was begun; it has ended for all of them. */
   readonly visited: number;
-  /** Why the list could not be read on: tenants that come after those visited had no turn. `undefined`: all had theirs. */
+  /**
+   * Why the list could not be read on: tenants that come after those visited had no turn. `undefined`: all had theirs.
+   */
   readonly listError: unknown;
 
   constructor(

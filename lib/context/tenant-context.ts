@@ -4,9 +4,9 @@ import { freezeDeeply } from '../common/freeze-deeply';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
-import { type RequestScope, type Scope, workOf } from './scope';
+import { type RequestFrame, type ContextFrame, workOf } from './context-frame';
 
-const STARTING: Scope = Object.freeze({ system: true, starting: true });
+const STARTING: ContextFrame = Object.freeze({ system: true, starting: true });
 
 export interface EachTenantOptions {
   /** How many tenants are worked for at once: an integer from 1. Default 1. Keep it below the pool's size. */
@@ -16,25 +16,25 @@ export interface EachTenantOptions {
 /** Who the current code runs for. The answer follows `await`, timers and promises, through AsyncLocalStorage. */
 @Injectable()
 export class TenantContext implements OnApplicationShutdown {
-  readonly #storage = new AsyncLocalStorage<Scope | undefined>();
-  /** Those that are frozen for certain, so that each is looked through but once. */
+  readonly #storage = new AsyncLocalStorage<ContextFrame | undefined>();
+  /** Tenants that were frozen already, so that each is walked only once. */
   readonly #frozen = new WeakSet<Tenant>();
 
   constructor(private readonly store: TenantStore) {}
 
   /**
-   * Node has every AsyncLocalStorage look at every promise. Those of applications that have ended, such as in a suite of
-   * tests, would slow down all that come after them.
+   * Node has every AsyncLocalStorage look at every promise. Those of applications that have ended, such as in a suite
+   * of tests, would slow down all that come after them.
    */
   onApplicationShutdown(): void {
     this.#storage.disable();
   }
 
   /**
-   * What `work` gives, run for `tenant`. Nothing outside `work` notices.
+   * Runs `work` for `tenant` and returns its result. Code outside of `work` is not affected.
    *
-   * The tenant is frozen with all that it holds, so that nothing changes whom `work` runs for. It is taken at its word:
-   * whether its `id` and its `schemaName` belong together is not asked, so give what a store or a request gave.
+   * The tenant is deeply frozen, so that no code can change for whom `work` runs. It is not checked whether its `id`
+   * and its `schemaName` belong together, so pass a tenant that came from a store or a request.
    */
   run<T>(tenant: Tenant, work: () => T): T {
     return this.#runFor(tenant, { tenant }, work);
@@ -53,17 +53,19 @@ export class TenantContext implements OnApplicationShutdown {
     return this.#runFor(tenant, { tenant, unlimited: true, unborn: true }, work);
   }
 
-  #runFor<T>(tenant: Tenant, scope: Scope, work: () => T): T {
+  #runFor<T>(tenant: Tenant, frame: ContextFrame, work: () => T): T {
     if (typeof tenant?.id !== 'string' || typeof tenant.schemaName !== 'string') {
       throw new TypeError(
         'TenantContext.run() takes a Tenant, as TenantStore.find() and @CurrentTenant() give it, not its slug or id.',
       );
     }
     if (!this.#frozen.has(tenant)) this.#frozen.add(freezeDeeply(tenant));
-    return this.#enter(scope, work);
+    return this.#enter(frame, work);
   }
 
-  /** What `work` gives, run for nobody: its statements see no tenant's tables unless they name a schema. */
+  /**
+   * Runs `work` for no tenant and returns its result: its statements see a tenant's tables only by the schema's name.
+   */
   runAsSystem<T>(work: () => T): T {
     return this.#enter({ system: true }, work);
   }
@@ -73,19 +75,19 @@ export class TenantContext implements OnApplicationShutdown {
     return this.#storage.run(STARTING, work);
   }
 
-  /** What `work` gives, run with one schema as the whole world: how the template is built. */
+  /** Runs `work` with one schema as the whole path, as when the template is built, and returns its result. */
   runInSchema<T>(schemaName: string, work: () => T): T {
     return this.#enter({ schemaName }, work);
   }
 
-  #enter<T>(scope: Scope, work: () => T): T {
+  #enter<T>(frame: ContextFrame, work: () => T): T {
     const outer = this.#storage.getStore();
-    return this.#storage.run(outer ? { ...scope, work: workOf(outer) } : scope, work);
+    return this.#storage.run(outer ? { ...frame, work: workOf(outer) } : frame, work);
   }
 
-  /** What `work` gives, run in a scope whose tenant may still be set or cleared, or in none at all. */
-  runScope<T>(scope: Scope | RequestScope | undefined, work: () => T): T {
-    return this.#storage.run(scope, work);
+  /** Runs `work` in a frame whose tenant may still be set or cleared, or in no frame, and returns its result. */
+  runInFrame<T>(frame: ContextFrame | RequestFrame | undefined, work: () => T): T {
+    return this.#storage.run(frame, work);
   }
 
   /** The tenant of the current code, if there is one. */
@@ -100,15 +102,15 @@ export class TenantContext implements OnApplicationShutdown {
     return tenant;
   }
 
-  /** The scope of the current code, whatever its kind. */
-  scope(): Scope | undefined {
+  /** The frame of the current code, whatever its kind. */
+  frame(): ContextFrame | undefined {
     return this.#storage.getStore();
   }
 
   /**
    * Runs `work` once for every active tenant, in the order of creation. One tenant's failure does not keep the others
-   * from their turn. It settles when all work that was begun has ended, also when the list of tenants cannot be read on:
-   * then no other tenant is begun.
+   * from their turn. It settles when all work that was begun has ended, also when the list of tenants cannot be read
+   * on: then no other tenant is begun.
    *
    * @throws TenantsFailedError at the end, naming each tenant whose work failed, and why the list could not be read on
    * @throws TenancyUnavailableError, or what the store throws, when the list could not be read at all
@@ -125,7 +127,7 @@ export class TenantContext implements OnApplicationShutdown {
     const tenants = this.store.each({ status: 'active' });
     let visited = 0;
     const worker = async () => {
-      // When a page cannot be read, one worker is told, and to the others the list has ended.
+      // When a page cannot be read, one worker gets the error, and the others see the end of the list.
       for await (const tenant of tenants) {
         visited++;
         try {

@@ -12,7 +12,7 @@ export class RequestMeter implements NestMiddleware<IncomingMessage, ServerRespo
     const start = performance.now();
     // Not `finish`, which a caller who goes away does not let happen.
     response.once('close', () => {
-      const tenant = getRequestState(request)?.scope.tenant;
+      const tenant = getRequestState(request)?.frame.tenant;
       this.metrics.answered(tenant, response.statusCode, (performance.now() - start) / 1_000);
     });
     next();

@@ -19,7 +19,7 @@ export class TenantSpanGuard implements CanActivate {
     const need = routeMetadata<string>(TENANT_NEED, context);
     if (need === 'free' || arrivalOf(context) !== 'http') return true;
     const span = this.spans?.getActiveSpan();
-    const tenant = span && getRequestState(requestOf(context))?.scope.tenant;
+    const tenant = span && getRequestState(requestOf(context))?.frame.tenant;
     if (tenant) span.setAttributes({ 'tenant.id': tenant.id, 'tenant.slug': tenant.slug });
     return true;
   }

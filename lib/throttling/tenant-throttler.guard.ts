@@ -131,7 +131,7 @@ export class TenantThrottlerGuard implements CanActivate {
  */
 function tenantOf(context: ExecutionContext): Tenant | undefined {
   if (routeMetadata(TENANT_NEED, context) === 'free' || arrivalOf(context) !== 'http') return undefined;
-  return getRequestState(requestOf(context))?.scope.tenant;
+  return getRequestState(requestOf(context))?.frame.tenant;
 }
 
 function weightOf(context: ExecutionContext): number {

@@ -10,7 +10,7 @@ import { routeMetadata } from '../common/route-metadata';
 import { arrivalOf } from '../common/arrival';
 import { TenancyError } from '../common/tenancy.errors';
 import { ownEmissions } from '../context/own-emissions';
-import type { RequestScope } from '../context/scope';
+import type { RequestFrame } from '../context/context-frame';
 import { TenantContext } from '../context/tenant-context';
 import { setMessageContext } from '../resolution/messages/message-context';
 import { TenantMissingError } from '../resolution/resolution.errors';
@@ -59,8 +59,8 @@ export class TenantInterceptor implements NestInterceptor {
     );
     return from(settled).pipe(
       // Asked last: another message of this client may have been refused in the meantime.
-      mergeMap((scope) =>
-        scope && !this.handshakes.isRefused(client) ? this.#handle(message, next, scope) : EMPTY,
+      mergeMap((frame) =>
+        frame && !this.handshakes.isRefused(client) ? this.#handle(message, next, frame) : EMPTY,
       ),
       catchError((error) => this.#rethrow(message, error, toWsException)),
     );
@@ -68,7 +68,7 @@ export class TenantInterceptor implements NestInterceptor {
 
   #fromService(message: ExecutionContext, next: CallHandler): Observable<unknown> {
     return from(this.#settle(message, () => this.messages.resolve(message))).pipe(
-      mergeMap((scope) => this.#handle(message, next, scope)),
+      mergeMap((frame) => this.#handle(message, next, frame)),
       catchError((error) => this.#rethrow(message, error, toRpcException)),
     );
   }
@@ -77,7 +77,7 @@ export class TenantInterceptor implements NestInterceptor {
   async #settle(
     message: ExecutionContext,
     resolve: () => Promise<Tenant | undefined>,
-  ): Promise<RequestScope> {
+  ): Promise<RequestFrame> {
     const need = routeMetadata<TenantNeed>(TENANT_NEED, message);
     if (need === 'free') return {};
     const tenant = await resolve();
@@ -85,10 +85,10 @@ export class TenantInterceptor implements NestInterceptor {
     return { tenant };
   }
 
-  #handle(message: ExecutionContext, next: CallHandler, scope: RequestScope): Observable<unknown> {
+  #handle(message: ExecutionContext, next: CallHandler, frame: RequestFrame): Observable<unknown> {
     setMessageContext(message, this.context);
     return new Observable((subscriber) =>
-      this.context.runScope(scope, () => ownEmissions(next.handle(), this.context).subscribe(subscriber)),
+      this.context.runInFrame(frame, () => ownEmissions(next.handle(), this.context).subscribe(subscriber)),
     );
   }
 

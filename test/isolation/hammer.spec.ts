@@ -1,6 +1,6 @@
 import { Lease } from '../../lib/connection/pool/lease';
 import { SchemaCheck } from '../../lib/connection/protocol/schema-check';
-import type { Scope } from '../../lib/context/scope';
+import type { ContextFrame } from '../../lib/context/context-frame';
 import { TenantContext } from '../../lib/context/tenant-context';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { hammer } from '../support/hammer/hammer';
@@ -92,17 +92,17 @@ describe('The isolation hammer', () => {
   });
 
   it('finds leaks over HTTP when the tenant is kept in a variable instead of the context of the request', async () => {
-    const { runScope } = TenantContext.prototype;
-    let latest: Scope | undefined;
+    const { runInFrame } = TenantContext.prototype;
+    let latest: ContextFrame | undefined;
     const leaks = await leaksWhenBroken('http', () => {
-      jest.spyOn(TenantContext.prototype, 'scope').mockImplementation(() => latest);
-      jest.spyOn(TenantContext.prototype, 'runScope').mockImplementation(function <T>(
+      jest.spyOn(TenantContext.prototype, 'frame').mockImplementation(() => latest);
+      jest.spyOn(TenantContext.prototype, 'runInFrame').mockImplementation(function <T>(
         this: TenantContext,
-        scope: Scope | undefined,
+        frame: ContextFrame | undefined,
         work: () => T,
       ): T {
-        latest = scope;
-        return runScope.call(this, scope, work) as T;
+        latest = frame;
+        return runInFrame.call(this, frame, work) as T;
       });
     });
     expect(leaks).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import { isOutage } from '../../common/outage';
-import { type Scope, scopeKey, workOf } from '../../context/scope';
+import { type ContextFrame, frameKey, workOf } from '../../context/context-frame';
 import type { TenantContext } from '../../context/tenant-context';
 import {
   IdleTransactionError,
@@ -35,12 +35,12 @@ export type Doubt =
 /** What a lease gives back to the pool, or asks of it. */
 export interface Lender {
   giveBack(doubt: Doubt | undefined, error: Error | undefined): void;
-  /** Lends the connection on to the scope of the caller; `undefined`: it is somebody else's turn. */
+  /** Lends the connection on to the frame of the caller; `undefined`: it is somebody else's turn. */
   lendOn(): Lease | undefined;
 }
 
 /**
- * The property of a lent client under which code of this package has its connection lent on to the scope of the caller,
+ * The property of a lent client under which code of this package has its connection lent on to the frame of the caller,
  * in the middle of a transaction: whoever gets it sends the end of that, and begins another. `undefined`: it is not to be
  * lent on, and all is as it was.
  */
@@ -74,12 +74,12 @@ export class Lease implements StatementLease {
 
   constructor(
     readonly client: TenantClient,
-    private readonly scope: Scope,
+    private readonly frame: ContextFrame,
     readonly parameters: TransactionParameters,
     private readonly context: TenantContext,
     private readonly lender: Lender,
   ) {
-    this.work = workOf(scope);
+    this.work = workOf(frame);
     client.lease = this;
     client.on('error', this.#onConnectionError);
     this.#handle = new LeaseHandle(client, {
@@ -109,7 +109,7 @@ export class Lease implements StatementLease {
 
   /** Who has it, as a warning says it. */
   get holder(): string {
-    return this.scope.tenant ? `tenant "${this.scope.tenant.slug}"` : `the ${scopeKey(this.scope)}`;
+    return this.frame.tenant ? `tenant "${this.frame.tenant.slug}"` : `the ${frameKey(this.frame)}`;
   }
 
   /** What it is used for, as a warning says it. */
@@ -121,7 +121,7 @@ export class Lease implements StatementLease {
   }
 
   get isSystem(): boolean {
-    return this.scope.system === true;
+    return this.frame.system === true;
   }
 
   /** Has the connection destroyed when the lease ends. */
@@ -217,14 +217,14 @@ export class Lease implements StatementLease {
     values?: unknown,
     callback?: unknown,
   ): Promise<QueryResult> | Submittable | undefined => {
-    const caller = this.context.scope();
+    const caller = this.context.frame();
     if (config !== null && typeof config === 'object' && 'submit' in config) {
       return this.#queryForeign(config, values, callback, caller);
     }
     const query = new TenantStatement(this, config, values, callback);
     const refusal = this.refusal() ?? this.#mismatch(caller);
     if (query.callback) {
-      const tell = this.#inScope(caller, query.callback);
+      const tell = this.#inFrame(caller, query.callback);
       query.callback = (error, result) => tell(error && query.explain(error), result);
       this.#send(query, refusal);
       return undefined;
@@ -248,10 +248,10 @@ export class Lease implements StatementLease {
     query: Submittable,
     values: unknown,
     callback: unknown,
-    caller: Scope | undefined,
+    caller: ContextFrame | undefined,
   ): Submittable {
     const ownCallback = typeof values === 'function' ? values : callback;
-    if (ownCallback !== undefined) query.callback ??= this.#inScope(caller, ownCallback as QueryCallback);
+    if (ownCallback !== undefined) query.callback ??= this.#inFrame(caller, ownCallback as QueryCallback);
     const refusal = this.refusal() ?? this.#mismatch(caller);
     if (refusal) {
       process.nextTick(() => query.handleError(refusal, this.client.connection));
@@ -263,15 +263,15 @@ export class Lease implements StatementLease {
   }
 
   /** Refuses code that runs for another tenant. Code that lost its context (an event's listener) works for the lease's tenant. */
-  #mismatch(caller: Scope | undefined): Error | undefined {
-    const callerKey = scopeKey(caller);
-    const ownKey = scopeKey(this.scope);
+  #mismatch(caller: ContextFrame | undefined): Error | undefined {
+    const callerKey = frameKey(caller);
+    const ownKey = frameKey(this.frame);
     if (callerKey === undefined || callerKey === ownKey) return undefined;
     return new TenantContextMismatchError(String(ownKey), callerKey);
   }
 
   /** Without this, a callback would run in the context in which the socket was opened. */
-  #inScope(scope: Scope | undefined, callback: QueryCallback): QueryCallback {
-    return (error, result) => this.context.runScope(scope, () => callback(error, result));
+  #inFrame(frame: ContextFrame | undefined, callback: QueryCallback): QueryCallback {
+    return (error, result) => this.context.runInFrame(frame, () => callback(error, result));
   }
 }

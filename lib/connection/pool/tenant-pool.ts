@@ -4,7 +4,7 @@ import { FairQueue, type Asker, type Share } from '../../common/fair-queue';
 import { isOutage } from '../../common/outage';
 import { TenancyUnavailableError, TenantBusyError } from '../../common/tenancy.errors';
 import { TenantRequiredError } from '../../context/context.errors';
-import { scopeKey, type Scope, copyOf, workOf } from '../../context/scope';
+import { frameKey, type ContextFrame, copyOf, workOf } from '../../context/context-frame';
 import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
@@ -62,27 +62,27 @@ export class TenantPool extends Pool {
   override connect(callback: ConnectCallback): void;
   override connect(callback?: ConnectCallback): Promise<PoolClient> | void {
     // Read here, in the caller's context: the callback later runs in the context of the code that released the connection.
-    const scope = this.context.scope();
-    if (callback) return this.#checkOut(scope, callback);
+    const frame = this.context.frame();
+    if (callback) return this.#checkOut(frame, callback);
     return new Promise((resolve, reject) => {
-      this.#checkOut(scope, (error, client) => (error ? reject(error) : resolve(client as PoolClient)));
+      this.#checkOut(frame, (error, client) => (error ? reject(error) : resolve(client as PoolClient)));
     });
   }
 
-  #checkOut(scope: Scope | undefined, callback: ConnectCallback): void {
-    if (!scope || scopeKey(scope) === undefined)
+  #checkOut(frame: ContextFrame | undefined, callback: ConnectCallback): void {
+    if (!frame || frameKey(frame) === undefined)
       return callback(new TenantRequiredError(), undefined, () => {});
-    if (scope.transaction?.isOpen && scope.transaction instanceof AmbientTransaction) {
-      const client = scope.transaction.join();
+    if (frame.transaction?.isOpen && frame.transaction instanceof AmbientTransaction) {
+      const client = frame.transaction.join();
       return callback(undefined, client, () => client.release());
     }
     let parameters: TransactionParameters;
     try {
-      parameters = this.#parametersOf(scope);
+      parameters = this.#parametersOf(frame);
     } catch (error) {
       return callback(error as Error, undefined, () => {});
     }
-    const request = new CheckoutRequest(this, scope, parameters, callback);
+    const request = new CheckoutRequest(this, frame, parameters, callback);
     const outcome = this.#queue.enter(request);
     if (outcome === 'waiting') this.#await(request);
     else if (outcome === 'refused') this.#refuse(request, new TenantBusyError());
@@ -153,17 +153,17 @@ export class TenantPool extends Pool {
       else this.#queue.leave(request);
     };
     const lendOn = () => {
-      const scope = this.context.scope();
+      const frame = this.context.frame();
       // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
-      if (!scope?.tenant || !scope.unlimited || !request.isUnbounded) return undefined;
+      if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
       if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
-      const next = { holder: copyOf(scope), parameters: this.#parametersOf(scope) };
+      const next = { holder: copyOf(frame), parameters: this.#parametersOf(frame) };
       isOver();
       return this.#leaseOf(request, client, release, next);
     };
     const lease = new Lease(client, holder, parameters, this.context, { giveBack, lendOn });
     this.leases.add(lease);
-    if (this.#maxTenants > 0 && !holder.system) client.served.add(scopeKey(holder)!);
+    if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
     return lease;
   }
 
@@ -191,16 +191,16 @@ export class TenantPool extends Pool {
     client.once('end', goOn);
   }
 
-  #parametersOf(scope: Scope): TransactionParameters {
+  #parametersOf(frame: ContextFrame): TransactionParameters {
     const { sharedSchemas = [], roles, limits, applicationNameOf } = this.#options;
-    if (!scope.tenant || scope.unlimited) return parametersOf(scope, sharedSchemas, roles);
-    let parameters = this.#parameters.get(scope.tenant);
+    if (!frame.tenant || frame.unlimited) return parametersOf(frame, sharedSchemas, roles);
+    let parameters = this.#parameters.get(frame.tenant);
     if (!parameters) {
-      parameters = parametersOf(scope, sharedSchemas, roles, {
-        ...(limits && timeoutParameters(limits, scope.tenant)),
-        ...(applicationNameOf && { application_name: applicationNameOf(scope.tenant) }),
+      parameters = parametersOf(frame, sharedSchemas, roles, {
+        ...(limits && timeoutParameters(limits, frame.tenant)),
+        ...(applicationNameOf && { application_name: applicationNameOf(frame.tenant) }),
       });
-      this.#parameters.set(scope.tenant, parameters);
+      this.#parameters.set(frame.tenant, parameters);
     }
     return parameters;
   }
@@ -223,7 +223,7 @@ export class TenantPool extends Pool {
    */
   newClient(pendingItem: unknown): void {
     const { newClient } = Pool.prototype as unknown as { newClient(this: Pool, pendingItem: unknown): void };
-    this.context.runScope(undefined, () => newClient.call(this, pendingItem));
+    this.context.runInFrame(undefined, () => newClient.call(this, pendingItem));
   }
 
   #explain(error: Error): Error {
@@ -248,8 +248,8 @@ export class CheckoutRequest implements Asker {
   share: Share<this> | undefined;
   /** The tenant that the counters count it for. */
   readonly tenantId: string | undefined;
-  /** The scope of a request can be cleared while a connection is waited for; the lease is for the tenant that asked. */
-  readonly holder: Scope;
+  /** The frame of a request can be cleared while a connection is waited for; the lease is for the tenant that asked. */
+  readonly holder: ContextFrame;
   /** Set while it waits for its turn. */
   waitsSince: number | undefined;
   /** Cancels its timeout. */
@@ -258,14 +258,14 @@ export class CheckoutRequest implements Asker {
 
   constructor(
     private readonly pool: TenantPool,
-    private readonly scope: Scope,
+    private readonly frame: ContextFrame,
     readonly parameters: TransactionParameters,
     private readonly callback: ConnectCallback,
   ) {
-    this.work = workOf(scope);
-    this.holder = copyOf(scope);
-    this.isUnbounded = scope.tenant === undefined || scope.unlimited === true;
-    this.tenantId = this.isUnbounded ? undefined : scope.tenant?.id;
+    this.work = workOf(frame);
+    this.holder = copyOf(frame);
+    this.isUnbounded = frame.tenant === undefined || frame.unlimited === true;
+    this.tenantId = this.isUnbounded ? undefined : frame.tenant?.id;
     this.key = this.tenantId ?? OPERATOR;
   }
 
@@ -288,6 +288,6 @@ export class CheckoutRequest implements Asker {
   ): void {
     this.#isAnswered = true;
     this.stopTimer?.();
-    this.pool.context.runScope(this.scope, () => this.callback(error, client, release));
+    this.pool.context.runInFrame(this.frame, () => this.callback(error, client, release));
   }
 }

@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
-import type { Scope } from '../../context/scope';
+import type { ContextFrame } from '../../context/context-frame';
 import { roleOfSchema } from '../../registry/tenant-role';
 import { Rider, type RidingStatement } from './rider';
 import { SchemaCheck } from './schema-check';
@@ -87,7 +87,7 @@ const SYSTEM_PARAMETERS_OF_LOGIN = new TransactionParameters({ search_path: SYST
 const STARTING_PARAMETERS = new TransactionParameters({ search_path: '' }, false);
 
 /**
- * The parameters of a scope.
+ * The parameters of a frame.
  *
  * `pg_temp` is named last: unnamed it would be searched first, and a temporary table left in the session by one tenant
  * would hide another tenant's table of that name.
@@ -99,24 +99,24 @@ const STARTING_PARAMETERS = new TransactionParameters({ search_path: '' }, false
  * @param others that ride beside the path
  */
 export function parametersOf(
-  scope: Scope,
+  frame: ContextFrame,
   sharedSchemas: readonly string[],
   roles = false,
   others: Readonly<Record<string, string>> = {},
 ): TransactionParameters {
-  const schemaName = scope.tenant?.schemaName ?? scope.schemaName;
+  const schemaName = frame.tenant?.schemaName ?? frame.schemaName;
   if (schemaName === undefined) {
-    if (scope.starting) return STARTING_PARAMETERS;
+    if (frame.starting) return STARTING_PARAMETERS;
     return roles ? SYSTEM_PARAMETERS_OF_LOGIN : SYSTEM_PARAMETERS;
   }
   const path = [schemaName, ...sharedSchemas].map(quoteIdentifier).join(', ');
-  const tenantRole = roles && scope.tenant ? roleOfSchema(schemaName) : undefined;
+  const tenantRole = roles && frame.tenant ? roleOfSchema(schemaName) : undefined;
   const values = {
     search_path: `${path}, pg_temp`,
     ...(roles && { role: tenantRole ?? NO_ROLE }),
     ...others,
   };
-  const isChecked = scope.tenant !== undefined && !scope.unborn;
+  const isChecked = frame.tenant !== undefined && !frame.unborn;
   return new TransactionParameters(
     values,
     true,

@@ -34,7 +34,7 @@ interface Borrower {
 }
 
 /**
- * One transaction that all code of a scope shares. Whoever asks the pool for a connection there is given this one.
+ * One transaction that all code of a frame shares. Whoever asks the pool for a connection there is given this one.
  *
  * What they begin and commit on it is part of it and ends with it. What they roll back dooms it as a whole: the server
  * could not undo one part alone while others work beside it. So does what has not ended when the work has: half of it

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { TenantRequiredError } from '../../context/context.errors';
-import { scopeKey } from '../../context/scope';
+import { frameKey } from '../../context/context-frame';
 import type { TenantContext } from '../../context/tenant-context';
 import { TenantContextMismatchError } from '../connection.errors';
 
@@ -14,12 +14,12 @@ export function guardLazyRelations({ relationLoader }: DataSource, context: Tena
   const loadedFor = new WeakMap<object, string>();
   const { enableLazyLoad, load } = relationLoader;
   relationLoader.enableLazyLoad = (relation, entity, queryRunner) => {
-    const key = scopeKey(context.scope());
+    const key = frameKey(context.frame());
     if (key !== undefined) loadedFor.set(entity, key);
     enableLazyLoad.call(relationLoader, relation, entity, queryRunner);
   };
   relationLoader.load = (relation, entities, ...rest) => {
-    const caller = scopeKey(context.scope());
+    const caller = frameKey(context.frame());
     if (caller === undefined) throw new TenantRequiredError();
     for (const entity of [entities].flat()) {
       const owner = loadedFor.get(entity);

@@ -10,7 +10,7 @@ import {
   type SelectQueryBuilder,
 } from 'typeorm';
 import { TenantRequiredError } from '../../context/context.errors';
-import { copyOf, type Scope, scopeKey, workOf } from '../../context/scope';
+import { copyOf, type ContextFrame, frameKey, workOf } from '../../context/context-frame';
 import { TenantContext } from '../../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
 import { CommitHooks, runHook } from './commit-hooks';
@@ -77,26 +77,26 @@ export class TenantConnection {
    * @throws TenantRequiredError
    */
   afterCommit(work: () => unknown, manager?: EntityManager): void {
-    const scope = this.context.scope();
-    if (scopeKey(scope) === undefined) throw new TenantRequiredError();
-    const after: Scope = { ...copyOf(scope as Scope), transaction: undefined, work: undefined };
-    const hook = () => this.context.runScope(after, work);
-    const queryRunner = openTransaction(scope as Scope, manager);
+    const frame = this.context.frame();
+    if (frameKey(frame) === undefined) throw new TenantRequiredError();
+    const after: ContextFrame = { ...copyOf(frame as ContextFrame), transaction: undefined, work: undefined };
+    const hook = () => this.context.runInFrame(after, work);
+    const queryRunner = openTransaction(frame as ContextFrame, manager);
     if (queryRunner) CommitHooks.of(queryRunner).add(hook);
     else void runHook(hook);
   }
 
   #within<T>(manager: EntityManager, work: () => Promise<T>): Promise<T> {
-    const scope = this.context.scope();
-    if (!scope) return work();
-    return this.context.runScope({ ...scope, work: workOf(scope), queryRunner: manager.queryRunner }, work);
+    const frame = this.context.frame();
+    if (!frame) return work();
+    return this.context.runInFrame({ ...frame, work: workOf(frame), queryRunner: manager.queryRunner }, work);
   }
 }
 
 /** The QueryRunner that will send COMMIT for the calling code. */
-function openTransaction(scope: Scope, manager: EntityManager | undefined): QueryRunner | undefined {
-  const { transaction } = scope;
+function openTransaction(frame: ContextFrame, manager: EntityManager | undefined): QueryRunner | undefined {
+  const { transaction } = frame;
   if (transaction?.isOpen && transaction instanceof AmbientTransaction) return transaction.queryRunner;
-  const candidates = [manager?.queryRunner, scope.queryRunner as QueryRunner | undefined];
+  const candidates = [manager?.queryRunner, frame.queryRunner as QueryRunner | undefined];
   return candidates.find((each) => each?.isTransactionActive && !each.isReleased);
 }

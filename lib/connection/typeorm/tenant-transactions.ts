@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { PoolClient } from 'pg';
-import { workOf } from '../../context/scope';
+import { workOf } from '../../context/context-frame';
 import { TenantContext } from '../../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
 import type { IsolationLevel } from './tenant-connection';
@@ -35,8 +35,8 @@ export class TenantTransactions {
    * @throws CommitOutcomeUnknownError when the connection was lost while COMMIT was under way
    */
   async run<T>(work: () => Promise<T>, { isolation }: TenantTransactionOptions = {}): Promise<T> {
-    const scope = this.context.scope();
-    const outer = scope?.transaction;
+    const frame = this.context.frame();
+    const outer = frame?.transaction;
     if (outer?.isOpen && outer instanceof AmbientTransaction) return outer.runPart(work);
     const queryRunner = this.dataSource.createQueryRunner();
     let ambient: AmbientTransaction | undefined;
@@ -48,8 +48,8 @@ export class TenantTransactions {
         isolation ?? this.#defaultIsolation(),
         queryRunner,
       ));
-      const result = await this.context.runScope(
-        { ...scope, work: scope && workOf(scope), transaction },
+      const result = await this.context.runInFrame(
+        { ...frame, work: frame && workOf(frame), transaction },
         work,
       );
       // A statement that nobody awaited takes some ticks until it has reached the connection.

@@ -73,7 +73,7 @@ export class ProvisionHooks implements OnModuleInit {
     const id = await transactionId(manager);
     try {
       for (const hook of hooks) {
-        await this.context.runScope({ tenant, transaction }, () => hook.run(tenant, manager, origin));
+        await this.context.runInFrame({ tenant, transaction }, () => hook.run(tenant, manager, origin));
         await this.#requireTransaction(hook, origin, manager, transaction, id);
       }
     } finally {

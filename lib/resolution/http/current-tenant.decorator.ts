@@ -21,5 +21,5 @@ function tenantOf(context: ExecutionContext): Tenant | undefined {
   // What is of no known kind got here because it said that it needs no tenant.
   if (isUnknownKind(context)) return undefined;
   if (arrivalOf(context) !== 'http') return tenantOfMessage(context);
-  return getRequestState(requestOf(context))?.scope.tenant;
+  return getRequestState(requestOf(context))?.frame.tenant;
 }

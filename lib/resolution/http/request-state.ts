@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
 import { graphqlRequestOf, isGraphql } from '../../common/arrival';
 import { TenantRequiredError } from '../../context/context.errors';
-import { type RequestScope, workOf } from '../../context/scope';
+import { type RequestFrame, workOf } from '../../context/context-frame';
 import type { TenantContext } from '../../context/tenant-context';
 
 /** Node's request, or Fastify's, which wraps it. */
@@ -14,8 +14,8 @@ export class RequestState {
   isFree?: boolean;
 
   constructor(
-    /** The request's own scope: clearing its tenant takes it from all code that runs for the request. */
-    readonly scope: RequestScope,
+    /** The request's own frame: clearing its tenant takes it from all code that runs for the request. */
+    readonly frame: RequestFrame,
     /** Node's own. */
     readonly response: ServerResponse,
     private readonly context: TenantContext,
@@ -25,8 +25,8 @@ export class RequestState {
 
   /** Whether the current code runs for this request, not for another one. */
   isCurrent(): boolean {
-    const scope = this.context.scope();
-    return scope !== undefined && workOf(scope) === this.scope;
+    const frame = this.context.frame();
+    return frame !== undefined && workOf(frame) === this.frame;
   }
 }
 

@@ -28,8 +28,8 @@ export class TenantGuard implements CanActivate {
       if (state) setFree(state);
       return true;
     }
-    const { scope } = this.#settled(state, context);
-    if (!scope.tenant && need !== 'optional') throw new TenantMissingError();
+    const { frame } = this.#settled(state, context);
+    if (!frame.tenant && need !== 'optional') throw new TenantMissingError();
     return true;
   }
 
@@ -53,10 +53,10 @@ export class TenantGuard implements CanActivate {
 
 function setFree(state: RequestState): void {
   state.isFree = true;
-  state.scope.tenant = undefined;
+  state.frame.tenant = undefined;
 }
 
-/** The parts of one GraphQL request have one scope: cleared for one of them, it would be so for all. */
+/** The parts of one GraphQL request have one frame: cleared for one of them, it would be so for all. */
 function requireOneKind(state: RequestState, isFree: boolean): void {
   if ((state.isFree ??= isFree) !== isFree) throw new OperationMixedError();
 }

@@ -43,10 +43,10 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     tenant: Tenant | undefined,
     failure?: RequestState['failure'],
   ): void {
-    const scope = { tenant };
-    const state = new RequestState(scope, response, this.context, failure);
+    const frame = { tenant };
+    const state = new RequestState(frame, response, this.context, failure);
     setRequestState(request, state);
     this.#vary.addTo(response, state);
-    this.context.runScope(scope, next);
+    this.context.runInFrame(frame, next);
   }
 }

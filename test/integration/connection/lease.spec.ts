@@ -219,17 +219,17 @@ describe('A connection that is lent', () => {
 
   it('goes on working for its tenant where the context was lost', async () => {
     const client = await borrow();
-    await expect(world.context.runScope(undefined, () => owners(client))).resolves.toEqual([
+    await expect(world.context.runInFrame(undefined, () => owners(client))).resolves.toEqual([
       { owner: 'acme' },
     ]);
     client.release();
   });
 
-  it('is lent to who asked, though the request’s scope has changed while it was waited for', async () => {
+  it('works for the tenant that asked, though the request’s frame has changed while it was waited for', async () => {
     const first = await borrow(world.globex);
-    const scope = { tenant: world.acme };
-    const waiting = world.context.runScope(scope, () => world.pool.connect());
-    scope.tenant = world.globex;
+    const frame = { tenant: world.acme };
+    const waiting = world.context.runInFrame(frame, () => world.pool.connect());
+    frame.tenant = world.globex;
     first.release();
     const client = await waiting;
     await expect(world.context.run(world.acme, () => owners(client))).resolves.toEqual([{ owner: 'acme' }]);
@@ -263,7 +263,7 @@ describe('A connection that is lent', () => {
 
   it('gives events of its socket no tenant, not the one whose request opened it', async () => {
     const client = await borrow(world.acme);
-    const heard = new Promise((resolve) => client.once('notice', () => resolve(world.context.scope())));
+    const heard = new Promise((resolve) => client.once('notice', () => resolve(world.context.frame())));
     await client.query("DO $$ BEGIN RAISE NOTICE 'hello'; END $$");
     await expect(heard).resolves.toBeUndefined();
     client.release();

@@ -102,7 +102,7 @@ export const MISUSE: Readonly<Record<string, Operation>> = {
 
   readForNobody: (world) =>
     refused(world, 'TENANT_REQUIRED', () =>
-      world.context.runScope(undefined, () => world.dataSource.query(READ_ALL)),
+      world.context.runInFrame(undefined, () => world.dataSource.query(READ_ALL)),
     ),
 
   useForAnother: (world) =>
