@@ -3,6 +3,7 @@ import {
   type MiddlewareConsumer,
   Module,
   type NestModule,
+  Optional,
   type Type,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
@@ -35,7 +36,8 @@ const folders = [
 /** Turns the application into one for many tenants. Import it once, in the root module. */
 @Module({ providers: [moduleCheck((): Type => TenancyModule, STORE_MAKER)] })
 export class TenancyModule implements NestModule {
-  constructor(private readonly middleware: MiddlewareMount) {}
+  /** It may be missing for as long as it takes to say that options are. */
+  constructor(@Optional() private readonly middleware: MiddlewareMount) {}
 
   static forRoot(options: TenancyOptions): DynamicModule {
     return compose(TenancyOptionsModule.forRoot(options));

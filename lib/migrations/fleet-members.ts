@@ -47,8 +47,8 @@ export class FleetMembers {
   }
 
   /** Every tenant, whatever its status, in the order of their ids. */
-  all(): AsyncGenerator<Tenant> {
-    return this.store.each();
+  async *all(): AsyncGenerator<Tenant> {
+    for await (const tenants of this.store.eachPage({}, PAGE_SIZE)) yield* tenants;
   }
 
   async countAll(): Promise<number> {
