@@ -14,6 +14,7 @@ import { ProvisionHooks } from './hooks/provision-hooks';
 import { ProvisioningFailedError } from './provisioning.errors';
 import type { ProvisionHook, TenantOrigin } from './provisioning.options';
 import { SchemaDrop } from './marks/schema-drop';
+import { PurgeRecords } from './purge/purge-records';
 import { SchemaMarks, tenantComment } from './marks/schema-marks';
 import { Spares } from './spares/spares';
 import { TenantEvents } from './hooks/tenant-events';
@@ -64,6 +65,7 @@ export class TenantMaker {
     private readonly versions: TenantVersions,
     private readonly marks: SchemaMarks,
     private readonly drop: SchemaDrop,
+    private readonly records: PurgeRecords,
     private readonly hooks: ProvisionHooks,
     private readonly roles: TenantRoles,
     private readonly events: TenantEvents,
@@ -141,13 +143,18 @@ export class TenantMaker {
   }
 
   /**
-   * Undoes what may be left: the row in a store outside the database, which is no part of the transaction; row and
-   * schema when the connection was lost while COMMIT was under way, and it was done after all.
+   * Undoes what may be left: the row in a store outside the database, which is no part of the transaction; row, schema
+   * and what modules keep, such as a first key, when the connection was lost while COMMIT was under way, and it was done
+   * after all.
    */
   async #forget({ id, slug, schemaName }: Tenant, origin: TenantOrigin): Promise<void> {
     try {
-      if (origin !== 'adopt') await this.context.runAsSystem(() => this.#dropSchema(schemaName));
+      // The row first: a tenant without a schema cannot work, but a schema without a tenant is swept away.
       await this.store.remove(id);
+      await this.context.runAsSystem(async () => {
+        await this.dataSource.transaction('READ COMMITTED', (manager) => this.records.forget(manager, id));
+        if (origin !== 'adopt') await this.#dropSchema(schemaName);
+      });
     } catch (error) {
       this.#logger.error(
         `The creation of "${slug}" failed, and so did its removal: look for its row (${id}) in the registry, and for ` +

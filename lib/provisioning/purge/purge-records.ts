@@ -89,7 +89,7 @@ export class PurgeRecords {
    * Beginning once more changes nothing.
    */
   async begin(transaction: SqlExecutor, tenant: Tenant, purgedBy: string | undefined): Promise<void> {
-    await this.#forget(transaction, tenant.id);
+    await this.forget(transaction, tenant.id);
     await transaction.query(
       `INSERT INTO ${this.#schema}.purges (tenant_id, slug, schema_name, tenant, purged_by)
        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id) DO NOTHING`,
@@ -97,8 +97,8 @@ export class PurgeRecords {
     );
   }
 
-  /** Reads the ledger, because another instance may have modules that this one does not import. */
-  async #forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
+  /** What modules keep of a tenant. Reads the ledger, because another instance may have modules that this one does not import. */
+  async forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
     const ledger = (await transaction.query(
       `SELECT name FROM ${this.#schema}.${quoteIdentifier(MIGRATIONS_TABLE)}`,
     )) as { name: string }[];

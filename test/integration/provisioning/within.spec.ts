@@ -47,6 +47,42 @@ describe('What a caller keeps with a new tenant', () => {
     return { counts, schemas: (await running.schemas()).length };
   }
 
+  it.each<[string, (manager: EntityManager) => Promise<void>]>([
+    [
+      'the answer to COMMIT is lost',
+      (manager) => {
+        const queryRunner = manager.queryRunner!;
+        const commit = queryRunner.commitTransaction.bind(queryRunner);
+        queryRunner.commitTransaction = async () => {
+          await commit();
+          throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+        };
+        return Promise.resolve();
+      },
+    ],
+    [
+      'it is committed by hand, and fails then',
+      async (manager) => {
+        await manager.query('COMMIT');
+        throw new ConflictException();
+      },
+    ],
+  ])('is gone with the tenant when %s', async (_how, fail) => {
+    const before = await state();
+    const { within } = firstKey();
+    const created = provisioner().create(
+      { slug: 'lost' },
+      {
+        within: async (tenant, manager) => {
+          await within(tenant, manager);
+          await fail(manager);
+        },
+      },
+    );
+    await expect(created).rejects.toThrow();
+    expect(await state()).toEqual({ ...before, counts: { ...before.counts, audit: expect.anything() } });
+  });
+
   it('is there when the tenant is: its first key opens it, whether it took a spare or was cloned', async () => {
     const before = await state();
     const { made, within } = firstKey();
