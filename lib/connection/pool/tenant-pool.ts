@@ -114,16 +114,25 @@ export class TenantPool extends Pool {
       this.counters.waited(request.tenantId, this.#clock.now() - request.waitsSince);
       request.waitsSince = undefined;
     }
-    // pg-pool leaves the release out when it gives up waiting, whatever its type says.
-    super.connect((error, client, release: ((error?: Error | boolean) => void) | undefined) => {
-      if (!error && !request.isAnswered) {
-        const lease = this.#leaseOf(request, client as unknown as TenantClient, release!);
-        return request.answer(undefined, lease.handle, lease.release);
-      }
-      release?.();
+    const refuse = (error: Error): void => {
       this.#queue.leave(request);
-      if (error && !request.isAnswered) request.answer(this.#explain(error));
-    });
+      if (!request.isAnswered) request.answer(this.#explain(error));
+    };
+    try {
+      // pg-pool leaves the release out when it gives up waiting, whatever its type says.
+      super.connect((error, client, release: ((error?: Error | boolean) => void) | undefined) => {
+        if (!error && !request.isAnswered) {
+          const lease = this.#leaseOf(request, client as unknown as TenantClient, release!);
+          return request.answer(undefined, lease.handle, lease.release);
+        }
+        release?.();
+        if (error) refuse(error);
+        else this.#queue.leave(request);
+      });
+    } catch (error) {
+      // Whoever gave a connection back just now must not hear that the next one could not be made.
+      refuse(error as Error);
+    }
   }
 
   keepsConnectionOf(work: object): boolean {

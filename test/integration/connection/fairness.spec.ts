@@ -42,6 +42,20 @@ describe('A pool that tenants share', () => {
     await expect(query(world.acme)).resolves.toEqual([{ owner: 'acme' }]);
   });
 
+  it('tells who waits, not who releases, that no connection could be made', async () => {
+    await open(1, {});
+    const held = await borrow(world.acme);
+    const waiting = borrow(world.globex);
+    const connect = jest.spyOn(Pool.prototype, 'connect');
+    connect.mockImplementationOnce(() => {
+      throw new Error('no client');
+    });
+    expect(() => held.release()).not.toThrow();
+    await expect(waiting).rejects.toThrow('no client');
+    connect.mockRestore();
+    await expect(query(world.globex)).resolves.toEqual([{ owner: 'globex' }]);
+  });
+
   describe('with one connection for one tenant, of two', () => {
     beforeEach(() => open(2, { maxConnectionsPerTenant: 1, maxWaitingPerTenant: 3 }));
 
