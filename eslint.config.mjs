@@ -19,6 +19,7 @@ export default tseslint.config(
       },
     },
     rules: {
+      'no-duplicate-imports': ['error', { allowSeparateTypeImports: true }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       // `noUnusedLocals` and `noUnusedParameters` of the compiler find them, and know `typeof NAME`.
       '@typescript-eslint/no-unused-vars': 'off',

@@ -5,9 +5,8 @@ import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.er
 import { InvalidClaimError, TenantChoiceRequiredError, TenantMismatchError } from './resolution.errors';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
-import { type PlatformRequest, toTenantRequest } from './http/tenant-request';
+import { type PlatformRequest, toTenantRequest, type ProxyTrust, trustIn } from './http/tenant-request';
 import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './resolvers/tenant-resolver';
-import { type ProxyTrust, trustIn } from './http/tenant-request';
 import { varyOf } from './http/vary';
 
 const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];

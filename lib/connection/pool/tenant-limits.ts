@@ -39,7 +39,7 @@ const LIMIT_PARAMETERS = {
 /**
  * The limits of a tenant as PostgreSQL parameters that ride with its statements.
  *
- * @throws@throws RangeError when PostgreSQL would not take a value
+ * @throws RangeError when PostgreSQL would not take a value
  */
 export function timeoutParameters(option: TenantLimitsOption, tenant: Tenant): Record<string, string> {
   const limits = typeof option === 'function' ? option(tenant) : option;

@@ -1,7 +1,6 @@
 import { isOutage } from '../../common/outage';
 import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
-import { ForeignQuery, type Submittable } from './foreign-query';
-import { foreignTextRefusal } from './foreign-query';
+import { ForeignQuery, type Submittable, foreignTextRefusal } from './foreign-query';
 import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';

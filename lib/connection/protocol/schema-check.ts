@@ -18,6 +18,8 @@ const CHECK_RAISES: ReadonlySet<string> = new Set([SCHEMA_IS_MISSING, SCHEMA_IS_
  * `pg_temp`, from where they are gone with the session.
  */
 export class SchemaCheck {
+  /** What a check inside a transaction asks for. */
+  readonly #values: readonly string[];
   /**
    * Used inside a transaction. It has no name, because a session that has lost a named statement would fail the
    * transaction.
@@ -29,9 +31,14 @@ export class SchemaCheck {
     private readonly schemaName: string,
     private readonly role?: string,
   ) {
-    const values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
-    const column = columnSql(...values.map((_, i) => `$${i + 1}`));
-    this.rider = new Rider([], () => [{ name: '', sql: checkSql(column), values }]);
+    this.#values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
+    this.rider = new Rider([], () => [
+      {
+        name: '',
+        sql: checkSql(columnSql(...this.#values.map((_, i) => `$${i + 1}`))),
+        values: this.#values,
+      },
+    ]);
   }
 
   /**
@@ -50,7 +57,7 @@ export class SchemaCheck {
     };
   }
 
-  /** An error that names the schema, when the check has failed; any other error as it is. */
+  /** An error that names the schema, when `error` is that of a failed check; `undefined` for any other. */
   explain(error: DatabaseError): TenantSchemaMissingError | undefined {
     if (!CHECK_RAISES.has(error.code ?? '')) return undefined;
     const cause =
@@ -62,8 +69,7 @@ export class SchemaCheck {
 
   /** As a part of a text that is sent inside a transaction. */
   get command(): string {
-    const values = [quoteIdentifier(this.schemaName), ...(this.role === undefined ? [] : [this.role])];
-    return `${checkSql(columnSql(...values.map(quoteLiteral)))};`;
+    return `${checkSql(columnSql(...this.#values.map(quoteLiteral)))};`;
   }
 }
 

@@ -2,11 +2,10 @@ import { DatabaseError, type QueryConfig } from 'pg';
 import { carriedText, GIVE_TEXT, type GiveText, type GivenText } from './carried-text';
 import { CommitOutcomeUnknownError, SessionNotCleanError } from '../connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
-import { leavesCommitOpen } from './transaction-commands';
+import { leavesCommitOpen, transactionCommands } from './transaction-commands';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';
-import { transactionCommands } from './transaction-commands';
 
 /** invalid_sql_statement_name, duplicate_prepared_statement. */
 const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);

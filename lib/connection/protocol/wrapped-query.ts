@@ -1,7 +1,6 @@
 import type { Answered, CarriedText } from './carried-text';
 import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
-import { ForeignQuery } from './foreign-query';
-import { beginsTransaction, foreignTextRefusal } from './foreign-query';
+import { ForeignQuery, beginsTransaction, foreignTextRefusal } from './foreign-query';
 import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';

@@ -7,9 +7,8 @@ import type { TenantChangeSubscriber } from '../changes/tenant-changes';
 import { TenantChangeFeed } from '../changes/tenant-changes';
 import { cpuTimeOf } from '../../../test/support/cpu-time';
 import { ManualClock } from '../../../test/support/manual-clock';
-import { claimNameOf } from './tenant-lookup';
+import { claimNameOf, TenantLookup } from './tenant-lookup';
 import type { LookupCacheOptions } from './lookup-cache.options';
-import { TenantLookup } from './tenant-lookup';
 
 const ACME: NewTenant = {
   id: '01890a5d-ac96-774b-bcce-b302099a8057',

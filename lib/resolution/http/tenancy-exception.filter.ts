@@ -4,9 +4,8 @@ import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
 import { graphqlRequestOf } from '../../common/arrival';
 import { TenancyError } from '../../common/tenancy.errors';
-import { clientAnswer } from './client-answer';
+import { clientAnswer, unwrapError } from './client-answer';
 import { getRequestState, type HttpRequest } from './request-state';
-import { unwrapError } from './client-answer';
 
 /**
  * Answers as Nest itself would, with two differences: our own errors of a programmer's making are logged, since Nest

@@ -3,8 +3,7 @@ import { fakeRequest } from '../../../test/support/fake-request';
 import { fromHeader } from '../resolvers/from-header';
 import { fromSubdomain } from '../resolvers/from-subdomain';
 import { stripTenantPath } from './strip-tenant-path';
-import { normalizeHost, toTenantRequest } from './tenant-request';
-import { trustIn } from './tenant-request';
+import { normalizeHost, toTenantRequest, trustIn } from './tenant-request';
 
 /** Text as Node hands it over when it was sent as UTF-8. */
 const sent = (text: string) => Buffer.from(text).toString('latin1');

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import proxyAddress from 'proxy-addr';
-import { compile } from 'proxy-addr';
+import proxyAddress, { compile } from 'proxy-addr';
 import { normalizeDomain } from '../../registry/domain';
 import { PROVIDERS } from '../resolvers/credential-resolver';
 import type { Providers, TenantRequest } from '../resolvers/tenant-resolver';

@@ -1,7 +1,6 @@
 import { Pool, type PoolClient } from 'pg';
-import { TenancyUnavailableError } from '../../../lib';
+import { TenancyUnavailableError, TenantBusyError } from '../../../lib';
 import type { Tenant } from '../../../lib/registry/tenant';
-import { TenantBusyError } from '../../../lib';
 import type { TenantPoolOptions } from '../../../lib/connection/pool/tenant-pool.options';
 import { ManualClock, settled } from '../../support/manual-clock';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';

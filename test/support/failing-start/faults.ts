@@ -1,9 +1,8 @@
-import { Controller, Get, Injectable, type ModuleMetadata, Scope } from '@nestjs/common';
+import { Controller, Get, Injectable, type ModuleMetadata, Scope, Inject } from '@nestjs/common';
 import { Column, Entity, type MigrationInterface, PrimaryGeneratedColumn, type QueryRunner } from 'typeorm';
 import { CURRENT_TENANT, fromHeader, OnProvision, type TenancyOptions, TenancyModule } from '../../../lib';
 import { TenancyAdminModule } from '../../../lib/admin';
 import { TenancyThrottlingModule } from '../../../lib/throttling';
-import { Inject } from '@nestjs/common';
 import { CreateNotes1700000000000, Note } from '../notes';
 
 /** What an application imports, as its `AppModule` does: `DATABASE_URL` says where. */
