@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { givenExtras, optionsProvider } from '../common/options/options-provider';
 import { API_PATHS } from '../http/body-errors';
 import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
@@ -36,19 +36,17 @@ import { CreateTenantApiKeys1763600500000 } from './migrations/1763600500000-cre
 import { documentAccessApi } from './openapi/document-access-api';
 import { TenantKeysController } from './tenant-keys.controller';
 
-const GIVEN_OPTIONS = Symbol('GIVEN_OPTIONS');
-const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
 const OPENAPI = Symbol('OPENAPI');
 const PATHS = /\/tenant\/keys(?:[/?]|$)/i;
 
-const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
-  new ConfigurableModuleBuilder<TenancyAccessOptions>({ optionsInjectionToken: GIVEN_OPTIONS })
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<TenancyAccessOptions>()
     .setClassMethodName('forRoot')
     .setExtras<TenancyAccessExtras>(new CheckedAccessExtras(), (definition, extras) => ({
       ...definition,
       providers: [
         ...(definition.providers ?? []),
-        { provide: GIVEN_EXTRAS, useValue: extras },
+        givenExtras(extras),
         { provide: MAKES_KEYS, useValue: extras.routes },
       ],
       controllers: extras.routes ? [MeController, TenantKeysController] : [],
@@ -57,18 +55,16 @@ const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
 
 const providers: Provider[] = checkedProviders(
   (): Type => TenancyAccessModule,
-  GIVEN_OPTIONS,
+  MODULE_OPTIONS_TOKEN,
   () => [TENANCY],
   [
-    {
+    optionsProvider({
       provide: ACCESS_OPTIONS,
-      inject: [GIVEN_OPTIONS, GIVEN_EXTRAS],
-      useFactory: (given: unknown, extras: unknown) =>
-        checkOptions(CheckedAccessOptions, given, InvalidAccessOptionsError, {
-          declared: CheckedAccessExtras,
-          given: extras,
-        }),
-    },
+      given: MODULE_OPTIONS_TOKEN,
+      declared: CheckedAccessOptions,
+      Refusal: InvalidAccessOptionsError,
+      extras: CheckedAccessExtras,
+    }),
     CredentialsCheck,
     ApiKeyRows,
     ApiKeyUses,

@@ -8,7 +8,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { TenancyAccessModule } from '../access/tenancy-access.module';
 import { mayMiss, moduleCheck } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { givenExtras, optionsProvider } from '../common/options/options-provider';
 import { API_PATHS } from '../http/body-errors';
 import { FastifyBodyFilter } from '../http/fastify-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
@@ -40,17 +40,11 @@ import { TenantDomainsController } from './tenant-domains.controller';
 import { AdminTenantUsageController } from './usage.controller';
 import { TenantsController } from './tenants.controller';
 
-const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
-
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<TenancyAdminOptions>()
   .setClassMethodName('forRoot')
   .setExtras<TenancyAdminExtras>(new CheckedAdminExtras(), (definition, extras) => ({
     ...definition,
-    providers: [
-      checkOf(extras),
-      ...(definition.providers ?? []),
-      { provide: GIVEN_EXTRAS, useValue: extras },
-    ],
+    providers: [checkOf(extras), ...(definition.providers ?? []), givenExtras(extras)],
     controllers: [
       ...(extras.usage ? [AdminTenantUsageController] : []),
       ...(extras.apiKeys ? [TenantApiKeysController] : []),
@@ -88,15 +82,13 @@ const OPENAPI = Symbol('OPENAPI');
   controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
   // Behind the check of forRoot().
   providers: [
-    {
+    optionsProvider({
       provide: ADMIN_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN, GIVEN_EXTRAS],
-      useFactory: (given: unknown, extras: unknown) =>
-        checkOptions(CheckedAdminOptions, given, InvalidAdminOptionsError, {
-          declared: CheckedAdminExtras,
-          given: extras,
-        }),
-    },
+      given: MODULE_OPTIONS_TOKEN,
+      declared: CheckedAdminOptions,
+      Refusal: InvalidAdminOptionsError,
+      extras: CheckedAdminExtras,
+    }),
     MasterKeys,
     MasterKeyUses,
     FirstKey,

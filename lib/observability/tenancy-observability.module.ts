@@ -12,7 +12,7 @@ import {
 import { APP_GUARD } from '@nestjs/core';
 import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { optionsProvider } from '../common/options/options-provider';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { TENANCY } from '../tenancy.module';
@@ -52,12 +52,12 @@ const providers: Provider[] = checkedProviders(
   MODULE_OPTIONS_TOKEN,
   () => [TENANCY],
   [
-    {
+    optionsProvider({
       provide: OBSERVABILITY_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (given: unknown) =>
-        checkOptions(CheckedObservabilityOptions, given, InvalidObservabilityOptionsError),
-    },
+      given: MODULE_OPTIONS_TOKEN,
+      declared: CheckedObservabilityOptions,
+      Refusal: InvalidObservabilityOptionsError,
+    }),
     SpareState,
     TenancyHealth,
     {

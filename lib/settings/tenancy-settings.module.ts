@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { givenExtras, optionsProvider } from '../common/options/options-provider';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { CreateTenantSettings1763600800000 } from './migrations/1763600800000-create-tenant-settings';
@@ -23,14 +23,12 @@ import { TenantSettingsController } from './tenant-settings.controller';
 
 const OPENAPI = Symbol('OPENAPI');
 
-const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
-
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancySettingsOptions>()
     .setClassMethodName('forRoot')
     .setExtras<TenancySettingsExtras>(new CheckedSettingsExtras(), (definition, extras) => ({
       ...definition,
-      providers: [...(definition.providers ?? []), { provide: GIVEN_EXTRAS, useValue: extras }],
+      providers: [...(definition.providers ?? []), givenExtras(extras)],
       controllers: extras.routes ? [TenantSettingsController] : [],
     }))
     .build();
@@ -40,15 +38,13 @@ const providers: Provider[] = checkedProviders(
   MODULE_OPTIONS_TOKEN,
   () => [TENANCY],
   [
-    {
+    optionsProvider({
       provide: SETTINGS_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN, GIVEN_EXTRAS],
-      useFactory: (given: unknown, extras: unknown) =>
-        checkOptions(CheckedSettingsOptions, given, InvalidSettingsError, {
-          declared: CheckedSettingsExtras,
-          given: extras,
-        }),
-    },
+      given: MODULE_OPTIONS_TOKEN,
+      declared: CheckedSettingsOptions,
+      Refusal: InvalidSettingsError,
+      extras: CheckedSettingsExtras,
+    }),
     {
       provide: DeclaredSettings,
       inject: [SETTINGS_OPTIONS],

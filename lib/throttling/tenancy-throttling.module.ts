@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, Module, type Type } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { optionsProvider } from '../common/options/options-provider';
 import { TENANCY } from '../tenancy.module';
 import { CountedRequests } from './counted-requests';
 import { MemoryRateLimits } from './memory-rate-limits';
@@ -28,12 +28,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     MODULE_OPTIONS_TOKEN,
     () => [TENANCY],
     [
-      {
+      optionsProvider({
         provide: THROTTLING_OPTIONS,
-        inject: [MODULE_OPTIONS_TOKEN],
-        useFactory: (given: unknown) =>
-          checkOptions(CheckedThrottlingOptions, given, InvalidThrottlingOptionsError),
-      },
+        given: MODULE_OPTIONS_TOKEN,
+        declared: CheckedThrottlingOptions,
+        Refusal: InvalidThrottlingOptionsError,
+      }),
       {
         provide: RateLimitStorage,
         inject: [THROTTLING_OPTIONS],

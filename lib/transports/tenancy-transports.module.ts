@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { optionsProvider } from '../common/options/options-provider';
 import { TENANCY } from '../tenancy.module';
 import { MessageTenants } from './message-tenants';
 import { TenantHandshakes } from './tenant-handshakes';
@@ -26,12 +26,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     MODULE_OPTIONS_TOKEN,
     () => [TENANCY],
     [
-      {
+      optionsProvider({
         provide: TRANSPORTS_OPTIONS,
-        inject: [MODULE_OPTIONS_TOKEN],
-        useFactory: (given: unknown) =>
-          checkOptions(CheckedTransportsOptions, given, InvalidTransportsOptionsError),
-      },
+        given: MODULE_OPTIONS_TOKEN,
+        declared: CheckedTransportsOptions,
+        Refusal: InvalidTransportsOptionsError,
+      }),
       MessageTenants,
       TenantHandshakes,
       TenantInterceptor,

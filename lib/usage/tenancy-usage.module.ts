@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
-import { checkOptions } from '../common/options/check-options';
+import { givenExtras, optionsProvider } from '../common/options/options-provider';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
@@ -24,14 +24,12 @@ import {
 
 const OPENAPI = Symbol('OPENAPI');
 
-const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
-
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TenancyUsageOptions>()
     .setClassMethodName('forRoot')
     .setExtras<TenancyUsageExtras>(new CheckedUsageExtras(), (definition, extras) => ({
       ...definition,
-      providers: [...(definition.providers ?? []), { provide: GIVEN_EXTRAS, useValue: extras }],
+      providers: [...(definition.providers ?? []), givenExtras(extras)],
       controllers: extras.routes ? [TenantUsageController] : [],
     }))
     .build();
@@ -45,15 +43,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     MODULE_OPTIONS_TOKEN,
     () => [TENANCY],
     [
-      {
+      optionsProvider({
         provide: USAGE_OPTIONS,
-        inject: [MODULE_OPTIONS_TOKEN, GIVEN_EXTRAS],
-        useFactory: (given: unknown, extras: unknown) =>
-          checkOptions(CheckedUsageOptions, given, InvalidUsageOptionsError, {
-            declared: CheckedUsageExtras,
-            given: extras,
-          }),
-      },
+        given: MODULE_OPTIONS_TOKEN,
+        declared: CheckedUsageOptions,
+        Refusal: InvalidUsageOptionsError,
+        extras: CheckedUsageExtras,
+      }),
       UsageRows,
       TenantQuotas,
       RefusedCounts,

@@ -31,13 +31,14 @@ export function checkOptions<Options extends object>(
   Refusal: new (problems: readonly FieldError[]) => Error,
   extras?: Extras,
 ): Options {
-  if (!extras || !isPlainObject(given ?? {})) return checkAll([declared], given ?? {}, Refusal) as Options;
-  const late = optionNames(extras.declared).filter((name) => Object.hasOwn(given ?? {}, name));
+  const ofModule = given ?? {};
+  if (!extras || !isPlainObject(ofModule)) return checkAll([declared], ofModule, Refusal) as Options;
+  const late = optionNames(extras.declared).filter((name) => Object.hasOwn(ofModule, name));
   const problems = late.map((name) => ({
     field: name,
     message: 'is given too late, by a factory: give it beside imports, inject and useFactory',
   }));
-  const together = { ...(given ?? {}), ...(extras.given as object) };
+  const together = { ...ofModule, ...(extras.given as object) };
   return checkAll([declared, extras.declared], together, Refusal, process.env, problems) as Options;
 }
 
