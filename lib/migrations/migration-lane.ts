@@ -204,9 +204,9 @@ export class MigrationLane {
   /** On the connection of the transaction before, in one message with its end. */
   async #goOn(before: Ending, client: LendableClient, work: LaneWork, first: string): Promise<Begun> {
     before.isWaiting = false;
-    // AND CHAIN: the next one begins with the isolation level of that before.
-    const end = [...before.last, 'COMMIT AND CHAIN'].map(unread);
-    const pieces: Piece[] = [unread(CLOSE_CURSORS), 'settings', told(work.claim)];
+    // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
+    const end = [...before.last, 'COMMIT'].map(unread);
+    const pieces: Piece[] = [unread(START), unread(CLOSE_CURSORS), 'settings', told(work.claim)];
     try {
       const [claimed, result] = await this.#send(client, [...end, ...pieces], work, first);
       before.settle();

@@ -137,6 +137,20 @@ describe('Migrations of tenants one after the other', () => {
     await expect(claims()).resolves.toEqual(['acme']);
   });
 
+  it('find nothing that one before has said of its transaction', async () => {
+    await makeKnown();
+    const run = async (queryRunner: QueryRunner) => {
+      await INSERTS(queryRunner);
+      await queryRunner.query('SET TRANSACTION READ ONLY');
+    };
+    const [acme] = await begin('acme', { run });
+    const [globex] = await begin('globex');
+    await acme;
+    await globex;
+    await expect(notes('globex')).resolves.toEqual([1, 2]);
+    await expect(claims()).resolves.toEqual(['acme', 'globex']);
+  });
+
   it('find nothing that one before has left in the session', async () => {
     await makeKnown();
     const run = async (queryRunner: QueryRunner) => {
