@@ -28,6 +28,8 @@ export class HeldRunner {
   readonly queryRunner: QueryRunner;
   #begun: Promise<Begun> | undefined;
   #isFirst = false;
+  /** Whether the first statement is on its way, and has not been sent. */
+  #waitsForFirst = false;
 
   /**
    * @param open begins the transaction, if it can along with the statement
@@ -74,6 +76,8 @@ export class HeldRunner {
   }
 
   async #client(): Promise<LendableClient> {
+    // A subscriber that asks for something before the first statement keeps that waiting, and would wait for it.
+    if (this.#waitsForFirst) setImmediate(() => void this.#send().catch(() => undefined));
     return (await this.begin()).client;
   }
 
@@ -84,11 +88,13 @@ export class HeldRunner {
     this.#begun = new Promise<Begun>((resolve) => {
       let begun: Promise<Begun> | undefined;
       this.#send = (first) => {
+        this.#waitsForFirst = false;
         begun ??= this.open(first);
         resolve(begun);
         return begun;
       };
     });
+    this.#waitsForFirst = true;
     this.#isFirst = true;
     const asked = ask();
     this.#isFirst = false;

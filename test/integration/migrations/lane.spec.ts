@@ -189,6 +189,24 @@ describe('Migrations of tenants one after the other', () => {
     await expect(notes('globex')).resolves.toEqual([1, 2]);
   });
 
+  it('begin when a subscriber asks for something before the first statement', async () => {
+    const { subscribers } = world.dataSource;
+    const asked: string[] = [];
+    subscribers.push({
+      beforeQuery: async ({ query, queryRunner }) => {
+        if (query === FIRST) asked.push(...(await queryRunner.query(`SELECT 'asked' AS it`)));
+      },
+    });
+    try {
+      const [ended] = await begin('acme');
+      await ended;
+    } finally {
+      subscribers.pop();
+    }
+    expect(asked).toEqual([{ it: 'asked' }]);
+    await expect(notes('acme')).resolves.toEqual([1, 2]);
+  });
+
   it('begin with whatever a migration asks for first', async () => {
     const asked: unknown[] = [];
     const works: ((queryRunner: QueryRunner) => Promise<unknown>)[] = [
