@@ -116,6 +116,17 @@ export class MigrationLane {
     if (this.#ending) this.#sendEnd(this.#ending);
   }
 
+  /**
+   * Resolves when the latest is committed, which travels with nothing any more.
+   *
+   * @throws WithdrawnError when it was not
+   */
+  async settle(latest = this.#ending): Promise<void> {
+    if (!latest) return;
+    this.#sendEnd(latest);
+    if (!(await latest.outcome)) throw new WithdrawnError();
+  }
+
   async #work(work: LaneWork, held: HeldRunner): Promise<Begun> {
     await work.run(held.queryRunner);
     const begun = await held.begin();
@@ -164,9 +175,8 @@ export class MigrationLane {
     if (before?.isWaiting) {
       const next = first !== undefined && this.#read.has(first) && before.client[LEND_ON]();
       if (next) return this.#goOn(before, next, work, first);
-      this.#sendEnd(before);
     }
-    if (before && !(await before.outcome)) throw new WithdrawnError();
+    await this.settle(before);
     return this.#begin(await this.#connect(), work, first);
   }
 

@@ -172,8 +172,9 @@ export class TenantMigrator {
     tenant: Tenant,
     direction: RunDirection,
     migration: NamedMigration,
-    { runId, lockTimeoutMs }: TenantRunOptions,
+    { runId, lockTimeoutMs, lane }: TenantRunOptions,
   ): Promise<number | undefined> {
+    await lane.settle();
     const start = performance.now();
     const owner = { id: tenant.id, label: `tenant "${tenant.slug}"`, schemaName: tenant.schemaName };
     const isDown = direction === 'down';

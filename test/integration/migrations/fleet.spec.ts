@@ -51,6 +51,16 @@ class CheckLater1700000003000 implements MigrationInterface {
   async down(): Promise<void> {}
 }
 
+class Outside1700000002500 implements MigrationInterface {
+  readonly transaction = false;
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('CREATE INDEX CONCURRENTLY note_text ON note (text)');
+  }
+
+  async down(): Promise<void> {}
+}
+
 const OLD = [CreateNotes1700000000000];
 const NEW = [...OLD, AddPlace1700000001000];
 const RISKY = [...NEW, AddLength1700000002000];
@@ -179,6 +189,21 @@ describe('A fleet', () => {
     const goesOn = await up(app, { concurrency: 1, maxFailures: 1 });
     expect(goesOn).toMatchObject({ state: 'failed', done: 2, failed: [{ slug: 'tenant-1' }], notReached: 0 });
     await expect(ledger('done')).resolves.toHaveLength(4 * 1 + 3);
+  });
+
+  it('begins no other tenant either whose first migration runs outside of a transaction', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 2);
+    await insertNote(old, tenants[0], 'refused');
+    const app = await start([...OLD, Outside1700000002500, CheckLater1700000003000]);
+    await database.query(
+      `INSERT INTO tenancy.tenant_migrations (tenant_id, name, timestamp, state)
+       VALUES ('${tenants[0].id}', 'Outside1700000002500', 1700000002500, 'done')`,
+    );
+    const report = await up(app, { concurrency: 1 });
+    expect(report).toMatchObject({ state: 'halted', done: 0, failed: [{ slug: 'tenant-0' }], notReached: 1 });
+    const done = await ledger('done');
+    expect(done.filter(({ tenant_id }) => tenant_id === tenants[1].id)).toHaveLength(1);
   });
 
   it('goes on past failures as far as maxFailures allows', async () => {
