@@ -24,6 +24,9 @@ export class LaneVisits {
   async go(member: FleetMember, mayGoOn: () => boolean): Promise<boolean> {
     for (;;) {
       const before = this.#last;
+      // With no end under way it is all but done, or its end has failed and it tries again: then it must not be withdrawn,
+      // with this one's end, when it has been told of as held.
+      if (!this.lane.isEnding) await before;
       let hold!: () => void;
       const held = new Promise<'held'>((resolve) => (hold = () => resolve('held')));
       const visit = this.visit(member, { lane: this.lane, onHeld: hold });

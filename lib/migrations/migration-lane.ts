@@ -111,6 +111,11 @@ export class MigrationLane {
     return ms;
   }
 
+  /** Whether the end of the latest waits, or has been sent and not been answered. */
+  get isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
   /** Sends what waits. */
   flush(): void {
     if (this.#ending) this.#sendEnd(this.#ending);
