@@ -1,3 +1,4 @@
+import { isInteger } from '../common/options/kinds';
 import { isScope } from '../common/scopes';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { isIpRange } from './allowed-ips';
@@ -79,7 +80,7 @@ export function checkApiKeyPatch(
 
 /** @throws ValidationFailedError for what is no integer from 0 to 7 days */
 export function checkOverlap(overlapMs: number): void {
-  const ok = Number.isSafeInteger(overlapMs) && overlapMs >= 0 && overlapMs <= MAX_OVERLAP_MS;
+  const ok = isInteger(overlapMs, 0, MAX_OVERLAP_MS);
   refuse([['overlapMs', ok, `must be an integer from 0 to ${MAX_OVERLAP_MS}`]]);
 }
 

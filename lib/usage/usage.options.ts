@@ -25,6 +25,8 @@ export type QuotaPeriod = 'day' | 'month';
 /** `orders.created`: ASCII only, so that no two names look alike. */
 const METRIC = /^[A-Za-z][\w.-]{0,99}$/;
 
+export const METRIC_RULE = '1 to 100 characters of a-z A-Z 0-9 _ . -, a letter first';
+
 export function isMetric(name: unknown): name is string {
   return typeof name === 'string' && METRIC.test(name);
 }
@@ -138,4 +140,4 @@ function plansProblems(plans: unknown, path: string): FieldError[] {
   );
 }
 
-const NO_METRIC = 'cannot be counted: a metric has 1 to 100 characters of a-z A-Z 0-9 _ . -, a letter first';
+const NO_METRIC = `cannot be counted: a metric has ${METRIC_RULE}`;

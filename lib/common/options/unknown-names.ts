@@ -8,12 +8,11 @@ import type { FieldError } from '../tenancy.errors';
  * @param reasons of those that are refused for one, the end of the sentence `it …`
  */
 export function unknownNames(
-  given: unknown,
+  given: object,
   known: readonly string[],
   path = '',
   reasons: Readonly<Record<string, string>> = {},
 ): FieldError[] {
-  if (typeof given !== 'object' || given === null) return [];
   return Object.entries(given)
     .filter(([name, value]) => value !== undefined && !known.includes(name))
     .filter(([name, value]) => !(Object.hasOwn(reasons, name) && value === false))

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { milliseconds } from '../../common/options/kinds';
+import { isInteger, milliseconds } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
 import type { Tenant } from '../../registry/tenant';
 
@@ -47,7 +47,7 @@ export function timeoutParameters(option: TenantLimitsOption, tenant: Tenant): R
   for (const [name, parameter] of Object.entries(LIMIT_PARAMETERS)) {
     const ms: unknown = limits[name as keyof TenantLimits];
     if (ms === undefined) continue;
-    if (!isLimit(ms)) {
+    if (!isInteger(ms, 0, MAX_LIMIT_MS)) {
       throw new RangeError(
         `database.limits gave ${name} = ${inspect(ms)} for "${tenant.slug}": give milliseconds, an integer from 0 to ${MAX_LIMIT_MS}.`,
       );
@@ -55,8 +55,4 @@ export function timeoutParameters(option: TenantLimitsOption, tenant: Tenant): R
     parameters[parameter] = String(ms);
   }
   return parameters;
-}
-
-function isLimit(ms: unknown): ms is number {
-  return Number.isInteger(ms) && (ms as number) >= 0 && (ms as number) <= MAX_LIMIT_MS;
 }

@@ -1,5 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
-import { anything, callback, flag, group, integer, kind, oneOf } from '../../common/options/kinds';
+import { anything, callback, flag, group, kind, milliseconds, oneOf, text } from '../../common/options/kinds';
 import { Option, RefusedOptions } from '../../common/options/option.decorator';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -55,7 +55,7 @@ export class CheckedTypeOrmOptions {
   readonly logger?: PostgresOptions['logger'];
 
   /** A statement that takes longer is logged, in milliseconds from 0. */
-  @Option(integer(0, undefined, 'milliseconds, '))
+  @Option(milliseconds(0))
   readonly maxQueryExecutionTime?: number;
 
   /** How names of tables and columns are made. */
@@ -63,7 +63,7 @@ export class CheckedTypeOrmOptions {
   readonly namingStrategy?: PostgresOptions['namingStrategy'];
 
   /** What the names of all tables begin with. */
-  @Option(kind<string>('give a text', (value) => typeof value === 'string'))
+  @Option(text('give a text', () => true))
   readonly entityPrefix?: string;
 
   /** Entities are made without their constructor. */
@@ -87,7 +87,7 @@ export class CheckedTypeOrmOptions {
   readonly relationLoadStrategy?: PostgresOptions['relationLoadStrategy'];
 
   /** Each entity has a property of this name that holds the name of its class. */
-  @Option(kind<string>('give a text', (value) => typeof value === 'string'))
+  @Option(text('give a text', () => true))
   readonly typename?: string;
 
   /** `bigint` comes as a number. */
