@@ -1,4 +1,7 @@
 import { freezeDeeply } from '../common/freeze-deeply';
+import { isPlainObject } from '../common/options/kinds';
+import { show } from '../common/show-value';
+import type { FieldError } from '../common/tenancy.errors';
 import type { Tenant } from './tenant';
 
 /** Gives the plan of a tenant. Default: its `metadata.plan`. An unknown name counts as no plan. */
@@ -12,6 +15,16 @@ export interface TenantPlansOptions<Terms> {
    */
   readonly defaultPlan: string;
   readonly planOf?: PlanReader;
+}
+
+/** What is wrong with the default plan, or `false`. Without plans nothing can be said of it. */
+export function defaultPlanProblem(plans: unknown, defaultPlan: unknown): FieldError | false {
+  if (!isPlainObject(plans)) return false;
+  if (typeof defaultPlan === 'string' && Object.hasOwn(plans, defaultPlan)) return false;
+  return {
+    field: 'defaultPlan',
+    message: `is ${show(defaultPlan)}: name one of plans, for tenants without one`,
+  };
 }
 
 const planInMetadata: PlanReader = ({ metadata }) => metadata.plan;

@@ -34,6 +34,7 @@ it.each([
     { ...good, defaultPlan: 'constructor' },
     "defaultPlan is 'constructor'",
   ],
+  ['a default plan that is no text', { plans: { 1: {} }, defaultPlan: 1 }, 'defaultPlan is 1'],
   ['no default plan', { plans }, 'defaultPlan is missing'],
   ['limits that are none', { ...good, plans: { free: null } }, 'plans.free is null'],
   ['a limit that is null', { ...good, plans: { free: { minute: null } } }, 'plans.free.minute is null'],

@@ -1,8 +1,7 @@
 import { anything, callback, isPlainObject, kind, oneOf, waiting, withMethod } from '../common/options/kinds';
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
-import { show } from '../common/show-value';
 import type { Tenant } from '../registry/tenant';
-import type { PlanReader } from '../registry/tenant-plans';
+import { defaultPlanProblem, type PlanReader } from '../registry/tenant-plans';
 import { limitProblems, type RateLimits, type TenantRateLimits } from './rate-limit';
 import type { RateLimitStorage } from './rate-limit-storage';
 
@@ -10,13 +9,7 @@ export const THROTTLING_OPTIONS = Symbol('THROTTLING_OPTIONS');
 
 type LimitsOf = (tenant: Tenant) => TenantRateLimits | undefined;
 
-@OptionsRule<CheckedThrottlingOptions>(({ plans, defaultPlan }) => [
-  isPlainObject(plans) &&
-    !Object.hasOwn(plans, String(defaultPlan)) && {
-      field: 'defaultPlan',
-      message: `is ${show(defaultPlan)}: name one of plans, for tenants without one`,
-    },
-])
+@OptionsRule<CheckedThrottlingOptions>(({ plans, defaultPlan }) => [defaultPlanProblem(plans, defaultPlan)])
 export class CheckedThrottlingOptions {
   /** What each plan grants, by its name. */
   @Option(

@@ -13,7 +13,7 @@ import { type Given, Option, OptionsRule } from '../common/options/option.decora
 import { show } from '../common/show-value';
 import type { FieldError } from '../common/tenancy.errors';
 import type { Tenant } from '../registry/tenant';
-import type { PlanReader } from '../registry/tenant-plans';
+import { defaultPlanProblem, type PlanReader } from '../registry/tenant-plans';
 
 export const USAGE_OPTIONS = Symbol('USAGE_OPTIONS');
 
@@ -63,11 +63,7 @@ export interface QuotaWarning {
       field: 'defaultPlan',
       message: `is ${show(defaultPlan)}: there are no plans; give them`,
     },
-  isPlainObject(plans) &&
-    !(typeof defaultPlan === 'string' && Object.hasOwn(plans, defaultPlan)) && {
-      field: 'defaultPlan',
-      message: `is ${show(defaultPlan)}: name one of plans, for tenants without one`,
-    },
+  defaultPlanProblem(plans, defaultPlan),
 ])
 export class CheckedUsageOptions {
   /** The quotas of each plan, by its name. Default none. */
