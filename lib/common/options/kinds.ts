@@ -4,7 +4,7 @@ import { isCutInPassword, show, showSecret, showUrl } from '../show-value';
 import { declarationOf, type Kind } from './option.decorator';
 
 /** Node's timers fire at once when told to wait longer: about 24.8 days. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** RFC 9110, 5.6.2: names of headers and of authentication schemes. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;

@@ -1,4 +1,7 @@
 import { Resolver } from 'node:dns/promises';
+import { checkArguments } from '../../common/options/check-options';
+import { text, waiting, withMethod } from '../../common/options/kinds';
+import { type Given, Option } from '../../common/options/option.decorator';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { within } from '../../common/within';
 import type { DomainProof } from './domain-proof';
@@ -13,22 +16,31 @@ export interface TxtResolver {
   resolveTxt(name: string): Promise<string[][]>;
 }
 
-export interface DnsTxtProofOptions {
+const LABEL = /^[a-z0-9_-]{1,63}$/;
+
+export class CheckedDnsTxtProofOptions {
   /** The label in front of the domain, 1 to 63 characters of `[a-z0-9_-]`. Default `_tenancy`. */
-  readonly prefix?: string;
+  @Option(text('give 1 to 63 characters of a-z, 0-9, _ and -', (value) => LABEL.test(value)))
+  readonly prefix: string = '_tenancy';
+
   /** How long one question may take, all tries together, in milliseconds from 1. Default 5,000. */
-  readonly timeoutMs?: number;
+  @Option(waiting(1))
+  readonly timeoutMs: number = 5_000;
+
   /** Default: the name servers of the machine, each question tried twice. */
+  @Option(
+    withMethod<TxtResolver>(
+      'resolveTxt',
+      'give an object with resolveTxt(name), such as a Resolver of node:dns/promises',
+    ),
+  )
   readonly resolver?: TxtResolver;
 }
 
-const LABEL = /^[a-z0-9_-]{1,63}$/;
+export type DnsTxtProofOptions = Given<CheckedDnsTxtProofOptions>;
 
 /** RFC 1035, 2.3.4, without the trailing dot. */
 const MAX_NAME_LENGTH = 253;
-
-/** Node's timers fire at once when told to wait longer: about 24.8 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** UDP loses packets. */
 const TRIES = 2;
@@ -40,14 +52,11 @@ const ABSENT: readonly unknown[] = ['ENOTFOUND', 'ENODATA'];
  * `shop.acme.com` is a tenant's when `_tenancy.shop.acme.com` has the TXT record `tenant=<id of the tenant>`, alone or
  * beside others. For `*.acme.com` the name is `_tenancy.acme.com`, as it is for `acme.com`.
  *
- * @throws TypeError when the prefix is not a DNS label, the timeout not an integer from 1, or the resolver lacks resolveTxt()
+ * @throws TypeError when the prefix is not a DNS label, the timeout not an integer from 1, the resolver lacks resolveTxt(),
+ * or a name is no option
  */
-export function dnsTxtProof({
-  prefix = '_tenancy',
-  timeoutMs = 5_000,
-  resolver,
-}: DnsTxtProofOptions = {}): DomainProof {
-  checkOptions({ prefix, timeoutMs, resolver });
+export function dnsTxtProof(options: DnsTxtProofOptions = {}): DomainProof {
+  const { prefix, timeoutMs, resolver } = checkArguments('dnsTxtProof()', CheckedDnsTxtProofOptions, options);
   return {
     async prove(domain, { id, slug }) {
       const name = `${prefix}.${domain.replace(/^\*\./, '')}`;
@@ -83,18 +92,4 @@ async function lookUp(name: string, timeoutMs: number, given?: TxtResolver): Pro
 /** Node looks for tries that are over once in so long, so that one may last twice as long before the next begins. */
 function timeoutOfTry(timeoutMs: number): number {
   return Math.ceil(timeoutMs / (TRIES + 1));
-}
-
-function checkOptions({ prefix, timeoutMs, resolver }: DnsTxtProofOptions): void {
-  if (typeof prefix !== 'string' || !LABEL.test(prefix)) {
-    throw new TypeError(`dnsTxtProof: give a prefix of 1 to 63 characters of a-z, 0-9, _ and -.`);
-  }
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs! < 1 || timeoutMs! > MAX_TIMER_MS) {
-    throw new TypeError(`dnsTxtProof: give a timeoutMs that is an integer from 1 to ${MAX_TIMER_MS}.`);
-  }
-  if (resolver !== undefined && typeof resolver?.resolveTxt !== 'function') {
-    throw new TypeError(
-      'dnsTxtProof: give a resolver with resolveTxt(name), such as a Resolver of node:dns/promises.',
-    );
-  }
 }

@@ -239,6 +239,7 @@ describe('dnsTxtProof', () => {
     ['a time that is no number', { timeoutMs: '5000' }],
     ['a resolver that is none', { resolver: {} }],
     ['null for a resolver', { resolver: null }],
+    ['a misspelled option', { timeout: 100 }],
   ])('refuses %s', (_what, options) => {
     expect(() => dnsTxtProof(options)).toThrow(TypeError);
   });
