@@ -173,7 +173,7 @@ export class Lease implements StatementLease {
     else this.#end(error);
   };
 
-  /** Nothing may be left of this loan but its open transaction. */
+  /** Nothing may be left of this lease but its open transaction. */
   readonly #lendOn = (): LendableClient | undefined => {
     const { client } = this;
     const isClean = this.#doubt === undefined && !client.farewell && !client.hasChangedParameters;

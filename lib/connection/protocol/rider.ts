@@ -6,7 +6,10 @@ export interface RidingStatement {
   readonly values: readonly string[];
 }
 
-/** Statements of the extended protocol, each up to its Execute, as bytes. */
+/**
+ * Statements of the extended protocol, each up to its Execute, as bytes. A tenant's are made once and written as they are
+ * with each of its statements.
+ */
 export class Rider {
   #unnamed: Buffer | undefined;
   #execute: Buffer | undefined;
@@ -38,11 +41,6 @@ export class Rider {
     ));
   }
 }
-
-/**
- * The messages of PostgreSQL's extended protocol that make a rider, as bytes. A tenant's are made once and written
- * as they are with each of its statements.
- */
 
 /** `statement` is the name to remember it by in the session, or empty: then it is forgotten with the next. */
 function parseMessage(statement: string, sql: string): Buffer {
