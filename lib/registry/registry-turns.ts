@@ -103,20 +103,26 @@ export function poolInTurns(
 
     #open(turn: Turn): void {
       turn.stopTimer();
-      super.connect((error, client, release: Release | undefined) => {
-        if (!client) {
-          this.#queue.leave(turn);
-          return turn.answer(error, undefined, () => undefined);
-        }
-        let isGivenBack = false;
-        const giveBack: Release = (reason) => {
-          release?.(reason);
-          if (!isGivenBack) this.#queue.leave(turn);
-          isGivenBack = true;
-        };
-        client.release = giveBack;
-        turn.answer(undefined, client, giveBack);
-      });
+      const refuse = (error: Error | undefined): void => {
+        this.#queue.leave(turn);
+        turn.answer(error, undefined, () => undefined);
+      };
+      try {
+        super.connect((error, client, release: Release | undefined) => {
+          if (!client) return refuse(error);
+          let isGivenBack = false;
+          const giveBack: Release = (reason) => {
+            release?.(reason);
+            if (!isGivenBack) this.#queue.leave(turn);
+            isGivenBack = true;
+          };
+          client.release = giveBack;
+          turn.answer(undefined, client, giveBack);
+        });
+      } catch (error) {
+        // Whoever gave a connection back just now must not hear that the next one could not be made.
+        refuse(error as Error);
+      }
     }
 
     /** Requests that wait are refused at once, because they will get no connection. */
