@@ -189,6 +189,28 @@ describe('Migrations of tenants one after the other', () => {
     await expect(notes('globex')).resolves.toEqual([1, 2]);
   });
 
+  it('keep one whose next loses the connection at its first statement', async () => {
+    const text = `SELECT CASE current_schema() WHEN '${world.globex.schemaName}' THEN pg_terminate_backend(pg_backend_pid()) END`;
+    const run = (queryRunner: QueryRunner) => queryRunner.query(text) as Promise<void>;
+    const [known] = await begin('acme', { claim: `SELECT 'here' AS path`, run });
+    await known;
+    await makeKnown();
+    const [acme] = await begin('acme');
+    const [globex] = await begin('globex', { run });
+    await expect(acme).resolves.toBeGreaterThan(0);
+    await expect(globex).rejects.toMatchObject({ query: text, driverError: { code: '57P01' } });
+    await expect(claims()).resolves.toEqual(['acme']);
+  });
+
+  it('tell of one whose end was not answered that it may be kept, and run nothing of the next', async () => {
+    await makeKnown();
+    const [acme] = await begin('acme', { last: () => ['SELECT pg_terminate_backend(pg_backend_pid())'] });
+    const [globex] = await begin('globex');
+    await expect(acme).rejects.toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN' });
+    await expect(globex).rejects.toThrow(WithdrawnError);
+    await expect(claims()).resolves.toEqual([]);
+  });
+
   it('begin when a subscriber asks for something before the first statement', async () => {
     const { subscribers } = world.dataSource;
     const asked: string[] = [];
