@@ -3,6 +3,15 @@ import { isSlug } from './slug';
 import type { TenantClaim } from './tenant';
 import { isUuid } from './uuid';
 
+const KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
+
+/** Whether a value that the application's own code has given is a claim. Its text may still be one that names nobody. */
+export function isClaim(value: unknown): value is TenantClaim {
+  if (typeof value !== 'object' || value === null) return false;
+  const { by, value: text } = value as Partial<Record<keyof TenantClaim, unknown>>;
+  return KINDS.includes(by) && typeof text === 'string';
+}
+
 /**
  * The claim as the registry spells such values (ids and domains in lower case), or `undefined` when no tenant can
  * have that name: not a slug, not a uuid, not a domain. What comes out is bounded and free of surprises, so it is

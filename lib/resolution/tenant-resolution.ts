@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { Tenant, TenantClaim } from '../registry/tenant';
+import { isClaim } from '../registry/claim';
+import type { Tenant } from '../registry/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { InvalidClaimError, TenantChoiceRequiredError, TenantMismatchError } from './resolution.errors';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options';
@@ -8,8 +9,6 @@ import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { type PlatformRequest, toTenantRequest, type ProxyTrust, trustIn } from './http/tenant-request';
 import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './resolvers/tenant-resolver';
 import { varyOf } from './http/vary';
-
-const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
 
 /** From a request to the active tenant it names. */
 @Injectable()
@@ -128,12 +127,6 @@ export class TenantResolution {
     if (fallbackTenant === undefined) return undefined;
     return requireActive(required(await this.lookup.find({ by: 'slug', value: fallbackTenant })));
   }
-}
-
-function isClaim(claim: unknown): claim is RequestClaim {
-  if (typeof claim !== 'object' || claim === null) return false;
-  const { by, value } = claim as Partial<Record<keyof TenantClaim, unknown>>;
-  return CLAIM_KINDS.includes(by) && typeof value === 'string';
 }
 
 function isChoice(claims: unknown): claims is readonly RequestClaim[] {

@@ -1,11 +1,10 @@
 import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
-import { type Tenant, type TenantClaim } from '../registry/tenant';
+import { isClaim } from '../registry/claim';
+import type { Tenant } from '../registry/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { MessageTenantReaderError } from './transports.errors';
 import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
-
-const CLAIM_KINDS: readonly unknown[] = ['slug', 'id', 'domain'] satisfies TenantClaim['by'][];
 
 /** From a microservice's message to the active tenant it names. */
 @Injectable()
@@ -33,10 +32,4 @@ export class MessageTenants {
     if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);
     return tenant;
   }
-}
-
-function isClaim(claim: unknown): claim is TenantClaim {
-  if (typeof claim !== 'object' || claim === null) return false;
-  const { by, value } = claim as Partial<Record<keyof TenantClaim, unknown>>;
-  return CLAIM_KINDS.includes(by) && typeof value === 'string';
 }
