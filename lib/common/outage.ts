@@ -43,6 +43,11 @@ export function isOutage(error: unknown): boolean {
   return [...withInnerErrors(error)].some(saysOutage);
 }
 
+/** An outage as what callers are told of it, with the error as its cause; any other error as it came. */
+export function orUnavailable<Thrown>(what: string, error: Thrown): Thrown | TenancyUnavailableError {
+  return isOutage(error) ? new TenancyUnavailableError(what, { cause: error }) : error;
+}
+
 /** The error inside of `error` that says so; `undefined` when none does. */
 export function outageIn(error: unknown): unknown {
   return [...withInnerErrors(error)].findLast(saysOutage);

@@ -1,6 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { isOutage } from '../common/outage';
-import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { orUnavailable } from '../common/outage';
 
 /** How often it is read again, in the background: the server's clock may be set, or another server may take over. */
 const ASK_AGAIN_AFTER_MS = 10_000;
@@ -23,7 +22,7 @@ export class RegistryTime {
     try {
       await time.ask();
     } catch (error) {
-      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+      throw orUnavailable('The tenant registry', error);
     }
     return time;
   }

@@ -1,7 +1,6 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
-import { isOutage } from '../common/outage';
+import { orUnavailable } from '../common/outage';
 import { driverThatEndsSilence, KEEP_ALIVE } from '../common/silence';
-import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { assertRegistryMigrated, migrateRegistry, MIGRATIONS_TABLE } from './migrate-registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from './registry-migrations';
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA } from './registry-schema';
@@ -106,6 +105,6 @@ export async function openRegistry(dataSource: DataSource, { migrate = true } = 
     await (migrate ? migrateRegistry(dataSource) : assertRegistryMigrated(dataSource));
   } catch (error) {
     if (dataSource.isInitialized) await dataSource.destroy();
-    throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+    throw orUnavailable('The tenant registry', error);
   }
 }

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { isOutage } from '../common/outage';
+import { orUnavailable } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
-import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { monthWith, type UsageBatch, type UsageMonth } from './usage-batch';
@@ -128,7 +127,7 @@ export class UsageRows {
       const schema = quoteIdentifier(registrySchema(this.registry));
       return await this.registry.query<Result>(sql(schema), parameters);
     } catch (error) {
-      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+      throw orUnavailable('The tenant registry', error);
     }
   }
 }

@@ -1,8 +1,8 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { backgroundClock, type Clock } from '../../common/clock';
 import { FairQueue, type Asker, type Share } from '../../common/fair-queue';
-import { isOutage } from '../../common/outage';
-import { TenancyUnavailableError, TenantBusyError } from '../../common/tenancy.errors';
+import { orUnavailable } from '../../common/outage';
+import { TenantBusyError } from '../../common/tenancy.errors';
 import { TenantRequiredError } from '../../context/context.errors';
 import { frameKey, type ContextFrame, copyOf, workOf } from '../../context/context-frame';
 import type { TenantContext } from '../../context/tenant-context';
@@ -98,7 +98,9 @@ export class TenantPool extends Pool {
       if (request.waitsSince !== undefined) this.#queue.withdraw(request);
       this.#refuse(
         request,
-        isBusy ? new TenantBusyError() : this.#explain(new Error('timeout exceeded when trying to connect')),
+        isBusy
+          ? new TenantBusyError()
+          : orUnavailable('The database', new Error('timeout exceeded when trying to connect')),
       );
     });
   }
@@ -116,7 +118,7 @@ export class TenantPool extends Pool {
     }
     const refuse = (error: Error): void => {
       this.#queue.leave(request);
-      if (!request.isAnswered) request.answer(this.#explain(error));
+      if (!request.isAnswered) request.answer(orUnavailable('The database', error));
     };
     try {
       // pg-pool leaves the release out when it gives up waiting, whatever its type says.
@@ -221,7 +223,9 @@ export class TenantPool extends Pool {
     const ended = callback ? super.end(callback) : super.end();
     for (const request of this.#queue.waiting) {
       this.#queue.withdraw(request);
-      request.answer(this.#explain(new Error('Cannot use a pool after calling end on the pool')));
+      request.answer(
+        orUnavailable('The database', new Error('Cannot use a pool after calling end on the pool')),
+      );
     }
     return ended;
   }
@@ -233,10 +237,6 @@ export class TenantPool extends Pool {
   newClient(pendingItem: unknown): void {
     const { newClient } = Pool.prototype as unknown as { newClient(this: Pool, pendingItem: unknown): void };
     this.context.runInFrame(undefined, () => newClient.call(this, pendingItem));
-  }
-
-  #explain(error: Error): Error {
-    return isOutage(error) ? new TenancyUnavailableError('The database', { cause: error }) : error;
   }
 }
 

@@ -3,9 +3,8 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { Client } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { KeepingClient } from '../../common/kept-commits';
-import { isOutage } from '../../common/outage';
+import { orUnavailable } from '../../common/outage';
 import { quoteIdentifier } from '../../common/sql';
-import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { ownSessionConnection } from './data-sources';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection.errors';
@@ -46,7 +45,7 @@ export class OwnSessions {
     queryRunner.connect = () => Promise.resolve(client);
     try {
       await client.connect().catch((error: unknown) => {
-        throw isOutage(error) ? new TenancyUnavailableError('The database', { cause: error }) : error;
+        throw orUnavailable('The database', error);
       });
       if (isRequired) await requireOwn(client);
       if (schemaName !== undefined) await this.#setPath(client, schemaName);

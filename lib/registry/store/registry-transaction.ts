@@ -1,6 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { isOutage } from '../../common/outage';
-import { TenancyUnavailableError } from '../../common/tenancy.errors';
+import { orUnavailable } from '../../common/outage';
 
 /**
  * Runs `work` in a transaction of the registry. Explicitly READ COMMITTED: under a stricter default of the database
@@ -15,6 +14,6 @@ export async function inRegistry<T>(
   try {
     return await registry.transaction('READ COMMITTED', work);
   } catch (error) {
-    throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+    throw orUnavailable('The tenant registry', error);
   }
 }

@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager, QueryRunner, SelectQueryBuilder } from 'typeorm';
-import { isOutage } from '../../common/outage';
+import { orUnavailable } from '../../common/outage';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { normalizeClaim } from '../claim';
 import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
@@ -137,7 +137,7 @@ export class TypeOrmTenantStore extends TenantStore {
         throw new TenancyUnavailableError('The tenant registry');
       return await work();
     } catch (error) {
-      throw isOutage(error) ? new TenancyUnavailableError('The tenant registry', { cause: error }) : error;
+      throw orUnavailable('The tenant registry', error);
     }
   }
 }

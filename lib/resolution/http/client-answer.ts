@@ -1,7 +1,7 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
-import { TenancyError, TenancyUnavailableError } from '../../common/tenancy.errors';
+import { TenancyError } from '../../common/tenancy.errors';
 import { QueryFailedError } from 'typeorm';
-import { isOutage } from '../../common/outage';
+import { orUnavailable } from '../../common/outage';
 
 /** What a client on another transport than HTTP is told of an error: the HTTP body without its status. */
 export interface ClientAnswer {
@@ -32,5 +32,5 @@ export function unwrapError(error: unknown): unknown {
   if (!(error instanceof QueryFailedError)) return error;
   const cause: unknown = error.driverError;
   if (cause instanceof TenancyError) return cause;
-  return isOutage(error) ? new TenancyUnavailableError('The database', { cause: error }) : error;
+  return orUnavailable('The database', error);
 }
