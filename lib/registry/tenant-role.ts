@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-
-/** A name as `generateSchemaName` makes it: no other database of the server has the same. */
-const OWN_NAME = '^t_[a-z0-9]{20}$';
+import { OWN_NAME } from './schema-name';
 
 const PREFIX = 't_';
 const HEX_DIGITS = 20;
 
 /**
- * The PostgreSQL role of the tenant with that schema. When we made the schema's name, the role has the same name; a
- * schema that was adopted may be named like somebody's login, so its role is `t_` and 20 hex digits of the name's
- * SHA-256.
+ * The PostgreSQL role of the tenant with that schema. When we made the schema's name, which no other database of the
+ * server has, the role has the same name; a schema that was adopted may be named like somebody's login, so its role is
+ * `t_` and 20 hex digits of the name's SHA-256.
  */
 export function roleOfSchema(schemaName: string): string {
   if (new RegExp(OWN_NAME).test(schemaName)) return schemaName;

@@ -1,6 +1,6 @@
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
-import { OWN_NAME } from '../../provisioning/purge/orphans';
+import { OWN_NAME } from '../../registry/schema-name';
 import {
   describeCopies,
   findNeighbours,

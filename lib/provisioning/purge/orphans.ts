@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { OWN_NAME } from '../../registry/schema-name';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../../registry/store/typeorm-tenant.store';
 import { explainOwnRows, hasOwnRows } from './own-rows';
@@ -10,9 +11,6 @@ import { SchemaDrop } from '../marks/schema-drop';
 import { MARK, SchemaMarks } from '../marks/schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { Template } from '../template/template';
-
-/** As `generateSchemaName` makes them. */
-export const OWN_NAME = '^t_[a-z0-9]{20}$';
 
 export interface OrphanReport {
   readonly dropped: readonly string[];

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { inRemedy, type SqlExecutor } from '../../common/sql';
 import { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
+import { OWN_NAME } from '../../registry/schema-name';
 import { roleOfSchemaSql } from '../../registry/tenant-role';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { findSharedSchemaProblems, type SharedSchemaProblem } from '../shared-schemas';
@@ -126,7 +127,7 @@ async function readOpen(
     `SELECT n.nspname AS name, pg_catalog.pg_get_userbyid(n.nspowner) = $1 AS "isOwned",
             pg_catalog.has_schema_privilege('public', n.oid, 'USAGE') AS "isPublic"
      FROM pg_catalog.pg_namespace n
-     WHERE (n.nspname = ANY ($2::name[]) OR n.nspname ~ '^t_[a-z0-9]{20}$'
+     WHERE (n.nspname = ANY ($2::name[]) OR n.nspname ~ '${OWN_NAME}'
             OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = ${roleOfSchemaSql('n.nspname')}))
        AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE')
      ORDER BY 1 LIMIT ${MAX_NAMED}`,

@@ -1,4 +1,5 @@
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { OWN_NAME } from '../../registry/schema-name';
 import { roleOfSchema, roleOfSchemaSql } from '../../registry/tenant-role';
 
 /** What a tenant may do with its tables and views. No REFERENCES, no TRIGGER: that is structure. */
@@ -142,7 +143,7 @@ export async function dropTenantRole(transaction: SqlExecutor, schemaName: strin
 
 /** Drops roles named like those of tenants that are the login role's to become, and of no use to anybody. */
 export async function dropUnusedRoles(transaction: SqlExecutor, loginRole: string): Promise<string[]> {
-  const isOurs = `r.rolname ~ '^t_[a-z0-9]{20}$' AND EXISTS (
+  const isOurs = `r.rolname ~ '${OWN_NAME}' AND EXISTS (
     SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles l ON l.oid = m.member
     WHERE m.roleid = r.oid AND l.rolname = $1)`;
   return dropRoles(transaction, isOurs, loginRole);

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from '../../common/sql';
+import { OWN_NAME } from '../../registry/schema-name';
 
 /** What stands in schemas that are not the template's: by class and number. */
 export type OutsideObjects = ReadonlySet<string>;
@@ -58,7 +59,7 @@ async function readIds(executor: SqlExecutor, own: string): Promise<IdRow[]> {
     `SELECT d.classid::pg_catalog.text, d.objid::pg_catalog.text
      FROM pg_catalog.pg_namespace n
      JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
-     WHERE n.nspname <> $1 AND n.nspname !~ '^(pg_|information_schema$|t_[a-z0-9]{20}$)'
+     WHERE n.nspname <> $1 AND n.nspname !~ '^(pg_|information_schema$)' AND n.nspname !~ '${OWN_NAME}'
        AND d.classid <> 'pg_catalog.pg_extension'::pg_catalog.regclass`,
     [own],
   )) as IdRow[];
