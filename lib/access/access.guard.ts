@@ -7,7 +7,7 @@ import {
   Injectable,
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { routeMetadata } from '../common/route-metadata';
+import { RouteMetadata } from '../common/route-metadata';
 import { arrivalOf, isUnknownKind } from '../common/arrival';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
@@ -30,6 +30,9 @@ import { REQUIRED_SCOPES } from './require-scopes.decorator';
 /** Lets in who shows a good credential, to what its scopes allow. Public routes are open to all. */
 @Injectable()
 export class AccessGuard implements CanActivate {
+  readonly #isPublic = new RouteMetadata<unknown>(PUBLIC, false);
+  readonly #requiredScopes = new RouteMetadata<readonly string[]>(REQUIRED_SCOPES, []);
+
   constructor(
     config: ApplicationConfig,
     private readonly resolution: TenantResolution,
@@ -44,7 +47,7 @@ export class AccessGuard implements CanActivate {
    * @throws TransportUnknownError for what comes by a way that we do not know
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const isPublic = routeMetadata<boolean>(PUBLIC, context) === true;
+    const isPublic = this.#isPublic.of(context) === true;
     if (isPublic && isUnknownKind(context)) return true;
     // Gateways and microservices have no middleware that could have read a credential.
     if (arrivalOf(context) !== 'http') return true;
@@ -54,10 +57,7 @@ export class AccessGuard implements CanActivate {
       return true;
     }
     const principal = await this.#authenticate(request, context);
-    const missing = missingScope(
-      principal.scopes,
-      routeMetadata<readonly string[]>(REQUIRED_SCOPES, context) ?? [],
-    );
+    const missing = missingScope(principal.scopes, this.#requiredScopes.of(context));
     if (missing !== undefined) throw new ScopeMissingError(missing);
     setPrincipal(request, principal);
     return true;

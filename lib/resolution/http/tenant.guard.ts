@@ -1,5 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { routeMetadata } from '../../common/route-metadata';
+import { RouteMetadata } from '../../common/route-metadata';
 import { arrivalOf, isGraphql, isUnknownKind } from '../../common/arrival';
 import { TenantRequiredError } from '../../context/context.errors';
 import { getRequestState, requestOf, type RequestState } from './request-state';
@@ -9,8 +9,7 @@ import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 /** Lets a request reach its route when it has the tenant that the route needs. */
 @Injectable()
 export class TenantGuard implements CanActivate {
-  /** What handlers need, by their class as well, since a class inherits handlers. Metadata stays as a start has left it. */
-  readonly #needs = new WeakMap<object, WeakMap<object, TenantNeed | 'tenant'>>();
+  readonly #needs = new RouteMetadata<TenantNeed | 'tenant'>(TENANT_NEED, 'tenant');
 
   /**
    * @throws TenantMissingError, OperationMixedError, and whatever the middleware could not resolve
@@ -18,7 +17,7 @@ export class TenantGuard implements CanActivate {
    * @throws TransportUnknownError for what comes by a way that we do not know
    */
   canActivate(context: ExecutionContext): boolean {
-    const need = this.#need(context);
+    const need = this.#needs.of(context);
     if (need === 'free' && isUnknownKind(context)) return true;
     // Middleware does not run for other transports. Without it there is no tenant, and connections refuse to work.
     if (arrivalOf(context) !== 'http') return true;
@@ -31,17 +30,6 @@ export class TenantGuard implements CanActivate {
     const { frame } = this.#settled(state, context);
     if (!frame.tenant && need !== 'optional') throw new TenantMissingError();
     return true;
-  }
-
-  #need(context: ExecutionContext): TenantNeed | 'tenant' {
-    const handler = context.getHandler();
-    const ofClass = context.getClass();
-    const known = this.#needs.get(handler)?.get(ofClass);
-    if (known !== undefined) return known;
-    const need = routeMetadata<TenantNeed>(TENANT_NEED, context) ?? 'tenant';
-    const needs = this.#needs.get(handler) ?? new WeakMap<object, TenantNeed | 'tenant'>();
-    this.#needs.set(handler, needs.set(ofClass, need));
-    return need;
   }
 
   #settled(state: RequestState | undefined, context: ExecutionContext): RequestState {
