@@ -15,6 +15,17 @@ const told = (by: string, name: string, code: string, first: string, lines: read
   ...lines.map((line) => expect.stringMatching(new RegExp(`^${line}$`))),
 ];
 
+/** All that is logged when nobody is there, at the address that `variable` names. */
+const threeAttempts = (variable: string) => {
+  const nobody = 'PostgreSQL does not answer at 127.0.0.1:1 (ECONNREFUSED)';
+  return [
+    `WARN [Tenancy] ${nobody}, attempt 1 of 3. Trying again every 0.1 s`,
+    `WARN [Tenancy] ${nobody}, attempt 2 of 3`,
+    'ERROR [ExceptionHandler] DatabaseUnreachableError [TENANCY_UNAVAILABLE]: ' +
+      `${nobody}, attempt 3 of 3. Start it there, or correct ${variable}.`,
+  ];
+};
+
 const BAD_OPTIONS = ['InvalidTenancyOptionsError', 'TENANCY_OPTIONS_INVALID'] as const;
 
 const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[] = [
@@ -115,15 +126,9 @@ describe('A start that fails', () => {
 
   it('tells each attempt to reach a PostgreSQL that is not there, once how they go on, and in the end what to do', async () => {
     const environment = { SHOP_DATABASE_URL: 'x', DATABASE_URL: 'postgres://app:secret@127.0.0.1:1/shop' };
-    const nobody = 'PostgreSQL does not answer at 127.0.0.1:1 (ECONNREFUSED)';
     await expect(startToFail('unreachable', environment)).resolves.toEqual({
       exitCode: 1,
-      lines: [
-        `WARN [Tenancy] ${nobody}, attempt 1 of 3. Trying again every 0.1 s`,
-        `WARN [Tenancy] ${nobody}, attempt 2 of 3`,
-        'ERROR [ExceptionHandler] DatabaseUnreachableError [TENANCY_UNAVAILABLE]: ' +
-          `${nobody}, attempt 3 of 3. Start it there, or correct DATABASE_URL.`,
-      ],
+      lines: threeAttempts('DATABASE_URL'),
     });
   });
 
@@ -200,19 +205,13 @@ describe('A start that fails', () => {
       startToFail('none', { DATABASE_URL: database.url, TENANCY_DIRECT_URL: directUrl });
 
     it('names it when nobody is there, and tries as often as PostgreSQL itself', async () => {
-      const nobody = 'PostgreSQL does not answer at 127.0.0.1:1 (ECONNREFUSED)';
       const environment = {
         DATABASE_URL: database.url,
         TENANCY_DIRECT_URL: 'postgres://app:secret@127.0.0.1:1/shop',
       };
       await expect(startToFail('unreachable', environment)).resolves.toEqual({
         exitCode: 1,
-        lines: [
-          `WARN [Tenancy] ${nobody}, attempt 1 of 3. Trying again every 0.1 s`,
-          `WARN [Tenancy] ${nobody}, attempt 2 of 3`,
-          'ERROR [ExceptionHandler] DatabaseUnreachableError [TENANCY_UNAVAILABLE]: ' +
-            `${nobody}, attempt 3 of 3. Start it there, or correct TENANCY_DIRECT_URL.`,
-        ],
+        lines: threeAttempts('TENANCY_DIRECT_URL'),
       });
     });
 
