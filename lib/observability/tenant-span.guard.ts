@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { routeMetadata } from '../common/route-metadata';
+import { RouteMetadata } from '../common/route-metadata';
 import { arrivalOf } from '../common/arrival';
 import { getRequestState, requestOf } from '../resolution/http/request-state';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
@@ -12,12 +12,13 @@ export interface ActiveSpans {
 /** Says on the active span whose request it is. It lets everybody pass who comes by a way that we know. */
 @Injectable()
 export class TenantSpanGuard implements CanActivate {
+  readonly #needs = new RouteMetadata<string>(TENANT_NEED, 'tenant');
+
   constructor(private readonly spans: ActiveSpans | undefined) {}
 
   canActivate(context: ExecutionContext): true {
     // What runs without a tenant runs so whatever the request claims.
-    const need = routeMetadata<string>(TENANT_NEED, context);
-    if (need === 'free' || arrivalOf(context) !== 'http') return true;
+    if (this.#needs.of(context) === 'free' || arrivalOf(context) !== 'http') return true;
     const span = this.spans?.getActiveSpan();
     const tenant = span && getRequestState(requestOf(context))?.frame.tenant;
     if (tenant) span.setAttributes({ 'tenant.id': tenant.id, 'tenant.slug': tenant.slug });
