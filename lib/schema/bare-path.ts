@@ -11,8 +11,9 @@ interface DatabaseError {
 }
 
 /**
- * What to do about an error inside a function that finds its own objects by the caller's path. PostgreSQL from 17 on
- * builds indexes and refreshes materialized views with none but its own schema there. `undefined` for other errors.
+ * Advice for an error inside a function that relies on its caller's search path to find objects. From version 17 on,
+ * PostgreSQL builds indexes and refreshes materialized views with a search path of its own, so such a function fails
+ * there. `undefined` for other errors.
  */
 export function remedyForPath(error: unknown): string | undefined {
   const { code, where } = (error ?? {}) as Partial<DatabaseError>;
@@ -20,8 +21,8 @@ export function remedyForPath(error: unknown): string | undefined {
   const name = /(?:SQL|PL\/pgSQL) function "?([^"\s(]+)/.exec(where ?? '')?.[1];
   if (name === undefined) return undefined;
   return (
-    `The function "${name}" finds what it calls by the search path of its caller, which is another one here. ` +
-    `Give it one of its own (ALTER FUNCTION ${name} SET search_path = …), or qualify the calls in its body.`
+    `The function "${name}" finds the objects that it uses by its caller's search path, and that path is different here. ` +
+    `Give the function a search path of its own (ALTER FUNCTION ${name} SET search_path = …), or qualify the names in its body.`
   );
 }
 

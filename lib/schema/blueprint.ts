@@ -19,43 +19,48 @@ import { findUnsupported } from './unsupported';
 export interface Blueprint {
   /** The schema that it was compiled from. */
   readonly schemaName: string;
-  /** Of that schema's structure: see `fingerprintSchema`. */
+  /** The fingerprint of that schema's structure: see `fingerprintSchema`. */
   readonly fingerprint: string;
-  /** Of the same, by which this server sees faster that a clone is alike, and the query for it: see `hashStructures`. */
+  /**
+   * A hash of the same structure, by which this server sees faster that a clone is equal, and the query for it: see
+   * `hashStructures`.
+   */
   readonly hash: string | undefined;
   readonly hashQuery: HashQuery;
-  /** What else its clones may print, and mean the same. */
+  /** How the clones may print differently without a difference in meaning. */
   readonly prints: Prints;
-  /** In an order that works, each without a semicolon at its end. `OWN_SCHEMA` stands where the clone's name is to be. */
+  /** In an order that works, each without a final semicolon. `OWN_SCHEMA` stands in the place of the clone's name. */
   readonly statements: readonly string[];
-  /** How many of them come before rows: tables are there by then, but no foreign key, index or trigger. */
+  /** How many statements run before rows are copied. The tables exist by then, but no foreign key, index or trigger. */
   readonly rowsAt: number;
-  /** Schemas behind the clone's on the path while it is made: functions of theirs may lean on them. */
+  /** Schemas behind the clone's own on the search path while it is made, because functions in them may depend on it. */
   readonly sharedSchemas?: readonly string[];
-  /** What the schema has that no clone gets, because this library does not know it: see `findUnknownObjects`. */
+  /** What the schema has and no clone gets, because this library does not know it: see `findUnknownObjects`. */
   readonly unknown: readonly string[];
-  /** How many statements from there copy rows of the schema that it was compiled from. Default none. */
+  /** How many statements, from `rowsAt` on, copy rows of the schema that it was compiled from. Default 0. */
   readonly copies?: number;
 }
 
 export interface CompileOptions {
   /**
-   * Tables that may have rows, which whoever replays the blueprint copies; `all`: any table may. Default none. Of tables that
-   * are named, the positions of their sequences are those of the moment at which a clone is made, as the rows are.
+   * Tables that may have rows, which the caller copies when it replays the blueprint; `all`: any table may. Default
+   * none. The sequences of these tables get the positions that they have when a clone is made, as the rows are copied
+   * then, too.
    */
   readonly filled?: readonly string[] | 'all';
-  /** On every tenant's path, behind its own schema. Default none. */
+  /** Schemas that are on every tenant's search path, behind its own. Default none. */
   readonly sharedSchemas?: readonly string[];
 }
 
 /**
  * The blueprint of a schema. Rows are left out, except those of TypeORM's `typeorm_metadata`.
  *
- * Needs a transaction of the caller's, who also keeps the schema from being changed meanwhile: what PostgreSQL prints
- * does not follow the transaction's snapshot. Settings are put back.
+ * Call it in a transaction, and keep others from changing the schema meanwhile: what PostgreSQL prints does not follow
+ * the transaction's snapshot. The session's parameters are restored at the end.
  *
  * @throws SchemaNotCloneableError naming every object that a clone would lack or get wrong
- * @throws SchemaNotFoundError, TransactionRequiredError
+ * @throws SchemaNotFoundError when the schema does not exist, or the current user may not use it
+ * @throws TransactionRequiredError when no transaction is open
  */
 export function compileBlueprint(
   executor: SqlExecutor,
@@ -95,7 +100,7 @@ function refuse({ name }: CatalogSchema, obstacles: readonly Obstacle[]): void {
   if (obstacles.length > 0) throw new SchemaNotCloneableError(name, obstacles);
 }
 
-/** Comments may name the schema: nothing runs them. */
+/** Comments may name the schema, because PostgreSQL does not run them. */
 async function findMentions(
   { executor, schema, objects }: SchemaSource,
   steps: readonly Step[],
@@ -116,7 +121,8 @@ async function findMentions(
   return steps
     .filter(({ phase, readsSource }) => phase !== Phase.Comment && !readsSource)
     .flatMap(({ label, statements }) => {
-      // A function is known by its arguments, one of which may be a row whose type has a name of PostgreSQL's.
+      // A function's label has its argument types, and one of these may be a row type whose name PostgreSQL also has
+      // and so qualifies.
       const isKnownByIt = withoutOwnName(label, schema.name) !== label;
       const mention = isKnownByIt
         ? label
@@ -127,8 +133,8 @@ async function findMentions(
           object: label,
           remedy:
             `it names the schema (${mention.slice(0, 80)}), so every clone would use this schema instead of its own. ` +
-            'Leave the schema out: the search path finds the tenant’s own objects. If it is an alias or a word that only reads ' +
-            'like the schema, rename it, or give the template another name (templateSchema).',
+            'Leave the schema’s name out: the search path finds the tenant’s own objects. If it is an alias or a word that only ' +
+            'looks like the schema’s name, rename it, or give the template another name (templateSchema).',
         },
       ];
     });

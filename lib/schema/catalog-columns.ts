@@ -1,10 +1,10 @@
 /**
- * The columns of PostgreSQL's catalogs, of versions 15 to 18, by what they are to a structure. A column in neither list
- * came with a later version: it is left out, and named at the start (see `findUnknownObjects`), since it may be a property that
- * somebody chose or a note that the server makes for itself.
+ * The columns of PostgreSQL's catalogs, versions 15 to 18, and whether they belong to a structure. A column in neither
+ * list came with a later version. It is left out and reported at the start (see `findUnknownObjects`), because it may
+ * be a property that somebody chose or only a note of the server's own.
  */
 
-/** Told as they are. */
+/** Part of the structure, as they are. */
 const TOLD = {
   pg_class: `relname relisshared relpersistence relkind relrowsecurity relforcerowsecurity relispopulated relreplident
     relispartition`,
@@ -37,12 +37,12 @@ const TOLD = {
   pg_ts_config: `cfgname`,
 } as const;
 
-/** A catalog whose rows are told whole. */
+/** A catalog whose rows are part of the structure. */
 export type RowCatalog = keyof typeof TOLD;
 
 /**
- * Left out: oids (names stand in their place), node trees (printed instead), owners and grants (told in lines of their
- * own), whatever VACUUM, ANALYZE or mere use changes, and traces of history such as dropped columns.
+ * Left out: oids (names stand in their place), node trees (their printed form is used), owners and grants (these have
+ * lines of their own), what VACUUM, ANALYZE or mere use changes, and traces of history such as dropped columns.
  */
 const LEFT_OUT: Readonly<Record<RowCatalog, string>> = {
   pg_class: `oid relnamespace reltype reloftype relowner relam relfilenode reltablespace relpages reltuples relallvisible
@@ -81,7 +81,7 @@ export function toldColumns(catalog: RowCatalog): string[] {
   return TOLD[catalog].split(/\s+/);
 }
 
-/** `pg_class.relname` and all others that are known, told or not. */
+/** All columns that are known, in the structure or left out, as `pg_class.relname`. */
 export const KNOWN_COLUMNS: readonly string[] = ROW_CATALOGS.flatMap((catalog) =>
   [...toldColumns(catalog), ...LEFT_OUT[catalog].split(/\s+/)].map((column) => `${catalog}.${column}`),
 );

@@ -6,15 +6,15 @@ import { SchemaNotFoundError, TransactionRequiredError } from './schema.errors';
 export interface CatalogSchema {
   readonly oid: number;
   readonly name: string;
-  /** Those in which it may have objects: see `neededFor`. */
+  /** The catalogs in which it may have objects: see `neededFor`. */
   readonly catalogs: ReadonlySet<string>;
 }
 
 /**
- * What decides how PostgreSQL prints the same object. Pinned as pg_dump pins them, so that a constant prints alike in
- * every session and reads back as the same value.
+ * The parameters that decide how PostgreSQL prints an object. They have the values that pg_dump gives them, so that a
+ * constant prints the same in every session and reads back as the same value.
  */
-const PRINTING_SETTINGS: Readonly<Record<string, string>> = {
+const PRINTING_PARAMETERS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO, YMD',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
@@ -26,14 +26,17 @@ const PRINTING_SETTINGS: Readonly<Record<string, string>> = {
   xmloption: 'content',
 };
 
-/** A row that a policy hides would be taken for one that is not there: PostgreSQL refuses the query instead. */
-export const READING_SETTINGS: Readonly<Record<string, string>> = { row_security: 'off' };
+/**
+ * With this, PostgreSQL refuses a query when a policy hides rows. Else a hidden row would look like one that does not
+ * exist.
+ */
+export const READING_PARAMETERS: Readonly<Record<string, string>> = { row_security: 'off' };
 
 /**
- * Looks catalogs up by index. The planner knows nothing of the few oids that will come, and would read pg_class or
- * pg_depend whole, whose size follows the number of tenants.
+ * These make the planner use the catalogs' indexes. It cannot know that only a few oids follow, and would read pg_class
+ * or pg_depend whole, which grow with the number of tenants.
  */
-export const PLANNER_SETTINGS: Readonly<Record<string, string>> = {
+export const PLANNER_PARAMETERS: Readonly<Record<string, string>> = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
@@ -41,26 +44,29 @@ export const PLANNER_SETTINGS: Readonly<Record<string, string>> = {
   max_parallel_workers_per_gather: '0',
 };
 
-const READER_SETTINGS = { ...PLANNER_SETTINGS, ...READING_SETTINGS };
+const READER_PARAMETERS = { ...PLANNER_PARAMETERS, ...READING_PARAMETERS };
 
 export async function rows<Row>(executor: SqlExecutor, sql: string, values?: unknown[]): Promise<Row[]> {
   return (await executor.query(sql, values)) as Row[];
 }
 
 /**
- * Runs `work` with the schema on the search path, and those `behind` it, then puts the transaction's settings back. `settings` are set beside the usual ones. Throws `TransactionRequiredError`.
+ * Runs `work` with a search path of the schema and of those `behind` it, then restores the transaction's parameters.
+ * `parameters` are set beside the usual ones.
  *
- * `pg_temp` is named last, because unnamed it would come first, and a temporary table would hide the schema's own.
+ * `pg_temp` is named last. Unnamed it would come first, and a temporary table would hide the schema's own.
+ *
+ * @throws TransactionRequiredError when no transaction is open
  */
 export function withSearchPath<T>(
   executor: SqlExecutor,
   schemaName: string,
   work: () => Promise<T>,
-  settings: Readonly<Record<string, string>> = {},
+  parameters: Readonly<Record<string, string>> = {},
   behind: readonly string[] = [],
 ): Promise<T> {
-  const wanted = settingsIn(schemaName, { ...settings, search_path: pathTo(schemaName, behind) });
-  return withSettings(executor, wanted, async () => {
+  const wanted = parametersIn(schemaName, { ...parameters, search_path: pathTo(schemaName, behind) });
+  return withParameters(executor, wanted, async () => {
     const [{ path }] = await rows<{ path: string }>(executor, `SELECT ${CURRENT_PATH} AS path`);
     if (path !== pathTo(schemaName, behind)) throw new TransactionRequiredError(schemaName);
     return work();
@@ -68,8 +74,10 @@ export function withSearchPath<T>(
 }
 
 /**
- * Like `withSearchPath`, to read a schema that is there, with a `reader` for its catalog rows. Throws
- * `SchemaNotFoundError`, `TransactionRequiredError`.
+ * Like `withSearchPath`, for reading an existing schema. `work` gets a `reader` for its catalog rows.
+ *
+ * @throws SchemaNotFoundError when the schema does not exist, or the current user may not use it
+ * @throws TransactionRequiredError when no transaction is open
  */
 export function inSchema<T>(
   executor: SqlExecutor,
@@ -77,8 +85,8 @@ export function inSchema<T>(
   work: (schema: CatalogSchema, reader: SqlExecutor) => Promise<T>,
   behind: readonly string[] = [],
 ): Promise<T> {
-  return withSettings(executor, settingsIn(NO_SCHEMA, READER_SETTINGS), async () => {
-    // "$user" means another schema on a search path.
+  return withParameters(executor, parametersIn(NO_SCHEMA, READER_PARAMETERS), async () => {
+    // On a search path, "$user" stands for the schema that has the user's name.
     const [{ path, oid, catalogs }] = await rows<{ path: string; oid: number | null; catalogs: string[] }>(
       executor,
       `SELECT ${CURRENT_PATH} AS path, n.oid, ${catalogsInUse('ARRAY[n.oid]')} AS catalogs
@@ -96,10 +104,13 @@ export function inSchema<T>(
 }
 
 /**
- * Runs queries for the objects `$1::oid[]`. A schema may have functions and operators of the names that they use, some of
- * which would fit better: so each query is understood with PostgreSQL's own schema alone on the path, and puts the schema
- * there itself, alone, before it prints the first row that it has found: its objects print bare and all others qualified.
- * A query for other things runs with the schema and those `behind` it on the path, and must say `pg_catalog.` itself.
+ * Runs queries for the objects `$1::oid[]`. The schema may have functions and operators with the names that these
+ * queries use, and PostgreSQL might prefer them. So a query is parsed with only PostgreSQL's own schema on the search
+ * path. Before its first row is printed, the query itself puts the schema, and nothing else, on the path: the schema's
+ * objects then print bare and all others qualified.
+ *
+ * Queries that are not for `$1::oid[]` run with the schema and those `behind` it on the path, and must write
+ * `pg_catalog.` themselves.
  */
 function readerOf(executor: SqlExecutor, schemaName: string, behind: readonly string[]): SqlExecutor {
   const setPath = (path: string) => executor.query(`SET LOCAL search_path = ${path}`);
@@ -119,24 +130,28 @@ function readerOf(executor: SqlExecutor, schemaName: string, behind: readonly st
   };
 }
 
-/** How queries for a reader refer to the objects that they are about. */
+/** How queries for a reader refer to their objects. */
 const OF_OBJECTS = '$1::oid[]';
 
-/** Runs `work` with PostgreSQL's own schema alone on the path, so that a user's functions and operators mean nothing. */
+/**
+ * Runs `work` with only PostgreSQL's own schema on the search path, so that no function or operator of a user is taken.
+ */
 export function besideAll<T>(executor: SqlExecutor, work: () => Promise<T>): Promise<T> {
-  return withSettings(executor, new Map([['search_path', pathTo(NO_SCHEMA)]]), work);
+  return withParameters(executor, new Map([['search_path', pathTo(NO_SCHEMA)]]), work);
 }
 
 /**
- * The same for several schemas at once, with none of them on the search path. Those that are not there are left out.
- * Throws `TransactionRequiredError`.
+ * Like `inSchema` for several schemas at once, with none of them on the search path. Schemas that do not exist are left
+ * out.
+ *
+ * @throws TransactionRequiredError when no transaction is open
  */
 export function besideSchemas<T>(
   executor: SqlExecutor,
   schemaNames: readonly string[],
   work: (schemas: { readonly oids: number[]; readonly catalogs: ReadonlySet<string> }) => Promise<T>,
 ): Promise<T> {
-  return withSettings(executor, settingsIn(NO_SCHEMA, READER_SETTINGS), async () => {
+  return withParameters(executor, parametersIn(NO_SCHEMA, READER_PARAMETERS), async () => {
     const oidsOf = 'ARRAY(SELECT oid FROM pg_namespace WHERE nspname = ANY ($1::text[]))';
     const [{ path, oids, catalogs }] = await rows<{ path: string; oids: number[]; catalogs: string[] }>(
       executor,
@@ -154,19 +169,22 @@ const CURRENT_PATH = `pg_catalog.current_setting('search_path')`;
 const pathTo = (schemaName: string, behind: readonly string[] = []): string =>
   `${[schemaName, ...behind].map(quoteIdentifier).join(', ')}, pg_temp`;
 
-function settingsIn(
+function parametersIn(
   schemaName: string,
   others: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
-  return new Map(Object.entries({ ...PRINTING_SETTINGS, search_path: pathTo(schemaName), ...others }));
+  return new Map(Object.entries({ ...PRINTING_PARAMETERS, search_path: pathTo(schemaName), ...others }));
 }
 
-/** Without a transaction, or with a pool that takes another connection each time, the setting is gone already. */
+/**
+ * Without a transaction, or with a pool that takes another connection for each query, the path is already back to its
+ * old value.
+ */
 function requireSearchPath(path: string, schemaName: string, forSchema = schemaName): void {
   if (path !== pathTo(schemaName)) throw new TransactionRequiredError(forSchema);
 }
 
-async function withSettings<T>(
+async function withParameters<T>(
   executor: SqlExecutor,
   wanted: ReadonlyMap<string, string>,
   work: () => Promise<T>,
@@ -176,7 +194,7 @@ async function withSettings<T>(
   try {
     result = await work();
   } catch (error) {
-    // A transaction that SQL has aborted refuses this too, and its rollback restores everything.
+    // In an aborted transaction this fails too. The rollback then restores everything.
     await setLocally(executor, before).catch(() => undefined);
     throw error;
   }
@@ -184,17 +202,17 @@ async function withSettings<T>(
   return result;
 }
 
-/** Gives what they were before: PostgreSQL computes the columns of a row from left to right. */
+/** Returns the values from before: PostgreSQL computes the columns of a row from left to right. */
 async function setLocally(
   executor: SqlExecutor,
-  settings: ReadonlyMap<string, string>,
+  parameters: ReadonlyMap<string, string>,
 ): Promise<ReadonlyMap<string, string>> {
   const found = await rows<{ name: string; before: string }>(
     executor,
     `SELECT name, pg_catalog.current_setting(name) AS before, pg_catalog.set_config(name, value, true)
      FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]))
-       AS setting (name, value)`,
-    [[...settings.keys()], [...settings.values()]],
+      AS parameter (name, value)`,
+    [[...parameters.keys()], [...parameters.values()]],
   );
   return new Map(found.map(({ name, before }) => [name, before]));
 }

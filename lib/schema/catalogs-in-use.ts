@@ -1,6 +1,6 @@
 import { READ_CATALOG_ARRAY } from './read-catalogs';
 
-/** The catalogs that most schemas have nothing in. */
+/** The catalogs in which most schemas have no rows. */
 export type RareCatalog =
   | 'pg_type'
   | 'pg_proc'
@@ -23,20 +23,20 @@ export type RareCatalog =
   | 'pg_ts_dict'
   | 'pg_ts_config'
   | 'pg_description'
-  /** What depends on something and is of none of the kinds that are read. */
+  /** Objects that depend on others and are of none of the kinds that are read. */
   | 'pg_depend';
 
 /**
- * A part of a query that does nothing for schemas without objects of that catalog: see `neededFor`. Parts of the same
- * catalog do not contain each other.
+ * Marks a part of a query that finds nothing for schemas without objects in that catalog: see `neededFor`. Parts of one
+ * catalog must not be nested.
  */
 export function ifAny(catalog: RareCatalog, sql: string): string {
   return `/*${catalog}<*/${sql}/*>${catalog}*/`;
 }
 
 /**
- * The query without the parts that do nothing. PostgreSQL would plan and prepare each of them before it finds that out:
- * for a usual schema that is four fifths of the time.
+ * The query without the parts that would find nothing. PostgreSQL would have to plan and prepare them first: for a
+ * usual schema that is four fifths of the time.
  */
 export function neededFor(catalogs: ReadonlySet<string>, sql: string): string {
   return sql.replaceAll(/\/\*(\w+)<\*\/([^]*?)\/\*>\1\*\//g, (_whole, catalog: string, part: string) =>
@@ -47,7 +47,7 @@ export function neededFor(catalogs: ReadonlySet<string>, sql: string): string {
 /** The first oid that is not one of PostgreSQL's own objects. */
 export const FIRST_OWN_OID = 16384;
 
-/** SQL: the catalogs that objects of other kinds are in. They are few, and the index of dependencies begins with them. */
+/** SQL: the catalogs that hold objects of other kinds. They are few, and the index of dependencies begins with them. */
 export const OTHER_KINDS = `
     WITH RECURSIVE kind (classid) AS (
       (SELECT classid FROM pg_depend ORDER BY classid LIMIT 1)
@@ -59,7 +59,7 @@ export const OTHER_KINDS = `
     WHERE classid <> ALL (${READ_CATALOG_ARRAY})
       AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = kind.classid AND d.objid >= ${FIRST_OWN_OID})`;
 
-/** SQL: an array of the catalogs in which the schemas have objects. Others may be among them, which costs time only. */
+/** SQL: an array of the catalogs in which the schemas have objects. It may name others too, which only costs time. */
 export function catalogsInUse(schemaOids: string): string {
   const user = `oid >= ${FIRST_OWN_OID}`;
   const known: Readonly<Partial<Record<RareCatalog, string>>> = {
@@ -67,11 +67,11 @@ export function catalogsInUse(schemaOids: string): string {
     pg_rewrite: 'SELECT FROM relation WHERE relhasrules',
     pg_sequence: "SELECT FROM relation WHERE relkind = 'S'",
     pg_cast: `SELECT FROM pg_cast WHERE ${user}`,
-    // Those of a table may lie in another schema.
+    // The statistics objects of a table may lie in another schema.
     pg_statistic_ext: 'SELECT FROM pg_statistic_ext',
     pg_policy: 'SELECT FROM pg_policy',
     pg_publication_rel: 'SELECT FROM pg_publication_rel',
-    // Tenants' schemas have comments, and so have extensions.
+    // Tenants' schemas and extensions have comments too.
     pg_description: `SELECT FROM pg_description
       WHERE ${user.replace('oid', 'objoid')} AND classoid <> ALL ('{pg_namespace,pg_extension}'::regclass[])`,
     pg_depend: `SELECT FROM (${OTHER_KINDS}) AS other`,

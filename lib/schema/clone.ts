@@ -3,19 +3,22 @@ import type { Blueprint } from './blueprint';
 import { withSearchPath } from './catalog';
 import { withOwnName } from './own-name';
 
-/** Function bodies may name what is made after them. What a statement leaves out is PostgreSQL's own default. */
-const REPLAY_SETTINGS = {
+/**
+ * Function bodies may name objects that are made later. Where a statement says nothing, PostgreSQL's own defaults must
+ * hold.
+ */
+const REPLAY_PARAMETERS = {
   check_function_bodies: 'off',
   default_tablespace: '',
   default_table_access_method: 'heap',
 };
 
 /**
- * Makes the schema and everything in it, in one message, within the caller's transaction. Settings are put back.
- * A schema of that name may not exist yet. `fill`, if given, is called when tables are there, and before what checks,
- * indexes or heeds their rows.
+ * Makes the schema and everything in it, in one message, within the caller's transaction. The session's parameters are
+ * restored. The schema must not exist yet. `fill` is called when the tables exist and before any constraint, index or
+ * trigger that would check or react to their rows.
  *
- * @throws TransactionRequiredError
+ * @throws TransactionRequiredError when no transaction is open
  */
 export async function replayBlueprint(
   executor: SqlExecutor,
@@ -34,7 +37,7 @@ export async function replayBlueprint(
       await fill?.();
       if (after !== '') await executor.query(after);
     },
-    REPLAY_SETTINGS,
+    REPLAY_PARAMETERS,
     sharedSchemas,
   );
 }

@@ -4,10 +4,12 @@ import { inSchema } from './catalog';
 import { readStructure, type StructureLine } from './structure';
 
 /**
- * SHA-256, in hex, of a schema's structure: equal for two schemas that differ in name, oids, rows and order of creation
- * only, except for the order of foreign keys that act. Needs a transaction of the caller's; settings are put back.
+ * SHA-256, in hex, of a schema's structure. Two schemas have the same one if they differ only in name, oids, rows and
+ * order of creation. The order of foreign keys with an action counts. Call it in a transaction; the session's
+ * parameters are restored.
  *
- * @throws SchemaNotFoundError, TransactionRequiredError
+ * @throws SchemaNotFoundError when the schema does not exist, or the current user may not use it
+ * @throws TransactionRequiredError when no transaction is open
  */
 export function fingerprintSchema(executor: SqlExecutor, schemaName: string): Promise<string> {
   return inSchema(executor, schemaName, async (schema, reader) =>

@@ -2,33 +2,35 @@ import { quoteLiteral } from '../common/sql';
 import { isSign, type SqlToken, tokensOf } from '../common/sql-lexer';
 import { introducesName, isName, isOfOperator, schemaNamesIn } from './schema-names';
 
-/** Letters of a name as PostgreSQL lexes it: every character above ASCII counts as a letter. */
+/** The characters of a name as PostgreSQL's lexer sees them: every character above ASCII counts as a letter. */
 const LETTER = String.raw`[\w$\u0080-\uffff]`;
 const START = String.raw`(?<!${LETTER})`;
 const END = String.raw`(?!${LETTER})`;
 const BARE_NAME = String.raw`[A-Za-z_\u0080-\uffff]${LETTER}*`;
 
-/** How often a quote may be repeated. Without a bound a row of quotes would be read again from each of them. */
+/** How many quotes may stand in a row. Without a bound, a row of quotes would be read again from each of them. */
 const REPEATED = '{1,64}';
 
-/** So many quotes without an end are prose, behind which a text is read on. */
+/** After this many quotes without an end, a text is taken for prose and the rest is not searched for literals. */
 const MAX_UNENDED = 20;
 
-/** Strings in strings, each of which doubles its quotes. */
+/** How deep strings in strings are read. Each level doubles the quotes. */
 const MAX_DEPTH = 8;
 
 /**
- * Finds texts that name a schema and would name it still in a clone: `template.orders` in a function's body, in a
- * default, in a setting.
+ * Finds texts that name a schema and would still name it in a clone: `template.orders` in a function's body, in a
+ * default, in a parameter.
  *
- * Code that PostgreSQL printed follows the clone (see `own-name.ts`). Strings, bodies among them, stay as somebody wrote
- * them.
+ * Code that PostgreSQL printed follows the clone (see `own-name.ts`). Strings, and so function bodies, stay as they
+ * were written.
  */
 export class SchemaMentions {
   private readonly searchPath: RegExp;
   private readonly functionSearchPath: RegExp;
 
-  /** `objectNames`: of the schema's tables, views, sequences, types, functions and whatever else has a name. */
+  /**
+   * `objectNames`: the names of the schema's tables, views, sequences, types, functions and all other named objects.
+   */
   constructor(
     private readonly schemaName: string,
     private readonly objectNames: ReadonlySet<string>,
@@ -42,7 +44,7 @@ export class SchemaMentions {
     );
   }
 
-  /** The first mention in a statement, as it stands there; `undefined` when there is none. */
+  /** The first mention in a statement, as it is written there; `undefined` when there is none. */
   in(statement: string): string | undefined {
     const tokens = [...tokensOf(statement)];
     const texts = tokens.filter(({ kind }) => kind === 'text');
@@ -87,7 +89,7 @@ export class SchemaMentions {
     return this.inTexts(content, tokens, false, depth - 1);
   }
 
-  /** A name of one, or the place of one: `format('template.%I', name)`, or an operator. */
+  /** Whether a token is an object's name, a placeholder for one as in `format('template.%I', name)`, or an operator. */
   private isObject(tokens: readonly SqlToken[], place: number): boolean {
     const object = tokens[place + 2];
     if (isName(object)) return this.objectNames.has(object.value);
@@ -100,7 +102,7 @@ function isProse(name: SqlToken, point: SqlToken, object: SqlToken): boolean {
   return name.end === point.start && point.end < object.start;
 }
 
-/** Whether the object comes behind the text: `'template.' || name`, `concat('template.', name)`. */
+/** Whether the object's name follows the text: `'template.' || name`, `concat('template.', name)`. */
 function goesOn(tokens: readonly SqlToken[], at: number, isAll: boolean): boolean {
   let next = at + 1;
   if (isAll && isSign(tokens[next], ',')) return true;
@@ -113,7 +115,7 @@ function goesOn(tokens: readonly SqlToken[], at: number, isAll: boolean): boolea
   return isSign(tokens[next], '|') && isSign(tokens[next + 1], '|');
 }
 
-/** The tokens of a text that may be no SQL: `it's` begins a literal that does not end, and is passed by. */
+/** The tokens of a text that may not be SQL. In prose, `it's` begins a literal that never ends; it is skipped. */
 function readOn(text: string): SqlToken[] {
   const tokens: SqlToken[] = [];
   let from = 0;
@@ -129,7 +131,7 @@ function readOn(text: string): SqlToken[] {
   return tokens;
 }
 
-/** What a literal says. */
+/** The text of a literal. */
 function contentOf(source: string, { start, value }: SqlToken): string {
   if (source[start] === '$') return value;
   if (!/e/i.test(source[start])) return value.replaceAll("''", "'");
@@ -138,7 +140,9 @@ function contentOf(source: string, { start, value }: SqlToken): string {
   );
 }
 
-/** `template` in any case or `"template"`. Inside a string quotes and backslashes are doubled, perhaps repeatedly. */
+/**
+ * `template` in any case, or `"template"`. Inside a string, quotes and backslashes are doubled, perhaps several times.
+ */
 function namePattern(schemaName: string): string {
   const quoted = Array.from(schemaName, (character) =>
     /['"\\]/.test(character) ? `${escapePattern(character)}${REPEATED}` : escapePattern(character),

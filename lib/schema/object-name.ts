@@ -1,4 +1,4 @@
-/** Prefix of the column names of each catalog, and the function that says whether the search path leads to an object. */
+/** Prefix of the column names of each catalog, and the function that tells whether the search path finds an object. */
 const CATALOGS = {
   pg_proc: ['pro', 'pg_function_is_visible'],
   pg_opclass: ['opc', 'pg_opclass_is_visible'],
@@ -8,9 +8,9 @@ const CATALOGS = {
 } as const;
 
 /**
- * SQL for the name of an object as a statement must write it, NULL for the oid 0: bare where the search path leads to
- * it, else qualified. For the catalogs that `regclass` and its like do not do it for; `regproc` qualifies the name of
- * a function that has overloads, although it is the schema's own.
+ * SQL for the name of an object as a statement must write it, NULL for the oid 0: bare where the search path finds the
+ * object, else qualified. It serves the catalogs for which `regclass` and its like do not do this. `regproc` qualifies
+ * an overloaded function even when it is the schema's own.
  */
 export function objectName(catalog: keyof typeof CATALOGS, oid: string): string {
   const [prefix, isVisible] = CATALOGS[catalog];

@@ -4,16 +4,16 @@ import { ifAny, neededFor } from './catalogs-in-use';
 import type { READ_CATALOGS } from './read-catalogs';
 import { OWN_CASTS, TYPE_MEMBERS, TYPE_PARTS } from './type-objects';
 
-/** Catalog and oid: `pg_class:16384`. */
+/** Catalog and oid, as `pg_class:16384`. */
 export type ObjectKey = string;
 
 /**
- * Common table expressions `member` (what lies in the schemas of `$1::oid[]`), `relation` (its tables, views,
- * sequences) and `object` (all of it with the parts: row and array types, indexes, constraints, defaults, rules,
- * triggers, each with the object it is a part of).
+ * Common table expressions: `member` (what lies in the schemas `$1::oid[]`), `relation` (their tables, views and
+ * sequences), and `object` (all of it with its parts: row and array types, indexes, constraints, defaults, rules and
+ * triggers, each with the object that it belongs to).
  *
- * Members are found through pg_depend, the only index by namespace there is: pg_class and pg_proc would be read
- * whole, and their size follows the number of tenants.
+ * Members are found through pg_depend, whose index is the only one by namespace. pg_class and pg_proc would be read
+ * whole, and they grow with the number of tenants.
  */
 export const OBJECTS = `
   member AS MATERIALIZED (
@@ -114,12 +114,15 @@ export class SchemaObjects {
     return this.references.keys();
   }
 
-  /** The object this one is a part of: of an index its constraint or table. `undefined` for what stands alone. */
+  /**
+   * The object that this one is a part of: for an index, its constraint or table. `undefined` for an object that stands
+   * alone.
+   */
   ownerOf(key: ObjectKey): ObjectKey | undefined {
     return this.owners.get(key);
   }
 
-  /** What the object needs within the schema, by pg_depend. */
+  /** The objects of this schema that the object depends on, by pg_depend. */
   referencesOf(key: ObjectKey): ObjectKey[] {
     return (this.references.get(key) ?? []).filter((reference) => this.has(reference));
   }
@@ -128,7 +131,7 @@ export class SchemaObjects {
     return this.references.has(key) || key === `pg_namespace:${this.schema.oid}`;
   }
 
-  /** Whether it calls a function or operator of the schema, so that it must wait until that exists. */
+  /** Whether it calls a function or operator of the schema, so that it must be made after that. */
   callsFunction(key: ObjectKey): boolean {
     return this.referencesOf(key).some((reference) => /^pg_(proc|operator):/.test(reference));
   }

@@ -2,14 +2,15 @@ import { quoteIdentifier } from '../common/sql';
 import { tokensOf } from '../common/sql-lexer';
 import { schemaNamesIn } from './schema-names';
 
-/** Stands for the schema's own name in code that PostgreSQL printed. No text of PostgreSQL's can hold this character. */
+/** Stands for the schema's own name in code that PostgreSQL printed. No text in PostgreSQL can hold this character. */
 export const OWN_SCHEMA = '\0';
 
 /**
- * PostgreSQL prints the schema of a table that lies on the path when a common table expression has the table's name, and
- * that of a function or operator when another one would be taken. In a clone it is the clone's, so it must not stay.
+ * PostgreSQL qualifies an object on the search path in two cases: a table, when a common table expression has the same
+ * name; a function or operator, when another one would be taken otherwise. In a clone the clone's name must stand
+ * there.
  *
- * Literals stay as they are: somebody wrote them.
+ * Literals stay as they are, because a person wrote them.
  */
 export function withoutOwnName(code: string, schemaName: string): string {
   if (!code.includes(schemaName.replaceAll('"', '""'))) return code;
@@ -27,7 +28,7 @@ export function withOwnName(code: string, schemaName: string): string {
   return code.replaceAll(OWN_SCHEMA, quoteIdentifier(schemaName));
 }
 
-/** Properties of a structure that are code, as PostgreSQL prints it from the trees that it keeps. */
+/** Properties of a structure that are code, printed by PostgreSQL from the trees that it stores. */
 export const CODE: ReadonlySet<string> = new Set([
   'definition',
   'default',
@@ -42,10 +43,10 @@ export const CODE: ReadonlySet<string> = new Set([
   'condition',
 ]);
 
-/** Names of types are printed in these, and that of a row type may be hidden by one of PostgreSQL's. */
+/** Properties that are names of types. A row type whose name PostgreSQL also uses is printed qualified. */
 const TYPES: ReadonlySet<string> = new Set(['type', 'result', 'base']);
 
-/** The same for the properties of an object, in JSON. */
+/** Like `withoutOwnName`, for the properties of an object, in JSON. */
 export function propertiesWithoutOwnName(properties: string, schemaName: string): string {
   const printed = JSON.stringify(schemaName.replaceAll('"', '""')).slice(1, -1);
   if (!properties.includes(`${printed}.`) && !properties.includes(`${printed}\\".`)) return properties;
@@ -59,7 +60,7 @@ export function propertiesWithoutOwnName(properties: string, schemaName: string)
   return isChanged ? changed : properties;
 }
 
-/** Whether such properties name the schema. */
+/** Whether the properties name the schema. */
 export function hasOwnName(properties: string): boolean {
   return properties.includes(JSON.stringify(OWN_SCHEMA).slice(1, -1));
 }

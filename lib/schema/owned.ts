@@ -2,8 +2,8 @@ import { ifAny, type RareCatalog } from './catalogs-in-use';
 import { roleOfSchemaSql } from '../registry/tenant-role';
 
 /**
- * Common table expression `own_role`: the roles of the tenants whose schemas `$1::oid[]` are. They differ from tenant to
- * tenant and are made anew for each clone, so what is granted to them is no part of a schema's structure.
+ * Common table expression `own_role`: the roles of the tenants whose schemas `$1::oid[]` are. Each tenant has its own,
+ * made anew for each clone, so grants to these roles are not part of a schema's structure.
  */
 export const OWN_ROLE = `
   own_role AS MATERIALIZED (
@@ -11,7 +11,10 @@ export const OWN_ROLE = `
     WHERE n.oid = ANY ($1::oid[])
   )`;
 
-/** An access list without its entries for `own_role`. An empty one is that of a column: PostgreSQL takes no plain `{}`. */
+/**
+ * An access list without its entries for `own_role`. An empty list is written as the default list of a column, because
+ * PostgreSQL refuses a plain `{}`.
+ */
 export function withoutOwnRole(acl: string): string {
   return `(CASE WHEN ${acl} IS NULL OR NOT EXISTS (SELECT FROM own_role) THEN ${acl} ELSE coalesce((
     SELECT array_agg(entry ORDER BY place) FROM unnest(${acl}) WITH ORDINALITY AS entries (entry, place)
@@ -41,11 +44,11 @@ const OWNED_WITHOUT_GRANTS = Object.entries({
   .join('\n    ');
 
 /**
- * Common table expression `owned`, to stand after `OBJECTS`: whatever has an owner, with its grants. `kind` is that of
- * `acldefault`; `default_kind` that of `ALTER DEFAULT PRIVILEGES`. Of columns only those with grants of their own. Brings
- * `own_role` along.
+ * Common table expression `owned`, to stand after `OBJECTS`: all objects that have an owner, with their grants. `kind`
+ * is a kind of `acldefault`, `default_kind` one of `ALTER DEFAULT PRIVILEGES`. Columns are listed only if they have
+ * grants of their own. Includes `own_role`.
  *
- * Objects without grants at all have NULL for `acl` and both kinds.
+ * Objects of kinds that cannot have grants have NULL for `acl` and both kinds.
  */
 export const OWNED = `${OWN_ROLE},
   owned AS MATERIALIZED (

@@ -5,14 +5,14 @@ import { readStructure, type StructureLine } from './structure';
 import { type HashQuery, readLineHashes } from './structure-hashes';
 
 /**
- * What a schema prints when its objects have been made from their own prints, where that differs from what it printed at
- * first: `status IN ('new')` on a varchar reads otherwise the second time, and no more from then on. By these a clone, a
- * clone of a clone, and a tenant whose migrations ran the first text are alike.
+ * What a schema prints after its objects were made from what it printed before, where the two differ: `status IN
+ * ('new')` on a varchar prints differently the second time, and then no longer changes. With these, a clone, a clone of
+ * a clone, and a tenant whose migrations ran the original text all compare as equal.
  */
 export interface Prints {
-  /** A line as it may be printed later, and as it was printed at first. */
+  /** A line as it may be printed later, and as it was printed first. */
   readonly lines: readonly { readonly object: string; readonly later: string; readonly first: string }[];
-  /** The same by what `hashStructures` makes of them: the first one's of a later one. */
+  /** The same for the hashes of `hashStructures`: from a later print's hash to the first one's. */
   readonly hashes: Readonly<Record<string, string>>;
 }
 
@@ -22,7 +22,7 @@ export function bothPrints(one: Prints, other: Prints): Prints {
   return { lines: [...one.lines, ...other.lines], hashes: { ...one.hashes, ...other.hashes } };
 }
 
-/** The lines as they were printed at first. */
+/** The lines as they were printed first. */
 export function asFirstPrinted(lines: readonly StructureLine[], prints: Prints): readonly StructureLine[] {
   if (prints.lines.length === 0) return lines;
   const firsts = new Map(prints.lines.map(({ object, later, first }) => [`${object}\n${later}`, first]));
@@ -32,7 +32,7 @@ export function asFirstPrinted(lines: readonly StructureLine[], prints: Prints):
   }));
 }
 
-/** A schema's structure in both forms, by object; of those objects only that have one line. */
+/** A schema's structure in both forms, by object. Objects with several lines are left out. */
 export interface Printed {
   readonly lines: ReadonlyMap<string, string>;
   readonly hashes: ReadonlyMap<string, string>;
@@ -57,7 +57,7 @@ function single(entries: readonly (readonly [string, string])[]): ReadonlyMap<st
   return new Map([...found].flatMap(([object, value]) => (value === undefined ? [] : [[object, value]])));
 }
 
-/** The objects that both have, and that differ in nothing but code; `undefined` when anything else differs. */
+/** The objects in both schemas that differ in nothing but code; `undefined` when anything else differs. */
 export function differOnlyInCode(
   wanted: readonly StructureLine[],
   made: readonly StructureLine[],
@@ -82,7 +82,7 @@ function linesOf(lines: readonly StructureLine[]): Map<string, string> {
   return new Map([...texts].map(([object, found]) => [object, found.join('\n')]));
 }
 
-/** The properties that are no code. */
+/** The properties that are not code. */
 export function withoutCode(properties: string): string {
   return properties
     .split('\n')
@@ -93,8 +93,8 @@ export function withoutCode(properties: string): string {
 }
 
 /**
- * The prints of `objects` through generations of one schema, each made from the print of the one before. `undefined`
- * unless the last two print alike, and each line stands alone under its name.
+ * The prints of `objects` over generations of one schema, where each was made from the print of the one before.
+ * `undefined` unless the last two print the same, and each object has one line.
  */
 export function settledPrints(
   generations: readonly Printed[],

@@ -1,4 +1,4 @@
-/** The catalogs of what stands beside relations and functions: whatever gives types their meaning. */
+/** The catalogs of operators, casts, collations and all else that gives types their meaning. */
 export const TYPE_CATALOGS = [
   'pg_collation',
   'pg_conversion',

@@ -1,7 +1,7 @@
 import { readComments } from './read/comments';
 import { readGrants } from './read/grants';
 import { readIndexes } from './read/indexes';
-import { readMarks } from './read/marks';
+import { readIndexAttributes } from './read/index-attributes';
 import { readPopulated } from './read/materialized-views';
 import { readIndexAttachments } from './read/partitions';
 import { readPolicies } from './read/policies';
@@ -24,7 +24,7 @@ export async function readSteps(
   source: SchemaSource,
   filled: readonly string[] | 'all',
 ): Promise<{ steps: Step[]; obstacles: Obstacle[] }> {
-  // One after the other: they share one connection.
+  // One after another, because they share one connection.
   const sequences = await readSequences(source);
   const tableRows = await readTableRows(source, filled);
   const tables = await readTables(source, sequences);
@@ -39,7 +39,7 @@ export async function readSteps(
     ...(await readRules(source)),
     ...(await readTriggers(source)),
     ...(await readSequencePositions(source, sequences, filled)),
-    ...(await readMarks(source)),
+    ...(await readIndexAttributes(source)),
     ...(await readPolicies(source)),
     ...(await readPopulated(source)),
     ...(await readPublications(source)),

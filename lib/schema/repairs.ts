@@ -6,19 +6,22 @@ import { withOwnName } from './own-name';
 import { Phase, type Step, stepWithoutOwnName } from './steps';
 import type { Properties, StructureDifference } from './structure-differences';
 
-/** SQL that takes a difference away, for a session whose path is that of the schema that differs. */
+/** SQL that removes a difference, for a session whose search path is that of the schema that differs. */
 export interface Repair {
   readonly parts: readonly RepairPart[];
-  /** Whether it can be run without a look: it destroys nothing, and fails as a whole where rows stand in its way. */
+  /**
+   * Whether it can be run without a review: it destroys nothing, and it fails as a whole where existing rows prevent
+   * it.
+   */
   readonly isSafe: boolean;
 }
 
 type RepairPart = Pick<Step, 'phase' | 'statements'>;
 
-/** The steps that make each object of a schema, by its label without quotes. */
+/** The steps that make each object of a schema, by the object's label without quotes. */
 export type Makers = ReadonlyMap<string, readonly Step[]>;
 
-/** Of any number of repairs, in an order that works. */
+/** The statements of several repairs, in an order that works. */
 export function statementsOf(repairs: readonly Repair[]): string[] {
   return repairs
     .flatMap(({ parts }) => parts)
@@ -26,7 +29,7 @@ export function statementsOf(repairs: readonly Repair[]): string[] {
     .flatMap(({ statements }) => statements);
 }
 
-/** Needs a transaction of the caller's. */
+/** The steps of every object in the schema. Call it in a transaction. */
 export function readMakers(executor: SqlExecutor, schemaName: string): Promise<Makers> {
   return inSchema(executor, schemaName, async (schema, reader) => {
     const source = { executor: reader, schema, objects: await readObjects(reader, schema) };
@@ -40,7 +43,7 @@ export function readMakers(executor: SqlExecutor, schemaName: string): Promise<M
   });
 }
 
-/** For that schema; `undefined` when nobody but a person can tell what to do. */
+/** The repair of one difference in the schema; `undefined` when a person must decide what to do. */
 export function repairOf(
   difference: StructureDifference,
   makers: Makers,
@@ -86,7 +89,7 @@ function repairMissing(
   return own.length > 0 ? { parts: [...own, ...ofParts], isSafe: true } : undefined;
 }
 
-/** Nothing is ever dropped without a person. */
+/** Objects that are too many are dropped only after a person has looked. */
 function repairExtra(object: string, found: Properties): Repair | undefined {
   const [type, name] = split(object);
   const unsafe = (statement: string): Repair => ({ ...safe(Phase.Grant, statement), isSafe: false });
@@ -150,7 +153,7 @@ function repairChanged(
   return undefined;
 }
 
-/** Makes them anew in the order that they have in the template. */
+/** Makes the foreign keys anew, in the order that they have in the template. */
 function reorderForeignKeys(wanted: Properties, makers: Makers): Repair | undefined {
   const names = [...new Set([wanted['effect on DELETE'], wanted['effect on UPDATE']].flat())].filter(
     (name) => typeof name === 'string',
@@ -164,7 +167,7 @@ function reorderForeignKeys(wanted: Properties, makers: Makers): Repair | undefi
   return safe(Phase.ForeignKey, ...drops, ...steps.flat().flatMap(({ statements }) => statements));
 }
 
-/** New labels of an enum, in their places. Those that are too many stay: rows may have them. */
+/** Adds missing labels of an enum in their places. Extra labels stay, because rows may hold them. */
 function addLabels(name: string, found: unknown, wanted: unknown): Repair | undefined {
   if (!Array.isArray(found) || !Array.isArray(wanted)) return undefined;
   const labels = wanted as string[];
@@ -199,7 +202,7 @@ function addColumn(name: string, wanted: Properties): Repair {
   const statement =
     `ALTER TABLE ${table} ADD COLUMN ${column} ${text(wanted.type)}${collation}${value}${identity}` +
     (wanted.attnotnull === true ? ' NOT NULL' : '');
-  // Rows would have nothing to put there.
+  // Existing rows would have no value for it.
   return { ...safe(Phase.Attachment, statement), isSafe: wanted.attnotnull !== true || hasValue };
 }
 
@@ -234,7 +237,9 @@ const RELATIONS: Readonly<Record<string, string>> = {
   m: 'materialized view',
 };
 
-/** Labels of steps say what is what in other words, and have names without quotes. */
+/**
+ * Finds the steps of an object. Labels of steps use other words than a structure's lines, and no quotes around names.
+ */
 function makersOf(object: string, { relkind }: Properties, makers: Makers): readonly Step[] {
   const [type, name] = split(object);
   const isOfTable = type === 'trigger' || type === 'policy' || type === 'constraint';
@@ -258,13 +263,13 @@ function split(object: string): [type: string, name: string] {
 
 const NAME = String.raw`"(?:[^"]|"")*"|[^"\s.]+`;
 
-/** `orders.place`, both as SQL writes them. */
+/** The parts of `orders.place`, each as SQL writes it. */
 function columnOf(name: string): [table: string, column: string] {
   const [, table, column] = new RegExp(`^(${NAME})\\.(.*)$`, 's').exec(name) ?? [];
   return [table ?? quoteIdentifier(name), column ?? ''];
 }
 
-/** `orders_check on orders`. */
+/** The parts of `orders_check on orders`. */
 function ofTable(name: string): [part: string, table: string] {
   const [, part, table] = new RegExp(`^(${NAME}) on (${NAME})$`, 's').exec(name) ?? [];
   return [part ?? name, table ?? ''];

@@ -1,15 +1,15 @@
 import { isSign, isWord, type SqlToken } from '../common/sql-lexer';
 
-/** Words before a table. */
+/** Words that a table's name follows. */
 const BEFORE_TABLE = new Set(['from', 'join', 'into', 'update', 'only', 'table', 'using']);
 
-/** In the parentheses of these, FROM comes before a value. */
+/** Functions whose arguments use FROM before a value instead of a table. */
 const WITH_FROM = new Set(['extract', 'substring', 'trim', 'overlay', 'position']);
 
 /**
- * The places of the tokens that name a schema before a point, as in `template.orders`. An alias, a table or a variable may
- * have that name, too: where the text introduces one, or has it from elsewhere (`isIntroduced`), a token counts only if
- * nothing but a schema can stand there.
+ * The places of the tokens that name a schema before a dot, as in `template.orders`. An alias, a table or a variable
+ * may have the same name. Where the text introduces such a name, or the caller says that it exists (`isIntroduced`), a
+ * token counts only where nothing but a schema can stand.
  */
 export function schemaNamesIn(
   tokens: readonly SqlToken[],
@@ -26,17 +26,17 @@ export function schemaNamesIn(
   );
 }
 
-/** `OPERATOR(template.+)` */
+/** Whether the name stands in an operator's, as in `OPERATOR(template.+)`. */
 export function isOfOperator(tokens: readonly SqlToken[], at: number): boolean {
   return isSign(tokens[at - 1], '(') && isWord(tokens[at - 2], 'operator');
 }
 
-/** Whether something in the text has the name, so that it need not mean a schema. */
+/** Whether the text gives the name to something else than a schema. */
 export function introducesName(tokens: readonly SqlToken[], name: string): boolean {
   return tokens.some((token, at) => isName(token) && token.value === name && introduces(tokens, at));
 }
 
-/** Whether the name is given there to something in the text: a table that is read, an alias, a parameter, a variable. */
+/** Whether the name is given to something at this token: a table that is read, an alias, a parameter, a variable. */
 function introduces(tokens: readonly SqlToken[], at: number): boolean {
   const next: SqlToken | undefined = tokens[at + 1];
   if (isSign(next, '.')) return false;
@@ -52,7 +52,7 @@ function introduces(tokens: readonly SqlToken[], at: number): boolean {
   return isSign(beforeTable, ',') || (beforeTable?.kind === 'word' && BEFORE_TABLE.has(beforeTable.value));
 }
 
-/** Where a name begins that has others before it: `one.two`. */
+/** Where a qualified name such as `one.two` begins. */
 function startOfName(tokens: readonly SqlToken[], at: number): number {
   let start = at;
   while (isSign(tokens[start - 1], '.') && tokens[start - 2] !== undefined && isName(tokens[start - 2]))
@@ -60,7 +60,7 @@ function startOfName(tokens: readonly SqlToken[], at: number): number {
   return start;
 }
 
-/** The places behind a word that a table follows. */
+/** The places after a word that a table's name follows. */
 function tablePlaces(tokens: readonly SqlToken[]): ReadonlySet<number> {
   const places = new Set<number>();
   const calls: boolean[] = [];

@@ -1,14 +1,14 @@
 import { StartError, TenancyError } from '../common/tenancy.errors';
 
-/** Something a clone would not have, and what its owner can do about it. */
+/** Something that a clone would lack, and what its owner can do about it. */
 export interface Obstacle {
   /** Kind and name: `function total(integer)`. */
   readonly object: string;
-  /** Why it is in the way and what to do, in one or two sentences. */
+  /** Why it cannot be cloned and what to do, in one or two sentences. */
   readonly remedy: string;
 }
 
-/** The schema to read is not there, or the current user may not use it. */
+/** The schema to read does not exist, or the current user may not use it. */
 export class SchemaNotFoundError extends TenancyError {
   readonly code = 'SCHEMA_NOT_FOUND';
 
@@ -20,19 +20,19 @@ export class SchemaNotFoundError extends TenancyError {
   }
 }
 
-/** Settings that must end with the caller's transaction were not in force: there is no transaction. */
+/** Parameters that last until the end of the transaction were not in force, so no transaction is open. */
 export class TransactionRequiredError extends TenancyError {
   readonly code = 'TRANSACTION_REQUIRED';
 
   constructor(readonly schemaName: string) {
     super(
-      `The schema "${schemaName}" could not be put in front of the search path. Reading and cloning schemas needs ` +
+      `The schema "${schemaName}" could not be put first on the search path. Reading and cloning schemas needs ` +
         'one connection with an open transaction: pass a QueryRunner after startTransaction(), not a DataSource.',
     );
   }
 }
 
-/** The schema holds what a clone would lack or get wrong. Nothing was written. */
+/** The schema holds objects that a clone would lack or get wrong. Nothing was written. */
 export class SchemaNotCloneableError extends StartError {
   readonly code = 'SCHEMA_NOT_CLONEABLE';
   declare readonly schemaName: string;
@@ -47,7 +47,7 @@ export class SchemaNotCloneableError extends StartError {
   }
 }
 
-/** A fresh clone is not what its blueprint promised. Roll the transaction back. */
+/** A new clone does not have the structure that its blueprint describes. Roll the transaction back. */
 export class CloneNotFaithfulError extends StartError {
   readonly code = 'CLONE_NOT_FAITHFUL';
   declare readonly schemaName: string;
@@ -58,8 +58,8 @@ export class CloneNotFaithfulError extends StartError {
     super(
       `The schema "${schemaName}" is not a faithful clone of "${templateName}":\n` +
         differences.map((difference) => `- ${difference}`).join('\n') +
-        '\nThe transaction must be rolled back. If the template was changed since its blueprint was compiled, compile ' +
-        'it again; otherwise this is a defect of the cloning itself, and the lines above say where.',
+        '\nRoll the transaction back. If the template was changed since its blueprint was compiled, compile it again; ' +
+        'otherwise this is a defect of the cloning itself, and the lines above say where.',
       { details: { schemaName, templateName, differences } },
     );
   }

@@ -2,11 +2,11 @@ import { withoutOwnName } from './own-name';
 import { SchemaNotCloneableError } from './schema.errors';
 import type { ObjectKey, SchemaObjects } from './objects';
 
-/** The order that suffices when no dependency asks for another one. */
+/** The kinds of steps, in the order in which they run when no dependency requires another one. */
 export enum Phase {
   /**
-   * Casts and operator classes come first, after what they are made of: an expression that needs one (`::`, ORDER BY,
-   * GROUP BY) depends in pg_depend on the function or operator behind it only.
+   * Casts and operator classes come first, right after what they are made of. An expression that needs one (`::`, ORDER
+   * BY, GROUP BY) has only the function or operator behind it as a dependency in pg_depend.
    */
   Cast,
   OperatorClass,
@@ -15,7 +15,7 @@ export enum Phase {
   Function,
   Operator,
   Table,
-  /** Parents and partitions find each other when all tables stand, and before anything that must reach both. */
+  /** Children and partitions are attached when all tables exist, and before anything that must reach both. */
   Attachment,
   Rows,
   Default,
@@ -28,14 +28,14 @@ export enum Phase {
   Rule,
   Trigger,
   SequenceState,
-  /** Replica identity, CLUSTER, statistics targets of indexes: marks on what is there. */
-  Mark,
+  /** Replica identity, CLUSTER, statistics targets of indexes, and states of triggers of partitions. */
+  Attribute,
   Policy,
-  /** Rows of materialized views: their queries may call any function and read any table. */
+  /** Fills materialized views. Their queries may call any function and read any table. */
   Refresh,
   Publication,
   Comment,
-  /** Last, because they may take rights from the owner that the steps before need. */
+  /** Last, because grants may take rights from the owner that earlier steps need. */
   Grant,
 }
 
@@ -44,24 +44,28 @@ export interface Step {
   readonly phase: Phase;
   /** Kind and name, for errors: `table orders`. */
   readonly label: string;
-  /** The catalog objects these statements make; their parts need no mention. */
+  /** The catalog objects that these statements make. Their parts need not be listed. */
   readonly creates: readonly ObjectKey[];
-  /** Among steps of its phase: what PostgreSQL heeds in the order of creation is made in that order. */
+  /** Orders the steps of one phase: objects that PostgreSQL handles by order of creation are made in that order. */
   readonly age?: number;
-  /** What must be there first although it does not depend on it. */
+  /** What must exist first, beside its dependencies. */
   readonly after?: readonly ObjectKey[];
   readonly statements: readonly string[];
-  /** Whether they name the schema that is read, on purpose: what they take from there is to be as new as the clone. */
+  /** Whether they name the schema that is read on purpose, to take from it what must be as new as the clone. */
   readonly readsSource?: boolean;
 }
 
-/** For any schema, and no more for the one that it was read from. */
+/** The step for any schema: the name of the schema that it was read from is taken out. */
 export function stepWithoutOwnName(step: Step, schemaName: string): Step {
   if (step.readsSource) return step;
   return { ...step, statements: step.statements.map((statement) => withoutOwnName(statement, schemaName)) };
 }
 
-/** By phase, age and name, except that what a step needs comes before it. Throws `SchemaNotCloneableError` for a cycle. */
+/**
+ * Sorted by phase, age and name, except that a step's dependencies come before it.
+ *
+ * @throws SchemaNotCloneableError when steps depend on each other in a cycle
+ */
 export function orderSteps(schemaName: string, steps: readonly Step[], objects: SchemaObjects): Step[] {
   const needs = needsOf(steps, objects);
   const ordered = new Set<Step>();
@@ -87,7 +91,8 @@ function needsOf(steps: readonly Step[], objects: SchemaObjects): Map<Step, Set<
   );
   for (const key of objects.keys()) {
     const step = creatorOf(key);
-    // A sequence depends on the column that owns it, but is made before the table, whose default calls it.
+    // A sequence depends on the column that owns it, but is made before the table, because the column's default calls
+    // it.
     if (!step || step.phase === Phase.Sequence) continue;
     const found = needs.get(step) ?? new Set();
     for (const reference of objects.referencesOf(key)) {
@@ -113,7 +118,7 @@ function cycleError(schemaName: string, cycle: readonly Step[]): SchemaNotClonea
   return new SchemaNotCloneableError(schemaName, [
     {
       object: names[0],
-      remedy: `it is part of a cycle (${[...names, names[0]].join(' needs ')}), so no order of making them works. Break the cycle.`,
+      remedy: `it is part of a cycle (${[...names, names[0]].join(' needs ')}), so no order of creation works. Break the cycle.`,
     },
   ]);
 }

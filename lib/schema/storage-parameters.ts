@@ -1,7 +1,7 @@
 /**
- * The parameters that somebody can set, of PostgreSQL 15 to 18. The server keeps notes of its own in the same columns:
- * since the minor releases of November 2026 `pg_attver` for each column. What is not listed is left out of structures
- * and clones, and named at the start: see `findUnknownObjects`.
+ * The storage parameters that a user can set, PostgreSQL 15 to 18. In the same columns the server keeps notes of its
+ * own: since the minor releases of November 2026 `pg_attver` for each column. A parameter that is not listed is left
+ * out of structures and clones and reported at the start: see `findUnknownObjects`.
  */
 const OF_RELATIONS = `
   fillfactor toast_tuple_target parallel_workers user_catalog_table vacuum_index_cleanup vacuum_truncate
@@ -18,54 +18,57 @@ const OF_RELATIONS = `
 
 const OF_COLUMNS = 'n_distinct n_distinct_inherited';
 
-/** What the server writes for itself, so that nobody needs to hear of it. */
+/** Notes of the server itself, which are not reported. */
 const NOTES_OF_THE_SERVER = 'pg_attver';
 
-/** SQL: a row of `pg_class` or `pg_attribute`, and the column of its parameters. */
-interface Parameters {
+/** SQL of the storage parameters in a row of `pg_class` or `pg_attribute`. */
+interface StorageParameters {
   readonly column: string;
-  /** SQL for whether `name` is one that belongs to the structure. */
+  /** SQL that tells whether the parameter `name` belongs to the structure. */
   readonly isKnown: (name: string) => string;
 }
 
-/** Those of a row of `pg_class`. An access method that an extension brought has parameters that only it knows. */
-export function ofRelation(alias: string): Parameters {
+/**
+ * Those of a row of `pg_class`. An access method from an extension has parameters that only it knows, so all of them
+ * count.
+ */
+export function ofRelation(alias: string): StorageParameters {
   const isKnown = (name: string) => `(${name} = ANY (${arrayOf(OF_RELATIONS)}) OR ${alias}.relam >= 16384)`;
   return { column: `${alias}.reloptions`, isKnown };
 }
 
 /** Those of a row of `pg_attribute`. */
-export function ofColumn(alias: string): Parameters {
+export function ofColumn(alias: string): StorageParameters {
   const isKnown = (name: string) => `${name} = ANY (${arrayOf(OF_COLUMNS)})`;
   return { column: `${alias}.attoptions`, isKnown };
 }
 
 /**
- * SQL for the parameters as they stand in `WITH (…)`: `fillfactor='70', …`, or NULL. In the order in which they were
- * set, which PostgreSQL keeps and pg_dump shows.
+ * SQL of the parameters as `WITH (…)` takes them: `fillfactor='70', …`, or NULL. They stand in the order in which they
+ * were set, which PostgreSQL keeps and pg_dump shows.
  */
-export function parameterList({ column, isKnown }: Parameters, prefix = ''): string {
+export function parameterList({ column, isKnown }: StorageParameters, prefix = ''): string {
   return `(SELECT string_agg(format('${prefix}%I=%L', option_name, option_value), ', ' ORDER BY place)
            FROM pg_options_to_table(${column}) WITH ORDINALITY AS option (option_name, option_value, place)
            WHERE ${isKnown('option_name')})`;
 }
 
-/** SQL for the parameters as PostgreSQL keeps them, in the order of their names; NULL when there are none. */
-export function sortedParameters({ column, isKnown }: Parameters): string {
+/** SQL of the parameters as PostgreSQL stores them, sorted by name; NULL when there are none. */
+export function sortedParameters({ column, isKnown }: StorageParameters): string {
   return `(SELECT array_agg(element ORDER BY element COLLATE "C") FROM unnest(${column}) AS element
            WHERE ${isKnown(`split_part(element, '=', 1)`)})`;
 }
 
-/** SQL for the names of parameters that are neither known nor the server's notes: an array, perhaps empty. */
-export function unknownParameters({ column, isKnown }: Parameters): string {
+/** SQL of an array, perhaps empty, with the names of the parameters that are neither known nor the server's notes. */
+export function unknownParameters({ column, isKnown }: StorageParameters): string {
   return `ARRAY(SELECT split_part(element, '=', 1) FROM unnest(${column}) AS element
                 WHERE NOT ${isKnown(`split_part(element, '=', 1)`)}
                   AND split_part(element, '=', 1) <> ALL (${arrayOf(NOTES_OF_THE_SERVER)}))`;
 }
 
 /**
- * SQL for the definition of the index that a row of `pg_class` is. The pretty form: the other one always qualifies the
- * table. PostgreSQL prints all parameters, so those that are not known are taken out of the print.
+ * SQL of the definition of the index in a row of `pg_class`. It is printed in the pretty form, because the plain one
+ * always qualifies the table. PostgreSQL prints all parameters, so unknown ones are removed from the text.
  */
 export function indexDefinition(alias: string): string {
   const definition = `pg_get_indexdef(${alias}.oid, 0, true)`;

@@ -3,24 +3,24 @@ import type { StructureLine } from './structure';
 
 export type DifferenceKind = 'missing' | 'extra' | 'changed';
 
-/** One object that two schemas do not have alike. */
+/** One object that differs between two schemas. */
 export interface StructureDifference {
   /** Kind and name: `column orders.place`. */
   readonly object: string;
-  /** In the schema that was looked at, not in the one it should be like. */
+  /** How the schema that was examined differs from the one that it should equal. */
   readonly kind: DifferenceKind;
-  /** In words, one for each property that differs. */
+  /** In words, one sentence for each property that differs. */
   readonly sentences: readonly string[];
-  /** What is missing or extra with it, since it is a part of it. */
+  /** Parts of the object that are missing or extra together with it. */
   readonly parts: readonly Omit<StructureDifference, 'sentences' | 'parts'>[];
-  /** Its properties here and there; `undefined` where it is not. */
+  /** Its properties in the examined schema and in the other; `undefined` where it does not exist. */
   readonly found?: Properties;
   readonly wanted?: Properties;
 }
 
 export type Properties = Readonly<Record<string, unknown>>;
 
-/** What the columns of PostgreSQL's catalogs are called in words. Others are called by their own name. */
+/** Words for columns of PostgreSQL's catalogs. Other columns are called by their names. */
 const WORDS: Readonly<Record<string, string>> = {
   attnotnull: 'NOT NULL',
   attidentity: 'the kind of identity',
@@ -35,7 +35,10 @@ const WORDS: Readonly<Record<string, string>> = {
   tgenabled: 'the state',
 };
 
-/** Follow from others, or from the order in which columns came; told only when nothing else is. */
+/**
+ * Properties that follow from others or from the order in which columns were added. They are named only when no other
+ * differs.
+ */
 const SECONDARY = new Set([
   'place',
   'atthasdef',
@@ -48,7 +51,10 @@ const SECONDARY = new Set([
   'attstorage',
 ]);
 
-/** How a schema differs from the one it should be like; a part of what is missing or extra is not told beside it. */
+/**
+ * How `found` differs from the schema that it should equal. A part of a missing or extra object has no difference of
+ * its own.
+ */
 export function compareStructures(
   wanted: readonly StructureLine[],
   found: readonly StructureLine[],
@@ -74,7 +80,7 @@ export function compareStructures(
 
 type Difference = Omit<StructureDifference, 'sentences' | 'parts'>;
 
-/** Several lines may be of one object: parts of a foreign key that PostgreSQL names by itself. */
+/** One object may have several lines: parts of a foreign key, for which PostgreSQL chooses the names. */
 function byObject(lines: readonly StructureLine[]): Map<string, string> {
   const texts = new Map<string, string>();
   for (const { object, properties } of [...lines].sort((a, b) => (a.properties < b.properties ? -1 : 1))) {
@@ -88,7 +94,7 @@ function parse(properties: string | undefined): Properties | undefined {
   return properties === undefined ? undefined : (JSON.parse(properties.split('\n')[0]) as Properties);
 }
 
-/** The object that is missing or extra, too, so that it goes without saying that this one is. */
+/** The missing or extra object that this one is part of, so that this one need not be named. */
 function parentOf(
   { object, kind, found, wanted }: Difference,
   differences: readonly Difference[],
@@ -115,12 +121,15 @@ function parentOf(
   if (type === 'index') return constraint?.object;
   if (type === 'sequence') return first(...ownersOf(properties));
   if (properties.contype !== 'n') return undefined;
-  // PostgreSQL 18 keeps NOT NULL as a constraint beside the column's mark.
+  // PostgreSQL 18 stores NOT NULL both as a flag of the column and as a constraint.
   const column = `column ${table}.${/^NOT NULL (\S+)/.exec(String(properties.definition))?.[1]}`;
   return kinds.has(column) ? column : undefined;
 }
 
-/** A column that is missing, or one that is extra, moves those behind it; so does a foreign key in the order of them. */
+/**
+ * A missing or extra column changes the places of those after it, and a missing or extra foreign key changes the order
+ * of keys.
+ */
 function followsFromAnother(
   { object, found, wanted }: Difference,
   differences: readonly Difference[],
@@ -147,13 +156,13 @@ function changedProperties(found: Properties = {}, wanted: Properties = {}): str
   );
 }
 
-/** `on table orders`, as PostgreSQL describes what has owners and grants. */
+/** Whether the description, as PostgreSQL gives it for owners and grants (`on table orders`), is about this object. */
 function isNamedBy({ object }: Difference, description: string): boolean {
   const [type, name] = split(object);
   return type !== 'owner' && type !== 'grants' && description.endsWith(` ${name}`);
 }
 
-/** The table that an object is a part of. */
+/** The table that an object is part of. */
 function tableOf(object: string, { definition }: Properties): string | undefined {
   const [type, name] = split(object);
   if (type === 'column') return /^("(?:[^"]|"")*"|[^".]+)\./.exec(name)?.[1];
@@ -161,7 +170,10 @@ function tableOf(object: string, { definition }: Properties): string | undefined
   return / (?:on|of) ("(?:[^"]|"")*"|[^" ]+)$/.exec(name)?.[1];
 }
 
-/** `orders.id a`, as the line of a sequence says whose it is: the table or else the column. */
+/**
+ * A sequence's line has its owner as `orders.id a`. Returns the objects, the table or the column, that it may belong
+ * to.
+ */
 function ownersOf({ owner }: Properties): string[] {
   const column = /^(.*) \w$/.exec(String(owner))?.[1];
   return column === undefined ? [] : [`relation ${tableOf(`column ${column}`, {})}`, `column ${column}`];
@@ -207,7 +219,7 @@ function sentence(name: string, property: string, found: Properties, wanted: Pro
   return `${words[0].toUpperCase()}${words.slice(1)} of the ${name} is ${show(found[property])}, and in the template ${show(wanted[property])}.`;
 }
 
-/** Each has a name of its own there. */
+/** Each schema has its own name there. */
 const OWN_IN_WORDS = '<own schema>';
 
 function show(value: unknown): string {

@@ -6,20 +6,23 @@ import { hasOwnName } from './own-name';
 import { STRUCTURE, type StructureLine } from './structure';
 import { withoutJson } from './structure-sql';
 
-/** The texts of the queries that tell hashes, on one server: its catalogs have columns of their own. */
+/**
+ * The queries that return hashes. They are made for one server, because the columns of the catalogs depend on its
+ * version.
+ */
 export interface HashQuery {
-  /** Of whole schemas. */
+  /** For whole schemas. */
   readonly schemas: string;
-  /** Of each line of one schema. */
+  /** For each line of one schema. */
   readonly lines: string;
-  /** Objects whose lines have the schema's name in them, which each schema has another of. */
+  /** Objects whose lines contain the schema's name, which differs from schema to schema. */
   readonly naming: readonly string[];
 }
 
 /**
- * Planned once for any number of schemas, which costs as much as to run it for one of them. Names print bare or
- * qualified by the path at the moment they are printed, so each schema's turn begins with its path; `OFFSET 0` keeps
- * the planner from taking that step apart.
+ * The query is planned once for any number of schemas, because planning costs as much as running it for one of them.
+ * Whether a name prints bare or qualified depends on the search path at that moment, so each schema's turn begins by
+ * setting its path. `OFFSET 0` keeps the planner from merging that step into others.
  */
 const inTurn = (work: string) => `
   FROM pg_catalog.unnest($1::text[]) AS wanted (name)
@@ -30,7 +33,7 @@ const inTurn = (work: string) => `
   ) here
   CROSS JOIN LATERAL (${work}) hash`;
 
-/** Names in lines are quoted as in a row that is printed. */
+/** Names in these lines are quoted as in a row that is printed. */
 const hashedLines = (lines: string, naming: string) => `
     SELECT line.object, hashtextextended(concat(line.object, E'\n',
              CASE WHEN line.object = ANY (${naming}::text[])
@@ -38,7 +41,7 @@ const hashedLines = (lines: string, naming: string) => `
                   ELSE line.properties END), 0) AS value
     FROM (${lines.replaceAll('$1::oid[]', 'ARRAY[here.oid]')}) AS line (object, properties)`;
 
-/** `$2`: what to take instead of a line's hash, if anything. `$3`: objects that name the schema. */
+/** `$2`: replacements for the hashes of lines. `$3`: the objects whose lines name the schema. */
 const sumOf = (lines: string) => `
     SELECT concat(count(*), ':', sum(coalesce(($2::jsonb ->> line.value::text)::numeric, line.value))) AS value
     FROM (${hashedLines(lines, '$3')}) AS line`;
@@ -60,7 +63,7 @@ export async function readHashQuery(executor: SqlExecutor): Promise<HashQuery> {
   };
 }
 
-/** The query for schemas that should be like one of these lines. */
+/** The query for schemas that should equal the one with these lines. */
 export function hashQueryFor(query: HashQuery, lines: readonly StructureLine[]): HashQuery {
   const naming = lines.filter(({ properties }) => hasOwnName(properties)).map(({ object }) => object);
   return { ...query, naming };
@@ -70,12 +73,12 @@ export function hashQueryFor(query: HashQuery, lines: readonly StructureLine[]):
 type PrintHashes = Readonly<Record<string, string>>;
 
 /**
- * A hash of each schema's structure, by its name; a schema that is not there has none. Equal for schemas that
- * `fingerprintSchema` takes for equal, or that print alike at last by `prints`, made in PostgreSQL without a line leaving it: good for telling at the same
- * server and at the same time who differs, and for nothing that is kept. Needs a transaction of the caller's; settings
- * are put back.
+ * A hash of each schema's structure, by the schema's name; a schema that does not exist has none. Two schemas have the
+ * same hash if `fingerprintSchema` takes them for equal, or if their later prints are equal by `prints`. PostgreSQL
+ * computes it without sending a line. It only compares schemas on one server at one time, so do not store it. Call it
+ * in a transaction; the session's parameters are restored.
  *
- * @throws TransactionRequiredError
+ * @throws TransactionRequiredError when no transaction is open
  */
 export async function hashStructures(
   executor: SqlExecutor,
@@ -88,7 +91,7 @@ export async function hashStructures(
   );
 }
 
-/** The same within `besideSchemas`. */
+/** Like `hashStructures`, for callers within `besideSchemas`. */
 export async function readHashes(
   executor: SqlExecutor,
   catalogs: ReadonlySet<string>,
@@ -104,7 +107,11 @@ export async function readHashes(
   return new Map(hashes.map(({ name, hash }) => [name, hash]));
 }
 
-/** The hash of each line of a schema, several of which may be of one object. @throws TransactionRequiredError */
+/**
+ * The hash of each line of a schema. One object may have several lines.
+ *
+ * @throws TransactionRequiredError when no transaction is open
+ */
 export async function readLineHashes(
   executor: SqlExecutor,
   query: HashQuery,

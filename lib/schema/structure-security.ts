@@ -5,7 +5,10 @@ import { comment, sorted } from './structure-sql';
 const ROLE = (oid: string, owner: string) =>
   `CASE ${oid} WHEN 0 THEN 'PUBLIC' WHEN ${owner} THEN 'the owner' ELSE ${oid}::regrole::text END`;
 
-/** Sorted, and the owner by that word, so that it does not matter in which order and by whose hand they came. */
+/**
+ * Sorted, with the word `owner` for the owner's role, so that neither the order of the grants nor who gave them
+ * matters.
+ */
 const grantList = (acl: string, owner: string) => `(
   SELECT array_agg(line ORDER BY line) FROM (
     SELECT format('%s to %s by %s%s', privilege_type, ${ROLE('grantee', owner)}, ${ROLE('grantor', owner)},
@@ -13,8 +16,8 @@ const grantList = (acl: string, owner: string) => `(
     FROM aclexplode(${acl})) AS lines)`;
 
 /**
- * Lines of the structure, after the common table expressions `OBJECTS` and `OWNED`: who may do what. Grants that say
- * no more than PostgreSQL does by itself make no line, because it matters in no way whether they are written down.
+ * Lines of the structure, to stand after the common table expressions `OBJECTS` and `OWNED`: who may do what. Grants
+ * that only repeat PostgreSQL's own rules make no line, because whether they are stored makes no difference.
  */
 export const SECURITY_LINES = `
   SELECT format('owner of %s', pg_describe_object(classid, objid, 0)), jsonb_build_object('role', owner::regrole)::text

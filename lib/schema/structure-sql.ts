@@ -1,8 +1,8 @@
-/** SQL for what lines of the structure are put together from. */
+/** SQL that the lines of the structure are built from. */
 import { ROW_CATALOGS, type RowCatalog, toldColumns } from './catalog-columns';
 import { FIRST_OWN_OID, ifAny } from './catalogs-in-use';
 
-/** JSON of what a row of a catalog tells by itself. */
+/** JSON of the columns of a catalog row that belong to the structure. */
 export function rowOf(alias: string, catalog: RowCatalog): string {
   return `(SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(${alias})) WHERE key = ANY (${told(catalog)}))`;
 }
@@ -12,14 +12,14 @@ function told(catalog: RowCatalog): string {
 }
 
 /**
- * Tells something in a way for people, and in one for hashing, which the same server tells apart as well and faster: by
- * numbers of what PostgreSQL itself brings along, and by parts of a definition instead of its text.
+ * An expression in two forms: one for people, and one for hashing. The second distinguishes the same things on one
+ * server, faster: it uses the oids of PostgreSQL's own objects, and the parts of a definition instead of its text.
  */
 export function either(forPeople: string, forHashing: string): string {
   return `/*people<*/${forPeople}/*>people*//*hashing<*/${forHashing}/*>hashing*/`;
 }
 
-/** The lines for people. */
+/** The lines in the form for people. */
 export function forPeople(lines: string): string {
   return lines
     .replaceAll(/\/\*hashing<\*\/[^]*?\/\*>hashing\*\//g, '')
@@ -32,7 +32,7 @@ function forHashing(lines: string): string {
     .replaceAll(/\/\*[<>]?hashing[<>]?\*\//g, '');
 }
 
-/** Whether PostgreSQL brought it along, so that its number means the same in every database of the server. */
+/** Whether PostgreSQL itself brought the object, so that its oid means the same in every database of the server. */
 function isBuiltIn(oid: string): string {
   return `${oid} < ${FIRST_OWN_OID}`;
 }
@@ -46,7 +46,7 @@ export function typeOf(type: string, modifier: string): string {
   );
 }
 
-/** NULL for what has none. */
+/** The collation, NULL for an object without one. */
 export function collationOf(collation: string): string {
   const words = `nullif(${collation}, 0)::regcollation::text`;
   return either(words, `CASE WHEN ${isBuiltIn(collation)} THEN ${collation}::text ELSE ${words} END`);
@@ -59,8 +59,8 @@ export function methodOf(method: string): string {
 }
 
 /**
- * The same lines with properties that only hashing can use: plain text in the place of JSON, which takes PostgreSQL a
- * third of the time. `columnsOf` are all columns of a catalog on this server.
+ * The same lines in the form for hashing: plain text instead of JSON, which takes PostgreSQL a third of the time.
+ * `columnsOf` returns all columns of a catalog on this server.
  */
 export function withoutJson(lines: string, columnsOf: (catalog: string) => readonly string[]): string {
   const bare = ROW_CATALOGS.reduce((sql, catalog) => {
@@ -82,7 +82,10 @@ export function sorted(array: string): string {
   return `(SELECT array_agg(element ORDER BY element COLLATE "C") FROM unnest(${array}) AS element)`;
 }
 
-/** NULL without a question where no object of a database's own has a comment: it would be one for each line. */
+/**
+ * The comment on an object. When no user's object has a comment, this is NULL without a subquery, which would run for
+ * each line.
+ */
 export function comment(catalog: string, oid: string, column = '0'): string {
   return `coalesce(NULL${ifAny(
     'pg_description',

@@ -5,7 +5,9 @@ import { comment, rowOf } from './structure-sql';
 
 type Named = RowCatalog & RareCatalog;
 
-/** Lines for the members of one catalog: what to call them, and what a row alone does not tell. */
+/**
+ * Lines for the members of one catalog: the SQL of their name, and the properties that are not columns of their row.
+ */
 function linesOf(catalog: Named, object: string, properties: Readonly<Record<string, string>>): string {
   const told = Object.entries({ ...properties, comment: comment(catalog, 'x.oid') });
   return ifAny(
@@ -26,7 +28,7 @@ function types(...columns: string[]): Record<string, string> {
   return Object.fromEntries(columns.map((column) => [column, `format_type(nullif(x.${column}, 0), NULL)`]));
 }
 
-/** Which class a member of an operator family is bound to, if any. */
+/** The operator class that a member of an operator family belongs to, if any. */
 function boundTo(catalog: string): string {
   return `(SELECT ${objectName('pg_opclass', 'd.refobjid')} FROM pg_depend d
            WHERE d.classid = '${catalog}'::regclass AND d.objid = x.oid AND d.refclassid = 'pg_opclass'::regclass)`;
@@ -34,7 +36,7 @@ function boundTo(catalog: string): string {
 
 const METHOD = (column: string) => `(SELECT amname FROM pg_am WHERE oid = x.${column})`;
 
-/** Lines of the structure, after others: of what is no relation, enum or function. */
+/** Lines of the structure for all that is not a relation, enum or function. They stand after others. */
 export const TYPE_LINES = [
   // Types and routines
   ifAny(

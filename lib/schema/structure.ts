@@ -9,7 +9,7 @@ import { indexDefinition, ofColumn, ofRelation, sortedParameters } from './stora
 import { collationOf, comment, either, forPeople, methodOf, rowOf, sorted, typeOf } from './structure-sql';
 import { TYPE_LINES } from './structure-types';
 
-/** One object and all that is known of it. */
+/** One object with all its known properties. */
 export interface StructureLine {
   /** Kind and name: `column orders.id`. */
   readonly object: string;
@@ -17,12 +17,12 @@ export interface StructureLine {
   readonly properties: string;
 }
 
-/** Access methods of PostgreSQL's own. */
+/** The oids of PostgreSQL's access methods. */
 const [BTREE, HASH] = [403, 405];
 
 /**
- * Foreign keys that refer to one table act in the order of their creation, which decides whether a DELETE that cascades
- * by one of them is refused by another. Only where one of them does act.
+ * Foreign keys that refer to one table fire in the order of their creation. This decides whether one key refuses a
+ * DELETE that another cascades. The order only matters where at least one of them has an action.
  */
 const ACTS = (action: string) => `bool_or(con.${action} NOT IN ('a', 'r'))`;
 const inOrder = (type: number, action: string) => `CASE WHEN ${ACTS(action)} THEN
@@ -39,7 +39,7 @@ const FIRING_ORDER = `
   GROUP BY r.oid, r.relname
   HAVING count(DISTINCT con.oid) > 1 AND (${ACTS('confdeltype')} OR ${ACTS('confupdtype')})`;
 
-/** Names of the columns of `r` by their numbers, for hashing: of an index or constraint each would be a question. */
+/** For hashing: the names of the columns of `r` by number. A subquery for each index or constraint would be slower. */
 const COLUMN_NAMES = either(
   '',
   `CROSS JOIN LATERAL (
@@ -48,8 +48,8 @@ const COLUMN_NAMES = either(
 );
 
 /**
- * Of an index with classes and collations of PostgreSQL's own, which have numbers of their own. B-trees and hashes have
- * no parameters for a column.
+ * The parts of an index whose classes and collations are PostgreSQL's own, with the same oids everywhere. Indexes of
+ * the kinds B-tree and hash have no parameters for a column.
  */
 const INDEX_PARTS = `CASE WHEN c.relam IN (${BTREE}, ${HASH}) AND c.reloptions IS NULL
     AND ${FIRST_OWN_OID} > ALL (i.indclass::oid[]) AND ${FIRST_OWN_OID} > ALL (i.indcollation::oid[])
@@ -57,13 +57,13 @@ const INDEX_PARTS = `CASE WHEN c.relam IN (${BTREE}, ${HASH}) AND c.reloptions I
            i.indoption, pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid))::text
   ELSE ${indexDefinition('c')} END`;
 
-/** The index of a key, which has its name, is told by itself. */
+/** The index of a primary key or unique constraint has the constraint's name and a line of its own. */
 const CONSTRAINT_PARTS = `CASE WHEN con.contype = 'n' THEN columns.names[con.conkey[1]]::text
   WHEN con.contype NOT IN ('p', 'u') THEN pg_get_constraintdef(con.oid) END`;
 
 /**
- * The structure of a schema, told independently of the DDL that a blueprint compiles it to: catalog rows with all columns
- * that are no history (see `catalog-columns.ts`). So a property that a blueprint forgets shows.
+ * The structure of a schema, read independently of the DDL in a blueprint: catalog rows with all columns that are not
+ * history (see `catalog-columns.ts`). So a property that a blueprint forgets shows as a difference.
  */
 export const STRUCTURE = `
   WITH ${OBJECTS}, ${OWNED},
@@ -211,7 +211,10 @@ export const STRUCTURE = `
     SELECT classid, objid FROM object UNION ALL SELECT 'pg_namespace'::regclass, unnest($1::oid[]))) IS TRUE`,
   )}`;
 
-/** In no particular order, with `OWN_SCHEMA` in the place of the schema's name. The search path is already the schema's. */
+/**
+ * The lines in no particular order, with `OWN_SCHEMA` in the place of the schema's name. The search path is already the
+ * schema's.
+ */
 export async function readStructure(executor: SqlExecutor, schema: CatalogSchema): Promise<StructureLine[]> {
   const lines = await rows<StructureLine>(executor, neededFor(schema.catalogs, forPeople(STRUCTURE)), [
     [schema.oid],

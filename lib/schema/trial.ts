@@ -13,15 +13,16 @@ import { verifyClone } from './verify';
 /** SQLSTATE class 53, insufficient resources: a full disk or lock table says nothing about the schema. */
 const NO_RESOURCES = /^53/;
 
-/** Enough of a statement to know it by. */
+/** How much of a statement is shown, enough to recognize it. */
 const EXCERPT = 120;
 
 /**
- * Makes a clone under a name that is free, verifies it, and undoes it all. What no look at the catalogs foretells is told
- * here, before anybody waits for a tenant. Gives what clones print otherwise, and mean the same; `undefined` when the
- * server had no room to find out. Needs a transaction of the caller's, which stays usable.
+ * Makes a clone under an unused name, verifies it, and rolls it back. So errors that the catalogs do not show come up
+ * before a tenant is waiting. Returns how clones print differently without a difference in meaning; `undefined` when
+ * the server lacked the resources to find out. Call it in a transaction, which stays usable.
  *
- * @throws SchemaNotCloneableError with the statement that fails, CloneNotFaithfulError with what is not alike
+ * @throws SchemaNotCloneableError with the statement that fails
+ * @throws CloneNotFaithfulError with what differs
  */
 export async function tryBlueprint(
   executor: SqlExecutor,
@@ -38,7 +39,9 @@ export async function tryBlueprint(
   if (failure === undefined) return prints;
   if (failure instanceof TenancyError || isOutage(failure)) throw failure;
   if (NO_RESOURCES.test(String('code' in failure && failure.code))) {
-    warn(`No tenant could be made just now, because the server has no room: ${withHint(failure)}`);
+    warn(
+      `A trial clone of the template could not be made, because the server lacks resources: ${withHint(failure)}`,
+    );
     return undefined;
   }
   const place = await findCulprit(executor, blueprint, freeName);
@@ -50,10 +53,10 @@ export async function tryBlueprint(
   ]);
 }
 
-/** The share of the server's lock table from which two sign-ups at once may exhaust it. */
+/** When one clone needs this share of the server's lock table, two sign-ups at once may exhaust it. */
 const LARGE_SHARE = 0.5;
 
-/** Each table, index and sequence that is made stays locked until the transaction ends. */
+/** Each new table, index and sequence stays locked until the transaction ends. */
 async function warnOfLocks(executor: SqlExecutor, warn: (message: string) => void): Promise<void> {
   const [{ held, room }] = (await executor.query(
     `SELECT (SELECT pg_catalog.count(DISTINCT (locktype, relation, classid, objid)) FROM pg_catalog.pg_locks WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())::int AS held,
@@ -63,18 +66,21 @@ async function warnOfLocks(executor: SqlExecutor, warn: (message: string) => voi
   )) as { held: number; room: number }[];
   if (held < room * LARGE_SHARE) return;
   warn(
-    `To make a tenant takes ${held} locks at once, and the server has room for about ${room} of all sessions together. ` +
+    `Creating a tenant takes ${held} locks in one transaction, and the server has about ${room} for all sessions together. ` +
       'Raise max_locks_per_transaction, or sign-ups at the same time will fail.',
   );
 }
 
 function remedyFor({ rowsAt, copies = 0 }: Blueprint, place: number): string {
   return place >= rowsAt && place < rowsAt + copies
-    ? 'Correct the rows of that table so that it would take them anew, or leave it out of templateData.'
-    : 'Write it without what a clone has not got yet at that moment, or keep it in a shared schema.';
+    ? 'Correct the rows of that table so that they could be inserted again, or leave the table out of templateData.'
+    : 'Write it without objects that a clone does not have yet at that moment, or keep it in a shared schema.';
 }
 
-/** The place of the first statement that fails, found by halves: the error of all of them together does not tell. */
+/**
+ * The place of the first statement that fails, found by bisection: the error of all statements together does not tell
+ * which.
+ */
 async function findCulprit(executor: SqlExecutor, blueprint: Blueprint, freeName: string): Promise<number> {
   const { statements } = blueprint;
   let [working, failing] = [0, statements.length];
@@ -88,7 +94,7 @@ async function findCulprit(executor: SqlExecutor, blueprint: Blueprint, freeName
   return failing - 1;
 }
 
-/** What `work` failed with, if it failed. Nothing of it is left. */
+/** The error of `work`, or `undefined`. Its changes are rolled back either way. */
 async function undone(executor: SqlExecutor, work: () => Promise<void>): Promise<Error | undefined> {
   await executor.query('SAVEPOINT trial');
   const failure = await work().then(

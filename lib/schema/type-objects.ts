@@ -1,8 +1,8 @@
 import { ifAny } from './catalogs-in-use';
 
 /**
- * Rows of the common table expression `object`: what lies in the schema by itself. A range's multirange and
- * constructors do, and yet are parts of the range type, on which they depend internally.
+ * Rows of the common table expression `object`: what lies in the schema by itself. The multirange and the constructors
+ * of a range type also lie in it, but they are parts of the range type, on which they depend internally.
  */
 export const TYPE_MEMBERS = `
     SELECT m.schema, m.classid, m.objid, i.refclassid AS ownerclass, i.refobjid AS ownerid
@@ -10,7 +10,7 @@ export const TYPE_MEMBERS = `
       ON i.classid = m.classid AND i.objid = m.objid AND i.deptype = 'i'
      AND i.refclassid = 'pg_type'::regclass AND m.classid IN ('pg_type'::regclass, 'pg_proc'::regclass)`;
 
-/** Casts lie in no schema: those from and to a type of the schema, or an array of one, are the schema's. */
+/** Casts lie in no schema. Those from or to a type of the schema, or an array of one, count as the schema's. */
 export const OWN_CASTS = `
     SELECT DISTINCT t.schema, d.deptype, c.*
     FROM own_type t CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) AS of_type (oid)

@@ -6,8 +6,8 @@ import { OBJECTS } from './objects';
 import { ofColumn, ofRelation, unknownParameters } from './storage-parameters';
 
 /**
- * What this server keeps that no clone gets and no comparison sees, because it came after PostgreSQL 18 or with a minor
- * release: columns of its catalogs, and parameters of objects in the schema. In words.
+ * What this server stores and no clone gets and no comparison sees, because it came after PostgreSQL 18 or with a minor
+ * release: columns of its catalogs, and storage parameters of objects in the schema. Each in words.
  */
 export async function findUnknownObjects(executor: SqlExecutor, schema: CatalogSchema): Promise<string[]> {
   const found = await rows<{ name: string }>(

@@ -1,7 +1,7 @@
 import { ifAny, type RareCatalog } from './catalogs-in-use';
 import { TYPE_CATALOGS } from './read-catalogs';
 
-/** Why and what to do, by the reason that `TYPE_FINDINGS` gives. */
+/** Why it cannot be cloned and what to do, by the reason that `TYPE_FINDINGS` gives. */
 export const TYPE_REMEDIES = {
   'base type': 'types written in C are not cloned. Keep the type in a shared schema.',
   'shell type': 'the type was never defined. Define it, or drop it.',
@@ -10,32 +10,32 @@ export const TYPE_REMEDIES = {
   'range apart':
     'a range type, its multirange and the constructors of both lie in different schemas. Move them into one schema.',
   constructor:
-    'it came with a range type, and was changed since, which is not cloned. Reset it, or wrap it in a function of your own.',
+    'it came with a range type and was changed since; the change is not cloned. Reset it, or wrap it in a function of your own.',
   hidden:
     'PostgreSQL has an object of that name, which comes first on every search path. Choose another name.',
   'window function': 'window functions written in C are not cloned. Keep it in a shared schema.',
   'function in C': 'functions written in C are not cloned. Keep it in a shared schema.',
   superuser:
-    'only a superuser can make one like it, and the current user is none. Keep it in a shared schema, or clone as a superuser.',
+    'only a superuser can make one, and the current user is not a superuser. Keep it in a shared schema, or clone as a superuser.',
   'operator link':
-    'its commutator or negator lies in another schema, or does not return the link, and an operator has only one. ' +
-    'Recreate it without COMMUTATOR and NEGATOR, or with operators of this schema.',
+    'its commutator or negator lies in another schema, or has another commutator or negator itself. Recreate it without ' +
+    'COMMUTATOR and NEGATOR, or with operators of this schema.',
   'shell operator': 'the operator was never defined. Define it, or drop it.',
   'default class':
-    'a type has one default operator class for an access method, and the type lies in another schema. ' +
+    'it is the default operator class of a type in another schema, and a type has only one for each access method. ' +
     'Recreate the class without DEFAULT, or keep it in a shared schema.',
   'family apart': 'its operator family lies in another schema. Recreate it with a family of this schema.',
   outside:
-    'it lies in another schema, or in none, and hangs on this one, so a clone would lack it. Keep what it needs in a shared schema.',
+    'it lies in another schema, or in none, and depends on this one, so a clone would lack it. Keep what it needs in a shared schema.',
   'round trip':
-    'it uses an object of another schema that in turn uses this schema, and so would its clone. Move both into one schema.',
+    'it uses an object of another schema that uses this schema, so its clone would use this schema too. Move both into one schema.',
 } as const;
 
 const NOT_SUPERUSER = `NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`;
 
 /**
- * Rows of `catalog` in the schema for which a condition holds, each with the reason beside it. `OFFSET 0` keeps the
- * planner from reading the whole catalog, whose size follows the number of tenants.
+ * Rows of `catalog` in the schema for which a condition holds, each with its reason. `OFFSET 0` keeps the planner from
+ * reading the whole catalog, which grows with the number of tenants.
  */
 function findings(catalog: RareCatalog, reasons: Readonly<Record<string, string>>): string {
   return ifAny(
@@ -57,7 +57,7 @@ const brokenLink = (link: string) => `(x.${link} <> 0 AND NOT EXISTS (
   SELECT FROM pg_operator other WHERE other.oid = x.${link} AND other.${link} = x.oid
     AND ${ofOwnSchema('other.oprnamespace')}))`;
 
-/** Rows of classid, objid, objsubid, reason; needs `OBJECTS`. Types, routines and what belongs to types. */
+/** Rows of classid, objid, objsubid, reason; needs `OBJECTS`. Covers types, routines and what belongs to types. */
 export const TYPE_FINDINGS = [
   findings('pg_type', {
     'base type': `o.ownerid IS NULL AND x.typtype IN ('b', 'p') AND x.typisdefined`,

@@ -7,22 +7,22 @@ import { OWNED } from './owned';
 import type { Obstacle } from './schema.errors';
 import { TYPE_FINDINGS, TYPE_REMEDIES } from './unsupported-types';
 
-/** Why and what to do, by the reason that a query below gives. */
+/** Why it cannot be cloned and what to do, by the reason that a query below gives. */
 const REMEDIES = {
   ...TYPE_REMEDIES,
   'parent elsewhere':
-    'its parent lies in another schema, which would show the rows of all clones. Detach it (ALTER TABLE … DETACH ' +
+    'its parent lies in another schema, and would show the rows of all clones. Detach it (ALTER TABLE … DETACH ' +
     'PARTITION, or NO INHERIT), or move the parent here.',
   'child elsewhere':
-    'a table in another schema is a part of it and would not be a part of its clone. Detach that one, or move it here.',
+    'a table in another schema inherits from it or is its partition, and a clone would lack that table. Detach it, or move it here.',
   'detach pending':
     'its DETACH … CONCURRENTLY has not ended. End it: ALTER TABLE … DETACH PARTITION … FINALIZE.',
   'foreign table': 'foreign tables are not cloned. Keep it in a shared schema.',
   tablespace: 'tablespaces are not cloned. Move it: ALTER … SET TABLESPACE to that of the database.',
   owner:
-    'it belongs to another user than the current one, who would own the clone. Run the migrations as this user.',
+    'another user than the current one owns it, and the current user would own the clone. Run the migrations as this user.',
   'granted by another':
-    'a grant on it was given by another role than its owner, and a clone’s would be the owner’s. Give it as the owner.',
+    'a role other than its owner gave a grant on it; in a clone the owner would give it. Give the grant as the owner.',
   'default privileges of another':
     'the current user may not set default privileges of that role. Grant the current user the role, or revoke them.',
   publication:
@@ -39,9 +39,9 @@ const REMEDIES = {
   extension:
     'extensions are not cloned. Install it into a schema of its own that tenants share: ALTER EXTENSION … SET SCHEMA.',
   'depends on extension':
-    'that it goes with an extension is not cloned. Remove the mark: ALTER … NO DEPENDS ON EXTENSION.',
+    'it is marked to be dropped with an extension, which is not cloned. Remove the mark: ALTER … NO DEPENDS ON EXTENSION.',
   'names the schema':
-    'it refers to this schema itself, and so would its clone. Use current_schema() instead.',
+    'it refers to this schema itself, and its clone would do so too. Use current_schema() instead.',
   other: 'objects of this kind are not cloned. Drop it, or keep it in a shared schema.',
 } as const;
 
@@ -147,11 +147,11 @@ const FINDINGS = `
           AND (SELECT typtype FROM pg_type WHERE oid = d.objoid) <> 'm'
   )`;
 
-/** What lies in the schema and a clone would lack or get wrong, by name. */
+/** The objects of the schema that a clone would lack or get wrong, by name. */
 export async function findUnsupported(executor: SqlExecutor, schema: CatalogSchema): Promise<Obstacle[]> {
   const found = await rows<{ object: string; reason: Reason }>(
     executor,
-    // What an extension owns is told once, as the extension.
+    // What belongs to an extension is reported once, as the extension.
     neededFor(
       schema.catalogs,
       `${FINDINGS}

@@ -17,36 +17,41 @@ import { CloneNotFaithfulError, SchemaNotFoundError } from './schema.errors';
 import { readStructure, type StructureLine } from './structure';
 import { compareStructures } from './structure-differences';
 import { readHashes } from './structure-hashes';
-import { readOutsideTies, type Tie } from './ties';
+import { readOutsideDependencies, type Dependency } from './outside-dependencies';
 
 /** Enough to see what is wrong, and few enough for a log line. */
 const MAX_DIFFERENCES = 20;
 
 /**
- * Proves a fresh clone: its structure is the blueprint's, and neither it nor the template leans on the other. Gives what
- * the clone prints otherwise, and means the same, beyond what the blueprint knows of.
+ * Proves that a new clone has the blueprint's structure, and that neither it nor the template depends on the other.
+ * Returns how the clone prints differently without a difference in meaning, beyond what the blueprint knows.
  *
  * @throws CloneNotFaithfulError naming the differences
- * @throws SchemaNotFoundError, TransactionRequiredError
+ * @throws SchemaNotFoundError when the clone does not exist
+ * @throws TransactionRequiredError when no transaction is open
  */
 export async function verifyClone(
   executor: SqlExecutor,
   blueprint: Blueprint,
   schemaName: string,
 ): Promise<Prints> {
-  const { ties, hash } = await besideSchemas(executor, [schemaName], async ({ oids: [oid], catalogs }) => {
-    if (oid === undefined) throw new SchemaNotFoundError(schemaName);
-    return {
-      ties: await readOutsideTies(executor, { oid, catalogs }),
-      hash: (
-        await readHashes(executor, catalogs, blueprint.hashQuery, [schemaName], blueprint.prints.hashes)
-      ).get(schemaName),
-    };
-  });
-  // In words, which cost far more than the hash by which most clones are seen to have no differences.
+  const { dependencies, hash } = await besideSchemas(
+    executor,
+    [schemaName],
+    async ({ oids: [oid], catalogs }) => {
+      if (oid === undefined) throw new SchemaNotFoundError(schemaName);
+      return {
+        dependencies: await readOutsideDependencies(executor, { oid, catalogs }),
+        hash: (
+          await readHashes(executor, catalogs, blueprint.hashQuery, [schemaName], blueprint.prints.hashes)
+        ).get(schemaName),
+      };
+    },
+  );
+  // Comparing in words costs far more than the hash, and the hash is equal for most clones.
   const found = hash === blueprint.hash ? FAITHFUL : await compare(executor, blueprint, schemaName);
   const differences = [
-    ...(await describeEntanglements(executor, blueprint.schemaName, ties)),
+    ...(await describeOutsideDependencies(executor, blueprint.schemaName, dependencies)),
     ...found.differences,
   ];
   if (differences.length > 0) {
@@ -72,12 +77,12 @@ async function compare(
     : { ...FAITHFUL, differences: describeDifferences(template, made) };
 }
 
-/** PostgreSQL prints most code as it reads it back at once, the rest after one round or two. */
+/** PostgreSQL prints most code exactly as it was read, and the rest stays the same after one or two rounds. */
 const MAX_GENERATIONS = 3;
 
 /**
- * What those objects print in the clone, if a clone of the clone prints the same: then it is the same code. `undefined`
- * if they never come to the same. Nothing of these clones is left.
+ * How those objects print in the clone, if a clone of the clone prints them in the same way: then it is the same code.
+ * `undefined` if the prints never settle. These clones are rolled back.
  */
 async function learnPrints(
   executor: SqlExecutor,
@@ -104,22 +109,25 @@ async function learnPrints(
   }
 }
 
-/** Most clones have no tie at all, or few to shared schemas: only then is the template looked at. */
-async function describeEntanglements(
+/** Most clones have no such dependency, or a few on shared schemas. The template is read only when there is one. */
+async function describeOutsideDependencies(
   executor: SqlExecutor,
   templateName: string,
-  ties: readonly Tie[],
+  dependencies: readonly Dependency[],
 ): Promise<string[]> {
-  if (ties.length === 0) return [];
+  if (dependencies.length === 0) return [];
   const template = await inSchema(executor, templateName, (schema, reader) => readObjects(reader, schema));
-  return describeTies(
+  return describeDependencies(
     executor,
-    ties.filter((tie) => tie.some((key) => template.has(key))),
+    dependencies.filter((dependency) => dependency.some((key) => template.has(key))),
   );
 }
 
-async function describeTies(executor: SqlExecutor, ties: readonly Tie[]): Promise<string[]> {
-  if (ties.length === 0) return [];
+async function describeDependencies(
+  executor: SqlExecutor,
+  dependencies: readonly Dependency[],
+): Promise<string[]> {
+  if (dependencies.length === 0) return [];
   const describe = (key: string) =>
     `pg_describe_object(split_part(${key}, ':', 1)::regclass, split_part(${key}, ':', 2)::oid, 0)`;
   const found = await besideAll(executor, () =>
@@ -127,7 +135,7 @@ async function describeTies(executor: SqlExecutor, ties: readonly Tie[]): Promis
       executor,
       `SELECT DISTINCT format('%s depends on %s', ${describe('dependent')}, ${describe('needed')}) AS sentence
      FROM unnest($1::text[], $2::text[]) AS pair (dependent, needed) ORDER BY sentence`,
-      [ties.map(([dependent]) => dependent), ties.map(([, needed]) => needed)],
+      [dependencies.map(([dependent]) => dependent), dependencies.map(([, needed]) => needed)],
     ),
   );
   return found.map(({ sentence }) => sentence);
@@ -148,10 +156,10 @@ function describeDifferences(template: readonly StructureLine[], clone: readonly
     if (!wanted.has(object)) return [`${object} is not in the template`];
     return wanted.get(object) === made.get(object) ? [] : changesOf(object);
   });
-  return differences.length > 0 ? differences : ['the template has changed since its blueprint was compiled'];
+  return differences.length > 0 ? differences : ['the template was changed after its blueprint was compiled'];
 }
 
-/** Of a long query, enough to know it by. */
+/** The beginning of a long sentence, enough to recognize it. */
 function shorten(sentence: string): string {
   return sentence.length > MAX_SENTENCE ? `${sentence.slice(0, MAX_SENTENCE)}…` : sentence;
 }

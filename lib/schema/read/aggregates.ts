@@ -9,7 +9,7 @@ interface AggregateRow {
   readonly name: string;
   readonly arguments: string;
   readonly signature: string;
-  /** Those that need no quoting in JavaScript: `SFUNC = int4pl`, … */
+  /** The properties that are names and numbers, which need no quoting here: `SFUNC = int4pl`, … */
   readonly properties: string[];
   readonly initialValue: string | null;
   readonly movingInitialValue: string | null;

@@ -1,23 +1,23 @@
-/** A table of a family that inherits columns from one another. */
+/** One of several tables that inherit columns from one another. */
 export interface FamilyTable {
   readonly name: string;
-  /** Names of the tables whose columns it gets whenever they get one. */
+  /** Names of the tables that it inherits from: a column added to one of them is added to this table, too. */
   readonly parents: readonly string[];
   /** Names in order, and whether the table declares the column itself. */
   readonly columns: ReadonlyMap<string, boolean>;
-  /** The columns that a generated one is computed from. Default none is generated. */
+  /** For a generated column, the columns that it is computed from. Default: no column is generated. */
   readonly sources?: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * How many columns tables that inherit from one another must be made with. `ADD COLUMN` takes no generated column before
- * those that it is computed from, so these come together, with `CREATE TABLE`; and with them whatever stands before them,
- * in the table, in those that inherit from it, and in those that it inherits from.
+ * How many columns each of these tables must have from the start, in `CREATE TABLE`. `ADD COLUMN` cannot put a
+ * generated column before the columns that it is computed from, so all of these come with `CREATE TABLE`. The columns
+ * before them must come then, too, in the table itself, in its children and in its parents.
  */
 export class Births {
   private readonly counts: Map<FamilyTable, number>;
 
-  /** `ofTwo`: a table with two parents is made with what they have by then, in their order. */
+  /** `ofTwo`: a table with two parents starts with the columns that the parents have by then, in its own order. */
   constructor(family: readonly FamilyTable[], { ofTwo = false } = {}) {
     this.counts = new Map(
       family.map((table) => [
@@ -39,14 +39,14 @@ export class Births {
     }
   }
 
-  /** What it inherits by then is among them. */
+  /** How many columns the table starts with, inherited ones included. */
   columnsOf(table: FamilyTable): number {
     return this.counts.get(table) ?? 0;
   }
 
   /**
-   * How many the parent has by the time that the child is made. What the child inherits comes first, so a column that it
-   * declares as well, before the last one that it does not, is one of the parent's by then.
+   * How many columns the parent must have when the child is made. The columns that a child inherits come first. So if
+   * it declares one of them as well, and one that it only inherits comes later, the parent must have both by then.
    */
   columnsBefore(parent: FamilyTable, child: FamilyTable): number {
     const firsts = namesOf(child).slice(0, this.columnsOf(child));
@@ -56,7 +56,7 @@ export class Births {
   }
 }
 
-/** Columns that a generated one of the table's own stands before. */
+/** The columns that generated columns of the table are computed from, and that stand after these. */
 function ownBirth(table: FamilyTable): string[] {
   const names = namesOf(table);
   return names
@@ -66,7 +66,7 @@ function ownBirth(table: FamilyTable): string[] {
     );
 }
 
-/** What stands before the first column that is the table's alone. */
+/** The columns before the first one that none of its parents has. */
 function inheritedBirth({ parents, columns }: FamilyTable, family: readonly FamilyTable[]): string[] {
   if (parents.length < 2) return [];
   const above = family.filter(({ name }) => parents.includes(name));
@@ -75,7 +75,7 @@ function inheritedBirth({ parents, columns }: FamilyTable, family: readonly Fami
   return own === -1 ? names : names.slice(0, own);
 }
 
-/** How many columns a table has up to the last of those. */
+/** How many columns a table has up to the last of `columns`. */
 function endOf(table: FamilyTable, columns: readonly string[]): number {
   const names = namesOf(table);
   return Math.max(0, ...columns.map((column) => names.indexOf(column) + 1));

@@ -5,11 +5,11 @@ import type { SchemaSource } from './source';
 interface CastRow {
   readonly oid: number;
   readonly types: string;
-  /** Empty for the cast from a range to its multirange, which comes with the type. */
+  /** Empty for the cast from a range to its multirange, which PostgreSQL makes with the type. */
   readonly definition: string;
 }
 
-/** Casts from and to the types of the schema. They lie in no schema, and there is one for each pair of types. */
+/** Casts from and to the types of the schema. A cast belongs to no schema, and each pair of types has at most one. */
 export async function readCasts({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<CastRow>(
     executor,
@@ -30,7 +30,10 @@ export async function readCasts({ executor, objects }: SchemaSource): Promise<St
     }));
 }
 
-/** Whether it is a cast of a table's rows: made first, it would drag the table before what the table needs. */
+/**
+ * Whether it casts a table's rows. Made first, such a cast would bring the table before the objects that the table
+ * needs.
+ */
 function castsRows(objects: SchemaSource['objects'], oid: number): boolean {
   return objects
     .referencesOf(`pg_cast:${oid}`)

@@ -12,13 +12,15 @@ interface CollationRow {
   readonly ctype: string | null;
   readonly locale: string | null;
   readonly rules: string | null;
-  /** One of PostgreSQL's own that it is a copy of: those are for encodings that no other definition gives. */
+  /**
+   * The collation of PostgreSQL's own that it is a copy of, when its encoding is one that no other definition can give.
+   */
   readonly copyOf: string | null;
 }
 
 /**
- * Collations. Not their recorded version: it tells which version the indexes were built with, and those of a clone are
- * built with the version of today.
+ * Collations without their recorded version. It tells with which version of the library the indexes were built, and a
+ * clone's indexes are built with the current one.
  */
 export async function readCollations({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<CollationRow>(

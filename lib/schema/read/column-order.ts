@@ -1,22 +1,25 @@
 import { Births, type FamilyTable } from './births';
 
-/** Columns to add to a table in one go. */
+/** Columns to add to a table with one statement. */
 export interface Addition {
   readonly table: string;
   readonly columns: readonly string[];
-  /** Only if the table must be made with them, at this moment: the names of what it inherits by then. */
+  /** Set when the table is made by this addition: the names of the columns that it inherits at that moment. */
   readonly born?: ReadonlySet<string>;
-  /** Made without its parents, whose columns it has in another order, and put under them at once. */
+  /**
+   * The table is made without its parents, because it has their columns in another order, and then set to inherit from
+   * them.
+   */
   readonly adopted?: boolean;
 }
 
 /**
- * An order in which `ADD COLUMN`, which gives a column to the children as well, leads to every table's order of columns.
- * A column that a child declares too must be the child's before it comes from the parent, unless the child is made with
- * it. `undefined` when no order does, which hardly any history leads to.
+ * An order of additions that gives every table its order of columns. `ADD COLUMN` gives a column to the children, too.
+ * A column that a child also declares must therefore be added to the child before its parent, unless the child is made
+ * with it. `undefined` when there is no such order, which hardly any history of tables leads to.
  *
- * Taking whatever can be taken is enough: no addition makes another one impossible. What would come too early for a table
- * that is still to be made waits for it.
+ * It is enough to take any addition that is possible, because no addition makes another one impossible. Those that
+ * would come too early for a table that is not made yet wait for it.
  */
 export function orderAdditions(family: readonly FamilyTable[]): Addition[] | undefined {
   return orderFor(family, new Births(family)) ?? orderFor(family, new Births(family, { ofTwo: true }));
@@ -56,7 +59,7 @@ class Growing {
     this.isBorn = births.columnsOf(table) === 0;
   }
 
-  /** Columns come one at a time, so as many as it holds are the first ones. */
+  /** The next column to add. They are added one at a time, so those that it has are the first ones of its order. */
   get next(): string | undefined {
     return this.order[this.held.size];
   }
@@ -69,7 +72,7 @@ class Growing {
     return this.table.columns.get(column) === true;
   }
 
-  /** Those that it holds and declares. */
+  /** The columns that it has and declares itself. */
   declared(): string[] {
     return [...this.held].filter((column) => this.declares(column));
   }
@@ -91,7 +94,10 @@ class Growing {
     return [...inherited].every((column, place) => column === this.order[place]);
   }
 
-  /** What it inherits, which comes first unless it declares all of it; `undefined` when its columns stand in no such order. */
+  /**
+   * Makes the table. Returns what it inherits, which comes first unless the table declares all of it. `undefined` when
+   * its order of columns is not possible.
+   */
   beBorn(family: readonly Growing[]): ReadonlySet<string> | undefined {
     const inherited = new Set(this.parents(family).flatMap((parent) => [...parent.held]));
     const firsts = this.order.slice(0, this.births.columnsOf(this.table));
@@ -102,13 +108,13 @@ class Growing {
     return inherited;
   }
 
-  /** Whether the column may come to it from a parent, and so to those that are made from it later. */
+  /** Whether the column may be added to it by a parent, and so to its own children later. */
   accepts(column: string, family: readonly Growing[]): boolean {
     if (this.held.has(column)) return true;
     return this.next === column && !this.declares(column) && this.mayPassOn(column, family);
   }
 
-  /** No child that is not made yet would get the column too early. */
+  /** Whether no child that is not made yet would get the column too early. */
   mayPassOn(column: string, family: readonly Growing[]): boolean {
     const place = this.order.indexOf(column);
     return family.every(
@@ -137,7 +143,7 @@ function takeAll(table: Growing, family: readonly Growing[]): string[] {
   }
 }
 
-/** Those that are made by now. */
+/** The tables that inherit from it and are made by now. */
 function descendantsOf(table: Growing, family: readonly Growing[]): Growing[] {
   const found = new Set<Growing>();
   const visit = (parent: Growing) => {

@@ -9,32 +9,32 @@ export interface Column {
   readonly number: number;
   readonly name: string;
   readonly type: string;
-  /** Declared by the table itself, not, or not only, by one that it inherits from. */
+  /** Whether the table itself declares it. It may also be inherited. */
   readonly local: boolean;
-  /** Only where it is not the type's own. */
+  /** Only where it differs from the collation of the type. */
   readonly collation: string | null;
   readonly compression: string | null;
-  /** Without the column's name: `NOT NULL`, since PostgreSQL 18 with a name. */
+  /** Without the column's name: `NOT NULL`, from PostgreSQL 18 on with the constraint's name. */
   readonly notNull: string | null;
-  /** Whether that is the table's own, and not only inherited. Always, before PostgreSQL 18. */
+  /** Whether the table itself declares the NOT NULL. Always true before PostgreSQL 18. */
   readonly notNullLocal: boolean;
-  /** Whether it is a constraint with a name, so that it is inherited for good. */
+  /** Whether it is a constraint with a name, which children then inherit for good. */
   readonly notNullNamed: boolean;
   readonly identity: 'ALWAYS' | 'BY DEFAULT' | null;
   readonly generated: 'STORED' | 'VIRTUAL' | null;
-  /** Names of the columns that a generated one is computed from. */
+  /** For a generated column, the names of the columns that it is computed from. */
   readonly sources: readonly string[];
   readonly defaultOid: number | null;
   readonly default: string | null;
-  /** What `ALTER COLUMN` must add: storage, statistics target, options; of materialized views the compression too. */
-  readonly settings: string[];
+  /** What `ALTER COLUMN` must add: storage, statistics target, options; for materialized views also the compression. */
+  readonly alterations: string[];
 }
 
-/** Columns of tables and materialized views, and those columns of views that have a default. */
+/** Columns of tables and materialized views, and the columns of views that have a default. */
 export function readColumns({ executor, objects }: SchemaSource): Promise<Column[]> {
   return rows(
     executor,
-    // Not-null constraints have names since PostgreSQL 18. One that is not valid is added like other constraints.
+    // Not-null constraints have names since PostgreSQL 18. A NOT VALID one is added like other constraints.
     `SELECT a.attrelid AS "tableOid", a.attnum AS number, a.attname AS name, a.attislocal AS local,
             format_type(a.atttypid, a.atttypmod) AS type,
             CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN a.attcollation::regcollation::text END AS collation,
@@ -60,7 +60,7 @@ export function readColumns({ executor, objects }: SchemaSource): Promise<Column
               END,
               CASE WHEN a.attstattarget >= 0 THEN 'SET STATISTICS ' || a.attstattarget END,
               'SET (' || ${parameterList(ofColumn('a'))} || ')'
-            ], NULL) AS settings
+            ], NULL) AS alterations
      FROM pg_class c
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
      JOIN pg_type t ON t.oid = a.atttypid
@@ -72,7 +72,7 @@ export function readColumns({ executor, objects }: SchemaSource): Promise<Column
   );
 }
 
-/** One line of `CREATE TABLE`. `withDefault` is false for a default that must wait for a function. */
+/** One line of `CREATE TABLE`. `withDefault` is false for a default that calls a function which is made later. */
 export function columnDefinition(column: Column, withDefault: boolean, sequence?: Sequence): string {
   return [
     quoteIdentifier(column.name),
@@ -94,16 +94,16 @@ function valueOf(column: Column, withDefault: boolean, sequence?: Sequence): str
 
 /** `GENERATED … AS IDENTITY (…)`, for `CREATE TABLE` and after `ALTER COLUMN … ADD`. */
 export function identityClause({ identity }: Column, { name, options, retyped }: Sequence): string {
-  // Bounds of another type may be too wide for the column's.
+  // Bounds that fit another type may be too wide for the column's type.
   const bounds = retyped ? '' : ` ${options}`;
   return `GENERATED ${identity} AS IDENTITY (SEQUENCE NAME ${quoteIdentifier(name)}${bounds})`;
 }
 
-/** Statements for the settings of the columns of a table or materialized view: none, or one. */
-export function columnSettings(relationName: string, columns: readonly Column[]): string[] {
-  const settings = columns.flatMap(({ name, settings: wanted }) =>
-    wanted.map((setting) => `ALTER COLUMN ${quoteIdentifier(name)} ${setting}`),
+/** The `ALTER TABLE` for the `alterations` of its columns, or nothing. */
+export function columnAlterations(relationName: string, columns: readonly Column[]): string[] {
+  const statements = columns.flatMap(({ name, alterations: wanted }) =>
+    wanted.map((alteration) => `ALTER COLUMN ${quoteIdentifier(name)} ${alteration}`),
   );
-  if (settings.length === 0) return [];
-  return [`ALTER TABLE ONLY ${quoteIdentifier(relationName)} ${settings.join(', ')}`];
+  if (statements.length === 0) return [];
+  return [`ALTER TABLE ONLY ${quoteIdentifier(relationName)} ${statements.join(', ')}`];
 }

@@ -6,7 +6,10 @@ import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 import { TYPE_COMMENT_TARGETS } from './type-comments';
 
-/** Comments on everything in the schema. Its own comment is its own: a tenant's says who lives there. */
+/**
+ * Comments on everything in the schema. The comment of the schema itself is left out, because a tenant's holds our
+ * mark.
+ */
 export async function readComments({ executor, schema }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ target: string; comment: string }>(
     executor,

@@ -6,11 +6,11 @@ import type { SchemaSource } from './source';
 interface CompositeRow {
   readonly oid: number;
   readonly name: string;
-  /** `"a" integer`, in order. */
+  /** `"a" integer`, …, in order. */
   readonly attributes: string[];
 }
 
-/** Composite types of their own; those of tables come with the table. */
+/** Composite types made by CREATE TYPE. The row types of tables come with the tables. */
 export async function readComposites({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<CompositeRow>(
     executor,

@@ -29,7 +29,7 @@ export function constraintSteps(constraints: readonly Constraint[], relations: r
   ];
 }
 
-/** How many generations of tables stand above it. */
+/** How many levels of parents the table has. */
 function depthOf(table: Relation, relations: readonly Relation[]): number {
   return parentsOf(table, relations).reduce(
     (depth, parent) => Math.max(depth, 1 + depthOf(parent, relations)),
@@ -42,8 +42,8 @@ function parentsOf({ parents }: Relation, relations: readonly Relation[]): Relat
 }
 
 /**
- * A check goes to the children too, where it joins one of that name; so a child's own has to be there first: those of
- * one name are one step, the youngest table's first.
+ * ALTER TABLE adds a check to the children too, and merges it with a child's check of the same name. The child's own
+ * must exist first, so checks of one name make one step, which begins with the tables that have the most ancestors.
  */
 function familyCheckSteps(youngestFirst: readonly Constraint[]): Step[] {
   const names = [...new Set(youngestFirst.map(({ name }) => name))];
@@ -61,8 +61,8 @@ function familyCheckSteps(youngestFirst: readonly Constraint[]): Step[] {
 }
 
 /**
- * A foreign key of a partitioned table gives each partition one of its name, unless the partition has one already that
- * says the same: so those of other names are made before.
+ * A foreign key of a partitioned table makes one of the same name in each partition, unless the partition already has
+ * an equal one. So partitions' keys with other names are made first.
  */
 function foreignKeyStep(root: Constraint, parts: readonly Constraint[], after: readonly ObjectKey[]): Step {
   const additionsBelow = (parent: Constraint): string[] =>
@@ -82,8 +82,8 @@ function foreignKeyStep(root: Constraint, parts: readonly Constraint[], after: r
 }
 
 /**
- * The foreign keys of the tables above a partition. Each takes a key of the partition's that says the same for its own
- * part, so what the partition has besides comes later.
+ * The foreign keys of the tables above a partition. PostgreSQL uses an equal key of the partition as the partition's
+ * part of such a key, so the partition's other keys are made after them.
  */
 function keysAbove(
   tableOid: number,
@@ -100,7 +100,7 @@ function keysAbove(
   ]);
 }
 
-/** What a parent brings along is as valid as the parent's. */
+/** A constraint that came from a parent is only as valid as the parent's, so these are validated separately. */
 function validations(constraints: readonly Constraint[]): string[] {
   return constraints
     .filter(({ validated }) => validated)
@@ -120,7 +120,10 @@ function constraintStep(constraint: Constraint): Step {
   };
 }
 
-/** Keys are each table's own; what a partitioned table or a parent has besides, its children have too. */
+/**
+ * Primary keys, unique and exclusion constraints are made for one table alone; other constraints go to the children,
+ * too.
+ */
 function addition(constraint: Constraint): string {
   const { tableName, type, name } = constraint;
   const only = type === 'p' || type === 'u' || type === 'x' ? 'ONLY ' : '';

@@ -8,32 +8,33 @@ export interface Constraint {
   readonly tableOid: number;
   readonly tableName: string;
   readonly name: string;
-  /** Rises in the order in which PostgreSQL heeds them: foreign keys fire, and keys are checked, in that order. */
+  /** Rises in the order in which PostgreSQL handles them: foreign keys fire, and keys are checked, in that order. */
   readonly age: number;
   readonly type: 'p' | 'u' | 'x' | 'c' | 'f' | 'n';
   readonly valid: boolean;
-  /** The table's own, and not only inherited. */
+  /** Whether the table itself declares it. It may also be inherited. */
   readonly local: boolean;
   readonly columns: string;
   readonly definition: string;
-  /** Storage parameters of the index behind it, which its definition leaves out. */
+  /** Storage parameters of the index behind it, which the printed definition leaves out. */
   readonly indexOptions: string | null;
-  /** Of a foreign key of a partition, the one of the partitioned table that it is a part of. */
+  /** For a foreign key of a partition, the key of the partitioned table that it is part of. */
   readonly parentOid: number | null;
-  /** Those that PostgreSQL makes along with this one: a foreign key's for each partition on either side. */
+  /** The constraints that PostgreSQL makes with this one: for a foreign key, one for each partition on either side. */
   readonly parts: number[];
-  /** Valid, although the parent's constraint that it came from is not. */
+  /** Whether it is valid although the parent's constraint that it came from is not. */
   readonly validated: boolean;
 }
 
 /**
- * Constraints of tables, less those of constraint triggers, which come with the trigger, valid NOT NULLs, which come
- * with the column, and those by which a foreign key reaches single partitions of the table that it refers to.
+ * Constraints of tables. Left out: those of constraint triggers, which come with the trigger; valid NOT NULLs, which
+ * come with the column; and those by which a foreign key refers to single partitions.
  */
 export function readConstraints({ executor, objects }: SchemaSource): Promise<Constraint[]> {
   return rows(
     executor,
-    // Triggers fire by name, and those of a foreign key have its number as text in theirs: 100000 before 99999.
+    // Triggers fire in the order of their names. The names of a foreign key's triggers hold an oid as text: 100000
+    // sorts before 99999.
     `SELECT con.oid, con.conrelid AS "tableOid", c.relname AS "tableName", con.conname AS name, con.contype AS type,
             con.convalidated AS valid, con.conkey::text AS columns, pg_get_constraintdef(con.oid) AS definition,
             con.conislocal AS local,
@@ -59,8 +60,8 @@ export function readConstraints({ executor, objects }: SchemaSource): Promise<Co
 }
 
 /**
- * Oids of all constraints below `con`. Looked up one by one: to the planner nearly all constraints have the same parent,
- * none, and it would read those of all tenants each time.
+ * Oids of all constraints below `con`. They are looked up one by one: nearly all constraints have the same parent,
+ * none, so the planner would read the constraints of all tenants each time.
  */
 const PARTS = `
   WITH RECURSIVE part AS (
@@ -71,10 +72,11 @@ const PARTS = `
   SELECT oid FROM part WHERE oid <> con.oid`;
 
 /**
- * The constraints that `CREATE TABLE` can state: much faster than adding them one by one. Foreign keys wait for all
- * tables, some checks for a function, and CREATE TABLE takes every constraint for valid and drops one of two unique
- * constraints on the same columns without a word. Keys of partitioned tables would look for indexes to attach, and
- * those of parents make their children's columns not null.
+ * The constraints that `CREATE TABLE` can state, which is much faster than adding them one by one. Added later are:
+ * foreign keys, which need all tables; checks that call a function; constraints that are not valid, because CREATE
+ * TABLE takes all for valid; one of two unique constraints on the same columns, which CREATE TABLE would silently drop;
+ * keys of partitioned tables, which would look for indexes to attach; and keys of parents, which would make the
+ * children's columns NOT NULL.
  */
 export function inlineConstraints(
   { objects }: SchemaSource,

@@ -7,10 +7,10 @@ interface DomainRow {
   readonly oid: number;
   readonly name: string;
   readonly base: string;
-  /** Only where it is not the base type's own. */
+  /** Only where it differs from the collation of the base type. */
   readonly collation: string | null;
   readonly default: string | null;
-  /** That the base type has a default, which the domain would inherit. */
+  /** Whether the base type has a default, which the domain would inherit. */
   readonly inheritsDefault: boolean;
   readonly notNull: boolean;
 }
@@ -25,8 +25,9 @@ interface DomainConstraint {
 }
 
 /**
- * Domains, with those constraints that need nothing else of the schema. A check that calls a function waits for it,
- * for the function may take the domain; and CREATE DOMAIN knows no NOT VALID.
+ * Domains, with the constraints that depend on nothing else in the schema. A check that calls a function is added after
+ * the function, which may have the domain as an argument. NOT VALID constraints are added, too, because CREATE DOMAIN
+ * cannot state them.
  */
 export async function readDomains(source: SchemaSource): Promise<Step[]> {
   const { objects } = source;
@@ -84,7 +85,7 @@ function domainStep(domain: DomainRow, constraints: readonly DomainConstraint[])
       (constraint) => `CONSTRAINT ${quoteIdentifier(constraint.name)} ${constraint.definition}`,
     ),
   ];
-  // DEFAULT NULL would be a default of its own over another domain.
+  // Over another domain, DEFAULT NULL is a default of its own.
   const dropsDefault = domain.default === null && domain.inheritsDefault;
   return {
     phase: Phase.Type,

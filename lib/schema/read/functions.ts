@@ -20,10 +20,10 @@ interface FunctionRow {
   readonly leakproof: boolean;
   readonly cost: string;
   readonly resultRows: string | null;
-  /** Of the planner; written in C. */
+  /** The planner's support function, which is written in C. */
   readonly support: string | null;
   readonly transformed: string[];
-  readonly settings: string[];
+  readonly parameters: string[];
   readonly source: string;
   /** `BEGIN ATOMIC …` or `RETURN …`, instead of `source`. */
   readonly standardBody: string | null;
@@ -42,12 +42,12 @@ export async function readFunctions({ executor, objects }: SchemaSource): Promis
             p.procost::text AS cost, CASE WHEN p.proretset THEN p.prorows::text END AS "resultRows",
             ${objectName('pg_proc', 'p.prosupport')} AS support,
             ARRAY(SELECT format_type(type, NULL) FROM unnest(p.protrftypes) AS type) AS transformed,
-            coalesce(p.proconfig, '{}') AS settings, p.prosrc AS source, pg_get_function_sqlbody(p.oid) AS "standardBody"
+            coalesce(p.proconfig, '{}') AS parameters, p.prosrc AS source, pg_get_function_sqlbody(p.oid) AS "standardBody"
      FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
      WHERE p.oid = ANY ($1::oid[]) AND p.prokind IN ('f', 'p')`,
     [objects.oidsOf('pg_proc')],
   );
-  // Constructors of ranges come with their type.
+  // The constructors of ranges come with the range type.
   return found
     .filter(({ oid }) => objects.ownerOf(`pg_proc:${oid}`) === undefined)
     .map((row) => ({
@@ -60,7 +60,10 @@ export async function readFunctions({ executor, objects }: SchemaSource): Promis
     }));
 }
 
-/** A standard body is parsed when the function is made, so what calls itself must be there already: as a text at first. */
+/**
+ * Whether the function calls itself. A standard body is parsed when the function is made, so the function must exist by
+ * then: it is first made with a text as its body.
+ */
 function callsItself(objects: SchemaSource['objects'], { oid }: FunctionRow): boolean {
   const key = `pg_proc:${oid}`;
   return objects.referencesOf(key).includes(key);
@@ -74,14 +77,14 @@ function createFunction(row: FunctionRow, create = 'CREATE'): string {
     row.transformed.length > 0 && `TRANSFORM ${row.transformed.map((type) => `FOR TYPE ${type}`).join(', ')}`,
     ...(row.kind === 'FUNCTION' ? planning(row) : []),
     row.securityDefiner && 'SECURITY DEFINER',
-    ...row.settings.map(setClause),
+    ...row.parameters.map(setClause),
     row.standardBody ?? `AS ${quoteLiteral(row.source)}`,
   ]
     .filter(Boolean)
     .join(' ');
 }
 
-/** What a procedure cannot have. */
+/** The clauses that a procedure cannot have. */
 function planning(row: FunctionRow): (string | false)[] {
   return [
     row.volatility,
@@ -94,7 +97,7 @@ function planning(row: FunctionRow): (string | false)[] {
   ];
 }
 
-/** Settings whose value is a list of names; quoted as one string they would be one name. */
+/** Parameters whose value is a list of names. Quoted as one string, the list would be a single name. */
 const NAME_LISTS: ReadonlySet<string> = new Set([
   'local_preload_libraries',
   'search_path',

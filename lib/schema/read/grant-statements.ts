@@ -8,19 +8,19 @@ export interface Grant {
 }
 
 export interface GrantTarget {
-  /** `TABLE`, `FUNCTION`, …; of default privileges `TABLES`, …. */
+  /** `TABLE`, `FUNCTION`, …; for default privileges `TABLES`, …. */
   readonly kind: string;
-  /** Quoted, with a function's arguments; undefined where the kind says it all. */
+  /** Quoted, for a function with its arguments; undefined where `kind` alone is enough. */
   readonly name?: string;
   /** Quoted, for grants on a column of the table. */
   readonly column?: string;
   readonly wanted: readonly Grant[];
-  /** What is there without doing anything. */
+  /** The grants that a new object has by itself. */
   readonly usual: readonly Grant[];
 }
 
-/** A statement without the objects that it is about. */
-interface Frame {
+/** A `GRANT` or `REVOKE` without the objects that it is about. */
+interface Command {
   /** `GRANT SELECT, INSERT`. */
   readonly head: string;
   /** `TO reader`. */
@@ -28,42 +28,42 @@ interface Frame {
 }
 
 /**
- * `GRANT` and `REVOKE` that lead from the usual to what is wanted. Objects to which the same happens share statements;
- * each object sees the roles in the order in which PostgreSQL keeps them.
+ * The `GRANT` and `REVOKE` that lead from the usual grants to the wanted ones. Objects that need the same commands
+ * share a statement. Each object gets its roles in the order in which PostgreSQL keeps them.
  */
 export function grantStatements(targets: readonly GrantTarget[]): string[] {
-  const groups = new Map<string, { kind: string; frames: Frame[]; names: string[] }>();
+  const groups = new Map<string, { kind: string; commands: Command[]; names: string[] }>();
   for (const target of targets) {
-    const frames = [...revocations(target), ...additions(target)];
-    const key = JSON.stringify([target.kind, frames]);
-    const group = groups.get(key) ?? { kind: target.kind, frames, names: [] };
+    const commands = [...revocations(target), ...additions(target)];
+    const key = JSON.stringify([target.kind, commands]);
+    const group = groups.get(key) ?? { kind: target.kind, commands, names: [] };
     if (target.name !== undefined) group.names.push(target.name);
     groups.set(key, group);
   }
-  return [...groups.values()].flatMap(({ kind, frames, names }) =>
-    frames.map(({ head, tail }) => [head, 'ON', kind, names.join(', '), tail].filter(Boolean).join(' ')),
+  return [...groups.values()].flatMap(({ kind, commands, names }) =>
+    commands.map(({ head, tail }) => [head, 'ON', kind, names.join(', '), tail].filter(Boolean).join(' ')),
   );
 }
 
-function revocations({ wanted, usual, column }: GrantTarget): Frame[] {
+function revocations({ wanted, usual, column }: GrantTarget): Command[] {
   const kept = (grant: Grant) => wanted.find((other) => isSame(grant, other));
   const gone = usual.filter((grant) => kept(grant) === undefined);
   const narrowed = usual.filter((grant) => grant.grantable && kept(grant)?.grantable === false);
   return rolesOf([...gone, ...narrowed]).flatMap((role) => [
-    ...frame('REVOKE', gone, role, column, 'FROM'),
-    ...frame('REVOKE GRANT OPTION FOR', narrowed, role, column, 'FROM'),
+    ...command('REVOKE', gone, role, column, 'FROM'),
+    ...command('REVOKE GRANT OPTION FOR', narrowed, role, column, 'FROM'),
   ]);
 }
 
-function additions({ wanted, usual, column }: GrantTarget): Frame[] {
+function additions({ wanted, usual, column }: GrantTarget): Command[] {
   const missing = wanted.filter(
     (grant) => !usual.some((other) => isSame(grant, other) && (other.grantable || !grant.grantable)),
   );
   const plain = missing.filter(({ grantable }) => !grantable);
   const grantable = missing.filter((grant) => grant.grantable);
   return rolesOf(missing).flatMap((role) => [
-    ...frame('GRANT', plain, role, column, 'TO'),
-    ...frame('GRANT', grantable, role, column, 'TO', ' WITH GRANT OPTION'),
+    ...command('GRANT', plain, role, column, 'TO'),
+    ...command('GRANT', grantable, role, column, 'TO', ' WITH GRANT OPTION'),
   ]);
 }
 
@@ -75,14 +75,14 @@ function rolesOf(grants: readonly Grant[]): string[] {
   return [...new Set(grants.map(({ to }) => to))];
 }
 
-function frame(
+function command(
   verb: string,
   grants: readonly Grant[],
   role: string,
   column: string | undefined,
   preposition: 'TO' | 'FROM',
   suffix = '',
-): Frame[] {
+): Command[] {
   const privileges = grants
     .filter(({ to }) => to === role)
     .map(({ privilege }) => (column === undefined ? privilege : `${privilege} (${column})`));

@@ -15,8 +15,8 @@ interface GrantRow {
 }
 
 /**
- * Grants on what lies in the schema, as far as they differ from those that a new object gets by PostgreSQL's own rule
- * or by `ALTER DEFAULT PRIVILEGES` for all schemas.
+ * Grants on objects of the schema, as far as they differ from those that a new object gets by PostgreSQL's own rule or
+ * by `ALTER DEFAULT PRIVILEGES` for all schemas.
  */
 export async function readGrants({ executor, schema }: SchemaSource): Promise<Step[]> {
   const found = await rows<GrantRow>(
@@ -41,14 +41,17 @@ export async function readGrants({ executor, schema }: SchemaSource): Promise<St
   return statements.length === 0 ? [] : [{ phase: Phase.Grant, label: 'grants', creates: [], statements }];
 }
 
-/** Of one row of `owned`. Default privileges for all schemas stand in place of PostgreSQL's own, not beside them. */
+/**
+ * The grants of one row of `owned`. Default privileges for all schemas replace PostgreSQL's own; they are not added to
+ * them.
+ */
 export const GRANTS_OF_OWNED = `
   SELECT coalesce(owned.acl, acldefault(owned.kind, owned.owner)) AS wanted,
          coalesce((SELECT defaclacl FROM pg_default_acl
                    WHERE defaclrole = owned.owner AND defaclnamespace = 0 AND defaclobjtype = owned.default_kind),
                   acldefault(owned.kind, owned.owner)) AS usual`;
 
-/** JSON of `Grant[]`. */
+/** SQL: JSON of `Grant[]`. */
 export function grantItems(acl: string): string {
   return `(SELECT coalesce(jsonb_agg(jsonb_build_object(
              'to', CASE item.grantee WHEN 0 THEN 'PUBLIC' ELSE item.grantee::regrole::text END,
@@ -56,7 +59,7 @@ export function grantItems(acl: string): string {
            FROM aclexplode(${acl}) WITH ORDINALITY AS item (grantor, grantee, privilege_type, is_grantable, place))`;
 }
 
-/** GRANT knows an aggregate by its types alone, any other routine by all that its signature says. */
+/** GRANT names an aggregate by its types alone, and any other routine by its whole signature. */
 const TARGET = `
   SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, quote_ident(c.relname) AS name, (
     SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = objid AND attnum = objsubid AND objsubid <> 0) AS column

@@ -7,13 +7,16 @@ interface Indexed {
   readonly indexOptions: string | null;
 }
 
-/** The definition with the storage parameters of the index behind it, which PostgreSQL does not print. */
+/** The definition with the storage parameters of its index, which PostgreSQL does not print. */
 export function withIndexOptions({ type, definition, indexOptions }: Indexed): string {
   if (indexOptions === null || type === 'x') return definition;
   return definition.replace(/(?: DEFERRABLE)?(?: INITIALLY DEFERRED)?$/, ` WITH (${indexOptions})$&`);
 }
 
-/** An exclusion's condition may be any text, so its parameters are set afterwards. */
+/**
+ * The condition of an exclusion constraint may be any text, so nothing can be put into its definition. The parameters
+ * are set afterwards.
+ */
 export function indexOptionStatements({ type, name, indexOptions }: Indexed): string[] {
   if (indexOptions === null || type !== 'x') return [];
   return [`ALTER INDEX ${quoteIdentifier(name)} SET (${indexOptions})`];

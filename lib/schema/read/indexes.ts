@@ -3,7 +3,7 @@ import { indexDefinition } from '../storage-parameters';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 
-/** Indexes of their own; those behind a constraint come with it. */
+/** Indexes made by CREATE INDEX. Those of constraints come with the constraint. */
 export async function readIndexes({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ oid: number; name: string; definition: string }>(
     executor,
@@ -16,7 +16,7 @@ export async function readIndexes({ executor, objects }: SchemaSource): Promise<
   );
   return found.map(({ oid, name, definition }) => ({
     phase: Phase.Index,
-    // Of two unique ones that a row breaks, PostgreSQL names the older.
+    // When a row violates two unique indexes, PostgreSQL reports the older one.
     age: oid,
     label: `index ${name}`,
     creates: [`pg_class:${oid}`],

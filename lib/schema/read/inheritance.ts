@@ -7,24 +7,25 @@ import { type Column, columnDefinition, identityClause } from './columns';
 import { createTable, type Relation } from './relations';
 import type { Sequence } from './sequences';
 
-/** A table that inherits or is inherited from, with its columns. */
+/** A table with parents or children, and its columns. */
 interface Member {
   readonly table: Relation;
   readonly quoted: string;
   readonly columns: readonly Column[];
-  /** Parents from which it has got columns. */
+  /** The parents from which it has inherited columns. */
   readonly born: readonly string[];
-  /** Parents by ALTER TABLE … INHERIT: it had all of their columns before. */
+  /** The parents that it got by ALTER TABLE … INHERIT: it had all of their columns before. */
   readonly adopted: readonly string[];
 }
 
 type SequenceOf = (column: Column) => Sequence | undefined;
 
 /**
- * One step for each family of tables that inherit from one another. The tables are made empty and then grow as they
- * once grew: only so every column has its place, and is known to be inherited, declared, or both.
+ * One step for each family of tables that inherit from one another. The tables are made with few columns or none, and
+ * the rest is added in the order in which they once grew. Only in this way does every column get its place, and is
+ * known as inherited, declared, or both.
  *
- * Checks and keys come later (`familyChecks`), as well as defaults: children may have others than their parents.
+ * Checks and keys come later (`familyChecks`), and so do defaults, because a child's may differ from its parent's.
  */
 export function inheritanceSteps(
   relations: readonly Relation[],
@@ -69,7 +70,7 @@ function memberOf(
   };
 }
 
-/** Parents before children. */
+/** Sorted so that parents come before children. */
 function familiesOf(members: readonly Member[]): Member[][] {
   const families = new Map<Member, Member[]>();
   const parentsOf = ({ table }: Member) => members.filter(({ quoted }) => table.parents.includes(quoted));
@@ -108,11 +109,11 @@ function familyStep(family: readonly Member[], additions: readonly Addition[], s
     ],
     statements: [
       ...growthOfFamily(family, additions),
-      // A NOT NULL may have come from the parent afterwards.
+      // A NOT NULL may have come from a parent that was added later.
       ...family.flatMap(({ quoted, adopted }) => adoptions(quoted, adopted)),
       ...family.flatMap((member) => ownExpressions(member, family)),
       ...oldestLast.flatMap(namedNotNulls),
-      ...family.flatMap((member) => ownSettings(member, sequenceOf)),
+      ...family.flatMap((member) => ownAlterations(member, sequenceOf)),
       ...family.flatMap(({ quoted, table: { ofType } }) =>
         ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
       ),
@@ -128,8 +129,9 @@ type Birth = Omit<Addition, 'table'>;
 const EMPTY: Birth = { columns: [] };
 
 /**
- * A table with two parents is made empty, and so are these, because it gets their columns in turn; unless it must be made
- * with some: see `Births`. Any other table is made with the columns that it gets first.
+ * Makes the tables and adds their columns. A table with two parents is made empty, and its parents too, because it gets
+ * their columns in turns, unless it must start with some columns (see `Births`). Any other table is made with the
+ * columns of its first addition.
  */
 function growthOfFamily(family: readonly Member[], additions: readonly Addition[]): string[] {
   const made = new Set<Member>();
@@ -138,7 +140,7 @@ function growthOfFamily(family: readonly Member[], additions: readonly Addition[
     if (made.has(member)) return [];
     made.add(member);
     const parents = parentsOf(member);
-    // PostgreSQL 15 takes no expression of the child's own for a column that it inherits, even if it is the same.
+    // For an inherited column PostgreSQL 15 accepts no expression in the child's definition, not even an equal one.
     const columns = member.columns.map((column) =>
       !adopted && inherited?.has(column.name) && isAsIn(parents, column)
         ? { ...column, generated: null }
@@ -175,7 +177,10 @@ function definitions({ columns }: Pick<Member, 'columns'>, names: readonly strin
     );
 }
 
-/** Since PostgreSQL 17 a child may compute in its own way what it inherits and does not declare. Its heirs then do so, too. */
+/**
+ * Since PostgreSQL 17 a child may compute an inherited column by another expression, and its own children then use that
+ * one.
+ */
 function ownExpressions({ quoted, table, columns }: Member, family: readonly Member[]): string[] {
   const parents = family.filter((member) => table.parents.includes(member.quoted));
   return columns
@@ -186,14 +191,16 @@ function ownExpressions({ quoted, table, columns }: Member, family: readonly Mem
     );
 }
 
-/** Whether one of the parents computes the column in the same way. */
+/** Whether one of the parents computes the column by the same expression. */
 function isAsIn(parents: readonly Member[], { name, default: expression }: Column): boolean {
   return parents.some(({ columns }) =>
     columns.some((column) => column.name === name && column.default === expression),
   );
 }
 
-/** Since PostgreSQL 18 a child's NOT NULL comes from its parent's, or is its own; then it must be there first. */
+/**
+ * Since PostgreSQL 18 a child's NOT NULL is either the parent's or its own. Its own must be set before the parent's.
+ */
 function namedNotNulls({ quoted, columns }: Member): string[] {
   return columns.flatMap(({ name, notNull, notNullNamed, notNullLocal }) => {
     if (notNull === null || !notNullNamed || !notNullLocal) return [];
@@ -205,13 +212,13 @@ function namedNotNulls({ quoted, columns }: Member): string[] {
   });
 }
 
-function ownSettings({ quoted, columns }: Member, sequenceOf: SequenceOf): string[] {
+function ownAlterations({ quoted, columns }: Member, sequenceOf: SequenceOf): string[] {
   const actions = columns.flatMap((column) => {
     const sequence = sequenceOf(column);
     return [
       column.notNull !== null && !column.notNullNamed && 'SET NOT NULL',
       column.compression !== null && `SET COMPRESSION ${column.compression}`,
-      ...column.settings,
+      ...column.alterations,
       column.identity !== null && sequence !== undefined && `ADD ${identityClause(column, sequence)}`,
     ]
       .filter(Boolean)

@@ -2,11 +2,11 @@ import { quoteIdentifier } from '../../common/sql';
 import { rows } from '../catalog';
 import type { ObjectKey, SchemaObjects } from '../objects';
 import { Phase, type Step } from '../steps';
-import { type Column, columnSettings } from './columns';
+import { type Column, columnAlterations } from './columns';
 import type { Relation } from './relations';
 import type { SchemaSource } from './source';
 
-/** Empty at first: their queries may need what comes later. See `readPopulated`. */
+/** Made without rows, because their queries may need objects that are made later. See `readPopulated`. */
 export async function readMaterializedViews(
   { executor }: SchemaSource,
   relations: readonly Relation[],
@@ -26,14 +26,14 @@ export async function readMaterializedViews(
     statements: [
       `CREATE MATERIALIZED VIEW ${quoteIdentifier(name)}${accessMethod === null ? '' : ` USING ${accessMethod}`}` +
         `${options === '' ? '' : ` WITH (${options})`} AS ${queryOf.get(oid)?.replace(/;$/, '')} WITH NO DATA`,
-      ...columnSettings(name, columnsOf.get(oid) ?? []),
+      ...columnAlterations(name, columnsOf.get(oid) ?? []),
     ],
   }));
 }
 
 /**
- * `REFRESH` of those that hold rows: the clone's come from its own tables. One step, because one may read another,
- * perhaps through a view or a function, and has to come after it.
+ * A `REFRESH` of the views that have rows; the clone's rows come from its own tables. All are one step, because one
+ * view may read another, perhaps through a view or a function, and must be refreshed after it.
  */
 export async function readPopulated({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ oid: number; name: string }>(
@@ -57,7 +57,7 @@ export async function readPopulated({ executor, objects }: SchemaSource): Promis
   ];
 }
 
-/** The objects and all that they need, each after what it needs itself. */
+/** The objects and all their dependencies, each after its own dependencies. */
 function neededFirst(objects: SchemaObjects, keys: readonly ObjectKey[]): Set<ObjectKey> {
   const partsOf = new Map<ObjectKey, ObjectKey[]>();
   for (const key of objects.keys()) {

@@ -20,13 +20,16 @@ interface OperatorClass extends OperatorFamily {
 interface FamilyMember {
   readonly key: string;
   readonly familyOid: number;
-  /** Null for one that belongs to the family only. */
+  /** Null for an operator or function that belongs to the family only. */
   readonly classOid: number | null;
-  /** `OPERATOR 1 <(complex,complex)`, with the types before the name for a function. */
+  /** `OPERATOR 1 <(complex,complex)`; for a function the types come before the name. */
   readonly definition: string;
 }
 
-/** Operator families, classes and what both hold. Each class states its family: it may be one of another name. */
+/**
+ * Operator families, operator classes, and the operators and functions of both. Each class names its family, because
+ * the family may have another name.
+ */
 export async function readOperatorClasses(source: SchemaSource): Promise<Step[]> {
   const families = await readFamilies(source);
   const classes = await readClasses(source);
@@ -47,7 +50,7 @@ export async function readOperatorClasses(source: SchemaSource): Promise<Step[]>
   ];
 }
 
-/** No join: it would start from the few access methods and read the catalog whole. */
+/** A subquery, because the planner would start a join from the few access methods and read the whole catalog. */
 const METHOD_OF = (oid: string) => `(SELECT quote_ident(am.amname) FROM pg_am am WHERE am.oid = ${oid})`;
 
 function readFamilies({ executor, objects }: SchemaSource): Promise<OperatorFamily[]> {
@@ -105,7 +108,7 @@ function classStep(
   members: readonly FamilyMember[],
 ): Step {
   const items = members.map(({ definition }) => definition);
-  // The list may not be empty, and the class's own type means the same as no storage type.
+  // The list must not be empty. A storage type equal to the class's own type means the same as none.
   if (storage !== null || items.length === 0) items.push(`STORAGE ${storage ?? type}`);
   return {
     phase: Phase.OperatorClass,

@@ -11,8 +11,8 @@ interface OperatorRow {
 }
 
 /**
- * Operators. The first of two that are each other's commutator or negator makes a shell of the second, so their order
- * does not matter; and a shell that was never filled comes along the same way.
+ * Operators, in any order. When two are each other's commutator or negator, making the first makes a shell of the
+ * second. A shell that was never defined is made in the same way.
  */
 export async function readOperators({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<OperatorRow>(
@@ -36,7 +36,7 @@ export async function readOperators({ executor, objects }: SchemaSource): Promis
     phase: Phase.Operator,
     label: `operator ${signature}`,
     creates: [`pg_operator:${oid}`],
-    // An operator's name cannot be quoted, and needs no quotes.
+    // An operator's name consists of symbols, so it cannot be quoted and needs no quotes.
     statements: [`CREATE OPERATOR ${name} (${properties.join(', ')})`],
   }));
 }

@@ -5,8 +5,9 @@ import type { Relation } from './relations';
 import type { SchemaSource } from './source';
 
 /**
- * Each table is made alone, with columns, checks, keys and indexes under its own names, and attached then, as pg_dump
- * does: PARTITION OF would make up names, and could not have columns in another order.
+ * Each partition is made alone, with its columns, checks, keys and indexes under their own names, and then attached, as
+ * pg_dump does. With PARTITION OF, PostgreSQL would choose names, and the columns could not have another order than the
+ * parent's.
  */
 export function partitionSteps(relations: readonly Relation[]): Step[] {
   return relations
@@ -19,7 +20,10 @@ export function partitionSteps(relations: readonly Relation[]): Step[] {
     }));
 }
 
-/** A partitioned index is made on the partitioned table alone, and is valid when each partition has brought its own. */
+/**
+ * An index of a partitioned table is made for that table alone. It becomes valid when the index of each partition is
+ * attached.
+ */
 export async function readIndexAttachments({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ child: string; parent: string; name: string }>(
     executor,

@@ -15,7 +15,7 @@ interface PolicyRow {
   readonly check: string | null;
 }
 
-/** Policies, and the switches that put them into force. Late: the steps before would have to pass them. */
+/** Policies, and the statements that enable them. They come late, because earlier steps would be subject to them. */
 export async function readPolicies(source: SchemaSource): Promise<Step[]> {
   return [...(await readPolicyRows(source)).map(policyStep), ...(await readRowSecurity(source))];
 }

@@ -2,7 +2,10 @@ import { rows } from '../catalog';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 
-/** What publications publish of the schema: single tables, perhaps with columns and a condition, or all its tables. */
+/**
+ * What publications hold of the schema: single tables, perhaps with columns and a condition, or all tables of the
+ * schema.
+ */
 export async function readPublications({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ publication: string; member: string; object: string }>(
     executor,

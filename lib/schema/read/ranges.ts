@@ -56,7 +56,7 @@ function createRange({ name, properties, multirange }: RangeRow): string {
   return `CREATE TYPE ${quoteIdentifier(name)} AS RANGE (${all.join(', ')})`;
 }
 
-/** Constructors keep their name when their type is renamed. */
+/** The constructors keep their names when the type is renamed. */
 function renamedConstructors({ name, multirange, constructors }: RangeRow): string[] {
   return constructors
     .map((made) => ({ made, first: made.ofMultirange ? multirange : name }))

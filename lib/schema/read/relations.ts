@@ -11,17 +11,17 @@ export interface Relation {
   readonly unlogged: boolean;
   /** `fillfactor='70', toast.…`, or empty. */
   readonly options: string;
-  /** Only where it is not `heap`; of a partitioned table, its partitions' own, if it was ever stated. */
+  /** Only if it is not `heap`. For a partitioned table, the one that new partitions get, if it was set. */
   readonly accessMethod: string | null;
   /** The composite type of `CREATE TABLE … OF`. */
   readonly ofType: string | null;
   /** `RANGE (day)`. */
   readonly partitionKey: string | null;
-  /** `FOR VALUES …` or `DEFAULT`; null for what is no partition. */
+  /** `FOR VALUES …` or `DEFAULT`; null for a table that is not a partition. */
   readonly bound: string | null;
-  /** Quoted names, in the order of `INHERITS`. Of a partition, the one it is a partition of. */
+  /** Quoted names, in the order of `INHERITS`. For a partition, its partitioned table. */
   readonly parents: string[];
-  /** Whether it inherits from tables, or others inherit from it; partitions do not count. */
+  /** Whether it has parents or children by inheritance; partitions do not count. */
   readonly inherits: boolean;
 }
 
@@ -45,12 +45,12 @@ export function readRelations({ executor, objects }: SchemaSource): Promise<Rela
   );
 }
 
-/** A partitioned table or a partition: PostgreSQL keeps its parts alike, so each is made alone and attached then. */
+/** A partitioned table or a partition. Each is made alone and then attached. */
 export function isPartitioning({ kind, bound }: Relation): boolean {
   return kind === 'p' || bound !== null;
 }
 
-/** `CREATE TABLE` with those lines; the parents are those of inheritance, not of a partition. */
+/** `CREATE TABLE` with these lines. INHERITS names the parents by inheritance, not the partitioned table. */
 export function createTable(table: Relation, lines: readonly string[]): string {
   const { inherits, parents, partitionKey, accessMethod, options } = table;
   return [

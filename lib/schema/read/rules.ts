@@ -3,7 +3,7 @@ import { rows } from '../catalog';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 
-/** Rules that somebody wrote; the one that makes a view a view comes with it. */
+/** Rules made by CREATE RULE. The rule that makes a view a view comes with the view. */
 export async function readRules({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{
     oid: number;
@@ -13,7 +13,7 @@ export async function readRules({ executor, objects }: SchemaSource): Promise<St
     state: string | null;
   }>(
     executor,
-    // The pretty form: the other one always qualifies the table.
+    // The pretty form, because the plain one always qualifies the table.
     `SELECT w.oid, w.rulename AS name, c.relname AS "tableName", pg_get_ruledef(w.oid, true) AS definition,
             CASE w.ev_enabled WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'D' THEN 'DISABLE' END
               AS state

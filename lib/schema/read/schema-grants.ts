@@ -8,11 +8,11 @@ import { grantItems, GRANTS_OF_OWNED } from './grants';
 import { type Grant, grantStatements } from './grant-statements';
 import type { SchemaSource } from './source';
 
-/** Grants on the schema itself, and the default privileges of what will be made in it. */
+/** Grants on the schema itself, and the default privileges of objects that will be made in it. */
 export async function readSchemaGrants(source: SchemaSource): Promise<Step[]> {
   const commands = [...(await readOwnGrants(source)), ...(await readDefaultPrivileges(source))];
   if (commands.length === 0) return [];
-  // Both cannot do without the schema's name. It is asked for first: a grant may take the right to see the schema.
+  // Both commands need the schema's name. It is read first, because a grant may take away the right to see the schema.
   const body = [
     'DECLARE own text := pg_catalog.quote_ident(pg_catalog.current_schema());',
     'BEGIN',
@@ -29,10 +29,10 @@ export async function readSchemaGrants(source: SchemaSource): Promise<Step[]> {
   ];
 }
 
-/** A command, cut where the schema's name goes. */
+/** A command, split where the schema's name goes. */
 type Cut = readonly [string, string];
 
-/** No role's name, and so no command, can hold it. */
+/** No role's name, and so no command, can contain this character. */
 const CUT = '\0';
 
 async function readOwnGrants({ executor, schema }: SchemaSource): Promise<Cut[]> {

@@ -11,18 +11,24 @@ export interface Sequence {
   readonly options: string;
   readonly type: string;
   readonly start: string;
-  /** The column it belongs to, if any. */
+  /** The column that owns it, if any. */
   readonly tableOid: number | null;
   readonly tableName: string | null;
   readonly columnNumber: number | null;
   readonly columnName: string | null;
-  /** Names of the tables whose rows take numbers from it, by a column that it belongs to or by a default; none: nobody knows. */
+  /**
+   * Names of the tables whose rows take numbers from it, through the column that owns it or a default. Empty when
+   * PostgreSQL does not know any.
+   */
   readonly takers: readonly string[];
-  /** An identity column's: made with its table, of the column's type and as lasting as the table. */
+  /**
+   * Whether it is an identity column's. Then it is made with the table, of the column's type, and is logged or unlogged
+   * as the table is.
+   */
   readonly identity: boolean;
-  /** Of an identity column's: it was given another type than the column since. */
+  /** For an identity column: whether its type was changed since, apart from the column's. */
   readonly retyped: boolean;
-  /** Of an identity column's: it was made logged or unlogged apart from its table. */
+  /** For an identity column: whether it was set to logged or unlogged apart from its table. */
   readonly apart: boolean;
 }
 
@@ -57,7 +63,10 @@ export function readSequences({ executor, objects }: SchemaSource): Promise<Sequ
   );
 }
 
-/** Serial and stand-alone sequences. Identity columns bring their own, of which only what was changed since is stated. */
+/**
+ * Serial and stand-alone sequences. Those of identity columns come with the column, so only later changes to them are
+ * stated.
+ */
 export function sequenceSteps(sequences: readonly Sequence[]): Step[] {
   return sequences.flatMap((sequence) => (sequence.identity ? changesOf(sequence) : stepsOf(sequence)));
 }
@@ -99,15 +108,16 @@ function stepsOf({ oid, name, unlogged, type, options, tableName, columnName }: 
 }
 
 /**
- * The positions of sequences that have moved. A migration that says `setval('invoice_number_seq', 1000)` means the
- * tenants' sequences too. Where rows are copied when a clone is made, the positions that go with them are read then, too.
+ * The positions of sequences that have moved. When a migration says `setval('invoice_number_seq', 1000)`, the tenants'
+ * sequences are meant, too. Where a clone copies rows, the positions that belong to these rows are read at that moment,
+ * too.
  */
 export async function readSequencePositions(
   { executor, schema }: SchemaSource,
   sequences: readonly Sequence[],
   filled: readonly string[] | 'all',
 ): Promise<Step[]> {
-  // What a trigger takes from, or a function that a default calls, PostgreSQL does not know.
+  // PostgreSQL does not record the sequences that a trigger uses, or a function that a default calls.
   const isRead = ({ takers }: Sequence) =>
     filled !== 'all' &&
     filled.length > 0 &&
@@ -129,12 +139,12 @@ export async function readSequencePositions(
 
 interface Position {
   readonly sequence: Sequence;
-  /** SQL of a number and of a boolean, as `setval` takes them. */
+  /** SQL of the number and the boolean that `setval` takes. */
   readonly value: string;
   readonly called: string;
 }
 
-/** Of those that are not where they began. */
+/** The positions of sequences that have moved from their start. */
 async function readPositions(executor: SqlExecutor, sequences: readonly Sequence[]): Promise<Position[]> {
   if (sequences.length === 0) return [];
   const positions = await rows<{ place: number; value: string; called: boolean }>(

@@ -13,7 +13,10 @@ interface StatisticsRow {
   readonly target: number | null;
 }
 
-/** Extended statistics. `pg_get_statisticsobjdef` always qualifies the object's own name, so it is put together here. */
+/**
+ * Extended statistics. Built from the catalog, because `pg_get_statisticsobjdef` always qualifies the object's own
+ * name.
+ */
 export async function readStatistics({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<StatisticsRow>(
     executor,

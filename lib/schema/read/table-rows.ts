@@ -4,16 +4,16 @@ import type { Obstacle } from '../schema.errors';
 import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 
-/** Where TypeORM keeps the expressions of views and generated columns: rows that are structure. */
+/** Where TypeORM stores the expressions of views and generated columns. These rows are structure. */
 const TYPEORM_METADATA = 'typeorm_metadata';
 
 interface Table {
   readonly name: string;
-  /** The current user cannot see all of its rows: for want of a grant, or because of policies. */
+  /** Whether the current user cannot see all of its rows, because of missing grants or of policies. */
   readonly closed: boolean;
 }
 
-/** The rows that are cloned, and the tables whose rows would be lost, unless they are among the `filled`. */
+/** The rows that a clone gets, and, as obstacles, the tables whose rows it would lack, except those in `filled`. */
 export async function readTableRows(
   source: SchemaSource,
   filled: readonly string[] | 'all',
@@ -50,7 +50,7 @@ async function readMetadataRows(
   const tuples = found.map(({ values }) =>
     values.map((value, place) => {
       if (value === null) return 'NULL';
-      // TypeORM records the schema it worked in, and looks rows up by the schema it works in.
+      // TypeORM records the schema in which it worked, and looks rows up by the schema in which it works.
       const isOwnName = columns[place] === 'schema' && value === schema.name;
       return isOwnName ? 'pg_catalog.current_schema()' : quoteLiteral(value);
     }),
@@ -68,7 +68,7 @@ async function readMetadataRows(
   ];
 }
 
-/** Whoever may not see rows still sees that the table takes room, which it does until TRUNCATE or VACUUM. */
+/** A user who may not see rows still sees that the table takes up space, which it does until TRUNCATE or VACUUM. */
 async function readFilledTables({ executor }: SchemaSource, tables: readonly Table[]): Promise<Obstacle[]> {
   if (tables.length === 0) return [];
   const isFilled = ({ name, closed }: Table) =>
@@ -82,7 +82,7 @@ async function readFilledTables({ executor }: SchemaSource, tables: readonly Tab
   return filled.map(({ place }) => ({
     object: `rows of table ${tables[place].name}`,
     remedy:
-      'a clone has the structure, not the rows. Name the table in templateData if every tenant begins with them; else ' +
-      'delete them here.',
+      'a clone has the structure, not the rows. If every tenant begins with these rows, name the table in ' +
+      'templateData; else delete them here.',
   }));
 }

@@ -1,7 +1,7 @@
 import { quoteIdentifier } from '../../common/sql';
 import type { Obstacle } from '../schema.errors';
 import { Phase, type Step } from '../steps';
-import { type Column, columnDefinition, columnSettings, readColumns } from './columns';
+import { type Column, columnDefinition, columnAlterations, readColumns } from './columns';
 import { constraintSteps } from './constraint-steps';
 import { type Constraint, inlineConstraints, readConstraints } from './constraints';
 import { indexOptionStatements, withIndexOptions } from './index-options';
@@ -13,8 +13,8 @@ import type { Sequence } from './sequences';
 import type { SchemaSource } from './source';
 
 /**
- * Tables with all that belongs to them except indexes and triggers; materialized views, which have columns alike; and
- * the defaults of views' columns.
+ * Tables with all that belongs to them except indexes and triggers; materialized views, whose columns are read in the
+ * same way; and the defaults of views' columns.
  */
 export async function readTables(
   source: SchemaSource,
@@ -82,7 +82,7 @@ function tableStep(
       ...(table.ofType === null
         ? []
         : [`ALTER TABLE ONLY ${quoteIdentifier(table.name)} OF ${table.ofType}`]),
-      ...columnSettings(table.name, columns),
+      ...columnAlterations(table.name, columns),
       ...constraints.flatMap(indexOptionStatements),
     ],
   };

@@ -47,7 +47,7 @@ async function readTemplates({ executor, objects }: SchemaSource): Promise<Step[
 async function readDictionaries({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<Row & { readonly template: string }>(
     executor,
-    // PostgreSQL keeps the options as they stand in a statement.
+    // PostgreSQL stores the options in the form in which a statement takes them.
     `SELECT d.oid, d.dictname AS name, (SELECT tmplname FROM pg_ts_template WHERE oid = d.dicttemplate) AS template,
             concat_ws(', ', 'TEMPLATE = ' || ${objectName('pg_ts_template', 'd.dicttemplate')}, d.dictinitoption)
               AS definition
@@ -56,7 +56,7 @@ async function readDictionaries({ executor, objects }: SchemaSource): Promise<St
   );
   return found.map((row) => ({
     ...createStep('dictionary', `pg_ts_dict:${row.oid}`, row),
-    // A thesaurus looks another dictionary up when it is made, and pg_depend does not tell which one.
+    // A thesaurus looks up another dictionary when it is made, and pg_depend does not say which one.
     phase: row.template === 'thesaurus' ? Phase.Operator : Phase.Type,
   }));
 }

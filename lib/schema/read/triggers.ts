@@ -10,16 +10,16 @@ interface TriggerRow {
   readonly definition: string;
   /** `ENABLE ALWAYS`, `ENABLE REPLICA` or `DISABLE`; null for the usual state. */
   readonly state: string | null;
-  /** Of a row trigger of a partitioned table: those that its partitions get along with it. */
+  /** For a row trigger of a partitioned table: the triggers that its partitions get with it. */
   readonly parts: number[];
-  /** Whether it is such a part itself. */
+  /** Whether it is such a partition's trigger itself. */
   readonly isPart: boolean;
 }
 
 export async function readTriggers({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<TriggerRow>(
     executor,
-    // The pretty form: the other one always qualifies the table.
+    // The pretty form, because the plain one always qualifies the table.
     `SELECT tg.oid, tg.tgname AS name, c.relname AS "tableName", pg_get_triggerdef(tg.oid, true) AS definition,
             CASE tg.tgenabled WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'D' THEN 'DISABLE' END
               AS state,
@@ -31,7 +31,7 @@ export async function readTriggers({ executor, objects }: SchemaSource): Promise
   return found.flatMap((trigger) => (trigger.isPart ? partSteps(trigger) : [triggerStep(trigger)]));
 }
 
-/** Oids of all triggers below `tg`, found by table and parent: pg_trigger has no index on the parent alone. */
+/** Oids of all triggers below `tg`, found by table and parent, because pg_trigger has no index on the parent alone. */
 const PARTS = `
   WITH RECURSIVE part AS (
     SELECT tg.oid, tg.tgrelid
@@ -50,12 +50,12 @@ function triggerStep(trigger: TriggerRow): Step {
   };
 }
 
-/** A partition may have switched off what it got from the partitioned table. */
+/** A partition may have another state of the trigger that it got from the partitioned table. */
 function partSteps(trigger: TriggerRow): Step[] {
   if (trigger.state === null) return [];
   return [
     {
-      phase: Phase.Mark,
+      phase: Phase.Attribute,
       label: `trigger ${trigger.name} on table ${trigger.tableName}`,
       creates: [],
       statements: stateStatements(trigger),

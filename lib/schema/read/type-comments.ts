@@ -1,9 +1,12 @@
-/** `WHEN … THEN name FROM catalog` for what is commented on as `KIND name`. */
+/** `WHEN … THEN name FROM catalog` for objects that COMMENT ON calls `KIND name`. */
 function byName(catalog: string, kind: string, column: string): string {
   return `WHEN '${catalog}'::regclass THEN (SELECT format('${kind} %I', ${column}) FROM ${catalog} WHERE oid = d.objoid)`;
 }
 
-/** Branches of `CASE d.classoid` that give what `COMMENT ON` must say: types, routines, and what belongs to types. */
+/**
+ * Branches of `CASE d.classoid` that return what COMMENT ON must name: types, routines, and objects that belong to
+ * types.
+ */
 export const TYPE_COMMENT_TARGETS = `
        WHEN 'pg_type'::regclass THEN (SELECT format('TYPE %I', typname) FROM pg_type WHERE oid = d.objoid)
        WHEN 'pg_proc'::regclass THEN (

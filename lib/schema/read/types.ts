@@ -13,7 +13,7 @@ import { readRanges } from './ranges';
 import type { SchemaSource } from './source';
 import { readTextSearch } from './text-search';
 
-/** Types, routines, and whatever gives types their meaning: all that is no relation. */
+/** Types, routines, and what gives types their meaning: everything except relations. */
 export async function readTypesAndRoutines(source: SchemaSource): Promise<Step[]> {
   const functions = await readFunctions(source);
   const casts = await readCasts(source);
@@ -33,8 +33,8 @@ export async function readTypesAndRoutines(source: SchemaSource): Promise<Step[]
 }
 
 /**
- * A cast by a function of the schema is made along with that function. An expression that casts depends on the
- * function, not on the cast, and cannot be read back before both are there.
+ * A cast by a function of the schema is made in the step of that function. An expression that casts depends on the
+ * function, not on the cast, and PostgreSQL can only parse it when both exist.
  */
 function withCasts({ objects }: SchemaSource, functions: readonly Step[], casts: readonly Step[]): Step[] {
   const merged = new Set<Step>();

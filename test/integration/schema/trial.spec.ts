@@ -77,11 +77,11 @@ describe('a trial', () => {
     expect(warnings).toEqual([expect.stringContaining('Raise max_locks_per_transaction')]);
   });
 
-  it('says nothing against a template for which the server has no room just now', async () => {
+  it('says nothing against a template when the server lacks resources just now', async () => {
     const full = `DO $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100', HINT = 'Buy a disk.'; END $$`;
     const { error, left, warnings } = await trial('', (blueprint) => ({ ...blueprint, statements: [full] }));
     expect(warnings).toEqual([
-      'No tenant could be made just now, because the server has no room: could not extend file. Buy a disk.',
+      'A trial clone of the template could not be made, because the server lacks resources: could not extend file. Buy a disk.',
     ]);
     expect(error).toBeUndefined();
     expect(left).toEqual([]);

@@ -105,7 +105,7 @@ describe('a schema is refused by name of the object for', () => {
       `CREATE OPERATOR <<<< (LEFTARG = status, RIGHTARG = status, FUNCTION = same, NEGATOR = >>>>);
        UPDATE pg_operator SET oprnegate = 0 WHERE oprname = '>>>>'`,
       'operator <<<<(status,status)',
-      'does not return',
+      'has another commutator',
     ],
     [
       'an operator that was never defined',
@@ -164,13 +164,13 @@ describe('a schema is refused by name of the object for', () => {
       `CREATE FUNCTION shared.far(template.status) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
        CREATE FUNCTION near() RETURNS integer LANGUAGE sql RETURN shared.far('open')`,
       'function near()',
-      'another schema that in turn',
+      'another schema that uses this schema',
     ],
     [
       'a domain elsewhere over a type of the schema',
       'CREATE DOMAIN shared.far AS template.status; ALTER TABLE orders ADD f shared.far',
       'table orders',
-      'another schema that in turn',
+      'another schema that uses this schema',
     ],
     [
       'functions with standard bodies that call each other',

@@ -57,7 +57,7 @@ describe('a schema is refused by name of the object for', () => {
       'a partitioned table with a partition elsewhere',
       'CREATE TABLE p (id integer) PARTITION BY LIST (id); CREATE TABLE shared.p1 PARTITION OF template.p DEFAULT',
       'table p',
-      'in another schema is a part of it',
+      'in another schema inherits from it',
     ],
     [
       'a table that inherits from elsewhere',
@@ -69,7 +69,7 @@ describe('a schema is refused by name of the object for', () => {
       'a table that others inherit from elsewhere',
       'CREATE TABLE shared.child () INHERITS (template.orders)',
       'table orders',
-      'in another schema is a part of it',
+      'in another schema inherits from it',
     ],
     [
       'a foreign table',
@@ -101,7 +101,7 @@ describe('a schema is refused by name of the object for', () => {
       `GRANT SELECT ON orders TO ${STRANGER} WITH GRANT OPTION; GRANT USAGE ON SCHEMA template TO ${STRANGER};
        SET LOCAL ROLE ${STRANGER}; GRANT SELECT ON template.orders TO PUBLIC; RESET ROLE`,
       'table orders',
-      'Give it as the owner',
+      'Give the grant as the owner',
     ],
     [
       'an event trigger',

@@ -3,19 +3,20 @@ import { type CatalogSchema, rows } from './catalog';
 import { neededFor } from './catalogs-in-use';
 import { type ObjectKey, OBJECTS } from './objects';
 
-/** An object, and one that it needs. */
-export type Tie = readonly [dependent: ObjectKey, needed: ObjectKey];
+/** An object, and another one that it depends on. */
+export type Dependency = readonly [dependent: ObjectKey, needed: ObjectKey];
 
 /**
- * The ties that cross a schema's border, either way. PostgreSQL's own objects have none; languages, which lie in no
- * schema, and the schema's TOAST tables do not count.
+ * The dependencies that cross the border of a schema, in either direction. pg_depend has none on PostgreSQL's own
+ * objects. Languages, which lie in no schema, and the schema's TOAST tables do not count.
  *
- * `NOT IN` becomes a look-up by hash, which the settings of reading do not forbid as they forbid a join.
+ * PostgreSQL runs `NOT IN` as a look-up in a hash table, which `PLANNER_PARAMETERS` does not forbid. A join would be
+ * forbidden.
  */
-export async function readOutsideTies(
+export async function readOutsideDependencies(
   executor: SqlExecutor,
   { oid, catalogs }: Pick<CatalogSchema, 'oid' | 'catalogs'>,
-): Promise<Tie[]> {
+): Promise<Dependency[]> {
   const found = await rows<{ dependent: ObjectKey; needed: ObjectKey }>(
     executor,
     neededFor(
@@ -24,7 +25,7 @@ export async function readOutsideTies(
      own AS MATERIALIZED (
        SELECT classid, objid FROM object UNION SELECT 'pg_namespace'::regclass, unnest($1::oid[])
      ),
-     tie AS (
+     crossing AS (
        SELECT d.classid, d.objid, d.refclassid, d.refobjid
        FROM own o CROSS JOIN LATERAL (
          SELECT * FROM pg_depend WHERE classid = o.classid AND objid = o.objid OFFSET 0) d
@@ -38,7 +39,7 @@ export async function readOutsideTies(
          AND (d.classid <> 'pg_class'::regclass OR (SELECT relkind FROM pg_class WHERE oid = d.objid) <> 't')
      )
      SELECT format('%s:%s', classid::regclass, objid) AS dependent,
-            format('%s:%s', refclassid::regclass, refobjid) AS needed FROM tie`,
+            format('%s:%s', refclassid::regclass, refobjid) AS needed FROM crossing`,
     ),
     [[oid]],
   );

@@ -3,7 +3,7 @@ import { Phase, type Step } from '../steps';
 import type { SchemaSource } from './source';
 
 /** Which index stands for a table: in replication, and for CLUSTER. And how precisely ANALYZE looks at indexes. */
-export async function readMarks({ executor, objects }: SchemaSource): Promise<Step[]> {
+export async function readIndexAttributes({ executor, objects }: SchemaSource): Promise<Step[]> {
   const found = await rows<{ label: string; statement: string }>(
     executor,
     `SELECT format('replica identity of table %s', c.relname) AS label,
@@ -25,7 +25,7 @@ export async function readMarks({ executor, objects }: SchemaSource): Promise<St
     [objects.oidsOf('pg_class')],
   );
   return found.map(({ label, statement }) => ({
-    phase: Phase.Mark,
+    phase: Phase.Attribute,
     label,
     creates: [],
     statements: [statement],
