@@ -2,7 +2,7 @@ import { HttpStatus } from '@nestjs/common';
 import { InvalidOptionsError } from '../common/options/invalid-options.errors';
 import { type FieldError, StartError, TenancyError } from '../common/tenancy.errors';
 
-/** RFC 9110, 11.6.1: an answer 401 says how to do better. */
+/** RFC 9110, 11.6.1: an answer 401 must say which credentials are accepted. */
 const CHALLENGE = { 'WWW-Authenticate': 'Bearer' };
 const BAD_CREDENTIAL = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
 
@@ -17,7 +17,7 @@ export class UnauthenticatedError extends TenancyError {
   }
 }
 
-/** The request carries several credentials: who of them it is for, nobody knows. */
+/** The request carries several credentials, so it is unclear which of them counts. */
 export class CredentialsAmbiguousError extends TenancyError {
   readonly code = 'CREDENTIALS_AMBIGUOUS';
   override readonly statusCode = HttpStatus.BAD_REQUEST;
@@ -27,18 +27,18 @@ export class CredentialsAmbiguousError extends TenancyError {
   }
 }
 
-/** What was sent is no key: its form or its checksum is wrong. */
+/** The text that was sent is not a key: its form or its checksum is wrong. */
 export class ApiKeyMalformedError extends TenancyError {
   readonly code = 'API_KEY_MALFORMED';
   override readonly statusCode = HttpStatus.UNAUTHORIZED;
   override readonly headers = BAD_CREDENTIAL;
 
   constructor() {
-    super('That is no API key: it was mistyped or cut off.');
+    super('The API key is malformed: it was mistyped or cut off. Send the whole key.');
   }
 }
 
-/** It looks like a key, and nobody has it. */
+/** The text has the form of a key, but no such key exists. */
 export class ApiKeyInvalidError extends TenancyError {
   readonly code = 'API_KEY_INVALID';
   override readonly statusCode = HttpStatus.UNAUTHORIZED;
@@ -69,7 +69,7 @@ export class ApiKeyBlockedError extends TenancyError {
   }
 }
 
-/** Revoked keys never come back. 401 to who sends one, 409 to who wants one changed. */
+/** Revoked keys never come back. A request with one is answered 401, an attempt to change one 409. */
 export class ApiKeyRevokedError extends TenancyError {
   readonly code = 'API_KEY_REVOKED';
   override readonly statusCode: number;
@@ -92,7 +92,7 @@ export class ApiKeyAddressError extends TenancyError {
   }
 }
 
-/** The tenant has no key of that id. */
+/** The tenant has no key with that id. */
 export class ApiKeyNotFoundError extends TenancyError {
   readonly code = 'API_KEY_NOT_FOUND';
   override readonly statusCode = HttpStatus.NOT_FOUND;
@@ -102,38 +102,40 @@ export class ApiKeyNotFoundError extends TenancyError {
   }
 }
 
-/** The tenant has as many keys as it may. */
+/** The tenant has the maximum number of keys. */
 export class ApiKeyLimitError extends TenancyError {
   readonly code = 'API_KEY_LIMIT';
   override readonly statusCode = HttpStatus.CONFLICT;
 
   constructor(limit: number) {
     super(
-      `The tenant has ${limit} API keys, as many as it may. Revoke one that is not needed, then make another.`,
+      `The tenant has ${limit} API keys, which is the maximum. Revoke one that is not needed, then make another.`,
     );
   }
 }
 
-/** The key was changed since the caller looked at it. Nothing was done. */
+/** The key was changed after the caller read it. Nothing was done. */
 export class ApiKeyVersionError extends TenancyError {
   readonly code = 'PRECONDITION_FAILED';
   override readonly statusCode = HttpStatus.PRECONDITION_FAILED;
 
   constructor() {
-    super('The API key is not what you expected it to be: it was changed. Read it again, then decide.');
+    super(
+      'The API key does not have the version that you expected: it was changed. Read it again, then decide.',
+    );
   }
 }
 
-/** Claims were asked of an API key, which has none. */
+/** JWT claims were read from an API key, which has none. */
 export class NotAnAccessTokenError extends TenancyError {
   readonly code = 'NOT_AN_ACCESS_TOKEN';
 
   constructor() {
-    super('An API key has no claims: look at principal.type before you ask for them.');
+    super('An API key has no claims. Check principal.type before you call claims().');
   }
 }
 
-/** The module cannot work with these options. Thrown at start. */
+/** The module cannot work with these options. Thrown at the start. */
 export class InvalidAccessOptionsError extends InvalidOptionsError {
   readonly code = 'INVALID_ACCESS_OPTIONS';
 
@@ -142,20 +144,20 @@ export class InvalidAccessOptionsError extends InvalidOptionsError {
   }
 }
 
-/** Every request needs a credential, and no resolver reads one. Thrown at start. */
+/** Every request needs a credential, but no resolver reads one. Thrown at the start. */
 export class CredentialsUnreadError extends StartError {
   readonly code = 'CREDENTIALS_UNREAD';
 
   constructor() {
     super(
-      'With TenancyAccessModule each route that is not @Public() asks for an API key or an access token, and no resolver reads ' +
-        'them, so everybody would be answered 401. Put fromApiKey() among the resolvers of TenancyModule, fromJwtClaim() for access ' +
+      'With TenancyAccessModule each route that is not @Public() needs an API key or an access token, but no resolver reads ' +
+        'them, so every request would be answered 401. Put fromApiKey() among the resolvers of TenancyModule, fromJwtClaim() for access ' +
         'tokens, or both.',
     );
   }
 }
 
-/** The application uses API keys or scopes, and nothing in it knows them. */
+/** The application uses API keys or scopes without importing the module that checks them. */
 export class AccessModuleMissingError extends StartError {
   readonly code = 'ACCESS_MODULE_MISSING';
 

@@ -27,7 +27,7 @@ import { Principal } from './principal';
 import { setPrincipal } from './request-principal';
 import { REQUIRED_SCOPES } from './require-scopes.decorator';
 
-/** Lets in who shows a good credential, to what its scopes allow. Public routes are open to all. */
+/** Admits requests with a valid credential to the routes that its scopes allow. Public routes are open to all. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   readonly #isPublic = new RouteMetadata<unknown>(PUBLIC, false);
@@ -37,19 +37,23 @@ export class AccessGuard implements CanActivate {
     config: ApplicationConfig,
     private readonly resolution: TenantResolution,
   ) {
-    // First of all guards, whatever the order of imports: who shows no credential learns nothing about tenants.
+    // Runs before all other guards, whatever the order of imports, so that a request without a credential learns
+    // nothing about tenants.
     config.getGlobalGuards().unshift(this);
   }
 
   /**
-   * @throws UnauthenticatedError, CredentialsAmbiguousError, ScopeMissingError, TenantMismatchError, and whatever the
-   * middleware could not resolve
-   * @throws TransportUnknownError for what comes by a way that we do not know
+   * @throws UnauthenticatedError when the request carries no credential
+   * @throws CredentialsAmbiguousError when it carries several
+   * @throws ScopeMissingError when the credential lacks a scope that the route requires
+   * @throws TenantMismatchError when the credential is not for the request's tenant
+   * @throws TransportUnknownError when the call came by an unknown transport
+   * @throws the error with which the middleware failed to resolve the tenant
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const isPublic = this.#isPublic.of(context) === true;
     if (isPublic && isUnknownKind(context)) return true;
-    // Gateways and microservices have no middleware that could have read a credential.
+    // Gateways and microservices have no middleware that could read a credential.
     if (arrivalOf(context) !== 'http') return true;
     const request = requestOf(context);
     if (isPublic) {
@@ -68,7 +72,8 @@ export class AccessGuard implements CanActivate {
     if (!state) throw middlewareMissing(context);
     const { failure } = state;
     if (failure && isOfCredentials(failure.error)) throw failure.error;
-    // What was refused for its tenant may have a good credential: to others nothing is said of tenants.
+    // The credential may be valid although the tenant was refused. Only a valid one may learn why, so it is verified
+    // first.
     if (failure && credentialsOf(request).length === 0)
       await this.resolution.verifyCredentials(this.resolution.requestOf(rawOf(request)));
     const [credential, another] = credentialsOf(request);
@@ -78,7 +83,7 @@ export class AccessGuard implements CanActivate {
     return principalOf(credential, state);
   }
 
-  /** On a public route: who it is, if that is beyond doubt. */
+  /** On a public route: sets the principal if there is exactly one credential and it is valid for the tenant. */
   #recognize(request: HttpRequest): void {
     const state = getRequestState(request);
     const [credential, another] = credentialsOf(request);
@@ -87,7 +92,7 @@ export class AccessGuard implements CanActivate {
   }
 }
 
-/** @throws TenantMismatchError for a token that names no tenant, at one: whoever sends it could name any */
+/** @throws TenantMismatchError when a token that names no tenant is used for a tenant: its holder could choose any */
 function principalOf(credential: VerifiedCredential, state: RequestState): Principal {
   if (!isFor(credential, state)) throw new TenantMismatchError();
   return new Principal(credential, state.frame.tenant?.id ?? credential.details.tenantId);
@@ -97,7 +102,7 @@ function isFor({ details }: VerifiedCredential, { frame }: RequestState): boolea
   return !frame.tenant || details.namesTenant;
 }
 
-/** A credential that was refused, or could not be looked at. */
+/** Whether a credential was refused or could not be verified. */
 function isOfCredentials(error: unknown): boolean {
   if (!(error instanceof HttpException)) return true;
   const status = error.getStatus();

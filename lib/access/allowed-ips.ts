@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** An address of IPv4 as a socket for both kinds shows it. */
+/** An IPv4 address as a socket for IPv4 and IPv6 shows it. */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 const RANGE = /^([\da-fA-F.:]+)(?:\/(\d{1,3}))?$/;
 
@@ -9,7 +9,7 @@ export function isIpRange(text: unknown): text is string {
   return typeof text === 'string' && parse(text) !== undefined;
 }
 
-/** Says which addresses lie in one of these ranges; all do when there are none. */
+/** Returns a function that tells whether an address lies in one of these ranges. Without ranges every address does. */
 export function allowedIps(ranges: readonly string[]): (address: string | undefined) => boolean {
   if (ranges.length === 0) return () => true;
   const list = new BlockList();
@@ -33,7 +33,7 @@ interface Range {
 function parse(text: string): Range | undefined {
   const [, address = '', length] = RANGE.exec(text) ?? [];
   const kind = isIP(address);
-  // As ranges of IPv6 they would never match: addresses are unwrapped before they are looked for.
+  // Such a range would never match, because mapped addresses are turned into IPv4 before they are compared.
   if (kind === 0 || MAPPED.test(address)) return undefined;
   const longest = kind === 4 ? 32 : 128;
   const bits = length === undefined ? longest : Number(length);

@@ -3,7 +3,7 @@ import { ResourceAnswerInterceptor } from '../http/resource-answer.interceptor';
 import type { ApiKey } from './api-key';
 import { type ApiKeyView, toApiKeyView } from './api-key.dto';
 
-/** Shows the key that a handler gives. */
+/** Turns the key that a handler returns into the answer's body. */
 @Injectable()
 export class ApiKeyAnswerInterceptor extends ResourceAnswerInterceptor<ApiKey> {
   protected view(key: ApiKey): ApiKeyView {

@@ -30,23 +30,23 @@ import { ApiKeyUses } from './api-key-uses';
 import { statusOf } from './api-key';
 import { type ParsedKey, parseKey } from './key-text';
 
-/** A key whose text was right. */
+/** A key whose text was correct. */
 interface KnownKey {
   readonly tenantId: string;
   readonly secrets: KeySecrets;
-  /** Of a text from before the last rotation: how long it works. */
+  /** For a text from before the last rotation: until when it is valid. */
   readonly until: Date | null;
   readonly allows: (address: string | undefined) => boolean;
   readonly claim: RequestClaim;
   readonly details: CredentialDetails;
 }
 
-/** What a key is compared with where there is none, so that an unknown id is answered as late as a wrong secret. */
+/** Compared with when the id is unknown, so that an unknown id and a wrong secret take the same time. */
 const NO_DIGEST = Buffer.alloc(32);
 
 /**
- * From the text of a key to the tenant that it names. Answers are remembered by the SHA-256 of the whole text, of right
- * keys and of wrong ones: a wrong secret for an id that there is costs one question, as an id that nobody has.
+ * Finds the tenant of a key by the key's text. Answers are cached by the SHA-256 of the whole text, both for correct
+ * and for wrong texts. So a wrong secret for an existing id costs one query, and so does an unknown id.
  */
 @Injectable()
 export class ApiKeyAuthentication {
@@ -71,10 +71,11 @@ export class ApiKeyAuthentication {
   }
 
   /**
-   * The claim of a key that may be used now, and from where the request came. It is left with the request.
+   * The claim of a key that may be used now and from the request's address. The credential is left with the request.
    *
    * @throws ApiKeyMalformedError, ApiKeyInvalidError, ApiKeyRevokedError, ApiKeyExpiredError, ApiKeyBlockedError,
-   * ApiKeyAddressError; and TenancyUnavailableError when the registry cannot be asked
+   * ApiKeyAddressError when the key must be refused
+   * @throws TenancyUnavailableError when the registry cannot be reached
    */
   claimOf(request: TenantRequest, text: string): RequestClaim | Promise<RequestClaim> {
     const parsed = parseKey(text);
@@ -85,19 +86,22 @@ export class ApiKeyAuthentication {
     return this.#keys.find(name, parsed).then((found) => this.#admit(request, text, found));
   }
 
-  /** A tenant's keys were changed here: it is felt at once. Other instances hear of it from the registry. */
+  /**
+   * Drops the cached keys of a tenant whose keys were changed in this process. Other instances learn of it from the
+   * change feed.
+   */
   forget(tenantId: string): void {
     this.#keys.forget(tenantId);
   }
 
-  /** How many keys are held, right and wrong, and how many wait for an answer. */
+  /** How many keys are cached, correct and wrong ones, and how many wait for an answer. */
   get size(): RegistryLookup<ParsedKey, KnownKey>['size'] {
     return this.#keys.size;
   }
 
   #admit(request: TenantRequest, text: string, known: KnownKey | undefined): RequestClaim {
     const now = this.time.now().getTime();
-    // After the overlap of a rotation an old text is as wrong as any.
+    // When the overlap of a rotation is over, an old text is as wrong as any other.
     if (!known || (known.until && known.until.getTime() <= now)) throw new ApiKeyInvalidError();
     refuseUnusable(known.secrets, now);
     if (!known.allows(request.ip)) throw new ApiKeyAddressError();
@@ -114,7 +118,7 @@ export class ApiKeyAuthentication {
   }
 }
 
-/** In constant time, both texts always. */
+/** Takes the same time for every input: it always compares with both texts. */
 function compare(secrets: KeySecrets | undefined, digest: Buffer): KnownKey | undefined {
   const isCurrent = timingSafeEqual(secrets?.digest ?? NO_DIGEST, digest);
   const isPrevious = timingSafeEqual(secrets?.previousDigest ?? NO_DIGEST, digest);

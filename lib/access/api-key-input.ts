@@ -4,21 +4,21 @@ import { type FieldError, ValidationFailedError } from '../common/tenancy.errors
 import { isIpRange } from './allowed-ips';
 import { MAX_OVERLAP_MS } from './access.options';
 
-/** What a caller says of a key to be made. */
+/** What a caller says about a new key. */
 export interface ApiKeyInput {
   /** 1 to 100 characters, not only white space. */
   readonly name: string;
-  /** At most 100 of `resource:action` and `resource:*`. Default none: it may do nothing. */
+  /** At most 100 scopes as `resource:action` or `resource:*`. Default none: the key may do nothing. */
   readonly scopes?: readonly string[];
-  /** A moment to come. Default `null`: never. */
+  /** A time in the future. Default `null`: the key never expires. */
   readonly expiresAt?: Date | string | null;
-  /** At most 100 addresses and CIDR ranges. Default none: it may be used from everywhere. */
+  /** At most 100 addresses and CIDR ranges. Default none: the key may be used from everywhere. */
   readonly allowedIps?: readonly string[];
 }
 
 export type ApiKeyPatch = Partial<ApiKeyInput>;
 
-/** The same as it is kept. */
+/** The same values in the form in which they are stored. */
 export interface CheckedApiKeyInput {
   readonly name: string;
   readonly scopes: readonly string[];
@@ -29,7 +29,7 @@ export interface CheckedApiKeyInput {
 export const MAX_KEY_NAME_LENGTH = 100;
 export const MAX_ENTRIES = 100;
 
-/** RFC 3339 with an offset: a moment, and the same one everywhere. */
+/** RFC 3339 with an offset, so that it is the same moment in every time zone. */
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** @throws ValidationFailedError naming every bad field */
@@ -41,7 +41,11 @@ export function checkApiKey(
   return checkApiKeyPatch(given, now) as CheckedApiKeyInput;
 }
 
-/** What a patch names, as it is kept. @throws ValidationFailedError naming every bad field */
+/**
+ * The fields of a patch in the form in which they are stored.
+ *
+ * @throws ValidationFailedError naming every bad field
+ */
 export function checkApiKeyPatch(
   { name, scopes, expiresAt, allowedIps }: ApiKeyPatch,
   now: Date,
@@ -62,7 +66,7 @@ export function checkApiKeyPatch(
     [
       'expiresAt',
       moment == null || isComing(moment, now),
-      'must be a moment to come, as in 2030-12-31T00:00:00Z, or null',
+      'must be a time in the future, as in 2030-12-31T00:00:00Z, or null',
     ],
     [
       'allowedIps',
@@ -78,7 +82,7 @@ export function checkApiKeyPatch(
   };
 }
 
-/** @throws ValidationFailedError for what is no integer from 0 to 7 days */
+/** @throws ValidationFailedError unless it is an integer from 0 to 7 days */
 export function checkOverlap(overlapMs: number): void {
   const ok = isInteger(overlapMs, 0, MAX_OVERLAP_MS);
   refuse([['overlapMs', ok, `must be an integer from 0 to ${MAX_OVERLAP_MS}`]]);
@@ -98,7 +102,7 @@ function isListOf(list: unknown, check: (each: unknown) => boolean): boolean {
   return Array.isArray(list) && list.length <= MAX_ENTRIES && list.every(check);
 }
 
-/** PostgreSQL knows years up to 294276; ISO 8601 as JSON has four digits. */
+/** PostgreSQL stores years up to 294276, but a JSON date has four digits. */
 function isComing(moment: unknown, now: Date): boolean {
   return moment instanceof Date && moment > now && moment.getUTCFullYear() <= 9_999;
 }

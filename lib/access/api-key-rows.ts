@@ -8,7 +8,7 @@ import { RegistryTime } from '../registry/registry-time';
 import type { TenantAction } from '../registry/audit/tenant-audit';
 import { type ApiKey, statusOf } from './api-key';
 
-/** What is needed to let a key in. */
+/** The columns that are needed to check a key. */
 export interface KeySecrets {
   readonly id: string;
   readonly tenantId: string;
@@ -47,7 +47,7 @@ const SHOWN = `${SHARED}, k.name, k.hint, k.version, k.created_at AS "createdAt"
   CASE WHEN k.previous_until > pg_catalog.clock_timestamp() THEN k.previous_until END AS "overlapEndsAt",
   u.last_used_at AS "lastUsedAt"`;
 
-/** The SQL of keys. All of it names the registry's schema. */
+/** The SQL of keys. Every statement names the registry's schema. */
 @Injectable()
 export class ApiKeyRows {
   constructor(
@@ -70,7 +70,7 @@ export class ApiKeyRows {
     )) as KeySecrets[];
   }
 
-  /** The key of a tenant; with `lock` nobody else changes it until the transaction ends. */
+  /** One key of a tenant. With `lock`, others cannot change it until the transaction ends. */
   async find(executor: SqlExecutor, tenantId: string, id: string, lock = false): Promise<ApiKey | undefined> {
     const [row] = await this.#select(
       executor,
@@ -80,7 +80,7 @@ export class ApiKeyRows {
     return row;
   }
 
-  /** In the order of their ids, which is that of their creation. */
+  /** Sorted by id, and so by time of creation. */
   list(executor: SqlExecutor, tenantId: string, limit: number, afterId?: string): Promise<ApiKey[]> {
     return this.#select(
       executor,
@@ -90,8 +90,8 @@ export class ApiKeyRows {
   }
 
   /**
-   * Keeps a new key. One with the same id is what an earlier attempt of the same request has made, whose text nobody
-   * was told: it is given another text. `undefined` when it was revoked meanwhile.
+   * Stores a new key. If its id exists, an earlier attempt of the same request made it and its text was never shown, so
+   * it gets a new text. `undefined` when it was revoked meanwhile.
    */
   async insert(
     executor: SqlExecutor,
@@ -112,8 +112,8 @@ export class ApiKeyRows {
   }
 
   /**
-   * How many keys of the tenant are not revoked, without the one of `id`. Until the transaction ends nobody else asks: of
-   * two that take the last place at once, the second sees the first.
+   * How many keys of the tenant are not revoked, without the one with `id`. A lock makes others wait until the
+   * transaction ends, so of two requests for the last place the second counts the first's key.
    */
   async countOthers(executor: SqlExecutor, tenantId: string, id: string): Promise<number> {
     await executor.query(
@@ -128,7 +128,7 @@ export class ApiKeyRows {
     return count;
   }
 
-  /** The key as it is afterwards. Its row must be locked. */
+  /** Returns the changed key. The caller must have locked its row. */
   async update(executor: SqlExecutor, id: string, values: KeyValues): Promise<ApiKey> {
     const columns = Object.keys(values);
     const sets = columns.map((column, index) => `${quoteIdentifier(column)} = $${index + 2}`);
@@ -141,13 +141,13 @@ export class ApiKeyRows {
     return changed!;
   }
 
-  /** The digest that a key has now. */
+  /** The current digest of a key. */
   async digestOf(executor: SqlExecutor, id: string): Promise<Buffer> {
     const [row] = await this.findSecrets(executor, [id]);
     return row.digest;
   }
 
-  /** Records what was done, where the registry's own tables know the tenant: another store has no record. */
+  /** Writes to the tenant's audit if the registry's own tables hold the tenant. Other stores have no audit. */
   async record(
     executor: SqlExecutor,
     tenantId: string,
@@ -160,9 +160,9 @@ export class ApiKeyRows {
     );
   }
 
-  /** When keys were last used. Those that are gone are left out. */
+  /** Writes when keys were last used. Deleted keys are skipped. */
   async recordUses(executor: SqlExecutor, uses: ReadonlyMap<string, Date>): Promise<void> {
-    // In one order, so that two instances never wait crosswise.
+    // Always in the same order, so that two instances cannot deadlock.
     const sorted = [...uses].sort(([one], [other]) => (one < other ? -1 : 1));
     await executor.query(
       `INSERT INTO ${this.#schema}.api_key_uses AS known (key_id, last_used_at)
@@ -183,7 +183,7 @@ export class ApiKeyRows {
     return rows.map((row) => this.#withStatus(row));
   }
 
-  /** Through a SELECT: of an UPDATE TypeORM gives rows in another shape. */
+  /** Reads the row by a SELECT, because TypeORM returns the rows of an UPDATE in another shape. */
   async #changed(executor: SqlExecutor, statement: string, values: unknown[]): Promise<ApiKey | undefined> {
     const [row] = (await executor.query(
       `WITH changed AS (${statement}) SELECT ${this.#shown}`,

@@ -9,10 +9,10 @@ import { inRegistry } from '../registry/store/registry-transaction';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
 import { ApiKeyRows } from './api-key-rows';
 
-/** Keys whose uses wait to be written. */
+/** How many keys may wait for their last use to be written. */
 const MAX_WAITING = 10_000;
 
-/** When keys were last used: written together, so that a request waits for none of it. */
+/** Records when keys were last used. Uses are written together, and no request waits for that. */
 @Injectable()
 export class ApiKeyUses implements OnModuleDestroy {
   readonly #logger = new Logger(ApiKeyUses.name);
@@ -35,14 +35,14 @@ export class ApiKeyUses implements OnModuleDestroy {
     this.#callOff ??= this.clock.after(this.options.lastUsedIntervalMs, () => void this.flush());
   }
 
-  /** Writes what waits. It never rejects: what could not be written waits for the next time. */
+  /** Writes the waiting uses. It never rejects: what could not be written waits for the next time. */
   flush(): Promise<void> {
     this.#callOff?.();
     this.#callOff = undefined;
     return (this.#writing = this.#writing.then(() => this.context.runAsSystem(() => this.#write())));
   }
 
-  /** Before the registry's connections are closed. */
+  /** Runs before the registry's connections are closed. */
   async onModuleDestroy(): Promise<void> {
     await this.flush();
   }
@@ -54,7 +54,9 @@ export class ApiKeyUses implements OnModuleDestroy {
     try {
       await inRegistry(this.registry, (transaction) => this.rows.recordUses(transaction, uses));
     } catch (error) {
-      this.#logger.warn(`When API keys were last used could not be written: ${(error as Error).message}`);
+      this.#logger.warn(
+        `lastUsedAt of API keys could not be written, and will be tried again: ${(error as Error).message}`,
+      );
       for (const [id, at] of uses) if (!this.#waiting.has(id)) this.#waiting.set(id, at);
     }
   }

@@ -2,7 +2,7 @@ import { Allow, IsArray, IsInt, IsString } from '../http/validation';
 import { IfGiven } from '../http/if-given.decorator';
 import type { ApiKey, ShownApiKey } from './api-key';
 
-// What a name, a scope or a range may be is checked by `checkApiKey`, which code goes through as well.
+// `checkApiKey` checks names, scopes and ranges, because calls from code go through it as well.
 
 export class CreateApiKeyBody {
   @IsString()
@@ -42,7 +42,7 @@ export class UpdateApiKeyBody {
   allowedIps?: string[];
 }
 
-/** Of block, unblock and revoke. */
+/** The body of block, unblock and revoke. */
 export class ApiKeyReasonBody {
   @IfGiven()
   @IsString()
@@ -55,7 +55,7 @@ export class RotateApiKeyBody extends ApiKeyReasonBody {
   overlapMs?: number;
 }
 
-/** A key as the API shows it; `key`, its text, only when it was made just now. */
+/** A key as the API shows it. `key`, its text, is there only when it was just made. */
 export type ApiKeyView = Omit<ApiKey, 'version'> & Partial<Pick<ShownApiKey, 'key'>>;
 
 export function toApiKeyView({
@@ -65,7 +65,7 @@ export function toApiKeyView({
   return view;
 }
 
-/** The same without its text, for keeping. */
+/** The answer without the key's text, in which form it may be stored. */
 export function withoutText(body: unknown): unknown {
   return { ...(body as ApiKeyView), key: null };
 }

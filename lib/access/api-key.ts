@@ -1,36 +1,36 @@
 export const API_KEY_STATUSES = ['active', 'blocked', 'expired', 'revoked'] as const;
 
-/** What becomes of a request with the key: only an `active` one is let in. */
+/** Only requests with an `active` key are admitted. */
 export type ApiKeyStatus = (typeof API_KEY_STATUSES)[number];
 
-/** A key of a tenant, without its text, which nobody knows but who was given it. */
+/** A key of a tenant, without its text, which only its recipient knows. */
 export interface ApiKey {
-  /** UUID version 7; the key's text holds it. */
+  /** UUID version 7. It is part of the key's text. */
   readonly id: string;
   readonly tenantId: string;
-  /** What it is for, for people. */
+  /** What it is for, written for people. */
   readonly name: string;
   /** The last four characters of its text. */
   readonly hint: string;
-  /** What it may do: `orders:read`, `orders:*`. Without any it may do nothing. */
+  /** What it may do: `orders:read`, `orders:*`. A key without scopes may do nothing. */
   readonly scopes: readonly string[];
-  /** Addresses and CIDR ranges that it may be used from. Empty: from everywhere. */
+  /** Addresses and CIDR ranges from which it may be used. Empty: from everywhere. */
   readonly allowedIps: readonly string[];
   readonly status: ApiKeyStatus;
   readonly expiresAt: Date | null;
   readonly blockedAt: Date | null;
   readonly revokedAt: Date | null;
-  /** Until when the text of before the last rotation works as well. */
+  /** Until when the text from before the last rotation is valid as well. */
   readonly overlapEndsAt: Date | null;
-  /** Some seconds late: uses are written together. */
+  /** Some seconds late, because uses are written together. */
   readonly lastUsedAt: Date | null;
-  /** 1 at first, and more with every change. */
+  /** Begins at 1 and rises with every change. */
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
 
-/** A key at the only moment at which its text is known. */
+/** A key just after it was made or rotated, the only moment at which its text is known. */
 export interface ShownApiKey extends ApiKey {
   /** The text itself, to be sent as `X-API-Key`. */
   readonly key: string;

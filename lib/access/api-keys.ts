@@ -30,28 +30,34 @@ import { ApiKeyRows, type KeyValues } from './api-key-rows';
 import { makeKey } from './key-text';
 
 export interface ApiKeyWriteOptions extends ActorAndReason {
-  /** The scopes of who asks, who may touch no key that has or gets one they lack. Default: they may do all. */
+  /**
+   * The caller's scopes. The caller cannot make or change a key with a scope that is not among them. Default: all
+   * scopes.
+   */
   readonly grantedBy?: readonly string[];
 }
 
 export interface ApiKeyChangeOptions extends ApiKeyWriteOptions {
-  /** Only if the key has one of these versions; else `ApiKeyVersionError`, and nothing is done. */
+  /** The change is made only if the key has one of these versions; else `ApiKeyVersionError`. */
   readonly ifVersion?: readonly number[];
 }
 
 export interface CreateApiKeyOptions extends ApiKeyWriteOptions {
-  /** A UUID of version 7. A key that has it already is given another text. Default: a new one. */
+  /** A UUID of version 7. If a key with this id exists, it gets a new text. Default: a new id. */
   readonly id?: string;
-  /** Of a transaction that may write into the registry, as in `TenantProvisioner.create(…, { within })`. Default: one of its own. */
+  /**
+   * The manager of a transaction that may write to the registry, as in `TenantProvisioner.create(…, { within })`.
+   * Default: a new transaction.
+   */
   readonly manager?: EntityManager;
 }
 
 export interface RotateApiKeyOptions extends ApiKeyChangeOptions {
-  /** How long the old text goes on working, in milliseconds from 0 to 7 days. Default: `rotationOverlapMs`. */
+  /** How long the old text remains valid, in milliseconds from 0 to 7 days. Default: `rotationOverlapMs`. */
   readonly overlapMs?: number;
 }
 
-/** What is done to a key; nothing when it is as it should be. */
+/** A change to a key; `undefined` when the key is already in the wanted state. */
 interface Step {
   readonly action: string;
   readonly values: KeyValues;
@@ -59,12 +65,12 @@ interface Step {
 }
 
 /**
- * The keys of tenants. What is already as it should be is left alone, and nothing is recorded; each change is recorded in
- * the audit of the tenant, with its actor and its reason, in the same transaction.
+ * The keys of tenants. When a key already has the wanted state, nothing is changed or recorded. Each change is recorded
+ * in the tenant's audit, with its actor and its reason, in the same transaction.
  *
- * All throw `TenancyUnavailableError`, and those that change a key `ApiKeyNotFoundError`, `ScopeMissingError` (see
- * `grantedBy`), `ApiKeyVersionError` (see `ifVersion`), `ApiKeyRevokedError` and `ValidationFailedError`. Whether there
- * is such a tenant is not asked.
+ * All methods throw `TenancyUnavailableError`. Those that change a key throw `ApiKeyNotFoundError`, `ScopeMissingError`
+ * (see `grantedBy`), `ApiKeyVersionError` (see `ifVersion`), `ApiKeyRevokedError` and `ValidationFailedError`. None of
+ * them checks whether the tenant exists.
  */
 @Injectable()
 export class ApiKeys {
@@ -77,10 +83,10 @@ export class ApiKeys {
   ) {}
 
   /**
-   * A new key with its text, which nobody can be told again.
+   * Makes a key and returns it with its text, which cannot be read again.
    *
    * @throws ScopeMissingError for a scope that `grantedBy` lacks
-   * @throws ApiKeyLimitError when the tenant has `maxKeysPerTenant`
+   * @throws ApiKeyLimitError when the tenant has `maxKeysPerTenant` keys
    */
   async create(
     tenantId: string,
@@ -99,7 +105,7 @@ export class ApiKeys {
       if (others >= maxKeysPerTenant) throw new ApiKeyLimitError(maxKeysPerTenant);
       const key = await this.rows.insert(transaction, tenantId, id, values);
       if (!key) throw new ApiKeyRevokedError('change');
-      // One that was there already has scopes of its own.
+      // If the key existed already, it has scopes of its own.
       refuseBeyond(grantedBy, key.scopes);
       await this.rows.record(transaction, tenantId, {
         action: 'create-key',
@@ -114,17 +120,17 @@ export class ApiKeys {
     return { ...made, key: text };
   }
 
-  /** @throws ApiKeyNotFoundError */
+  /** @throws ApiKeyNotFoundError when the tenant has no such key */
   async get(tenantId: string, id: string): Promise<ApiKey> {
     return inRegistry(this.registry, (transaction) => this.#find(transaction, tenantId, id));
   }
 
-  /** Keys in the order of their creation, revoked ones too. `limit` is an integer from 1. */
+  /** Keys in the order of their creation, with revoked ones. `limit` is an integer from 1. */
   list(tenantId: string, { limit, afterId }: { limit: number; afterId?: string }): Promise<ApiKey[]> {
     return inRegistry(this.registry, (transaction) => this.rows.list(transaction, tenantId, limit, afterId));
   }
 
-  /** Changes what the patch names. */
+  /** Changes the fields that the patch names. */
   async update(
     tenantId: string,
     id: string,
@@ -163,14 +169,14 @@ export class ApiKeys {
     );
   }
 
-  /** Ends the key for good, in both its texts. */
+  /** Ends the key permanently, with both its texts. */
   revoke(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
     return this.#change(tenantId, id, options, ({ revokedAt }) =>
       revokedAt ? undefined : { action: 'revoke-key', values: { revoked_at: this.time.now() } },
     );
   }
 
-  /** The key with a new text, while the old one goes on working for a while; one from before that ends at once. */
+  /** Gives the key a new text. The old one remains valid for a while; an even older one ends at once. */
   async rotate(tenantId: string, id: string, options: RotateApiKeyOptions = {}): Promise<ShownApiKey> {
     const { overlapMs = this.options.rotationOverlapMs } = options;
     checkOverlap(overlapMs);

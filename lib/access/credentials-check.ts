@@ -2,15 +2,15 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { TenantResolution } from '../resolution/tenant-resolution';
 import { CredentialsUnreadError } from './access.errors';
 
-/** Token of whether there are routes that make API keys. */
+/** Token of a boolean: whether there are routes that make API keys. */
 export const MAKES_KEYS = Symbol('MAKES_KEYS');
 
 const UNKNOWN =
-  'With TenancyAccessModule each route that is not @Public() asks for an API key or an access token, and no resolver says that it ' +
-  "reads them. If one of yours asks fromApiKey(), make it so: credentialResolver(resolve, { reads: 'api_key' }), and " +
-  "'access_token' for fromJwtClaim(). Else put one of these among the resolvers of TenancyModule: everybody is answered 401.";
+  'With TenancyAccessModule each route that is not @Public() needs an API key or an access token, but no resolver says that it ' +
+  "reads them. If a resolver of yours calls fromApiKey(), mark it: credentialResolver(resolve, { reads: 'api_key' }), and " +
+  "'access_token' for fromJwtClaim(). Else put one of these among the resolvers of TenancyModule. Every request is answered 401.";
 
-/** Fails a start in which every request would be refused for want of a credential that nobody reads. */
+/** Fails the start when no resolver reads credentials, because every request would then be refused. */
 @Injectable()
 export class CredentialsCheck {
   /** @throws CredentialsUnreadError */
@@ -24,7 +24,7 @@ export class CredentialsCheck {
     }
     if (!readsTokens) throw new CredentialsUnreadError();
     logger.warn(
-      '/tenant/keys makes API keys, and no resolver reads them: who sends one is answered 401. Put fromApiKey() among the ' +
+      '/tenant/keys makes API keys, but no resolver reads them, so requests with one are answered 401. Put fromApiKey() among the ' +
         'resolvers of TenancyModule, or leave the routes out: TenancyAccessModule.forRoot({ routes: false }).',
     );
   }

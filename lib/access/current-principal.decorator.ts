@@ -3,7 +3,10 @@ import { arrivalOf, isUnknownKind } from '../common/arrival';
 import { requestOf } from '../resolution/http/request-state';
 import { principalOf } from './request-principal';
 
-/** Who sent the request: `@CurrentPrincipal() principal: Principal`. `undefined` on a `@Public()` route if nobody said so. */
+/**
+ * Who sent the request: `@CurrentPrincipal() principal: Principal`. `undefined` on a `@Public()` route without a
+ * credential.
+ */
 export const CurrentPrincipal: () => ParameterDecorator = createParamDecorator(
   (_data: unknown, context: ExecutionContext) =>
     isUnknownKind(context) || arrivalOf(context) !== 'http' ? undefined : principalOf(requestOf(context)),

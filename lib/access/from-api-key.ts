@@ -8,13 +8,13 @@ import { AccessModuleMissingError } from './access.errors';
 import { ApiKeyAuthentication } from './api-key-authentication';
 
 export class CheckedFromApiKeyOptions {
-  /** Where the key is. Default `x-api-key`. */
+  /** The header that holds the key. Default `x-api-key`. */
   @Option(headerName('x-api-key'))
   readonly header: string = 'x-api-key';
 
   /**
-   * The word before it, in any case: `Bearer` or `ApiKey` in `authorization`. Default `''`: the header holds nothing but
-   * the key. Where access tokens come as `Bearer`, give keys another header or another word.
+   * The word before the key in the header, in any case: `Bearer` or `ApiKey` in `authorization`. Default `''`: the
+   * header holds only the key. If access tokens come as `Bearer`, give keys another header or another word.
    */
   @Option(scheme('ApiKey'))
   readonly scheme: string = '';
@@ -23,16 +23,19 @@ export class CheckedFromApiKeyOptions {
 export type FromApiKeyOptions = Given<CheckedFromApiKeyOptions>;
 
 /**
- * Claims the tenant of an API key: `X-API-Key: sk_…`. A request without a key makes no claim. It is a credential: even
- * when another resolver found the tenant, a key of another one is 403 `TENANT_MISMATCH`, and a bad one 401.
+ * Claims the tenant of an API key: `X-API-Key: sk_…`. A request without a key makes no claim. The key is a credential,
+ * so it must agree even when another resolver found the tenant: a key of another tenant is 403 `TENANT_MISMATCH`, a bad
+ * key 401.
  *
- * It needs `TenancyAccessModule`. @throws TypeError for a header or a scheme that is none
+ * It needs `TenancyAccessModule`.
+ *
+ * @throws TypeError when `header` or `scheme` is not valid
  */
 export function fromApiKey(options: FromApiKeyOptions = {}): TenantResolver {
   const { header, scheme: word } = checkArguments('fromApiKey()', CheckedFromApiKeyOptions, options);
   const keyIn = tokenReader(header, word);
   const ofApplication = (providers: Providers) => {
-    // Nest knows it while it is not made yet, and the start fails without it.
+    // Nest knows the provider before it makes it. If it is missing, the start fails here.
     authenticationOf(providers);
     let authentication: ApiKeyAuthentication | undefined;
     return (request: TenantRequest) => {

@@ -8,24 +8,27 @@ const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const HINT_LENGTH = 4;
 
-/** `_` between its parts; no other may look like an id. */
+/** Parts are joined by `_`. No part can look like an id, because ids are longer. */
 const PREFIX = /^[a-z][a-z0-9]{0,15}(?:_[a-z0-9]{1,16}){0,2}$/;
 
-/** `sk_0193…_9aF…`: what a scanner for secrets looks for. The id is a uuid without its hyphens. */
+/** `sk_0193…_9aF…`, a form that scanners for secrets can find. The id is a uuid without hyphens. */
 const KEY = new RegExp(
   `^(?<prefix>[a-z][a-z0-9_]{0,50})_(?<id>[0-9a-f]{32})_(?<secret>[0-9A-Za-z]{${SECRET_LENGTH}})(?<checksum>[0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
 const MAX_KEY_LENGTH = 51 + 1 + 32 + 1 + SECRET_LENGTH + CHECKSUM_LENGTH;
 
-/** A key as it is made: the text is shown once, the rest is kept. */
+/** A new key: the text is shown once, the rest is stored. */
 export interface NewKeyText {
   readonly text: string;
   readonly digest: Buffer;
-  /** Its last four characters, for people to tell it by. They are of the checksum, and give nothing of the secret away. */
+  /**
+   * The last four characters of the text, by which people tell keys apart. They belong to the checksum and reveal
+   * nothing of the secret.
+   */
   readonly hint: string;
 }
 
-/** What a well-formed key says of itself. */
+/** What a well-formed key contains. */
 export interface ParsedKey {
   readonly id: string;
   readonly digest: Buffer;
@@ -42,7 +45,9 @@ export function makeKey(prefix: string, id: string): NewKeyText {
   return { text, digest: digestOf(text), hint: text.slice(-HINT_LENGTH) };
 }
 
-/** `undefined` for what no key looks like, and for one whose checksum is wrong: it was mistyped, or cut off. */
+/**
+ * `undefined` for a text that has not the form of a key, or whose checksum is wrong because it was mistyped or cut off.
+ */
 export function parseKey(text: string): ParsedKey | undefined {
   if (text.length > MAX_KEY_LENGTH) return undefined;
   const { id } = KEY.exec(text)?.groups ?? {};

@@ -31,17 +31,20 @@ import {
 } from './api-key.dto';
 import type { ApiKeyChangeOptions, ApiKeys, ApiKeyWriteOptions } from './api-keys';
 
-/** Whose keys a request is about, and who asks. */
+/** The tenant whose keys a request is about, and the caller. */
 export interface KeysOf {
   readonly tenantId: string;
   readonly by: Pick<ApiKeyWriteOptions, 'actor' | 'grantedBy'>;
 }
 
-/** The calls of keys, wherever they are mounted. Handlers give keys; `ApiKeyAnswerInterceptor` shows them. */
+/**
+ * The calls about keys, for every controller that offers them. Handlers return keys; `ApiKeyAnswerInterceptor` makes
+ * the body.
+ */
 export abstract class KeysController {
   constructor(protected readonly keys: ApiKeys) {}
 
-  /** @throws TenantNotFoundError */
+  /** @throws TenantNotFoundError when there is no such tenant */
   protected abstract keysOf(request: ApiRequest): KeysOf | Promise<KeysOf>;
 
   @Post()
@@ -128,7 +131,7 @@ export abstract class KeysController {
     return this.keys.rotate(tenantId, id, { ...options, overlapMs, reason });
   }
 
-  /** For good. */
+  /** Cannot be undone. */
   @Delete(':key')
   @UseInterceptors(ApiKeyAnswerInterceptor)
   async revoke(@Req() request: ApiRequest, @Param('key') id: string): Promise<ApiKey> {

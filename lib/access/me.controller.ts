@@ -5,13 +5,13 @@ import type { Tenant } from '../registry/tenant';
 import { CurrentPrincipal } from './current-principal.decorator';
 import type { Principal } from './principal';
 
-/** What `GET /me` answers. */
+/** The answer of `GET /me`. */
 export interface MeView extends Pick<Principal, 'type' | 'subject' | 'scopes'> {
   readonly tenantId: string | null;
   readonly tenant: Pick<Tenant, 'id' | 'slug' | 'name'> | null;
 }
 
-/** Who am I, of which tenant, and what may I do? */
+/** Tells the caller who they are, of which tenant, and what they may do. */
 @Controller('me')
 @TenantOptional()
 export class MeController {

@@ -3,7 +3,7 @@ import type { ApiRequest } from '../http/api-request';
 import { setCaller } from '../http/caller';
 import { principalOf } from './request-principal';
 
-/** Tells the parts that all our APIs share who sends a request: the principal, who is another in each tenant. */
+/** Tells the code that all our APIs share who the caller is: the principal, which is a different one in each tenant. */
 @Injectable()
 export class PrincipalCallerGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

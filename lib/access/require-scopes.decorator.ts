@@ -11,10 +11,9 @@ const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 const NeedsAccess = needsModule(ACCESS_OPTIONS, () => new AccessModuleMissingError('@RequireScopes()'));
 
 /**
- * Who uses the route needs all of these scopes; else 403 `SCOPE_MISSING`. On a method it stands in the place of what its
- * class says.
+ * The caller needs all of these scopes; else 403 `SCOPE_MISSING`. On a method, this replaces what its class requires.
  *
- * @throws TypeError for what is no scope, and for none at all
+ * @throws TypeError when a scope is malformed, and when none is given
  */
 export function RequireScopes(...scopes: readonly string[]) {
   if (scopes.length === 0 || !scopes.every((scope) => typeof scope === 'string' && SCOPE_TOKEN.test(scope))) {

@@ -74,14 +74,14 @@ const providers: Provider[] = checkedProviders(
     IdempotencyKeys,
     FastifyBodyFilter,
     { provide: API_PATHS, useValue: PATHS },
-    // While the application is put together, so that it is done before anybody can ask for a document.
+    // Done while Nest makes the providers, so before any document can be created.
     { provide: OPENAPI, useFactory: documentAccessApi },
   ],
 );
 
 /**
- * API keys and principals. With it every HTTP route asks for a credential, unless it is `@Public()`. Import it once,
- * beside `TenancyModule`, and put `fromApiKey()` among that one's resolvers.
+ * API keys and principals. With this module every HTTP route needs a credential, unless it is `@Public()`. Import it
+ * once, beside `TenancyModule`, and put `fromApiKey()` among the resolvers there.
  */
 @BringsTables(CreateTenantApiKeys1763600500000, CreateIdempotencyKeys1763600210000)
 @Global()
@@ -91,12 +91,12 @@ export class TenancyAccessModule extends ConfigurableModuleClass implements Nest
     super();
   }
 
-  /** @throws InvalidAccessOptionsError when the application starts */
+  /** @throws InvalidAccessOptionsError when the application starts with options that it cannot work with */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
   }
 
-  /** As `forRoot`, with options from a factory, a class or another module. */
+  /** Like `forRoot`, with options from a factory, a class or another module. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return super.forRootAsync(options);
   }

@@ -11,7 +11,7 @@ import { PrincipalCallerGuard } from './principal-caller.guard';
 import { principalOf } from './request-principal';
 import { RequireScopes } from './require-scopes.decorator';
 
-/** The keys of the tenant that the request is for. A caller changes no key that has a scope the caller lacks. */
+/** The keys of the request's tenant. A caller can change no key that has a scope the caller lacks. */
 @Controller('tenant/keys')
 @RequireScopes('keys:write')
 @UseGuards(PrincipalCallerGuard, AcceptedGuard)

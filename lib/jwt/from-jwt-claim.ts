@@ -16,13 +16,15 @@ import { type VerifiedToken, VerifiedTokens } from './verified-tokens';
 
 /**
  * Claims the tenant that a verified token names: `fromJwtClaim({ claim: 'tenant', issuer, audience })`. A request
- * without a token makes no claim. It is a credential: even when another resolver found the tenant, a token that names
- * another one, or nobody, is 403 `TENANT_MISMATCH`. One that names several needs another resolver to choose.
+ * without a token makes no claim. The token is a credential, so it must agree even when another resolver found the
+ * tenant: a token that names another tenant, or an unknown one, is 403 `TENANT_MISMATCH`. If it names several, another
+ * resolver must choose.
  *
- * A bad token is 401 `TENANT_TOKEN_INVALID`, on every route but a `@TenantFree()` one; keys that cannot be had are 503
- * `TENANCY_UNAVAILABLE`. The application's own authentication is not replaced: this says whose tenant, not who.
+ * A bad token is 401 `TENANT_TOKEN_INVALID`, on every route except a `@TenantFree()` one; when the issuer's keys cannot
+ * be fetched, it is 503 `TENANCY_UNAVAILABLE`. This does not replace the application's own authentication: it tells the
+ * tenant, not the user.
  *
- * @throws TypeError for options that verify nothing, or less than was meant
+ * @throws TypeError for options that verify nothing, or less than their author meant
  */
 export function fromJwtClaim(given: FromJwtClaimOptions): TenantResolver {
   const options = checkArguments('fromJwtClaim()', CheckedJwtOptions, given);

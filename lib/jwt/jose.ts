@@ -4,8 +4,8 @@ import { explainAbsent, isAbsentPackage } from '../common/absent-package';
 type Jose = typeof import('jose');
 
 /**
- * `jose`, which is an ES module only. Node requires it; the `require` of Jest, as Nest sets it up, refuses to. There Node's
- * own is asked.
+ * `jose` is published as an ES module only. Node can `require` it, but the `require` of Jest, as Nest configures it,
+ * cannot. In that case Node's own `require` is used.
  */
 export const jose: Jose = load();
 

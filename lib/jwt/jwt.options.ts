@@ -19,19 +19,19 @@ type PublicKey = string | JsonWebKey | KeyObject | webcrypto.CryptoKey;
 
 const ISSUER_REMEDY = 'name the issuer (iss) of the tokens; jwksUri needs one';
 const AUDIENCE_REMEDY =
-  'name the audience (aud) of the tokens, or say false if the issuer makes them for this application only';
+  'name the audience (aud) of the tokens, or give false if the issuer makes tokens for this application only';
 
 const KEY_OPTIONS = ['key', 'secret', 'jwksUri'] as const;
 
-/** Verified tokens that are remembered. */
+/** The cache of verified tokens. */
 export class CheckedTokenCacheOptions {
   /** An integer from 1 to 1,000,000. Default 1,000. */
   @Option(integer(1, 1_000_000))
   readonly maxEntries: number = 1_000;
 
   /**
-   * Milliseconds from 0 (verify each time), never beyond the token's `exp`. Default 10,000: for so long a token goes on
-   * being believed whose key was withdrawn.
+   * Milliseconds from 0 (verify each time), but never beyond the token's `exp`. Default 10,000: for so long a token is
+   * still accepted after its key was withdrawn.
    */
   @Option(milliseconds(0))
   readonly ttlMs: number = 10_000;
@@ -40,13 +40,13 @@ export class CheckedTokenCacheOptions {
 export type VerifiedTokenCacheOptions = Given<CheckedTokenCacheOptions>;
 
 /**
- * Which tokens are believed, and where in them the tenant is. One of `key`, `secret` and `jwksUri` says how they are
- * verified; without any of them, the OpenID Connect discovery of `issuer` does.
+ * Which tokens are accepted, and which of their claims names the tenant. One of `key`, `secret` and `jwksUri` says how
+ * they are verified; without any of them, the OpenID Connect discovery of `issuer` does.
  */
 @OptionsRule<CheckedJwtOptions>((options, givenOptions) => {
   const { issuer, audience, jwksUri } = options;
   const given = KEY_OPTIONS.filter((name) => options[name] !== undefined);
-  // `secret: process.env.SECRET` of a variable that is not set must not turn into discovery.
+  // When `process.env.SECRET` is not set, `secret: process.env.SECRET` must not lead to discovery.
   const forgotten = KEY_OPTIONS.filter(
     (name) => options[name] === undefined && Object.hasOwn(givenOptions, name),
   );
@@ -64,15 +64,15 @@ export type VerifiedTokenCacheOptions = Given<CheckedTokenCacheOptions>;
       !isHttpUrl(issuer) && {
         field: 'issuer',
         message:
-          'is no URL: alone it must be the http:// or https:// URL, without user and password, that is asked for its keys',
+          'is not a URL: alone it must be the http:// or https:// URL, without user and password, where the keys are looked up',
       },
     audience === undefined && isRemote && { field: 'audience', message: `is missing: ${AUDIENCE_REMEDY}` },
   ];
 })
 export class CheckedJwtOptions {
   /**
-   * The claim that names the tenant: `'tenant'`, with dots for claims within claims `'org.tenant'`, or the names as a
-   * list when they hold dots themselves, `['https://example.com/tenant']`.
+   * The claim that names the tenant: `'tenant'`; with dots for a claim within another, `'org.tenant'`; or a list when
+   * names contain dots themselves, `['https://example.com/tenant']`.
    */
   @Option(
     kind<string | readonly string[]>("name the claim, such as 'tenant' or 'org.tenant'", (value) =>
@@ -82,18 +82,21 @@ export class CheckedJwtOptions {
   )
   readonly claim!: string | readonly string[];
 
-  /** What the claim holds. Default an id if it is shaped like a uuid, else a slug. */
+  /** What the claim contains. Default: an id if it has the form of a uuid, else a slug. */
   @Option(oneOf('slug', 'id'))
   readonly by?: 'slug' | 'id';
 
   /**
-   * The claim may be a list: the token is good for all that it names, and where it names more than one, the request must
-   * choose one of them by another resolver, such as a host or a header. Default false: a list names nobody.
+   * The claim may be a list: the token is valid for all tenants in it. If there are several, another resolver, such as
+   * a host or a header, must choose one of them. Default false: a list names no tenant.
    */
   @Option(flag())
   readonly several: boolean = false;
 
-  /** A token without the claim names nobody. Default false: it makes no claim, and another resolver may. */
+  /**
+   * A token without the claim is refused as one that names no tenant. Default false: it makes no claim, and another
+   * resolver may.
+   */
   @Option(flag())
   readonly requireClaim: boolean = false;
 
@@ -115,15 +118,16 @@ export class CheckedJwtOptions {
   readonly jwksUri?: string;
 
   /**
-   * The `iss` that tokens must have, or several. Needed with `jwksUri`; alone, it is the URL whose
-   * `/.well-known/openid-configuration` says where the keys are.
+   * The `iss` that tokens must have, or several of which one is enough. Required with `jwksUri`. Alone, it is the URL
+   * whose `/.well-known/openid-configuration` says where the keys are.
    */
   @Option(secret<string | readonly string[]>(ISSUER_REMEDY, isOneOrMoreTexts))
   readonly issuer?: string | readonly string[];
 
   /**
-   * The `aud` that tokens must have, or several of which one is enough. Needed with `jwksUri` and with discovery, since
-   * an issuer makes tokens for other applications too; `false` says that this one makes them for this one only.
+   * The `aud` that tokens must have, or several of which one is enough. Required with `jwksUri` and with discovery,
+   * because an issuer makes tokens for other applications too; `false` says that this issuer makes them for this
+   * application only.
    */
   @Option(
     kind<string | readonly string[] | false>(
@@ -134,8 +138,8 @@ export class CheckedJwtOptions {
   readonly audience?: string | readonly string[] | false;
 
   /**
-   * Signature algorithms, of those that fit the key. Default all that fit a public key, HS256 for a secret. `none` fits
-   * nothing, nor does HS256 fit a public key.
+   * Signature algorithms, from those that fit the key. Default: all that fit a public key, HS256 for a secret. `none`
+   * is never accepted, nor is HS256 with a public key.
    */
   @Option(kind<readonly string[]>("list signature algorithms, such as 'RS256'", isListOfTexts))
   readonly algorithms?: readonly string[];
@@ -144,25 +148,28 @@ export class CheckedJwtOptions {
   @Option(text("give a type such as 'at+jwt'"))
   readonly typ?: string;
 
-  /** How far clocks may differ, in seconds from 0 to 300. Default 5. A token without `exp` is refused. */
+  /** How far clocks may differ, in seconds from 0 to 300. Default 5. A token without `exp` is always refused. */
   @Option(integer(0, 300))
   readonly clockToleranceSeconds: number = 5;
 
-  /** Where the token is. Default `authorization`. */
+  /** The header that holds the token. Default `authorization`. */
   @Option(headerName('authorization'))
   readonly header: string = 'authorization';
 
-  /** The word before it, in any case; `''` for a header that holds nothing but the token. Default `Bearer`. */
+  /**
+   * The word before the token in the header, in any case; `''` for a header that holds only the token. Default
+   * `Bearer`.
+   */
   @Option(scheme('Bearer'))
   readonly scheme: string = 'Bearer';
 
-  /** How long to wait for the issuer's keys, in milliseconds from 1. Default 5,000; then 503. */
+  /** How long to wait for the issuer's keys, in milliseconds from 1. Default 5,000; then the answer is 503. */
   @Option(waiting(1))
   readonly timeoutMs: number = 5_000;
 
   /**
-   * A key that is not among those known makes us ask for them anew, at the soonest so long after the last answer, in
-   * milliseconds from 0. Default 30,000. After a failure it is so long or a second, whichever is shorter.
+   * When a token names an unknown key, the keys are fetched again, but not sooner than this after the last answer, in
+   * milliseconds from 0. Default 30,000. After a failed fetch it is this time or one second, whichever is shorter.
    */
   @Option(waiting(0))
   readonly cooldownMs: number = 30_000;
@@ -171,7 +178,7 @@ export class CheckedJwtOptions {
   @Option(milliseconds(1))
   readonly keysMaxAgeMs: number = 600_000;
 
-  /** Verified tokens are remembered. */
+  /** The cache of verified tokens. */
   @Option(group(CheckedTokenCacheOptions))
   readonly cache: CheckedTokenCacheOptions = new CheckedTokenCacheOptions();
 }
@@ -179,7 +186,7 @@ export class CheckedJwtOptions {
 export type FromJwtClaimOptions = Given<Omit<CheckedJwtOptions, 'claim'>, 'cache'> &
   Pick<CheckedJwtOptions, 'claim'>;
 
-/** `fetch` refuses a URL with credentials, and its error shows them. */
+/** `fetch` refuses a URL with credentials, and its error would show them. */
 function isHttpUrl(value: unknown): boolean {
   if (typeof value !== 'string' || !/^https?:\/\//i.test(value) || !URL.canParse(value)) return false;
   const { username, password } = new URL(value);

@@ -2,7 +2,7 @@ import { slugOrId } from '../registry/claim';
 import type { CredentialClaims } from '../resolution/resolvers/tenant-resolver';
 import type { TenantClaim } from '../registry/tenant';
 
-/** A name that nobody has: slugs and ids are not empty. */
+/** A name that no tenant can have, because slugs and ids are not empty. */
 const NOBODY = '';
 
 export interface PayloadClaimOptions {
@@ -13,8 +13,9 @@ export interface PayloadClaimOptions {
 }
 
 /**
- * Reads the tenant's claim from a verified payload. A claim that is absent or null makes none, unless it is required;
- * one that is no text (a list, a number) names nobody. With `several` a list of texts names all of them.
+ * Reads the tenant's claim from a verified payload. A claim that is absent or null makes no claim, unless it is
+ * required. A value that is not text (a list, a number) names no tenant. With `several`, a list of texts names all
+ * tenants in it.
  */
 export function payloadClaim({
   claim,
@@ -38,7 +39,7 @@ function textsOf(value: unknown, several: boolean): readonly string[] {
   return isListOfTexts ? value : [NOBODY];
 }
 
-/** Own members only: every object inherits a `constructor`. */
+/** Only own members, because every object inherits a `constructor`. */
 function memberOf(value: unknown, name: string): unknown {
   const isMember = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
   return isMember ? (value as Record<string, unknown>)[name] : undefined;

@@ -2,23 +2,23 @@ import { createPublicKey, type JsonWebKey, KeyObject, type webcrypto } from 'nod
 
 const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 const EDWARDS = ['EdDSA', 'Ed25519'];
-/** By the names that OpenSSL gives the curves P-256, P-384 and P-521. */
+/** By the names that OpenSSL uses for the curves P-256, P-384 and P-521. */
 const ELLIPTIC: Readonly<Record<string, string>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
   secp521r1: 'ES512',
 };
 
-/** Of all kinds of public keys. */
+/** For public keys of all kinds. */
 export const PUBLIC_KEY_ALGORITHMS: readonly string[] = [...RSA, ...Object.values(ELLIPTIC), ...EDWARDS];
 
 /** RFC 7518, 3.3. */
 const MIN_RSA_BITS = 2_048;
 
 /**
- * A public key of any form.
+ * A public key from any of its forms. From a private key it takes the public half.
  *
- * @throws TypeError for what is none; a private key stands for its public half
+ * @throws TypeError when the key cannot be read or is a secret
  */
 export function publicKeyOf(key: string | JsonWebKey | KeyObject | webcrypto.CryptoKey): KeyObject {
   const keyObject = importKey(key);
@@ -33,9 +33,9 @@ function importKey(key: string | JsonWebKey | KeyObject | webcrypto.CryptoKey): 
 }
 
 /**
- * The algorithms that a public key verifies.
+ * The algorithms for which a public key can verify signatures.
  *
- * @throws TypeError for a kind of key that no algorithm is for, and for RSA below 2,048 bits
+ * @throws TypeError for a kind of key that no algorithm uses, and for RSA below 2,048 bits
  */
 export function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly string[] {
   const { modulusLength = 0, namedCurve = '' } = asymmetricKeyDetails ?? {};

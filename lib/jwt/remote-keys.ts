@@ -5,25 +5,25 @@ import { jose } from './jose';
 
 const { createRemoteJWKSet, errors } = jose;
 
-/** How long a failure is the answer, at most: an issuer that is down is not asked for every request. */
+/** For at most this long a failure is answered again, so that an issuer that is down is not asked at every request. */
 const MAX_REST_MS = 1_000;
 
 export interface RemoteKeysOptions {
-  /** The key set's URL; without it, the issuer's discovery document names it. */
+  /** The URL of the key set. Without it, the issuer's discovery document names it. */
   readonly jwksUri?: string;
-  /** Needed for discovery. */
+  /** Required for discovery. */
   readonly issuer?: string;
   readonly timeoutMs: number;
   readonly cooldownMs: number;
   readonly keysMaxAgeMs: number;
 }
 
-/** What the token, not the issuer, is to blame for. */
+/** Errors that are the token's fault, not the issuer's. */
 const FAULTS_OF_TOKENS = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
 /**
- * The keys that an issuer publishes, fetched when first needed, again when they are old, and again for a key that is
- * not among them. Its functions throw `TenancyUnavailableError` when they cannot be had.
+ * The keys that an issuer publishes. They are fetched when first needed, when they are too old, and when a token names
+ * a key that is not among them. The returned function throws `TenancyUnavailableError` when they cannot be fetched.
  */
 export function remoteKeys({ jwksUri, issuer = '', ...times }: RemoteKeysOptions): JWTVerifyGetKey {
   const url = new URL(jwksUri ?? discoveryUrl(issuer));
@@ -41,7 +41,7 @@ export function remoteKeys({ jwksUri, issuer = '', ...times }: RemoteKeysOptions
     cacheMaxAge: times.keysMaxAgeMs,
     [jose.customFetch]: async (_url, init) => Response.json(await rested(init)),
   });
-  /** `jose` goes by the machine's clock. Were that set back, it would trust old keys for so much longer. */
+  // `jose` uses the machine's clock. If that were set back, it would trust old keys for so much longer.
   const find: JWTVerifyGetKey = async (header, token) => {
     if (keys.jwks() && performance.now() - loadedAt >= times.keysMaxAgeMs) await keys.reload();
     const before = loadedAt;
@@ -86,7 +86,7 @@ async function getJson(url: string | URL, init: RequestInit): Promise<object> {
   if (response.status !== 200) throw new Error(`${shown(url)} answered with status ${response.status}`);
   const document: unknown = await response.json();
   if (typeof document !== 'object' || document === null)
-    throw new Error(`${shown(url)} answered with no object`);
+    throw new Error(`${shown(url)} did not answer with a JSON object`);
   return document;
 }
 
@@ -96,7 +96,7 @@ function keySetOf(document: object): object {
   return document;
 }
 
-/** `work`, but for `restMs` after a failure the failure again. */
+/** Calls `work`, but for `restMs` after a failure throws that failure again. */
 function restAfterFailure<Input, Output>(
   work: (input: Input) => Promise<Output>,
   restMs: number,
@@ -123,7 +123,7 @@ function warn(url: URL, error: unknown): void {
   new Logger('Tenancy').warn(`No keys to verify tokens with from ${shown(url)}: ${reason}`);
 }
 
-/** Without parameters, which may hold a key. */
+/** Without the query, which may contain a secret. */
 function shown(url: string | URL): string {
   const { origin, pathname } = new URL(url);
   return origin + pathname;

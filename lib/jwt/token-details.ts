@@ -2,8 +2,8 @@ import type { CredentialDetails } from '../resolution/resolvers/verified-credent
 import type { VerifiedPayload } from './token-verifier';
 
 /**
- * What a verified token says of whose it is and what it may do: `sub`, or the client of a token without one, and
- * `scope` (RFC 8693) or `scp`, as text or as a list.
+ * Whose a verified token is and what it may do: `sub`, or the client of a token without one, and `scope` (RFC 8693) or
+ * `scp`, as text or as a list.
  */
 export function tokenDetails(payload: VerifiedPayload, namesTenant: boolean): CredentialDetails {
   const { iss, sub, client_id: client, scope, scp } = payload;

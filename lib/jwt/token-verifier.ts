@@ -6,14 +6,14 @@ import { verificationKeys, type VerificationKeys } from './verification-keys';
 
 const { errors, jwtVerify } = jose;
 
-/** The payload of a token whose signature, times, issuer and audience are right. It has an `exp`. */
+/** The payload of a token whose signature, times, issuer and audience are correct. It has an `exp`. */
 export type VerifiedPayload = JWTPayload & { readonly exp: number };
 
 /**
- * Verifies tokens.
+ * A function that verifies tokens. It throws `TenantTokenInvalidError`, and `TenancyUnavailableError` when the issuer's
+ * keys cannot be fetched.
  *
- * @throws TypeError for keys and algorithms that cannot be used. What it gives throws `TenantTokenInvalidError`, and
- * `TenancyUnavailableError` when the issuer's keys cannot be had
+ * @throws TypeError for keys and algorithms that cannot be used
  */
 export function tokenVerifier(
   options: CheckedJwtOptions,
@@ -54,7 +54,7 @@ async function payloadOf(
   }
 }
 
-/** A token that does not say which of the issuer's keys it was signed with may have been signed with any. */
+/** A token that does not name the issuer's key with which it was signed is tried with each of them. */
 async function firstVerified(
   token: string,
   keys: InstanceType<typeof errors.JWKSMultipleMatchingKeys>,
@@ -75,7 +75,7 @@ function listed(texts: string | readonly string[]): string[] {
   return typeof texts === 'string' ? [texts] : [...texts];
 }
 
-/** Nothing of the token is repeated. */
+/** The reason must not repeat anything from the token. */
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'it has expired';
   if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not accepted`;

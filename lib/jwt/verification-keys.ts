@@ -6,13 +6,13 @@ import type { CheckedJwtOptions } from './jwt.options';
 import { algorithmsOf, PUBLIC_KEY_ALGORITHMS, publicKeyOf } from './public-key';
 import { remoteKeys } from './remote-keys';
 
-/** What tokens are verified with. The algorithms follow from the kind of key, never from the token. */
+/** What tokens are verified with. The kind of key decides the algorithms; the token never does. */
 export interface VerificationKeys {
   readonly key: KeyObject | Uint8Array | JWTVerifyGetKey;
   readonly algorithms: readonly string[];
 }
 
-/** RFC 7518, 3.2: a secret has as many bytes as the hash. */
+/** RFC 7518, 3.2: a secret needs as many bytes as the hash has. */
 const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 
 /** @throws TypeError for a key or a secret that cannot be used, and for algorithms that do not fit it */
@@ -37,7 +37,7 @@ function secretKeys(
   algorithms: readonly string[] = ['HS256'],
 ): VerificationKeys {
   const bytes = Buffer.from(secret);
-  // A public key is known to everybody; as a secret it would let everybody sign.
+  // Everyone knows a public key. Used as a secret, it would let everyone sign tokens.
   if (bytes.includes('-----BEGIN ')) throw problem('secret', 'is a PEM: give a public key as `key`');
   const fitting = chosen(algorithms, Object.keys(SECRET_BYTES));
   const needed = Math.max(...fitting.map((algorithm) => SECRET_BYTES[algorithm]));
@@ -47,7 +47,7 @@ function secretKeys(
   return { key: bytes, algorithms: fitting };
 }
 
-/** The algorithms asked for, all of which must fit the key; by default all that do. */
+/** The algorithms that the options name, all of which must fit the key; by default all that do. */
 function chosen(algorithms: readonly string[] | undefined, fitting: readonly string[]): readonly string[] {
   if (algorithms === undefined) return fitting;
   if (!algorithms.every((each) => fitting.includes(each))) {
@@ -59,7 +59,7 @@ function chosen(algorithms: readonly string[] | undefined, fitting: readonly str
   return algorithms;
 }
 
-/** Node's reasons for refusing a key, without the key. */
+/** Passes on Node's reason for refusing a key, but not the key. */
 function usable<Result>(work: () => Result): Result {
   try {
     return work();

@@ -3,13 +3,13 @@ import { LRUCache } from 'lru-cache';
 import type { CredentialClaims } from '../resolution/resolvers/tenant-resolver';
 import type { CredentialDetails } from '../resolution/resolvers/verified-credential';
 
-/** What a verified token says: of the tenant, which may be nothing, and of whose it is. */
+/** What a verified token says: its tenants, if any, and whose it is. */
 export interface VerifiedToken {
   readonly claims: CredentialClaims;
   readonly details: CredentialDetails;
 }
 
-/** Tokens that were verified a moment ago, by their SHA-256: the tokens themselves are not kept. */
+/** Tokens that were verified a moment ago, by their SHA-256. The tokens themselves are not stored. */
 export class VerifiedTokens {
   readonly #tokens: LRUCache<string, VerifiedToken & { readonly until: number }>;
 
@@ -26,10 +26,10 @@ export class VerifiedTokens {
     return known && performance.now() < known.until ? known : undefined;
   }
 
-  /** Remembers what a token says, until it expires at the latest. */
+  /** Remembers what a token says, at the longest until it expires. */
   set(token: string, expiresAtMs: number, said: VerifiedToken): void {
     if (this.ttlMs === 0) return;
-    // By the clock that is never set: a machine's clock that was set back would let the token live on.
+    // Uses the monotonic clock: if the machine's clock were set back, the token would live on.
     const until = performance.now() + Math.min(this.ttlMs, expiresAtMs - Date.now());
     this.#tokens.set(digest(token), { ...said, until });
   }

@@ -22,8 +22,9 @@ export class CreateTenantApiKeys1763600500000 implements MigrationInterface {
 }
 
 /**
- * Of a key only its SHA-256 is kept: 256 random bits need no slow hash. `previous_digest` is that of before a rotation,
- * good until `previous_until`. No reference to tenants, which another store than ours may keep.
+ * Only the SHA-256 of a key is stored: a secret of 256 random bits needs no slow hash. `previous_digest` is the digest
+ * from before a rotation, valid until `previous_until`. There is no foreign key to tenants, because another store may
+ * hold them.
  */
 function apiKeys(schema: string): string {
   return `
@@ -46,7 +47,7 @@ function apiKeys(schema: string): string {
     )`;
 }
 
-/** Apart from the keys: a use is no change, and nobody need hear of it. */
+/** A table of its own, because a use is not a change of the key that others must hear of. */
 function apiKeyUses(schema: string): string {
   return `
     CREATE TABLE ${schema}.api_key_uses (

@@ -1,4 +1,4 @@
-/** The name of the security scheme that the calls for principals ask for in an OpenAPI document. */
+/** The name of the security scheme in an OpenAPI document that the calls for principals require. */
 export const API_KEY_SCHEME = 'X-API-Key';
 
 interface DocumentConfig {
@@ -6,8 +6,8 @@ interface DocumentConfig {
 }
 
 /**
- * The configuration of an OpenAPI document, with the scheme of API keys added: `SwaggerModule.createDocument(app,
- * withApiKeyScheme(new DocumentBuilder().build()))`. A module cannot add one by itself.
+ * Adds the scheme of API keys to the configuration of an OpenAPI document: `SwaggerModule.createDocument(app,
+ * withApiKeyScheme(new DocumentBuilder().build()))`. Swagger offers no way for a module to add one itself.
  */
 export function withApiKeyScheme<Config extends object>(config: Config): Config {
   const { components = {} } = config as DocumentConfig;

@@ -3,7 +3,7 @@ import { BODY_ERRORS, type DocumentedCall, IDEMPOTENCY_ERRORS } from '../../http
 import { ApiKeyReasonBody, RotateApiKeyBody } from '../api-key.dto';
 import { ApiKeyModel, ApiKeyPageModel, PrincipalModel, ShownApiKeyModel } from './models';
 
-/** Of every call that a principal sends. */
+/** The errors of every call that a principal sends. */
 export const COMMON_ERRORS: Readonly<Record<number, string>> = {
   400: 'VALIDATION_FAILED, TENANT_MISSING, CREDENTIALS_AMBIGUOUS',
   401: 'UNAUTHENTICATED, API_KEY_INVALID, API_KEY_MALFORMED, API_KEY_EXPIRED, API_KEY_BLOCKED, API_KEY_REVOKED, TENANT_TOKEN_INVALID',
@@ -32,7 +32,7 @@ const action = (
   optionalBody,
 });
 
-/** By the handlers of `KeysController`. */
+/** By the names of the handlers of `KeysController`. */
 export const KEY_CALLS: Readonly<Record<string, DocumentedCall>> = {
   create: {
     summary: 'Make an API key, whose text is shown this once',
@@ -59,12 +59,12 @@ export const KEY_CALLS: Readonly<Record<string, DocumentedCall>> = {
   block: action('Refuse an API key until it is unblocked'),
   unblock: action('Let a blocked API key in again'),
   rotate: action(
-    'Give an API key another text; the old one works on for a while',
+    'Give an API key a new text; the old one remains valid for a while',
     ShownApiKeyModel,
     RotateApiKeyBody,
   ),
   revoke: {
-    summary: 'End an API key for good',
+    summary: 'End an API key permanently',
     answers: { 200: ApiKeyModel },
     errors: CHANGED,
     headers: ['If-Match'],
@@ -72,7 +72,7 @@ export const KEY_CALLS: Readonly<Record<string, DocumentedCall>> = {
   },
 };
 
-/** By the handlers of `MeController`. */
+/** By the names of the handlers of `MeController`. */
 export const ME_CALLS: Readonly<Record<string, DocumentedCall>> = {
   me: { summary: 'Tell who I am, of which tenant, and what I may do', answers: { 200: PrincipalModel } },
 };

@@ -5,7 +5,7 @@ import { API_KEY_SCHEME } from './api-key-scheme';
 import { COMMON_ERRORS, KEY_CALLS, ME_CALLS } from './calls';
 import { AccessErrorModel, ACCESS_MODELS, TAGGED_MODELS } from './models';
 
-/** Describes `/me` and `/tenant/keys` to `@nestjs/swagger`, where that is installed, for every document made from now on. */
+/** Describes `/me` and `/tenant/keys` to `@nestjs/swagger`, if it is installed, for every document made from now on. */
 export function documentAccessApi(): void {
   describeApi({
     tag: 'Tenancy access',

@@ -7,7 +7,7 @@ import { API_KEY_STATUSES } from '../api-key';
 import { MAX_ENTRIES, MAX_KEY_NAME_LENGTH } from '../api-key-input';
 import { ApiKeyReasonBody, CreateApiKeyBody, RotateApiKeyBody, UpdateApiKeyBody } from '../api-key.dto';
 
-/** What answers look like; in the code they are interfaces, of which nothing is left to describe. */
+/** What answers look like. In the code they are interfaces, which do not exist at run time. */
 export class ApiKeyModel {}
 export class ShownApiKeyModel {}
 export class ApiKeyPageModel {}
@@ -35,7 +35,7 @@ const API_KEY = {
   expiresAt: MAYBE_DATE,
   blockedAt: MAYBE_DATE,
   revokedAt: MAYBE_DATE,
-  overlapEndsAt: { ...MAYBE_DATE, description: 'Until when the text of before the last rotation works' },
+  overlapEndsAt: { ...MAYBE_DATE, description: 'Until when the text from before the last rotation is valid' },
   lastUsedAt: MAYBE_DATE,
   createdAt: DATE,
   updatedAt: DATE,
@@ -104,5 +104,5 @@ export const ACCESS_MODELS: readonly Model[] = [
   },
 ];
 
-/** Answers that come with an `ETag`. */
+/** Answers with an `ETag`. */
 export const TAGGED_MODELS = [ApiKeyModel, ShownApiKeyModel];

@@ -88,7 +88,7 @@ describe('api-key create', () => {
   it.each([
     [['nobody'], 3, /No such tenant.*\n.*tenancy tenant list/],
     [['acme', '--scopes', 'Orders'], 3, /scopes/],
-    [['acme', '--expires', 'tomorrow'], 3, /expiresAt: must be a moment to come/],
+    [['acme', '--expires', 'tomorrow'], 3, /expiresAt: must be a time in the future/],
   ])('%j is refused with %i', async (args, code, stderr) => {
     expect(await cli.run('api-key', 'create', ...args)).toEqual({
       code,
