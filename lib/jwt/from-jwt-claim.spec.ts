@@ -134,7 +134,7 @@ describe('fromJwtClaim', () => {
     [
       'discovery at no URL',
       { issuer: 'id.example', audience: 'shop' },
-      'issuer is no URL: alone it must be the http',
+      'issuer is not a URL: alone it must be the http',
     ],
     ['discovery at several URLs', { issuer: ['https://a.example'], audience: 'shop' }, 'give one of them'],
     [
