@@ -4,10 +4,13 @@ import type { Setting } from './setting';
 import { SettingUndeclaredError } from './settings.errors';
 import type { CheckedSettingsOptions } from './settings.options';
 
-/** The settings that there are. */
+/** All settings that were declared. */
 export class DeclaredSettings {
   readonly #byKey: ReadonlyMap<string, Setting<unknown>>;
-  /** Of what callers see of the declaration: in tags, so that another default is another state. */
+  /**
+   * A hash of what callers see of the declaration. It is part of entity tags, so that another default gives another
+   * tag.
+   */
   readonly fingerprint: string;
 
   constructor({ settings }: CheckedSettingsOptions) {
@@ -28,7 +31,7 @@ export class DeclaredSettings {
     return this.#byKey.get(key);
   }
 
-  /** @throws SettingUndeclaredError */
+  /** @throws SettingUndeclaredError when the key was not declared */
   get(key: string): Setting<unknown> {
     const found = this.find(key);
     if (!found) throw new SettingUndeclaredError(String(key));

@@ -6,7 +6,7 @@ import { REQUIRED_FEATURES } from './required-features';
 import { FeatureOffError } from './settings.errors';
 import { TenantSettings } from './tenant-settings';
 
-/** Lets a tenant reach what it has the features for. */
+/** Admits a tenant to routes whose features it has. */
 @Injectable()
 export class FeatureGuard implements CanActivate {
   constructor(
@@ -15,14 +15,18 @@ export class FeatureGuard implements CanActivate {
     private readonly context: TenantContext,
   ) {}
 
-  /** @throws FeatureOffError, TenancyUnavailableError, TransportUnknownError */
+  /**
+   * @throws FeatureOffError when a required feature is off
+   * @throws TenancyUnavailableError when the registry cannot be reached
+   * @throws TransportUnknownError when the call came by an unknown transport
+   */
   canActivate(context: ExecutionContext): true | Promise<true> {
     arrivalOf(context);
     const features = this.reflector.getAllAndMerge<readonly string[]>(REQUIRED_FEATURES, [
       context.getHandler(),
       context.getClass(),
     ]);
-    // What is remembered is looked at without giving up the turn.
+    // With cached settings the answer is known without waiting.
     const isKnown = features.every((feature) => this.#isOn(feature, true) === true);
     return isKnown || this.#askFor(features);
   }

@@ -13,20 +13,20 @@ import { valueProblem } from './setting';
 import { type SettingRow, SettingRows } from './setting-rows';
 import { type CheckedSettingsOptions, SETTINGS_OPTIONS } from './settings.options';
 
-/** A tenant's settings as they hold. */
+/** The settings that are in force for a tenant. */
 export interface SettingsState {
   readonly tenantId: string;
   readonly version: number;
-  /** Only what the tenant has set, and the declaration allows. */
+  /** Only values that the tenant has set and that the declaration allows. */
   readonly own: ReadonlyMap<string, unknown>;
 }
 
-/** Of how many refused values it is remembered that the log has told of them. */
+/** For how many refused values to remember that the log already has a line about them. */
 const MAX_TOLD = 1_000;
 
 /**
- * Settings of tenants, remembered: what the registry's change feed tells is forgotten at once. While the registry is
- * away, what is remembered holds for `cache.staleIfErrorMs`.
+ * A cache of tenants' settings. News from the change feed drops an entry at once. While the registry cannot be reached,
+ * cached settings are used for `cache.staleIfErrorMs`.
  */
 @Injectable()
 export class KnownSettings {
@@ -51,23 +51,26 @@ export class KnownSettings {
     });
   }
 
-  /** @throws TenancyUnavailableError */
+  /** @throws TenancyUnavailableError when the registry cannot be reached */
   async find(tenantId: string): Promise<SettingsState> {
     const state = this.#lookup.remembered(tenantId) ?? (await this.#lookup.find(tenantId, tenantId));
     return state ?? toNothing(tenantId);
   }
 
-  /** At once, if it is remembered. */
+  /** Synchronously, if they are cached. */
   remembered(tenantId: string): SettingsState | undefined {
     return this.#lookup.remembered(tenantId);
   }
 
-  /** They were changed here: it is felt at once. Other instances hear of it from the registry. */
+  /**
+   * Drops the cached settings of a tenant after a change in this process. Other instances learn of it from the change
+   * feed.
+   */
   forget(tenantId: string): void {
     this.#lookup.forget(tenantId);
   }
 
-  /** What holds of a row. What the declaration refuses by now is left out, and told in the log. */
+  /** The settings in a row that are in force. A value that the declaration no longer allows is left out and logged. */
   stateOf({ tenantId, version, settings }: SettingRow): SettingsState {
     const own = new Map<string, unknown>();
     for (const [key, value] of Object.entries(settings)) {
@@ -80,7 +83,7 @@ export class KnownSettings {
     return { tenantId, version, own };
   }
 
-  /** An answer for each, so that those who have set nothing are remembered, too. */
+  /** Returns an answer for each tenant, so that tenants without settings are cached, too. */
   async #ask(tenantIds: readonly string[]): Promise<SettingsState[]> {
     const found = await inRegistry(this.registry, (transaction) => this.rows.find(transaction, tenantIds));
     const byId = new Map(found.map((row) => [row.tenantId, row]));
@@ -95,7 +98,7 @@ export class KnownSettings {
     if (this.#told.has(name)) return;
     this.#told.set(name, true);
     this.#logger.warn(
-      `Tenant ${tenantId} has a value of the setting "${key}" that is refused by now: it ${problem}. The default holds; set another, or remove it.`,
+      `Tenant ${tenantId} has a value of the setting "${key}" that is no longer allowed: it ${problem}. The default is used instead; set another value, or remove it.`,
     );
   }
 }
@@ -104,7 +107,7 @@ function toNothing(tenantId: string): SettingsState {
   return { tenantId, version: 0, own: new Map() };
 }
 
-/** A `validate` that throws has not allowed the value. */
+/** When `validate` throws, the value is not allowed. */
 function problemOrError(check: () => string | undefined): string | undefined {
   try {
     return check();

@@ -8,14 +8,14 @@ const NeedsSettings = needsModule(
   SETTINGS_OPTIONS,
   () => new ModuleMissingError(['@RequireFeature()', 'TenancySettingsModule']),
 );
-// Which tells of the module that is missing, where Nest would tell of this guard.
+// If the module is missing, `NeedsSettings` names it. Nest would name this guard instead.
 mayMiss(FeatureGuard);
 
 /**
- * The route is only for tenants that have all of these features on; others get 403 `FEATURE_OFF`. On a class it holds for
- * all its routes, together with what a method asks for. A request without a tenant has no features.
+ * Only tenants that have all of these features may use the route; others get 403 `FEATURE_OFF`. On a class it holds for
+ * all routes, in addition to what a method requires. A request without a tenant has no features.
  *
- * A feature that was not declared, or no feature, fails the start: `SETTINGS_INVALID`.
+ * A feature that was not declared, or an empty list, fails the start: `SETTINGS_INVALID`.
  */
 export const RequireFeature = (...features: readonly [string, ...string[]]) =>
   applyDecorators(SetMetadata(REQUIRED_FEATURES, features), UseGuards(NeedsSettings, FeatureGuard));

@@ -6,7 +6,9 @@ import { InvalidSettingsError } from './settings.errors';
 
 export const REQUIRED_FEATURES = 'nestjs-tenancy:features';
 
-/** Looks at the start whether there are the features that routes ask for: a misspelled one would be on for nobody. */
+/**
+ * Checks at the start that the features required by routes exist. A misspelled feature would be off for every tenant.
+ */
 @Injectable()
 export class RequiredFeatures implements OnModuleInit {
   constructor(
@@ -16,7 +18,7 @@ export class RequiredFeatures implements OnModuleInit {
     private readonly declared: DeclaredSettings,
   ) {}
 
-  /** @throws InvalidSettingsError */
+  /** @throws InvalidSettingsError naming each feature that was not declared */
   onModuleInit(): void {
     const problems = this.discovery.getControllers().flatMap(({ metatype }) => {
       if (!metatype) return [];

@@ -6,17 +6,17 @@ import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import type { TenantAction } from '../registry/audit/tenant-audit';
 
-/** What a tenant has set, declared or not. */
+/** What a tenant has set, whether it is declared or not. */
 export interface SettingRow {
   readonly tenantId: string;
   readonly settings: Readonly<Record<string, unknown>>;
-  /** How often it was changed: 0 before the first time. */
+  /** How often it was changed: 0 at first. */
   readonly version: number;
 }
 
 const COLUMNS = 'tenant_id AS "tenantId", settings, version';
 
-/** The SQL of settings. All of it names the registry's schema. */
+/** The SQL of settings. Every statement names the registry's schema. */
 @Injectable()
 export class SettingRows {
   constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
@@ -33,15 +33,15 @@ export class SettingRows {
   }
 
   /**
-   * The row, made if need be, which nobody else changes until the transaction ends. `undefined` for a tenant that is
-   * purged; until the end of the transaction it cannot be.
+   * The row, which is made if it does not exist, locked until the transaction ends. `undefined` for a purged tenant;
+   * while the transaction is open, the tenant cannot be purged.
    */
   async lock(transaction: SqlExecutor, tenantId: string): Promise<SettingRow | undefined> {
     const [tenant] = (await transaction.query(
       `SELECT status FROM ${this.#schema}.tenants WHERE id = $1 FOR SHARE`,
       [tenantId],
     )) as { status: string }[];
-    // The tenants of another store are not in these tables.
+    // Tenants of another store are not in these tables.
     if (tenant?.status === 'purged') return undefined;
     await transaction.query(
       `INSERT INTO ${this.#schema}.tenant_settings (tenant_id) VALUES ($1) ON CONFLICT DO NOTHING`,
@@ -54,7 +54,7 @@ export class SettingRows {
     return row;
   }
 
-  /** `value` as JSON text; `undefined` takes the key away. The row must be locked. */
+  /** `value` is JSON text; `undefined` removes the key. The caller must have locked the row. */
   async write(
     transaction: SqlExecutor,
     tenantId: string,
@@ -72,7 +72,7 @@ export class SettingRows {
     );
   }
 
-  /** Records what was done, where the registry's own tables know the tenant: another store has no record. */
+  /** Writes to the tenant's audit if the registry's own tables hold the tenant. Other stores have no audit. */
   async record(transaction: SqlExecutor, tenantId: string, action: TenantAction): Promise<void> {
     const { actor, reason, details } = action;
     await transaction.query(

@@ -1,30 +1,36 @@
 import { jsonValueProblem } from '../registry/metadata';
 import { typeName } from './json-values';
 
-/** What a tenant may do with a setting of its own by itself. */
+/** What a tenant may do with its own setting. */
 export type TenantAccess = 'read' | 'write';
 
 export interface SettingOptions<Value> {
-  /** For every tenant that has none of its own: any JSON value. Values of another JSON type are refused, unless it is `null`. */
+  /**
+   * For tenants without a value of their own: any JSON value. Values of another JSON type are refused, unless this is
+   * `null`.
+   */
   readonly default: Value;
   /**
-   * Whether a value may be set, `true`, or why not: the end of a sentence that begins with the key. Called with values of
-   * the default's JSON type only; what is inside objects and arrays is for it to look at.
+   * Returns `true` if a value is allowed, else why not: the end of a sentence that begins with the key. It is only
+   * called with values of the default's JSON type. It must check the contents of objects and arrays itself.
    */
   readonly validate?: (value: Value) => boolean | string;
-  /** What the tenant itself may do: `read`, or `write`, which includes it. Default: nothing; it is the operator's alone. */
+  /**
+   * What the tenant itself may do: `read`, or `write`, which includes reading. Default: nothing; only the operator sees
+   * and changes it.
+   */
   readonly tenant?: TenantAccess;
 }
 
 export type FeatureOptions = Partial<Omit<SettingOptions<boolean>, 'validate'>>;
 
-/** One setting, as it was declared. */
+/** A declared setting. */
 export interface Setting<Value> extends SettingOptions<Value> {
   readonly isFeature: boolean;
 }
 
-/** By their keys. */
-// A setting takes its values and gives them, so only `any` stands for all of them.
+/** Declared settings, by their keys. */
+// A setting both takes and returns its type of value, so only `any` fits settings of every type.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Settings = Readonly<Record<string, Setting<any>>>;
 
@@ -32,22 +38,24 @@ export type KeyOf<S extends Settings> = keyof S & string;
 export type ValueOf<S extends Settings, Key extends keyof S> =
   S[Key] extends Setting<infer Value> ? Value : never;
 
-/** A value of any JSON type. */
+/** Declares a setting with a value of any JSON type. */
 export function setting<Value>(options: SettingOptions<Value>): Setting<Value> {
   return { ...options, isFeature: false };
 }
 
-/** On or off, off by default: for `@RequireFeature()`. */
+/** Declares a feature, which is on or off, by default off: for `@RequireFeature()`. */
 export function feature(options: FeatureOptions = {}): Setting<boolean> {
   return { default: false, ...options, isFeature: true };
 }
 
-/** `settings` as they are, with their types: for `TenancySettingsModule.forRoot()` and `TenantSettings<typeof …>`. */
+/**
+ * Returns `settings` unchanged, with their types: for `TenancySettingsModule.forRoot()` and `TenantSettings<typeof …>`.
+ */
 export function defineSettings<S extends Settings>(settings: S): S {
   return settings;
 }
 
-/** Why a setting cannot have a value, as the end of a sentence that begins with its key. Throws what `validate` throws. */
+/** Why a value is not allowed, as the end of a sentence that begins with the key. Throws what `validate` throws. */
 export function valueProblem(
   { default: standard, validate }: Setting<unknown>,
   value: unknown,

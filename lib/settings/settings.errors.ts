@@ -2,17 +2,17 @@ import { HttpStatus } from '@nestjs/common';
 import { InvalidOptionsError } from '../common/options/invalid-options.errors';
 import { type FieldError, TenancyError } from '../common/tenancy.errors';
 
-/** A caller named a setting that there is not, or that is not for them to see. */
+/** The caller named a setting that does not exist, or that the caller may not see. */
 export class SettingNotFoundError extends TenancyError {
   readonly code = 'SETTING_NOT_FOUND';
   override readonly statusCode = HttpStatus.NOT_FOUND;
 
   constructor() {
-    super('No such setting.');
+    super('There is no such setting.');
   }
 }
 
-/** The tenant may read the setting; only the operator changes it. */
+/** The tenant may read the setting, but only the operator may change it. */
 export class SettingReadOnlyError extends TenancyError {
   readonly code = 'SETTING_READ_ONLY';
   override readonly statusCode = HttpStatus.FORBIDDEN;
@@ -22,17 +22,19 @@ export class SettingReadOnlyError extends TenancyError {
   }
 }
 
-/** The settings were changed since the caller saw them. */
+/** The settings were changed after the caller read them. */
 export class SettingsVersionError extends TenancyError {
   readonly code = 'PRECONDITION_FAILED';
   override readonly statusCode = HttpStatus.PRECONDITION_FAILED;
 
   constructor() {
-    super('The settings are not in the state that the request asks for. Look at them again.');
+    super(
+      'The settings do not have the version that you expected: they were changed. Read them again, then decide.',
+    );
   }
 }
 
-/** The route needs a feature that the tenant does not have. */
+/** The route requires a feature that the tenant does not have. */
 export class FeatureOffError extends TenancyError {
   readonly code = 'FEATURE_OFF';
   override readonly statusCode = HttpStatus.FORBIDDEN;
@@ -48,12 +50,12 @@ export class SettingUndeclaredError extends TenancyError {
 
   constructor(key: string) {
     super(
-      `"${key.slice(0, 80)}" is none of the settings given to TenancySettingsModule.forRoot(). Declare it there.`,
+      `The setting "${key.slice(0, 80)}" was not declared. Declare it in TenancySettingsModule.forRoot({ settings }).`,
     );
   }
 }
 
-/** The module cannot work by what was declared. Thrown at start; all that is wrong is named. */
+/** The module cannot work with what was declared. Thrown at the start, and names everything that is wrong. */
 export class InvalidSettingsError extends InvalidOptionsError {
   readonly code = 'SETTINGS_INVALID';
 

@@ -8,7 +8,7 @@ import { type Setting, type Settings, valueProblem } from './setting';
 
 export const SETTINGS_OPTIONS = Symbol('SETTINGS_OPTIONS');
 
-/** They stand in paths, entity tags and the record; `__proto__` is none. */
+/** Keys stand in paths, entity tags and the audit. `__proto__` does not match. */
 const KEY = /^[a-z][\w-]{0,63}$/i;
 
 const OF_SETTING: readonly (keyof Setting<unknown>)[] = ['default', 'validate', 'tenant', 'isFeature'];
@@ -17,8 +17,8 @@ const ACCESSES: readonly unknown[] = [undefined, 'read', 'write'];
 
 export class CheckedSettingsOptions {
   /**
-   * All settings and features there are, by their keys: 1 to 64 characters of `a-z A-Z 0-9 _ -`, beginning with a
-   * letter. Best made with `defineSettings()`.
+   * All settings and features, by their keys: 1 to 64 characters of `a-z A-Z 0-9 _ -`, beginning with a letter. Best
+   * made with `defineSettings()`.
    */
   @Option(
     kind<Settings>('give defineSettings({ key: setting({ default }) })', isPlainObject, {
@@ -32,8 +32,8 @@ export class CheckedSettingsOptions {
   readonly settings!: Settings;
 
   /**
-   * How many tenants' settings are remembered, and for how long; `staleIfErrorMs` is how long they are used while the
-   * registry is away.
+   * How many tenants' settings are cached, and for how long; `staleIfErrorMs` is how long they are used while the
+   * registry cannot be reached.
    */
   @Option(group(CheckedLookupCacheOptions, { variables: false }))
   readonly cache: CheckedLookupCacheOptions = new CheckedLookupCacheOptions();
@@ -42,9 +42,9 @@ export class CheckedSettingsOptions {
 export type TenancySettingsOptions = Pick<CheckedSettingsOptions, 'settings'> &
   Given<Pick<CheckedSettingsOptions, 'cache'>, 'cache'>;
 
-/** Given where the module is imported. */
+/** Options that are given where the module is imported. */
 export class CheckedSettingsExtras {
-  /** Whether there is `GET /tenant/settings`. Default true. */
+  /** Whether the route `GET /tenant/settings` exists. Default true. */
   @Option(flag())
   readonly routes: boolean = true;
 }

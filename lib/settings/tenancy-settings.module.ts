@@ -54,14 +54,14 @@ const providers: Provider[] = checkedProviders(
     KnownSettings,
     TenantSettings,
     RequiredFeatures,
-    // While the application is put together, so that it is done before anybody can ask for a document.
+    // Done while Nest makes the providers, so before any document can be created.
     { provide: OPENAPI, useFactory: documentSettingsApi },
   ],
 );
 
 /**
  * Settings and features of tenants. Import it once, beside `TenancyModule`. `TenancyAdminModule.forRoot({ …, settings:
- * true })` has an API for them.
+ * true })` offers an API for the operator.
  */
 @BringsTables(CreateTenantSettings1763600800000)
 @Global()

@@ -2,7 +2,7 @@ import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import { OwnSettingsInterceptor } from './own-settings.interceptor';
 import { type SettingsSnapshot, TenantSettings } from './tenant-settings';
 
-/** What the tenant of the request may know of its settings. */
+/** What the request's tenant may read of its settings. */
 @Controller('tenant/settings')
 @UseInterceptors(OwnSettingsInterceptor)
 export class TenantSettingsController {

@@ -22,41 +22,41 @@ import {
 import { type SettingRow, SettingRows } from './setting-rows';
 import { SettingNotFoundError, SettingReadOnlyError, SettingsVersionError } from './settings.errors';
 
-/** A setting and what it is for one tenant. */
+/** A setting, and its value for one tenant. */
 export interface SettingState {
   readonly key: string;
   readonly value: unknown;
-  /** Whether the tenant has none of its own, or one that is refused by now. */
+  /** Whether the default is used, because the tenant has no value of its own or one that is no longer allowed. */
   readonly isDefault: boolean;
   /** What the tenant itself may do. */
   readonly tenant: TenantAccess | null;
 }
 
-/** Settings of one tenant at one moment. */
+/** All settings of one tenant at one moment. */
 export interface SettingsSnapshot {
-  /** Names the tenant, and the declaration. */
+  /** Identifies the tenant and the declaration. */
   readonly id: string;
-  /** How often they were changed. */
+  /** How often the settings were changed. */
   readonly version: number;
   readonly settings: readonly SettingState[];
 }
 
 export interface SettingChangeOptions extends ActorAndReason {
-  /** Whose. Default: the tenant of the current code. */
+  /** The tenant. Default: the tenant of the current code. */
   readonly tenant?: Pick<Tenant, 'id'>;
-  /** `tenant`: only what the tenant itself may change. Default: everything. */
+  /** `tenant`: may change only what the tenant itself may change. Default: everything. */
   readonly by?: 'tenant' | 'operator';
-  /** Only if the settings have one of these versions; else `SettingsVersionError`, and nothing is done. */
+  /** The change is made only if the settings have one of these versions; else `SettingsVersionError`. */
   readonly ifVersion?: readonly number[];
 }
 
 /**
- * What is set for tenants. `TenantSettings<typeof SETTINGS>` knows the types. Values are shared and frozen: a change of
- * one is a new one.
+ * The settings of tenants. `TenantSettings<typeof SETTINGS>` knows the types. Values are shared and frozen; a changed
+ * setting is a new object.
  *
- * Reading is remembered, and a change felt on every instance within a second. All throw `TenancyUnavailableError` when
- * the registry is away for longer than settings are remembered, `SettingUndeclaredError` for a key that was not
- * declared, and `TenantRequiredError` without a tenant.
+ * Settings are cached, and a change reaches every instance within a second. All methods throw `TenancyUnavailableError`
+ * when the registry cannot be reached for longer than cached settings may be used, `SettingUndeclaredError` for a key
+ * that was not declared, and `TenantRequiredError` without a tenant.
  */
 @Injectable()
 export class TenantSettings<S extends Settings = Settings> {
@@ -82,7 +82,7 @@ export class TenantSettings<S extends Settings = Settings> {
     return valueIn(await this.known.find(id), key, setting) as ValueOf<S, Key>;
   }
 
-  /** The same at once, where the tenant's settings are remembered; `undefined` says nothing, but to ask `get()`. */
+  /** Like `get()`, but synchronous, from the cache. `undefined` when they are not cached; then call `get()`. */
   remembered<Key extends KeyOf<S>>(
     key: Key,
     { id }: Pick<Tenant, 'id'> = this.context.tenant(),
@@ -92,7 +92,7 @@ export class TenantSettings<S extends Settings = Settings> {
     return state && (valueIn(state, key, setting) as ValueOf<S, Key>);
   }
 
-  /** All settings, or those that the tenant may read; in the order of their declaration. */
+  /** All settings, or those that the tenant may read, in the order of their declaration. */
   async list({
     tenant: { id } = this.context.tenant(),
     by = 'operator',
@@ -102,11 +102,12 @@ export class TenantSettings<S extends Settings = Settings> {
   }
 
   /**
-   * Sets a value; setting what is set already changes nothing, and is not recorded.
+   * Sets a value. When the setting already has it, nothing is changed or recorded.
    *
-   * @throws ValidationFailedError for a value that the declaration refuses, SettingNotFoundError and
-   * SettingReadOnlyError for what the tenant may not see or change, SettingsVersionError, TenantNotFoundError for one
-   * that is purged
+   * @throws ValidationFailedError when the declaration does not allow the value
+   * @throws SettingNotFoundError, SettingReadOnlyError when the tenant may not see or change the setting
+   * @throws SettingsVersionError when the settings have none of the versions in `ifVersion`
+   * @throws TenantNotFoundError when the tenant was purged
    */
   async set<Key extends KeyOf<S>>(
     key: Key,
@@ -119,7 +120,10 @@ export class TenantSettings<S extends Settings = Settings> {
     return this.#change(key, JSON.stringify(value), options);
   }
 
-  /** Takes the tenant's own value away: the default holds. @throws as `set()`, but for the value */
+  /**
+   * Removes the tenant's own value, so that the default is used. @throws the errors of `set()`, except those about the
+   * value
+   */
   async reset<Key extends KeyOf<S>>(key: Key, options: SettingChangeOptions = {}): Promise<SettingsSnapshot> {
     this.#changeable(key, options);
     return this.#change(key, undefined, options);
@@ -144,7 +148,7 @@ export class TenantSettings<S extends Settings = Settings> {
       if (isSame(row, key, json)) return row;
       await this.rows.write(transaction, id, key, json);
       const action = json === undefined ? 'reset-setting' : 'set-setting';
-      // Never the value, which may be a secret.
+      // The value is not recorded, because it may be a secret.
       await this.rows.record(transaction, id, { action, actor, reason, details: { key } });
       return (await this.rows.find(transaction, [id]))[0];
     });

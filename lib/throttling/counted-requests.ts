@@ -5,7 +5,7 @@ import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
 import { type CheckedThrottlingOptions, THROTTLING_OPTIONS } from './throttling.options';
 
-/** Asks the storage, and decides what holds while there is none. */
+/** Counts requests in the storage, and decides about them while the storage does not answer. */
 @Injectable()
 export class CountedRequests {
   readonly #logger = new Logger('Tenancy');
@@ -17,12 +17,12 @@ export class CountedRequests {
   ) {}
 
   /**
-   * `undefined` when it could not be counted and may pass.
+   * Counts a request. `undefined` when it could not be counted and may pass.
    *
-   * @throws TenancyUnavailableError when it could not be counted and may not
+   * @throws TenancyUnavailableError when it could not be counted and must not pass
    */
   async take(key: string, weight: number, rate: RateLimit): Promise<RateLimitState | undefined> {
-    // Even while nothing can be counted.
+    // Holds even when nothing can be counted.
     if (rate.limit === 0) return { isRefused: true, remaining: 0, resetMs: rate.windowMs };
     const { timeoutMs } = this.options;
     try {
@@ -36,11 +36,11 @@ export class CountedRequests {
     }
   }
 
-  /** Once an outage: there may be thousands of requests in it. */
+  /** Logged once for each outage, because thousands of requests may come during it. */
   #noteDown(error: unknown): void {
     if (this.#isDown) return;
     this.#isDown = true;
-    const outcome = this.options.whenUnavailable === 'refuse' ? 'are refused with 503' : 'pass unlimited';
+    const outcome = this.options.whenUnavailable === 'refuse' ? 'are answered 503' : 'pass without a limit';
     this.#logger.error(`The storage of rate limits does not answer: requests ${outcome}. ${String(error)}`);
   }
 

@@ -7,12 +7,14 @@ interface Window {
   readonly endsAt: number;
 }
 
-/** Counts whose window has ended are dropped when there are twice as many as were left the last time. */
+/**
+ * Counts whose window has ended are removed when there are at least this many, and twice as many as the last time left.
+ */
 const SWEEP_FROM = 1_000;
 
 /**
- * Counts in this process: each instance grants the whole limit by itself. By a clock that never goes back, so nobody is
- * shut out, or let in, when the machine's time is set.
+ * Counts in this process: each instance grants the whole limit. It uses a monotonic clock, so setting the machine's
+ * time neither locks a tenant out nor lets it pass.
  */
 export class MemoryRateLimits extends RateLimitStorage {
   readonly #windows = new Map<string, Window>();

@@ -1,7 +1,9 @@
 import type { RateLimitState } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
 
-/** `RateLimit-*` (draft-ietf-httpapi-ratelimit-headers, 06): what is left of the limit that is nearest to its end. */
+/**
+ * `RateLimit-*` headers (draft-ietf-httpapi-ratelimit-headers, 06) for the limit of which the smallest share is left.
+ */
 export class RateLimitHeaders {
   readonly #policies: string[] = [];
   #nearest?: { readonly rate: RateLimit; readonly state: RateLimitState };
@@ -16,7 +18,7 @@ export class RateLimitHeaders {
       this.#nearest = { rate, state };
   }
 
-  /** None when nothing was counted. */
+  /** Empty when nothing was counted. */
   all(): Record<string, string> {
     if (!this.#nearest) return {};
     const { rate, state } = this.#nearest;

@@ -3,23 +3,23 @@ import type { RateLimit } from './rate-limit';
 
 type ThrottlerStorageRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
-/** How a count stands after a request. */
+/** The state of a count after a request. */
 export interface RateLimitState {
   readonly isRefused: boolean;
-  /** What is left in this window, from 0. */
+  /** What is left in this window, at least 0. */
   readonly remaining: number;
-  /** Until the window ends, in milliseconds. */
+  /** Milliseconds until the window ends. */
   readonly resetMs: number;
 }
 
 /**
- * Keeps counts. It is a storage of `@nestjs/throttler`, which knows no weights, so it may serve that module's own guard,
- * too.
+ * Stores the counts. It is also a storage of `@nestjs/throttler`, which has no weights, so it can serve that module's
+ * own guard, too.
  */
 export abstract class RateLimitStorage implements ThrottlerStorage {
   /**
-   * Adds `weight` to the count of `key`, in one step, if the limit is not exceeded by that; else it is refused, and the
-   * count stays. `weight` is an integer from 1.
+   * Adds `weight` to the count of `key`, atomically, if that does not exceed the limit. Otherwise the request is
+   * refused and the count does not change. `weight` is an integer from 1.
    */
   abstract take(key: string, weight: number, limit: RateLimit): Promise<RateLimitState>;
 

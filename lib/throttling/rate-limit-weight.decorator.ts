@@ -6,20 +6,20 @@ export const RATE_LIMIT_WEIGHT = Symbol('RATE_LIMIT_WEIGHT');
 
 const MAX_WEIGHT = 1_000_000;
 
-/** Without the module the weight would be ignored. */
+/** Without the module, the weight would be ignored silently. */
 const NeedsThrottling = needsModule(
   THROTTLING_OPTIONS,
   () => new ModuleMissingError(['@RateLimitWeight()', 'TenancyThrottlingModule']),
 );
 
 /**
- * How much a request to this route, or to those of this class, takes of its tenant's limits: an integer from 0 to
- * 1,000,000. Default 1. With 0 it is not limited.
+ * How much a request to this route, or to the routes of this class, takes from its tenant's rate limits: an integer
+ * from 0 to 1,000,000. Default 1. With 0 the route is not limited.
  *
- * @throws RangeError
+ * @throws RangeError when the weight is not such an integer
  */
 export function RateLimitWeight(weight: number): ClassDecorator & MethodDecorator {
   if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT)
-    throw new RangeError(`The weight of a route is an integer from 0 to ${MAX_WEIGHT}, not ${weight}.`);
+    throw new RangeError(`The weight of a route must be an integer from 0 to ${MAX_WEIGHT}, not ${weight}.`);
   return applyDecorators(SetMetadata(RATE_LIMIT_WEIGHT, weight), UseGuards(NeedsThrottling));
 }

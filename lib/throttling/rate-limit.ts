@@ -6,9 +6,9 @@ import type { FieldError } from '../common/tenancy.errors';
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** So much in each window. A window begins with the first request in it. */
+/** How much is allowed in each window. A window begins with the first request after the last one ended. */
 export class RateLimit {
-  /** The weights of the requests in one window together, an integer from 0. 0 refuses all. */
+  /** The sum of the weights of the requests in one window, an integer from 0. 0 refuses all. */
   @Option(integer(0), { required: true })
   readonly limit!: number;
 
@@ -18,21 +18,21 @@ export class RateLimit {
 }
 
 /**
- * Limits by their names: 1 to 64 characters of `a-z A-Z 0-9 _ -`. All of them hold at once; none is no limit. A tenant
- * has one count under each name, whatever the route.
+ * Rate limits by name: 1 to 64 characters of `a-z A-Z 0-9 _ -`. All of them apply at once; an empty object means no
+ * limit. A tenant has one count for each name, over all routes.
  */
 export type RateLimits = Readonly<Record<string, RateLimit>>;
 
-/** Limits of one tenant: instead of those that its plan has under the same name; `null` lifts one. */
+/** Rate limits of one tenant. They replace those of its plan with the same name; `null` removes one. */
 export type TenantRateLimits = Readonly<Record<string, RateLimit | null>>;
 
-/** They go into a header and into keys. */
+/** Names become part of a header and of keys. */
 const LIMIT_NAME = /^[\w-]{1,64}$/;
 
-/** What is wrong with some limits. */
-export function limitProblems(limits: unknown, path: string): FieldError[] {
+/** What is wrong with these rate limits. */
+export function rateLimitProblems(limits: unknown, path: string): FieldError[] {
   if (!isPlainObject(limits))
-    return [{ field: path, message: `is ${show(limits)}: give limits by their names, or {}` }];
+    return [{ field: path, message: `is ${show(limits)}: give rate limits by their names, or {}` }];
   return Object.entries(limits).flatMap(([name, rate]) =>
     LIMIT_NAME.test(name)
       ? problemsOf(RateLimit, rate, `${path}.${name}`)

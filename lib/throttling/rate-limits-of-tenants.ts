@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Tenant } from '../registry/tenant';
 import { TenantPlans } from '../registry/tenant-plans';
 import { InvalidThrottlingOptionsError } from './throttling.errors';
-import { limitProblems, type RateLimits } from './rate-limit';
+import { rateLimitProblems, type RateLimits } from './rate-limit';
 import { type CheckedThrottlingOptions, THROTTLING_OPTIONS } from './throttling.options';
 
-/** Which limits a tenant has at this moment. */
+/** Which rate limits a tenant has at this moment. */
 @Injectable()
 export class RateLimitsOfTenants {
   readonly #plans: TenantPlans<RateLimits>;
@@ -15,16 +15,16 @@ export class RateLimitsOfTenants {
   }
 
   /**
-   * The same object for all tenants that have the limits of their plan alone.
+   * Returns the same object for all tenants that have only the limits of their plan.
    *
-   * @throws InvalidThrottlingOptionsError when `limitsOf` gave something that is no limits
+   * @throws InvalidThrottlingOptionsError when `limitsOf` returned something else than rate limits
    */
   of(tenant: Tenant): RateLimits {
     const planned = this.#plans.termsOf(tenant);
     const own = this.options.limitsOf?.(tenant);
     if (own === undefined) return planned;
     const given = Object.fromEntries(Object.entries(own).filter(([, rate]) => rate !== null));
-    const problems = limitProblems(given, 'limitsOf()');
+    const problems = rateLimitProblems(given, 'limitsOf()');
     if (problems.length > 0) throw new InvalidThrottlingOptionsError(problems);
     const kept = Object.entries(planned).filter(([name]) => !Object.hasOwn(own, name));
     return { ...Object.fromEntries(kept), ...(given as RateLimits) };

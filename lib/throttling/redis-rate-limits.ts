@@ -4,15 +4,16 @@ import { explainAbsent } from '../common/absent-package';
 import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
 
-/** What is needed of a `Redis` or a `Cluster` of ioredis. */
+/** The members of a `Redis` or a `Cluster` of ioredis that we use. */
 export interface RedisClient {
   readonly status: string;
   eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
 }
 
 /**
- * Instead of the library's own, which counts what it refuses: a heavy request that does not fit would take what is left
- * from all the light ones. Given are the weight, whole seconds, the limit and the seconds of the window.
+ * Replaces the library's own script, which also counts refused requests: a heavy request that does not fit would take
+ * the rest of the window from lighter ones. Its arguments are the weight, whole seconds (unused), the limit, and the
+ * window in seconds.
  */
 const TAKE = `
   local weight, limit, window = tonumber(ARGV[1]), tonumber(ARGV[3]), math.ceil(tonumber(ARGV[4]) * 1000)
@@ -25,21 +26,22 @@ const TAKE = `
   end
   return { used, left }`;
 
-/** A limiter of the library has one limit; those of `limitsOf` may be any number. */
+/** A limiter of the library has one limit, and `limitsOf` may return any number of limits. */
 const MAX_LIMITERS = 1_000;
 
 /**
- * Counts in Redis, which all instances share: one script for each, so two requests never take the same rest. Windows end
- * by the clock of the Redis server. Needs the package `rate-limiter-flexible`, and a client of `ioredis`.
+ * Counts in Redis, which all instances share. Each request is one script, so two requests cannot take the same
+ * remainder. Windows end by the clock of the Redis server. Needs the package `rate-limiter-flexible`, and a client of
+ * `ioredis`.
  */
 export class RedisRateLimits extends RateLimitStorage {
   readonly #limiters = new LRUCache<string, RateLimiterRedis>({ max: MAX_LIMITERS });
 
   /**
-   * The client stays yours: what it does when Redis is gone, and when it is closed. While it is not connected nothing is
-   * queued: requests cannot be counted, at once.
+   * The client remains yours: you configure what it does without Redis, and you close it. While it is not connected,
+   * requests are not queued; they fail to be counted at once.
    *
-   * @param keyPrefix of all keys, `<prefix>:<tenant's id>:<name of the limit>`
+   * @param keyPrefix of all keys, which are `<prefix>:<tenant's id>:<name of the limit>`
    */
   constructor(
     private readonly client: RedisClient,
@@ -50,7 +52,7 @@ export class RedisRateLimits extends RateLimitStorage {
 
   override async take(key: string, weight: number, rate: RateLimit): Promise<RateLimitState> {
     const limiter = this.#limiterOf(rate);
-    // Refused is rejected, with a result instead of an error.
+    // The library rejects a refused request with a result instead of an error.
     const result = await limiter.consume(key, weight).catch((reason: RateLimiterRes | Error) => {
       if (reason instanceof Error || !('consumedPoints' in reason)) throw reason;
       return reason;
@@ -67,7 +69,7 @@ export class RedisRateLimits extends RateLimitStorage {
     const { RateLimiterRedis } = loadLimiters();
     const limiter = new RateLimiterRedis({
       storeClient: scriptsOnly(this.client),
-      // It would define a command on the client, for all limiters of the application that share it.
+      // Otherwise the library would define a command on the client, for all limiters of the application that share it.
       useRedisPackage: true,
       customIncrTtlLuaScript: TAKE,
       rejectIfRedisNotReady: true,
@@ -84,11 +86,11 @@ function loadLimiters(): typeof import('rate-limiter-flexible') {
   try {
     return require('rate-limiter-flexible') as typeof import('rate-limiter-flexible');
   } catch (error) {
-    throw explainAbsent(error, 'rate-limiter-flexible', 'the counting of rates in Redis');
+    throw explainAbsent(error, 'rate-limiter-flexible', 'counting requests in Redis');
   }
 }
 
-/** The client as the library calls one of the package `redis`. */
+/** The client in the shape of one from the package `redis`, which the library calls. */
 function scriptsOnly(client: RedisClient) {
   return {
     get status() {

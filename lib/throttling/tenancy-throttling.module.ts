@@ -19,8 +19,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancyThrottlingOptions>().setClassMethodName('forRoot').build();
 
 /**
- * Limits how much each tenant asks for, on all routes. Import it once, beside `TenancyModule`. Routes without a tenant
- * are not limited.
+ * Limits the rate of each tenant's requests, on all routes. Import it once, beside `TenancyModule`. Routes without a
+ * tenant are not limited.
  */
 @Module({
   providers: checkedProviders(

@@ -25,14 +25,14 @@ function load(): typeof import('@nestjs/throttler') {
 
 const { ThrottlerGuard } = load();
 
-/** What Nest's guard is told of a limit: only a route that has `@Throttle()` comes with another number. */
+/** Nest's guard gets this number for every limit, so that another number can only come from `@Throttle()`. */
 const AS_THE_TENANT_HAS_IT = Number.POSITIVE_INFINITY;
 
 /**
- * Nest's guard over the limits of a plan, or of one tenant. It decides which of them hold for a route, by `@SkipThrottle()`
- * and `@Throttle()`, the shortest window first: what that refuses takes nothing from the longer ones.
+ * Nest's guard with the rate limits of a plan, or of one tenant. It applies `@SkipThrottle()` and `@Throttle()` of the
+ * route, and checks the shortest window first, so that a request refused there takes nothing from the longer ones.
  */
-class LimitsGuard extends ThrottlerGuard {
+class RateLimitsGuard extends ThrottlerGuard {
   readonly #headers = new WeakMap<ExecutionContext, RateLimitHeaders>();
 
   constructor(
@@ -52,7 +52,10 @@ class LimitsGuard extends ThrottlerGuard {
     super({ throttlers, getTracker, generateKey }, storage, reflector);
   }
 
-  /** @throws RateLimitedError, TenancyUnavailableError */
+  /**
+   * @throws RateLimitedError when a limit is used up
+   * @throws TenancyUnavailableError when the request could not be counted and must not pass
+   */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     const headers = new RateLimitHeaders();
     this.#headers.set(context, headers);
@@ -74,7 +77,7 @@ class LimitsGuard extends ThrottlerGuard {
     const key = [
       tenantOf(context)!.id,
       generateKey(context, await getTracker(req, context), name),
-      // One window cannot be two: the limit of a route has a count of its own.
+      // One count cannot have two windows, so the limit of a route has a count of its own.
       ...(isOfRoute ? [`${context.getClass().name}.${context.getHandler().name}`] : []),
     ].join(':');
     const state = await this.requests.take(key, weightOf(context), rate);
@@ -85,7 +88,7 @@ class LimitsGuard extends ThrottlerGuard {
     return true;
   }
 
-  /** Of GraphQL, too: the response is Node's own there. */
+  /** For GraphQL the response is Node's own. */
   protected override getRequestResponse(context: ExecutionContext) {
     if (!isGraphql(context)) return super.getRequestResponse(context);
     const request = requestOf(context);
@@ -93,10 +96,10 @@ class LimitsGuard extends ThrottlerGuard {
   }
 }
 
-/** Counts each request under its tenant. */
+/** Counts each request for its tenant. */
 @Injectable()
 export class TenantThrottlerGuard implements CanActivate {
-  readonly #guards = new WeakMap<RateLimits, Promise<LimitsGuard>>();
+  readonly #guards = new WeakMap<RateLimits, Promise<RateLimitsGuard>>();
 
   constructor(
     @Inject(RateLimitStorage) private readonly storage: RateLimitStorage,
@@ -105,7 +108,11 @@ export class TenantThrottlerGuard implements CanActivate {
     @Inject(CountedRequests) private readonly requests: CountedRequests,
   ) {}
 
-  /** @throws RateLimitedError, TenancyUnavailableError, TransportUnknownError */
+  /**
+   * @throws RateLimitedError when a limit is used up
+   * @throws TenancyUnavailableError when the request could not be counted and must not pass
+   * @throws TransportUnknownError when the call came by an unknown transport
+   */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const tenant = tenantOf(context);
     if (!tenant || weightOf(context) === 0) return true;
@@ -115,10 +122,10 @@ export class TenantThrottlerGuard implements CanActivate {
     return guard.canActivate(context);
   }
 
-  #guardOf(limits: RateLimits): Promise<LimitsGuard> {
+  #guardOf(limits: RateLimits): Promise<RateLimitsGuard> {
     const known = this.#guards.get(limits);
     if (known) return known;
-    const guard = new LimitsGuard(limits, this.requests, this.storage, this.reflector);
+    const guard = new RateLimitsGuard(limits, this.requests, this.storage, this.reflector);
     const ready = guard.onModuleInit().then(() => guard);
     this.#guards.set(limits, ready);
     return ready;
@@ -126,8 +133,8 @@ export class TenantThrottlerGuard implements CanActivate {
 }
 
 /**
- * By what the middleware found out, not by what `TenantGuard` has let pass: whichever of the two guards comes first,
- * a route without a tenant is not counted, and a claim of nobody is refused by the other one.
+ * The tenant that the middleware found, whether or not `TenantGuard` has already run. In either order of the two
+ * guards, a route without a tenant is not counted, and `TenantGuard` refuses a claim of an unknown tenant.
  */
 function tenantOf(context: ExecutionContext): Tenant | undefined {
   if (routeMetadata(TENANT_NEED, context) === 'free' || arrivalOf(context) !== 'http') return undefined;

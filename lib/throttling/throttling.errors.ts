@@ -8,7 +8,7 @@ export class RateLimitedError extends TenancyError {
   override readonly statusCode = HttpStatus.TOO_MANY_REQUESTS;
   override readonly headers: Readonly<Record<string, string>>;
 
-  /** @param limitName whose limit it was; of the others nothing was taken that is needed for longer */
+  /** @param limitName the limit that was used up. Limits with longer windows were not counted */
   constructor(
     readonly limitName: string,
     readonly retryAfterSeconds: number,
@@ -19,7 +19,7 @@ export class RateLimitedError extends TenancyError {
   }
 }
 
-/** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
+/** The module cannot work with its options. Thrown at the start, and names everything that is wrong. */
 export class InvalidThrottlingOptionsError extends InvalidOptionsError {
   readonly code = 'THROTTLING_OPTIONS_INVALID';
 

@@ -2,7 +2,7 @@ import { anything, callback, isPlainObject, kind, oneOf, waiting, withMethod } f
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
 import type { Tenant } from '../registry/tenant';
 import { defaultPlanProblem, type PlanReader } from '../registry/tenant-plans';
-import { limitProblems, type RateLimits, type TenantRateLimits } from './rate-limit';
+import { rateLimitProblems, type RateLimits, type TenantRateLimits } from './rate-limit';
 import type { RateLimitStorage } from './rate-limit-storage';
 
 export const THROTTLING_OPTIONS = Symbol('THROTTLING_OPTIONS');
@@ -11,33 +11,36 @@ type LimitsOf = (tenant: Tenant) => TenantRateLimits | undefined;
 
 @OptionsRule<CheckedThrottlingOptions>(({ plans, defaultPlan }) => [defaultPlanProblem(plans, defaultPlan)])
 export class CheckedThrottlingOptions {
-  /** What each plan grants, by its name. */
+  /** The rate limits of each plan, by the plan's name. */
   @Option(
-    kind<Readonly<Record<string, RateLimits>>>('give limits by the names of plans', isPlainObject, {
+    kind<Readonly<Record<string, RateLimits>>>('give rate limits by the names of plans', isPlainObject, {
       inside: (plans, path) =>
         Object.entries(plans as object).flatMap(([plan, limits]: [string, unknown]) =>
-          limitProblems(limits, `${path}.${plan}`),
+          rateLimitProblems(limits, `${path}.${plan}`),
         ),
     }),
     { required: true },
   )
   readonly plans!: Readonly<Record<string, RateLimits>>;
 
-  /** One of `plans`: for tenants that name none, or one that is not there, such as a plan that was removed while in use. */
+  /** One of `plans`, for tenants whose plan is missing or unknown, such as a plan that was removed while in use. */
   @Option(anything<string>())
   readonly defaultPlan!: string;
 
-  /** Which plan a tenant has. Default its `metadata.plan`. */
+  /** Returns the name of a tenant's plan. Default its `metadata.plan`. */
   @Option(callback<PlanReader>('give a function of a tenant'))
   readonly planOf?: PlanReader;
 
-  /** What one tenant has besides, or instead of, the limits of its plan. Asked with every request. Default none. */
+  /**
+   * Returns rate limits that one tenant has in addition to, or instead of, those of its plan. Called for every request.
+   * Default none.
+   */
   @Option(callback<LimitsOf>('give a function of a tenant'))
   readonly limitsOf?: LimitsOf;
 
   /**
-   * Where the counts are. Default `new MemoryRateLimits()`, so each instance counts for itself. Instances share what is
-   * in `new RedisRateLimits(client)`.
+   * Where counts are stored. Default `new MemoryRateLimits()`, with which each instance counts for itself. With `new
+   * RedisRateLimits(client)` the instances share their counts.
    */
   @Option(
     withMethod<RateLimitStorage>(
@@ -48,8 +51,8 @@ export class CheckedThrottlingOptions {
   readonly storage?: RateLimitStorage;
 
   /**
-   * What becomes of requests that cannot be counted: `allow` lets them pass, `refuse` answers 503 `TENANCY_UNAVAILABLE`.
-   * Default `allow`. A limit of 0 refuses in either case.
+   * What happens to requests that cannot be counted: `allow` lets them pass, `refuse` answers 503
+   * `TENANCY_UNAVAILABLE`. Default `allow`. A limit of 0 refuses in either case.
    */
   @Option(oneOf('allow', 'refuse'))
   readonly whenUnavailable: 'allow' | 'refuse' = 'allow';

@@ -24,21 +24,21 @@ const NeedsUsage = needsModule(
 );
 
 /**
- * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota it is counted
- * before, so that of requests that come at once none exceeds it, and taken back when the request fails: in the handler, or
- * over HTTP in whatever answers with a status of 400 or more, such as an interceptor outside of this one. A stream counts
- * once it has sent something, whoever ends it. A request without a tenant is not counted. May be given several times, on a
- * method or on a class.
+ * Counts what a route does for its tenant: once for each request that does not fail. With a hard quota a request is
+ * counted before it runs, so that simultaneous requests cannot exceed the quota together. The count is taken back when
+ * the request fails: when the handler throws, or, over HTTP, when the answer has a status of 400 or more, for example
+ * from an interceptor outside of this one. A stream counts once it has sent something, even if the client ends it. A
+ * request without a tenant is not counted. The decorator may be used several times, on a method or on a class.
  *
  * @param amount what one request counts, an integer from 0 to 1,000,000,000,000. Default 1
- * @throws InvalidMetricError
+ * @throws InvalidMetricError when the metric or the amount is not allowed
  */
 export function Metered(metric: string, amount = 1): ClassDecorator & MethodDecorator {
   checkMetric(metric, amount);
   return applyDecorators(UseGuards(NeedsUsage), UseInterceptors(meter(metric, amount)));
 }
 
-/** A stream that has sent something counts, too, when whoever listens goes away before its end. */
+/** A stream that has sent something also counts when its subscriber leaves before the end. */
 function onceServed<Value>(count: () => void): MonoTypeOperatorFunction<Value> {
   let hasSent = false;
   return tap({
@@ -52,16 +52,19 @@ function onceServed<Value>(count: () => void): MonoTypeOperatorFunction<Value> {
   });
 }
 
-/** Interceptors outside of ours work after it: a transaction that they cannot commit fails the request, too. */
+/**
+ * Outer interceptors run after ours. When one of them cannot commit its transaction, for example, the request has
+ * failed, too.
+ */
 function onceAnsweredWithError(context: ExecutionContext, arrival: Arrival, takeBack: () => void): void {
-  // An operation of GraphQL has many fields, and one answer.
+  // A GraphQL operation has one answer but many fields, each with its own call.
   if (arrival !== 'http' || isGraphql(context)) return;
   const reply = context.switchToHttp().getResponse<ServerResponse | { readonly raw: ServerResponse }>();
   const response = 'raw' in reply ? reply.raw : reply;
   const look = () => {
     if (response.statusCode >= 400) takeBack();
   };
-  // Whoever ran out of patience may have answered before a reservation was had.
+  // A timeout interceptor may have answered before the reservation was made.
   if (response.writableEnded) look();
   else response.once('close', look);
 }
@@ -75,13 +78,13 @@ function meter(metric: string, amount: number): Type<NestInterceptor> {
     ) {}
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-      // What comes in a way that we do not know would go uncounted.
+      // Throws for an unknown transport, whose calls would otherwise go uncounted.
       const arrival = arrivalOf(context);
       const tenant = this.context.find();
       if (!tenant) return next.handle();
       const takeBackIfFailed = ({ release }: UsageReservation) =>
         onceAnsweredWithError(context, arrival, release);
-      if (!this.usage.isLimited(metric, tenant))
+      if (!this.usage.hasHardQuota(metric, tenant))
         return next
           .handle()
           .pipe(onceServed(() => takeBackIfFailed(this.usage.countUntilReleased(metric, amount, tenant))));
@@ -95,7 +98,7 @@ function meter(metric: string, amount: number): Type<NestInterceptor> {
       );
     }
   }
-  // Nest would tell of what is missing by the name of this class, which nobody knows.
+  // If the module is missing, Nest would name this class, which no user knows.
   mayMiss(MeterInterceptor);
   return mixin(MeterInterceptor);
 }

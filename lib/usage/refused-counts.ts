@@ -2,16 +2,18 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { UsageBatch } from './usage-batch';
 
 /**
- * SQLSTATE classes that speak of a value: data exceptions (such as a sum that is out of range), constraints, limits of a
- * program, what a trigger raises, and damaged data. All others speak of the server, or of the statement as a whole: a
- * table that is not there, rights, a standby, a full disk, a deadlock.
+ * SQLSTATE classes of errors that a value causes: data exceptions (such as a sum that is out of range), constraints,
+ * program limits, errors that a trigger raises, and corrupted data. All other classes concern the server or the whole
+ * statement: a missing table, missing rights, a standby, a full disk, a deadlock.
  */
 const OF_A_VALUE = /^(?:21|22|23|44|54|P0|XX)[0-9A-Z]{3}$/;
 
-/** Where PL/pgSQL's RAISE comes from, whatever the SQLSTATE it was given and the language of the server. */
+/**
+ * The server function behind RAISE in PL/pgSQL. It marks such an error whatever its SQLSTATE and the server's language.
+ */
 const RAISE = 'exec_stmt_raise';
 
-/** What becomes of counts that PostgreSQL does not take, now or ever. */
+/** Decides about counts that PostgreSQL will never accept. */
 @Injectable()
 export class RefusedCounts {
   readonly #logger = new Logger('Tenancy');
@@ -23,8 +25,9 @@ export class RefusedCounts {
   }
 
   /**
-   * What is still to be written of a batch that was refused for good: its halves, so that in the end only what cannot be
-   * written is dropped, and said. Nothing when it is to be sent again as it is.
+   * Splits a batch that PostgreSQL refused because of a value. Its halves are written separately, so that in the end
+   * only the counts that cannot be written are dropped, each with a line in the log. `undefined` when the batch should
+   * be sent again unchanged.
    */
   divide(batch: UsageBatch, error: unknown): readonly UsageBatch[] | undefined {
     const { code, routine, message } = error as Readonly<Partial<Record<string, unknown>>>;
@@ -38,8 +41,8 @@ export class RefusedCounts {
     for (const { tenant, metric, month, total } of batch.months) {
       this.#dropped += 1;
       this.#logger.error(
-        `PostgreSQL refuses the count of ${total} "${metric}" of the tenant "${tenant.slug}" in the month of ${month} ` +
-          `for good, so it is dropped: ${reason}`,
+        `PostgreSQL will never accept the count of ${total} "${metric}" of the tenant "${tenant.slug}" in the month of ${month}, ` +
+          `so it is dropped: ${reason}`,
       );
     }
   }

@@ -7,10 +7,13 @@ import { monthWith } from './usage-batch';
 import { UsageRows } from './usage-rows';
 import type { Quota } from './usage.options';
 
-/** Of one counter: as many as one statement takes. A flood beyond it would wait for longer than a request does. */
+/**
+ * How many reservations may wait for one counter, as many as one statement takes. More would wait for longer than a
+ * request does.
+ */
 const MAX_WAITING = 1_000;
 
-/** What reservations are for. */
+/** What a reservation counts against. */
 export interface Counter {
   readonly tenant: Tenant;
   readonly metric: string;
@@ -25,12 +28,13 @@ interface Reservation {
 }
 
 /**
- * Reserves in the registry, for each counter by one statement at a time: what comes while one is under way is gathered
- * for the next, so that a thousand requests of one tenant cost a few statements, and others' wait for one of them.
+ * Makes reservations in the registry, with one statement at a time for each counter. Requests that arrive during a
+ * statement are gathered for the next one. So a thousand requests of one tenant cost a few statements, and those of
+ * others wait for one of these at most.
  */
 @Injectable()
 export class Reservations {
-  /** Of counters with a statement under way: those that wait for the next. */
+  /** For each counter with a statement under way, the reservations that wait for the next. */
   readonly #waiting = new Map<string, Reservation[]>();
 
   constructor(
@@ -40,9 +44,10 @@ export class Reservations {
   ) {}
 
   /**
-   * Whether the quota allows it: then it is counted. Whoever came first is served first.
+   * Whether the quota allows it. If so, it is counted. Reservations are served in the order of their arrival.
    *
-   * @throws TenantBusyError when 1,000 of the same counter wait already, and TenancyUnavailableError
+   * @throws TenantBusyError when 1,000 already wait for the same counter
+   * @throws TenancyUnavailableError when the registry cannot be reached
    */
   take(counter: Counter, amount: number): Promise<boolean> {
     return new Promise((settle, fail) => {
@@ -52,7 +57,7 @@ export class Reservations {
       if (waiting && waiting.length >= MAX_WAITING) return fail(new TenantBusyError());
       if (waiting) return void waiting.push(reservation);
       this.#waiting.set(key, []);
-      // Whoever asks, it is the tenant's turn at the registry that it takes.
+      // The statement takes the tenant's turn at the registry, whatever context the caller runs in.
       void this.context.run(counter.tenant, () => this.#work(key, counter, [reservation]));
     });
   }
@@ -63,7 +68,7 @@ export class Reservations {
       try {
         await this.#grant(counter, gathered, Infinity);
       } catch (error) {
-        // Those that have been answered by then are not answered again.
+        // For a reservation that already has its answer this does nothing.
         for (const { fail } of gathered) fail(error);
       }
     }
@@ -71,8 +76,9 @@ export class Reservations {
   }
 
   /**
-   * Answers all, in their order, and gives the smallest amount that was refused: no more is asked for that or more. When
-   * not all fit together, the first half is asked for by itself, so that only the last statements tell one from another.
+   * Answers all in their order, and returns the smallest amount that was refused, because that amount and greater ones
+   * need not be tried again. When they do not fit together, each half is tried separately, so that few statements find
+   * out which ones fit.
    */
   async #grant(counter: Counter, wanted: readonly Reservation[], refused: number): Promise<number> {
     const asked = wanted.filter(({ amount }) => amount < refused);

@@ -34,7 +34,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
     }))
     .build();
 
-/** Counts what each tenant uses, and stops it at its hard quotas. Import it once, beside `TenancyModule`. */
+/** Counts what each tenant uses, and refuses what exceeds its hard quotas. Import it once, beside `TenancyModule`. */
 @BringsTables(CreateUsage1763600900000)
 @Global()
 @Module({
@@ -57,7 +57,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
       TenantUsage,
       TenantStorage,
       UsageReports,
-      // While the application is put together, so that it is done before anybody can ask for a document.
+      // Done while Nest makes the providers, so before any document can be created.
       { provide: OPENAPI, useFactory: documentUsageApi },
     ],
   ),

@@ -11,7 +11,7 @@ import {
   USAGE_OPTIONS,
 } from './usage.options';
 
-/** Which quotas a tenant has, and who is told when one comes to its end. */
+/** Which quotas a tenant has, and the calls of `onQuotaWarning`. */
 @Injectable()
 export class TenantQuotas {
   readonly #logger = new Logger('Tenancy');
@@ -32,14 +32,17 @@ export class TenantQuotas {
   }
 
   /**
-   * Tells of a sum that has just come to the warned part of its quota. The registry adds one count after the other, so
-   * just one of them finds itself there. Never throws: the sum is written by then.
+   * Calls `onQuotaWarning` when a sum has just reached the part of its quota at which to warn. The registry adds one
+   * count after another, so exactly one of them is the one that reaches it. It never throws, because the sum is already
+   * written.
    */
   warn(tenant: Tenant, day: string, added: UsageMonth, sums: UsageMonth): void {
     try {
       this.#warn(tenant, day, added, sums);
     } catch (error) {
-      this.#logger.error(`The quotas of the tenant "${tenant.slug}" cannot be told: ${String(error)}`);
+      this.#logger.error(
+        `The quotas of the tenant "${tenant.slug}" could not be checked for a warning: ${String(error)}`,
+      );
     }
   }
 
@@ -53,7 +56,7 @@ export class TenantQuotas {
     this.#call(onQuotaWarning, { tenant, metric: sums.metric, quota, used });
   }
 
-  /** When all who were told have heard it. */
+  /** Resolves when all calls of `onQuotaWarning` have ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#calls);
   }
@@ -67,7 +70,7 @@ export class TenantQuotas {
   }
 }
 
-/** What counts for a quota: of a month, or of one of its days. */
+/** What counts against a quota: the sum of the month, or of one of its days. */
 export function usedOf({ per }: Quota, { total, days }: UsageMonth, day: string): number {
   return per === 'month' ? total : days[indexInMonth(day)];
 }

@@ -7,21 +7,21 @@ import { TENANT_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../registry/tenant';
 
-/** What a tenant's schema takes. */
+/** How much storage a tenant's schema uses. */
 export interface StorageUsage {
-  /** Of all tables and materialized views, with their indexes and what PostgreSQL keeps beside them. */
+  /** All tables and materialized views, with their indexes and TOAST tables. */
   readonly bytes: number;
-  /** As PostgreSQL's own statistics have it: about right soon after changes, exact after ANALYZE. */
+  /** By PostgreSQL's own statistics: nearly right soon after changes, exact after ANALYZE. */
   readonly rows: number;
 }
 
-/** A table that is being altered is waited for this long, on one of the connections that the tenant may have. */
+/** How long to wait for a table that is being altered, because the query occupies one of the tenant's connections. */
 const LOCK_TIMEOUT = '500ms';
 
-/** SQLSTATE of a lock that was not had in time. */
+/** SQLSTATE of a lock timeout. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Counted since the statistics were last lost, by a crash, if there is anything; else what VACUUM or ANALYZE has seen. */
+/** Rows counted since a crash last reset the statistics, if there are any; else what VACUUM or ANALYZE has seen. */
 const LIVE_ROWS = 'coalesce(nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0))';
 
 const SIZE = `
@@ -30,7 +30,7 @@ const SIZE = `
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind IN ('r', 'm')`;
 
-/** Asks PostgreSQL how large tenants' schemas are. */
+/** Reads from PostgreSQL how large tenants' schemas are. */
 @Injectable()
 export class TenantStorage {
   constructor(
@@ -39,9 +39,11 @@ export class TenantStorage {
   ) {}
 
   /**
-   * Runs as a statement of the tenant's own, in its share of the connections: a tenant that asks often waits for itself.
+   * Runs as a statement of the tenant, within its share of the connections, so a tenant that asks often slows down only
+   * itself.
    *
-   * @throws TenantBusyError; TenancyUnavailableError, also while one of its tables is locked for long
+   * @throws TenantBusyError when too many of the tenant's requests wait
+   * @throws TenancyUnavailableError when the database cannot be reached, or one of the tables stays locked for 500 ms
    */
   async of(tenant: Tenant): Promise<StorageUsage> {
     try {
@@ -53,7 +55,7 @@ export class TenantStorage {
         }),
       );
     } catch (error) {
-      // The second is what becomes of the first for a tenant with a lock timeout of its own.
+      // The second code is our own error, thrown instead of the first when the tenant has a lock timeout of its own.
       const isLocked = [LOCK_NOT_AVAILABLE, 'LOCK_TIMEOUT'].includes(
         String((error as { code?: unknown }).code),
       );

@@ -9,7 +9,7 @@ import type { UsageReport } from './usage-report';
 import { UsageReports } from './usage-reports';
 import { UsageQuery } from './usage.dto';
 
-/** What a tenant itself may know of its usage. */
+/** What a tenant itself may read about its usage. */
 @Controller('tenant/usage')
 @UseGuards(AcceptedGuard)
 @UseInterceptors(FieldsInterceptor)

@@ -24,19 +24,22 @@ import { type CheckedUsageOptions, USAGE_OPTIONS, USAGE_TIME } from './usage.opt
 
 /** Something that was counted before it was done. */
 export interface UsageReservation {
-  /** Takes it back, once: it was not done after all. */
+  /** Takes the count back, because it was not done after all. Only the first call has an effect. */
   release(): void;
 }
 
-/** Counts what tenants use. Counts are gathered, and written every `flushIntervalMs` and when the application ends. */
+/**
+ * Counts what tenants use. Counts are gathered, and written every `flushIntervalMs` and when the application shuts
+ * down.
+ */
 @Injectable()
 export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger('Tenancy');
   readonly #instanceId = randomUUID();
   #waiting = new UsageBatch();
-  /** Sent, but of no known outcome: it is sent again just as it is, before all that waits. */
+  /** A batch whose outcome is unknown. It is sent again unchanged, before everything that waits. */
   #sent?: NumberedBatch;
-  /** Of a batch that was refused: they go before all that waits. */
+  /** The parts of a batch that was refused. They are sent before everything that waits. */
   #parts: UsageBatch[] = [];
   #batch = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -55,18 +58,19 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
   ) {}
 
   /**
-   * Counts what was done, whatever the quota: use `reserve` where one must hold.
+   * Counts what was done, whatever the quota says. Where a quota must hold, use `reserve`.
    *
    * @param metric 1 to 100 characters of `a-z A-Z 0-9 _ . -`, a letter first
    * @param amount an integer from 0 to 1,000,000,000,000
-   * @param tenant default: whom the code runs for
-   * @throws InvalidMetricError, TenantRequiredError
+   * @param tenant default: the tenant for whom the code runs
+   * @throws InvalidMetricError when the metric or the amount is not allowed
+   * @throws TenantRequiredError when there is no tenant
    */
   count(metric: string, amount = 1, tenant: Tenant = this.context.tenant()): void {
     this.countUntilReleased(metric, amount, tenant);
   }
 
-  /** Counts as `count` does. Should it turn out that it was not done, it can be taken back. @internal */
+  /** Counts as `count` does, but the count can be taken back if the work was not done. @internal */
   countUntilReleased(metric: string, amount: number, tenant: Tenant): UsageReservation {
     checkMetric(metric, amount);
     const day = dayOf(this.now());
@@ -74,21 +78,23 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     return this.#releasable(tenant, metric, day, amount);
   }
 
-  /** How many counts PostgreSQL has refused for good, since the start: each is told in the log, and not written. */
+  /** How many counts PostgreSQL has refused for good since the start. Each was logged, and is not written. */
   get dropped(): number {
     return this.refused.dropped;
   }
 
-  /** Whether a hard quota of the tenant's plan may refuse this. */
-  isLimited(metric: string, tenant: Tenant): boolean {
+  /** Whether the tenant's plan has a hard quota for the metric, so that a reservation may be refused. */
+  hasHardQuota(metric: string, tenant: Tenant): boolean {
     return this.quotas.of(tenant, metric)?.hard === true;
   }
 
   /**
-   * Counts what is to be done, in the registry at once, if a hard quota allows it; without a hard quota as `count` does.
+   * Counts, in the registry at once, what is about to be done, if a hard quota allows it. Without a hard quota it
+   * counts as `count` does.
    *
-   * @throws QuotaExceededError when it does not, TenantBusyError when 1,000 of the tenant's wait already, and
-   * TenancyUnavailableError when nobody knows
+   * @throws QuotaExceededError when the quota does not allow it
+   * @throws TenantBusyError when 1,000 of the tenant's reservations already wait
+   * @throws TenancyUnavailableError when the registry cannot be reached
    */
   async reserve(
     metric: string,
@@ -104,7 +110,7 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
       const { quotaStatus } = this.options;
       throw new QuotaExceededError(metric, quota, quotaStatus, secondsLeft(quota.per, this.now()));
     }
-    // Others may be refused for want of it.
+    // Written soon, because until then the quota may refuse other requests.
     return this.#releasable(tenant, metric, day, amount, () => void this.flush());
   }
 
@@ -126,11 +132,11 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     };
   }
 
-  /** Writes what has been counted. Never rejects: what could not be written is kept for the next time. */
+  /** Writes what has been counted. It never rejects: what could not be written is kept for the next time. */
   flush(): Promise<void> {
     this.#callOff?.();
     this.#callOff = undefined;
-    // All tenants' counts are the application's own work, whoever asks for it.
+    // The counts of all tenants are written as work of the application itself, whatever context the caller runs in.
     return (this.#writing = this.#writing.then(() => this.context.runAsSystem(() => this.#writeAll())));
   }
 
@@ -138,7 +144,7 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     await this.rows.forgetInstances();
   }
 
-  /** Requests are still answered after this; what they count is written by the next one. */
+  /** Requests are still answered after this. What they count is written in `onApplicationShutdown`. */
   async onModuleDestroy(): Promise<void> {
     await this.flush();
   }
@@ -148,7 +154,7 @@ export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplication
     await this.quotas.settled();
     this.#callOff?.();
     if (this.#hasMore)
-      this.#logger.error('The registry could not be reached at the end: the latest usage counts are lost.');
+      this.#logger.error('The registry could not be reached at shutdown: the latest usage counts are lost.');
   }
 
   #add(tenant: Tenant, metric: string, day: string, amount: number): void {

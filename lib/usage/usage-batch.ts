@@ -1,13 +1,13 @@
 import type { Tenant } from '../registry/tenant';
 import { indexInMonth, monthOf } from './usage-time';
 
-/** What one tenant has used of one metric in one month, or a change of that. */
+/** What one tenant has used of one metric in one month, or an addition to it. */
 export interface UsageMonth {
   readonly metric: string;
   /** Its first day. */
   readonly month: string;
   total: number;
-  /** 31, whatever the month. */
+  /** 31 entries, whatever the month. */
   readonly days: number[];
 }
 
@@ -15,14 +15,14 @@ export interface CountedMonth extends UsageMonth {
   readonly tenant: Tenant;
 }
 
-/** So much on one day. */
+/** A month with an amount on one day. */
 export function monthWith(metric: string, day: string, amount: number): UsageMonth {
   const days = Array<number>(31).fill(0);
   days[indexInMonth(day)] = amount;
   return { metric, month: monthOf(day), total: amount, days };
 }
 
-/** Counts that have been gathered: one entry for each tenant, metric and month. */
+/** Gathered counts: one entry for each tenant, metric and month. */
 export class UsageBatch {
   readonly #months: Map<string, CountedMonth>;
 
@@ -49,7 +49,7 @@ export class UsageBatch {
     known.days[indexInMonth(day)] += amount;
   }
 
-  /** The same counts in two batches; in none when there is only one. */
+  /** The same counts in two batches; an empty list when there is only one count. */
   halves(): UsageBatch[] {
     const entries = [...this.#months];
     const middle = Math.ceil(entries.length / 2);

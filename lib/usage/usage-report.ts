@@ -5,15 +5,15 @@ import type { QuotaPeriod } from './usage.options';
 
 export interface MetricUsage {
   readonly metric: string;
-  /** Of the days from `from` to `to`. */
+  /** Sum of the days from `from` to `to`. */
   readonly total: number;
   /** Days on which something was counted. */
   readonly days: readonly { readonly day: string; readonly used: number }[];
-  /** Whole months that have days from `from` to `to`. */
+  /** Whole months with at least one day from `from` to `to`. */
   readonly months: readonly { readonly month: string; readonly used: number }[];
 }
 
-/** A quota, and what has been used of it in the day or month of now. */
+/** A quota, and how much of it was used in the current day or month. */
 export interface QuotaUsage {
   readonly metric: string;
   readonly limit: number;
@@ -23,11 +23,11 @@ export interface QuotaUsage {
   readonly remaining: number;
 }
 
-/** Of the tenants' connections of this instance, since it started. */
+/** The tenant's connections in this instance, since it started. */
 export interface ConnectionUsage {
-  /** Lent to the tenant now. */
+  /** How many the tenant has checked out now. */
   readonly active: number;
-  /** How long its statements have taken in all. */
+  /** The time that its statements have taken in total. */
   readonly queryMs: number;
 }
 
@@ -38,12 +38,12 @@ export interface UsageReport {
   readonly to: string;
   readonly metrics: readonly MetricUsage[];
   readonly quotas: readonly QuotaUsage[];
-  /** `null` of a tenant that was purged. */
+  /** `null` for a tenant that was purged. */
   readonly storage: StorageUsage | null;
   readonly connections: ConnectionUsage | null;
 }
 
-/** The days of a range, by metrics in the order of their names. */
+/** The days of a range, by metric, sorted by the metrics' names. */
 export function metricsOf(rows: readonly StoredMonth[], from: string, to: string): MetricUsage[] {
   return [...new Set(rows.map(({ metric }) => metric))].map((metric) => {
     const months = new Map(

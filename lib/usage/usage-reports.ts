@@ -19,7 +19,7 @@ export interface UsageRange {
   readonly to?: string;
 }
 
-/** Tells what tenants have used: what this instance has counted, and of the others what they have written. */
+/** Reports what tenants have used: what this instance has counted, and what the others have already written. */
 @Injectable()
 export class UsageReports {
   constructor(
@@ -32,7 +32,10 @@ export class UsageReports {
     @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => time.now(),
   ) {}
 
-  /** @throws ValidationFailedError for a range of no days or of more than 366; TenancyUnavailableError */
+  /**
+   * @throws ValidationFailedError for a range without days or with more than 366
+   * @throws TenancyUnavailableError when the registry or the database cannot be reached
+   */
   async of(tenant: Tenant, range: UsageRange = {}): Promise<UsageReport> {
     const counted = await this.#counted(tenant.id, range);
     const [quotas, storage] = [await this.#quotasOf(tenant), await this.storage.of(tenant)];
@@ -40,7 +43,7 @@ export class UsageReports {
     return { ...counted, quotas, storage, connections: { active, queryMs } };
   }
 
-  /** The same of a tenant that was purged; `undefined` when nothing was ever counted under this id. */
+  /** Like `of`, for a tenant that was purged; `undefined` when nothing was ever counted under this id. */
   async ofPurged(tenantId: string, range: UsageRange = {}): Promise<UsageReport | undefined> {
     const counted = await this.#counted(tenantId, range);
     return (await this.rows.has(tenantId)) ? counted : undefined;

@@ -9,7 +9,7 @@ import { monthWith, type UsageBatch, type UsageMonth } from './usage-batch';
 import { indexInMonth } from './usage-time';
 import type { Quota } from './usage.options';
 
-/** A batch that is in the registry once, however often it is sent. */
+/** A batch with a number, so that the registry adds it once, however often it is sent. */
 export interface NumberedBatch {
   readonly instanceId: string;
   readonly batch: number;
@@ -24,24 +24,24 @@ interface Row {
   readonly tenantId: string;
   readonly metric: string;
   readonly month: string;
-  /** PostgreSQL's bigint comes as text. */
+  /** PostgreSQL's bigint arrives as text. */
   readonly total: string;
   readonly days: readonly string[];
 }
 
 const COLUMNS = `t.tenant_id AS "tenantId", t.metric, to_char(t.month, 'YYYY-MM-DD') AS month, t.total, t.days`;
 
-/** Longer than any batch is tried again. */
+/** Longer than any batch is sent again. */
 const FORGET_INSTANCES_AFTER = '7 days';
 
-/** What tenants have used, as the registry has it. */
+/** The table of what tenants have used. */
 @Injectable()
 export class UsageRows {
   constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
 
   /**
-   * Adds a batch, and gives the sums that it made; none when it was there already. In an order that is the same for all
-   * instances: who locks rows in it never waits in a circle.
+   * Adds a batch, and returns the new sums; none if it was added before. All instances lock the rows in the same order,
+   * so that they cannot deadlock.
    */
   async add({ instanceId, batch, counts }: NumberedBatch): Promise<StoredMonth[]> {
     const rows = counts.months.map(({ tenant, metric, month, total, days }) => ({
@@ -68,7 +68,9 @@ export class UsageRows {
     );
   }
 
-  /** Adds to this one if the quota is not exceeded by it: then its sums are given. One statement, one row, one lock. */
+  /**
+   * Adds the amount if it does not exceed the quota, and returns the new sums. It is one statement that locks one row.
+   */
   async reserve(
     tenantId: string,
     metric: string,
@@ -90,7 +92,7 @@ export class UsageRows {
     return row;
   }
 
-  /** All months that have days from one to another. */
+  /** All months with at least one day in the range. */
   read(tenantId: string, from: string, to: string): Promise<StoredMonth[]> {
     return this.#query(
       (schema) => `
@@ -101,7 +103,7 @@ export class UsageRows {
     );
   }
 
-  /** Whether anything was ever counted. */
+  /** Whether anything was ever counted for the tenant. */
   async has(tenantId: string): Promise<boolean> {
     const found = await this.#run<unknown[]>(
       (schema) => `SELECT FROM ${schema}.usage_months WHERE tenant_id = $1 LIMIT 1`,
@@ -121,7 +123,7 @@ export class UsageRows {
     return (await this.#run<Row[]>(sql, parameters)).map(stored);
   }
 
-  /** @throws TenancyUnavailableError */
+  /** @throws TenancyUnavailableError when the registry cannot be reached */
   async #run<Result>(sql: (schema: string) => string, parameters: unknown[] = []): Promise<Result> {
     try {
       const schema = quoteIdentifier(registrySchema(this.registry));

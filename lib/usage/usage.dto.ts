@@ -1,7 +1,7 @@
 import { IsString } from '../http/validation';
 import { IfGiven } from '../http/if-given.decorator';
 
-/** Whether they are days is for `UsageReports` to say. */
+/** `UsageReports` checks whether they are days. */
 export class UsageQuery {
   @IfGiven()
   @IsString()

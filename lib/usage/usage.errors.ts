@@ -4,7 +4,7 @@ import { type FieldError, TenancyError } from '../common/tenancy.errors';
 import { show } from '../common/show-value';
 import type { Quota } from './usage.options';
 
-/** What was asked for would exceed a hard quota of the tenant. Nothing was done, and nothing counted. */
+/** The request would exceed a hard quota of the tenant. Nothing was done, and nothing was counted. */
 export class QuotaExceededError extends TenancyError {
   readonly code = 'QUOTA_EXCEEDED';
   override readonly headers?: Readonly<Record<string, string>>;
@@ -21,17 +21,17 @@ export class QuotaExceededError extends TenancyError {
   }
 }
 
-/** Code counts something under a name, or by an amount, that cannot be counted. */
+/** Code counts with a name or an amount that is not allowed. */
 export class InvalidMetricError extends TenancyError {
   readonly code = 'METRIC_INVALID';
   override readonly statusCode = HttpStatus.INTERNAL_SERVER_ERROR;
 
   constructor(what: string, given: unknown, remedy: string) {
-    super(`The ${what} of what is counted is ${show(given)}: ${remedy}`);
+    super(`The ${what} to be counted is ${show(given)}: ${remedy}`);
   }
 }
 
-/** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
+/** The module cannot work with its options. Thrown at the start, and names everything that is wrong. */
 export class InvalidUsageOptionsError extends InvalidOptionsError {
   readonly code = 'USAGE_OPTIONS_INVALID';
 

@@ -17,12 +17,12 @@ import { defaultPlanProblem, type PlanReader } from '../registry/tenant-plans';
 
 export const USAGE_OPTIONS = Symbol('USAGE_OPTIONS');
 
-/** Token of what says which moment it is: a function that gives a `Date`. Default: PostgreSQL's time. */
+/** Token of a function that returns the current time as a `Date`. Default: PostgreSQL's time. */
 export const USAGE_TIME = Symbol('USAGE_TIME');
 
 export type QuotaPeriod = 'day' | 'month';
 
-/** `orders.created`: ASCII only, so that no two names look alike. */
+/** As in `orders.created`. Only ASCII, so that no two names look alike. */
 const METRIC = /^[A-Za-z][\w.-]{0,99}$/;
 
 export const METRIC_RULE = '1 to 100 characters of a-z A-Z 0-9 _ . -, a letter first';
@@ -40,20 +40,20 @@ export class Quota {
   @Option(oneOf('day', 'month'), { required: true })
   readonly per!: QuotaPeriod;
 
-  /** Whether what exceeds it is refused. Default false: it is only told of. */
+  /** Whether requests that exceed it are refused. Default false: it only leads to a warning. */
   @Option(flag())
   readonly hard?: boolean;
 }
 
-/** Quotas by metrics. A metric without one is counted without end. */
+/** Quotas by metric. Metrics without one are counted without a limit. */
 export type Quotas = Readonly<Record<string, Quota>>;
 
-/** A tenant has come near the end of a quota, or to it. */
+/** A tenant has almost or fully used a quota. */
 export interface QuotaWarning {
   readonly tenant: Tenant;
   readonly metric: string;
   readonly quota: Quota;
-  /** Of this day or month, as of now. */
+  /** How much was used in the current day or month. */
   readonly used: number;
 }
 
@@ -61,25 +61,25 @@ export interface QuotaWarning {
   plans === undefined &&
     defaultPlan !== undefined && {
       field: 'defaultPlan',
-      message: `is ${show(defaultPlan)}: there are no plans; give them`,
+      message: `is ${show(defaultPlan)}, but there are no plans: give plans, too`,
     },
   defaultPlanProblem(plans, defaultPlan),
 ])
 export class CheckedUsageOptions {
-  /** The quotas of each plan, by its name. Default none. */
+  /** The quotas of each plan, by the plan's name. Default none. */
   @Option(
     kind<Readonly<Record<string, Quotas>>>('give quotas by the names of plans', isPlainObject, {
       inside: plansProblems,
     }),
   )
-  // Without plans everybody is on one without quotas.
+  // Without plans, every tenant is on one that has no quotas.
   readonly plans: Readonly<Record<string, Quotas>> = { none: {} };
 
-  /** One of `plans`: for tenants that name none, or one that is not there. Default none; needed with `plans`. */
+  /** One of `plans`, for tenants whose plan is missing or unknown. Default none; required with `plans`. */
   @Option(anything<string>())
   readonly defaultPlan: string = 'none';
 
-  /** Which plan a tenant has. Default its `metadata.plan`. */
+  /** Returns the name of a tenant's plan. Default its `metadata.plan`. */
   @Option(callback<PlanReader>('give a function of a tenant'))
   readonly planOf?: PlanReader;
 
@@ -97,15 +97,15 @@ export class CheckedUsageOptions {
   readonly warnAt: number = 0.8;
 
   /**
-   * Called once for each quota in each of its periods, by the instance whose count came there. It may fail: that is logged.
-   * Default none.
+   * Called once for each quota in each of its periods, by the instance whose count reached that part. An error that it
+   * throws is logged. Default none.
    */
   @Option(callback<QuotaWarned>('give a function of a warning'))
   readonly onQuotaWarning?: QuotaWarned;
 
   /**
-   * How long counts are gathered before they are written, in milliseconds: an integer from 10 to 3,600,000. A crash loses
-   * what was counted since. Default 10,000.
+   * How long counts are gathered before they are written, in milliseconds: an integer from 10 to 3,600,000. A crash
+   * loses the counts that are not written yet. Default 10,000.
    */
   @Option(milliseconds(10, 3_600_000))
   readonly flushIntervalMs: number = 10_000;
@@ -113,9 +113,9 @@ export class CheckedUsageOptions {
 
 export type TenancyUsageOptions = Given<CheckedUsageOptions>;
 
-/** Given where the module is imported. */
+/** Options that are given where the module is imported. */
 export class CheckedUsageExtras {
-  /** Whether there is `GET /tenant/usage`. Default true. Without it write your own, with `UsageReports`. */
+  /** Whether the route `GET /tenant/usage` exists. Default true. Without it write your own, with `UsageReports`. */
   @Option(flag())
   readonly routes: boolean = true;
 }

@@ -3,7 +3,7 @@ import { quoteIdentifier } from '../../common/sql';
 import { notifyTriggers } from '../../registry/changes/notify-triggers';
 import { registrySchema } from '../../registry/registry-schema';
 
-/** What tenants have set. */
+/** The tenants' settings. */
 export class CreateTenantSettings1763600800000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
@@ -19,8 +19,8 @@ export class CreateTenantSettings1763600800000 implements MigrationInterface {
 }
 
 /**
- * One row a tenant: what is read is always all of it, and its version counts every change, so that an old one never
- * comes back. No foreign key: the tenants of another store have settings, too.
+ * One row for each tenant, because all its settings are always read together. The version rises with every change and
+ * is never used again. There is no foreign key, because tenants of another store have settings, too.
  */
 function tenantSettings(schema: string): string {
   return `

@@ -2,11 +2,11 @@ import { describeApi } from '../../http/openapi/describe-api';
 import { ERROR_FIELDS } from '../../http/openapi/fields';
 import { TenantSettingsController } from '../tenant-settings.controller';
 
-/** What answers look like; in the code they are interfaces, of which nothing is left to describe. */
+/** What answers look like. In the code they are interfaces, which do not exist at run time. */
 class OwnSettingsModel {}
 class SettingsErrorModel {}
 
-/** Describes `GET /tenant/settings` to `@nestjs/swagger`, where that is installed, for every document made from now on. */
+/** Describes `GET /tenant/settings` to `@nestjs/swagger`, if it is installed, for every document made from now on. */
 export function documentSettingsApi(): void {
   describeApi({
     tag: 'Tenancy settings',
@@ -23,7 +23,7 @@ export function documentSettingsApi(): void {
         TenantSettingsController,
         {
           list: {
-            summary: 'Tell the settings that the tenant may know, by their keys',
+            summary: 'Tell the settings that the tenant may read, by their keys',
             answers: { 200: OwnSettingsModel, 304: undefined },
             errors: { 400: 'TENANT_MISSING', 403: 'TENANT_NOT_ACTIVE', 404: 'TENANT_NOT_FOUND' },
             headers: ['If-None-Match'],

@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { registrySchema } from '../../registry/registry-schema';
 
-/** What tenants have used, and which counts of each instance are in it. */
+/** What tenants have used, and which batches of each instance are included. */
 export class CreateUsage1763600900000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
@@ -17,8 +17,8 @@ export class CreateUsage1763600900000 implements MigrationInterface {
 }
 
 /**
- * A month and its days in one row, so that one lock guards the quotas of both. No reference to tenants: what a purged
- * one has used must still be billed.
+ * A month and its days share one row, so that one row lock guards the quotas of both. There is no foreign key to
+ * tenants, because the usage of a purged tenant must still be billed.
  */
 function usageMonths(schema: string): string {
   return `
@@ -32,7 +32,7 @@ function usageMonths(schema: string): string {
     )`;
 }
 
-/** The last batch of each instance: one whose answer was lost is sent again, and must not count twice. */
+/** The last batch of each instance. A batch whose answer was lost is sent again, and must not count twice. */
 function usageFlushes(schema: string): string {
   return `
     CREATE TABLE ${schema}.usage_flushes (

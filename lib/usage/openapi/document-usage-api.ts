@@ -3,11 +3,11 @@ import { ERROR_FIELDS } from '../../http/openapi/fields';
 import { TenantUsageController } from '../tenant-usage.controller';
 import { USAGE_FIELDS, USAGE_QUERY } from './models';
 
-/** What answers look like; in the code they are interfaces, of which nothing is left to describe. */
+/** What answers look like. In the code they are interfaces, which do not exist at run time. */
 class OwnUsageModel {}
 class UsageErrorModel {}
 
-/** Describes `GET /tenant/usage` to `@nestjs/swagger`, where that is installed, for every document made from now on. */
+/** Describes `GET /tenant/usage` to `@nestjs/swagger`, if it is installed, for every document made from now on. */
 export function documentUsageApi(): void {
   describeApi({
     tag: 'Tenancy usage',

@@ -10,7 +10,7 @@ const counts = (period: string) => ({
   items: { type: 'object', properties: { [period]: { type: 'string' }, used: COUNT } },
 });
 
-/** What a `UsageReport` has in it. */
+/** The fields of a `UsageReport`. */
 export const USAGE_FIELDS: Model['fields'] = {
   tenantId: ID,
   from: DAY,
@@ -39,13 +39,13 @@ export const USAGE_FIELDS: Model['fields'] = {
   storage: {
     type: 'object',
     nullable: true,
-    description: 'null of a purged tenant',
+    description: 'null for a purged tenant',
     properties: { bytes: COUNT, rows: COUNT },
   },
   connections: {
     type: 'object',
     nullable: true,
-    description: 'Of the instance that answers, since its start',
+    description: 'Of the instance that answers, since it started',
     properties: { active: COUNT, queryMs: { type: 'number' } },
   },
 };
