@@ -35,7 +35,7 @@ export function endWhenSilent(pool: Pool, ms: number | undefined): void {
 
 /**
  * The `pg` that TypeORM is given, with a pool that does so, and that reports a COMMIT that did not commit. Its connections
- * have a listener for errors all the time: pg takes its own away when it lends one, and TypeORM adds its own a moment
+ * have a listener for errors all the time: pg takes its own away when it gives one out, and TypeORM adds its own a moment
  * later. A server that ends a session as soon as it is open is heard in between, and an error that nobody listens to
  * ends the process. Its next statement tells.
  */

@@ -6,18 +6,21 @@ import { type ApiRequest, headerOf } from './api-request';
 import { UnsupportedMediaTypeError } from './http.errors';
 
 /**
- * Refuses what a call does not take: a caller who sends more must not believe that it was heeded. The fields that it does
- * take are checked by `FieldsInterceptor`.
+ * Refuses a query or a body that the call does not take, so that a caller who sends one does not believe that it had an
+ * effect. `FieldsInterceptor` checks the fields that a call takes.
  */
 @Injectable()
 export class AcceptedGuard implements CanActivate {
-  /** @throws ValidationFailedError, UnsupportedMediaTypeError */
+  /**
+   * @throws ValidationFailedError when the call takes no query or no body
+   * @throws UnsupportedMediaTypeError when the body has another type
+   */
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const accepted = routeMetadata<Accepted>(ACCEPTED, context) ?? {};
     const { query, body, as: mediaTypes = JSON_BODY } = accepted;
     if (!query) refuseFields(request.query);
-    // The body of a GET means nothing to HTTP, and platforms differ in whether they read it.
+    // HTTP gives the body of a GET no meaning, and platforms differ in whether they read it.
     if (request.method === 'GET' || request.method === 'HEAD') return true;
     if (hasBody(request) && !mediaTypes.includes(mediaTypeOf(request))) {
       throw new UnsupportedMediaTypeError(mediaTypes);
@@ -33,7 +36,7 @@ function refuseFields(value: unknown): void {
   if (errors.length > 0) throw new ValidationFailedError(errors);
 }
 
-/** As HTTP tells it (RFC 9112, 6.3): whether it was parsed depends on its type. */
+/** As RFC 9112, 6.3, defines it. The parsed body does not tell, because parsing depends on the media type. */
 function hasBody(request: ApiRequest): boolean {
   if (headerOf(request, 'transfer-encoding') !== undefined) return true;
   return Number(headerOf(request, 'content-length') ?? 0) > 0;

@@ -9,17 +9,17 @@ export interface ApiRequest {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
-  /** Node's own request, of Fastify's; Express's is one. */
+  /** Node's own request in a Fastify request. An Express request is Node's own itself. */
   readonly raw?: IncomingMessage;
 }
 
-/** A header's value; `undefined` when it is absent. `name` in lower case. */
+/** The value of a header; `undefined` when it is absent. `name` in lower case. */
 export function headerOf({ headers }: ApiRequest, name: string): string | undefined {
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** How often a header was sent: Node joins or drops what is repeated. `name` in lower case. */
+/** How often a header was sent. In `headers`, Node joins or drops repeated ones. `name` in lower case. */
 export function countHeader(request: ApiRequest, name: string): number {
   const { rawHeaders } = request.raw ?? (request as unknown as IncomingMessage);
   return rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;

@@ -3,10 +3,10 @@ import { validate, type ValidationError } from './validation';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 
 /**
- * Checks bodies and queries of our APIs by the rules of their classes; what these do not know is refused.
+ * Checks bodies and queries of our APIs by the rules of their classes. Fields without a rule are refused.
  *
- * Not Nest's ValidationPipe: that one drops keys such as `constructor` at any depth, and metadata would lose them
- * without a word. Here a value's fields are taken just as they came.
+ * Nest's ValidationPipe is not used, because it silently drops keys such as `constructor` at any depth, and a tenant's
+ * metadata would lose them. Here the values of fields stay as they were sent.
  */
 @Injectable()
 export class ApiValidationPipe implements PipeTransform {
@@ -17,7 +17,9 @@ export class ApiValidationPipe implements PipeTransform {
   }
 }
 
-/** The instance of a class that a body or a query makes. @throws ValidationFailedError naming every bad field */
+/**
+ * The instance of the class with the fields of a body or a query. @throws ValidationFailedError naming every bad field
+ */
 export async function checkFields<T extends object>(
   value: unknown,
   type: 'body' | 'query',
@@ -34,13 +36,14 @@ export async function checkFields<T extends object>(
   return instance;
 }
 
-/** No body at all is one without fields. */
+/** A missing body counts as one without fields. */
 function fieldsOf(value: unknown, type: string): object {
   const fields = value ?? {};
   if (typeof fields !== 'object' || Array.isArray(fields)) {
     throw new ValidationFailedError([{ field: type, message: 'must be a JSON object' }]);
   }
-  // class-validator looks rules up in an ordinary object, so it would take `toString` and its kin for known.
+  // class-validator looks up rules in an ordinary object, so it would take `toString` and other inherited names for
+  // known fields.
   const inherited = Object.keys(fields).filter((name) => name in Object.prototype);
   if (inherited.length > 0) {
     throw new ValidationFailedError(inherited.map((field) => ({ field, message: 'should not exist' })));
@@ -55,7 +58,7 @@ function fieldErrors({ property, constraints = {} }: ValidationError): FieldErro
   }));
 }
 
-/** `slug must be a string` under `slug` would say it twice. */
+/** Removes the field's name, which the error already states: `slug must be a string` under `slug`. */
 function withoutName(message: string, property: string): string {
   const prefix = [`property ${property} `, `${property} `].find((each) => message.startsWith(each)) ?? '';
   return message.slice(prefix.length);

@@ -2,9 +2,9 @@ import type { ApiRequest } from './api-request';
 
 /** Who sends a request to one of our APIs. */
 export interface Caller {
-  /** A name for the record, and to tell equal idempotency keys apart. */
+  /** A name for the audit, and to keep the idempotency keys of different callers apart. */
   readonly name: string;
-  /** What they proved it with. Never kept, nor logged. */
+  /** The credential that was sent. It is never stored or logged. */
   readonly secret: string;
 }
 
@@ -15,7 +15,7 @@ type CalledRequest = ApiRequest & { [CALLER]?: Caller };
 const NOBODY: Caller = { name: '', secret: '' };
 
 export function setCaller(request: ApiRequest, caller: Caller): void {
-  // Not to be seen by who logs the request.
+  // Not enumerable, so that a log of the request does not show it.
   Object.defineProperty(request, CALLER, {
     value: caller,
     enumerable: false,
@@ -23,7 +23,7 @@ export function setCaller(request: ApiRequest, caller: Caller): void {
   });
 }
 
-/** Who a request was let in for; nobody before a guard has run. */
+/** The caller whom a guard admitted. Before a guard has run, it has no name. */
 export function callerOf(request: ApiRequest): Caller {
   return (request as CalledRequest)[CALLER] ?? NOBODY;
 }

@@ -1,17 +1,20 @@
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { isUuid } from '../registry/uuid';
 
-/** Opaque to callers, so that what it holds may change. */
+/** A cursor is opaque to callers, so that its contents may change. */
 export function encodeCursor(lastId: string): string {
   return Buffer.from(lastId).toString('base64url');
 }
 
-/** The id of a tenant. Throws `ValidationFailedError` for what `encodeCursor` never made. */
+/** The id of a tenant in a cursor. @throws ValidationFailedError when `encodeCursor` did not make the cursor */
 export function decodeCursor(cursor: string): string {
   return decode(cursor, isUuid);
 }
 
-/** The id of a record, a `bigint` of PostgreSQL. Throws `ValidationFailedError` for what `encodeCursor` never made. */
+/**
+ * The id of an audit record, a `bigint` of PostgreSQL. @throws ValidationFailedError when `encodeCursor` did not make
+ * the cursor
+ */
 export function decodeAuditCursor(cursor: string): string {
   return decode(cursor, (id) => /^[1-9]\d{0,17}$/.test(id));
 }
@@ -26,11 +29,11 @@ function decode(cursor: string, isId: (id: string) => boolean): string {
 
 export interface Page<View> {
   readonly data: View[];
-  /** Give it back as `cursor` for the next page; `null` on the last one. */
+  /** Send it as `cursor` to get the next page; `null` on the last one. */
   readonly nextCursor: string | null;
 }
 
-/** The first `limit` of `rows`, of which one more was asked for: it tells whether there is another page. */
+/** The first `limit` of `rows`. The query asked for one more, which tells whether there is another page. */
 export function pageOf<Row extends { readonly id: string }, View>(
   rows: readonly Row[],
   limit: number,

@@ -1,18 +1,18 @@
-/** What changes, and counts its changes. */
+/** A resource that counts its changes. */
 export interface Versioned {
   readonly id: string;
   readonly version: number;
 }
 
 /**
- * The tag of a resource as it is shown now. With its id, since a slug may come to name another tenant, whose version may
- * be the same.
+ * The entity tag of a resource in its current state. It contains the id, because a slug may later name another tenant
+ * with the same version.
  */
 export function etagOf({ id, version }: Versioned): string {
   return `"${id}.${version}"`;
 }
 
-/** One tag of a list; what comes before it and after it is white space and a comma (RFC 9110, 8.8.3 and 5.6.1). */
+/** One tag of a list. Only white space and commas stand around it (RFC 9110, 8.8.3 and 5.6.1). */
 const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 
 interface EntityTag {
@@ -21,8 +21,9 @@ interface EntityTag {
 }
 
 /**
- * The versions of a resource that an `If-Match` lets pass: `undefined` when any will do, `*` or no header; an empty list
- * when none does. Compared strongly: a weak tag never matches (RFC 9110, 13.1.1), nor does what is no tag at all.
+ * The versions of a resource that satisfy an `If-Match`: `undefined` when every version does (`*`, or no header), an
+ * empty list when none does. The comparison is strong: a weak tag never matches (RFC 9110, 13.1.1), nor does a
+ * malformed one.
  */
 export function versionsMatching(
   ifMatch: string | undefined,
@@ -35,13 +36,15 @@ export function versionsMatching(
   });
 }
 
-/** Whether an `If-None-Match` names this tag. Compared weakly: a proxy that compresses makes tags weak. */
+/**
+ * Whether an `If-None-Match` names this tag. The comparison is weak, because a proxy that compresses makes tags weak.
+ */
 export function namesTag(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.trim() === '*' || tagsOf(ifNoneMatch).some(({ opaque }) => `"${opaque}"` === etag);
 }
 
-/** Our tags hold no comma, so one inside a foreign tag only makes two of it that match as little. */
+/** Splits at every comma. Our tags contain none; a foreign tag with one becomes two tags that match nothing either. */
 function tagsOf(list: string): EntityTag[] {
   return list.split(',').flatMap((part) => {
     const [, weak, opaque] = TAG.exec(part.trim()) ?? [];

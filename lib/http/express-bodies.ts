@@ -3,19 +3,19 @@ import { MERGE_PATCH } from './accepts.decorator';
 import type { ApiRequest } from './api-request';
 import { explainBodyError, isFor } from './body-errors';
 
-/** An error of body-parser, which Nest's parsers and most others of Express are. */
+/** An error of body-parser, which Nest and most Express applications use. */
 interface ParserError {
   readonly type?: unknown;
   readonly statusCode?: unknown;
 }
 
-/** Before routes are registered. */
+/** Call it before routes are registered. */
 export function readExpressBodies(adapter: AbstractHttpAdapter, paths: RegExp): void {
-  // With Express's own parser, which does nothing where another has read the body.
+  // Express's own parser, which does nothing when another one has read the body.
   (
     adapter as unknown as { useBodyParser(type: string, rawBody: boolean, options: object): void }
   ).useBodyParser('json', false, { type: MERGE_PATCH });
-  // Four parameters, by which Express knows a handler of errors.
+  // Express recognizes an error handler by its four parameters.
   adapter.use(
     (error: ParserError, request: ApiRequest, _response: unknown, next: (error: unknown) => void): void =>
       next(isParserError(error) && isFor(paths, request) ? explainBodyError(error.statusCode) : error),

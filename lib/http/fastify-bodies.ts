@@ -4,7 +4,7 @@ import { MERGE_PATCH } from './accepts.decorator';
 import type { ApiRequest } from './api-request';
 import { API_PATHS, explainBodyError, isFor } from './body-errors';
 
-/** The part of Fastify used here. */
+/** The part of Fastify that we use. */
 interface FastifyInstance {
   hasContentTypeParser(type: string): boolean;
   addContentTypeParser(type: string, options: object, parser: unknown): void;
@@ -12,7 +12,7 @@ interface FastifyInstance {
   readonly initialConfig: { readonly onProtoPoisoning?: string; readonly onConstructorPoisoning?: string };
 }
 
-/** Before routes are registered. A parser that the application has for merge patches is left alone. */
+/** Call it before routes are registered. A parser of the application's own for merge patches is kept. */
 export function readFastifyBodies(adapter: AbstractHttpAdapter): void {
   const instance: FastifyInstance = adapter.getInstance();
   if (instance.hasContentTypeParser(MERGE_PATCH)) return;
@@ -21,10 +21,13 @@ export function readFastifyBodies(adapter: AbstractHttpAdapter): void {
   instance.addContentTypeParser(MERGE_PATCH, { parseAs: 'string' }, parser);
 }
 
-/** What Fastify says of a body that it refuses; Nest passes on the text, and only from version 12 on the error itself. */
+/**
+ * Fastify's messages for bodies that it refuses. Nest passes on the message; only from version 12 on it passes on the
+ * error itself.
+ */
 const REFUSALS = /^(?:Body (?:cannot be empty|is not valid JSON)|Request body |Unsupported Media Type)/;
 
-/** Such an error, as Nest passes it on. */
+/** Such an error, in the form in which Nest passes it on. */
 abstract class FastifyBodyError {
   static [Symbol.hasInstance](error: unknown): boolean {
     if (!(error instanceof HttpException) || error.constructor !== HttpException) return false;
@@ -33,7 +36,7 @@ abstract class FastifyBodyError {
   }
 }
 
-/** Answers what Fastify refuses of a module's calls in our words, and of others in Nest's own. */
+/** For a module's calls, answers with our own errors what Fastify refuses; for other routes, with Nest's. */
 @Catch(FastifyBodyError)
 @Injectable()
 export class FastifyBodyFilter extends BaseExceptionFilter {
@@ -42,7 +45,7 @@ export class FastifyBodyFilter extends BaseExceptionFilter {
     @Inject(API_PATHS) private readonly paths: RegExp,
   ) {
     super();
-    // First in the list is last in turn: every filter of the application is asked before this one.
+    // Nest asks the first filter of the list last, so every filter of the application comes before this one.
     config.getGlobalFilters().unshift(this);
   }
 

@@ -5,8 +5,8 @@ import type { ApiRequest } from './api-request';
 import { checkFields } from './api-validation.pipe';
 
 /**
- * Checks the fields that a call takes, before any pipe: a global one of the application would come before that of our
- * controllers, and answer in words of its own.
+ * Checks the fields that a call takes before any pipe runs. Global pipes of the application run before pipes of our
+ * controllers, and would answer with errors of their own.
  */
 @Injectable()
 export class FieldsInterceptor implements NestInterceptor {

@@ -1,7 +1,7 @@
 import { HttpStatus } from '@nestjs/common';
 import { TenancyError } from '../common/tenancy.errors';
 
-/** The key of an earlier request came with another body. */
+/** The key of an earlier request was sent with another body. */
 export class IdempotencyKeyReusedError extends TenancyError {
   readonly code = 'IDEMPOTENCY_KEY_REUSED';
   override readonly statusCode = HttpStatus.UNPROCESSABLE_ENTITY;
@@ -21,27 +21,29 @@ export class IdempotencyInProgressError extends TenancyError {
   }
 }
 
-/** The body is not JSON. */
+/** The body has another media type than JSON. */
 export class UnsupportedMediaTypeError extends TenancyError {
   readonly code = 'UNSUPPORTED_MEDIA_TYPE';
   override readonly statusCode = HttpStatus.UNSUPPORTED_MEDIA_TYPE;
 
   constructor(readonly accepted: readonly string[]) {
-    super(`Send the body as ${accepted.join(' or ')}.`);
+    super(`The call does not take a body of this type. Send it as ${accepted.join(' or ')}.`);
   }
 }
 
-/** The body is larger than the application's body parser takes. */
+/** The body is larger than the application's body parser accepts. */
 export class BodyTooLargeError extends TenancyError {
   readonly code = 'BODY_TOO_LARGE';
   override readonly statusCode = HttpStatus.PAYLOAD_TOO_LARGE;
 
   constructor() {
-    super('The body is larger than this application takes.');
+    super(
+      'The body is larger than this application accepts. Send less, or raise the limit of its body parser.',
+    );
   }
 }
 
-/** The error that the first request with an `Idempotency-Key` was answered with, once more. */
+/** The error that answered the first request with an `Idempotency-Key`, thrown again. */
 export class RepeatedError extends TenancyError {
   readonly code: string;
   override readonly statusCode: number;

@@ -1,22 +1,22 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ApiRequest } from './api-request';
 
-/** What was answered: enough to answer so again. */
+/** An answer, with all that is needed to send it again. */
 export interface KeptAnswer {
   readonly status: number;
   readonly body: unknown;
   readonly etag?: string;
-  /** The body with what is shown once, for who has the credential of the first request. */
+  /** The complete body with its secret, sealed for callers who send the credential of the first request. */
   readonly sealed?: string;
 }
 
-/** One try of a request that nobody else tries with its key at the same time. */
+/** One execution of a request. No other one with the same key runs at the same time. */
 export interface Attempt {
   readonly id: Buffer;
   readonly owner: string;
-  /** The id of what this request makes, so that a later attempt finds what an earlier one made. */
+  /** The id for the resource that this request creates, so that a later attempt finds what an earlier one created. */
   readonly newId: string;
-  /** An earlier attempt ended without an answer. It may have done everything but answer. */
+  /** Whether an earlier attempt ended without an answer. It may have done all its work. */
   readonly isRepeated: boolean;
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { ValidationFailedError } from '../common/tenancy.errors';
 
-/** Beyond what any call takes: metadata may be nested 64 deep. Bounds the recursion. */
+/** More than any call accepts: metadata may be nested 64 deep. It bounds the recursion. */
 const MAX_DEPTH = 100;
 
 /**
- * The same 32 bytes for bodies that say the same, whatever the order of their keys; no body is one without fields.
- * Throws `ValidationFailedError` for a body nested deeper than 100 levels.
+ * 32 bytes that are equal for equal bodies, whatever the order of their keys. A missing body equals one without fields.
+ *
+ * @throws ValidationFailedError for a body that is nested deeper than 100 levels
  */
 export function fingerprintOf(body: unknown): Buffer {
   return createHash('sha256')

@@ -9,13 +9,19 @@ import { registrySchema } from '../registry/registry-schema';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Attempt, BeginOutcome, KeptAnswer } from './idempotency-attempt';
 
-/** How long an answer is kept, from the first request on. */
+/** How long an answer is stored, counted from the first request. */
 const KEPT_HOURS = 24;
-/** How long a request that never answered blocks its key: its process may have died. Calls take seconds at most. */
+/**
+ * How long a request without an answer blocks its key. Calls take seconds at most, so by then its process has probably
+ * died.
+ */
 const ATTEMPT_SECONDS = 60;
-/** Old ones that a request clears away: more than the one it adds, so that they never pile up. */
+/** How many expired rows a request deletes. It adds one and deletes more, so that they never pile up. */
 const CLEARED_AT_ONCE = 10;
-/** A key may be released between two looks at it, which makes it free for us; three times in a row is no accident. */
+/**
+ * A key may be released between two look-ups, and is then free for us. That it happens ten times in a row is not a
+ * coincidence.
+ */
 const MAX_LOOKS = 10;
 
 interface Row {
@@ -24,8 +30,8 @@ interface Row {
 }
 
 /**
- * Which requests were sent with which keys, for all instances: rows of the registry, each written by one short
- * transaction. No connection is held while a request runs.
+ * Stores which requests were sent with which keys, for all instances, in rows of the registry. Each is written in a
+ * short transaction; no connection is held while a request runs.
  */
 @Injectable()
 export class IdempotencyKeys {
@@ -36,10 +42,10 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Takes a key for this request, or says why not.
+   * Takes a key for this request, or returns why that is not possible.
    *
-   * @param parts the key, and what tells equal keys apart: the caller and the call
-   * @throws TenancyUnavailableError
+   * @param parts the key, and what keeps equal keys apart: the caller and the call
+   * @throws TenancyUnavailableError when the registry cannot be reached
    */
   begin(parts: readonly string[], fingerprint: Buffer): Promise<BeginOutcome> {
     const id = createHash('sha256').update(JSON.stringify(parts)).digest();
@@ -59,7 +65,7 @@ export class IdempotencyKeys {
     });
   }
 
-  /** Keeps the answer, unless a later attempt has taken over. */
+  /** Stores the answer, unless a later attempt has taken the key over. */
   async keep({ id, owner }: Attempt, answer: KeptAnswer): Promise<void> {
     await inRegistry(this.registry, (transaction) =>
       transaction.query(`UPDATE ${this.#table} SET answer = $3 WHERE id = $1 AND owner = $2`, [
@@ -70,14 +76,14 @@ export class IdempotencyKeys {
     );
   }
 
-  /** Frees a key whose request did nothing: it may be sent with another body. */
+  /** Frees the key of a request that had no effect, so that it may be sent with another body. */
   async release({ id, owner }: Attempt): Promise<void> {
     await inRegistry(this.registry, (transaction) =>
       transaction.query(`DELETE FROM ${this.#table} WHERE id = $1 AND owner = $2`, [id, owner]),
     );
   }
 
-  /** Lets the same body be tried again at once: the request failed, and nobody knows how much of it was done. */
+  /** Allows the same body to be tried again at once. The request failed, and how much of it was done is unknown. */
   async giveUp({ id, owner }: Attempt): Promise<void> {
     await inRegistry(this.registry, (transaction) =>
       transaction.query(
@@ -87,7 +93,7 @@ export class IdempotencyKeys {
     );
   }
 
-  /** Gives the attempt another id for what it makes, because an earlier attempt may still use the old one. */
+  /** Gives the attempt a new id for what it creates, because an earlier attempt may still use the old one. */
   async withNewId(attempt: Attempt): Promise<Attempt> {
     const newId = uuidV7();
     await inRegistry(this.registry, (transaction) =>
@@ -101,8 +107,8 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Atomic: of any number of instances one gets the row. Who waits for another's row sees it as that one left it.
-   * Time is PostgreSQL's, the same for all.
+   * Atomic: of all instances, one gets the row. An instance that waited for another one's lock sees the row as that one
+   * left it. The times are PostgreSQL's, the same for all instances.
    */
   async #take(transaction: SqlExecutor, id: Buffer, fingerprint: Buffer): Promise<Attempt | undefined> {
     const [owner, freshId] = [randomUUID(), uuidV7()];
@@ -131,7 +137,7 @@ export class IdempotencyKeys {
     return row;
   }
 
-  /** Bounded, and never waiting for a row that somebody else has. */
+  /** Bounded, and skips rows that are locked. */
   async #clear(transaction: SqlExecutor): Promise<void> {
     await transaction.query(
       `DELETE FROM ${this.#table} WHERE id IN (

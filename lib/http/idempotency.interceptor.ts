@@ -21,17 +21,17 @@ import { openAnswer, sealAnswer } from './sealed-answer';
 import { type Redaction, SECRET_ANSWER } from './secret-answer.decorator';
 import { IdempotencyKeys } from './idempotency-keys';
 
-/** Printable ASCII. What is beyond it arrives as other characters than were sent. */
+/** Printable ASCII. Other characters do not arrive as they were sent. */
 const KEY = /^[\x20-\x7e]{1,256}$/;
 
-/** A call takes milliseconds, so who is told to wait need not wait long. */
+/** Calls take milliseconds, so one second is long enough. */
 const RETRY_AFTER_SECONDS = '1';
 
 /**
- * Lets a POST with an `Idempotency-Key` do its work once: whoever repeats it gets the first answer again.
+ * Makes a POST with an `Idempotency-Key` have its effect once: a repeated request gets the first answer again.
  *
- * Kept are answers of work that was done, and 409, a decision of the moment. A request that was refused before anything
- * was done (400, 404, 412, 415) frees its key. One that failed (5xx) may be tried again with the same body.
+ * Answers of successful work are stored, and so are 409s, which depend on the moment. A request that was refused before
+ * it had an effect (400, 404, 412, 415) frees its key. One that failed (5xx) may be tried again with the same body.
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
@@ -42,7 +42,12 @@ export class IdempotencyInterceptor implements NestInterceptor {
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
-  /** @throws ValidationFailedError, IdempotencyKeyReusedError, IdempotencyInProgressError, TenancyUnavailableError */
+  /**
+   * @throws ValidationFailedError when the key is malformed, sent twice, or the body is nested too deep
+   * @throws IdempotencyKeyReusedError when the key was used with another body
+   * @throws IdempotencyInProgressError while the first request runs
+   * @throws TenancyUnavailableError when the registry cannot be reached
+   */
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const key = request.method === 'POST' ? keyOf(request) : undefined;
@@ -68,7 +73,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return of(await this.#run(context, next, outcome.attempt));
   }
 
-  /** The body as it was, with the headers as they were; an error is thrown, so that filters see it as they saw the first. */
+  /**
+   * Answers with the stored body and headers. A stored error is thrown, so that filters handle it as they did the first
+   * time.
+   */
   #repeat(context: ExecutionContext, { id, answer }: Extract<BeginOutcome, { kind: 'answered' }>): unknown {
     const { status, body, etag, sealed } = answer;
     this.#setHeader(context, 'Idempotent-Replayed', 'true');
@@ -88,14 +96,14 @@ export class IdempotencyInterceptor implements NestInterceptor {
       throw error;
     }
     const etag = this.#header(context, 'etag');
-    // Its status is that of the call, which is always the same.
+    // A successful call always has the same status, so it need not be stored.
     await this.#settle(() =>
       this.keys.keep(attempt, { status: HttpStatus.OK, etag, ...this.#kept(context, attempt, body) }),
     );
     return body;
   }
 
-  /** The body as it may lie in the database. */
+  /** The body in the form in which the database may hold it. */
   #kept(context: ExecutionContext, { id }: Attempt, body: unknown): Pick<KeptAnswer, 'body' | 'sealed'> {
     const redact = routeMetadata<Redaction>(SECRET_ANSWER, context);
     if (!redact) return { body };
@@ -111,12 +119,12 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return this.keys.keep(attempt, { status, body: (error as HttpException).getResponse() });
   }
 
-  /** What was done is done, and its answer is due, kept or not: the attempt expires by itself. */
+  /** The work is done, so the answer is sent even if it could not be stored. The attempt then expires by itself. */
   async #settle(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#logger.error('The answer to a request with an Idempotency-Key could not be kept.', error);
+      this.#logger.error('The answer to a request with an Idempotency-Key could not be stored.', error);
     }
   }
 
@@ -133,7 +141,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
 function keyOf(request: ApiRequest): string | undefined {
   const key = headerOf(request, 'idempotency-key');
   if (key === undefined) return undefined;
-  // Node joins repeated ones to a value that looks like one.
+  // Node joins repeated headers to one value, which may look like a valid key.
   if (KEY.test(key) && countHeader(request, 'idempotency-key') === 1) return key;
   throw new ValidationFailedError([
     { field: 'Idempotency-Key', message: 'must be sent once, with 1 to 256 printable ASCII characters' },

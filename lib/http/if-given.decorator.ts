@@ -1,4 +1,4 @@
 import { ValidateIf } from './validation';
 
-/** Absent is fine; `null` is not, unlike with class-validator's `IsOptional`. */
+/** The field may be absent. Unlike with class-validator's `IsOptional`, it must not be `null`. */
 export const IfGiven = () => ValidateIf((_object, value) => value !== undefined);

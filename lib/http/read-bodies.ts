@@ -3,11 +3,11 @@ import { readExpressBodies } from './express-bodies';
 import { readFastifyBodies } from './fastify-bodies';
 
 /**
- * Has merge patches read as JSON, and what is refused of a body told in our words. To be called by `configure()` of a
- * module: after the platform's own body parsers are in place, and before any route is.
+ * Makes the platform read merge patches as JSON, and answers refused bodies with our own errors. Call it in
+ * `configure()` of a module: after the platform's body parsers were installed, and before routes are registered.
  */
 export function readBodies(adapterHost: HttpAdapterHost, paths: RegExp): void {
-  // There is none in an application without HTTP, such as a command line.
+  // An application without HTTP, such as a command line, has no adapter.
   const { httpAdapter } = adapterHost as Partial<HttpAdapterHost>;
   if (httpAdapter?.getType() === 'express') readExpressBodies(httpAdapter, paths);
   if (httpAdapter?.getType() === 'fastify') readFastifyBodies(httpAdapter);

@@ -2,9 +2,9 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { callerOf } from './caller';
 import { type ApiRequest, headerOf } from './api-request';
 
-/** Who wants a change, and on what condition. */
+/** Who requests a change, and on what condition. */
 export interface RequestedChange {
-  /** The name of who asks. */
+  /** The name of the caller. */
   readonly actor: string;
   /** The `If-Match` header. */
   readonly ifMatch: string | undefined;

@@ -10,7 +10,10 @@ import { map, type Observable } from 'rxjs';
 import { type ApiRequest, headerOf } from './api-request';
 import { etagOf, namesTag, type Versioned } from './etag';
 
-/** Shows the resource that a handler gives, with its `ETag`; 304 to a GET that has it already, and 204 for none. */
+/**
+ * Answers with the resource that a handler returns, and its `ETag`; with 304 when a GET already has it, and 204 when
+ * there is none.
+ */
 @Injectable()
 export abstract class ResourceAnswerInterceptor<Resource extends Versioned> implements NestInterceptor {
   constructor(private readonly adapterHost: HttpAdapterHost) {}

@@ -6,8 +6,8 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * The body as only who has `secret` can read it, in base64. The secret is the credential that the request came with: it
- * is nowhere in the database. `salt` ties it to the request.
+ * Encrypts the body, in base64, so that only a caller with `secret` can read it. The secret is the credential that came
+ * with the request, which the database never holds. `salt` ties the result to the request.
  */
 export function sealAnswer(body: unknown, secret: string, salt: Buffer): string {
   const iv = randomBytes(IV_BYTES);
@@ -16,7 +16,10 @@ export function sealAnswer(body: unknown, secret: string, salt: Buffer): string 
   return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64');
 }
 
-/** The body; `undefined` for another secret than it was sealed with: a key or a token that was replaced meanwhile. */
+/**
+ * The decrypted body; `undefined` when it was sealed with another secret, because the key or token was replaced in the
+ * meantime.
+ */
 export function openAnswer(sealed: string, secret: string, salt: Buffer): unknown {
   const bytes = Buffer.from(sealed, 'base64');
   const decipher = createDecipheriv(CIPHER, keyOf(secret, salt), bytes.subarray(0, IV_BYTES));

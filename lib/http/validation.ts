@@ -10,7 +10,7 @@ function load(): typeof import('class-validator') {
   }
 }
 
-/** What our HTTP APIs check bodies and queries by. */
+/** The rules by which our HTTP APIs check bodies and queries. */
 export const {
   Allow,
   IsArray,

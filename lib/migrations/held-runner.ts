@@ -1,11 +1,11 @@
 import type { QueryResult } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { LendableClient } from '../connection/pool/lease';
+import type { LeasedClient } from '../connection/pool/lease';
 import type { MigrationPlace } from '../provisioning/template/migration-run';
 
 /** A transaction that has begun. */
 export interface Begun {
-  readonly client: LendableClient;
+  readonly client: LeasedClient;
   /** Where. Missing when the statement failed that travelled with its beginning. */
   readonly place?: MigrationPlace;
   /** Of the statement that travelled with it. */
@@ -66,7 +66,7 @@ export class HeldRunner {
   }
 
   /** The connection to roll back, if it has begun. Rejects as `begin` does. */
-  async client(): Promise<LendableClient | undefined> {
+  async client(): Promise<LeasedClient | undefined> {
     return (await this.#begun)?.client;
   }
 
@@ -75,7 +75,7 @@ export class HeldRunner {
     await this.queryRunner.release();
   }
 
-  async #client(): Promise<LendableClient> {
+  async #client(): Promise<LeasedClient> {
     // A subscriber that asks for something before the first statement keeps that waiting, and would wait for it.
     if (this.#waitsForFirst) setImmediate(() => void this.#send().catch(() => undefined));
     return (await this.begin()).client;

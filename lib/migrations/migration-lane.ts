@@ -7,7 +7,7 @@ import {
 } from 'typeorm';
 import { splitStatements } from '../common/split-statements';
 import { CommitOutcomeUnknownError } from '../connection/connection.errors';
-import { LEND_ON, type LendableClient } from '../connection/pool/lease';
+import { HAND_OVER, type LeasedClient } from '../connection/pool/lease';
 import { type Answered, GIVE_TEXT, type GiveText } from '../connection/protocol/carried-text';
 import { CLOSE_CURSORS } from '../connection/protocol/session-checks';
 import type { TenantClient } from '../connection/protocol/tenant-client';
@@ -58,7 +58,7 @@ class Ending {
 
   constructor(
     readonly tenant: Tenant,
-    readonly client: LendableClient,
+    readonly client: LeasedClient,
     readonly last: readonly string[],
   ) {
     this.done = new Promise((resolve, reject) => {
@@ -178,22 +178,22 @@ export class MigrationLane {
 
   async #open(work: LaneWork, before: Ending | undefined, first: string | undefined): Promise<Begun> {
     if (before?.isWaiting) {
-      const next = first !== undefined && this.#read.has(first) && before.client[LEND_ON]();
+      const next = first !== undefined && this.#read.has(first) && before.client[HAND_OVER]();
       if (next) return this.#goOn(before, next, work, first);
     }
     await this.settle(before);
     return this.#begin(await this.#connect(), work, first);
   }
 
-  async #connect(): Promise<LendableClient> {
+  async #connect(): Promise<LeasedClient> {
     const driver = this.dataSource.driver as unknown as {
-      obtainMasterConnection(): Promise<[LendableClient]>;
+      obtainMasterConnection(): Promise<[LeasedClient]>;
     };
     const [client] = await driver.obtainMasterConnection();
     return client;
   }
 
-  async #begin(client: LendableClient, work: LaneWork, first?: string): Promise<Begun> {
+  async #begin(client: LeasedClient, work: LaneWork, first?: string): Promise<Begun> {
     const travels = first !== undefined && isAlone(first, client);
     const pieces: Piece[] = [unread(START), 'settings', told(work.claim)];
     try {
@@ -217,7 +217,7 @@ export class MigrationLane {
   }
 
   /** On the connection of the transaction before, in one message with its end. */
-  async #goOn(before: Ending, client: LendableClient, work: LaneWork, first: string): Promise<Begun> {
+  async #goOn(before: Ending, client: LeasedClient, work: LaneWork, first: string): Promise<Begun> {
     before.isWaiting = false;
     // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
     const end = [...before.last, 'COMMIT'].map(unread);
@@ -250,7 +250,7 @@ export class MigrationLane {
 
   /** Results of what is not left unread. */
   async #send(
-    client: LendableClient,
+    client: LeasedClient,
     pieces: readonly Piece[],
     { settings: others }: Pick<LaneWork, 'settings'> = { settings: {} },
     first?: string,
@@ -288,19 +288,19 @@ async function abandon(held: HeldRunner, error: unknown): Promise<unknown> {
 }
 
 /** The first error tells why. A connection that cannot roll back is destroyed when it is released. */
-async function rollBack(client: LendableClient): Promise<void> {
+async function rollBack(client: LeasedClient): Promise<void> {
   await client.query('ROLLBACK').catch(() => undefined);
   client.release();
 }
 
 /** Whether a text is one statement, and neither begins nor ends a transaction. */
-function isAlone(text: string, client: LendableClient): boolean {
+function isAlone(text: string, client: LeasedClient): boolean {
   if (text.length > MAX_TRAVELLING) return false;
   const { standardStrings } = client as unknown as TenantClient;
   const statements = splitStatements(text, standardStrings);
   return statements?.length === 1 && transactionCommand(statements[0].head) === undefined;
 }
 
-function unansweredOf(client: LendableClient): number {
+function unansweredOf(client: LeasedClient): number {
   return (client as unknown as TenantClient).unanswered;
 }

@@ -1,8 +1,10 @@
-/** Ends of the names of parameters that hold credentials, or what can be turned into one: `access_token`, `X-Amz-Signature`. */
+/**
+ * Ends of the names of parameters that hold credentials or can be exchanged for one: `access_token`, `X-Amz-Signature`.
+ */
 const SECRET_NAME =
   /(?:key|token|secret|password|passwd|pwd|signature|sig|auth|authorization|credential|session|jwt|code)$/i;
 
-/** A URL or path as a log may show it: what its parameters hold that may be secrets, by their names, is left out. */
+/** A URL or path for a log: values of parameters whose names suggest a secret are left out. */
 export function loggedUrl(url: string): string {
   const start = url.indexOf('?') + 1;
   if (start === 0) return url;
@@ -11,8 +13,8 @@ export function loggedUrl(url: string): string {
 }
 
 /**
- * A serializer of requests: `pinoHttp({ serializers: { req: loggedRequest } })`. It takes what pino's own has made, and leaves
- * out what is secret in the URL and in that of the page before.
+ * A serializer of requests: `pinoHttp({ serializers: { req: loggedRequest } })`. It gets the result of pino's own
+ * serializer and removes secrets from the URL and from the referring page's URL.
  */
 export function loggedRequest<Logged extends LoggedRequest>(request: Logged): Logged {
   const { url, headers } = request;
@@ -20,7 +22,7 @@ export function loggedRequest<Logged extends LoggedRequest>(request: Logged): Lo
   return {
     ...request,
     ...(url !== undefined && { url: loggedUrl(url) }),
-    // The same once more, in parts.
+    // The same parameters, parsed.
     query: undefined,
     ...(typeof referer === 'string' && { headers: { ...headers, referer: loggedUrl(referer) } }),
   };
@@ -33,7 +35,7 @@ export interface LoggedRequest {
 }
 
 function shown(parameter: string): string {
-  // The last: a URL may be the value of a parameter, unescaped.
+  // The last `?`, because the value of a parameter may be a URL that is not escaped.
   const nested = parameter.lastIndexOf('?') + 1;
   const end = parameter.indexOf('=', nested);
   return end >= 0 && SECRET_NAME.test(decoded(parameter.slice(nested, end)))
@@ -41,7 +43,7 @@ function shown(parameter: string): string {
     : parameter;
 }
 
-/** `to%6ben` is a token, and `tokens[]` are, too. */
+/** Recognizes `to%6ben` and `tokens[]` as tokens, too. */
 function decoded(name: string): string {
   try {
     return decodeURIComponent(name).replace(/s?(?:\[\w*\])?$/, '');

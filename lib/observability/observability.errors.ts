@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from '../common/options/invalid-options.errors';
 import { type FieldError } from '../common/tenancy.errors';
 
-/** The module was configured with something that it cannot work by. Thrown at start; all that is wrong is named. */
+/** The module cannot work with its options. Thrown at the start, and names everything that is wrong. */
 export class InvalidObservabilityOptionsError extends InvalidOptionsError {
   readonly code = 'OBSERVABILITY_OPTIONS_INVALID';
 

@@ -1,4 +1,6 @@
-/** The headers that hold credentials, in lower case: API keys, master keys, tokens, cookies. No log may show them. */
+/**
+ * The headers that hold credentials, in lower case: API keys, master keys, tokens, cookies. Logs must not show them.
+ */
 export const SECRET_HEADERS: readonly string[] = [
   'authorization',
   'cookie',

@@ -4,12 +4,12 @@ import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { Template } from '../provisioning/template/template';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 
-/** Schemas that wait for tenants. */
+/** Counts of spares. */
 export interface SpareCounts {
   readonly wanted: number;
-  /** Of the template as it is now. */
+  /** Cloned from the current template. */
   readonly ready: number;
-  /** Of an older one: they are about to be replaced. */
+  /** Cloned from an older template. They will be replaced soon. */
   readonly stale: number;
 }
 

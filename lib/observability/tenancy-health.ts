@@ -23,8 +23,9 @@ interface Finding {
 }
 
 /**
- * Indicators for `HealthCheckService.check([() => health.registry()])` of `@nestjs/terminus`. None throws: what fails or
- * takes too long is `down`. Details name no host and no user, since health is often open to all; the log has the reason.
+ * Indicators for `HealthCheckService.check([() => health.registry()])` of `@nestjs/terminus`. They never throw: a check
+ * that fails or takes too long is `down`. Details name no host and no user, because health is often public; the log has
+ * the reason.
  */
 @Injectable()
 export class TenancyHealth {
@@ -51,7 +52,7 @@ export class TenancyHealth {
     });
   }
 
-  /** Whether the template has seen all migrations of the code; `pending` names those that it has not. */
+  /** Whether the template has all migrations of the code; `pending` names the missing ones. */
   template(key = 'template'): Promise<TenancyHealthResult> {
     return this.#check(key, async () => {
       const { migrations } = await this.fleet.status();
@@ -61,8 +62,8 @@ export class TenancyHealth {
   }
 
   /**
-   * How many tenants lack migrations of the code. They do while a new version is brought to them, so that alone is not
-   * `down`, unless there are more than `maxBehind`.
+   * How many tenants lack migrations of the code. That is normal while a new version is rolled out, so it is `down`
+   * only when there are more than `maxBehind`.
    */
   migrations({ maxBehind = Infinity, key = 'migrations' } = {}): Promise<TenancyHealthResult> {
     return this.#check(key, async () => {
@@ -71,7 +72,10 @@ export class TenancyHealth {
     });
   }
 
-  /** How many spare schemas wait. None makes sign-ups slower, so that alone is not `down`, unless there are fewer than `min`. */
+  /**
+   * How many spares are ready. Without spares, sign-ups are only slower, so it is `down` only when there are fewer than
+   * `min`.
+   */
   spares({ min = 0, key = 'spares' } = {}): Promise<TenancyHealthResult> {
     return this.#check(key, async () => {
       const details = await this.spareState.read();
@@ -79,10 +83,12 @@ export class TenancyHealth {
     });
   }
 
-  /** Whether the tenants' pool lends a connection that answers, and no more than `maxWaiting` wait for one. */
+  /**
+   * Whether the tenants' pool hands out a connection that answers, and no more than `maxWaiting` requests wait for one.
+   */
   pool({ maxWaiting = Infinity, key = 'pool' } = {}): Promise<TenancyHealthResult> {
-    const { size, open, lent, waiting } = this.statistics.read();
-    const details = { size, open, lent, waiting };
+    const { size, open, active, waiting } = this.statistics.read();
+    const details = { size, open, active, waiting };
     return this.#check(
       key,
       async () => {

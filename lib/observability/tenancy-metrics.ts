@@ -10,32 +10,34 @@ import { within } from '../common/within';
 type PromClient = typeof import('prom-client');
 type Load = PoolReport['tenants'][number];
 
-/** Counters of each tenant: name, help, field of its load, and what makes seconds of it. */
+/** Counters of each tenant: name, help, field of its load, and the divisor that turns milliseconds into seconds. */
 const LOADS = [
-  ['leases_total', 'Connections lent', 'leases', 1],
-  ['query_seconds_total', 'Time of statements, with the way there and back', 'queryMs', 1_000],
+  ['leases_total', 'Connections checked out', 'leases', 1],
+  ['query_seconds_total', 'Duration of statements, with the network’s', 'queryMs', 1_000],
   ['waits_total', 'Waits for a connection', 'waits', 1],
-  ['wait_seconds_total', 'Time of such waits', 'waitedMs', 1_000],
+  ['wait_seconds_total', 'Duration of these waits', 'waitedMs', 1_000],
   [
     'refused_leases_total',
-    'Connections that were not given: too many wait already, or for too long',
+    'Checkouts that were refused: too many waited already, or the wait was too long',
     'refused',
     1,
   ],
 ] as const;
 
-/** Prometheus waits for ten seconds. */
+/** Prometheus waits ten seconds for an answer. */
 const MAX_WAIT_MS = 1_000;
 
 const STATUSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
-/** Metrics of requests, connections, look-ups and spares, with few labels however many tenants there are. */
+/**
+ * Metrics of requests, connections, look-ups and spares. The number of labels does not grow with the number of tenants.
+ */
 export class TenancyMetrics {
   readonly #labels: TenantLabels;
   readonly #requests: Counter<'tenant' | 'status'>;
   readonly #seconds: Counter<'tenant'>;
   readonly #loads: readonly Counter<'tenant'>[];
-  /** What of each tenant's load has been counted. */
+  /** The part of each tenant's load that has already been counted. */
   #counted = new Map<string, Load>();
   #update?: Promise<void>;
   readonly #gauges: Readonly<Record<'connections' | 'waiting' | 'cached' | 'spares', Gauge>>;
@@ -49,30 +51,30 @@ export class TenancyMetrics {
     private readonly spares: Pick<SpareState, 'read'>,
   ) {
     this.#labels = new TenantLabels(maxTenants, (claim) => lookup.find(claim));
-    // Whichever of them is asked first brings all up to date.
+    // The first metric that is collected updates all of them.
     const collect = () => this.#collect();
     const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
       new Counter({ name: prefix + name, help, labelNames, registers: [registry], collect });
     const gauge = (name: string, help: string, ...labelNames: string[]): Gauge =>
       new Gauge({ name: prefix + name, help, labelNames, registers: [registry], collect });
-    this.#requests = counter('requests_total', 'HTTP requests answered', 'tenant', 'status');
-    this.#seconds = counter('request_seconds_total', 'Time until they were answered', 'tenant');
+    this.#requests = counter('requests_total', 'Answered HTTP requests', 'tenant', 'status');
+    this.#seconds = counter('request_seconds_total', 'Time until these requests were answered', 'tenant');
     this.#loads = LOADS.map(([name, help]) => counter(name, help, 'tenant'));
     this.#totals = {
       destroyed: counter(
         'destroyed_connections_total',
-        'Connections destroyed instead of lent again',
+        'Connections destroyed instead of used again',
         'cause',
       ),
       recycled: counter(
         'recycled_connections_total',
-        'Connections replaced since they had met enough tenants',
+        'Connections replaced because they had served enough tenants',
       ),
     };
     this.#gauges = {
-      connections: gauge('pool_connections', 'Connections of the tenants’ pool: size, open, lent', 'state'),
-      waiting: gauge('pool_waiting', 'Callers that wait for a connection'),
-      cached: gauge('cached_names', 'Names that the look-up remembers: of tenants, absent, waiting', 'kind'),
+      connections: gauge('pool_connections', 'Connections of the tenants’ pool: size, open, active', 'state'),
+      waiting: gauge('pool_waiting', 'Requests that wait for a connection'),
+      cached: gauge('cached_names', 'Names in the cache of look-ups: of tenants, absent, waiting', 'kind'),
       spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state'),
     };
   }
@@ -84,7 +86,7 @@ export class TenancyMetrics {
     this.#seconds.inc({ tenant: label }, seconds);
   }
 
-  /** All metrics are collected at once: one update serves them all. */
+  /** All metrics are collected at the same time, so one update is shared by all. */
   #collect(): Promise<void> {
     this.#update ??= this.#bringUpToDate().finally(() => (this.#update = undefined));
     return this.#update;
@@ -97,9 +99,9 @@ export class TenancyMetrics {
     for (const label of this.#labels.rank()) this.#drop(label);
   }
 
-  #showPool({ size, open, lent, waiting, destroyed, recycled }: PoolReport): void {
+  #showPool({ size, open, active, waiting, destroyed, recycled }: PoolReport): void {
     const { connections, waiting: waitingGauge, cached } = this.#gauges;
-    for (const [state, count] of Object.entries({ size, open, lent })) connections.set({ state }, count);
+    for (const [state, count] of Object.entries({ size, open, active })) connections.set({ state }, count);
     waitingGauge.set(waiting);
     const { tenants, absent, waiting: asked } = this.lookup.size;
     for (const [kind, count] of Object.entries({ tenants, absent, waiting: asked }))
@@ -110,7 +112,7 @@ export class TenancyMetrics {
     this.#totals.recycled.inc(recycled);
   }
 
-  /** While the database does not tell how many there are, nothing is said: a scrape must not fail for it. */
+  /** While the counts cannot be read, the gauge has no value, because a scrape must not fail for them. */
   async #showSpares(): Promise<void> {
     const found = await within(MAX_WAIT_MS, this.spares.read()).catch(() => undefined);
     this.#gauges.spares.reset();
@@ -119,7 +121,10 @@ export class TenancyMetrics {
       this.#gauges.spares.set({ state }, count);
   }
 
-  /** Only what came since the last time: a tenant that gets a label, or loses it, takes nothing from the sum of the others. */
+  /**
+   * Counts only what was added since the last time, so that the sum of `other` does not fall when a tenant gets or
+   * loses a label of its own.
+   */
   async #countLoads(loads: readonly Load[]): Promise<void> {
     const before = this.#counted;
     this.#counted = new Map(loads.map((load) => [load.tenantId, load]));
@@ -131,14 +136,14 @@ export class TenancyMetrics {
     }
   }
 
-  /** Its series end. If it comes back, they begin at 0, as after a restart. */
+  /** Removes the series of a tenant. If it gets a label again, they begin at 0, as after a restart. */
   #drop(tenant: string): void {
     for (const metric of [this.#seconds, ...this.#loads]) metric.remove({ tenant });
     for (const status of STATUSES) this.#requests.remove({ tenant, status });
   }
 }
 
-/** A load that the pool has forgotten meanwhile has begun anew. */
+/** If the pool dropped a tenant's load in the meantime, it has begun at 0 again. */
 function increaseOf(load: Load, before: Load | undefined): Load {
   if (!before || before.leases > load.leases) return load;
   const increases = LOADS.map(([, , field]) => [field, Math.max(0, load[field] - before[field])]);

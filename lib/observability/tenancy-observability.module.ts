@@ -63,7 +63,7 @@ const providers: Provider[] = checkedProviders(
     {
       provide: TenancyMetrics,
       inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState],
-      // The packages are loaded by who asks for what is made with them.
+      // The optional packages are loaded only where the options need them.
       useFactory: (
         { metrics }: CheckedObservabilityOptions,
         pool: PoolStatistics,
@@ -80,7 +80,7 @@ const providers: Provider[] = checkedProviders(
   ],
 );
 
-/** Shows what tenants do: metrics, spans, health. Import it once, beside `TenancyModule`. */
+/** Metrics, spans and health of tenants. Import it once, beside `TenancyModule`. */
 @Global()
 @Module({ providers, exports: [TenancyHealth] })
 export class TenancyObservabilityModule extends ConfigurableModuleClass implements NestModule {

@@ -2,19 +2,19 @@ import type { Tenant, TenantClaim } from '../registry/tenant';
 import { TopTenants } from './top-tenants';
 import { within } from '../common/within';
 
-/** All tenants that have no series of their own. */
+/** The label of all tenants that have no series of their own. */
 export const OTHER = 'other';
 
-/** Work that is nobody's. */
+/** The label of work without a tenant. */
 export const NOBODY = 'none';
 
-/** Longer ones are cut by many a store of metrics; slugs of ours have 60 characters at most. */
+/** Many metric stores cut longer values. Our slugs have 60 characters at most. */
 const MAX_LABEL_LENGTH = 64;
 
-/** Prometheus waits for ten seconds. */
+/** Prometheus waits ten seconds for an answer. */
 const MAX_LOOK_UP_MS = 1_000;
 
-/** Gives each tenant a label, of which there are few. */
+/** Assigns each tenant a label, of which there are few. */
 export class TenantLabels {
   readonly #top: TopTenants;
   readonly #byId = new Map<string, string>();
@@ -26,7 +26,7 @@ export class TenantLabels {
     this.#top = new TopTenants(maxTenants);
   }
 
-  /** Notes that a tenant asked for something, and gives its label. */
+  /** Notes a request of a tenant, and returns the tenant's label. */
   note(tenant: Pick<Tenant, 'id' | 'slug'> | undefined): string {
     if (!tenant) return NOBODY;
     this.#top.add(tenant.id);
@@ -34,7 +34,10 @@ export class TenantLabels {
     return this.#byId.get(tenant.id) ?? this.#give(tenant.id, tenant.slug);
   }
 
-  /** Notes what tenants had of the connections, and gives labels to the greatest; one that cannot be looked up has its id. */
+  /**
+   * Notes how much tenants used the pool, and assigns labels to the top ones. A tenant that cannot be looked up gets
+   * its id as the label.
+   */
   async noteLoads(loads: readonly { readonly tenantId: string; readonly leases: number }[]): Promise<void> {
     for (const { tenantId, leases } of loads) this.#top.add(tenantId, leases);
     const nameless = loads.filter(({ tenantId }) => this.#top.has(tenantId) && !this.#byId.has(tenantId));
@@ -49,7 +52,7 @@ export class TenantLabels {
     return this.#byId.get(tenantId) ?? OTHER;
   }
 
-  /** Ranks anew, and gives the labels that are no longer used. */
+  /** Ranks the tenants again, and returns the labels that are no longer used. */
   rank(): string[] {
     return this.#top.rank().flatMap((tenantId) => {
       const label = this.#byId.get(tenantId);
@@ -66,7 +69,7 @@ export class TenantLabels {
     }
   }
 
-  /** It stays the same while the tenant has it, though the slug may change. Two never share one. */
+  /** A tenant keeps its label while it has one, even if its slug changes. Two tenants never share a label. */
   #give(tenantId: string, slug: string): string {
     const isFree = ![OTHER, NOBODY, ...this.#byId.values()].includes(slug);
     const label = isFree && slug.length <= MAX_LABEL_LENGTH ? slug : tenantId;

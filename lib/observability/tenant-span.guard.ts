@@ -4,12 +4,12 @@ import { arrivalOf } from '../common/arrival';
 import { getRequestState, requestOf } from '../resolution/http/request-state';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 
-/** As much of `@opentelemetry/api` as is needed. */
+/** The part of `@opentelemetry/api` that we use. */
 export interface ActiveSpans {
   getActiveSpan(): { setAttributes(attributes: Record<string, string>): unknown } | undefined;
 }
 
-/** Says on the active span whose request it is. It lets everybody pass who comes by a way that we know. */
+/** Adds the request's tenant to the active span. It admits every call of a known transport. */
 @Injectable()
 export class TenantSpanGuard implements CanActivate {
   readonly #needs = new RouteMetadata<string>(TENANT_NEED, 'tenant');
@@ -17,7 +17,7 @@ export class TenantSpanGuard implements CanActivate {
   constructor(private readonly spans: ActiveSpans | undefined) {}
 
   canActivate(context: ExecutionContext): true {
-    // What runs without a tenant runs so whatever the request claims.
+    // A route marked as tenant-free runs without a tenant whatever the request claims.
     if (this.#needs.of(context) === 'free' || arrivalOf(context) !== 'http') return true;
     const span = this.spans?.getActiveSpan();
     const tenant = span && getRequestState(requestOf(context))?.frame.tenant;

@@ -1,18 +1,18 @@
 import { LRUCache } from 'lru-cache';
 
-/** Of how many tenants it is known how much they ask for. Each is some hundred bytes. */
+/** For how many tenants a score is kept. Each takes some hundred bytes. */
 const MAX_SCORES = 10_000;
 
-/** Who asks for most lately. What was long ago counts for less: half of it with each ranking. */
+/** The tenants with the most requests lately. Each ranking halves the older scores. */
 export class TopTenants {
   readonly #scores = new LRUCache<string, number>({ max: MAX_SCORES });
   #top: ReadonlySet<string> = new Set();
 
-  /** @param max how many there are at most */
+  /** @param max how many tenants can be at the top */
   constructor(private readonly max: number) {}
 
   add(tenantId: string, weight = 1): void {
-    // While there is room for all, nobody need wait for a ranking.
+    // While there is room for all, a tenant need not wait for a ranking.
     if (this.#top.size < this.max && !this.#top.has(tenantId)) this.#top = new Set([...this.#top, tenantId]);
     this.#scores.set(tenantId, (this.#scores.get(tenantId) ?? 0) + weight);
   }
@@ -21,7 +21,7 @@ export class TopTenants {
     return this.#top.has(tenantId);
   }
 
-  /** Ranks anew, and gives those that are no longer among the top. */
+  /** Ranks the tenants again, and returns those that are no longer at the top. */
   rank(): string[] {
     const before = this.#top;
     const ranked = [...this.#scores.entries()].sort(([, one], [, other]) => other - one);

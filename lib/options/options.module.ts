@@ -51,7 +51,7 @@ const checkedOptions: FactoryProvider<CheckedTenancyOptions> = {
   },
 };
 
-/** Gives a folder what it needs of the options, and nothing else. */
+/** A provider that gives a folder only the options that it needs. */
 function part<Options>(
   token: symbol,
   of: (options: CheckedTenancyOptions) => Options,
@@ -59,7 +59,7 @@ function part<Options>(
   return { provide: token, inject: [TENANCY_OPTIONS], useFactory: of };
 }
 
-/** Of all options, those that a folder declares. */
+/** The options that a folder declares. */
 function declaredBy<Options extends object>(declared: Type<Options>, options: Options): Options {
   return Object.fromEntries(optionNames(declared).map((name) => [name, options[name]])) as Options;
 }

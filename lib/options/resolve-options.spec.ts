@@ -251,7 +251,7 @@ describe('options', () => {
     [
       'registry and template in one',
       { registry: { schema: 'template' } },
-      "registry.schema is 'template', as the templateSchema is: give them different names",
+      "registry.schema is 'template', and templateSchema is the same: give them different names",
     ],
     ['text instead of true', { migrateTemplate: 'false' }, "migrateTemplate is 'false': give true or false"],
     ['a number instead of true', { registry: { migrate: 0 } }, 'registry.migrate is 0: give true or false'],
@@ -269,12 +269,12 @@ describe('options', () => {
     [
       'the template as shared schema',
       { sharedSchemas: ['template'] },
-      "sharedSchemas names the template, 'template': tenants would see its tables",
+      "sharedSchemas contains the template, 'template', so tenants would see its tables",
     ],
     [
       'the registry as shared schema',
       { sharedSchemas: ['tenancy'] },
-      "sharedSchemas names the registry, 'tenancy': tenants would see each other",
+      "sharedSchemas contains the registry, 'tenancy', so tenants would see each other",
     ],
     ['text as reserved slugs', { reservedSlugs: 'www' }, "reservedSlugs is 'www': give a list of words"],
     [
@@ -617,7 +617,7 @@ describe('the environment', () => {
     ['TENANCY_FALLBACK_TENANT', 'Not a slug', "fallbackTenant is 'Not a slug'"],
     ['TENANCY_TEMPLATE_SCHEMA', 'pg_catalog', "templateSchema is 'pg_catalog'"],
     ['TENANCY_REGISTRY_SCHEMA', 'template', "registry.schema is 'template'"],
-    ['TENANCY_SHARED_SCHEMAS', 'a,template', 'sharedSchemas names the template'],
+    ['TENANCY_SHARED_SCHEMAS', 'a,template', 'sharedSchemas contains the template'],
     ['TENANCY_DIRECT_URL', 'mysql://a', 'database.directUrl is '],
     ['TENANCY_CACHE_MAX_ENTRIES', '0', 'cache.maxEntries is 0'],
     ['TENANCY_ROLES', 'true', 'database.adminUrl is missing'],

@@ -4,7 +4,7 @@ import { InvalidTenancyOptionsError } from './options.errors';
 import { type CheckedTenancyOptions, DECLARED, type TenancyOptions } from './tenancy.options';
 
 /**
- * Options with defaults, and with what `TENANCY_*` variables say where the code is silent.
+ * The options with their defaults. Where the code gives no value, the `TENANCY_*` variables do.
  *
  * @throws InvalidTenancyOptionsError naming every bad option with its value and the remedy
  */

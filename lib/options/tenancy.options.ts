@@ -11,15 +11,15 @@ import { CheckedResolutionOptions, type ResolutionOptions } from '../resolution/
 export const TENANCY_OPTIONS = Symbol('TENANCY_OPTIONS');
 
 /**
- * Token of an `OptionsChange`, looked up among global providers, for whoever starts somebody's application for another
- * purpose than to serve: the command line.
+ * Token of an `OptionsChange`, looked up among global providers. The command line provides it, because it starts an
+ * application for another purpose than to serve requests.
  */
 export const TENANCY_OPTIONS_CHANGE = Symbol('TENANCY_OPTIONS_CHANGE');
 
-/** What comes of the checked options. What it throws fails the start. */
+/** Returns changed options after the check. An error that it throws fails the start. */
 export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOptions;
 
-/** What the options of several folders must have to do with one another. */
+/** Rules between options that different folders declare. */
 @OptionsRule<CheckedTenancyOptions>(
   ({ templateSchema, registry, sharedSchemas, sharedMigrations }, _given, environment) => {
     const shared: readonly unknown[] = Array.isArray(sharedSchemas) ? sharedSchemas : [];
@@ -29,15 +29,15 @@ export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOp
     return [
       registry.schema === templateSchema && {
         field: 'registry.schema',
-        message: `is ${show(registry.schema)}, as the templateSchema is: give them different names`,
+        message: `is ${show(registry.schema)}, and templateSchema is the same: give them different names`,
       },
       shared.includes(templateSchema) && {
         field: 'sharedSchemas',
-        message: `names the template, ${show(templateSchema)}: tenants would see its tables; leave it out`,
+        message: `contains the template, ${show(templateSchema)}, so tenants would see its tables: leave it out`,
       },
       shared.includes(registry.schema) && {
         field: 'sharedSchemas',
-        message: `names the registry, ${show(registry.schema)}: tenants would see each other there; leave it out`,
+        message: `contains the registry, ${show(registry.schema)}, so tenants would see each other there: leave it out`,
       },
       strangers.length > 0 && {
         field: 'sharedMigrations',

@@ -1,14 +1,16 @@
 import { slugOrId } from '../registry/claim';
 import type { MessageTenantReader } from './transports.options';
 
-/** A name that nobody has: slugs and ids are not empty. */
+/** A name that no tenant can have, because slugs and ids are not empty. */
 const NOBODY = '';
 
 /**
- * `{ tenant: 'acme', … }` makes the claim `acme`; a value shaped like a uuid is an id. A payload without the field
- * makes none; a value that is no text makes one that names nobody.
+ * Reads the tenant from a field of the payload: `{ tenant: 'acme', … }` makes the claim `acme`; a value with the form
+ * of a uuid is an id. A payload without the field makes no claim; a value that is not text makes a claim of an unknown
+ * tenant.
  *
- * The field stays in the payload. Whoever can send a message can set it: let only your own services reach the port.
+ * The field stays in the payload. Anyone who can send a message can set it, so let only your own services reach the
+ * port.
  */
 export function fromPayload(field = 'tenant'): MessageTenantReader {
   return (message) => {

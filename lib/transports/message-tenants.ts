@@ -6,7 +6,7 @@ import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.er
 import { MessageTenantReaderError } from './transports.errors';
 import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
 
-/** From a microservice's message to the active tenant it names. */
+/** Finds the active tenant that a microservice's message names. */
 @Injectable()
 export class MessageTenants {
   constructor(
@@ -15,18 +15,20 @@ export class MessageTenants {
   ) {}
 
   /**
-   * `undefined` when the message makes no claim. There is no fallback tenant for messages: their sender is a program
-   * of yours, which knows whom it means.
+   * `undefined` when the message makes no claim. Messages have no fallback tenant, because their sender is a program of
+   * yours, which knows the tenant.
    *
-   * @throws TenantNotFoundError, TenantNotActiveError, TenancyUnavailableError
-   * @throws MessageTenantReaderError without a reader, or when it gives no claim; and whatever the reader throws
+   * @throws TenantNotFoundError, TenantNotActiveError, TenancyUnavailableError as over HTTP
+   * @throws MessageTenantReaderError when there is no reader, or it returns something else than a claim
+   * @throws the reader's own error
    */
   async resolve(message: ExecutionContext): Promise<Tenant | undefined> {
     const { tenantOf } = this.options;
-    if (!tenantOf) throw new MessageTenantReaderError('Nothing says whom a message is for.');
+    if (!tenantOf) throw new MessageTenantReaderError('No option says how to read the tenant of a message.');
     const claim: unknown = await tenantOf(message);
     if (claim === undefined) return undefined;
-    if (!isClaim(claim)) throw new MessageTenantReaderError('tenantOf() gave something that is not a claim.');
+    if (!isClaim(claim))
+      throw new MessageTenantReaderError('tenantOf() returned something that is not a claim.');
     const tenant = await this.lookup.find(claim);
     if (!tenant) throw new TenantNotFoundError();
     if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);

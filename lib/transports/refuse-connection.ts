@@ -4,7 +4,7 @@ import { clientAnswer, isCallersFault } from '../resolution/http/client-answer';
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
 
-/** RFC 6455, 5.5: 125 bytes hold the status code and the reason. A character has at most three bytes. */
+/** RFC 6455, 5.5: the status code and the reason share 125 bytes. A character has at most three bytes. */
 const MAX_REASON_LENGTH = 41;
 
 interface SocketIoClient {
@@ -17,8 +17,8 @@ interface WsClient {
 }
 
 /**
- * Ends a connection and says why. A client of socket.io gets an event `exception` with `{ code, message }`; one of `ws`
- * the status 1008, or 1011 when it is not the client's fault, with the error's code as the reason.
+ * Closes a connection and tells the client why. A client of socket.io gets an event `exception` with `{ code, message
+ * }`. One of `ws` gets the status 1008, or 1011 when it is not the client's fault, with the error's code as the reason.
  */
 export function refuseConnection(client: object, error: unknown): void {
   const answer = clientAnswer(error);

@@ -16,8 +16,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancyTransportsOptions>().setClassMethodName('forRoot').build();
 
 /**
- * Tenants for gateways and microservices: makes `TenantInterceptor` and `TenantHandshakes` injectable everywhere.
- * Import it once, beside `TenancyModule`.
+ * Tenants for gateways and microservices: `TenantInterceptor` and `TenantHandshakes` can be injected everywhere. Import
+ * it once, beside `TenancyModule`.
  */
 @Global()
 @Module({

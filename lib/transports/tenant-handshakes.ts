@@ -8,7 +8,7 @@ import { isCallersFault } from '../resolution/http/client-answer';
 import { refuseConnection } from './refuse-connection';
 import { HandshakeUnknownError } from './transports.errors';
 
-/** The requests that opened the WebSocket connections of now: they say whom each message is for. */
+/** Keeps the requests that opened the current WebSocket connections. They tell for which tenant each message is. */
 @Injectable()
 export class TenantHandshakes {
   readonly #logger = new Logger('Tenancy');
@@ -18,8 +18,9 @@ export class TenantHandshakes {
   constructor(private readonly resolution: TenantResolution) {}
 
   /**
-   * The active tenant of a new connection. Call it first in `handleConnection(client, request)`; socket.io knows the
-   * request itself. Without a tenant to serve the connection is closed, and the answer is `undefined`; it never rejects.
+   * The active tenant of a new connection. Call it first in `handleConnection(client, request)`; with socket.io the
+   * request is not needed. If the tenant is missing or refused, the connection is closed and the result is `undefined`.
+   * It never rejects.
    */
   async accept(client: object, request?: IncomingMessage): Promise<Tenant | undefined> {
     if (request) this.keep(client, request);
@@ -33,21 +34,27 @@ export class TenantHandshakes {
     }
   }
 
-  /** Instead of `accept`, for a gateway with handlers that need no tenant: nothing is refused before a message comes. */
+  /**
+   * Use it instead of `accept` in a gateway whose handlers need no tenant: nothing is refused before a message comes.
+   */
   keep(client: object, request: IncomingMessage): void {
     this.#requests.set(client, this.resolution.requestOf(request));
   }
 
   /**
-   * The active tenant that the handshake of a connection names at this moment, as the resolvers read it.
+   * The active tenant that the handshake of a connection names, as the resolvers read it now.
    *
-   * @throws HandshakeUnknownError, and whatever refuses a request over HTTP
+   * @throws HandshakeUnknownError when no handshake was kept for the connection
+   * @throws the errors with which a request over HTTP would be refused
    */
   async tenantOf(client: object): Promise<Tenant | undefined> {
     return this.resolution.resolve(this.#requestOf(client));
   }
 
-  /** Ends a connection, once, and tells its client the error's code. What is not the client's fault is logged. */
+  /**
+   * Closes a connection, once, and tells its client the error's code. Errors that are not the client's fault are
+   * logged.
+   */
   refuse(client: object, error: unknown): void {
     if (this.#refused.has(client)) return;
     this.#refused.add(client);
@@ -55,7 +62,7 @@ export class TenantHandshakes {
     refuseConnection(client, error);
   }
 
-  /** Messages may go on coming until the other side has closed, too. */
+  /** After a refusal, messages may still come until the other side has closed, too. */
   isRefused(client: object): boolean {
     return this.#refused.has(client);
   }

@@ -21,14 +21,14 @@ import { MessageTenants } from './message-tenants';
 import { TenantHandshakes } from './tenant-handshakes';
 import { toRpcException, toWsException } from './transport-exceptions';
 
-/** Nest's own mark on what handles events, which nobody is answered. */
+/** Nest's metadata key for the kind of a handler. Handlers of events send no answer. */
 const HANDLER_TYPE = 'microservices:handler_type';
 const EVENT = 2;
 
 /**
- * Runs the handler of each message of a gateway or a microservice for the message's tenant: pipes, the interceptors
- * after this one, the handler, and all that the Observable it returns does. Guards come before it, and run for nobody.
- * Over HTTP, where the middleware has done its work, it does nothing.
+ * Runs the handler of each message of a gateway or a microservice for the message's tenant: pipes, later interceptors,
+ * the handler, and everything in the Observable that it returns. Guards run earlier, without a tenant. Over HTTP the
+ * middleware has done this, so it does nothing.
  */
 @Injectable()
 export class TenantInterceptor implements NestInterceptor {
@@ -57,7 +57,7 @@ export class TenantInterceptor implements NestInterceptor {
       this.handshakes.refuse(client, error),
     );
     return from(settled).pipe(
-      // Asked last: another message of this client may have been refused in the meantime.
+      // Checked last, because another message of this client may have been refused in the meantime.
       mergeMap((frame) =>
         frame && !this.handshakes.isRefused(client) ? this.#handle(message, next, frame) : EMPTY,
       ),
@@ -72,7 +72,12 @@ export class TenantInterceptor implements NestInterceptor {
     );
   }
 
-  /** Whom the handler runs for. @throws TenantMissingError, and what `resolve` throws */
+  /**
+   * The frame in which the handler runs.
+   *
+   * @throws TenantMissingError when the handler needs a tenant and the message names none
+   * @throws the errors of `resolve`
+   */
   async #settle(
     message: ExecutionContext,
     resolve: () => Promise<Tenant | undefined>,

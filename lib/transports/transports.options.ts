@@ -6,8 +6,8 @@ import type { TenantClaim } from '../registry/tenant';
 export const TRANSPORTS_OPTIONS = Symbol('TRANSPORTS_OPTIONS');
 
 /**
- * What a message says about its tenant, or `undefined` when it says nothing. What it throws fails the message: it
- * never counts as "no claim".
+ * Returns the claim of a message, or `undefined` when the message makes none. An error that it throws fails the
+ * message; it does not count as "no claim".
  */
 export type MessageTenantReader = (
   message: ExecutionContext,
@@ -15,8 +15,8 @@ export type MessageTenantReader = (
 
 export class CheckedTransportsOptions {
   /**
-   * Where a microservice's message says whom it is for. Default none: messages are refused, unless their handler is
-   * marked with `@TenantFree()`. WebSockets do not need it: their handshake is read by the resolvers.
+   * Reads the tenant of a microservice's message. Default none: messages are refused, unless their handler is marked
+   * with `@TenantFree()`. WebSockets do not need it, because the resolvers read their handshake.
    */
   @Option(callback<MessageTenantReader>('give a function of a message'))
   readonly tenantOf?: MessageTenantReader;

@@ -153,7 +153,7 @@ describe.each(ADAPTERS)('What tenants do on %s', (_platform, adapter) => {
     await app.get('/work', 'acme');
     const values = await valuesOf(registry);
     expect(values).toMatchObject({
-      'tenancy_pool_connections{state="lent"}': 0,
+      'tenancy_pool_connections{state="active"}': 0,
       tenancy_pool_waiting: 0,
       'tenancy_spares{state="wanted"}': expect.any(Number),
       'tenancy_spares{state="ready"}': expect.any(Number),

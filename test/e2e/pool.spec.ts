@@ -79,10 +79,10 @@ describe('An application whose tenants share two connections', () => {
       retryAfter: '1',
     });
     await expect(get('/sleep/0', 'globex')).resolves.toMatchObject({ status: 200 });
-    expect(statistics.read()).toMatchObject({ size: 2, lent: 1, waiting: 1 });
+    expect(statistics.read()).toMatchObject({ size: 2, active: 1, waiting: 1 });
     expect(statistics.ofTenant(acme.id)).toMatchObject({ active: 1, refused: 1 });
     await expect(Promise.all(flood)).resolves.toMatchObject([{ status: 200 }, { status: 200 }]);
-    expect(statistics.read()).toMatchObject({ lent: 0, waiting: 0 });
+    expect(statistics.read()).toMatchObject({ active: 0, waiting: 0 });
   });
 
   it('answers 504 STATEMENT_TIMEOUT to a request whose statement takes too long', async () => {
@@ -107,7 +107,7 @@ describe('An application whose tenants share two connections', () => {
     );
   });
 
-  it('warns of a connection that is lent for long, and says to whom and for what', async () => {
+  it('warns of a connection that is checked out for long, and says for whom and for what', async () => {
     const warned = statistics.read().longLeases;
     const request = get('/sleep/1', 'acme');
     await until(() => statistics.read().longLeases > warned);

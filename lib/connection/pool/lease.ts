@@ -32,22 +32,22 @@ export type Doubt =
   | 'idle transaction'
   | 'told to';
 
-/** What a lease gives back to the pool, or asks of it. */
-export interface Lender {
+/** The part of the pool that a lease calls. */
+export interface LeasingPool {
   giveBack(doubt: Doubt | undefined, error: Error | undefined): void;
-  /** Lends the connection on to the frame of the caller; `undefined`: it is somebody else's turn. */
-  lendOn(): Lease | undefined;
+  /** Begins a new lease of the connection for the caller's frame; `undefined` when it is the turn of another request. */
+  handOver(): Lease | undefined;
 }
 
 /**
- * The property of a lent client under which code of this package has its connection lent on to the frame of the caller,
- * in the middle of a transaction: whoever gets it sends the end of that, and begins another. `undefined`: it is not to be
- * lent on, and all is as it was.
+ * The property of a leased client by which code of this package hands its connection over to the caller's frame in the
+ * middle of a transaction: the new holder ends that transaction and begins another one. It returns `undefined`, and
+ * changes nothing, when the connection must not be handed over.
  */
-export const LEND_ON = Symbol('lend on');
+export const HAND_OVER = Symbol('hand over');
 
-export interface LendableClient extends PoolClient {
-  readonly [LEND_ON]: () => LendableClient | undefined;
+export interface LeasedClient extends PoolClient {
+  readonly [HAND_OVER]: () => LeasedClient | undefined;
 }
 
 const NOT_ASCII = /[\u0080-\uffff]/;
@@ -77,7 +77,7 @@ export class Lease implements StatementLease {
     private readonly frame: ContextFrame,
     readonly parameters: TransactionParameters,
     private readonly context: TenantContext,
-    private readonly lender: Lender,
+    private readonly pool: LeasingPool,
   ) {
     this.work = workOf(frame);
     client.lease = this;
@@ -85,12 +85,12 @@ export class Lease implements StatementLease {
     this.#handle = new LeaseHandle(client, {
       query: this.#query,
       release: this.release,
-      [LEND_ON]: this.#lendOn,
+      [HAND_OVER]: this.#handOver,
     });
   }
 
-  get handle(): LendableClient {
-    return this.#handle.proxy as LendableClient;
+  get handle(): LeasedClient {
+    return this.#handle.proxy as LeasedClient;
   }
 
   refusal(text?: unknown): Error | undefined {
@@ -174,12 +174,12 @@ export class Lease implements StatementLease {
   };
 
   /** Nothing may be left of this lease but its open transaction. */
-  readonly #lendOn = (): LendableClient | undefined => {
+  readonly #handOver = (): LeasedClient | undefined => {
     const { client } = this;
     const isClean = this.#doubt === undefined && !client.farewell && !client.hasChangedParameters;
     if (this.#released || !isClean || !client.isIdle() || client.getTransactionStatus() !== 'T')
       return undefined;
-    const next = this.lender.lendOn();
+    const next = this.pool.handOver();
     if (!next) return undefined;
     this.#released = true;
     client.removeListener('error', this.#onConnectionError);
@@ -201,7 +201,7 @@ export class Lease implements StatementLease {
     this.client.removeListener('error', this.#onConnectionError);
     // The listeners stay on a connection that is destroyed, so that the borrower hears its end.
     if (this.#doubt === undefined) this.#handle.takeOff();
-    this.lender.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+    this.pool.giveBack(this.#doubt, error instanceof Error ? error : undefined);
   }
 
   /** A statement that is still queued would run for the next tenant. */

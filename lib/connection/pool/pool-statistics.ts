@@ -12,7 +12,7 @@ export interface PoolReport {
   readonly size: number;
   /** How many are open now, how many of them are checked out, and how many callers wait for one. */
   readonly open: number;
-  readonly lent: number;
+  readonly active: number;
   readonly waiting: number;
   /** How often a connection was checked out, and how long statements took in all. */
   readonly leases: number;
@@ -46,7 +46,7 @@ export class PoolStatistics {
     return {
       size: sum(({ options }) => options.max),
       open: sum(({ totalCount }) => totalCount),
-      lent: sum(({ leases }) => leases.size),
+      active: sum(({ leases }) => leases.size),
       waiting: sum(({ waiting }) => waiting),
       leases: sum(({ counters }) => counters.leases),
       queryMs: sum(({ counters }) => counters.queryMs),

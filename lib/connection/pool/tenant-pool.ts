@@ -8,7 +8,7 @@ import { frameKey, type ContextFrame, copyOf, workOf } from '../../context/conte
 import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
-import { Lease, type Doubt, type Lender } from './lease';
+import { Lease, type Doubt, type LeasingPool } from './lease';
 import { OpenLeases } from './open-leases';
 import { PoolCounters } from './pool-counters';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
@@ -155,7 +155,7 @@ export class TenantPool extends Pool {
       this.leases.remove(lease);
       returned(client.busyMs + client.tookMs() - busyBefore);
     };
-    const giveBack: Lender['giveBack'] = (doubt, cause) => {
+    const giveBack: LeasingPool['giveBack'] = (doubt, cause) => {
       isOver();
       if (doubt) this.counters.destroy(doubt);
       const isUsedUp = !doubt && this.#isUsedUp(client);
@@ -163,7 +163,7 @@ export class TenantPool extends Pool {
       if (isUsedUp) this.#replace(client, request);
       else this.#queue.leave(request);
     };
-    const lendOn = () => {
+    const handOver = () => {
       const frame = this.context.frame();
       // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
       if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
@@ -172,7 +172,7 @@ export class TenantPool extends Pool {
       isOver();
       return this.#leaseOf(request, client, release, next);
     };
-    const lease = new Lease(client, holder, parameters, this.context, { giveBack, lendOn });
+    const lease = new Lease(client, holder, parameters, this.context, { giveBack, handOver });
     this.leases.add(lease);
     if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
     return lease;

@@ -18,7 +18,7 @@ export interface SessionReport {
 
 /**
  * Which of two clients asks. A pooler that gives out its sessions in turn shows it when one client asks twice, one that
- * lends the latest first when the other asks then.
+ * gives out the latest first when the other asks then.
  */
 const TURNS = [0, 0, 1, 0, 1, 1] as const;
 

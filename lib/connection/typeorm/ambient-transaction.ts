@@ -126,7 +126,7 @@ export class AmbientTransaction {
     if (this.#doom) throw doomedError(this.#doom);
   }
 
-  /** From now on the pool lends connections as usual. */
+  /** From now on the pool gives out connections as usual. */
   end(): void {
     this.#state = 'ended';
   }

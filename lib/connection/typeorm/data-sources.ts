@@ -273,7 +273,7 @@ export function ownSessionConnection(database: CheckedDatabaseOptions): ClientCo
   };
 }
 
-/** How the tenants' pool lends its connections. */
+/** How the tenants' pool gives out its connections. */
 function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
   const {
     answerTimeoutMs,

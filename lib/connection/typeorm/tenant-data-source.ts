@@ -20,7 +20,7 @@ export const TENANT_DATA_SOURCE = 'tenancy';
  */
 export const ADMIN_DATA_SOURCE = 'tenancy-admin';
 
-/** The `pg` that TypeORM is given: the real one, with a pool that lends to tenants. */
+/** The `pg` that TypeORM is given: the real one, with our pool, whose connections work for one tenant at a time. */
 export function tenantDriver({
   answerTimeoutMs,
   ...options

@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { registrySchema } from '../../registry/registry-schema';
 
-/** The answers kept for requests that are repeated. */
+/** The stored answers of requests with an `Idempotency-Key`. */
 export class CreateIdempotencyKeys1763600210000 implements MigrationInterface {
   static readonly partOf = 'CreateAdminRecords1763600200000';
 
@@ -21,8 +21,9 @@ export class CreateIdempotencyKeys1763600210000 implements MigrationInterface {
 }
 
 /**
- * `id` is a hash of who sent which key to which call: a key of 256 characters and a path of any length fit no index.
- * Until `answer` is there, the request is running for `owner`, or was, if `claimed_until` has passed.
+ * `id` is a hash of the caller, the key and the call, because a key of 256 characters and a path of any length do not
+ * fit into an index. While `answer` is null, the request is running for `owner`, or no longer when `claimed_until` has
+ * passed.
  */
 function idempotencyKeys(schema: string): string {
   return `

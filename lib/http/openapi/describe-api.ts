@@ -4,27 +4,27 @@ import { loadSwagger } from './load-swagger';
 
 type Swagger = NonNullable<ReturnType<typeof loadSwagger>>;
 
-/** A class, its name in the document, and its fields as `ApiProperty` takes them. */
+/** A class, its name in the document, and its fields in the form that `ApiProperty` takes. */
 export interface Model {
   readonly type: Type;
-  /** Not for queries, whose fields become parameters. */
+  /** Left out for queries, whose fields become parameters. */
   readonly name?: string;
   readonly fields: Readonly<Record<string, object>>;
 }
 
 export interface ApiDescription {
   readonly tag: string;
-  /** The name of the security scheme; left out where the application says who may call. */
+  /** The name of the security scheme. Left out where the application decides who may call. */
   readonly scheme?: string;
-  /** Path parameters that all calls have besides their own. */
+  /** Path parameters that all calls have, in addition to their own. */
   readonly params?: readonly (keyof typeof PATH_PARAMS)[];
   readonly models: readonly Model[];
-  /** Answers that come with an `ETag`. */
+  /** Answers that have an `ETag`. */
   readonly tagged: readonly Type[];
-  /** What an answer without a body says. */
+  /** The description of an answer without a body. */
   readonly gone: string;
   readonly errorModel: Type;
-  /** Codes that every call may answer with, by status. */
+  /** Error codes of every call, by status. */
   readonly commonErrors: Readonly<Record<number, string>>;
   /** Controllers, and their calls by the names of their handlers. */
   readonly controllers: readonly (readonly [
@@ -33,14 +33,14 @@ export interface ApiDescription {
   ])[];
 }
 
-/** On a controller that has been described: what is added twice would appear twice. */
+/** Marks a controller that has been described, because descriptions that are added twice appear twice. */
 const DOCUMENTED = Symbol('nestjs-tenancy documented');
 
-/** Describes an API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
+/** Describes an API to `@nestjs/swagger`, if it is installed, for every document made from now on. */
 export function describeApi(api: ApiDescription): void {
   const swagger = loadSwagger();
   const [[first]] = api.controllers;
-  // Two applications of one process share the classes.
+  // Two applications in one process share the classes.
   if (!swagger || Reflect.hasOwnMetadata(DOCUMENTED, first)) return;
   Reflect.defineMetadata(DOCUMENTED, true, first);
   describeModels(swagger, api.models);
@@ -70,8 +70,8 @@ function describeController(
 }
 
 /**
- * A handler's descriptor. One that is inherited becomes the controller's own, which does the same: what is said of it must
- * not be said of the others that inherit it.
+ * The descriptor of a handler. An inherited handler is first copied to the controller, so that its description does not
+ * apply to other controllers that inherit it.
  */
 function ownHandler(prototype: object, handler: string): PropertyDescriptor {
   const own = Object.getOwnPropertyDescriptor(prototype, handler);
@@ -140,7 +140,7 @@ const RETRY_HEADERS = {
     schema: { type: 'integer' as const },
   },
   'Idempotent-Replayed': {
-    description: 'true when this is the first answer again',
+    description: 'true when the first answer is sent again',
     schema: { type: 'string' as const },
   },
 };
@@ -148,7 +148,7 @@ const RETRY_HEADERS = {
 function answerHeaders(isTagged: boolean | undefined, isRepeatable: boolean) {
   return {
     ...(isTagged && {
-      ETag: { description: 'Of this state', schema: { type: 'string' as const } },
+      ETag: { description: 'Tag of this state', schema: { type: 'string' as const } },
     }),
     ...(isRepeatable && { 'Idempotent-Replayed': RETRY_HEADERS['Idempotent-Replayed'] }),
   };

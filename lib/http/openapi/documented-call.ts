@@ -1,11 +1,11 @@
-/** One call, as the document tells it. What the platform's routing and the parameters' classes say is not repeated. */
+/** One call in the document. What the routes and the classes of the parameters already say is left out. */
 export interface DocumentedCall {
   readonly summary: string;
   /** By status; `undefined` for an answer without a body. */
   readonly answers: Readonly<Record<number, (new () => object) | undefined>>;
-  /** Codes by status. What every call of the API may answer is not repeated. */
+  /** Error codes by status, without those of every call. */
   readonly errors?: Readonly<Record<number, string>>;
-  /** Request headers besides the credential. */
+  /** Request headers other than the credential. */
   readonly headers?: readonly (keyof typeof REQUEST_HEADERS)[];
   /** Path parameters, in the order of the path. */
   readonly params?: readonly (keyof typeof PATH_PARAMS)[];
@@ -15,8 +15,8 @@ export interface DocumentedCall {
 
 export const REQUEST_HEADERS = {
   'Idempotency-Key':
-    '1 to 256 printable ASCII characters, kept 24 hours: the same body gets the first answer again, with Idempotent-Replayed: true',
-  'If-Match': 'An ETag, or several, or *: the call does nothing unless the tenant or the key has one of them',
+    '1 to 256 printable ASCII characters, stored for 24 hours: the same body gets the first answer again, with Idempotent-Replayed: true',
+  'If-Match': 'An ETag, several, or *: the call has no effect unless the tenant or the key has one of them',
   'If-None-Match': 'An ETag that the caller has: 304 when the tenant or the key still has it',
 } as const;
 

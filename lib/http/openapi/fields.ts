@@ -1,4 +1,4 @@
-/** Fields that several APIs' documents describe, as `ApiProperty` takes them. */
+/** Fields that the documents of several APIs describe, in the form that `ApiProperty` takes. */
 export const ID = { type: String, format: 'uuid' };
 export const DATE = { type: String, format: 'date-time' };
 export const NEXT_CURSOR = { type: String, nullable: true, description: 'null on the last page' };
@@ -7,10 +7,10 @@ export const optional = (field: object) => ({ ...field, required: false });
 
 export const PAGE = {
   limit: { type: 'integer', minimum: 1, maximum: 100, default: 50, required: false },
-  cursor: optional({ type: String, description: 'nextCursor of the page before' }),
+  cursor: optional({ type: String, description: 'nextCursor of the previous page' }),
 };
 
-/** Of an error's body. */
+/** The fields of an error's body. */
 export const ERROR_FIELDS = {
   statusCode: { type: 'integer', example: 404 },
   code: { type: String, description: 'Stable: match on it', example: 'TENANT_NOT_FOUND' },
@@ -18,7 +18,7 @@ export const ERROR_FIELDS = {
   errors: {
     type: 'array',
     required: false,
-    description: 'Of VALIDATION_FAILED: each refused field',
+    description: 'For VALIDATION_FAILED: each field that was refused',
     items: {
       type: 'object',
       required: ['field', 'message'],

@@ -1,6 +1,6 @@
 import { isAbsentPackage } from '../../common/absent-package';
 
-/** `@nestjs/swagger`, or `undefined` where it is not installed. One that is there and cannot be loaded is an error. */
+/** `@nestjs/swagger`, or `undefined` if it is not installed. Throws if it is installed but cannot be loaded. */
 export function loadSwagger(): typeof import('@nestjs/swagger') | undefined {
   try {
     return require('@nestjs/swagger') as typeof import('@nestjs/swagger');
