@@ -8,7 +8,7 @@ import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
 import { ADMIN_RESOURCE, type AdminResource } from './admin-resource';
 import { MasterKeyGuard } from './master-key.guard';
 
-/** What all controllers of the admin API have in common; in this order: the key, the kind of request, repetition, fields. */
+/** What all controllers of the admin API share, in this order: the key, the kind of request, idempotency, fields. */
 export const AdminRoutes = (resource: AdminResource) =>
   applyDecorators(
     SetMetadata(ADMIN_RESOURCE, resource),

@@ -13,7 +13,7 @@ export class MasterKeyInvalidError extends TenancyError {
   }
 }
 
-/** The module was configured without a usable key. Thrown at start. */
+/** The module was configured without a usable key. Thrown at the start. */
 export class MasterKeyMissingError extends StartError {
   readonly code = 'MASTER_KEY_MISSING';
 
@@ -25,7 +25,7 @@ export class MasterKeyMissingError extends StartError {
   }
 }
 
-/** The module was given options that it does not know. Thrown at start, with every one named. */
+/** The module was given options that it does not know. Thrown at the start, and names each of them. */
 export class InvalidAdminOptionsError extends InvalidOptionsError {
   readonly code = 'ADMIN_OPTIONS_INVALID';
 
@@ -34,7 +34,7 @@ export class InvalidAdminOptionsError extends InvalidOptionsError {
   }
 }
 
-/** No migration run has that id. */
+/** No migration run has this id. */
 export class RunNotFoundError extends TenancyError {
   readonly code = 'MIGRATION_RUN_NOT_FOUND';
   override readonly statusCode = HttpStatus.NOT_FOUND;
@@ -44,12 +44,12 @@ export class RunNotFoundError extends TenancyError {
   }
 }
 
-/** The application's own store records no actions. */
+/** The application's own store keeps no audit. */
 export class AuditNotKeptError extends TenancyError {
   readonly code = 'AUDIT_NOT_KEPT';
   override readonly statusCode = HttpStatus.NOT_IMPLEMENTED;
 
   constructor() {
-    super('The TenantStore of this application records no actions: it has no listAudit().');
+    super('The TenantStore of this application keeps no audit: it has no listAudit().');
   }
 }

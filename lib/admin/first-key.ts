@@ -8,10 +8,10 @@ import { ValidationFailedError } from '../common/tenancy.errors';
 import type { Attempt } from '../http/idempotency-attempt';
 import type { Tenant } from '../registry/tenant';
 
-/** A tenant with the key that was made along with it. */
+/** A tenant with the key that was made together with it. */
 export type TenantWithKey = Tenant & { readonly apiKey?: ReturnType<typeof toApiKeyView> };
 
-/** The key that a new tenant is given, where `TenancyAccessModule` is imported. */
+/** Makes the first key of a new tenant, if `TenancyAccessModule` is imported. */
 @Injectable()
 export class FirstKey {
   constructor(
@@ -19,16 +19,17 @@ export class FirstKey {
     @Optional() @Inject(ACCESS_OPTIONS) private readonly options?: CheckedAccessOptions,
   ) {}
 
-  /** Before anything is made. @throws ValidationFailedError where there are no keys */
+  /** Call it before anything is made. @throws ValidationFailedError when the application has no API keys */
   require(wanted: boolean | undefined): void {
     if (!wanted || this.keys) return;
     throw new ValidationFailedError([
-      { field: 'apiKey', message: 'cannot be asked for: this application has no API keys' },
+      { field: 'apiKey', message: 'cannot be requested: this application has no API keys' },
     ]);
   }
 
   /**
-   * In the transaction of `manager`, if it is given. A repeated request is given the key that its first attempt has made, under another text.
+   * Makes the key, in the transaction of `manager` if there is one. A repeated request gets the key that its first
+   * attempt made, with a new text.
    */
   async addTo(
     tenant: Tenant,

@@ -6,11 +6,11 @@ import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { inRegistry } from '../registry/store/registry-transaction';
 
-/** What was asked of the admin API with a master key. */
+/** A request to the admin API with a master key. */
 export interface MasterKeyUse {
   readonly name: string;
   readonly method: string;
-  /** Without its query, which may hold a reason; cut to 500 characters. */
+  /** Without its query, which may contain a reason; cut to 500 characters. */
   readonly path: string;
   readonly scope: string;
   /** Whether the key had the scope. */
@@ -19,11 +19,11 @@ export interface MasterKeyUse {
 }
 
 const KEPT_DAYS = 90;
-/** Old ones that a use clears away: more than the one it adds, so that they never pile up. */
+/** How many old rows a use deletes. It adds one and deletes more, so that they never pile up. */
 const CLEARED_AT_ONCE = 10;
 const MAX_PATH_LENGTH = 500;
 
-/** Each use of a master key, for 90 days, in `master_key_uses` of the registry. */
+/** Stores each use of a master key for 90 days, in `master_key_uses` of the registry. */
 @Injectable()
 export class MasterKeyUses {
   constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
@@ -32,7 +32,10 @@ export class MasterKeyUses {
     return `${quoteIdentifier(registrySchema(this.registry))}.master_key_uses`;
   }
 
-  /** Before the call does anything: what cannot be recorded is not done. @throws TenancyUnavailableError */
+  /**
+   * Call it before the request has an effect, because a use that cannot be recorded must not happen. @throws
+   * TenancyUnavailableError when the registry cannot be reached
+   */
   async record({ name, method, path, scope, granted, ip }: MasterKeyUse): Promise<void> {
     const values = [name, method, path.slice(0, MAX_PATH_LENGTH), scope, granted, ip];
     await inRegistry(this.registry, async (transaction) => {

@@ -11,7 +11,7 @@ import { MasterKeyInvalidError } from './admin.errors';
 import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
 
-/** Lets in who sends a master key that may do what the call does, notes whose it is, and records each use. */
+/** Admits requests with a master key that has the scope of the call, sets the caller, and records each use. */
 @Injectable()
 export class MasterKeyGuard implements CanActivate {
   constructor(
@@ -20,7 +20,11 @@ export class MasterKeyGuard implements CanActivate {
     private readonly resolution: TenantResolution,
   ) {}
 
-  /** @throws MasterKeyInvalidError, ScopeMissingError, TenancyUnavailableError */
+  /**
+   * @throws MasterKeyInvalidError when there is no such key
+   * @throws ScopeMissingError when the key lacks the scope of the call
+   * @throws TenancyUnavailableError when the keys cannot be read or the use cannot be recorded
+   */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const secret = headerOf(request, 'x-master-key') ?? '';
@@ -34,7 +38,7 @@ export class MasterKeyGuard implements CanActivate {
     return true;
   }
 
-  /** `tenants:read` of what changes nothing, `tenants:write` of all else. */
+  /** `tenants:read` for calls that change nothing, else `tenants:write`. */
   #scopeOf({ method }: ApiRequest, context: ExecutionContext): string {
     const resource = routeMetadata<string>(ADMIN_RESOURCE, context);
     return `${resource}:${method === 'GET' || method === 'HEAD' ? 'read' : 'write'}`;

@@ -122,9 +122,9 @@ describe('several master keys', () => {
   });
 
   it.each([
-    ['no list', 'ops', 'no list'],
-    ['null', null, 'no list'],
-    ['an object', { ops: key('o') }, 'no list'],
+    ['no list', 'ops', 'not a list'],
+    ['null', null, 'not a list'],
+    ['an object', { ops: key('o') }, 'not a list'],
     ['an empty list', [], 'empty'],
     ['nothing in the list', [undefined], 'masterKeys[0] without a name'],
     ['a text in the list', [key('o')], 'masterKeys[0] without a name'],
@@ -137,7 +137,7 @@ describe('several master keys', () => {
     ['a name without a key', [{ name: 'ops' }], 'for "ops"'],
     ['a short key', [OPS, { name: 'ci', key: 'short' }], 'for "ci" (masterKeys[1]) one of 5'],
     ['one name twice', [OPS, { name: 'ops', key: key('x') }], 'two keys named "ops"'],
-    ['one key twice', [OPS, { name: 'ci', key: OPS.key }], 'the key of another name'],
+    ['one key twice', [OPS, { name: 'ci', key: OPS.key }], 'a key that another name has'],
   ])('stop the start when there is %s', async (_case, masterKeys, why) => {
     const error = await start({ masterKeys });
     expect(error).toMatchObject({ code: 'MASTER_KEY_MISSING' });

@@ -11,20 +11,23 @@ import {
 } from './admin.options';
 import { checkMasterKey, checkMasterKeys } from './check-master-keys';
 
-/** How long keys hold when newer ones cannot be had. */
+/** How long the last keys are used when the function cannot give newer ones. */
 const MAX_STALE_MS = 5 * 60_000;
-/** How long a function may take to give them. */
+/** How long the function may take. */
 const SOURCE_TIMEOUT_MS = 5_000;
 
-/** Whose a key is, and what it may do; without scopes all. */
+/** The name of a key and what it may do. Without scopes it may do everything. */
 export type FoundMasterKey = Pick<MasterKey, 'name' | 'scopes'>;
 
-/** A key as it is compared: digests have one length, so the time of a comparison says nothing, not even how long it is. */
+/**
+ * A key as its digest. Digests all have one length, so the time of a comparison does not even reveal the length of the
+ * key.
+ */
 interface KnownKey extends FoundMasterKey {
   readonly digest: Buffer;
 }
 
-/** The master keys of the moment. */
+/** Holds the current master keys. */
 @Injectable()
 export class MasterKeys implements OnModuleInit {
   readonly #logger = new Logger(MasterKeys.name);
@@ -32,12 +35,12 @@ export class MasterKeys implements OnModuleInit {
   readonly #ttlMs: number;
   readonly #clock: Clock;
   #keys: readonly KnownKey[] = [];
-  /** When the keys were asked for that are in use, and when anything was asked for, in vain or not. */
+  /** When the current keys were requested from the function, and when it was last called, with or without success. */
   #keysFrom = -Infinity;
   #askedAt = -Infinity;
   #asking: Promise<void> | undefined;
 
-  /** @throws MasterKeyMissingError */
+  /** @throws MasterKeyMissingError when the options contain no usable key */
   constructor(
     @Inject(ADMIN_OPTIONS) { masterKey, masterKeys, masterKeysTtlMs }: CheckedAdminOptions,
     @Optional() @Inject(CLOCK) clock: Clock = systemClock,
@@ -51,30 +54,32 @@ export class MasterKeys implements OnModuleInit {
     else this.#use(masterKeys === undefined ? checkMasterKey(masterKey) : checkMasterKeys(masterKeys));
   }
 
-  /** Keys that cannot be had at start fail it. @throws MasterKeyMissingError, and whatever the function throws */
+  /** Fails the start when the keys cannot be read. @throws MasterKeyMissingError, and the errors of the function */
   async onModuleInit(): Promise<void> {
     if (this.#source) await this.#ask(this.#source);
   }
 
   /**
-   * Whose the key is that was sent; `undefined` when it is none.
+   * The name and scopes of the key that was sent; `undefined` when there is no such key.
    *
-   * @throws TenancyUnavailableError when the keys could not be had for 5 minutes
+   * @throws TenancyUnavailableError when the function has given no keys for 5 minutes
    */
   async find(sent: string): Promise<FoundMasterKey | undefined> {
     if (this.#source) await this.#refresh(this.#source);
     const digest = digestOf(sent);
     let found: FoundMasterKey | undefined;
-    // All of them, always: who stopped at the right one would tell by the time which one it was.
+    // It compares with all keys: if it stopped at the right one, the time would reveal which one it was.
     for (const known of this.#keys) if (timingSafeEqual(digest, known.digest)) found = known;
     return found;
   }
 
-  /** Asks once, however many requests wait for it; after a failure not again before its time. */
+  /** Calls the function once, however many requests wait for it, and after a failure not before the next interval. */
   async #refresh(source: MasterKeySource): Promise<void> {
     if (this.#clock.now() - this.#askedAt >= this.#ttlMs) {
       this.#asking ??= this.#ask(source)
-        .catch((error: unknown) => this.#logger.error('The master keys could not be had.', error))
+        .catch((error: unknown) =>
+          this.#logger.error('The function masterKeys failed; the last keys are used.', error),
+        )
         .finally(() => (this.#asking = undefined));
     }
     await this.#asking;
@@ -99,13 +104,13 @@ function digestOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** What `source` gives. A rejection when that takes too long. */
+/** The result of `source`. Rejects when it takes too long. */
 function inTime(source: MasterKeySource, clock: Clock): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const callOff = clock.after(SOURCE_TIMEOUT_MS, () =>
       reject(new Error(`masterKeys() took longer than ${SOURCE_TIMEOUT_MS} ms.`)),
     );
-    // In a chain, so that what it throws at once is a rejection as well.
+    // In a chain of promises, so that an error thrown synchronously becomes a rejection, too.
     Promise.resolve().then(source).then(resolve, reject).finally(callOff);
   });
 }

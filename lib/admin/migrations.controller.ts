@@ -9,7 +9,7 @@ import { AdminRoutes } from './admin-routes.decorator';
 import { RunNotFoundError } from './admin.errors';
 import { DriftQuery, MigrateBody, type StartedRunView } from './migrations.dto';
 
-/** Brings the fleet to the version of the code, and tells how it went. */
+/** Migrates the fleet to the version of the code, and reports on runs. */
 @Controller('admin')
 @AdminRoutes('migrations')
 export class MigrationsController {
@@ -20,7 +20,7 @@ export class MigrationsController {
     private readonly drift: FleetDrift,
   ) {}
 
-  /** The run goes on in this process after the answer. */
+  /** The run continues in this process after the answer. */
   @Post('migrations')
   @HttpCode(HttpStatus.ACCEPTED)
   @Accepts({ body: MigrateBody })
@@ -39,7 +39,7 @@ export class MigrationsController {
     return run;
   }
 
-  /** Asked of a large fleet it takes some seconds. */
+  /** With a large fleet it takes some seconds. */
   @Get('drift')
   @Accepts({ query: DriftQuery })
   check(@Query() { tenant, limit }: DriftQuery): Promise<DriftReport> {
@@ -47,7 +47,7 @@ export class MigrationsController {
   }
 }
 
-/** `percents must ascend …` begins with the field. */
+/** The message, such as `percents must ascend …`, begins with the name of the field. */
 function refused({ message }: RangeError): ValidationFailedError {
   const [field] = message.split(' ');
   return new ValidationFailedError([{ field, message: message.slice(field.length + 1) }]);

@@ -2,12 +2,12 @@ import { Allow, IsArray, IsIn, IsInt, IsString, Matches, Max, Min } from '../htt
 import { IfGiven } from '../http/if-given.decorator';
 import type { RunDirection } from '../migrations/migration-runs';
 
-/** What the fleet's waves look like is checked by the migrator. */
+/** The migrator checks the numbers and the order of waves. */
 export class MigrateBody {
   @IsIn(['up', 'down'])
   direction: RunDirection = 'up';
 
-  /** Slugs, or how many of the oldest. */
+  /** Slugs, or how many of the oldest tenants. */
   @Allow()
   canary?: string[] | number;
 
@@ -47,9 +47,9 @@ export class DriftQuery {
   limit = '100';
 }
 
-/** A run that was begun: where to look for its end. */
+/** A run that was started, and where to read its result. */
 export interface StartedRunView {
-  /** `null`: there was nothing to do. */
+  /** `null` when there was nothing to do. */
   readonly id: string | null;
   readonly state: 'running' | 'done';
 }

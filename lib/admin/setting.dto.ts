@@ -2,13 +2,13 @@ import { IsDefined, ValidateIf } from '../http/validation';
 import type { SettingState, SettingsSnapshot } from '../settings/tenant-settings';
 
 export class SetSettingBody {
-  /** Of any type: what it must be is the declaration's to say. `null` is a value, too. */
+  /** A value of any type, which the declaration checks. `null` is a value, too. */
   @ValidateIf((_body, value) => value !== null)
   @IsDefined({ message: 'must be given' })
   value: unknown;
 }
 
-/** What a handler gives: all settings, and which of them the call is about. */
+/** What a handler returns: all settings, and the one that was requested, if any. */
 export interface AskedSettings extends SettingsSnapshot {
   readonly only?: string;
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ResourceAnswerInterceptor } from '../http/resource-answer.interceptor';
 import { type AskedSettings, toSettingsView } from './setting.dto';
 
-/** Shows the settings that a handler gives, or the one of them that was asked for. */
+/** Answers with the settings that a handler returns, or with the one that was requested. */
 @Injectable()
 export class SettingsAnswerInterceptor extends ResourceAnswerInterceptor<AskedSettings> {
   protected view(asked: AskedSettings): object {

@@ -10,7 +10,10 @@ import { AdminRoutes } from './admin-routes.decorator';
 import { type AskedSettings, SetSettingBody } from './setting.dto';
 import { SettingsAnswerInterceptor } from './settings-answer.interceptor';
 
-/** What is set for a tenant, as `TenancySettingsModule` keeps it. Handlers give all; `SettingsAnswerInterceptor` shows what was asked for. */
+/**
+ * The settings of any tenant, stored by `TenancySettingsModule`. Handlers return all of them;
+ * `SettingsAnswerInterceptor` picks the requested one.
+ */
 @Controller('admin/tenants')
 @AdminRoutes('settings')
 @UseInterceptors(SettingsAnswerInterceptor)
@@ -53,7 +56,10 @@ export class SettingsController {
     return { ...(await this.settings.reset(only, options)), only };
   }
 
-  /** @throws TenantNotFoundError, SettingNotFoundError */
+  /**
+   * @throws TenantNotFoundError when there is no such tenant
+   * @throws SettingNotFoundError when the key was not declared
+   */
   async #tenant(reference: string, key: string): Promise<Tenant> {
     const tenant = await this.lifecycle.get(reference);
     if (!this.settings.has(key)) throw new SettingNotFoundError();

@@ -53,7 +53,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   }))
   .build();
 
-/** Raw, Nest's error about what is missing would name a class that nobody outside knows. */
+/** Reports missing modules by name. Nest would name a class that no user knows. */
 function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvider {
   const needed = (option: string, isAsked: boolean | undefined, module: Type) =>
     isAsked ? [{ module, by: `TenancyAdminModule.forRoot({ ${option}: true })` }] : [];
@@ -74,13 +74,13 @@ const PATHS = /\/admin\/(?:tenants|migrations|drift)(?:[/?]|$)/i;
 const OPENAPI = Symbol('OPENAPI');
 
 /**
- * The HTTP API under `/admin` that makes and manages tenants. Import it beside `TenancyModule`, which it works on.
- * It does not start without a master key of at least 32 characters.
+ * The HTTP API under `/admin` that creates and manages tenants. Import it beside `TenancyModule`. It does not start
+ * without a master key of at least 32 characters.
  */
 @BringsTables(CreateMasterKeyUses1763600510000, CreateIdempotencyKeys1763600210000)
 @Module({
   controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
-  // Behind the check of forRoot().
+  // These need the modules that forRoot() has checked.
   providers: [
     optionsProvider({
       provide: ADMIN_OPTIONS,
@@ -96,7 +96,7 @@ const OPENAPI = Symbol('OPENAPI');
     TenantConditions,
     FastifyBodyFilter,
     { provide: API_PATHS, useValue: PATHS },
-    // While the application is put together, so that it is done before anybody can ask for a document.
+    // Done while Nest makes the providers, so before any document can be created.
     { provide: OPENAPI, useFactory: documentAdminApi },
   ].map(mayMiss),
 })

@@ -15,7 +15,7 @@ import type { AuditView } from './tenant.dto';
 export class TenantAuditController {
   constructor(private readonly store: TenantStore) {}
 
-  /** The latest first. By its id a purged tenant has its record, too. */
+  /** The latest first. A purged tenant still has its audit, by its id. */
   @Get(':tenant/audit')
   @Accepts({ query: PageQuery })
   async list(

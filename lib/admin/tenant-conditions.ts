@@ -5,18 +5,18 @@ import { TenantVersionError } from '../registry/tenant.errors';
 import { versionsMatching } from '../http/etag';
 import type { RequestedChange } from '../http/requested-change';
 
-/** A change as the life cycle takes it: to which tenant, and with what. */
+/** A change in the form that the life cycle takes: the tenant and the options. */
 export interface WantedChange {
   readonly reference: string;
   readonly options: TenantChangeOptions;
 }
 
-/** Makes of an `If-Match`, whose tags name a tenant and its version, what the life cycle understands. */
+/** Turns an `If-Match`, whose tags name a tenant and its version, into options of the life cycle. */
 @Injectable()
 export class TenantConditions {
   constructor(private readonly lifecycle: TenantLifecycle) {}
 
-  /** By its id once it was looked at, so that the condition holds for the tenant that is then changed. */
+  /** With a condition, the tenant is named by its id, so that the change hits the tenant whose version was compared. */
   async wanted(
     reference: string,
     { actor, ifMatch }: RequestedChange,
@@ -28,10 +28,10 @@ export class TenantConditions {
   }
 
   /**
-   * The same for a purge, which knows no versions, so the condition is looked at before it: a tenant that somebody
-   * changes in between is no longer deleted, or changed by nothing but its domains.
+   * Like `wanted`, for a purge, which takes no versions. The condition is checked before it: if somebody changes the
+   * tenant in between, it is either no longer deleted, and the purge fails, or only its domains changed.
    *
-   * @throws TenantVersionError
+   * @throws TenantVersionError when the tenant has another version
    */
   async met(reference: string, change: RequestedChange): Promise<Pick<WantedChange, 'reference'>> {
     if (change.ifMatch === undefined) return { reference };

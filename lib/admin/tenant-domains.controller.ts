@@ -6,7 +6,7 @@ import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantAnswerInterceptor } from './tenant-answer.interceptor';
 import { TenantConditions } from './tenant-conditions';
 
-/** The host names of a tenant. */
+/** The domains of a tenant. */
 @Controller('admin/tenants')
 @AdminRoutes('tenants')
 @UseInterceptors(TenantAnswerInterceptor)

@@ -22,7 +22,7 @@ export class CreateTenantBody {
   @IsString({ each: true })
   domains?: string[];
 
-  /** The answer has the tenant's first key: `apiKey`, shown this once. */
+  /** Whether the answer contains the tenant's first key, `apiKey`, shown only this once. */
   @IfGiven()
   @IsBoolean()
   apiKey?: boolean;
@@ -43,7 +43,7 @@ export class UpdateTenantBody {
   metadata?: Record<string, unknown>;
 }
 
-/** Of suspend, activate and restore. */
+/** The body of suspend, activate and restore. */
 export class TransitionBody {
   @IfGiven()
   @IsString()
@@ -71,11 +71,11 @@ export class DeleteTenantQuery {
 
 /** A tenant as the API shows it. Dates become ISO 8601 in UTC. */
 export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom' | 'version'> & {
-  /** Of an answer to who asked for it along with the tenant. */
+  /** Only when the request that made the tenant asked for it. */
   readonly apiKey?: ApiKeyView;
 };
 
-/** The same without the text of its key, for keeping. */
+/** The answer without the text of its key, in which form it may be stored. */
 export function withoutKeyText(body: unknown): unknown {
   const { apiKey, ...tenant } = body as TenantView;
   return apiKey ? { ...tenant, apiKey: withoutText(apiKey) } : tenant;
@@ -110,5 +110,5 @@ export function toTenantView(tenant: Tenant & Pick<TenantView, 'apiKey'>): Tenan
   };
 }
 
-/** What was done to a tenant, as the API shows it. */
+/** An entry of a tenant's audit, as the API shows it. */
 export type AuditView = AuditRecord;

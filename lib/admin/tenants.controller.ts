@@ -39,7 +39,7 @@ import {
   withoutKeyText,
 } from './tenant.dto';
 
-/** `:tenant` is an id or a slug. Handlers give tenants; `TenantAnswerInterceptor` shows them. */
+/** `:tenant` is an id or a slug. Handlers return tenants; `TenantAnswerInterceptor` makes the body. */
 @Controller('admin/tenants')
 @AdminRoutes('tenants')
 export class TenantsController {
@@ -64,7 +64,7 @@ export class TenantsController {
   ): Promise<TenantWithKey> {
     this.firstKey.require(apiKey);
     if (!apiKey) return this.#create(body, { actor }, attempt);
-    // Without its key nobody could use the tenant, so it comes with it or not at all.
+    // The tenant cannot be used without its key, so both are made in one transaction.
     let apiKeyMade: TenantWithKey['apiKey'];
     const within = async (made: Tenant, manager: EntityManager) => {
       ({ apiKey: apiKeyMade } = await this.firstKey.addTo(made, actor, attempt, manager));
@@ -79,7 +79,7 @@ export class TenantsController {
     attempt: Attempt | undefined,
   ): Promise<Tenant> {
     if (!attempt?.isRepeated) return this.provisioner.create(body, { ...by, id: attempt?.newId });
-    // An earlier attempt may have made it and died before it could say so.
+    // An earlier attempt may have made the tenant and ended before it could answer.
     const made = await this.store.find({ by: 'id', value: attempt.newId });
     if (made) return made;
     const { newId } = await this.keys.withNewId(attempt);
@@ -152,7 +152,7 @@ export class TenantsController {
     return this.lifecycle.restore(reference, options);
   }
 
-  /** Quarantine, or with `?purge=true` the end: 204. */
+  /** Deletes the tenant but keeps its schema; with `?purge=true` it is removed permanently: 204. */
   @Delete(':tenant')
   @Accepts({ query: DeleteTenantQuery })
   @UseInterceptors(TenantAnswerInterceptor)

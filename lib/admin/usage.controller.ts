@@ -17,7 +17,7 @@ export class AdminTenantUsageController {
     private readonly store: TenantStore,
   ) {}
 
-  /** By its id a purged tenant has its usage, too. */
+  /** A purged tenant still has its usage, by its id. */
   @Get(':tenant/usage')
   @Accepts({ query: UsageQuery })
   async show(@Param('tenant') reference: string, @Query() query: UsageQuery): Promise<UsageReport> {

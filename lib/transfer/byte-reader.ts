@@ -1,19 +1,19 @@
 import { ExportFileError } from './transfer.errors';
 
-/** Reads as many bytes as are asked for from a stream of chunks, however they are cut. */
+/** Reads a given number of bytes from a stream, however the stream is cut into chunks. */
 export class ByteReader {
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(private readonly chunks: AsyncIterator<Buffer>) {}
 
-  /** @throws ExportFileError when there are fewer */
+  /** @throws ExportFileError when the stream ends before */
   async take(length: number): Promise<Buffer> {
     const bytes = await this.upTo(length);
     if (bytes.length < length) throw new ExportFileError('it was cut off.');
     return bytes;
   }
 
-  /** Fewer only at the end. */
+  /** Returns fewer bytes only at the end of the stream. */
   async upTo(length: number): Promise<Buffer> {
     const pieces = [this.#rest];
     let size = this.#rest.length;

@@ -43,8 +43,8 @@ const HEADER = has({
   tables: isListOf(has({ name: isText, columns: isListOf(isText) })),
 });
 
-/** The header, when it has the shape of one. Its seal is still to be checked. @throws ExportFileError */
+/** The header, if it has the right form. Its seal is not checked here. @throws ExportFileError when it has not */
 export function checkHeader(value: unknown): ExportHeader {
-  if (!HEADER(value)) throw new ExportFileError('it is damaged: its header is not as it should be.');
+  if (!HEADER(value)) throw new ExportFileError('it is damaged: its header does not have the expected form.');
   return value as ExportHeader;
 }

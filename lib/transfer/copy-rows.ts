@@ -7,12 +7,12 @@ import type { CopyStreams } from './copy-streams';
 import type { ExportedTable } from './export-format';
 import { ExportFileError } from './transfer.errors';
 
-/** Text that every version reads, whatever the encoding of the database. */
+/** A format that every version reads, whatever the encoding of the database. */
 const FORMAT = `(FORMAT text, ENCODING 'UTF8')`;
 
 const LINE_FEED = 0x0a;
 
-/** The rows of a table of its own, not of those that inherit from it, in pieces; at last how many they were. */
+/** The table's rows in pieces, without those of its children, and at the end their number. */
 export async function* copyOut(
   manager: EntityManager,
   { to }: CopyStreams,
@@ -20,7 +20,7 @@ export async function* copyOut(
 ): AsyncGenerator<Buffer, number> {
   const client = await clientOf(manager);
   const stream = client.query(to(`COPY ${target(table)} TO STDOUT WITH ${FORMAT}`));
-  // Once it is destroyed nobody else would hear that the connection has ended.
+  // After it was destroyed, nothing else listens for the error that the connection has ended.
   stream.on('error', () => undefined);
   let rows = 0;
   let isWhole = false;
@@ -32,12 +32,13 @@ export async function* copyOut(
     isWhole = true;
     return rows;
   } finally {
-    // PostgreSQL goes on sending what nobody reads, and nothing else gets through: only the connection's end stops it.
+    // When rows are left unread, PostgreSQL goes on sending them and accepts no other statement. Only closing the
+    // connection stops it.
     if (!isWhole) (client as unknown as { connection: WireConnection }).connection.stream.destroy();
   }
 }
 
-/** Writes rows into a table. @throws ExportFileError when they are not as many as `pieces` says at last */
+/** Writes rows into a table. @throws ExportFileError when their number is not the one at the end of `pieces` */
 export async function copyIn(
   manager: EntityManager,
   { from }: CopyStreams,
@@ -51,15 +52,17 @@ export async function copyIn(
     rows = yield* pieces;
   }, stream);
   if (stream.rowCount === rows) return rows;
-  throw new ExportFileError(`the table "${table.name}" has ${stream.rowCount} rows instead of ${rows}.`);
+  throw new ExportFileError(
+    `${stream.rowCount} rows of the table "${table.name}" arrived, but it has ${rows}.`,
+  );
 }
 
 function target({ name, columns }: ExportedTable): string {
-  // A table without columns has rows all the same.
+  // A table without columns can still have rows.
   return quoteIdentifier(name) + (columns.length > 0 ? ` (${columns.map(quoteIdentifier).join(', ')})` : '');
 }
 
-/** The text format writes a line feed that is part of a value in another way. */
+/** Each line feed ends a row: inside of values, the text format writes `\n`. */
 function linesIn(piece: Buffer): number {
   let count = 0;
   for (let at = piece.indexOf(LINE_FEED); at !== -1; at = piece.indexOf(LINE_FEED, at + 1)) count += 1;

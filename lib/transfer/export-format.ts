@@ -2,22 +2,22 @@ import { createHash, createHmac } from 'node:crypto';
 import type { SeenMigration } from '../provisioning/tenant-versions';
 import type { Tenant } from '../registry/tenant';
 
-/** What every export begins with, once it is out of its envelope and unzipped. The number is that of the format. */
+/** The beginning of every export, after it was decrypted and unzipped. The number is the version of the format. */
 export const MAGIC = Buffer.from('nestjs-tenancy export 1\n');
 
 /**
- * What follows is frames: a letter, the payload's length as four bytes with the highest first, and the payload.
+ * Sections follow: a letter, the payload's length in four bytes, the highest first, and the payload.
  *
- * `H` header (JSON) · `S` seal (32 bytes) · for each table `T` its name (JSON), `R` its rows as COPY writes them, in
- * pieces, `E` how many they were (JSON) · `Z` how many tables and rows there were (JSON) · `S` seal, and the end.
+ * `H` header (JSON) · `S` seal (32 bytes) · for each table `T` its name (JSON), `R` its rows in the format of COPY, in
+ * pieces, `E` their number (JSON) · `Z` the numbers of tables and rows (JSON) · `S` seal, and the end.
  */
-export type FrameType = 'H' | 'S' | 'T' | 'R' | 'E' | 'Z';
+export type SectionType = 'H' | 'S' | 'T' | 'R' | 'E' | 'Z';
 
-/** Of the letter and the length. */
-export const FRAME_HEAD_BYTES = 5;
+/** The letter and the length. */
+export const SECTION_HEAD_BYTES = 5;
 
-/** The longest payloads that are read. How long a header may be is for whoever imports to say. */
-export const MAX_PAYLOAD_BYTES: Readonly<Record<Exclude<FrameType, 'H'>, number>> = {
+/** The longest payloads that are accepted. For headers the importer chooses the limit. */
+export const MAX_PAYLOAD_BYTES: Readonly<Record<Exclude<SectionType, 'H'>, number>> = {
   S: 32,
   T: 64 * 1024,
   R: 16 * 1024 * 1024,
@@ -25,37 +25,40 @@ export const MAX_PAYLOAD_BYTES: Readonly<Record<Exclude<FrameType, 'H'>, number>
   Z: 64 * 1024,
 };
 
-/** A table, and those of its columns that have values of their own: generated ones are computed again. */
+/** A table and its columns that are exported. Generated columns are computed again. */
 export interface ExportedTable {
   readonly name: string;
   readonly columns: readonly string[];
 }
 
 export interface ExportHeader {
-  /** `hmac-sha256`: with a key, and from before exports with a key came in an envelope. */
+  /** `hmac-sha256` stands in exports with a key from before these were put into an envelope. */
   readonly seal: 'sha256' | 'hmac-sha256';
   readonly exportedAt: string;
-  /** Of the server that it comes from, such as 180004. */
+  /** The version of the server that it comes from, such as 180004. */
   readonly postgres: number;
   readonly tenant: Pick<Tenant, 'id' | 'slug' | 'name' | 'status' | 'statusReason' | 'domains' | 'metadata'>;
-  /** In the order in which they ran. */
+  /** In the order in which they were run. */
   readonly migrations: readonly SeenMigration[];
-  /** Of the structure, by that server's version. */
+  /** The fingerprint of the structure, which depends on that server's version. */
   readonly fingerprint: string;
-  /** The same without code, which some prints otherwise once it is made from its print. Absent in older exports. */
+  /**
+   * The fingerprint without code, because some code prints differently after it was made from a print. Absent in older
+   * exports.
+   */
   readonly codeless?: string;
-  /** What there is, by kind and name: `column orders.id`. Alike in all versions. */
+  /** All objects, by kind and name: `column orders.id`. They are equal in all versions. */
   readonly objects: readonly string[];
-  /** DDL, in an order that works. None names a schema of its own. */
+  /** DDL, in an order that works. No statement names the exported schema. */
   readonly statements: readonly string[];
-  /** How many of them come before rows. */
+  /** How many of them run before rows are copied. */
   readonly rowsAt: number;
   readonly tables: readonly ExportedTable[];
 }
 
 /**
- * Grows with all that is written or read but seals, and makes the seals: SHA-256 of it, or with a key HMAC-SHA-256 of
- * that. A seal stands behind the header, so that no DDL is run before it is known to be whole, and at the end.
+ * Hashes all that is written or read except seals, and computes the seals: the SHA-256, or with a key its HMAC-SHA-256.
+ * One seal follows the header, so that its DDL is known to be complete before it is run, and one stands at the end.
  */
 export class RunningSeal {
   readonly #hash = createHash('sha256');
@@ -70,7 +73,7 @@ export class RunningSeal {
   }
 }
 
-/** Too short a key could be guessed. @throws RangeError */
+/** A short key could be guessed. @throws RangeError when it has less than 32 characters */
 export function checkKey(key: string | undefined): void {
   if (key === undefined || (typeof key === 'string' && key.length >= 32)) return;
   throw new RangeError('The key of an export must have at least 32 characters: openssl rand -hex 32');

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { toFrame } from './export-writer';
+import { toSection } from './export-writer';
 import { MAGIC, RunningSeal } from './export-format';
 import { ExportReader } from './export-reader';
 import { SealedEnvelope } from './sealed-envelope';
@@ -11,9 +11,9 @@ const KEY = 'a key that seals exports, of 32 characters or more';
 /** An export of nothing but a header, with a seal that fits. */
 function exportWith(json: string | Buffer, key?: string): Buffer {
   const seal = new RunningSeal();
-  const start = Buffer.concat([MAGIC, toFrame('H', Buffer.from(json))]);
+  const start = Buffer.concat([MAGIC, toSection('H', Buffer.from(json))]);
   seal.add(start);
-  return gzipSync(Buffer.concat([start, toFrame('S', seal.now(key))]));
+  return gzipSync(Buffer.concat([start, toSection('S', seal.now(key))]));
 }
 
 async function inEnvelope(bytes: Buffer, key = KEY): Promise<Buffer> {
@@ -42,7 +42,7 @@ describe('an export whose header would take all memory', () => {
 
   it('is refused for its seal where a key is asked for, not for what is in it', async () => {
     const bytes = exportWith('[]');
-    await expect(read(bytes, { key: KEY })).rejects.toThrow('anybody may have made it');
+    await expect(read(bytes, { key: KEY })).rejects.toThrow('anyone may have made it');
     await expect(read(exportWith('[]', 'another key'), { key: KEY })).rejects.toThrow('another key');
     await expect(read(await inEnvelope(bytes, `${KEY}!`), { key: KEY })).rejects.toThrow('another key');
     expect(parse).not.toHaveBeenCalled();

@@ -5,8 +5,8 @@ import { ByteReader } from './byte-reader';
 import { checkHeader } from './check-header';
 import {
   type ExportHeader,
-  FRAME_HEAD_BYTES,
-  type FrameType,
+  SECTION_HEAD_BYTES,
+  type SectionType,
   MAGIC,
   MAX_PAYLOAD_BYTES,
   RunningSeal,
@@ -15,25 +15,25 @@ import { type ImportLimits, parseWithin, toLimits } from './import-limits';
 import { openEnvelope } from './sealed-envelope';
 import { ExportFileError } from './transfer.errors';
 
-/** What the reader is told beside the bytes. */
+/** Options beside the stream. */
 interface ReaderOptions {
   readonly key?: string;
   readonly limits?: ImportLimits;
   readonly signal?: AbortSignal;
 }
 
-/** Reads an export from its beginning to its end, once, and believes nothing that it has not checked. */
+/** Reads an export once from its beginning to its end, and uses nothing that it has not checked. */
 export class ExportReader {
   readonly #seal = new RunningSeal();
   readonly #bytes: ByteReader;
   readonly #unzipped: Readable;
   readonly #key: string | undefined;
   readonly #limits: Required<ImportLimits>;
-  /** Its pieces are sealed, so that the key has vouched for all that is read. */
+  /** Whether the export is an envelope, whose pieces were all verified with the key before they are read here. */
   #isEnvelope = false;
   #size = 0;
 
-  /** @throws RangeError for a limit that is none */
+  /** @throws RangeError when a limit is not a whole number above 0 */
   constructor(
     private readonly source: Readable,
     { key, limits, signal }: ReaderOptions = {},
@@ -43,58 +43,65 @@ export class ExportReader {
     const opened = openEnvelope(source as AsyncIterable<Buffer>, key, (isEnvelope) => {
       this.#isEnvelope = isEnvelope;
     });
-    // An error of one is an error of all: the last one tells it to whoever reads.
+    // An error in one of these streams is passed on to the last one, whose reader gets it.
     this.#unzipped = pipeline(Readable.from(opened, { objectMode: false }), createGunzip(), () => undefined);
     if (signal) addAbortSignal(signal, this.#unzipped);
     this.#bytes = new ByteReader(this.#chunks());
   }
 
-  /** Whose seal is right: it is looked at before anything is parsed. @throws ExportFileError */
+  /**
+   * The header. Its seal is checked before anything is parsed. @throws ExportFileError when the file cannot be read or
+   * trusted
+   */
   async header(): Promise<ExportHeader> {
     const magic = await this.#bytes.take(MAGIC.length);
     if (!magic.equals(MAGIC))
-      throw new ExportFileError('it is no export of this package, or one of a newer version.');
+      throw new ExportFileError('it is not an export of this package, or one of a newer version.');
     this.#seal.add(magic);
     const payload = await this.#expect('H');
     await this.#checkSeal();
     const header = checkHeader(this.#json(payload));
     if (header.seal === (this.#innerKey === undefined ? 'sha256' : 'hmac-sha256')) return header;
-    throw new ExportFileError('it is damaged: it is sealed in another way than it says.');
+    throw new ExportFileError('it is damaged: its header names another kind of seal than it has.');
   }
 
-  /** The rows of a table, in pieces as they came; the function that comes at last checks how many there were. */
+  /** The rows of a table, in the pieces in which they were written, and at the end their number. */
   async *rows(name: string): AsyncGenerator<Buffer, number> {
     const table = this.#json(await this.#expect('T')) as { name?: unknown } | null;
     if (table?.name !== name)
-      throw new ExportFileError(`its tables come in another order than it says ("${name}").`);
+      throw new ExportFileError(`its tables are in another order than in its header, at "${name}".`);
     for (;;) {
-      const { type, payload } = await this.#frame();
+      const { type, payload } = await this.#section();
       if (type === 'E') return countOf(this.#json(payload));
-      if (type !== 'R') throw new ExportFileError(`the table "${name}" has no end.`);
+      if (type !== 'R')
+        throw new ExportFileError(`it is damaged: the end of the table "${name}" is missing.`);
       yield payload;
     }
   }
 
-  /** To be called before anything is committed. @throws ExportFileError when it was cut off, changed or added to */
+  /**
+   * Call it before the transaction is committed. @throws ExportFileError when the file was cut off or changed, or
+   * something was added
+   */
   async end(): Promise<void> {
     await this.#expect('Z');
     await this.#checkSeal();
-    if (!(await this.#bytes.isAtEnd())) throw new ExportFileError('it goes on behind its end.');
+    if (!(await this.#bytes.isAtEnd())) throw new ExportFileError('it is damaged: bytes follow its end.');
   }
 
-  /** Nobody reads on. */
+  /** Stops reading. */
   close(): void {
     this.#unzipped.destroy();
     this.source.destroy();
   }
 
-  /** What is in an envelope has no key of its own. Files from before there were envelopes have. */
+  /** Inside an envelope, seals have no key. In files from before envelopes they have one. */
   get #innerKey(): string | undefined {
     return this.#isEnvelope ? undefined : this.#key;
   }
 
   async #checkSeal(): Promise<void> {
-    const { type, payload } = await this.#frame({ isSeal: true });
+    const { type, payload } = await this.#section({ isSeal: true });
     const isRight = (key: string | undefined) => {
       const wanted = this.#seal.now(key);
       return type === 'S' && payload.length === wanted.length && timingSafeEqual(payload, wanted);
@@ -102,24 +109,24 @@ export class ExportReader {
     if (isRight(this.#innerKey)) return;
     if (this.#innerKey === undefined)
       throw new ExportFileError(
-        'it was changed since it was made, or it is sealed with a key: its seal does not fit.',
+        'it was changed after it was made, or it is sealed with a key: its seal does not match. If it has a key, give it.',
       );
     throw new ExportFileError(
       isRight(undefined)
-        ? 'a key is given, and it is not sealed with any: anybody may have made it.'
-        : 'it was changed since it was made, or sealed with another key.',
+        ? 'a key was given, but it is not sealed with a key, so anyone may have made it.'
+        : 'it was changed after it was made, or it is sealed with another key.',
     );
   }
 
-  async #expect(wanted: FrameType): Promise<Buffer> {
-    const { type, payload } = await this.#frame();
-    if (type !== wanted) throw new ExportFileError(`it is damaged: a part "${wanted}" is missing.`);
+  async #expect(wanted: SectionType): Promise<Buffer> {
+    const { type, payload } = await this.#section();
+    if (type !== wanted) throw new ExportFileError(`it is damaged: its section "${wanted}" is missing.`);
     return payload;
   }
 
-  async #frame({ isSeal = false } = {}): Promise<{ type: FrameType; payload: Buffer }> {
-    const head = await this.#bytes.take(FRAME_HEAD_BYTES);
-    const type = head.toString('latin1', 0, 1) as FrameType;
+  async #section({ isSeal = false } = {}): Promise<{ type: SectionType; payload: Buffer }> {
+    const head = await this.#bytes.take(SECTION_HEAD_BYTES);
+    const type = head.toString('latin1', 0, 1) as SectionType;
     const length = head.readUInt32BE(1);
     this.#requireShort(type, length);
     const payload = await this.#bytes.take(length);
@@ -134,7 +141,7 @@ export class ExportReader {
     return parseWithin(payload, this.#limits.maxHeaderValues);
   }
 
-  #requireShort(type: FrameType, length: number): void {
+  #requireShort(type: SectionType, length: number): void {
     const { maxHeaderBytes } = this.#limits;
     if (type === 'H') {
       if (length <= maxHeaderBytes) return;
@@ -159,7 +166,7 @@ export class ExportReader {
       const { code } = error as { code?: unknown };
       if (code === 'Z_BUF_ERROR') throw new ExportFileError('it was cut off.', { cause: error });
       if (String(code).startsWith('Z_'))
-        throw new ExportFileError('it is no gzip file, or a damaged one.', { cause: error });
+        throw new ExportFileError('it is not a gzip file, or it is damaged.', { cause: error });
       throw error;
     }
   }

@@ -1,6 +1,6 @@
-import { FRAME_HEAD_BYTES, type FrameType, MAGIC, RunningSeal } from './export-format';
+import { SECTION_HEAD_BYTES, type SectionType, MAGIC, RunningSeal } from './export-format';
 
-/** Makes the bytes of an export, piece by piece. */
+/** Makes the bytes of an export, section by section. */
 export class ExportWriter {
   readonly #seal = new RunningSeal();
 
@@ -9,39 +9,39 @@ export class ExportWriter {
     return MAGIC;
   }
 
-  json(type: FrameType, value: unknown): Buffer {
-    return this.frame(type, Buffer.from(JSON.stringify(value)));
+  json(type: SectionType, value: unknown): Buffer {
+    return this.section(type, Buffer.from(JSON.stringify(value)));
   }
 
-  frame(type: FrameType, payload: Buffer): Buffer {
-    const bytes = toFrame(type, payload);
+  section(type: SectionType, payload: Buffer): Buffer {
+    const bytes = toSection(type, payload);
     this.#seal.add(bytes);
     return bytes;
   }
 
-  /** Rows as frames; at last what `pieces` gives at last. */
+  /** Sections of rows, and at the end the result of `pieces`. */
   async *pieces<Result>(pieces: AsyncGenerator<Buffer, Result>): AsyncGenerator<Buffer, Result> {
     try {
       for (;;) {
         const next = await pieces.next();
         if (next.done) return next.value;
-        yield this.frame('R', next.value);
+        yield this.section('R', next.value);
       }
     } finally {
-      // Whoever stops reading here stops there, too.
+      // When the consumer stops early, this stops the source of the rows, too.
       await pieces.return(undefined as Result);
     }
   }
 
   seal(): Buffer {
-    return toFrame('S', this.#seal.now());
+    return toSection('S', this.#seal.now());
   }
 }
 
-export function toFrame(type: FrameType, payload: Buffer): Buffer {
-  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + payload.length);
-  frame.write(type, 0, 'latin1');
-  frame.writeUInt32BE(payload.length, 1);
-  payload.copy(frame, FRAME_HEAD_BYTES);
-  return frame;
+export function toSection(type: SectionType, payload: Buffer): Buffer {
+  const section = Buffer.allocUnsafe(SECTION_HEAD_BYTES + payload.length);
+  section.write(type, 0, 'latin1');
+  section.writeUInt32BE(payload.length, 1);
+  payload.copy(section, SECTION_HEAD_BYTES);
+  return section;
 }

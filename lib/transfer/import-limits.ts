@@ -1,14 +1,18 @@
 import { ExportFileError } from './transfer.errors';
 
 /**
- * How much an import takes of a file, whoever made it: gzip makes a gigabyte of a megabyte. A whole number above 0 each.
+ * How much an import accepts of a file, because gzip can turn a megabyte into a gigabyte. Each is a whole number above
+ * 0.
  */
 export interface ImportLimits {
   /** Bytes of the unzipped file. Default: 64 GiB. */
   readonly maxBytes?: number;
-  /** Bytes of its header, which is held in memory and has the DDL. Default: 64 MiB; 10,000 tables have some megabytes. */
+  /**
+   * Bytes of the header, which contains the DDL and is held in memory. Default: 64 MiB; with 10,000 tables it has some
+   * megabytes.
+   */
   readonly maxHeaderBytes?: number;
-  /** Values in the header: names of columns, statements and so on. Default: 2,000,000, which take some 200 MB. */
+  /** Values in the header: names of columns, statements and so on. Default: 2,000,000, which take about 200 MB. */
   readonly maxHeaderValues?: number;
 }
 
@@ -18,14 +22,17 @@ const DEFAULTS: Required<ImportLimits> = {
   maxHeaderValues: 2_000_000,
 };
 
-/** More than a tenant's metadata may have. */
+/** Deeper than a tenant's metadata may be. */
 const MAX_DEPTH = 100;
 
 const [QUOTE, BACKSLASH, COMMA] = Buffer.from('"\\,');
 const OPENING: ReadonlySet<number> = new Set(Buffer.from('[{'));
 const CLOSING: ReadonlySet<number> = new Set(Buffer.from(']}'));
 
-/** The limits, with defaults for those that are left out. @throws RangeError */
+/**
+ * The limits, with defaults for missing ones. @throws RangeError for an unknown limit, and unless it is a whole number
+ * above 0
+ */
 export function toLimits(limits: ImportLimits = {}): Required<ImportLimits> {
   const given = Object.entries(limits).filter(([, value]) => value !== undefined) as [string, unknown][];
   for (const [name, value] of given) {
@@ -36,7 +43,9 @@ export function toLimits(limits: ImportLimits = {}): Required<ImportLimits> {
   return { ...DEFAULTS, ...(Object.fromEntries(given) as ImportLimits) };
 }
 
-/** The value that a text stands for. Counts before it parses. @throws ExportFileError when it has too many values */
+/**
+ * Parses JSON, after its values were counted. @throws ExportFileError when it has too many values or cannot be parsed
+ */
 export function parseWithin(json: Buffer, maxValues: number): unknown {
   requireFew(json, maxValues);
   try {
@@ -46,7 +55,7 @@ export function parseWithin(json: Buffer, maxValues: number): unknown {
   }
 }
 
-/** A comma or a bracket comes before each value. What is no JSON is counted somehow, and refused when it is parsed. */
+/** A comma or a bracket comes before each value. Malformed JSON may be counted wrongly; parsing it fails anyway. */
 function requireFew(json: Buffer, maxValues: number): void {
   let values = 1;
   let depth = 0;
@@ -61,7 +70,7 @@ function requireFew(json: Buffer, maxValues: number): void {
     }
     if (values > maxValues)
       throw new ExportFileError(`its header has more than ${maxValues} values (limits.maxHeaderValues).`);
-    if (depth > MAX_DEPTH) throw new ExportFileError('it is damaged: its header is too deep.');
+    if (depth > MAX_DEPTH) throw new ExportFileError('it is damaged: its header is nested too deep.');
   }
 }
 

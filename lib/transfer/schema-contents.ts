@@ -4,13 +4,13 @@ import { structureFingerprint } from '../schema/fingerprint';
 import { withoutCode } from '../schema/prints';
 import { readStructure } from '../schema/structure';
 
-/** What a schema has in it. */
+/** What a schema contains. */
 export interface SchemaContents {
   /** By kind and name, sorted. */
   readonly objects: readonly string[];
-  /** Of the structure. */
+  /** The fingerprint of the structure. */
   readonly fingerprint: string;
-  /** Of the structure without its code: expressions, queries and bodies as PostgreSQL prints them. */
+  /** The fingerprint of the structure without its code: expressions, queries and bodies as PostgreSQL prints them. */
   readonly codeless: string;
 }
 

@@ -66,12 +66,12 @@ describe('an envelope', () => {
       [other.pieces[0], two, three],
     ]) {
       const { error } = await open(Buffer.concat([head, ...wrong]));
-      expect(error).toMatchObject({ message: expect.stringContaining('changed since it was made') });
+      expect(error).toMatchObject({ message: expect.stringContaining('changed after it was made') });
     }
     for (const [cut, message] of [
       [[one, two], 'cut off'],
       [[one, two, three.subarray(0, -1)], 'cut off'],
-      [[one, two, three, Buffer.from('x')], 'goes on behind its end'],
+      [[one, two, three, Buffer.from('x')], 'bytes follow its end'],
     ] as const) {
       const { error } = await open(Buffer.concat([head, ...cut]));
       expect(error).toMatchObject({ message: expect.stringContaining(message) });

@@ -3,19 +3,19 @@ import { Transform } from 'node:stream';
 import { ByteReader } from './byte-reader';
 import { ExportFileError } from './transfer.errors';
 
-/** What every export with a key begins with. */
+/** The beginning of every export with a key. */
 const ENVELOPE_MAGIC = Buffer.from('nestjs-tenancy sealed export 1\n');
 
-/** Makes each file's seals its own: a piece of one file fits into no other file of the same key. */
+/** Random for each file, so that a piece of one file is not valid in another file with the same key. */
 const SALT_BYTES = 16;
 
-/** The highest bit of a piece's head says that it is the last one, the others how long it is. */
+/** The highest bit of a piece's head marks the last piece. The other bits are its length. */
 const HEAD_BYTES = 4;
 const LAST = 0x8000_0000;
 const MAX_PIECE_BYTES = 64 * 1024;
 const SEAL_BYTES = 32;
 
-/** Puts all that is written into pieces, each with its seal: whoever reads can check a piece before using it. */
+/** Splits what is written into pieces, each with a seal, so that a reader can check every piece before using it. */
 export class SealedEnvelope extends Transform {
   readonly #seals: PieceSeals;
   #waiting: Buffer[] = [];
@@ -57,8 +57,8 @@ export class SealedEnvelope extends Transform {
 }
 
 /**
- * What is in the envelope, where there is one; else the bytes as they are. `onKind` says which of them it is, before the
- * first byte. With an envelope no byte comes out before the key has vouched for it.
+ * The contents of the envelope, or the unchanged bytes if there is none. `onKind` is called before the first byte and
+ * tells which. From an envelope, no byte is passed on before the key has verified it.
  *
  * @throws ExportFileError for an envelope without its key, or one that was cut off or changed
  */
@@ -86,14 +86,17 @@ export async function* openEnvelope(
     if (length > MAX_PIECE_BYTES) throw new ExportFileError('it is damaged.');
     const piece = await reader.take(length);
     if (!timingSafeEqual(await reader.take(SEAL_BYTES), seals.next(head, piece))) {
-      throw new ExportFileError('it was changed since it was made, or sealed with another key.');
+      throw new ExportFileError('it was changed after it was made, or it is sealed with another key.');
     }
     yield piece;
   }
-  if (!(await reader.isAtEnd())) throw new ExportFileError('it goes on behind its end.');
+  if (!(await reader.isAtEnd())) throw new ExportFileError('it is damaged: bytes follow its end.');
 }
 
-/** A seal covers the file's salt, the piece's number, its head and its bytes: none can be moved, left out or repeated. */
+/**
+ * Each seal covers the file's salt, the piece's number, its head and its bytes, so no piece can be moved, left out or
+ * repeated.
+ */
 class PieceSeals {
   readonly #key: Buffer;
   #number = 0n;

@@ -1,6 +1,6 @@
 import type { SqlExecutor } from '../common/sql';
 
-/** As PostgreSQL counts them: 180004 is 18.4. */
+/** PostgreSQL's version number: 180004 is 18.4. */
 export async function serverVersion(executor: SqlExecutor): Promise<number> {
   const [{ version }] = (await executor.query(
     `SELECT pg_catalog.current_setting('server_version_num')::int AS version`,

@@ -25,9 +25,12 @@ import { SealedEnvelope } from './sealed-envelope';
 import { serverVersion } from './server-version';
 
 export interface ExportOptions {
-  /** Seals the export, so that only who has it can have made it: at least 32 characters. Default: a check sum. */
+  /**
+   * Seals the export: at least 32 characters. Only someone with the key can make a file that an import with this key
+   * accepts. Default: a checksum.
+   */
   readonly key?: string;
-  /** Ends it. What was written by then is no export. */
+  /** Stops the export. What was written by then is not a valid export. */
   readonly signal?: AbortSignal;
   /** Called after each table, for a progress bar. */
   readonly onProgress?: (finished: number, total: number) => void;
@@ -38,20 +41,20 @@ export interface ExportReport {
   readonly tenant: string;
   /** Rows by table. */
   readonly tables: Readonly<Record<string, number>>;
-  /** All of them together. */
+  /** The sum over all tables. */
   readonly rows: number;
 }
 
-/** What an export is made from, in a transaction of its own. */
+/** What an export reads from, in a transaction of its own. */
 interface ExportSource {
   readonly manager: EntityManager;
   readonly streams: CopyStreams;
   readonly header: ExportHeader;
-  /** Filled while the tables are read. */
+  /** Filled in while the tables are read. */
   readonly rows: Record<string, number>;
 }
 
-/** Writes a tenant (its registry row, its schema, its rows) as one stream, to be imported here or elsewhere. */
+/** Writes a tenant (its row in the registry, its schema, its rows) as one stream, to be imported here or elsewhere. */
 @Injectable()
 export class TenantExport {
   constructor(
@@ -63,11 +66,15 @@ export class TenantExport {
   ) {}
 
   /**
-   * All of the tenant as of one moment, while it goes on being used, whatever its status. `destination` is ended when
-   * all is written, and destroyed when it fails. Memory does not grow with the rows. docs/cli.md tells the format.
+   * Exports the tenant as of one moment, while it remains in use, whatever its status. `destination` is ended when
+   * everything is written, and destroyed when the export fails. Memory does not grow with the number of rows.
+   * docs/cli.md describes the format.
    *
-   * @throws TenantNotFoundError, InvalidTransitionError while it is still being made
-   * @throws SchemaNotCloneableError, PackageMissingError, RangeError for a key that is too short
+   * @throws TenantNotFoundError when there is no such tenant
+   * @throws InvalidTransitionError while it is still being created
+   * @throws SchemaNotCloneableError when its schema holds objects that cannot be exported
+   * @throws PackageMissingError when `pg-copy-streams` is not installed
+   * @throws RangeError when the key is too short
    */
   async export(reference: string, destination: Writable, options: ExportOptions = {}): Promise<ExportReport> {
     checkKey(options.key);
@@ -77,18 +84,18 @@ export class TenantExport {
     const tables = await this.transactions.run((manager) => listTables(manager, schemaName));
     return this.context.runAsSystem(() =>
       this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-        // Takes no snapshot, unlike all that follows.
+        // This takes no snapshot, unlike the statements that follow.
         await lockTables(manager, tables);
-        // A policy that hid rows from the owner would lose them in silence; this way it is an error.
+        // If a policy hides rows from the owner, this makes the export fail instead of leaving them out.
         await manager.query('SET LOCAL row_security = off');
         const header = await this.#header(manager, tenant);
         const source: ExportSource = { manager, streams, header, rows: {} };
         const { signal } = options;
-        // The settings of the path's sake also say how values are printed.
+        // `withSearchPath` also sets the parameters that decide how values are printed.
         await withSearchPath(manager, schemaName, () =>
           pipeline(
             [
-              Readable.from(frames(source, options), { objectMode: false }),
+              Readable.from(sections(source, options), { objectMode: false }),
               createGzip(),
               ...(options.key === undefined ? [] : [new SealedEnvelope(options.key)]),
               destination,
@@ -128,13 +135,13 @@ export class TenantExport {
       ...(await readContents(manager, tenant.schemaName)),
       statements,
       rowsAt,
-      // Its rows are structure, and among the statements.
+      // The rows of this table are structure, and are among the statements.
       tables: columns.filter((table) => table.name !== TYPEORM_METADATA),
     };
   }
 }
 
-async function* frames(
+async function* sections(
   { manager, streams, header, rows }: ExportSource,
   { onProgress }: ExportOptions,
 ): AsyncGenerator<Buffer> {

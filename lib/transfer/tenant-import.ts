@@ -22,19 +22,25 @@ import { ExportFileError } from './transfer.errors';
 import { type Verification, verifyImport } from './verify-import';
 
 export interface ImportOptions extends ActorAndReason {
-  /** Default: the slug that it had. */
+  /** Default: the slug in the export. */
   readonly slug?: string;
-  /** Default: the name that it had. */
+  /** Default: the name in the export. */
   readonly name?: string;
-  /** Give it its domains, too. Default false: where it comes from it may still have them. */
+  /**
+   * Whether the new tenant gets the domains in the export. Default false, because the exported tenant may still have
+   * them.
+   */
   readonly domains?: boolean;
-  /** Give it the id that it had. Default false: a new one. Refused where that id was ever used. */
+  /**
+   * Whether the new tenant gets the id in the export. Default false: a new id. An id that was ever used here is
+   * refused.
+   */
   readonly keepId?: boolean;
-  /** What the export was sealed with. One that was not is refused then. */
+  /** The key with which the export was sealed. An export without a seal of this key is refused. */
   readonly key?: string;
-  /** How much it takes of the file. */
+  /** How much of the file is accepted. */
   readonly limits?: ImportLimits;
-  /** Ends it; nothing is kept. */
+  /** Stops the import; nothing is kept. */
   readonly signal?: AbortSignal;
   /** Called after each table, for a progress bar. */
   readonly onProgress?: (finished: number, total: number) => void;
@@ -45,12 +51,12 @@ export interface ImportReport {
   readonly tenant: Tenant;
   /** Rows by table. */
   readonly tables: Readonly<Record<string, number>>;
-  /** All of them together. */
+  /** The sum over all tables. */
   readonly rows: number;
   readonly verification: Verification;
 }
 
-/** Makes a tenant of an export, in one transaction: all of it or nothing. */
+/** Makes a tenant from an export, in one transaction: completely or not at all. */
 @Injectable()
 export class TenantImport {
   constructor(
@@ -62,11 +68,15 @@ export class TenantImport {
   ) {}
 
   /**
-   * The new tenant: active, or suspended if it was not active where it comes from. An export holds DDL, so it is code:
-   * import none from somebody whom you would not let write your migrations, or have exports sealed with a `key`.
+   * Returns the new tenant: active, or suspended if the exported one was not active. An export contains DDL, which is
+   * code. Do not import a file from someone whom you would not let write your migrations, unless it is sealed with your
+   * `key`.
    *
-   * @throws ExportFileError for what is no export, cut off, changed, sealed otherwise, or larger than `limits`
-   * @throws ImportNotFaithfulError, PackageMissingError, and what `TenantProvisioner.create()` throws
+   * @throws ExportFileError when the file is not an export, was cut off or changed, is not sealed with the key, or
+   * exceeds `limits`
+   * @throws ImportNotFaithfulError when the result differs from the export
+   * @throws PackageMissingError when `pg-copy-streams` is not installed
+   * @throws the errors of `TenantProvisioner.create()`
    */
   async import(source: Readable, options: ImportOptions = {}): Promise<ImportReport> {
     checkKey(options.key);
@@ -127,17 +137,17 @@ export class TenantImport {
     return draft;
   }
 
-  /** Newer versions say what older ones do not understand. */
+  /** An older server does not understand all statements of a newer one. */
   async #requireVersion({ postgres }: ExportHeader): Promise<void> {
     const here = majorOf(await this.transactions.run(serverVersion));
     const there = majorOf(postgres);
     if (there <= here) return;
     throw new ExportFileError(
-      `it comes from PostgreSQL ${there}, and this is ${here}. Import it into ${there} or newer.`,
+      `it comes from PostgreSQL ${there}, but this server is ${here}. Import it into ${there} or newer.`,
     );
   }
 
-  /** Of a tenant whose structure is that of the template here, the template's version. */
+  /** The template's version, if the tenant's structure equals that of the template here. */
   async #templateVersion({ fingerprint }: ExportHeader): Promise<string | null> {
     const { blueprint } = await this.transactions.run(async (manager) => {
       await this.template.lockShared(manager);
@@ -153,11 +163,11 @@ interface ImportSource {
   readonly streams: CopyStreams;
   readonly options: ImportOptions;
   readonly sharedSchemas: readonly string[];
-  /** Says whose the schema is. It comes first: what the export's DDL commits by itself can be taken back then. */
+  /** The mark of the schema. It is written first, so that the schema can be dropped if the export's DDL commits. */
   readonly mark: string;
 }
 
-/** Makes the schema with its rows, up to the end of the export, and gives how many rows each table has. */
+/** Makes the schema with its rows, reads up to the end of the export, and returns the number of rows of each table. */
 async function fill(
   manager: EntityManager,
   { header, reader, streams, options, sharedSchemas, mark }: ImportSource,
@@ -175,7 +185,7 @@ async function fill(
     await reader.end();
   });
   if ((await transactionId(manager)) === transaction) return rows;
-  throw new ExportFileError('its DDL ends the transaction that it is run in.');
+  throw new ExportFileError('its DDL ends the transaction in which it is run.');
 }
 
 async function transactionId(manager: EntityManager): Promise<string> {
@@ -187,5 +197,5 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 
 function checkId(id: string): string {
   if (UUID_V7.test(id)) return id;
-  throw new ExportFileError('the id in it is no UUID of version 7.');
+  throw new ExportFileError('its id is not a UUID of version 7.');
 }

@@ -1,7 +1,9 @@
 import { HttpStatus } from '@nestjs/common';
 import { OperatorError, TenancyError } from '../common/tenancy.errors';
 
-/** A file that was to be imported is none of ours, is damaged, was cut off, or is sealed with another key. Nothing was kept. */
+/**
+ * A file to import is not one of our exports, is damaged, was cut off, or is sealed with another key. Nothing was kept.
+ */
 export class ExportFileError extends TenancyError {
   readonly code = 'EXPORT_FILE_INVALID';
   override readonly statusCode = HttpStatus.BAD_REQUEST;
@@ -11,7 +13,7 @@ export class ExportFileError extends TenancyError {
   }
 }
 
-/** What was imported is not what was exported. Nothing was kept. */
+/** The imported schema differs from the exported one. Nothing was kept. */
 export class ImportNotFaithfulError extends OperatorError {
   readonly code = 'IMPORT_NOT_FAITHFUL';
 
@@ -20,7 +22,7 @@ export class ImportNotFaithfulError extends OperatorError {
     readonly differences: readonly string[],
   ) {
     super(
-      `The tenant "${slug}" was not imported, because it came out otherwise than it was exported:\n` +
+      `The tenant "${slug}" was not imported, because its schema would differ from the exported one:\n` +
         differences.map((difference) => `- ${difference}`).join('\n'),
     );
   }

@@ -7,7 +7,7 @@ import { TenantImport } from './tenant-import';
 
 const services = [TenantExport, TenantImport];
 
-/** Takes a tenant along as a file, and brings it back. */
+/** Writes a tenant to a file, and makes a tenant from it. */
 @Module({
   imports: [ConnectionModule, ProvisioningModule, RegistryModule],
   providers: services,

@@ -6,18 +6,19 @@ import { majorOf, serverVersion } from './server-version';
 import { ImportNotFaithfulError } from './transfer.errors';
 
 /**
- * How the structure was proven: by its `fingerprint`, which covers every property of every object but the form of its code; between two versions
- * of PostgreSQL, which print and keep the same thing in different ways, by the kinds and names of all `objects`.
+ * How the structure was verified: by its `fingerprint`, which covers every property of every object except how its code
+ * prints; or, between two versions of PostgreSQL, which print and store the same thing in different ways, by the kinds
+ * and names of all `objects`.
  */
 export type Verification = 'fingerprint' | 'objects';
 
 /** Enough to see what is wrong, and few enough for a log line. */
 const MAX_DIFFERENCES = 20;
 
-/** From version 18 on NOT NULL is a constraint with a name, too. */
+/** Since version 18, NOT NULL is also a constraint with a name. */
 const NOT_NULL = /^constraint .*_not_null\d*"? on /;
 
-/** Proves that the schema has come out as it was exported. @throws ImportNotFaithfulError */
+/** Verifies that the schema equals the exported one. @throws ImportNotFaithfulError when it does not */
 export async function verifyImport(
   executor: SqlExecutor,
   header: ExportHeader,
@@ -25,7 +26,7 @@ export async function verifyImport(
 ): Promise<Verification> {
   const { fingerprint, codeless, objects } = await readContents(executor, schemaName);
   if (fingerprint === header.fingerprint) return 'fingerprint';
-  // Code was run as the export has it. Hand-written code prints otherwise when it is made from its print.
+  // Code was run as it stands in the export. Hand-written code may print differently after that, so it is not compared.
   if (codeless === header.codeless) return 'fingerprint';
   const isSameVersion = majorOf(await serverVersion(executor)) === majorOf(header.postgres);
   const differences = compare(header.objects, objects, isSameVersion);

@@ -139,7 +139,7 @@ describe.each(ANY_ADAPTER)('The master keys of an application on %s', (_platform
     isDown = true;
     await expect(list(OPS.key)).resolves.toBe(200);
     await expect(list(CI.key)).resolves.toBe(401);
-    expect(log.errors.join()).toContain('could not be had');
+    expect(log.errors.join()).toContain('The function masterKeys failed');
     expect(log.errors.join()).not.toContain(OPS.key);
   });
 

@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { registrySchema } from '../../registry/registry-schema';
 
-/** What was done with master keys. */
+/** The uses of master keys. */
 export class CreateMasterKeyUses1763600510000 implements MigrationInterface {
   static readonly partOf = 'CreateApiKeys1763600500000';
 

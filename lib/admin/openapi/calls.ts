@@ -6,7 +6,7 @@ import { AuditPageModel, TenantModel, TenantPageModel } from './models';
 import { UsageModel } from './usage-models';
 import { DriftModel, RunModel, StartedRunModel } from './migration-models';
 
-/** Of every call. */
+/** The errors of every call. */
 export const COMMON_ERRORS: Readonly<Record<number, string>> = {
   400: 'VALIDATION_FAILED',
   401: 'MASTER_KEY_INVALID',
@@ -31,7 +31,7 @@ const transition = (summary: string): DocumentedCall => ({
   optionalBody: TransitionBody,
 });
 
-/** By the handlers of `TenantsController`. */
+/** By the names of the handlers of `TenantsController`. */
 export const TENANT_CALLS: Readonly<Record<string, DocumentedCall>> = {
   create: {
     summary: 'Make a tenant and its schema',
@@ -67,7 +67,7 @@ export const TENANT_CALLS: Readonly<Record<string, DocumentedCall>> = {
   },
   suspend: transition('Refuse the requests of a tenant'),
   activate: transition('Serve a suspended tenant again'),
-  restore: transition('Make a deleted tenant what it was'),
+  restore: transition('Give a deleted tenant the status it had before'),
   delete: {
     summary: 'Delete a tenant, keeping its schema and its slug; or purge a deleted one',
     answers: { 200: TenantModel, 204: undefined },
@@ -80,7 +80,7 @@ export const TENANT_CALLS: Readonly<Record<string, DocumentedCall>> = {
   },
 };
 
-/** By the handlers of `TenantDomainsController`. */
+/** By the names of the handlers of `TenantDomainsController`. */
 export const DOMAIN_CALLS: Readonly<Record<string, DocumentedCall>> = {
   addDomain: {
     summary: 'Give a tenant a domain',
@@ -98,7 +98,7 @@ export const DOMAIN_CALLS: Readonly<Record<string, DocumentedCall>> = {
   },
 };
 
-/** By the handlers of `TenantAuditController`. */
+/** By the names of the handlers of `TenantAuditController`. */
 export const AUDIT_CALLS: Readonly<Record<string, DocumentedCall>> = {
   list: {
     summary: 'Tell who did what to a tenant, the latest first',
@@ -108,10 +108,10 @@ export const AUDIT_CALLS: Readonly<Record<string, DocumentedCall>> = {
   },
 };
 
-/** By the handlers of `MigrationsController`. */
+/** By the names of the handlers of `MigrationsController`. */
 export const MIGRATION_CALLS: Readonly<Record<string, DocumentedCall>> = {
   start: {
-    summary: 'Bring the fleet to the version of the code, or back by one migration',
+    summary: 'Migrate the fleet to the version of the code, or back by one migration',
     answers: { 202: StartedRunModel },
     errors: {
       ...BODY_ERRORS,
@@ -134,10 +134,10 @@ export const MIGRATION_CALLS: Readonly<Record<string, DocumentedCall>> = {
   },
 };
 
-/** By the handlers of `AdminTenantUsageController`. */
+/** By the names of the handlers of `AdminTenantUsageController`. */
 export const USAGE_CALLS: Readonly<Record<string, DocumentedCall>> = {
   show: {
-    summary: 'Tell what a tenant has used, from one day to another; of a purged one by its id',
+    summary: 'Tell what a tenant has used in a range of days; for a purged tenant by its id',
     answers: { 200: UsageModel },
     errors: UNKNOWN,
     params: ['tenant'],

@@ -21,7 +21,7 @@ import { ErrorModel, MODELS, SettingModel, SettingsModel, TenantModel } from './
 import { SETTING_CALLS } from './setting-calls';
 import { USAGE_MODELS } from './usage-models';
 
-/** Describes the admin API to `@nestjs/swagger`, where that is installed, for every document made from now on. */
+/** Describes the admin API to `@nestjs/swagger`, if it is installed, for every document made from now on. */
 export function documentAdminApi(): void {
   const shared = {
     tag: 'Tenancy admin',

@@ -2,7 +2,7 @@ import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ID, optional } from '../../http/openapi/fields';
 import { DriftQuery, MigrateBody } from '../migrations.dto';
 
-/** What answers look like, as `./models`. */
+/** What answers look like, as in `./models`. */
 export class StartedRunModel {}
 export class RunModel {}
 export class DriftModel {}
@@ -43,7 +43,7 @@ export const MIGRATION_MODELS: readonly Model[] = [
     type: StartedRunModel,
     name: 'AdminStartedRun',
     fields: {
-      id: { ...ID, nullable: true, description: 'null: there was nothing to do' },
+      id: { ...ID, nullable: true, description: 'null when there was nothing to do' },
       state: { type: String, enum: ['running', 'done'] },
     },
   },
@@ -60,7 +60,7 @@ export const MIGRATION_MODELS: readonly Model[] = [
         type: 'object',
         additionalProperties: true,
         nullable: true,
-        description: 'null while it works',
+        description: 'null while it runs',
       },
       startedAt: DATE,
       finishedAt: { ...DATE, nullable: true },
@@ -74,7 +74,7 @@ export const MIGRATION_MODELS: readonly Model[] = [
       drifted: COUNT,
       repaired: COUNT,
       tenants: { type: TenantDriftModel, isArray: true },
-      halted: optional({ type: String, description: 'Why it ended before all were looked at' }),
+      halted: optional({ type: String, description: 'Why it ended before all tenants were done' }),
       ms: COUNT,
     },
   },
@@ -98,7 +98,12 @@ export const MIGRATION_MODELS: readonly Model[] = [
       object: { type: String, example: 'index orders_place_idx' },
       kind: { type: String, enum: ['missing', 'extra', 'changed'] },
       sentences: { type: String, isArray: true, example: ['The index orders_place_idx is missing.'] },
-      repair: { type: String, isArray: true, nullable: true, description: 'SQL; null: a person must decide' },
+      repair: {
+        type: String,
+        isArray: true,
+        nullable: true,
+        description: 'SQL; null when a person must decide',
+      },
       isSafe: { type: Boolean },
     },
   },

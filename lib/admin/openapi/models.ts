@@ -13,7 +13,7 @@ import {
   UpdateTenantBody,
 } from '../tenant.dto';
 
-/** What answers look like; in the code they are interfaces, of which nothing is left to describe. */
+/** What answers look like. In the code they are interfaces, which do not exist at run time. */
 export class TenantModel {}
 export class TenantPageModel {}
 export class AuditRecordModel {}
@@ -51,7 +51,7 @@ const VALUE = {
 const REASON = {
   type: String,
   maxLength: MAX_REASON_LENGTH,
-  description: 'Kept with the tenant and in its record',
+  description: 'Stored with the tenant and in its audit',
 };
 
 export const MODELS: readonly Model[] = [
@@ -92,7 +92,7 @@ export const MODELS: readonly Model[] = [
       actor: {
         type: String,
         nullable: true,
-        description: 'The name of the master key, or what code calls itself',
+        description: 'The name of the master key, or the name that code gave',
       },
       reason: { type: String, nullable: true },
       details: { type: 'object', additionalProperties: true, example: { from: 'active', to: 'suspended' } },
@@ -138,7 +138,10 @@ export const MODELS: readonly Model[] = [
       name: optional({ ...NAME, description: 'Default: the slug' }),
       metadata: optional(METADATA),
       domains: optional({ ...DOMAINS, maxItems: 50 }),
-      apiKey: optional({ type: Boolean, description: 'The answer has a first API key, shown this once' }),
+      apiKey: optional({
+        type: Boolean,
+        description: 'Whether the answer contains a first API key, shown only this once',
+      }),
     },
   },
   {
@@ -166,7 +169,7 @@ export const MODELS: readonly Model[] = [
         type: Boolean,
         default: false,
         required: false,
-        description: 'true ends a deleted tenant for good',
+        description: 'true ends a deleted tenant permanently',
       },
       reason: optional(REASON),
     },

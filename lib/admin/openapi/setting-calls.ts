@@ -3,7 +3,7 @@ import { SettingModel, SettingsModel } from './models';
 
 const UNKNOWN = { 404: 'TENANT_NOT_FOUND, SETTING_NOT_FOUND' };
 
-/** By the handlers of `SettingsController`. */
+/** By the names of the handlers of `SettingsController`. */
 export const SETTING_CALLS: Readonly<Record<string, DocumentedCall>> = {
   list: {
     summary: 'Tell all settings of a tenant',
@@ -27,7 +27,7 @@ export const SETTING_CALLS: Readonly<Record<string, DocumentedCall>> = {
     params: ['tenant', 'setting'],
   },
   reset: {
-    summary: 'Take the value of a tenant away, so that the default holds',
+    summary: 'Remove the value of a tenant, so that the default is used',
     answers: { 200: SettingModel },
     errors: { ...UNKNOWN, 412: 'PRECONDITION_FAILED' },
     headers: ['If-Match'],

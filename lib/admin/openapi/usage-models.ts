@@ -1,7 +1,7 @@
 import type { Model } from '../../http/openapi/describe-api';
 import { USAGE_FIELDS, USAGE_QUERY } from '../../usage/openapi/models';
 
-/** What an answer about usage looks like; in the code it is an interface, of which nothing is left to describe. */
+/** What an answer about usage looks like. In the code it is an interface, which does not exist at run time. */
 export class UsageModel {}
 
 export const USAGE_MODELS: readonly Model[] = [

@@ -127,7 +127,7 @@ it('import: a file that was cut off, changed, or is none leaves nothing, and say
   for (const [name, code, message] of [
     ['cut.tenant', 3, /cut off/],
     ['changed.tenant', 3, /cannot be imported|nothing of it was kept/],
-    ['package.json', 3, /no gzip file/],
+    ['package.json', 3, /not a gzip file/],
     ['none.tenant', 2, /cannot be read/],
     ['../../../none', 2, /cannot be read/],
   ] as const) {

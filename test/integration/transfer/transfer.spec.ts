@@ -93,7 +93,7 @@ async function exported(slug: string, options = {}, app = source): Promise<Buffe
   return bytes;
 }
 
-/** In pieces of a size that cuts every frame. */
+/** In pieces of a size that cuts every section. */
 const pieces = (bytes: Buffer) =>
   Readable.from(
     Array.from({ length: Math.ceil(bytes.length / 7) }, (_, i) => bytes.subarray(i * 7, i * 7 + 7)),
@@ -356,7 +356,7 @@ describe('an import leaves nothing', () => {
       message: expect.stringContaining('another key'),
     });
     await expectNothingLeft(() => imported(file, { slug: 'sealed', key: KEY }), {
-      message: expect.stringContaining('anybody may have made it'),
+      message: expect.stringContaining('anyone may have made it'),
     });
     expect(await imported(sealed, { slug: 'sealed', key: KEY })).toMatchObject({ rows: 11 });
   });
@@ -434,11 +434,11 @@ describe('an import leaves nothing', () => {
     const head = Buffer.concat([Buffer.from('H'), Buffer.alloc(4), json]);
     head.writeUInt32BE(json.length, 1);
     const seal = new RunningSeal();
-    const frame = () => Buffer.concat([Buffer.from([0x53, 0, 0, 0, 32]), seal.now(key)]);
+    const section = () => Buffer.concat([Buffer.from([0x53, 0, 0, 0, 32]), seal.now(key)]);
     const start = Buffer.concat([plain.subarray(0, magic), head]);
     seal.add(start);
-    const first = frame();
+    const first = section();
     seal.add(rest);
-    return gzipSync(Buffer.concat([start, first, rest, frame()]));
+    return gzipSync(Buffer.concat([start, first, rest, section()]));
   }
 });
