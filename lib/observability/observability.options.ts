@@ -8,7 +8,7 @@ export const OBSERVABILITY_OPTIONS = Symbol('OBSERVABILITY_OPTIONS');
 const PREFIX = /^[a-z_][\w]{0,63}$/i;
 
 export class CheckedMetricsOptions {
-  /** The registry of `prom-client` that gets the metrics. No other application of this process may use it. */
+  /** The registry of `prom-client` that gets the metrics. Only one running application may use it. */
   @Option(withMethod<Registry>('registerMetric', 'give a Registry of prom-client'), { required: true })
   readonly registry!: Registry;
 

@@ -1,7 +1,9 @@
-import type { Counter, Gauge } from 'prom-client';
+import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type { Counter, Gauge, Metric, Registry } from 'prom-client';
 import type { PoolReport, PoolStatistics } from '../connection/pool/pool-statistics';
 import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
+import { InvalidObservabilityOptionsError } from './observability.errors';
 import type { CheckedMetricsOptions } from './observability.options';
 import type { SpareState } from './spare-state';
 import { TenantLabels } from './tenant-labels';
@@ -32,7 +34,9 @@ const STATUSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 /**
  * Metrics of requests, connections, look-ups and spares. The number of labels does not grow with the number of tenants.
  */
-export class TenancyMetrics {
+export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
+  readonly #registry: Registry;
+  readonly #byName = new Map<string, Metric>();
   readonly #labels: TenantLabels;
   readonly #requests: Counter<'tenant' | 'status'>;
   readonly #seconds: Counter<'tenant'>;
@@ -50,13 +54,19 @@ export class TenancyMetrics {
     private readonly lookup: Pick<TenantLookup, 'find' | 'size'>,
     private readonly spares: Pick<SpareState, 'read'>,
   ) {
+    this.#registry = registry;
     this.#labels = new TenantLabels(maxTenants, (claim) => lookup.find(claim));
     // The first metric that is collected updates all of them.
     const collect = () => this.#collect();
-    const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-      new Counter({ name: prefix + name, help, labelNames, registers: [registry], collect });
-    const gauge = (name: string, help: string, ...labelNames: string[]): Gauge =>
-      new Gauge({ name: prefix + name, help, labelNames, registers: [registry], collect });
+    const named = <T extends Metric>(name: string, make: (full: string) => T): T => {
+      const metric = make(prefix + name);
+      this.#byName.set(prefix + name, metric);
+      return metric;
+    };
+    const counter = <Label extends string>(key: string, help: string, ...labelNames: Label[]) =>
+      named(key, (name) => new Counter({ name, help, labelNames, registers: [], collect }));
+    const gauge = (key: string, help: string, ...labelNames: string[]) =>
+      named(key, (name) => new Gauge({ name, help, labelNames, registers: [], collect }));
     this.#requests = counter('requests_total', 'Answered HTTP requests', 'tenant', 'status');
     this.#seconds = counter('request_seconds_total', 'Time until these requests were answered', 'tenant');
     this.#loads = LOADS.map(([name, help]) => counter(name, help, 'tenant'));
@@ -77,6 +87,24 @@ export class TenancyMetrics {
       cached: gauge('cached_names', 'Names in the cache of look-ups: of tenants, absent, waiting', 'kind'),
       spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state'),
     };
+  }
+
+  /** Registers the metrics. The constructor would be too early: `tenancy doctor` makes an application that it never starts. */
+  onModuleInit(): void {
+    const taken = [...this.#byName.keys()].filter((name) => this.#registry.getSingleMetric(name));
+    if (taken.length > 0) {
+      const message =
+        `already has ${taken[0]}, from another application of this process that is not closed, or from your own code: ` +
+        'give each application a Registry of its own, with forRootAsync()';
+      throw new InvalidObservabilityOptionsError([{ field: 'metrics.registry', message }]);
+    }
+    for (const metric of this.#byName.values()) this.#registry.registerMetric(metric);
+  }
+
+  /** Takes the metrics out of the registry, so that the next application of the process, as in tests, can use it. */
+  onApplicationShutdown(): void {
+    for (const [name, metric] of this.#byName)
+      if (this.#registry.getSingleMetric(name) === metric) this.#registry.removeSingleMetric(name);
   }
 
   /** Counts a request that was answered. */

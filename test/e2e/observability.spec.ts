@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Controller, Get, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { context as openTelemetry, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
@@ -243,6 +244,48 @@ describe('While the database is away', () => {
       await wire.close();
       await database.drop();
     }
+  });
+});
+
+describe('A registry of prom-client', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('serves the next application of the process when the one before is closed', async () => {
+    const registry = new Registry();
+    for (let turn = 0; turn < 2; turn++) {
+      const app = await start(database, { metrics: { registry } });
+      expect(await valuesOf(registry)).toHaveProperty('tenancy_pool_waiting');
+      await app.close();
+      expect(await registry.getMetricsAsJSON()).toEqual([]);
+    }
+  });
+
+  it('is left alone by an application that is made and not started, as the command line does it', async () => {
+    const registry = new Registry();
+    const imports = [
+      TenancyObservabilityModule.forRoot({ metrics: { registry } }),
+      TenancyModule.forRoot(notesOptions(database)),
+    ];
+    const made = await Test.createTestingModule({ imports }).compile();
+    expect(await registry.getMetricsAsJSON()).toEqual([]);
+    await made.close();
+  });
+
+  it('that two applications use at once fails the start of the second, and the first keeps it', async () => {
+    const registry = new Registry();
+    const first = await start(database, { metrics: { registry } });
+    await expect(start(database, { metrics: { registry } })).rejects.toMatchObject({
+      code: 'OBSERVABILITY_OPTIONS_INVALID',
+      problems: [
+        { field: 'metrics.registry', message: expect.stringContaining('already has tenancy_requests_total') },
+      ],
+    });
+    expect(await valuesOf(registry)).toHaveProperty('tenancy_pool_waiting');
+    await first.close();
   });
 });
 
