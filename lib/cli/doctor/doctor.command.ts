@@ -31,7 +31,11 @@ export class DoctorCommand extends TenancyCommand {
     try {
       const configured = await this.application.options(options);
       const found = await examine(configured, this.application.registryMigrations);
-      return [ok('options', 'are complete and agree'), ...found, ...(await this.#checkStart(options))];
+      const started = await this.#checkStart(options);
+      const told = new Set(found.map(({ message }) => message));
+      // A server that is out of reach fails the start with the same words.
+      const more = started.filter(({ message }) => !told.has(message));
+      return [ok('options', 'are complete and agree'), ...found, ...more];
     } catch (error) {
       if (!(error instanceof InvalidTenancyOptionsError)) throw error;
       return error.problems.map(({ field, message }) =>

@@ -1,6 +1,8 @@
 import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/data-sources';
+import { type DatabaseLogin, databaseLogin } from '../../connection/typeorm/database-login';
+import { reachDatabase, reaching } from '../../connection/typeorm/reach-database';
 import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { RegistryMigration } from '../../registry/registry-migrations';
 import { type Check, type Finding, ok, type Patient, problem } from './finding';
@@ -45,6 +47,9 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   spares: checkSpares,
 };
 
+/** Who asks is told at once. */
+const ONCE = { connectAttempts: 1, connectRetryDelayMs: 0 };
+
 /** What all checks have found; each is done, whatever the others find. */
 export async function examine(
   options: CheckedTenancyOptions,
@@ -52,15 +57,9 @@ export async function examine(
 ): Promise<Finding[]> {
   const database = new DataSource(checkupOptions(options));
   try {
-    await database.initialize();
+    await reachDatabase('The connection', loginOf(options), ONCE, () => database.initialize());
   } catch (error) {
-    return [
-      problem(
-        'connection',
-        (error as Error).message,
-        'see that PostgreSQL runs, and that database.url (directUrl) leads to it',
-      ),
-    ];
+    return [problem('connection', (error as Error).message, 'what the message says')];
   }
   const pool = new Pool({
     ...ownSessionConnection({ ...options.database, directUrl: undefined, adminUrl: undefined }),
@@ -96,6 +95,14 @@ async function runAll(checks: Readonly<Record<string, Check>>, patient: Patient)
     }
   }
   return findings;
+}
+
+/** Where `checkupOptions()` lead, to be named when they do not. */
+function loginOf({ database }: CheckedTenancyOptions): DatabaseLogin {
+  const owners = ownersOf(database);
+  return owners.directUrl === undefined
+    ? reaching(owners, database).login
+    : databaseLogin({ url: owners.directUrl }, 'database.directUrl');
 }
 
 function checkupOptions({ database, migrations }: CheckedTenancyOptions): DataSourceOptions {

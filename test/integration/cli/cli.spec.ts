@@ -19,6 +19,12 @@ afterAll(() => cli.close());
 const said = (code: number, stderr: string | RegExp) =>
   expect.objectContaining({ code, stdout: '', stderr: expect.stringMatching(stderr) });
 
+/** What `doctor --json` found that is wrong. */
+const problemsOf = (stdout: string) =>
+  (JSON.parse(stdout) as { findings: { severity: string }[] }).findings.filter(
+    ({ severity }) => severity === 'problem',
+  );
+
 const NO_REGISTRY = /^error: The schema "tenancy" has no registry yet\. Run "tenancy migrate up".*\n$/;
 
 describe('help', () => {
@@ -444,9 +450,21 @@ describe('spares and doctor', () => {
       ...cli.environment,
       DATABASE_URL: 'postgres://127.0.0.1:1/none',
     });
-    expect(JSON.parse(gone.stdout).findings).toContainEqual(
-      expect.objectContaining({ check: 'connection', severity: 'problem' }),
-    );
+    const message =
+      'PostgreSQL does not answer at 127.0.0.1:1 (ECONNREFUSED). Start it there, or correct DATABASE_URL.';
+    expect(problemsOf(gone.stdout)).toEqual([expect.objectContaining({ check: 'connection', message })]);
+    const locked = new URL(cli.environment.DATABASE_URL);
+    locked.pathname = '/no_such_database';
+    const refused = await cli.line.run(['doctor', '--json'], {
+      ...cli.environment,
+      DATABASE_URL: locked.href,
+    });
+    expect(problemsOf(refused.stdout)).toEqual([
+      expect.objectContaining({
+        check: 'connection',
+        message: expect.stringContaining('Make it (CREATE DATABASE "no_such_database")'),
+      }),
+    ]);
     expect(
       await cli.line.run(['tenant', 'list'], {
         ...cli.environment,
