@@ -86,6 +86,7 @@ export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
 }
 
 function toText({
+  direction,
   state,
   shared,
   template,
@@ -97,10 +98,11 @@ function toText({
   warnings,
   ms,
 }: FleetReport): string {
+  const onTemplate = direction === 'down' ? 'taken back from the template' : 'template';
   return [
     ...warnings.map((warning) => `! ${warning}`),
     ...(shared.length > 0 ? [`shared: ${shared.join(', ')}`] : []),
-    ...(template.length > 0 ? [`template: ${template.join(', ')}`] : []),
+    ...(template.length > 0 ? [`${onTemplate}: ${template.join(', ')}`] : []),
     ...failed.flatMap(({ slug, migration, message, statement }) => [
       `✗ ${slug}: ${migration}: ${message}`,
       ...(statement === undefined ? [] : [`    ${statement}`]),

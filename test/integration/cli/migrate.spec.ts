@@ -140,3 +140,15 @@ it('exec --all tells what was done before the list of tenants broke off, and why
   expect([code, tenants.length, tenants[0].tenant]).toEqual([4, 100, 'acme']);
   expect(error).toContain('could not be read on (no other page)');
 });
+
+describe('migrate down', () => {
+  it('says that the template has the migration no more', async () => {
+    const app = writeApp('down.js', { AddPlace1700000001500: 'ALTER TABLE note ADD COLUMN place text' });
+    expect((await cli.line.run(['migrate', 'up'], app)).stdout).toMatch(/^template: AddPlace1700000001500$/m);
+    const { code, stdout } = await cli.line.run(['migrate', 'down', '--yes'], app);
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^taken back from the template: AddPlace1700000001500$/m),
+    });
+  });
+});
