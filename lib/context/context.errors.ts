@@ -7,7 +7,7 @@ export class TenantRequiredError extends TenancyError {
 
   constructor(
     message = 'No tenant in the current context. Call this inside a request that carries a tenant, inside TenantContext.run(tenant, work), ' +
-      'or say that it belongs to nobody with TenantContext.runAsSystem(work).',
+      'for all tenants inside TenantContext.eachTenant(work), or say that it belongs to nobody with TenantContext.runAsSystem(work).',
   ) {
     super(message);
   }

@@ -236,7 +236,10 @@ describe('outside of requests', () => {
   it('code runs for nobody: reading rows is refused before anything is sent', async () => {
     expect(context.find()).toBeUndefined();
     expect(() => context.tenant()).toThrow(TenantRequiredError);
-    await expect(notes.find()).rejects.toMatchObject({ code: 'TENANT_REQUIRED' });
+    await expect(notes.find()).rejects.toMatchObject({
+      code: 'TENANT_REQUIRED',
+      message: expect.stringMatching(/run\(tenant, work\), .*eachTenant\(work\), .*runAsSystem\(work\)/),
+    });
   });
 
   it('run() runs for a tenant, also for one that is suspended, and ends with its work', async () => {
