@@ -12,7 +12,7 @@ import { loadModule, type RootModule } from './load-module';
 import { NoTimers } from './no-timers';
 import { Terminal } from './terminal';
 
-/** A class, abstract ones too. */
+/** The type of a class, abstract or not. */
 type Service<T> = abstract new (...args: never[]) => T;
 
 interface OpenOptions {
@@ -20,7 +20,7 @@ interface OpenOptions {
   readonly verbose?: boolean;
 }
 
-/** A command does what it is asked to, and nothing in the background; nor does it wait for a server that is down. */
+/** A command does its own work and nothing in the background. It does not wait for a server that is down. */
 const quiet: OptionsChange = (options) => ({
   ...options,
   database: { ...options.database, connectAttempts: 1 },
@@ -28,17 +28,17 @@ const quiet: OptionsChange = (options) => ({
   spares: { ...options.spares, count: 0 },
 });
 
-/** What the application is started for. */
+/** The purposes for which a command starts the application. */
 const PURPOSES = {
-  /** To change something: registry and template are brought up to date first, as the application itself would do. */
+  /** To change something: registry and template are migrated first, as at the application's own start. */
   change: quiet,
-  /** Only to look: nothing is migrated, and a template that is behind is no error. */
+  /** To read only: nothing is migrated, and a template that is behind is not an error. */
   look: (options) => ({ ...leaveTemplate(options), registry: { ...options.registry, migrate: false } }),
-  /** To migrate: the command itself does so, whatever the application would do at its start. */
+  /** To migrate: the command does so itself, whatever the application would do at its start. */
   migrate: (options) => ({ ...leaveTemplate(options), registry: { ...options.registry, migrate: true } }),
-  /** To make API keys: their tables are made as at the application's own start, and the template is left alone. */
+  /** To make API keys: their tables are made as at the application's own start, and the template is not touched. */
   keys: (options) => leaveTemplate(options),
-  /** To make spares: as many as the application wants. */
+  /** To make spares: as many as the application's options say. */
   spares: (options) => ({ ...quiet(options), spares: options.spares }),
 } satisfies Record<string, OptionsChange>;
 
@@ -48,14 +48,14 @@ function leaveTemplate(options: CheckedTenancyOptions): CheckedTenancyOptions {
   return { ...quiet(options), leaveTemplate: true };
 }
 
-/** The options were all that was asked for: the start ends here. */
+/** Thrown to end the start when only the options were needed. */
 class OptionsKnown extends Error {
   constructor(readonly options: CheckedTenancyOptions) {
     super('The options are known.');
   }
 }
 
-/** The user's application, started without serving anybody. */
+/** The user's application, started without serving requests. */
 @Injectable()
 export class Application {
   #context: INestApplicationContext | undefined;
@@ -65,8 +65,9 @@ export class Application {
   constructor(private readonly terminal: Terminal) {}
 
   /**
-   * One of its services. @throws CommandLineError when there is no application with tenancy, or not the module `of` which
-   * the service is
+   * One of the application's services, which the module `of` provides.
+   *
+   * @throws CommandLineError when the application cannot be loaded or does not import that module
    */
   async get<T>(
     service: Service<T>,
@@ -89,17 +90,24 @@ export class Application {
     }
   }
 
-  /** Its options as the application has them, once it has been started. */
+  /** The application's options, once it has been started. */
   get configured(): CheckedTenancyOptions {
     return this.#configured!;
   }
 
-  /** What makes the registry's tables, with those of the modules that the application imports, once it has been started. */
+  /**
+   * The migrations that make the registry's tables, with those of the application's modules, once it has been started.
+   */
   get registryMigrations(): readonly RegistryMigration[] {
     return this.#registryMigrations;
   }
 
-  /** The application's checked options. Nothing is connected to. @throws InvalidTenancyOptionsError, CommandLineError */
+  /**
+   * The application's checked options. Nothing is connected to.
+   *
+   * @throws InvalidTenancyOptionsError when the options are not valid
+   * @throws CommandLineError when the application cannot be loaded
+   */
   async options(options: OpenOptions): Promise<CheckedTenancyOptions> {
     const stop: OptionsChange = (resolved) => {
       throw new OptionsKnown(resolved);
@@ -131,7 +139,7 @@ export class Application {
     const context = await NestFactory.createApplicationContext(
       {
         module: CommandLineRoot,
-        // First, so that its hook comes before those of the application's own global modules.
+        // Imported first, so that its hook runs before those of the application's own global modules.
         imports: [{ module: Quiet, providers, exports: [TENANCY_OPTIONS_CHANGE] }, root],
       },
       { logger: new TellingLogger(this.terminal, verbose), abortOnError: false },
@@ -142,8 +150,7 @@ export class Application {
   }
 }
 
-const NO_TENANCY =
-  'The module does not import TenancyModule, neither itself nor by a module that it imports.';
+const NO_TENANCY = 'The module does not import TenancyModule, neither directly nor through another module.';
 
 function knowsTenancy(context: INestApplicationContext): boolean {
   try {
@@ -156,12 +163,12 @@ function knowsTenancy(context: INestApplicationContext): boolean {
 @Module({})
 class CommandLineRoot {}
 
-/** TenancyModule looks for what it provides among the global modules. */
+/** Global, because TenancyModule looks for the change of options among the global modules. */
 @Global()
 @Module({})
 class Quiet {}
 
-/** What the application logs, on stderr: warnings and errors, all of it if asked. */
+/** Writes what the application logs to stderr: warnings and errors, with --verbose everything. */
 class TellingLogger implements LoggerService {
   constructor(
     private readonly terminal: Terminal,
@@ -176,7 +183,7 @@ class TellingLogger implements LoggerService {
     this.#tell('warning', message, rest);
   }
 
-  /** Nest tells of a failed start before it throws the error, which is told by whoever catches it. */
+  /** Nest logs the error of a failed start and throws it. The caller reports it, so it is not logged here. */
   error(message: unknown, ...rest: unknown[]): void {
     if (this.tellsAll || rest.at(-1) !== 'ExceptionHandler') this.#tell('error', message, rest);
   }

@@ -1,18 +1,18 @@
 import { TenancyError } from '../common/tenancy.errors';
 import { EXIT } from './exit-codes';
 
-/** The command line, or what it leads to, cannot be used; the message says what to write instead. */
+/** The command line, or a file that it names, cannot be used. The message says what to write instead. */
 export class CommandLineError extends TenancyError {
   readonly code = 'COMMAND_LINE_INVALID';
   override readonly statusCode = 400;
   readonly exitCode = EXIT.usage;
 }
 
-/** For whoever has written an option before the command that it is for. */
+/** For a user who has written an option before the command. */
 export const OPTIONS_LAST =
-  'Options go behind the command: tenancy doctor --module dist/app.module.js#AppModule';
+  'Options follow the command: tenancy doctor --module dist/app.module.js#AppModule';
 
-/** Something would be destroyed, and nobody said yes. Nothing was done. */
+/** Something would be destroyed, and the user has not confirmed it. Nothing was done. */
 export class NotConfirmedError extends TenancyError {
   readonly code = 'NOT_CONFIRMED';
   override readonly statusCode = 400;
@@ -23,7 +23,7 @@ export class NotConfirmedError extends TenancyError {
   }
 }
 
-/** Ctrl-C. What was begun is undone. */
+/** Ctrl-C. Work that had begun is undone. */
 export class InterruptedError extends TenancyError {
   readonly code = 'INTERRUPTED';
   readonly exitCode = EXIT.interrupted;

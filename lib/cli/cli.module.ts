@@ -16,7 +16,7 @@ import { ExportCommand } from './transfer/export.command';
 import { ImportCommand } from './transfer/import.command';
 import { Terminal } from './terminal';
 
-/** The commands, and what they share. The user's application is another one, which `Application` starts. */
+/** The commands, and what they share. The user's application is a separate one, which `Application` starts. */
 @Global()
 @Module({})
 export class CliModule {

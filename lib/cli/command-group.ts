@@ -6,7 +6,7 @@ import { Terminal } from './terminal';
 
 type Command = Parameters<CommandRunner['setCommand']>[0];
 
-/** A command that is only the name of others. */
+/** A command that only groups other commands. */
 @Injectable()
 export abstract class CommandGroup extends CommandRunner {
   constructor(private readonly terminal: Terminal) {

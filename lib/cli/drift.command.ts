@@ -16,7 +16,7 @@ interface DriftCommandOptions extends CommonOptions {
 
 @Command({
   name: 'drift',
-  description: 'tell in words how tenants differ from the template, with the SQL that would mend it',
+  description: 'tell in words how tenants differ from the template, with the SQL that would correct it',
 })
 export class DriftCommand extends TenancyCommand<DriftCommandOptions> {
   protected readonly examples = [
@@ -67,7 +67,7 @@ function toText({ checked, drifted, repaired, tenants, halted }: DriftReport): s
   const untold = drifted - tenants.filter(({ differences }) => differences.length > 0).length;
   return [
     ...tenants.map(describe),
-    ...(untold > 0 ? [`and ${untold} more that differ: --limit says how many are told`] : []),
+    ...(untold > 0 ? [`and ${untold} more that differ: --limit says how many are listed`] : []),
     `checked: ${checked}, differ: ${drifted}, repaired: ${repaired}`,
     ...(halted === undefined ? [] : [`halted: ${halted}`]),
   ].join('\n');

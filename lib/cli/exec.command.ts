@@ -23,14 +23,14 @@ interface ExecOptions extends CommonOptions {
   readonly concurrency?: number;
 }
 
-/** What one statement gave. */
+/** The result of one statement. */
 interface StatementResult {
   readonly command: string;
   readonly rowCount: number | null;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** What the text gave in one tenant, or why it failed there. */
+/** The results in one tenant, or the error. */
 interface Outcome {
   readonly tenant: string;
   readonly results: readonly StatementResult[];
@@ -80,7 +80,8 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
 
   protected async work([given]: readonly string[], options: ExecOptions): Promise<Answer> {
     const { tenant, all = false, write = false, concurrency = 1 } = options;
-    if ((tenant === undefined) === !all) throw new CommandLineError('Say for whom: --tenant acme, or --all.');
+    if ((tenant === undefined) === !all)
+      throw new CommandLineError('Name the tenant: --tenant acme, or --all for every one.');
     const sql = await readSql(given, options.file);
     if (write && all) await this.confirmation.ask('run SQL that may write in every active tenant', options);
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
@@ -97,7 +98,7 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
     } else {
       const workers = Math.min(concurrency, this.application.configured.database.poolSize);
       await context.eachTenant(runFor, { concurrency: workers }).catch((error: unknown) => {
-        // What was done is told, too.
+        // The results of the tenants that were done are printed, too.
         if (!(error instanceof TenantsFailedError)) throw error;
         broken = error.message;
       });
@@ -116,18 +117,18 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
 
 async function readSql(given: string | undefined, file: string | undefined): Promise<string> {
   if ((given === undefined) === (file === undefined)) {
-    throw new CommandLineError('Give the SQL, or --file with the name of a file that has it.');
+    throw new CommandLineError('Give the SQL, or --file with the name of a file that contains it.');
   }
   const sql = given ?? (file === '-' ? await text(process.stdin) : await readText('--file', file!));
   if (sql.includes('\0'))
-    throw new CommandLineError('The SQL has a NUL character in it, which PostgreSQL cannot read.');
+    throw new CommandLineError('The SQL contains a NUL character, which PostgreSQL cannot read.');
   if (sql.trim() === '') throw new CommandLineError('The SQL is empty.');
   return sql;
 }
 
 type Row = Record<string, unknown>;
 
-/** read_only_sql_transaction, and our own refusal. */
+/** SQLSTATE read_only_sql_transaction, and our own error. */
 const NEEDS_WRITE: ReadonlySet<unknown> = new Set(['25006', 'READ_ONLY_TEXT_REFUSED']);
 
 async function runSql(
@@ -156,14 +157,14 @@ async function runSql(
 function runWriting(dataSource: TenantConnection['dataSource'], sql: string): Promise<QueryResult<Row>[]> {
   return dataSource.transaction(async ({ queryRunner }) => {
     const client = (await (queryRunner as QueryRunner).connect()) as PoolClient;
-    // A text of several statements gives a list.
+    // A text of several statements returns a list of results.
     const result: QueryResult<Row> | QueryResult<Row>[] = await client.query(sql);
     return [result].flat();
   });
 }
 
 function toText({ tenant, results, error }: Outcome): string {
-  // In one line: the next line would look like what another tenant gave.
+  // Printed on one line, because a second line would look like the result of another tenant.
   if (error !== undefined) return `${tenant}: error: ${printable(error)}`;
   return results
     .map((result) => `${tenant}: ${result.command} ${result.rowCount ?? ''}`.trimEnd() + rowsOf(result))

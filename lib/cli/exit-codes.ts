@@ -2,22 +2,22 @@ import { InvalidTenancyOptionsError } from '../options/options.errors';
 import { TenancyError } from '../common/tenancy.errors';
 import { isOutage } from '../common/outage';
 
-/** What the program ends with. Documented in docs/cli.md: scripts rely on them. */
+/** The exit codes of the program. docs/cli.md documents them, because scripts rely on them. */
 export const EXIT = {
   done: 0,
-  /** Something failed that the caller could not foresee. */
+  /** An unexpected failure. */
   failed: 1,
   /** The command line, the module or the options cannot be used. */
   usage: 2,
-  /** What was asked for is refused: no such tenant, a slug that is taken, a tenant in another state. */
+  /** The request was refused: there is no such tenant, a slug is taken, a tenant has another status. */
   refused: 3,
-  /** It worked, and found what needs attention: drift, a problem, tenants in which it failed. */
+  /** It worked, but found something that needs attention: drift, a problem, tenants in which it failed. */
   findings: 4,
   /** PostgreSQL cannot be reached. */
   unavailable: 5,
-  /** It destroys something, and nobody said yes. */
+  /** It would destroy something, and the user has not confirmed it. */
   unconfirmed: 6,
-  /** Ctrl-C, as shells count it: 128 and the number of the signal. */
+  /** Ctrl-C, in the way of shells: 128 plus the number of the signal. */
   interrupted: 130,
 } as const;
 

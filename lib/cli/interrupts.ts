@@ -3,10 +3,10 @@ import { EXIT } from './exit-codes';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Ctrl-C and its kin: they end the program at once, except in work that has something to undo. */
+/** Signals such as Ctrl-C end the program at once, except during work that must be undone. */
 @Injectable()
 export class Interrupts {
-  /** What `work` gives. A first signal aborts it, a second one ends the program there and then. */
+  /** Returns the result of `work`. The first signal aborts it, a second one ends the program at once. */
   async during<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
     const interrupt = () => {

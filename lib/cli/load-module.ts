@@ -8,7 +8,7 @@ import { nearestManifest } from './nearest-manifest';
 
 export type RootModule = Type | DynamicModule;
 
-/** Where a module is, and how whoever named it wrote that. */
+/** The place of a module, and where the user named it. */
 interface ModulePlace {
   readonly file: string;
   readonly name: string | undefined;
@@ -16,10 +16,10 @@ interface ModulePlace {
 }
 
 /**
- * The application's root module: of `--module`, else of `TENANCY_MODULE`, else of `"tenancy": { "module": … }` in the
- * nearest package.json. CommonJS and ES modules alike.
+ * The application's root module, named by `--module`, else by `TENANCY_MODULE`, else by `"tenancy": { "module": … }` in
+ * the nearest package.json. It may be CommonJS or an ES module.
  *
- * @throws CommandLineError telling what to write instead
+ * @throws CommandLineError when it cannot be loaded; the message says what to write instead
  */
 export async function loadModule(given: string | undefined): Promise<RootModule> {
   const place = findPlace(given);
@@ -30,7 +30,7 @@ export async function loadModule(given: string | undefined): Promise<RootModule>
   const names = [...exports.keys()].filter((name) => isModule(exports.get(name))).join(', ');
   throw new CommandLineError(
     `${place.source}: ${place.file} exports no module${place.name === undefined ? ' that could be meant' : ` "${place.name}"`}. ` +
-      `Name it behind a #, as in ${place.file}#AppModule. It exports ${names || 'no class'}.`,
+      `Name it after a #, as in ${place.file}#AppModule. The file exports ${names || 'no class'}.`,
   );
 }
 
@@ -53,14 +53,14 @@ function toPlace(text: string, directory: string, source: string): ModulePlace {
   return { file: resolve(directory, path), name, source };
 }
 
-/** Two copies have two of each class: the application's services would not be those that the commands ask for. */
+/** With two copies of the package, the commands would ask for classes that the application does not have. */
 function requireOwnCopy(file: string): void {
   const own = join(__dirname, '../index.js');
   let theirs: string;
   try {
     theirs = createRequire(file).resolve('nestjs-tenancy');
   } catch {
-    // Whatever it imports it may have put into one file.
+    // The application may be bundled into one file, with its own copy inside.
     return;
   }
   if (theirs === own) return;
@@ -73,12 +73,12 @@ function requireOwnCopy(file: string): void {
 async function importFile({ file, source }: ModulePlace): Promise<Map<string, unknown>> {
   if (!existsSync(file)) {
     throw new CommandLineError(
-      `${source}: there is no file ${file}. Build the application first, if that is what makes it.`,
+      `${source}: there is no file ${file}. If your build makes it, build the application first.`,
     );
   }
   try {
     const namespace = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-    // Of CommonJS Node knows some names only by looking at what the file has made of its exports.
+    // Of some CommonJS files, Node knows the exported names only at run time, under `default`.
     const inner = (namespace.default ?? {}) as Record<string, unknown>;
     return new Map([
       ...(typeof inner === 'object' ? Object.entries(inner) : []),
@@ -87,7 +87,7 @@ async function importFile({ file, source }: ModulePlace): Promise<Map<string, un
   } catch (error) {
     if (/\.[cm]?tsx?$/.test(extname(file))) {
       throw new CommandLineError(
-        `${source}: ${file} is TypeScript, which Node cannot run as it is. Name what it is compiled to, such as ` +
+        `${source}: ${file} is TypeScript, which Node cannot run unchanged. Name its compiled file, such as ` +
           `dist/app.module.js, or let a loader compile it: node --import tsx node_modules/.bin/tenancy … (${String(error)})`,
         { cause: error },
       );
@@ -96,7 +96,7 @@ async function importFile({ file, source }: ModulePlace): Promise<Map<string, un
   }
 }
 
-/** `AppModule`, the default export, or the only module there is. */
+/** `AppModule`, the default export, or the only module in the file. */
 function guess(exports: ReadonlyMap<string, unknown>): unknown {
   const modules = new Set([...exports.values()].filter(isModule));
   return (

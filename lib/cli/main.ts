@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes';
 import { Terminal } from './terminal';
 
 async function main(): Promise<void> {
-  // Should all that is waited for go away, that is no success.
+  // If nothing is left to wait for before the work is done, the program has failed.
   process.exitCode = EXIT.failed;
   const terminal = Terminal.take();
   markTenancyCli();

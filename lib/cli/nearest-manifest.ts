@@ -2,13 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CommandLineError } from './cli.errors';
 
-/** What we read of a package.json. */
+/** The fields of a package.json that we read. */
 interface Manifest {
   readonly type?: unknown;
   readonly tenancy?: { readonly module?: unknown };
 }
 
-/** The package.json that holds for a directory, which need not be there yet. @throws CommandLineError */
+/**
+ * The package.json that applies to a directory, which need not exist yet. @throws CommandLineError when it cannot be
+ * read
+ */
 export function nearestManifest(directory: string): { directory: string; content: Manifest } | undefined {
   const path = resolve(directory);
   const file = join(path, 'package.json');

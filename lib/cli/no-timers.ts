@@ -3,7 +3,7 @@ import { ModulesContainer } from '@nestjs/core';
 
 type Hook = 'onModuleInit' | 'onApplicationBootstrap';
 
-/** Providers of other packages that begin to work by themselves: the class, and the hook in which it does so. */
+/** Providers of other packages that start work on their own: the class, and the hook in which it starts. */
 const STARTERS: Readonly<Record<string, Hook>> = {
   // @nestjs/schedule: @Cron(), @Interval() and @Timeout().
   SchedulerOrchestrator: 'onApplicationBootstrap',
@@ -12,14 +12,14 @@ const STARTERS: Readonly<Record<string, Hook>> = {
 };
 
 /**
- * Keeps the application's timers and workers from starting. All other hooks are called, so that what the application does
- * for a new tenant finds what it needs.
+ * Keeps the application's timers and workers from starting. All other hooks run, so that the application's hooks for
+ * new tenants find what they need.
  */
 @Injectable()
 export class NoTimers implements OnModuleInit {
   constructor(private readonly modules: ModulesContainer) {}
 
-  /** Nest makes all providers before it calls a hook, and calls the hooks of global modules first. */
+  /** Nest makes all providers before it calls hooks, and calls the hooks of global modules first. */
   onModuleInit(): void {
     for (const { providers } of this.modules.values()) {
       for (const { metatype, instance } of providers.values()) {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CommandLineError } from './cli.errors';
 
-/** The JSON object that an option holds. @throws CommandLineError */
+/** The JSON object in an option's value. @throws CommandLineError when it is not one */
 export function jsonObject<T>(option: string, text: string): T {
   let value: unknown;
   try {
@@ -13,12 +13,12 @@ export function jsonObject<T>(option: string, text: string): T {
   throw new CommandLineError(`${option} must be a JSON object, as in '{ "key": "value" }'.`);
 }
 
-/** The JSON object of the file that an option names. @throws CommandLineError */
+/** The JSON object in the file that an option names. @throws CommandLineError when it cannot be read or is not one */
 export async function jsonFile<T>(option: string, file: string): Promise<T> {
   return jsonObject(`${option} ${file}`, await readText(option, file));
 }
 
-/** The text of the file that an option names. @throws CommandLineError */
+/** The text of the file that an option names. @throws CommandLineError when it cannot be read */
 export async function readText(option: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
@@ -27,7 +27,7 @@ export async function readText(option: string, file: string): Promise<string> {
   }
 }
 
-/** The integer that an option holds. @throws CommandLineError */
+/** The integer in an option's value. @throws CommandLineError when it is not one, or out of bounds */
 export function integer(option: string, text: string, from: number, to = Number.MAX_SAFE_INTEGER): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= from && value <= to) return value;

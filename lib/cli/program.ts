@@ -3,7 +3,7 @@ import { CommandRunner, InjectCommander } from 'nest-commander';
 
 type Command = Parameters<CommandRunner['setCommand']>[0];
 
-/** What `tenancy --help` says of the program as a whole. */
+/** The general part of `tenancy --help`. */
 @Injectable()
 export class Program {
   constructor(@InjectCommander() commander: unknown) {

@@ -3,20 +3,20 @@ import { isAbsentPackage } from '../common/absent-package';
 import { printable } from './printable';
 import { Terminal } from './terminal';
 
-/** How far something is, on stderr. */
+/** Shows the progress of work on stderr. */
 export interface Gauge {
   update(done: number, total: number): void;
   end(): void;
 }
 
-/** Without a terminal a line is told each time a tenth of the work is done. */
+/** Without a terminal, a line is printed after each tenth of the work. */
 const STEPS = 10;
 
 @Injectable()
 export class Progress {
   constructor(private readonly terminal: Terminal) {}
 
-  /** A bar on a terminal, where `cli-progress` is installed; else plain lines; with `json` nothing. */
+  /** A bar on a terminal if `cli-progress` is installed, else plain lines; with `json` nothing. */
   begin(what: string, { json = false }: { readonly json?: boolean }): Gauge {
     if (json) return { update: () => undefined, end: () => undefined };
     const bars = process.stderr.isTTY ? loadBars() : undefined;

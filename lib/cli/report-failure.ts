@@ -9,14 +9,14 @@ interface Presentation {
   readonly verbose?: boolean;
 }
 
-/** What Commander throws: it has told the user itself by then, help included. */
+/** An error of Commander, which has already printed its message, or the help. */
 interface CommanderError {
   readonly code: string;
   readonly exitCode: number;
   readonly message: string;
 }
 
-/** Tells what went wrong, and leaves in the terminal what the program ends with. */
+/** Prints what went wrong, and sets the exit code. */
 export function reportFailure(terminal: Terminal, error: unknown, { json, verbose }: Presentation): void {
   if (isCommanderError(error)) {
     if (error.exitCode === 0) return;

@@ -6,7 +6,7 @@ import { CliModule } from './cli.module';
 import { reportFailure } from './report-failure';
 import type { Terminal } from './terminal';
 
-/** Does what the command line says, and leaves in the terminal what the program ends with. */
+/** Runs the command line, and sets the exit code. */
 export async function run(terminal: Terminal): Promise<void> {
   const cli = await CommandFactory.createWithoutRunning(CliModule.on(terminal), {
     logger: ['fatal'],
@@ -16,7 +16,7 @@ export async function run(terminal: Terminal): Promise<void> {
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.tell(text.trimEnd()),
     },
-    // Thrown on, so that it comes to the other one: Commander would end the program here.
+    // Thrown again, so that the caller handles it: Commander would end the program here.
     errorHandler: (error) => {
       throw error;
     },

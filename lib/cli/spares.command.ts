@@ -12,12 +12,12 @@ interface SparesCommandOptions extends CommonOptions {
 
 @Command({
   name: 'spares',
-  description: 'tell how many schemas wait for tenants, or make those that are missing',
+  description: 'tell how many spares are ready, or make the missing ones',
 })
 export class SparesCommand extends TenancyCommand<SparesCommandOptions> {
   protected readonly examples = ['tenancy spares', 'tenancy spares --refill --json'];
 
-  @Option({ flags: '--refill', description: 'make what is missing, and drop what is of an older template' })
+  @Option({ flags: '--refill', description: 'make the missing ones, and drop those of an older template' })
   parseRefill(): boolean {
     return true;
   }

@@ -1,6 +1,6 @@
 import { printable } from './printable';
 
-/** Rows under one another, in columns as wide as they need. */
+/** Rows of text in columns, each as wide as its longest cell. */
 export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const rows = [head, ...body].map((row) => row.map(printable));
   const widths = head.map((_name, column) => Math.max(...rows.map((row) => row[column].length)));
@@ -14,7 +14,7 @@ export function table(head: readonly string[], body: readonly (readonly string[]
     .join('\n');
 }
 
-/** Names and values, one a line. */
+/** Names and values, one pair on each line. */
 export function list(entries: Readonly<Record<string, string>>): string {
   const width = Math.max(...Object.keys(entries).map((name) => name.length));
   return Object.entries(entries)

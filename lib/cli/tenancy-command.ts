@@ -15,22 +15,22 @@ export interface CommonOptions {
   readonly verbose?: boolean;
 }
 
-/** What a command has to say. */
+/** The result of a command. */
 export interface Answer {
   /** For scripts: printed with `--json`. */
   readonly value: unknown;
-  /** The same for humans; empty for nothing. */
+  /** The same for people; empty to print nothing. */
   readonly text: string;
-  /** What the program ends with. Default 0. */
+  /** The exit code. Default 0. */
   readonly exitCode?: number;
 }
 
 type Command = Parameters<CommandRunner['setCommand']>[0];
 
-/** A command: what it does is in `work`, how that is told is here. */
+/** A command. Its subclass does the work in `work`; this class prints the result. */
 @Injectable()
 export abstract class TenancyCommand<Options extends CommonOptions = CommonOptions> extends CommandRunner {
-  /** Command lines to be shown by `--help`. */
+  /** Command lines that `--help` shows. */
   protected abstract readonly examples: readonly string[];
 
   constructor(
@@ -46,7 +46,7 @@ export abstract class TenancyCommand<Options extends CommonOptions = CommonOptio
   protected abstract work(args: readonly string[], options: Options): Promise<Answer>;
 
   override setCommand(command: Command): this {
-    // Commander ends the program where it stands.
+    // Otherwise Commander would end the program itself.
     command.exitOverride().allowExcessArguments(false);
     command.addHelpText(
       'after',

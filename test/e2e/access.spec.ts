@@ -293,7 +293,7 @@ describe.each(ADAPTERS)('With the access module on %s', (_platform, adapter) => 
   it('asking an API key for its claims is a mistake of the programmer', async () => {
     const { key } = await app.makeKey(acme.id);
     await expect(withKey(key, 'GET /claims')).resolves.toEqual(refused(500, 'NOT_AN_ACCESS_TOKEN'));
-    expect(app.log.errors.join()).toMatch(/look at principal\.type/);
+    expect(app.log.errors.join()).toMatch(/Check principal\.type/);
     expect(app.log.errors.join()).not.toContain(key);
   });
 

@@ -33,7 +33,7 @@ export class DoctorCommand extends TenancyCommand {
       const found = await examine(configured, this.application.registryMigrations);
       const started = await this.#checkStart(options);
       const told = new Set(found.map(({ message }) => message));
-      // A server that is out of reach fails the start with the same words.
+      // When the server cannot be reached, the start fails with the same message.
       const more = started.filter(({ message }) => !told.has(message));
       return [ok('options', 'are complete and agree'), ...found, ...more];
     } catch (error) {
@@ -48,7 +48,7 @@ export class DoctorCommand extends TenancyCommand {
     }
   }
 
-  /** Whatever else the application asks for at its start: hooks, stores, other modules. */
+  /** Checks everything else that the application needs at its start: hooks, stores, other modules. */
   async #checkStart(options: CommonOptions): Promise<Finding[]> {
     try {
       const migrator = await this.application.get(FleetMigrator, 'look', options);
@@ -58,7 +58,7 @@ export class DoctorCommand extends TenancyCommand {
         problem(
           'start',
           (error as Error).message,
-          'what the message says; --verbose shows where it comes from',
+          'do what the message says; --verbose shows where it comes from',
         ),
       ];
     }

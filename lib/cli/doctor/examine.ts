@@ -38,7 +38,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'shared schemas': checkSharedSchemas,
 };
 
-/** Those that read the registry. */
+/** The checks that read the registry. */
 const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   migrations: checkFleet,
   schemas: checkSchemas,
@@ -47,10 +47,10 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   spares: checkSpares,
 };
 
-/** Who asks is told at once. */
+/** One attempt only: the user is waiting for the answer. */
 const ONCE = { connectAttempts: 1, connectRetryDelayMs: 0 };
 
-/** What all checks have found; each is done, whatever the others find. */
+/** The findings of all checks. Each check runs, whatever the others find. */
 export async function examine(
   options: CheckedTenancyOptions,
   registryMigrations: readonly RegistryMigration[],
@@ -59,13 +59,13 @@ export async function examine(
   try {
     await reachDatabase('The connection', loginOf(options), ONCE, () => database.initialize());
   } catch (error) {
-    return [problem('connection', (error as Error).message, 'what the message says')];
+    return [problem('connection', (error as Error).message, 'do what the message says')];
   }
   const pool = new Pool({
     ...ownSessionConnection({ ...options.database, directUrl: undefined, adminUrl: undefined }),
     max: 1,
   });
-  // A connection that breaks while it is idle: the check that uses it next tells.
+  // When an idle connection breaks, the check that uses it next fails and says so.
   pool.on('error', () => undefined);
   try {
     const patient = { options, registryMigrations, database, pool };
@@ -82,7 +82,7 @@ export async function examine(
   }
 }
 
-/** One after the other: it is no hurry, and they look at the same server. */
+/** One after another, because they use the same server and there is no hurry. */
 async function runAll(checks: Readonly<Record<string, Check>>, patient: Patient): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [name, check] of Object.entries(checks)) {
@@ -90,14 +90,14 @@ async function runAll(checks: Readonly<Record<string, Check>>, patient: Patient)
       findings.push(...[await check(patient)].flat());
     } catch (error) {
       findings.push(
-        problem(name, `the check failed: ${(error as Error).message}`, 'mend that, and run it again'),
+        problem(name, `the check failed: ${(error as Error).message}`, 'correct this, and run it again'),
       );
     }
   }
   return findings;
 }
 
-/** Where `checkupOptions()` lead, to be named when they do not. */
+/** The login of `checkupOptions()`, for the error when it fails. */
 function loginOf({ database }: CheckedTenancyOptions): DatabaseLogin {
   const owners = ownersOf(database);
   return owners.directUrl === undefined

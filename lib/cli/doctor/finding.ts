@@ -3,30 +3,30 @@ import type { Pool } from 'pg';
 import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { RegistryMigration } from '../../registry/registry-migrations';
 
-/** `problem`: something does not work, or is not safe. `warning`: it works, and could be better. */
+/** `problem`: something does not work, or is not safe. `warning`: it works, but should be improved. */
 export type Severity = 'ok' | 'warning' | 'problem' | 'skipped';
 
-/** What a check has found, in words. */
+/** The result of a check, in words. */
 export interface Finding {
   readonly check: string;
   readonly severity: Severity;
   readonly message: string;
-  /** What to do about it: often a statement to run, or an option to set. */
+  /** What to do about it, often a statement to run or an option to set. */
   readonly remedy?: string;
 }
 
-/** What checks look at. */
+/** What the checks examine. */
 export interface Patient {
   readonly options: CheckedTenancyOptions;
-  /** What makes the registry's tables, with those of the modules that the application imports. */
+  /** The migrations that make the registry's tables, with those of the application's modules. */
   readonly registryMigrations: readonly RegistryMigration[];
-  /** Without any tenancy, around the pooler if there is one. It has the application's migrations. */
+  /** Connects to the database itself, not through the pooler, without a tenant. It has the application's migrations. */
   readonly database: DataSource;
-  /** To the server as the tenants' connections lead to it. */
+  /** Connects to the server in the way in which tenants' connections do. */
   readonly pool: Pool;
 }
 
-/** Looks, and changes nothing. What it throws becomes a problem. */
+/** Reads, and changes nothing. An error that it throws becomes a problem. */
 export type Check = (patient: Patient) => Promise<Finding | readonly Finding[]>;
 
 export const ok = (check: string, message: string): Finding => ({ check, severity: 'ok', message });

@@ -5,7 +5,7 @@ import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry
 import { CreateTenantSettings1763600800000 } from '../../settings/migrations/1763600800000-create-tenant-settings';
 import { CreateUsage1763600900000 } from '../../usage/migrations/1763600900000-create-usage';
 
-/** What this version of the package may have made, whichever modules an application imports. */
+/** All migrations of the registry in this version of the package, whichever modules an application imports. */
 export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
   ...CORE_MIGRATIONS,
   CreateIdempotencyKeys1763600210000,

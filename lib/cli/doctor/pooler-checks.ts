@@ -1,15 +1,15 @@
 import { probeSession } from '../../connection/protocol/session-probe';
 import { type Check, ok, problem, skipped, warning } from './finding';
 
-/** Whether sessions begin with an empty path, and what stands between us and PostgreSQL. */
+/** Whether sessions begin with an empty search path, and which pooler stands before PostgreSQL. */
 export const checkSessions: Check = async ({ options, pool }) => {
   const { pooler, searchPath, sessionPathIsEmpty, directUrlNeeded } = await probeSession(pool);
   const path = sessionPathIsEmpty
     ? ok('session path', 'sessions begin with an empty search_path')
     : problem(
         'session path',
-        `sessions begin with the search_path ${searchPath}, so code that runs for nobody would reach it`,
-        `ALTER ROLE … SET search_path = '' for the role of the application: a pooler drops the start-up option that says so`,
+        `sessions begin with the search_path ${searchPath}, so code without a tenant would reach its tables`,
+        `ALTER ROLE … SET search_path = '' for the application's role, because a pooler drops the start-up option for it`,
       );
   const names = {
     none: 'no pooler',
@@ -18,7 +18,7 @@ export const checkSessions: Check = async ({ options, pool }) => {
   };
   const found = ok(
     'pooler',
-    pooler === 'unknown' ? 'a pooler, in a mode that could not be told' : names[pooler],
+    pooler === 'unknown' ? 'a pooler, in a mode that could not be determined' : names[pooler],
   );
   if (!directUrlNeeded)
     return [path, found, skipped('directUrl', 'not needed without a pooler that shares sessions')];

@@ -14,7 +14,7 @@ import { type Check, ok, problem, skipped, warning } from './finding';
 
 const MIGRATE = 'run: tenancy migrate up';
 
-/** Whether the registry's tables are those that the application, with its modules, works with. */
+/** Whether the registry has the tables that the application and its modules need. */
 export const checkRegistry: Check = async ({ options, registryMigrations, database }) => {
   const { schema } = options.registry;
   const seen = await namesIn(database, `${quoteIdentifier(schema)}.${MIGRATIONS_TABLE}`);
@@ -27,7 +27,7 @@ export const checkRegistry: Check = async ({ options, registryMigrations, databa
   const pending = registryMigrations.filter((migration) =>
     namesOf(migration).every((name) => !seen.includes(name)),
   );
-  // Those of a module that only other instances have are not newer.
+  // Migrations of a module that only other instances import are known, too.
   const known = KNOWN_MIGRATIONS.flatMap(namesOf);
   const newer = seen.filter((name) => !known.includes(name));
   if (pending.length > 0)
@@ -48,12 +48,12 @@ export const checkRegistry: Check = async ({ options, registryMigrations, databa
       );
 };
 
-/** By which the ledger may know it. */
+/** The names under which the ledger may have it. */
 function namesOf({ name, partOf }: RegistryMigration): string[] {
   return partOf === undefined ? [name] : [name, partOf];
 }
 
-/** Whether tenants may be looked for in the wrong place. */
+/** Whether another registry in the database means that tenants are looked up in the wrong one. */
 export const checkNeighbours: Check = async ({ options, database }) => {
   const neighbours = await findNeighbours(database, options.registry.schema);
   return neighbours.length > 0
@@ -65,10 +65,10 @@ export const checkNeighbours: Check = async ({ options, database }) => {
     : ok('registries', 'no other shares the database');
 };
 
-/** Whether what a tenant lacks would be found, or made, in a schema that all share. */
+/** Whether an object that a tenant lacks would be found, or made, in a shared schema. */
 export const checkSharedSchemas: Check = async ({ options, database }) => {
   const { roles, sharedSchemas } = options;
-  // With roles, the check of roles says so.
+  // With roles, `checkRoles` reports this.
   if (roles || sharedSchemas.length === 0) return [];
   const found = await findSharedSchemaProblems(database, options);
   if (found.length === 0)
@@ -76,11 +76,11 @@ export const checkSharedSchemas: Check = async ({ options, database }) => {
   return found.map(({ message }) => warning('shared schemas', message, 'do what the message says'));
 };
 
-/** Whether the template has seen every migration, and can be cloned. */
+/** Whether the template has all migrations, and can be cloned. */
 export const checkTemplate: Check = async ({ options, database }) => {
   const wanted = namedMigrations(database.migrations).map(({ name }) => name);
   const seen = await templateMigrations(database, options);
-  if (!seen) return skipped('template', 'there is no registry that tells what it has seen');
+  if (!seen) return skipped('template', 'there is no registry that says which migrations it has');
   const pending = wanted.filter((name) => !seen.includes(name));
   const unknown = seen.filter((name) => !wanted.includes(name));
   return [
@@ -91,7 +91,7 @@ export const checkTemplate: Check = async ({ options, database }) => {
       ? [
           warning(
             'template',
-            `it has seen ${unknown.join(', ')}, which the code does not have`,
+            `it has ${unknown.join(', ')}, which the code does not have`,
             'deploy the version that has them; if another application uses this database, give this one a templateSchema and a registry.schema of its own',
           ),
         ]
@@ -114,12 +114,12 @@ async function checkCloneable(database: DataSource, templateSchema: string) {
   }
 }
 
-/** How many tenants lack a migration that the code has, and in how many one has failed. */
+/** How many tenants lack a migration of the code, and in how many one has failed. */
 export const checkFleet: Check = async ({ options, database }) => {
   if (options.store)
     return skipped(
       'migrations',
-      'the tenants are in a store of the application’s own: run: tenancy migrate status',
+      'the tenants are in a store of the application’s own; run: tenancy migrate status',
     );
   const schema = quoteIdentifier(options.registry.schema);
   const names = namedMigrations(database.migrations).map(({ name }) => name);
@@ -141,7 +141,7 @@ export const checkFleet: Check = async ({ options, database }) => {
     return problem(
       'migrations',
       `a migration has failed in ${failed.length} of ${total} tenants: ${listed(failed)}`,
-      'see tenancy migrate status, mend it, and ' + MIGRATE,
+      'see tenancy migrate status, correct it, and ' + MIGRATE,
     );
   return behind > 0
     ? problem('migrations', `${behind} of ${total} tenants lack a migration`, MIGRATE)
@@ -155,7 +155,7 @@ export async function templateMigrations(
   return namesIn(database, `${quoteIdentifier(registry.schema)}.template_migrations`);
 }
 
-/** `undefined`: there is no such table. */
+/** The names in the table; `undefined` when there is no such table. */
 async function namesIn(database: DataSource, table: string): Promise<string[] | undefined> {
   const [{ found }] = await database.query<{ found: boolean }[]>(
     'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',

@@ -5,10 +5,10 @@ import { type Check, ok, problem, warning } from './finding';
 const OLDEST = 15;
 const NEWEST = 18;
 
-/** The registry's two pools of two each, and the connection that hears of its changes. */
+/** The registry's two pools of two connections each, and the connection that listens for its changes. */
 const CONNECTIONS_BESIDE_POOL = 5;
 
-/** Of an index, a TOAST table and its index, and a row type, each of which a clone locks, beside the table itself. */
+/** Beside the table itself, a clone locks its indexes, its TOAST table with an index, and its row type. */
 const LOCKS_PER_RELATION = 4;
 
 export const checkVersion: Check = async ({ database }) => {
@@ -20,19 +20,19 @@ export const checkVersion: Check = async ({ database }) => {
     return problem(
       'PostgreSQL',
       `is of version ${version}`,
-      `bring it to a version from ${OLDEST} to ${NEWEST}`,
+      `upgrade it to a version from ${OLDEST} to ${NEWEST}`,
     );
   }
   return major > NEWEST
     ? warning(
         'PostgreSQL',
-        `is of version ${version}, newer than what this package was tested with`,
+        `is of version ${version}, newer than those with which this package was tested`,
         'look for a newer release of nestjs-tenancy',
       )
     : ok('PostgreSQL', `is of version ${version}`);
 };
 
-/** Whether the pools fit into what the server has, and how often. */
+/** Whether the pools fit into the connections of the server, and for how many instances. */
 export const checkConnections: Check = async ({ options, database }) => {
   const [{ max, reserved }] = await database.query<{ max: number; reserved: number }[]>(
     `SELECT pg_catalog.current_setting('max_connections')::int AS max,
@@ -50,7 +50,7 @@ export const checkConnections: Check = async ({ options, database }) => {
       );
 };
 
-/** A clone locks all that it makes until it is committed. */
+/** A clone keeps locks on everything that it makes until it is committed. */
 export const checkLocks: Check = async ({ options, database }) => {
   const [{ slots, relations }] = await database.query<{ slots: number; relations: number }[]>(
     `SELECT pg_catalog.current_setting('max_locks_per_transaction')::int * (
@@ -66,12 +66,12 @@ export const checkLocks: Check = async ({ options, database }) => {
     ? ok('locks', message)
     : warning(
         'locks',
-        `${message}: four at once may find none left`,
+        `${message}: four at the same time may find none left`,
         'raise max_locks_per_transaction, and restart PostgreSQL',
       );
 };
 
-/** What everybody may do in the database, and what the application's role may do more than it needs. */
+/** The rights that every role has in the database, and those of the application's role that it does not need. */
 export const checkPrivileges: Check = async ({ database, options }) => {
   const [found] = await database.query<
     { name: string; role: string; temporary: boolean; public: boolean; create: boolean; super: boolean }[]
@@ -97,28 +97,28 @@ export const checkPrivileges: Check = async ({ database, options }) => {
     found.super
       ? warning(
           'role',
-          `${found.role} is a superuser, or passes row security by: injected SQL could do anything`,
+          `${found.role} is a superuser, or bypasses row security: injected SQL could do anything`,
           'let the application log in as a role that owns its schemas and no more',
         )
-      : ok('role', `${found.role} is no superuser`),
+      : ok('role', `${found.role} is not a superuser`),
     found.temporary
       ? warning(
           'TEMPORARY',
-          'everybody may make temporary tables, which stay in a session',
+          'every role may create temporary tables, which stay in a session',
           `REVOKE TEMPORARY ON DATABASE ${found.name} FROM PUBLIC`,
         )
-      : ok('TEMPORARY', 'not for everybody'),
+      : ok('TEMPORARY', 'not for every role'),
     found.public
       ? warning(
           'CREATE on public',
-          `everybody may make objects in the schema public${options.sharedSchemas.includes('public') ? ', which every tenant sees' : ''}`,
+          `every role may create objects in the schema public${options.sharedSchemas.includes('public') ? ', which every tenant sees' : ''}`,
           'REVOKE CREATE ON SCHEMA public FROM PUBLIC',
         )
-      : ok('CREATE on public', 'not for everybody'),
+      : ok('CREATE on public', 'not for every role'),
   ];
 };
 
-/** Whether shared schemas are there, and extensions where tenants see them. */
+/** Whether the shared schemas exist, and whether extensions are where tenants see them. */
 export const checkExtensions: Check = async ({ database, options: { sharedSchemas, sharedMigrations } }) => {
   const missing = await database.query<{ name: string }[]>(
     `SELECT name FROM pg_catalog.unnest($1::text[]) AS name
@@ -136,7 +136,7 @@ export const checkExtensions: Check = async ({ database, options: { sharedSchema
       problem(
         'sharedSchemas',
         `there is no schema "${name}"`,
-        // Its migrations make it, and would find one that somebody else has made.
+        // Its migrations create the schema, and fail if someone else has created it.
         Object.hasOwn(sharedMigrations, name)
           ? 'its sharedMigrations make it: start the application, or run: tenancy migrate up'
           : `CREATE SCHEMA ${inRemedy(name)}, or take it from sharedSchemas`,

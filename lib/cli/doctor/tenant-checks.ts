@@ -20,7 +20,7 @@ import { type Check, ok, problem, skipped, warning } from './finding';
 
 const ELSEWHERE = 'the tenants are in a store of the application’s own';
 
-/** Schemas without a tenant, tenants without a schema. */
+/** Whether there are schemas without a tenant, or tenants without a schema. */
 export const checkSchemas: Check = async ({ options, database }) => {
   if (options.store) return skipped('schemas', ELSEWHERE);
   const registry = quoteIdentifier(options.registry.schema);
@@ -44,7 +44,7 @@ export const checkSchemas: Check = async ({ options, database }) => {
           warning(
             'schemas',
             `no tenant's: ${named(orphans)}`,
-            'those without rows are dropped by the sweeper a day after it has seen them; adopt the others (tenancy tenant adopt), or drop them by hand',
+            'the sweeper drops those without rows a day after it first saw them; adopt the others (tenancy tenant adopt), or drop them by hand',
           ),
         ]
       : []),
@@ -52,7 +52,7 @@ export const checkSchemas: Check = async ({ options, database }) => {
       ? [
           warning(
             'schemas',
-            `no tenant's, and not marked as this registry's: ${named(strangers)}`,
+            `no tenant's, and without a mark of this registry: ${named(strangers)}`,
             'they are never touched; adopt them (tenancy tenant adopt), or drop them by hand',
           ),
         ]
@@ -72,7 +72,7 @@ export const checkSchemas: Check = async ({ options, database }) => {
     : ok('schemas', 'each belongs to a tenant, and each tenant has its own');
 };
 
-/** Tenants whose schemas do not say that they belong to this registry, so that no purge drops them. */
+/** Whether there are tenants whose schemas lack the mark of this registry, so that a purge would not drop them. */
 export const checkMarks: Check = async ({ options, database }) => {
   if (options.store) return skipped('marks', ELSEWHERE);
   const registry = quoteIdentifier(options.registry.schema);
@@ -89,12 +89,12 @@ export const checkMarks: Check = async ({ options, database }) => {
   const [{ name, schemaName }] = unmarked;
   return warning(
     'marks',
-    `their schemas do not say that they belong to this registry, so no purge drops them: ${named(unmarked)}`,
-    `if they do, mark each: ${commentOn(schemaName, tenantComment(name), registryId)}`,
+    `their schemas have no mark of this registry, so no purge drops them: ${named(unmarked)}`,
+    `if they belong to it, mark each: ${commentOn(schemaName, tenantComment(name), registryId)}`,
   );
 };
 
-/** What a crash has left, which the sweeper brings to an end. */
+/** Work that a crash has interrupted and that the sweeper will finish. */
 export const checkHalfDone: Check = async ({ options, database }) => {
   if (options.store) return skipped('half-done', ELSEWHERE);
   const registry = quoteIdentifier(options.registry.schema);
@@ -105,7 +105,7 @@ export const checkHalfDone: Check = async ({ options, database }) => {
     `SELECT slug AS name FROM ${registry}.purges WHERE finished_at IS NULL ORDER BY 1`,
   );
   const remedy =
-    'the sweeper of a running instance finishes it, if sweeper.intervalMs is not 0; a purge also goes on when it is called again';
+    'the sweeper of a running instance finishes it, unless sweeper.intervalMs is 0; calling a purge again finishes it, too';
   return [
     provisioning.length > 0
       ? warning('half-made tenants', named(provisioning), remedy)
@@ -126,8 +126,8 @@ export const checkSpares: Check = async ({ options, database }) => {
   if (gone > 0)
     return warning(
       'spares',
-      `the schemas of ${gone} are gone, or do not say that they wait for a tenant; ${ready} of ${count} are ready`,
-      'nothing takes them, and the sweeper makes others: or run tenancy spares --refill',
+      `the schemas of ${gone} are gone, or have no mark of a spare; ${ready} of ${count} are ready`,
+      'nothing uses them, and the sweeper makes new ones; or run: tenancy spares --refill',
     );
   return ready < count
     ? warning(

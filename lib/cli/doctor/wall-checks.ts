@@ -1,9 +1,9 @@
 import { findRoleProblems } from '../../provisioning/roles/role-checks';
 import { type Check, type Finding, ok, type Patient, skipped, warning } from './finding';
 
-/** Whether the second wall stands. */
+/** Whether the roles of tenants keep each one to its schema. */
 export const checkRoles: Check = async ({ options, database, pool }) => {
-  if (!options.roles) return skipped('roles', 'not asked for: all tenants share one PostgreSQL role');
+  if (!options.roles) return skipped('roles', 'not enabled: all tenants share one PostgreSQL role');
   const asLogin = {
     query: async (sql: string, values?: unknown[]) => (await pool.query<object>(sql, values)).rows,
   };
@@ -17,11 +17,14 @@ export const checkRoles: Check = async ({ options, database, pool }) => {
       await checkSessionFunctions(database),
       await checkComments(database),
     ];
-  // Each message ends with what to run.
+  // Each message ends with the statement to run.
   return found.map(({ message }): Finding => ({ check: 'roles', severity: 'problem', message }));
 };
 
-/** What shows the statements of other sessions, or ends them, to code that has left its tenant's role: all log in as one. */
+/**
+ * Functions that show or end other sessions. Code that has left its tenant's role could call them, because all tenants
+ * log in as one role.
+ */
 const SESSION_FUNCTIONS = [
   'pg_stat_get_activity',
   'pg_stat_get_backend_activity',
@@ -39,17 +42,17 @@ async function checkSessionFunctions(database: Patient['database']): Promise<Fin
      ORDER BY 1`,
     [SESSION_FUNCTIONS],
   );
-  if (open.length === 0) return ok('other sessions', 'tenants can neither see nor end them');
+  if (open.length === 0) return ok('other sessions', 'tenants can neither see nor terminate them');
   const functions = open.map(({ name }) => name).join(', ');
   return warning(
     'other sessions',
-    'a statement that leaves its tenant’s role sees what other tenants run, and may end it',
+    'a statement that leaves its tenant’s role sees what other tenants run, and may terminate it',
     `run as a superuser: REVOKE EXECUTE ON FUNCTION ${functions} FROM PUBLIC; ` +
       `GRANT EXECUTE ON FUNCTION ${functions} TO pg_monitor, ${open[0].owner}`,
   );
 }
 
-/** The comment on a tenant's schema has its slug in it, for people. */
+/** The comment on a tenant's schema contains the tenant's slug, for people. */
 async function checkComments(database: Patient['database']): Promise<Finding> {
   const [{ isOpen, owner }] = await database.query<{ isOpen: boolean; owner: string }[]>(
     `SELECT pg_catalog.has_table_privilege('public', 'pg_catalog.pg_description', 'SELECT') AS "isOpen",

@@ -1,6 +1,6 @@
 /**
- * The first files of an application with tenants, by their names. `extension` is what a relative import ends with: `.js` in
- * an ES module.
+ * The first files of an application with tenants, by their names. `extension` is the ending of relative imports: `.js`
+ * in an ES module.
  */
 export const initFiles = (extension: '' | '.js'): Readonly<Record<string, string>> => ({
   'tenancy.options.ts': `import { fromHeader, fromSubdomain, type TenancyOptions } from 'nestjs-tenancy';

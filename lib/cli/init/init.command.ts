@@ -37,7 +37,7 @@ export class InitCommand extends TenancyCommand<InitOptions> {
   }
 }
 
-/** Whether the file was written. One that is there is left alone. */
+/** Writes the file unless it exists. Returns whether it was written. */
 async function writeNew(file: string, content: string): Promise<boolean> {
   try {
     await mkdir(join(file, '..'), { recursive: true });

@@ -16,17 +16,20 @@ export interface FleetCommandOptions extends CommonOptions {
   readonly wait?: boolean;
 }
 
-/** A command that goes through the fleet. */
+/** A command that works on all tenants of the fleet. */
 export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
   @Option({
     flags: '--canary <slugs|n>',
-    description: 'these tenants first, or so many of the oldest: acme,globex',
+    description: 'these tenants first, or this many of the oldest: acme,globex',
   })
   parseCanary(canary: string): readonly string[] | number {
     return /^\d+$/.test(canary) ? integer('--canary', canary, 0) : canary.split(',');
   }
 
-  @Option({ flags: '--percents <list>', description: 'then so much of the fleet, wave by wave: 10,50' })
+  @Option({
+    flags: '--percents <list>',
+    description: 'then these percentages of the fleet, wave by wave: 10,50',
+  })
   parsePercents(percents: string): readonly number[] {
     return percents.split(',').map((each) => integer('--percents', each, 1, 99));
   }
@@ -46,7 +49,7 @@ export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
 
   @Option({
     flags: '--retries <n>',
-    description: 'how often, after a deadlock or a lock not given (default: 2)',
+    description: 'how often to retry after a deadlock or a lock timeout (default: 2)',
   })
   parseRetries(retries: string): number {
     return integer('--retries', retries, 0);
@@ -57,12 +60,12 @@ export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
     return integer('--max-failures', failures, 0);
   }
 
-  @Option({ flags: '--wait', description: 'for another run to end, instead of failing' })
+  @Option({ flags: '--wait', description: 'wait for another run to end, instead of failing' })
   parseWait(): boolean {
     return true;
   }
 
-  /** The report of `visit`, with progress; waves and failures decide what the program ends with. */
+  /** Runs `visit` with progress, and returns its report. Waves and failures decide the exit code. */
   protected async visit(
     what: string,
     { lockTimeout: lockTimeoutMs, json, ...options }: FleetCommandOptions,

@@ -9,7 +9,7 @@ import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-comm
 })
 export class MigrateAcknowledgeCommand extends TenancyCommand {
   protected readonly examples = [
-    'tenancy migrate acknowledge CreateOrders1700000000000   # it is warned of no more, until it is edited again',
+    'tenancy migrate acknowledge CreateOrders1700000000000   # no more warnings, until it is edited again',
   ];
 
   protected async work([migration]: readonly string[], options: CommonOptions): Promise<Answer> {

@@ -39,7 +39,7 @@ export class MigrateDownCommand extends FleetCommand {
     const { shared } = options;
     if (shared !== undefined) return this.#takeBackShared(shared, options);
     await this.confirmation.ask(
-      'take the last migration back from every tenant, with the data it brought',
+      'revert the last migration in every tenant, with the data that it added',
       options,
     );
     const migrator = await this.application.get(FleetMigrator, 'look', options);
@@ -47,7 +47,7 @@ export class MigrateDownCommand extends FleetCommand {
   }
 
   async #takeBackShared(schema: string, options: DownOptions): Promise<Answer> {
-    const what = `take the last migration of the shared schema ${JSON.stringify(schema)} back, with the data it brought`;
+    const what = `revert the last migration of the shared schema ${JSON.stringify(schema)}, with the data that it added`;
     await this.confirmation.ask(what, options);
     const migrator = await this.application.get(FleetMigrator, 'look', options);
     const reverted = `${schema}: ${await migrator.downShared(schema)}`;

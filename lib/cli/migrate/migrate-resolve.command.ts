@@ -13,7 +13,7 @@ interface ResolveOptions extends CommonOptions {
 @SubCommand({
   name: 'resolve',
   arguments: '<migration>',
-  description: 'say what you have found where a migration with transaction = false did not come to its end',
+  description: 'say how much was done of a migration with transaction = false that did not end',
 })
 export class MigrateResolveCommand extends TenancyCommand<ResolveOptions> {
   protected readonly examples = [
@@ -40,9 +40,9 @@ export class MigrateResolveCommand extends TenancyCommand<ResolveOptions> {
 
   protected async work([migration]: readonly string[], options: ResolveOptions): Promise<Answer> {
     const { as, tenant } = options;
-    if (as === undefined) throw new CommandLineError('Say what you have found: --as done, or --as rerun.');
+    if (as === undefined) throw new CommandLineError('Say what you found: --as done, or --as rerun.');
     const migrator = await this.application.get(FleetMigrator, 'look', options);
     const settled = await migrator.resolve(migration, as, { tenant });
-    return { value: { settled }, text: settled === 0 ? 'Nothing waits for that.' : `settled: ${settled}` };
+    return { value: { settled }, text: settled === 0 ? 'No schema waits for that.' : `settled: ${settled}` };
   }
 }

@@ -47,7 +47,7 @@ function toText({
     ...shared.map(({ schema, name, done }) => `${schema}: ${name}: ${done ? 'done' : 'pending'}`),
     ...troubles.map(
       ({ tenantId, slug, migration, state, error }) =>
-        `✗ ${slug ?? tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was kept'}`,
+        `✗ ${slug ?? tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was stored'}`,
     ),
     ...(troubleCount > troubles.length ? [`✗ and ${troubleCount - troubles.length} more`] : []),
     ...(lastRun === null ? [] : [`last run: ${lastRun.direction}, ${lastRun.state}, by ${lastRun.holder}`]),

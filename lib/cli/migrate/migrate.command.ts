@@ -8,7 +8,7 @@ import { MigrateStatusCommand } from './migrate-status.command';
 
 @Command({
   name: 'migrate',
-  description: 'bring all tenants to the version of the code, or back',
+  description: 'migrate all tenants to the version of the code, or back',
   subCommands: [
     MigrateUpCommand,
     MigrateDownCommand,

@@ -7,7 +7,7 @@ export interface AuditedOptions extends CommonOptions {
   readonly reason?: string;
 }
 
-/** Who asks, for the tenant's audit: whoever runs the program, if nothing else is said. */
+/** The actor for the tenant's audit, by default the user who runs the program. */
 export function byWhom({ actor, reason }: AuditedOptions): { actor: string; reason?: string } {
   return { actor: actor ?? `cli:${operatingSystemUser()}`, reason };
 }
@@ -16,12 +16,12 @@ function operatingSystemUser(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container may run under a number without a name.
+    // In a container the user may be a number without a name.
     return 'unknown';
   }
 }
 
-/** A command that is recorded in the tenant's audit. */
+/** A command whose action is written to the tenant's audit. */
 export abstract class AuditedCommand<
   Options extends AuditedOptions = AuditedOptions,
 > extends TenancyCommand<Options> {

@@ -21,7 +21,7 @@ interface CloneCommandOptions extends NewTenantOptions {
 export class CloneTenantCommand extends NewTenantCommand<CloneCommandOptions> {
   protected readonly examples = [
     'tenancy tenant clone acme acme-test',
-    // $$ is a quote of PostgreSQL that no shell minds between '.
+    // $$ is a quote in PostgreSQL that shells leave alone between single quotes.
     `tenancy tenant clone acme acme-support --mask '{ "orders": { "description": "$$order $$ || id" } }'`,
     'tenancy tenant clone acme acme-support --mask-file mask.json',
   ];

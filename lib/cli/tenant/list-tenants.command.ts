@@ -38,7 +38,7 @@ export class ListTenantsCommand extends TenancyCommand<ListOptions> {
     return integer('--limit', limit, 1, 1000);
   }
 
-  @Option({ flags: '--after <id>', description: 'go on behind that tenant' })
+  @Option({ flags: '--after <id>', description: 'continue after this tenant' })
   parseAfter(id: string): string {
     if (!isUuid(id)) throw new CommandLineError(`--after must be the id of a tenant, got "${String(id)}".`);
     return id;

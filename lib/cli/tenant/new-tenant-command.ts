@@ -8,7 +8,7 @@ export interface NewTenantOptions extends AuditedOptions {
   readonly domain?: readonly string[];
 }
 
-/** A command that makes a tenant, whatever the way to its schema. */
+/** A command that makes a tenant, from whatever its schema is made. */
 export abstract class NewTenantCommand<
   Options extends NewTenantOptions = NewTenantOptions,
 > extends AuditedCommand<Options> {

@@ -7,19 +7,19 @@ import { type AuditedOptions, byWhom } from './audited-command';
 @SubCommand({
   name: 'purge',
   arguments: '<tenant>',
-  description: 'end a deleted tenant for good, with all its rows',
+  description: 'remove a deleted tenant permanently, with all its rows',
 })
 export class PurgeTenantCommand extends TenancyCommand<AuditedOptions> {
   protected readonly examples = ['tenancy export acme --to acme.tenant && tenancy tenant purge acme --yes'];
 
-  @Option({ flags: '--actor <name>', description: 'who asks, for the record (default: cli: and the user)' })
+  @Option({ flags: '--actor <name>', description: 'who asks, for the audit (default: cli: and the user)' })
   parseActor(actor: string): string {
     return actor;
   }
 
   protected async work([reference]: readonly string[], options: AuditedOptions): Promise<Answer> {
     await this.confirmation.ask(
-      `drop the schema of the tenant "${reference}" and all its rows, for good`,
+      `drop the schema of the tenant "${reference}" and all its rows, permanently`,
       options,
     );
     const purge = await this.application.get(TenantPurge, 'look', options);

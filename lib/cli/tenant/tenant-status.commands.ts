@@ -31,7 +31,7 @@ export class ActivateTenantCommand extends AuditedCommand {
 @SubCommand({
   name: 'delete',
   arguments: '<tenant>',
-  description: 'put a tenant into quarantine: its requests are refused, and all is kept',
+  description: 'delete a tenant, but keep its schema and rows: its requests are refused',
 })
 export class DeleteTenantCommand extends AuditedCommand {
   protected readonly examples = ['tenancy tenant delete acme --reason "the contract has ended" --yes'];
@@ -47,7 +47,11 @@ export class DeleteTenantCommand extends AuditedCommand {
   }
 }
 
-@SubCommand({ name: 'restore', arguments: '<tenant>', description: 'make a deleted tenant what it was' })
+@SubCommand({
+  name: 'restore',
+  arguments: '<tenant>',
+  description: 'give a deleted tenant the status it had before',
+})
 export class RestoreTenantCommand extends AuditedCommand {
   protected readonly examples = ['tenancy tenant restore acme'];
 

@@ -344,7 +344,7 @@ describe('spares and doctor', () => {
     expect(found.findings).toContainEqual(
       expect.objectContaining({
         check: 'spares',
-        message: 'the schemas of 1 are gone, or do not say that they wait for a tenant; 1 of 2 are ready',
+        message: 'the schemas of 1 are gone, or have no mark of a spare; 1 of 2 are ready',
       }),
     );
     expect(await spares('--refill')).toEqual({ wanted: 2, ready: 2, stale: 0 });
@@ -491,18 +491,16 @@ describe('the application', () => {
   it.each([[['--module', SAMPLE, 'doctor']], [['migrate', '--module', SAMPLE, 'status']]])(
     'is named behind the command: %j',
     async (words) => {
-      expect(await cli.run(...words)).toEqual(
-        said(2, /Options go behind the command: tenancy doctor --module/),
-      );
+      expect(await cli.run(...words)).toEqual(said(2, /Options follow the command: tenancy doctor --module/));
       expect(await cli.json(...words)).toMatchObject({
-        error: { code: 'COMMAND_LINE_INVALID', message: expect.stringContaining('Options go behind') },
+        error: { code: 'COMMAND_LINE_INVALID', message: expect.stringContaining('Options follow') },
       });
     },
   );
 
   it.each([
-    ['nowhere.js', /no file .*nowhere\.js[\s\S]*Build the application first/],
-    [`${SAMPLE.split('#')[0]}#Nobody`, /exports no module "Nobody"[\s\S]*It exports AppModule/],
+    ['nowhere.js', /no file .*nowhere\.js[\s\S]*build the application first/],
+    [`${SAMPLE.split('#')[0]}#Nobody`, /exports no module "Nobody"[\s\S]*The file exports AppModule/],
     ['raw.ts', /is TypeScript[\s\S]*dist\/app\.module\.js/],
     ['empty.js#EmptyModule', /does not import TenancyModule/],
   ])('%s: says what to write instead', async (module, message) => {
