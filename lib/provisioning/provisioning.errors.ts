@@ -76,12 +76,25 @@ export class TemplateForeignError extends StartError {
   }
 }
 
-/** A tenant could not be made. Neither its row nor its schema is there. */
+/** What may be left of a tenant that could not be made, and why it could not be removed. */
+export interface LeftBehind {
+  readonly id: string;
+  readonly schemaName: string;
+  readonly why: unknown;
+}
+
+/** A tenant could not be made. Neither its row nor its schema is there, unless the message says that they may be. */
 export class ProvisioningFailedError extends OperatorError {
   readonly code = 'PROVISIONING_FAILED';
 
-  constructor(slug: string, cause: unknown) {
-    super(`The tenant "${slug}" could not be created; nothing of it was kept: ${withHint(cause)}`, { cause });
+  constructor(slug: string, cause: unknown, left?: LeftBehind) {
+    super(
+      left
+        ? `The tenant "${slug}" could not be created: ${withHint(cause)}. What is left of it could not be removed ` +
+            `(${withHint(left.why)}): look for its row (${left.id}) in the registry, and for the schema ${left.schemaName}.`
+        : `The tenant "${slug}" could not be created; nothing of it was kept: ${withHint(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -147,7 +160,10 @@ export class PurgeFailedError extends OperatorError {
 /** SQLSTATE unique_violation. */
 const UNIQUE_VIOLATION = '23505';
 
-/** A hook failed, so nothing of the new tenant was kept. */
+/**
+ * A hook failed, so the tenant was not made. Nothing of it is kept; but what the hook has written elsewhere is, when it has
+ * ended the transaction that it was given.
+ */
 export class ProvisionHookFailedError extends OperatorError {
   readonly code = 'PROVISION_HOOK_FAILED';
 
@@ -156,14 +172,28 @@ export class ProvisionHookFailedError extends OperatorError {
     /** How the tenant was to be made: `create`, `clone`, `adopt` or `import`. */
     readonly origin: string,
     cause: unknown,
+    { hasEnded = false }: { readonly hasEnded?: boolean } = {},
   ) {
     super(
-      `The hook "${hook}" failed (origin: ${origin}), so the tenant was not created; nothing of it was kept: ` +
-        (cause instanceof Error ? cause.message : String(cause)) +
+      `The hook "${hook}" failed (origin: ${origin}), so the tenant was not created; ` +
+        (hasEnded ? endedBy(cause) : `nothing of it was kept: ${messageOf(cause)}`) +
         (wasThere(origin, cause) ? `. A tenant comes with its rows here: ${TELL_APART}` : ''),
       { cause },
     );
   }
+}
+
+/** What it wrote before a COMMIT of its own is committed, and what it wrote after it, or after a ROLLBACK, each by itself. */
+function endedBy(cause: unknown): string {
+  return (
+    'it ended the transaction that it was given, so what it has written outside of the tenant (its schema, and what is kept ' +
+    'under its id) may be committed, and cannot be taken back: look for it there, and send no COMMIT or ROLLBACK in a hook' +
+    (cause === undefined ? '' : `. It failed afterwards: ${messageOf(cause)}`)
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 const TELL_APART = 'the hook is given the origin as its third argument, and may leave them as they are.';

@@ -11,7 +11,7 @@ import type { Tenant } from '../registry/tenant';
 import { type NewTenant, TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { ProvisionHooks } from './hooks/provision-hooks';
-import { ProvisioningFailedError } from './provisioning.errors';
+import { type LeftBehind, ProvisioningFailedError } from './provisioning.errors';
 import type { ProvisionHook, TenantOrigin } from './provisioning.options';
 import { SchemaDrop } from './marks/schema-drop';
 import { PurgeRecords } from './purge/purge-records';
@@ -102,8 +102,9 @@ export class TenantMaker {
       await this.events.emit('created', made, options.origin);
       return made;
     } catch (error) {
-      if (kept.tenant) await this.#forget(kept.tenant, options.origin);
-      throw within?.hasThrown(error) ? error : explain(draft.slug, error);
+      const left = kept.tenant && (await this.#forget(kept.tenant, options.origin));
+      if (within?.hasThrown(error)) throw error;
+      throw explain(draft.slug, error, left);
     }
   }
 
@@ -146,8 +147,10 @@ export class TenantMaker {
    * Undoes what may be left: the row in a store outside the database, which is no part of the transaction; row, schema
    * and what modules keep, such as a first key, when the connection was lost while COMMIT was under way, and it was done
    * after all.
+   *
+   * @returns what may be left, when it cannot be removed
    */
-  async #forget({ id, slug, schemaName }: Tenant, origin: TenantOrigin): Promise<void> {
+  async #forget({ id, slug, schemaName }: Tenant, origin: TenantOrigin): Promise<LeftBehind | undefined> {
     try {
       // The row first: a tenant without a schema cannot work, but a schema without a tenant is swept away.
       await this.store.remove(id);
@@ -155,12 +158,14 @@ export class TenantMaker {
         await this.dataSource.transaction('READ COMMITTED', (manager) => this.records.forget(manager, id));
         if (origin !== 'adopt') await this.#dropSchema(schemaName);
       });
+      return undefined;
     } catch (error) {
       this.#logger.error(
         `The creation of "${slug}" failed, and so did its removal: look for its row (${id}) in the registry, and for ` +
           `the schema ${schemaName}.`,
         error,
       );
+      return { id, schemaName, why: error };
     }
   }
 
@@ -211,9 +216,11 @@ function unborn(draft: Draft): Tenant {
   };
 }
 
-function explain(slug: string, error: unknown): unknown {
-  if (error instanceof TenancyError) return error;
-  return isOutage(error)
-    ? new TenancyUnavailableError('The database', { cause: error })
-    : new ProvisioningFailedError(slug, error);
+function explain(slug: string, error: unknown, left: LeftBehind | undefined): unknown {
+  // One of ours says that nothing is left. What a hook could not reach elsewhere, its cause, is no outage of ours.
+  if (error instanceof TenancyUnavailableError || (error instanceof TenancyError && !left)) return error;
+  const outage = error instanceof TenancyError ? left?.why : error;
+  return isOutage(outage)
+    ? new TenancyUnavailableError('The database', { cause: outage })
+    : new ProvisioningFailedError(slug, error, left);
 }

@@ -5,6 +5,7 @@ import {
 } from '@nestjs/typeorm';
 import type { ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { keepLostConnections } from '../../common/lost-connections';
 import { KEEP_ALIVE } from '../../common/silence';
 import {
   ADMIN_DATA_SOURCE,
@@ -75,7 +76,7 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
     const { migrateRegistry, direct, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
       ForRegistry;
     const registry = await reachDatabase('The registry', login, patience, async () => {
-      const dataSource = new DataSource(dataSourceOptions);
+      const dataSource = keepLostConnections(new DataSource(dataSourceOptions));
       await openRegistry(dataSource, { migrate: migrateRegistry });
       return dataSource;
     });
@@ -106,7 +107,7 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
   dataSourceFactory: (options) => {
     const { login, patience, ...dataSourceOptions } = options as DataSourceOptions & Reaching;
     return reachDatabase('The registry', login, patience, () =>
-      new DataSource(dataSourceOptions).initialize(),
+      keepLostConnections(new DataSource(dataSourceOptions)).initialize(),
     );
   },
 };

@@ -1,6 +1,7 @@
 import * as pg from 'pg';
 import type { PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { keepLostConnections } from '../../common/lost-connections';
 import { endWhenSilent } from '../../common/silence';
 import type { TenantContext } from '../../context/tenant-context';
 import { leaveActiveRecords } from './active-records';
@@ -57,7 +58,7 @@ export async function initializeTenantDataSource(
   { sharedSchemas = [], servesRequests = true }: EntityOwnership = {},
 ): Promise<DataSource> {
   return context.runAsStart(async () => {
-    const dataSource = new DataSource(options);
+    const dataSource = keepLostConnections(new DataSource(options));
     if (!servesRequests) leaveActiveRecords(dataSource);
     await dataSource.initialize().catch((error: unknown) => {
       throw explainRefusal(error);

@@ -1,12 +1,13 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { PoolClient } from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
-import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { quoteIdentifier } from '../../common/sql';
 import { AmbientTransaction } from '../../connection/typeorm/ambient-transaction';
 import type { TransactionDoomedError } from '../../connection/connection.errors';
 import { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
+import { GivenTransaction } from './given-transaction';
 import { namedHooks, type NamedHook } from './named-hooks';
 import { ProvisionHookFailedError } from '../provisioning.errors';
 import {
@@ -29,6 +30,7 @@ export const OnProvision = DiscoveryService.createDecorator();
 /** What the application does for each new tenant. */
 @Injectable()
 export class ProvisionHooks implements OnModuleInit {
+  readonly #logger = new Logger(ProvisionHooks.name);
   #hooks: readonly NamedHook<ProvisionHook>[] = [];
 
   constructor(
@@ -50,7 +52,8 @@ export class ProvisionHooks implements OnModuleInit {
   /**
    * Calls them one after the other, and at last `within`, in the caller's transaction, which was opened for the tenant.
    *
-   * @throws ProvisionHookFailedError naming the one that failed; what `within` throws as it is
+   * @throws ProvisionHookFailedError naming the one that failed; what `within` throws as it is; TenancyUnavailableError when the
+   * connection was lost meanwhile, whatever the hook made of it
    */
   async run(
     tenant: Tenant,
@@ -58,44 +61,71 @@ export class ProvisionHooks implements OnModuleInit {
     origin: TenantOrigin,
     within?: ProvisionHook,
   ): Promise<void> {
-    const named = this.#hooks.map(({ name, run }) => ({ name, run: failingAs(name, run) }));
-    const hooks = within ? [...named, { name: 'within', run: within }] : named;
+    const hooks = within ? [...this.#hooks, { name: WITHIN, run: within }] : this.#hooks;
     if (hooks.length === 0) return;
     const queryRunner = manager.queryRunner as QueryRunner;
     const path = [tenant.schemaName, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
     // A spare has another schema name than the transaction began with.
     await manager.query(`SET LOCAL search_path = ${path}, pg_temp`);
-    const transaction = new AmbientTransaction(
-      (await queryRunner.connect()) as PoolClient,
-      'READ COMMITTED',
-      queryRunner,
-    );
-    const id = await transactionId(manager);
+    const client = (await queryRunner.connect()) as PoolClient;
+    const transaction = new AmbientTransaction(client, 'READ COMMITTED', queryRunner);
+    const given = await GivenTransaction.on(client);
     try {
-      for (const hook of hooks) {
-        await this.context.runInFrame({ tenant, transaction }, () => hook.run(tenant, manager, origin));
-        await this.#requireTransaction(hook, origin, manager, transaction, id);
+      for (const { name, run } of hooks) {
+        const failure = await this.context
+          .runInFrame({ tenant, transaction }, async () => await run(tenant, manager, origin))
+          .then(() => undefined, asFailure);
+        await this.#requireSound(name, origin, failure, transaction, given);
       }
     } finally {
       transaction.end();
     }
   }
 
-  /** Waits for all that the hook has started, and fails when only a part of it would be committed. */
-  async #requireTransaction(
-    { name }: NamedHook<ProvisionHook>,
+  /** Waits for all that the hook has started, and fails when it failed, or when only a part of it would be committed. */
+  async #requireSound(
+    hook: string,
     origin: TenantOrigin,
-    manager: EntityManager,
+    failure: Failure | undefined,
     transaction: AmbientTransaction,
-    id: string,
+    given: GivenTransaction,
   ): Promise<void> {
-    await transaction.settle();
-    try {
-      transaction.requireSound();
-    } catch (error) {
-      throw new ProvisionHookFailedError(name, origin, explain(error as TransactionDoomedError));
+    const isQuiet = await transaction.settle();
+    const cause = failure ?? doomOf(transaction);
+    // What still streams would have to end first.
+    const fate = isQuiet ? await given.fate() : 'open';
+    if (fate !== 'ended') {
+      if (!cause) return;
+      throw failure && hook === WITHIN
+        ? failure.error
+        : new ProvisionHookFailedError(hook, origin, cause.error);
     }
-    if ((await transactionId(manager)) !== id) throw new ProvisionHookFailedError(name, origin, explainEnd());
+    const ended = new ProvisionHookFailedError(hook, origin, failure?.error, { hasEnded: true });
+    if (!failure || hook !== WITHIN) throw ended;
+    // The caller's own error is the caller's, and says nothing of what was kept.
+    this.#logger.error(ended.message);
+    throw failure.error;
+  }
+}
+
+/** The name that the caller's own part has in errors. */
+const WITHIN = 'within';
+
+/** Apart from its error, which may be `undefined`. */
+interface Failure {
+  readonly error: unknown;
+}
+
+function asFailure(error: unknown): Failure {
+  return { error };
+}
+
+function doomOf(transaction: AmbientTransaction): Failure | undefined {
+  try {
+    transaction.requireSound();
+    return undefined;
+  } catch (error) {
+    return { error: explain(error as TransactionDoomedError) };
   }
 }
 
@@ -103,24 +133,5 @@ function explain(error: TransactionDoomedError): Error {
   const { by, cause } = error;
   if (by === 'rollback') return new Error('it rolled a part of the transaction back', { cause });
   if (by === 'failure') return new Error('a statement of it failed, and it went on', { cause });
-  return by === 'end' ? explainEnd() : error;
-}
-
-function explainEnd(): Error {
-  return new Error('it ended the transaction that it was given');
-}
-
-function failingAs(name: string, run: ProvisionHook): ProvisionHook {
-  return async (tenant, manager, origin) => {
-    try {
-      await run(tenant, manager, origin);
-    } catch (error) {
-      throw new ProvisionHookFailedError(name, origin, error);
-    }
-  };
-}
-
-async function transactionId(executor: SqlExecutor): Promise<string> {
-  const [row] = (await executor.query('SELECT pg_catalog.txid_current() AS id')) as { id: string }[];
-  return row.id;
+  return error;
 }
