@@ -1,12 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { checkArguments } from '../common/options/check-options';
+import { anything, listOf, text, versions, withMethod } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import type { SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
-import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
+import { ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
 import { RegistryTime } from '../registry/registry-time';
 import { inRegistry } from '../registry/store/registry-transaction';
 import { isUuid } from '../registry/uuid';
@@ -29,31 +32,37 @@ import {
 import { ApiKeyRows, type KeyValues } from './api-key-rows';
 import { makeKey } from './key-text';
 
-export interface ApiKeyWriteOptions extends ActorAndReason {
+export class ApiKeyWriteOptions extends ActorAndReason {
   /**
    * The caller's scopes. The caller cannot make or change a key with a scope that is not among them. Default: all
    * scopes.
    */
+  @Option(listOf<string>('give a list of scopes', (each) => typeof each === 'string'))
   readonly grantedBy?: readonly string[];
 }
 
-export interface ApiKeyChangeOptions extends ApiKeyWriteOptions {
+export class ApiKeyChangeOptions extends ApiKeyWriteOptions {
   /** The change is made only if the key has one of these versions; else `ApiKeyVersionError`. */
+  @Option(versions())
   readonly ifVersion?: readonly number[];
 }
 
-export interface CreateApiKeyOptions extends ApiKeyWriteOptions {
+export class CreateApiKeyOptions extends ApiKeyWriteOptions {
   /** A UUID of version 7. If a key with this id exists, it gets a new text. Default: a new id. */
+  @Option(text('give a UUID of version 7', isUuid))
   readonly id?: string;
+
   /**
    * The manager of a transaction that may write to the registry, as in `TenantProvisioner.create(…, { within })`.
    * Default: a new transaction.
    */
+  @Option(withMethod<EntityManager>('query', 'give the EntityManager of a transaction'))
   readonly manager?: EntityManager;
 }
 
-export interface RotateApiKeyOptions extends ApiKeyChangeOptions {
+export class RotateApiKeyOptions extends ApiKeyChangeOptions {
   /** How long the old text remains valid, in milliseconds from 0 to 7 days. Default: `rotationOverlapMs`. */
+  @Option(anything<number>())
   readonly overlapMs?: number;
 }
 
@@ -93,7 +102,8 @@ export class ApiKeys {
     input: ApiKeyInput,
     options: CreateApiKeyOptions = {},
   ): Promise<ShownApiKey> {
-    const { id = uuidV7(), grantedBy, actor, reason, manager } = options;
+    const given = checkArguments('ApiKeys.create()', CreateApiKeyOptions, options);
+    const { id = uuidV7(), grantedBy, actor, reason, manager } = given;
     checkActorAndReason({ actor, reason });
     const { name, scopes, expiresAt, allowedIps } = checkApiKey(input, this.time.now());
     refuseBeyond(grantedBy, scopes);
@@ -137,9 +147,10 @@ export class ApiKeys {
     patch: ApiKeyPatch,
     options: ApiKeyChangeOptions = {},
   ): Promise<ApiKey> {
+    const { grantedBy } = checkArguments('ApiKeys.update()', ApiKeyChangeOptions, options);
     const { name, scopes, expiresAt, allowedIps } = checkApiKeyPatch(patch, this.time.now());
     return this.#change(tenantId, id, options, (key) => {
-      refuseBeyond(options.grantedBy, scopes ?? []);
+      refuseBeyond(grantedBy, scopes ?? []);
       const values: KeyValues = {
         ...(name === undefined || name === key.name ? {} : { name }),
         ...(scopes === undefined || isSame(scopes, key.scopes) ? {} : { scopes }),
@@ -178,10 +189,11 @@ export class ApiKeys {
 
   /** Gives the key a new text. The old one remains valid for a while; an even older one ends at once. */
   async rotate(tenantId: string, id: string, options: RotateApiKeyOptions = {}): Promise<ShownApiKey> {
-    const { overlapMs = this.options.rotationOverlapMs } = options;
+    const given = checkArguments('ApiKeys.rotate()', RotateApiKeyOptions, options);
+    const { overlapMs = this.options.rotationOverlapMs, ...change } = given;
     checkOverlap(overlapMs);
     const made = makeKey(this.options.prefix, id);
-    const key = await this.#change(tenantId, id, options, async (_key, transaction) => {
+    const key = await this.#change(tenantId, id, change, async (_key, transaction) => {
       const values: KeyValues = {
         digest: made.digest,
         hint: made.hint,
@@ -196,9 +208,11 @@ export class ApiKeys {
   async #change(
     tenantId: string,
     id: string,
-    { ifVersion, grantedBy, actor, reason }: ApiKeyChangeOptions,
+    options: ApiKeyChangeOptions,
     decide: (key: ApiKey, transaction: SqlExecutor) => Step | undefined | Promise<Step | undefined>,
   ): Promise<ApiKey> {
+    const given = checkArguments('ApiKeys', ApiKeyChangeOptions, options);
+    const { ifVersion, grantedBy, actor, reason } = given;
     checkActorAndReason({ actor, reason });
     const changed = await inRegistry(this.registry, async (transaction) => {
       const key = await this.#find(transaction, tenantId, id, true);

@@ -1,5 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { checkArguments } from '../common/options/check-options';
+import { anything } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { freezeDeeply } from '../common/freeze-deeply';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -8,8 +11,9 @@ import { type RequestFrame, type ContextFrame, workOf } from './context-frame';
 
 const STARTING: ContextFrame = Object.freeze({ system: true, starting: true });
 
-export interface EachTenantOptions {
+export class EachTenantOptions {
   /** How many tenants are worked for at once: an integer from 1. Default 1. Keep it below the pool's size. */
+  @Option(anything<number>())
   readonly concurrency?: number;
 }
 
@@ -116,10 +120,8 @@ export class TenantContext implements OnApplicationShutdown {
    * @throws TenancyUnavailableError, or what the store throws, when the list could not be read at all
    * @throws RangeError for a concurrency that is not an integer from 1
    */
-  async eachTenant(
-    work: (tenant: Tenant) => unknown,
-    { concurrency = 1 }: EachTenantOptions = {},
-  ): Promise<void> {
+  async eachTenant(work: (tenant: Tenant) => unknown, options: EachTenantOptions = {}): Promise<void> {
+    const { concurrency = 1 } = checkArguments('TenantContext.eachTenant()', EachTenantOptions, options);
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       throw new RangeError(`concurrency must be an integer from 1, got ${concurrency}.`);
     }

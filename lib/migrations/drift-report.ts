@@ -1,18 +1,28 @@
+import { anything, callback, isText, listOf } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import type { DifferenceKind } from '../schema/structure-differences';
 
-export interface DriftOptions {
+export class DriftOptions {
   /** Ids or slugs of the tenants to look at. Default all, whatever their status. */
+  @Option(listOf<string>('give a list of ids or slugs', isText))
   readonly tenants?: readonly string[];
+
   /** Sessions that look at once, an integer from 1; none of them is of the tenants' pool. Default 2. */
+  @Option(anything<number>())
   readonly concurrency?: number;
+
   /** How many of the tenants that differ are told one by one, an integer from 0. Default 100; all are counted. */
+  @Option(anything<number>())
   readonly limit?: number;
+
   /** Called after each group of tenants, for a progress bar. */
+  @Option(callback<(checked: number) => void>('give a function'))
   readonly onProgress?: (checked: number) => void;
 }
 
-export interface RepairOptions extends DriftOptions {
+export class RepairOptions extends DriftOptions {
   /** How long a statement waits for a lock, in milliseconds from 1. Default 5,000. */
+  @Option(anything<number>())
   readonly lockTimeoutMs?: number;
 }
 

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
+import { checkArguments } from '../common/options/check-options';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/uuid';
-import { type DriftOptions, type DriftReport, DriftTally, type RepairOptions } from './drift-report';
+import { DriftOptions, type DriftReport, DriftTally, RepairOptions } from './drift-report';
 import { FleetMembers } from './fleet-members';
 import { requireInteger } from './fleet-migrator.options';
 import { TemplateMovedError } from './migrations.errors';
@@ -40,7 +41,8 @@ export class FleetDrift {
    * @throws TenantNotFoundError, TemplateMovedError, RangeError for options out of bounds
    */
   async check(options: DriftOptions = {}): Promise<DriftReport> {
-    return this.#look(options, async (standard, tenant) => this.tenantRepair.look(standard, tenant));
+    const checked = checkArguments('FleetDrift.check()', DriftOptions, options);
+    return this.#look(checked, async (standard, tenant) => this.tenantRepair.look(standard, tenant));
   }
 
   /**
@@ -49,7 +51,9 @@ export class FleetDrift {
    *
    * @throws TenantNotFoundError, TemplateMovedError, RangeError for options out of bounds
    */
-  async repair({ lockTimeoutMs = 5_000, ...options }: RepairOptions = {}): Promise<DriftReport> {
+  async repair(given: RepairOptions = {}): Promise<DriftReport> {
+    const checked = checkArguments('FleetDrift.repair()', RepairOptions, given);
+    const { lockTimeoutMs = 5_000, ...options } = checked;
     requireInteger('lockTimeoutMs', lockTimeoutMs, 1);
     return this.#look(options, (standard, tenant) =>
       this.tenantRepair.repair(standard, tenant, lockTimeoutMs),

@@ -1,22 +1,40 @@
 import type { FleetReport } from './fleet-report';
-import { checkWaves, type WaveOptions } from './waves';
+import { checkArguments } from '../common/options/check-options';
+import { anything, callback, flag } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
+import { checkWaves, WaveOptions } from './waves';
 
-export interface FleetMigrationOptions extends WaveOptions {
+export class FleetMigrationOptions extends WaveOptions {
   /** Tenants worked on at once: an integer from 1. Default 4, or the pool's size when that is less. */
+  @Option(anything<number>())
   readonly concurrency?: number;
+
   /** How long a statement waits for a lock, in milliseconds from 1. Default 5,000: so long, at most, it holds up requests behind it. */
+  @Option(anything<number>())
   readonly lockTimeoutMs?: number;
+
   /** How often a tenant is tried again after a deadlock or a lock that was not given in time. Default 2. */
+  @Option(anything<number>())
   readonly retries?: number;
+
   /** How many tenants may fail before no other is begun. Default 0: the first failure halts. */
+  @Option(anything<number>())
   readonly maxFailures?: number;
+
   /** Called after each wave but the last. What it throws halts the run. */
+  @Option(callback<(wave: string, soFar: Pick<FleetReport, 'done' | 'failed'>) => unknown>('give a function'))
   readonly afterWave?: (wave: string, soFar: Pick<FleetReport, 'done' | 'failed'>) => unknown;
+
   /** Called after each tenant, for a progress bar. */
+  @Option(callback<(finished: number, total: number) => void>('give a function'))
   readonly onProgress?: (finished: number, total: number) => void;
+
   /** Called with the run's id once it has begun. Not called when there is nothing to do. */
+  @Option(callback<(runId: string) => void>('give a function'))
   readonly onBegin?: (runId: string) => void;
+
   /** Wait for another run to end instead of failing. Default false. */
+  @Option(flag())
   readonly wait?: boolean;
 }
 
@@ -27,8 +45,9 @@ export interface CheckedFleetOptions extends FleetMigrationOptions {
   readonly maxFailures: number;
 }
 
-/** With defaults. Throws `RangeError` naming what is out of bounds. */
-export function checkFleetOptions(options: FleetMigrationOptions, poolSize: number): CheckedFleetOptions {
+/** With defaults. Throws `RangeError` naming what is out of bounds, `TypeError` for what is of another type. */
+export function checkFleetOptions(given: FleetMigrationOptions, poolSize: number): CheckedFleetOptions {
+  const options = checkArguments('FleetMigrator', FleetMigrationOptions, given);
   const checked = {
     ...options,
     concurrency: options.concurrency ?? Math.min(4, poolSize),

@@ -1,8 +1,14 @@
+import { anything, listOf } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
+
 /** How a run spreads: first a few, then more, then all that are left. */
-export interface WaveOptions {
+export class WaveOptions {
   /** Slugs of the tenants that go first, or how many of the oldest. Default none. */
+  @Option(anything<readonly string[] | number>())
   readonly canary?: readonly string[] | number;
+
   /** What part of the fleet is done after each wave, in ascending percents from 1 to 99. Default none: all at once. */
+  @Option(listOf<number>('give a list of numbers', (each) => typeof each === 'number'))
   readonly percents?: readonly number[];
 }
 

@@ -1,14 +1,23 @@
 import { Injectable } from '@nestjs/common';
+import { checkArguments } from '../common/options/check-options';
+import { isInteger, kind, versions } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { TenantContendedError, TenantNotFoundError, TenantVersionError } from '../registry/tenant.errors';
 import { TenantStore, type TenantWriteOptions } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/uuid';
 import { type TenantChangeEvent, TenantEvents } from './hooks/tenant-events';
-import { type ActorAndReason, checkActorAndReason } from './tenant-input';
+import { ActorAndReason, checkActorAndReason } from './tenant-input';
 
-export interface TenantChangeOptions extends ActorAndReason {
+export class TenantChangeOptions extends ActorAndReason {
   /** Only if the tenant has this version, or one of these; else `TenantVersionError`, and nothing is done. */
+  @Option(
+    kind<number | readonly number[]>(
+      'give a version, or a list of versions',
+      (value) => isInteger(value, 0) || versions().accepts(value),
+    ),
+  )
   readonly ifVersion?: number | readonly number[];
 }
 
@@ -51,9 +60,10 @@ export class TenantChanger {
   async change(
     reference: string,
     event: TenantChangeEvent,
-    { ifVersion, actor, reason }: TenantChangeOptions = {},
+    options: TenantChangeOptions | undefined,
     attempt: Attempt,
   ): Promise<Tenant> {
+    const { ifVersion, actor, reason } = checkArguments('TenantLifecycle', TenantChangeOptions, options);
     checkActorAndReason({ actor, reason });
     let seen: Tenant | undefined;
     for (let count = 1; count <= MAX_ATTEMPTS; count += 1) {

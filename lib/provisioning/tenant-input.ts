@@ -1,3 +1,5 @@
+import { anything } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { normalizeDomain, normalizeWildcard } from '../registry/domain';
 import { metadataProblem } from '../registry/metadata';
@@ -77,10 +79,13 @@ export function checkMetadata(metadata: Readonly<Record<string, unknown>>): void
 }
 
 /** Who does something, and why, as far as the caller said. */
-export interface ActorAndReason {
+export class ActorAndReason {
   /** 1 to 200 characters. */
+  @Option(anything<string>())
   readonly actor?: string;
+
   /** At most 500 characters. */
+  @Option(anything<string>())
   readonly reason?: string;
 }
 

@@ -102,9 +102,9 @@ export class TenantLifecycle {
     );
   }
 
-  #move(reference: string, step: Transition, options: TenantChangeOptions = {}): Promise<Tenant> {
+  #move(reference: string, step: Transition, options?: TenantChangeOptions): Promise<Tenant> {
     return this.changer.change(reference, step.event, options, async (tenant, write) => {
-      const changes = changesOfTransition(tenant, step, options.reason);
+      const changes = changesOfTransition(tenant, step, options?.reason);
       if (!changes) return tenant;
       await this.hooks.run(tenant, step.action);
       const { expected, audit } = write(step.action, { from: tenant.status, to: changes.status });

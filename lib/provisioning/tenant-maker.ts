@@ -1,6 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { callback } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { isOutage } from '../common/outage';
 import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
 import type { IsolationLevel } from '../connection/typeorm/tenant-connection';
@@ -18,18 +20,19 @@ import { PurgeRecords } from './purge/purge-records';
 import { SchemaMarks, tenantComment } from './marks/schema-marks';
 import { Spares } from './spares/spares';
 import { TenantEvents } from './hooks/tenant-events';
-import type { ActorAndReason } from './tenant-input';
+import { ActorAndReason } from './tenant-input';
 import { TenantRoles } from './roles/tenant-roles';
 import { type SeenMigration, TenantVersions } from './tenant-versions';
 
 /** The fields of a tenant before it has a schema. */
 export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'>;
 
-export interface NewTenantOptions extends ActorAndReason {
+export class NewTenantOptions extends ActorAndReason {
   /**
    * What else the caller keeps with the tenant, both or neither: done in the same transaction as hooks are, after them.
    * What it throws is thrown, and no tenant is made.
    */
+  @Option(callback<ProvisionHook>('give a function of the tenant and the manager of its transaction'))
   readonly within?: ProvisionHook;
 }
 

@@ -1,9 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { checkArguments } from '../common/options/check-options';
+import { anything, flag, isPlainObject, kind, text } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../registry/schema-name';
 import type { Tenant } from '../registry/tenant';
+import { isUuid } from '../registry/uuid';
 import { proveDomains } from './domains/domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
@@ -18,24 +22,45 @@ import {
   checkNewTenant,
   type TenantRequestedBy,
 } from './tenant-input';
-import { type Draft, type Making, type NewTenantOptions, TenantMaker } from './tenant-maker';
+import { type Draft, type Making, NewTenantOptions, TenantMaker } from './tenant-maker';
 
 /** Further options for a new tenant. */
 export type TenantDetails = Omit<TenantRequestedBy, 'slug'>;
 
-export interface CreateTenantOptions extends NewTenantOptions {
+export class CreateTenantOptions extends NewTenantOptions {
   /** A UUID of version 7 that was never used. Default: a new one. */
+  @Option(text('give a UUID of version 7', isUuid))
   readonly id?: string;
 }
 
-export interface CloneOptions extends TenantDetails, NewTenantOptions {
+class DetailedTenantOptions extends NewTenantOptions implements TenantDetails {
+  /** 1 to 200 characters. Default: the slug. */
+  @Option(anything<string>())
+  readonly name?: string;
+
+  /** A JSON object of at most 16 kB. Default: `{}`. */
+  @Option(anything<Readonly<Record<string, unknown>>>())
+  readonly metadata?: Readonly<Record<string, unknown>>;
+
+  /** At most 50 host names; kept in lower case and punycode. Default: none. */
+  @Option(anything<readonly string[]>())
+  readonly domains?: readonly string[];
+}
+
+export class CloneOptions extends DetailedTenantOptions {
   /** What the copy's columns hold instead of the source's values. Default: all is copied as it is. */
+  @Option(kind<Mask>('give values by the names of tables and columns', isMask))
   readonly mask?: Mask;
 }
 
-export interface AdoptOptions extends TenantDetails, NewTenantOptions {
+export class AdoptOptions extends DetailedTenantOptions {
   /** Adopt it although it differs from the template. Default false. */
+  @Option(flag())
   readonly force?: boolean;
+}
+
+function isMask(value: unknown): boolean {
+  return isPlainObject(value) && Object.values(value).every(isPlainObject);
 }
 
 /**
@@ -62,7 +87,8 @@ export class TenantProvisioner {
    * A new active tenant with a clone of the template: a spare, if one is waiting. With the option `domainProof` it may
    * have domains that were proven for the `id` that it is given.
    */
-  async create(input: TenantRequestedBy, by: CreateTenantOptions = {}): Promise<Tenant> {
+  async create(input: TenantRequestedBy, options: CreateTenantOptions = {}): Promise<Tenant> {
+    const by = checkArguments('TenantProvisioner.create()', CreateTenantOptions, options);
     const draft = { ...this.#draft(input, by), ...(by.id !== undefined && { id: by.id }) };
     await proveDomains(this.options.domainProof, draft, { isIdChosen: by.id !== undefined });
     const build = (making: Making) => this.#takeOrClone(making, draft.schemaName);
@@ -78,11 +104,9 @@ export class TenantProvisioner {
    * @throws TenantNotFoundError, InvalidTransitionError when the source is neither active nor suspended
    * @throws SchemaNotCloneableError, UnknownTableError for a mask of what is not there
    */
-  async clone(
-    source: string,
-    slug: string,
-    { mask, actor, reason, within, ...details }: CloneOptions = {},
-  ): Promise<Tenant> {
+  async clone(source: string, slug: string, options: CloneOptions = {}): Promise<Tenant> {
+    const given = checkArguments('TenantProvisioner.clone()', CloneOptions, options);
+    const { mask, actor, reason, within, ...details } = given;
     const draft = this.#draft({ ...details, slug }, { actor, reason });
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     const from = await this.copy.prepare(source);
@@ -96,11 +120,9 @@ export class TenantProvisioner {
    *
    * @throws SchemaNotAdoptableError, SchemaNameTakenError, SchemaDiffersError telling how it differs from the template
    */
-  async adopt(
-    schemaName: string,
-    slug: string,
-    { force = false, actor, reason, within, ...details }: AdoptOptions = {},
-  ): Promise<Tenant> {
+  async adopt(schemaName: string, slug: string, options: AdoptOptions = {}): Promise<Tenant> {
+    const given = checkArguments('TenantProvisioner.adopt()', AdoptOptions, options);
+    const { force = false, actor, reason, within, ...details } = given;
     const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), schemaName };
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     this.adoption.check(schemaName);

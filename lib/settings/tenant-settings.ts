@@ -2,10 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { checkArguments } from '../common/options/check-options';
+import { isPlainObject, kind, oneOf, versions } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantContext } from '../context/tenant-context';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
-import { type ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
+import { ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
+import { isUuid } from '../registry/uuid';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
@@ -41,13 +45,22 @@ export interface SettingsSnapshot {
   readonly settings: readonly SettingState[];
 }
 
-export interface SettingChangeOptions extends ActorAndReason {
+export class SettingChangeOptions extends ActorAndReason {
   /** The tenant. Default: the tenant of the current code. */
+  @Option(kind<Pick<Tenant, 'id'>>('give a tenant', isTenant))
   readonly tenant?: Pick<Tenant, 'id'>;
+
   /** `tenant`: may change only what the tenant itself may change. Default: everything. */
+  @Option(oneOf<'tenant' | 'operator'>('tenant', 'operator'))
   readonly by?: 'tenant' | 'operator';
+
   /** The change is made only if the settings have one of these versions; else `SettingsVersionError`. */
+  @Option(versions())
   readonly ifVersion?: readonly number[];
+}
+
+function isTenant(value: unknown): boolean {
+  return isPlainObject(value) && isUuid(value.id);
 }
 
 /**
@@ -93,10 +106,9 @@ export class TenantSettings<S extends Settings = Settings> {
   }
 
   /** All settings, or those that the tenant may read, in the order of their declaration. */
-  async list({
-    tenant: { id } = this.context.tenant(),
-    by = 'operator',
-  }: Pick<SettingChangeOptions, 'tenant' | 'by'> = {}): Promise<SettingsSnapshot> {
+  async list(given: Pick<SettingChangeOptions, 'tenant' | 'by'> = {}): Promise<SettingsSnapshot> {
+    const options = checkArguments('TenantSettings.list()', SettingChangeOptions, given);
+    const { tenant: { id } = this.context.tenant(), by = 'operator' } = options;
     const state = await this.known.find(id);
     return this.#snapshot(state, ({ tenant }) => by === 'operator' || tenant !== undefined);
   }
@@ -112,8 +124,9 @@ export class TenantSettings<S extends Settings = Settings> {
   async set<Key extends KeyOf<S>>(
     key: Key,
     value: ValueOf<S, Key>,
-    options: SettingChangeOptions = {},
+    given: SettingChangeOptions = {},
   ): Promise<SettingsSnapshot> {
+    const options = checkArguments('TenantSettings.set()', SettingChangeOptions, given);
     const setting = this.#changeable(key, options);
     const problem = valueProblem(setting, value);
     if (problem !== undefined) throw new ValidationFailedError([{ field: 'value', message: problem }]);
@@ -124,7 +137,8 @@ export class TenantSettings<S extends Settings = Settings> {
    * Removes the tenant's own value, so that the default is used. @throws the errors of `set()`, except those about the
    * value
    */
-  async reset<Key extends KeyOf<S>>(key: Key, options: SettingChangeOptions = {}): Promise<SettingsSnapshot> {
+  async reset<Key extends KeyOf<S>>(key: Key, given: SettingChangeOptions = {}): Promise<SettingsSnapshot> {
+    const options = checkArguments('TenantSettings.reset()', SettingChangeOptions, given);
     this.#changeable(key, options);
     return this.#change(key, undefined, options);
   }

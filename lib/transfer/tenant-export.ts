@@ -4,6 +4,9 @@ import { createGzip } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { checkArguments } from '../common/options/check-options';
+import { abortSignal, anything, callback } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
@@ -24,15 +27,20 @@ import { readContents } from './schema-contents';
 import { SealedEnvelope } from './sealed-envelope';
 import { serverVersion } from './server-version';
 
-export interface ExportOptions {
+export class ExportOptions {
   /**
    * Seals the export: at least 32 characters. Only someone with the key can make a file that an import with this key
    * accepts. Default: a checksum.
    */
+  @Option(anything<string>())
   readonly key?: string;
+
   /** Stops the export. What was written by then is not a valid export. */
+  @Option(abortSignal())
   readonly signal?: AbortSignal;
+
   /** Called after each table, for a progress bar. */
+  @Option(callback<(finished: number, total: number) => void>('give a function'))
   readonly onProgress?: (finished: number, total: number) => void;
 }
 
@@ -76,7 +84,8 @@ export class TenantExport {
    * @throws PackageMissingError when `pg-copy-streams` is not installed
    * @throws RangeError when the key is too short
    */
-  async export(reference: string, destination: Writable, options: ExportOptions = {}): Promise<ExportReport> {
+  async export(reference: string, destination: Writable, given: ExportOptions = {}): Promise<ExportReport> {
+    const options = checkArguments('TenantExport.export()', ExportOptions, given);
     checkKey(options.key);
     const streams = loadCopyStreams();
     const tenant = await this.#find(reference);

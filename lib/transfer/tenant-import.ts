@@ -1,13 +1,16 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { checkArguments } from '../common/options/check-options';
+import { abortSignal, anything, callback, flag, isPlainObject, kind } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { proveDomains } from '../provisioning/domains/domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { IMPORT_COMMENT, SchemaMarks } from '../provisioning/marks/schema-marks';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { Template } from '../provisioning/template/template';
-import { type ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
+import { ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
 import { type Draft, type Making, TenantMaker } from '../provisioning/tenant-maker';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
@@ -21,28 +24,43 @@ import { majorOf, serverVersion } from './server-version';
 import { ExportFileError } from './transfer.errors';
 import { type Verification, verifyImport } from './verify-import';
 
-export interface ImportOptions extends ActorAndReason {
+export class ImportOptions extends ActorAndReason {
   /** Default: the slug in the export. */
+  @Option(anything<string>())
   readonly slug?: string;
+
   /** Default: the name in the export. */
+  @Option(anything<string>())
   readonly name?: string;
+
   /**
    * Whether the new tenant gets the domains in the export. Default false, because the exported tenant may still have
    * them.
    */
+  @Option(flag())
   readonly domains?: boolean;
+
   /**
    * Whether the new tenant gets the id in the export. Default false: a new id. An id that was ever used here is
    * refused.
    */
+  @Option(flag())
   readonly keepId?: boolean;
+
   /** The key with which the export was sealed. An export without a seal of this key is refused. */
+  @Option(anything<string>())
   readonly key?: string;
+
   /** How much of the file is accepted. */
+  @Option(kind<ImportLimits>('give an object', isPlainObject))
   readonly limits?: ImportLimits;
+
   /** Stops the import; nothing is kept. */
+  @Option(abortSignal())
   readonly signal?: AbortSignal;
+
   /** Called after each table, for a progress bar. */
+  @Option(callback<(finished: number, total: number) => void>('give a function'))
   readonly onProgress?: (finished: number, total: number) => void;
 }
 
@@ -78,7 +96,8 @@ export class TenantImport {
    * @throws PackageMissingError when `pg-copy-streams` is not installed
    * @throws the errors of `TenantProvisioner.create()`
    */
-  async import(source: Readable, options: ImportOptions = {}): Promise<ImportReport> {
+  async import(source: Readable, given: ImportOptions = {}): Promise<ImportReport> {
+    const options = checkArguments('TenantImport.import()', ImportOptions, given);
     checkKey(options.key);
     checkActorAndReason(options);
     const streams = loadCopyStreams();

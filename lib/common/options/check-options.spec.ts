@@ -127,6 +127,15 @@ describe('declared options', () => {
     );
   });
 
+  it('are those of the class that it extends, too, which gets none of its own', () => {
+    class Larger extends Inner {
+      @Option(flag())
+      readonly isWide?: boolean;
+    }
+    expect(checkArguments('larger()', Larger, { isWide: true })).toEqual({ size: 5, isWide: true });
+    expect(optionNames(Inner)).toEqual(['size']);
+  });
+
   it('that say what a module consists of are known, and refused when a factory gives them', () => {
     const extras = { declared: Inner, given: { size: 2 } };
     expect(checkOptions(Outer, { name: 'x' }, OuterError, extras)).toMatchObject({ name: 'x', size: 2 });

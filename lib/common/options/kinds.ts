@@ -85,6 +85,16 @@ export function texts(
   };
 }
 
+/** What a running piece of work can be ended by. */
+export function abortSignal(): Kind<AbortSignal> {
+  return kind('give the signal of an AbortController', (value) => value instanceof AbortSignal);
+}
+
+/** What a record must be: one of these versions. */
+export function versions(): Kind<readonly number[]> {
+  return listOf('give a list of versions', (each) => isInteger(each, 0));
+}
+
 /** A list of what TypeORM takes: classes and globs, or a module whose exports are the classes. */
 export function classes(remedy: string): Kind<unknown> {
   return kind(remedy, isObject);
@@ -102,7 +112,7 @@ export function withMethod<T>(method: string, remedy: string, orClass = false): 
   return kind(remedy, accepts, { show: (value) => (isObject(value) ? 'something else' : show(value)) });
 }
 
-/** Anything, for what another library checks. */
+/** Anything, for what is checked elsewhere, or by another library. */
 export function anything<T>(): Kind<T> {
   return kind('leave it out', () => true);
 }

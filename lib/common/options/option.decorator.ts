@@ -81,8 +81,14 @@ export function RefusedOptions(reasons: Readonly<Record<string, string>>) {
 /** What a class declares. */
 export function declarationOf(declared: Type<object>): Declaration {
   const holder = declared as unknown as { [DECLARATION]?: Declaration };
-  holder[DECLARATION] ??= { options: new Map(), refused: {} };
-  return holder[DECLARATION];
+  const known = holder[DECLARATION];
+  if (known && Object.hasOwn(holder, DECLARATION)) return known;
+  // A class has its parent's options, and adds none to the parent.
+  return (holder[DECLARATION] = {
+    ...known,
+    options: new Map(known?.options),
+    refused: { ...known?.refused },
+  });
 }
 
 /**

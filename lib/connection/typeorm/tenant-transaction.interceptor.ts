@@ -8,11 +8,12 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { from, lastValueFrom, mergeMap, type Observable, of, toArray } from 'rxjs';
+import { checkArguments } from '../../common/options/check-options';
 import { routeMetadata } from '../../common/route-metadata';
 import { arrivalOf } from '../../common/arrival';
 import { ownEmissions } from '../../context/own-emissions';
 import { TenantContext } from '../../context/tenant-context';
-import { type TenantTransactionOptions, TenantTransactions } from './tenant-transactions';
+import { TenantTransactionOptions, TenantTransactions } from './tenant-transactions';
 
 const TRANSACTION_OPTIONS = 'nestjs-tenancy:transaction';
 
@@ -40,6 +41,7 @@ export class TenantTransactionInterceptor implements NestInterceptor {
  * Observable emits is kept until it has completed, and sent after the COMMIT: not for handlers that stream.
  */
 export function TenantTransaction(options: TenantTransactionOptions = {}): MethodDecorator & ClassDecorator {
+  checkArguments('TenantTransaction()', TenantTransactionOptions, options);
   return applyDecorators(
     SetMetadata(TRANSACTION_OPTIONS, options),
     UseInterceptors(TenantTransactionInterceptor),

@@ -3,14 +3,18 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { PoolClient } from 'pg';
+import { checkArguments } from '../../common/options/check-options';
+import { oneOf } from '../../common/options/kinds';
+import { Option } from '../../common/options/option.decorator';
 import { workOf } from '../../context/context-frame';
 import { TenantContext } from '../../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
 import type { IsolationLevel } from './tenant-connection';
 import { TENANT_DATA_SOURCE } from './tenant-data-source';
 
-export interface TenantTransactionOptions {
+export class TenantTransactionOptions {
   /** Default: that of the data source, else PostgreSQL's, READ COMMITTED. */
+  @Option(oneOf<IsolationLevel>('READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'))
   readonly isolation?: IsolationLevel;
 }
 
@@ -34,7 +38,12 @@ export class TenantTransactions {
    * @throws TransactionDoomedError when `work` resolves though a part of it failed, or has not ended
    * @throws CommitOutcomeUnknownError when the connection was lost while COMMIT was under way
    */
-  async run<T>(work: () => Promise<T>, { isolation }: TenantTransactionOptions = {}): Promise<T> {
+  async run<T>(work: () => Promise<T>, options?: TenantTransactionOptions): Promise<T> {
+    // Each request of a route with `@TenantTransaction()` comes by.
+    const { isolation } =
+      options && Object.keys(options).length > 0
+        ? checkArguments('TenantTransactions.run()', TenantTransactionOptions, options)
+        : {};
     const frame = this.context.frame();
     const outer = frame?.transaction;
     if (outer?.isOpen && outer instanceof AmbientTransaction) return outer.runPart(work);

@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { checkArguments } from '../../common/options/check-options';
+import { anything } from '../../common/options/kinds';
+import { Option } from '../../common/options/option.decorator';
 import { isOutage } from '../../common/outage';
 import { TenancyError, TenancyUnavailableError } from '../../common/tenancy.errors';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
@@ -26,8 +29,9 @@ const LOCK_TIMEOUT_MS = 5_000;
 /** SQLSTATE lock_not_available. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-export interface PurgeOptions {
+export class PurgeOptions {
   /** Who asks for it; kept with the record. */
+  @Option(anything<string>())
   readonly actor?: string;
 }
 
@@ -57,7 +61,8 @@ export class TenantPurge {
    * @throws PurgeBlockedError when something outside needs the schema, or an open transaction holds a part of it
    * @throws TransitionHookFailedError, PurgeFailedError, TenancyUnavailableError
    */
-  async purge(idOrSlug: string, { actor }: PurgeOptions = {}): Promise<PurgeRecord> {
+  async purge(idOrSlug: string, options: PurgeOptions = {}): Promise<PurgeRecord> {
+    const { actor } = checkArguments('TenantPurge.purge()', PurgeOptions, options);
     checkActorAndReason({ actor });
     return this.finish(await this.#begin(idOrSlug, actor), idOrSlug);
   }
