@@ -28,8 +28,8 @@ export class FirstKey {
   }
 
   /**
-   * Makes the key, in the transaction of `manager` if there is one. A repeated request gets the key that its first
-   * attempt made, with a new text.
+   * Makes the key, in the transaction of `manager` if there is one. With an `Idempotency-Key` it has the id of the tenant,
+   * whichever attempt made that: so the next attempt finds it, and gives it a new text.
    */
   async addTo(
     tenant: Tenant,
@@ -40,7 +40,7 @@ export class FirstKey {
     const key = (await this.keys?.create(
       tenant.id,
       { name: 'first key', scopes: this.options?.firstKeyScopes },
-      { actor, id: attempt?.newId, manager },
+      { actor, id: attempt && tenant.id, manager },
     )) as ShownApiKey;
     return { ...tenant, apiKey: toApiKeyView(key) };
   }

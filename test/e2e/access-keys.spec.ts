@@ -344,6 +344,31 @@ describe.each(ANY_ADAPTER)('Keys by HTTP on %s', (_platform, adapter) => {
     ).resolves.not.toHaveProperty('body.apiKey');
   });
 
+  it('come once with a new tenant, however many attempts fail or are not heard', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+    const body = { slug: 'tried-often', apiKey: true };
+    const attempt = () => app.admin('POST /admin/tenants', body, headers);
+    const loseAnswer = () =>
+      database.query(`UPDATE tenancy.idempotency_keys SET answer = NULL, claimed_until = '-infinity'`);
+    // The first fails, so the next has another id for what it makes.
+    jest.spyOn(app.app.get(ApiKeys), 'create').mockRejectedValueOnce(new Error('lost'));
+    await expect(attempt()).resolves.toMatchObject({ status: 500 });
+    const texts: string[] = [];
+    for (let count = 1; count <= 3; count++) {
+      const { status, body: made } = await attempt();
+      expect(status).toBe(201);
+      texts.push(made.apiKey.key);
+      await loseAnswer();
+    }
+    await expect(app.admin('GET /admin/tenants/tried-often/keys')).resolves.toMatchObject({
+      body: { data: [{ name: 'first key' }] },
+    });
+    const statuses = [];
+    for (const text of texts) statuses.push((await withKey(text, 'GET /me')).status);
+    // A text that nobody has heard of ends with the next.
+    expect(statuses).toEqual([401, 401, 200]);
+  });
+
   it('come with a new tenant, or there is none', async () => {
     const seen: unknown[] = [];
     jest.spyOn(app.app.get(ApiKeys), 'create').mockImplementationOnce(async () => {
