@@ -1,8 +1,9 @@
 import { type DataSource, type Migration, MigrationExecutor, type QueryRunner } from 'typeorm';
+import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
-import type { RegistryMigration } from './registry-migrations';
+import { isKnownMigration, type RegistryMigration } from './registry-migrations';
 import { registrySchema } from './registry-schema';
-import { RegistryNotMigratedError, RegistryRightsError } from './tenant.errors';
+import { RegistryNewerError, RegistryNotMigratedError, RegistryRightsError } from './tenant.errors';
 
 export const MIGRATIONS_TABLE = 'registry_migrations';
 
@@ -32,7 +33,7 @@ class RegistryMigrator extends MigrationExecutor {
  * Makes the registry's schema and runs its pending migrations; any number of instances may do so at once, each with the
  * modules that it has.
  *
- * @throws RegistryRightsError
+ * @throws RegistryRightsError, RegistryNewerError
  */
 export async function migrateRegistry(dataSource: DataSource): Promise<void> {
   const queryRunner = dataSource.createQueryRunner();
@@ -52,19 +53,34 @@ export async function migrateRegistry(dataSource: DataSource): Promise<void> {
 async function runPending(migrator: MigrationExecutor, dataSource: DataSource): Promise<void> {
   const pending = await migrator.getPendingMigrations();
   if (pending.length === 0) return;
+  // Before one fails: PostgreSQL answers nothing after that.
+  const unknown = await unknownTo(migrator);
   try {
     await migrator.executePendingMigrations();
   } catch (error) {
-    if ((error as { code?: unknown }).code !== NO_RIGHT) throw error;
-    throw new RegistryRightsError(registrySchema(dataSource), namesOf(pending), error as Error);
+    if ((error as { code?: unknown }).code === NO_RIGHT)
+      throw new RegistryRightsError(registrySchema(dataSource), namesOf(pending), error as Error);
+    if (unknown.length === 0 || isOutage(error)) throw error;
+    throw new RegistryNewerError(registrySchema(dataSource), unknown, namesOf(pending), error as Error);
   }
+}
+
+/** What the ledger has seen of a newer version. It may have brought what this one would make, by another name. */
+async function unknownTo(migrator: MigrationExecutor): Promise<string[]> {
+  return namesOf(await migrator.getExecutedMigrations()).filter((name) => !isKnownMigration(name));
 }
 
 /** @throws RegistryNotMigratedError */
 export async function assertRegistryMigrated(dataSource: DataSource): Promise<void> {
-  const pending = await new RegistryMigrator(dataSource).getPendingMigrations();
+  const migrator = new RegistryMigrator(dataSource);
+  const pending = await migrator.getPendingMigrations();
   if (pending.length === 0) return;
-  throw new RegistryNotMigratedError(registrySchema(dataSource), namesOf(pending), await isThere(dataSource));
+  throw new RegistryNotMigratedError(
+    registrySchema(dataSource),
+    namesOf(pending),
+    await isThere(dataSource),
+    await unknownTo(migrator),
+  );
 }
 
 const namesOf = (migrations: readonly Migration[]) => migrations.map(({ name }) => name);

@@ -33,6 +33,22 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   CreateSharedMigrations1763601100000,
 ];
 
+/** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */
+const NAMES_BESIDE_CORE: readonly string[] = [
+  'CreateIdempotencyKeys1763600210000',
+  'CreateTenantApiKeys1763600500000',
+  'CreateMasterKeyUses1763600510000',
+  'CreateTenantSettings1763600800000',
+  'CreateUsage1763600900000',
+  'CreateAdminRecords1763600200000',
+  'CreateApiKeys1763600500000',
+];
+
+/** Whether this version of the package knows a migration of the ledger, whichever modules the application imports. */
+export function isKnownMigration(name: string): boolean {
+  return NAMES_BESIDE_CORE.includes(name) || CORE_MIGRATIONS.some((each) => each.name === name);
+}
+
 /** Token of all migrations that the registry of this application needs. */
 export const REGISTRY_MIGRATIONS = Symbol('REGISTRY_MIGRATIONS');
 

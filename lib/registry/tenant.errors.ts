@@ -122,10 +122,11 @@ export class RegistryNotMigratedError extends StartError {
   declare readonly pending: readonly string[];
 
   /** `isThere`: whether any table of the registry exists. */
-  constructor(schema: string, pending: readonly string[], isThere: boolean) {
+  constructor(schema: string, pending: readonly string[], isThere: boolean, unknown: readonly string[] = []) {
     super(
       isThere
         ? `The tenant registry in schema "${schema}" lacks these migrations: ${pending.join(', ')}. ` +
+            (unknown.length > 0 ? `It ${seenByNewer(unknown)}. ` : '') +
             'This instance was told not to run them. Run "tenancy migrate up" once as a step of the deployment, ' +
             'or let an instance run them when it starts.'
         : `The schema "${schema}" has no registry yet. Run "tenancy migrate up" once as a step of the deployment, or let an instance ` +
@@ -133,6 +134,28 @@ export class RegistryNotMigratedError extends StartError {
       { details: { schema, pending } },
     );
   }
+}
+
+/** The registry was migrated by a newer version of the package, and what this one lacks of it cannot be made. Nothing was made. */
+export class RegistryNewerError extends StartError {
+  readonly code = 'REGISTRY_NEWER';
+  declare readonly schema: string;
+  declare readonly unknown: readonly string[];
+  declare readonly pending: readonly string[];
+
+  constructor(schema: string, unknown: readonly string[], pending: readonly string[], cause: Error) {
+    super(
+      `The tenant registry in schema "${schema}" ${seenByNewer(unknown)}. What this version would still run ` +
+        `(${pending.join(', ')}) cannot be run beside that: ${cause.message.replace(/\.?$/, '.')} Nothing of it was kept. Start the ` +
+        'version of nestjs-tenancy that has migrated the registry, or a newer one. To go back to this one, restore the database ' +
+        'as it was before.',
+      { cause, details: { schema, unknown, pending } },
+    );
+  }
+}
+
+function seenByNewer(unknown: readonly string[]): string {
+  return `was migrated by a newer version of nestjs-tenancy: it has seen ${unknown.join(', ')}, which this version does not know`;
 }
 
 /** The role that migrates the registry may not make its tables. Nothing was made. */

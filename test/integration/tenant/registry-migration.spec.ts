@@ -4,6 +4,8 @@ import {
   migrateRegistry,
   REGISTRY_MIGRATION_LOCK,
 } from '../../../lib/registry/migrate-registry';
+import { KNOWN_MIGRATIONS } from '../../../lib/cli/doctor/known-migrations';
+import { isKnownMigration } from '../../../lib/registry/registry-migrations';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import type { RegistryOptions } from '../../../lib/registry/registry';
 import { TypeOrmTenantStore } from '../../../lib/registry/store/typeorm-tenant.store';
@@ -205,5 +207,48 @@ describe('a registry that an instance may not migrate', () => {
     );
     await openRegistry(registry, { migrate: false });
     expect(registry.isInitialized).toBe(true);
+  });
+});
+
+describe('that a newer version has migrated', () => {
+  const LATER = 'SplitFleetLedger1900000000000';
+
+  async function migratedByLater(change: string): Promise<DataSource> {
+    const registry = await connect();
+    await migrateRegistry(registry);
+    await database.query(change);
+    return registry;
+  }
+  const insert = `INSERT INTO tenancy.registry_migrations (timestamp, name) VALUES (1900000000000, '${LATER}')`;
+  const rename = `UPDATE tenancy.registry_migrations SET name = '${LATER}' WHERE name = 'CreateFleetLedger1763600400000'`;
+
+  it('is worked with, as long as it has all that this one needs', async () => {
+    const registry = await migratedByLater(insert);
+    await migrateRegistry(registry);
+    await assertRegistryMigrated(registry);
+  });
+
+  it('and has otherwise what this one would make: it says so, and which version to start', async () => {
+    const registry = await migratedByLater(rename);
+    const before = await tablesOf('tenancy');
+    await expect(migrateRegistry(registry)).rejects.toMatchObject({
+      code: 'REGISTRY_NEWER',
+      unknown: [LATER],
+      pending: ['CreateFleetLedger1763600400000'],
+      message: expect.stringMatching(
+        /migrated by a newer version of nestjs-tenancy: it has seen SplitFleetLedger1900000000000, .* already exists\. .*Start the version/,
+      ),
+    });
+    await expect(assertRegistryMigrated(registry)).rejects.toMatchObject({
+      code: 'REGISTRY_NOT_MIGRATED',
+      message: expect.stringContaining('was migrated by a newer version'),
+    });
+    expect(await tablesOf('tenancy')).toEqual(before);
+  });
+
+  it('is told by the names of all migrations of this one, those of modules too', () => {
+    for (const { name, partOf = name } of KNOWN_MIGRATIONS)
+      expect([name, partOf].map(isKnownMigration)).toEqual([true, true]);
+    expect(isKnownMigration(LATER)).toBe(false);
   });
 });
