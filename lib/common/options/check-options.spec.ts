@@ -1,5 +1,5 @@
 import type { FieldError } from '../tenancy.errors';
-import { checkAll, checkArguments, checkOptions, optionNames } from './check-options';
+import { checkAll, checkArguments, checkOptions, optionNames, problemsOf } from './check-options';
 import { flag, group, groupOrFunction, integer, secret, text, texts } from './kinds';
 import { Option, OptionsRule, RefusedOptions } from './option.decorator';
 import { InvalidOptionsError } from './invalid-options.errors';
@@ -142,6 +142,22 @@ describe('declared options', () => {
     expect(() => checkOptions(Outer, { name: 'x', size: 9 }, OuterError, extras)).toThrow(
       '- size is given too late, by a factory',
     );
+  });
+
+  it('of a name that users choose are told with it, or found sound without a word', () => {
+    class Choice {
+      @Option(integer(0), { required: true })
+      readonly size!: number;
+      @Option(group(Inner))
+      readonly inner?: Inner;
+    }
+    const told = (given: unknown) => problemsOf(Choice, given, 'plans.free').map(({ field }) => field);
+    for (const sound of [{ size: 0 }, { size: 1, inner: { size: 1 } }, { size: 1, other: undefined }])
+      expect(told(sound)).toEqual([]);
+    expect(told({})).toEqual(['plans.free.size']);
+    expect(told({ size: -1, inner: { size: 0 } })).toEqual(['plans.free.size', 'plans.free.inner.size']);
+    expect(told({ size: 1, sise: 1 })).toEqual(['plans.free.sise']);
+    expect(told([])).toEqual(['plans.free']);
   });
 
   it('are known by name, in the order of their declaration', () => {

@@ -76,6 +76,7 @@ export function checkArguments<Options extends object>(
 
 /** What is wrong with options that stand under a name that users choose, such as that of a plan. */
 export function problemsOf(declared: Type<object>, given: unknown, path: string): FieldError[] {
+  if (isSound(declared, given)) return [];
   if (!isPlainObject(given)) {
     const names = optionNames(declared).join(', ');
     return [{ field: path, message: `is ${showShape(given)}: give { ${names} }` }];
@@ -83,6 +84,19 @@ export function problemsOf(declared: Type<object>, given: unknown, path: string)
   const reading: Reading = { environment: {}, path: `${path}.`, ofVariables: [], problems: [] };
   read([declared], given, reading);
   return reading.problems;
+}
+
+/** Whether nothing is wrong, for what is asked with every request: it only says yes where that is plain. */
+function isSound(declared: Type<object>, given: unknown): boolean {
+  if (!isPlainObject(given)) return false;
+  const { options, rule } = declarationOf(declared);
+  if (rule || Object.keys(given).some((name) => !options.has(name))) return false;
+  for (const [name, { kind, required }] of options) {
+    const value = given[name];
+    const isPlain = value === undefined ? !required : !kind.group && !kind.inside && kind.accepts(value);
+    if (!isPlain) return false;
+  }
+  return true;
 }
 
 /** Problems as a message shows them. */
