@@ -9,6 +9,18 @@ import { KeepingClient } from './kept-commits';
  */
 export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
+/** What pg says when `query_timeout` runs out; what the server does meanwhile is unknown. */
+export const READ_TIMEOUT = 'Query read timeout';
+
+/** The error of a question of ours that had `ms`: one without an answer is the outage that pools make of it. */
+export function orSilence(error: unknown, ms: number): unknown {
+  return (error as Error).message === READ_TIMEOUT ? silence(ms, { cause: error }) : error;
+}
+
+function silence(ms: number, options?: ErrorOptions): Error {
+  return new Error(`Connection terminated: PostgreSQL has been silent for ${ms} ms`, options);
+}
+
 /** The private parts of a pg client that this file needs. */
 interface ClientState {
   readonly connection: { readonly stream: Socket };
@@ -27,8 +39,7 @@ export function endWhenSilent(pool: Pool, ms: number | undefined): void {
     const { stream } = state.connection;
     stream.setTimeout(ms).on('timeout', () => {
       const query = state._activeQuery;
-      if (query && !query.waitsForReader)
-        stream.destroy(new Error(`Connection terminated: PostgreSQL has been silent for ${ms} ms`));
+      if (query && !query.waitsForReader) stream.destroy(silence(ms));
     });
   });
 }

@@ -1,6 +1,7 @@
 import { quoteIdentifier } from '../../lib/common/sql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { startToFail } from '../support/failing-start/start';
+import { startSilentServer } from '../support/silent-server';
 
 /** What Nest logs before it ends the process. */
 const logged = (name: string, code: string, first: string, ...lines: string[]) =>
@@ -222,19 +223,46 @@ describe('A start that fails', () => {
       ]);
     });
 
-    it('refuses another database', async () => {
-      const other = await createTestDatabase();
+    it('names it when it lets us in and is silent then, and tries as often', async () => {
+      const silent = await startSilentServer(database.url);
+      try {
+        const { exitCode, lines } = await startToFail('unreachable', {
+          DATABASE_URL: database.url,
+          TENANCY_DIRECT_URL: silent.url,
+          TENANCY_CONNECT_TIMEOUT_MS: '500',
+        });
+        expect(exitCode).toBe(1);
+        expect(lines).toHaveLength(3);
+        const { host } = new URL(silent.url);
+        for (const line of lines)
+          expect(line).toContain(
+            `PostgreSQL does not answer at ${host} (Connection terminated: PostgreSQL has been silent for 500 ms)`,
+          );
+        expect(lines[2]).toMatch(/TENANCY_UNAVAILABLE.*attempt 3 of 3\. .*correct TENANCY_DIRECT_URL\.$/);
+      } finally {
+        await silent.close();
+      }
+    });
+
+    it('refuses another database, and writes nothing into either', async () => {
+      const [other, first] = [await createTestDatabase(), await createTestDatabase()];
       const name = new URL(other.url).pathname.slice(1);
       try {
-        const { exitCode, lines } = await startBy(other.url);
+        const { exitCode, lines } = await startToFail('none', {
+          DATABASE_URL: first.url,
+          TENANCY_DIRECT_URL: other.url,
+        });
         expect(exitCode).toBe(1);
         expect(lines).toEqual([
           expect.stringMatching(
             new RegExp(`DIRECT_URL_ELSEWHERE\\]: .*"${name}" at .*Correct TENANCY_DIRECT_URL: `),
           ),
         ]);
+        const made = `SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|public$|information_schema$)'`;
+        for (const each of [other, first]) await expect(each.query(made)).resolves.toEqual([]);
       } finally {
         await other.drop();
+        await first.drop();
       }
     });
   });

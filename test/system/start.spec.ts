@@ -2,9 +2,12 @@ import { Controller, Get, Injectable } from '@nestjs/common';
 import { Client } from 'pg';
 import { InjectTenantRepository, TenancyModule } from '../../lib';
 import { Repository } from 'typeorm';
+import { examine } from '../../lib/cli/doctor/examine';
+import { resolveOptions } from '../../lib/options/resolve-options';
+import { CORE_MIGRATIONS } from '../../lib/registry/registry-migrations';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { Note, notesOptions } from '../support/notes';
-import { startAnotherPgBouncer, startPgBouncer } from '../support/system/pgbouncer';
+import { pooledServerUrl, startAnotherPgBouncer, startPgBouncer } from '../support/system/pgbouncer';
 import { startTestApp, type TestApp } from '../support/test-app';
 
 @Injectable()
@@ -40,6 +43,12 @@ describe('An application behind PgBouncer in transaction mode', () => {
       controllers: [NotesController],
     });
 
+  async function directUrlFinding(urls: { url: string; directUrl: string }) {
+    const options = resolveOptions(notesOptions(database, { database: urls }));
+    const findings = await examine(options, CORE_MIGRATIONS);
+    return findings.find(({ check }) => check === 'directUrl');
+  }
+
   it('starts, makes tenants and serves them', async () => {
     const app = await start({ url: database.poolUrl, directUrl: database.url });
     try {
@@ -63,6 +72,52 @@ describe('An application behind PgBouncer in transaction mode', () => {
     expect(app.log.warnings).toEqual([expect.stringContaining('TENANCY_DIRECT_URL')]);
     for (const loss of ['LISTEN', 'transaction = false', 'session locks']) {
       expect(app.log.warnings[0]).toContain(loss);
+    }
+  });
+
+  it('is warned of a directUrl that leads to a pooler, too, and doctor says the same', async () => {
+    const pooler = await startAnotherPgBouncer({});
+    const other = database.urlOn(pooler.url);
+    try {
+      for (const [url, directUrl] of [
+        [database.poolUrl, database.poolUrl],
+        [database.poolUrl, other],
+        [database.urlOn(pooledServerUrl()), other],
+      ]) {
+        const app = await start({ url, directUrl });
+        await app.close();
+        expect(app.log.warnings).toEqual([
+          expect.stringContaining(`At ${new URL(directUrl).host} stands a pooler that shares sessions`),
+        ]);
+        expect(app.log.warnings[0]).toMatch(/database\.directUrl \(.*\) leads to it\..*LISTEN/);
+        await expect(directUrlFinding({ url, directUrl })).resolves.toMatchObject({
+          severity: 'warning',
+          message: expect.stringMatching(/^leads to a pooler that shares sessions: LISTEN/),
+        });
+      }
+      const around = { url: database.poolUrl, directUrl: database.url };
+      await expect(directUrlFinding(around)).resolves.toMatchObject({
+        severity: 'ok',
+        message: 'is set, and leads to PostgreSQL itself',
+      });
+    } finally {
+      await pooler.stop();
+    }
+  });
+
+  it('is not warned of a directUrl to a pooler that keeps sessions, but doctor is', async () => {
+    const pooler = await startAnotherPgBouncer({ pool_mode: 'session', default_pool_size: 20 });
+    const way = { url: database.poolUrl, directUrl: database.urlOn(pooler.url) };
+    try {
+      const app = await start(way);
+      await app.close();
+      expect(app.log.warnings).toEqual([]);
+      await expect(directUrlFinding(way)).resolves.toMatchObject({
+        severity: 'warning',
+        message: expect.stringContaining('migrations with transaction = false are refused'),
+      });
+    } finally {
+      await pooler.stop();
     }
   });
 

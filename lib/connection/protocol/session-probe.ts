@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { Client, type Pool, type PoolConfig } from 'pg';
+import { Client, type ClientConfig, type Pool, type QueryConfig } from 'pg';
 import { UnsafeSessionError, UnsupportedStartupParameterError } from '../connection.errors';
 
 /** What was found out about the sessions that a pool's connections lead to. */
@@ -37,6 +37,29 @@ export async function probeSession(pool: Pool): Promise<SessionReport> {
   };
 }
 
+/** The same of the way that these options lead, outside of any pool. One round trip when no pooler is found. */
+export async function probeWay(options: ClientConfig): Promise<SessionReport['pooler']> {
+  const client = probeClient(options);
+  let isPooled: boolean;
+  try {
+    await client.connect();
+    isPooled = await isServedByAnother(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+  return isPooled ? findPooler(options) : 'none';
+}
+
+/** A pooler makes up the process id it greets its clients with: it cannot know yet which session they will get. */
+export async function isServedByAnother(client: Client, answerTimeoutMs?: number): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>({
+    text: 'SELECT pg_catalog.pg_backend_pid() AS pid',
+    query_timeout: answerTimeoutMs,
+  } as QueryConfig);
+  const { processID } = client as unknown as { processID: number | null };
+  return processID !== rows[0].pid;
+}
+
 /**
  * Fails a start that would not be safe, and warns of one that would lack something.
  *
@@ -46,16 +69,19 @@ export async function checkSession(pool: Pool, directUrl?: string): Promise<Sess
   const report = await probeSession(pool);
   const { pooler, sessionPathIsEmpty, searchPath, directUrlNeeded } = report;
   if (!sessionPathIsEmpty) throw new UnsafeSessionError(searchPath);
-  if (directUrlNeeded && directUrl === undefined) {
-    new Logger('Tenancy').warn(
-      `A pooler stands before PostgreSQL that ${pooler === 'unknown' ? 'may share' : 'shares'} sessions between ` +
-        'transactions, and database.directUrl is not set. Tenants are served and kept apart, but what needs a session of ' +
-        'its own cannot work: LISTEN, so instances do not tell each other of changed tenants and look-ups are remembered ' +
-        'for a moment only; migrations with transaction = false; session locks. Set database.directUrl ' +
-        '(TENANCY_DIRECT_URL) to a URL that leads to PostgreSQL itself.',
-    );
-  }
+  if (directUrlNeeded && directUrl === undefined)
+    warnOfSharedSessions('A pooler stands before PostgreSQL', pooler, 'database.directUrl is not set');
   return report;
+}
+
+/** `which` begins the sentence, with the pooler; `why` says of directUrl that it does not help. */
+export function warnOfSharedSessions(which: string, pooler: SessionReport['pooler'], why: string): void {
+  new Logger('Tenancy').warn(
+    `${which} that ${pooler === 'unknown' ? 'may share' : 'shares'} sessions between transactions, and ${why}. Tenants are ` +
+      'served and kept apart, but what needs a session of its own cannot work: LISTEN, so instances do not tell each other ' +
+      'of changed tenants and look-ups are remembered for a moment only; migrations with transaction = false; session ' +
+      'locks. Set database.directUrl (TENANCY_DIRECT_URL) to a URL that leads to PostgreSQL itself.',
+  );
 }
 
 /** What to throw for an error of the first connection: a pooler's refusal of our start-up options, in clear words. */
@@ -70,8 +96,8 @@ export function explainRefusal(error: unknown): unknown {
 }
 
 /**
- * A pooler makes up the process id it greets its clients with: it cannot know yet which session they will get. The path
- * is that which the session began with, whatever the statement carries and whatever was set in the session since.
+ * See `isServedByAnother`, in the same round trip. The path is that which the session began with, whatever the statement
+ * carries and whatever was set in the session since.
  */
 async function askOnce(pool: Pool): Promise<{ searchPath: string; isPooled: boolean }> {
   const client = await pool.connect();
@@ -90,7 +116,7 @@ async function askOnce(pool: Pool): Promise<{ searchPath: string; isPooled: bool
  * Sessions are shared when one client is served by two, or two clients, both connected, by one. That proves it; never
  * seeing it in six answers is what `session` rests on.
  */
-async function findPooler(options: PoolConfig): Promise<SessionReport['pooler']> {
+async function findPooler(options: ClientConfig): Promise<SessionReport['pooler']> {
   const clients = [probeClient(options), probeClient(options)] as const;
   const sessions: [number?, number?] = [];
   try {
@@ -113,7 +139,7 @@ async function findPooler(options: PoolConfig): Promise<SessionReport['pooler']>
 }
 
 /** A connection outside the pool, because the pool may have only one. */
-function probeClient(options: PoolConfig): Client {
+function probeClient(options: ClientConfig): Client {
   const client = new Client({
     ...options,
     // pg hides it from being copied.

@@ -1,6 +1,7 @@
 import type { SqlToken } from '../../common/sql-lexer';
 import { splitStatements, wordsOf } from '../../common/split-statements';
 import { isOutage } from '../../common/outage';
+import { READ_TIMEOUT } from '../../common/silence';
 
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
 export type TransactionCommand = 'begin' | 'commit' | 'rollback' | 'chain' | 'prepare';
@@ -37,9 +38,6 @@ export function transactionCommands(
   if (!mayCommand(text)) return [];
   return splitStatements(text, standardStrings)?.map(({ head }) => transactionCommand(head));
 }
-
-/** What pg says when `query_timeout` runs out; what the server does meanwhile is unknown. */
-const READ_TIMEOUT = 'Query read timeout';
 
 /** What pg says of a connection that was lost before: the text was not sent. */
 const NOT_SENT = /^Client .* is not queryable$/;

@@ -17,7 +17,7 @@ import {
 } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
 import { databaseLogin, type DatabaseLogin } from './database-login';
-import { requireSameDatabase } from './direct-url';
+import { checkDirectUrl } from './direct-url';
 import { type Reaching, reachDatabase, reaching } from './reach-database';
 import {
   CONNECTION_OPTIONS,
@@ -75,20 +75,20 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
   dataSourceFactory: async (options) => {
     const { migrateRegistry, direct, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
       ForRegistry;
-    const registry = await reachDatabase('The registry', login, patience, async () => {
-      const dataSource = keepLostConnections(new DataSource(dataSourceOptions));
-      await openRegistry(dataSource, { migrate: migrateRegistry });
-      return dataSource;
-    });
-    if (!direct) return registry;
+    const registry = keepLostConnections(new DataSource(dataSourceOptions));
+    const open = () => openRegistry(registry, { migrate: migrateRegistry });
     // Later it may be away, and look-ups are remembered for a moment only. A wrong one would stay so.
+    const check = ({ connection, login: way }: NonNullable<ForRegistry['direct']>) =>
+      reachDatabase('database.directUrl', way, patience, () => checkDirectUrl(registry, connection, way));
     try {
-      await reachDatabase('database.directUrl', direct.login, patience, () =>
-        requireSameDatabase(registry, direct.connection, direct.login),
-      );
+      if (direct) {
+        await reachDatabase('The registry', login, patience, () => registry.initialize());
+        await check(direct);
+      }
+      await reachDatabase('The registry', login, patience, open);
       return registry;
     } catch (error) {
-      await registry.destroy();
+      if (registry.isInitialized) await registry.destroy();
       throw error;
     }
   },
@@ -113,8 +113,8 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
 };
 
 function directWay(database: CheckedDatabaseOptions): ForRegistry['direct'] {
-  const { url, directUrl } = database;
-  if (directUrl === undefined || directUrl === url) return undefined;
+  const { directUrl } = database;
+  if (directUrl === undefined) return undefined;
   const login = databaseLogin({ url: directUrl }, 'database.directUrl');
   return { connection: directConnection(database), login };
 }

@@ -1,13 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { Client } from 'pg';
+import type { Client, QueryConfig } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { KeepingClient } from '../../common/kept-commits';
 import { orUnavailable } from '../../common/outage';
+import { orSilence } from '../../common/silence';
 import { quoteIdentifier } from '../../common/sql';
 import { ownSessionConnection } from './data-sources';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection.errors';
+import { isServedByAnother } from '../protocol/session-probe';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
 
 export interface OwnSessionOptions {
@@ -44,11 +46,9 @@ export class OwnSessions {
     const queryRunner = this.dataSource.createQueryRunner();
     queryRunner.connect = () => Promise.resolve(client);
     try {
-      await client.connect().catch((error: unknown) => {
-        throw orUnavailable('The database', error);
+      await this.#open(client, schemaName, isRequired).catch((error: unknown) => {
+        throw orUnavailable('The database', orSilence(error, this.#answerTimeoutMs));
       });
-      if (isRequired) await requireOwn(client);
-      if (schemaName !== undefined) await this.#setPath(client, schemaName);
       return await work(queryRunner);
     } finally {
       await queryRunner.release();
@@ -56,15 +56,24 @@ export class OwnSessions {
     }
   }
 
+  /** How long what is asked first may take. The statements of the work take as long as they take. */
+  get #answerTimeoutMs(): number {
+    return this.options.database.connectTimeoutMs;
+  }
+
+  async #open(client: Client, schemaName: string | undefined, isRequired: boolean): Promise<void> {
+    await client.connect();
+    if (isRequired && (await isServedByAnother(client, this.#answerTimeoutMs)))
+      throw new OwnSessionRequiredError();
+    if (schemaName !== undefined) await this.#setPath(client, schemaName);
+  }
+
   async #setPath(client: Client, schemaName: string): Promise<void> {
     const path = [schemaName, ...this.options.sharedSchemas].map(quoteIdentifier).join(', ');
-    await client.query(`SELECT pg_catalog.set_config('search_path', $1, false)`, [`${path}, pg_temp`]);
+    await client.query({
+      text: `SELECT pg_catalog.set_config('search_path', $1, false)`,
+      values: [`${path}, pg_temp`],
+      query_timeout: this.#answerTimeoutMs,
+    } as QueryConfig);
   }
-}
-
-/** A pooler makes up the process id it greets its clients with: it cannot know yet which session they will get. */
-async function requireOwn(client: Client): Promise<void> {
-  const { rows } = await client.query<{ pid: number }>('SELECT pg_catalog.pg_backend_pid() AS pid');
-  const { processID } = client as unknown as { processID: number | null };
-  if (processID !== rows[0].pid) throw new OwnSessionRequiredError();
 }

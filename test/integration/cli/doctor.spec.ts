@@ -25,4 +25,23 @@ describe('doctor, on a database that no application has met', () => {
       expect.stringContaining('run: tenancy migrate up'),
     ]);
   });
+
+  it('looks where a directUrl leads', async () => {
+    const elsewhere = await createTestDatabase();
+    const found = async (directUrl: string) => {
+      const options = resolveOptions(notesOptions(database, { database: { url: database.url, directUrl } }));
+      return (await examine(options, CORE_MIGRATIONS)).filter(({ check }) => check === 'directUrl');
+    };
+    try {
+      await expect(found(elsewhere.url)).resolves.toEqual([
+        expect.objectContaining({
+          severity: 'problem',
+          message: expect.stringMatching(/^leads to another database/),
+        }),
+      ]);
+      await expect(found(database.url)).resolves.toEqual([expect.objectContaining({ severity: 'ok' })]);
+    } finally {
+      await elsewhere.drop();
+    }
+  });
 });
