@@ -6,7 +6,7 @@ import { TemplateDataSource } from './template-data-source';
 import { resolveOptions } from '../options/resolve-options';
 import type { TenancyOptions } from '../options/tenancy.options';
 
-/** The same options as those of `TenancyModule.forRoot()`; of those that are missing here nothing is needed. */
+/** The options of `TenancyModule.forRoot()` that this data source needs. */
 export type TenantDataSourceOptions = Pick<
   TenancyOptions,
   | 'database'
@@ -19,15 +19,16 @@ export type TenantDataSourceOptions = Pick<
   | 'registry'
   | 'typeorm'
 > & {
-  /** Instead of the template, this one of the `sharedSchemas`, with its entities and its `sharedMigrations`. */
+  /** One of the `sharedSchemas`, with its entities and its `sharedMigrations`, instead of the template. */
   readonly shared?: string;
 };
 
 /**
- * The template as a data source for TypeORM's own command line: `export default tenantDataSource({ … })`, then
- * `typeorm migration:generate -d …`. What it generates names no schema. It serves no requests.
+ * A data source of the template for TypeORM's own command line: `export default tenantDataSource({ … })`, then `typeorm
+ * migration:generate -d …`. Generated statements name no schema. It does not serve requests.
  *
- * @throws InvalidTenancyOptionsError, NotSharedError
+ * @throws InvalidTenancyOptionsError when an option is not valid
+ * @throws NotSharedError when `shared` is not one of the `sharedSchemas`
  */
 export function tenantDataSource({ shared, ...options }: TenantDataSourceOptions): DataSource {
   const resolved = resolveOptions({ ...options, resolvers: [() => undefined] });
@@ -58,7 +59,7 @@ export function tenantDataSource({ shared, ...options }: TenantDataSourceOptions
   );
 }
 
-/** As a start-up option, in which a backslash takes the meaning from a space. */
+/** As a start-up option, in which a space must follow a backslash. */
 function searchPath(schemas: readonly string[]): string {
   const path = schemas.map((name) => quoteIdentifier(name)).join(',');
   return `-c search_path=${path.replaceAll(/[\\ ]/g, '\\$&')}`;

@@ -33,9 +33,9 @@ export interface DriftReport {
   readonly drifted: number;
   /** How many were changed by this repair. */
   readonly repaired: number;
-  /** The first of those that differ or were repaired, in the order of their creation. */
+  /** The first tenants that differ or were repaired, in the order of their creation. */
   readonly tenants: readonly TenantDrift[];
-  /** Why it ended before all were looked at, if it did. What it had found by then is here. */
+  /** Why the check ended early, if it did. The report contains what was found until then. */
   readonly halted?: string;
   readonly ms: number;
 }
@@ -44,13 +44,13 @@ export interface TenantDrift {
   readonly tenantId: string;
   readonly slug: string;
   readonly schemaName: string;
-  /** Migrations that the template has seen and this tenant has not. They come before any repair: run `FleetMigrator.up()`. */
+  /** Migrations that the template has and this tenant lacks. Run them before any repair: `FleetMigrator.up()`. */
   readonly pending: readonly string[];
-  /** What still differs. */
+  /** The differences that remain. */
   readonly differences: readonly DriftDifference[];
-  /** SQL that a repair has run, in its order. */
+  /** The SQL that a repair has run, in its order. */
   readonly repaired: readonly string[];
-  /** Why the repair failed, if it did; nothing of it was kept. */
+  /** Why the repair failed, if it did. Nothing of it was kept. */
   readonly error?: string;
 }
 
@@ -60,13 +60,16 @@ export interface DriftDifference {
   readonly kind: DifferenceKind;
   /** `The index orders_place_idx is missing.` */
   readonly sentences: readonly string[];
-  /** SQL that takes it away, with names that mean the tenant's schema on its path; `null` when a person must decide. */
+  /**
+   * SQL that removes the difference, with names for a session whose search path is the tenant's; `null` when a person
+   * must decide.
+   */
   readonly repair: readonly string[] | null;
-  /** Whether `repair()` runs it: it creates or alters what is missing, and never drops what may hold data. */
+  /** Whether `repair()` runs it: it creates or alters objects, and never drops one that may hold data. */
   readonly isSafe: boolean;
 }
 
-/** A report while it grows. */
+/** A report that is being filled. */
 export class DriftTally {
   checked = 0;
   drifted = 0;

@@ -15,15 +15,15 @@ import { type DriftStandard, SchemaDrift } from './schema-drift';
 import { TenantRepair } from './tenant-repair';
 import { saysMoving, untilStill } from './until-still';
 
-/** Schemas that one question is about: enough to plan it once for many, few enough to see progress. */
+/** How many schemas one query compares: enough to share the cost of planning it, and few enough to show progress. */
 const TENANTS_PER_QUERY = 50;
 
-/** A backend keeps 2 MB of what it has seen of a schema of 30 tables, and forgets it only by ending. */
+/** A backend keeps 2 MB of caches for a schema of 30 tables, and frees them only when it ends. */
 const QUERIES_PER_SESSION = 2;
 
 type Look = (standard: DriftStandard, tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
 
-/** Tells which tenants' schemas are not like the template, and makes them so where that is safe. */
+/** Finds tenants whose schemas differ from the template, and repairs them where that is safe. */
 @Injectable()
 export class FleetDrift {
   constructor(
@@ -83,7 +83,7 @@ export class FleetDrift {
     const halted = await looked.then(
       () => undefined,
       (error: unknown) => {
-        // What was found, and what a repair has changed, is told; an error that came before all that stands for itself.
+        // The report still shows what was found and repaired. An error before that is thrown.
         if (tally.checked === 0) throw error;
         return `it failed after ${tally.checked} tenants: ${error instanceof Error ? error.message : String(error)}`;
       },
@@ -95,7 +95,10 @@ export class FleetDrift {
     return tally.report(performance.now() - start, halted);
   }
 
-  /** Where somebody drops what is being told of, PostgreSQL tells of none of them: then each is asked about by itself. */
+  /**
+   * When somebody drops an object during the comparison, the query fails for all of its schemas. Then each is compared
+   * alone.
+   */
   async #findDifferent(
     session: QueryRunner,
     standard: DriftStandard,
@@ -115,7 +118,7 @@ export class FleetDrift {
     return different;
   }
 
-  /** Each worker ends its session from time to time, so that no backend grows with the fleet. */
+  /** Each worker opens a new session from time to time, so that no backend's memory grows with the fleet. */
   async #inSessions(
     groups: AsyncIterator<Tenant[]>,
     concurrency: number,
@@ -175,7 +178,7 @@ async function inTransaction<T>(session: QueryRunner, work: () => Promise<T>): P
     await session.commitTransaction();
     return result;
   } catch (error) {
-    // The first error tells why.
+    // The first error is the cause.
     await session.rollbackTransaction().catch(() => undefined);
     throw error;
   }

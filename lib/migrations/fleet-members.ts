@@ -7,16 +7,16 @@ import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 
-/** A tenant, whatever its status, and which of the asked migrations it has seen. */
+/** A tenant, whatever its status, and which of the given migrations it has. */
 export interface FleetMember {
   readonly tenant: Tenant;
   readonly done: readonly string[];
 }
 
-/** Which members are asked for: those that lack one of the names, or those that have one of them. */
+/** Which members to find: those that lack one of the migrations, or those that have one. */
 export type Missing = 'lacking' | 'having';
 
-/** At most so many are in memory at once. */
+/** How many tenants are in memory at most. */
 const PAGE_SIZE = 500;
 
 interface LedgerRow {
@@ -24,7 +24,7 @@ interface LedgerRow {
   readonly done: readonly string[] | null;
 }
 
-/** The fleet as far as migrations go: every tenant but the purged ones, page by page. */
+/** All tenants except purged ones, with their migrations, page by page. */
 @Injectable()
 export class FleetMembers {
   readonly #schema: string;
@@ -37,7 +37,7 @@ export class FleetMembers {
     this.#schema = quoteIdentifier(registrySchema);
   }
 
-  /** Members that lack (or have) any of the migrations, in the order of their ids. */
+  /** Members that lack (or have) any of the migrations, sorted by id. */
   async *find(names: readonly string[], missing: Missing = 'lacking'): AsyncGenerator<FleetMember> {
     const pages =
       this.store instanceof TypeOrmTenantStore
@@ -46,7 +46,7 @@ export class FleetMembers {
     for await (const members of pages) yield* members;
   }
 
-  /** Every tenant, whatever its status, in the order of their ids. */
+  /** Every tenant, whatever its status, sorted by id. */
   async *all(): AsyncGenerator<Tenant> {
     for await (const tenants of this.store.eachPage({}, PAGE_SIZE)) yield* tenants;
   }
@@ -57,7 +57,7 @@ export class FleetMembers {
     return count;
   }
 
-  /** How many members lack (or have) any of the migrations; asked in a transaction of its own unless one is given. */
+  /** How many members lack (or have) any of the migrations, counted in a transaction of its own unless one is given. */
   async count(
     names: readonly string[],
     missing: Missing = 'lacking',
@@ -77,7 +77,7 @@ export class FleetMembers {
     return count;
   }
 
-  /** Those that are up to date cost nothing: one query tells that there is nothing to do. */
+  /** Members that are up to date cost nothing: one query finds that nothing is to do. */
   async *#pagesOfRegistry(names: readonly string[], missing: Missing): AsyncGenerator<FleetMember[]> {
     for (let afterId: string | undefined; ;) {
       const rows = await this.#query<LedgerRow>(
@@ -127,7 +127,7 @@ export class FleetMembers {
   }
 }
 
-/** None for a tenant that was purged between two questions. */
+/** An empty list for a tenant that was purged between two queries. */
 function toMember(tenant: Tenant | undefined, row: LedgerRow | undefined): FleetMember[] {
   return tenant ? [{ tenant, done: row?.done ?? [] }] : [];
 }

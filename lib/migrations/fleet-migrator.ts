@@ -22,16 +22,16 @@ import { type MigrationRun, MigrationRuns, type RunDirection } from './migration
 import { isUuid } from '../registry/uuid';
 import { NothingToRevertError, UnknownMigrationError } from './migrations.errors';
 import { UnfinishedResolver } from './unfinished-resolver';
-import { RunLease } from './run-lease';
+import { RunLock } from './run-lock';
 
-/** A run that works in the background. */
+/** A run in the background. */
 export interface StartedRun {
-  /** `null`: there was nothing to do, and no run was recorded. */
+  /** `null` when there was nothing to do, so no run was recorded. */
   readonly runId: string | null;
   readonly finished: Promise<FleetReport>;
 }
 
-/** Brings every tenant to the version of the code, or back by one migration. */
+/** Migrates every tenant to the version of the code, or back by one migration. */
 @Injectable()
 export class FleetMigrator {
   constructor(
@@ -49,14 +49,16 @@ export class FleetMigrator {
     private readonly spares: SpareRefill,
     @Inject(PROVISIONING_OPTIONS) private readonly options: Pick<ProvisioningOptions, 'spares'>,
     private readonly fleet: FleetRun,
-    private readonly lease: RunLease,
+    private readonly lock: RunLock,
   ) {}
 
   /**
-   * Runs pending migrations: on the template first, so that tenants made meanwhile come out right, then on every tenant
-   * whatever its status, until none is behind. What failed is in the report, not thrown.
+   * Runs pending migrations: first on the template, so that new tenants have them, then on every tenant whatever its
+   * status, until no tenant lacks one. Failures are in the report; they are not thrown.
    *
-   * @throws MigrationRunActiveError, TemplateMigrationError, RangeError for options out of bounds
+   * @throws MigrationRunActiveError while another run works
+   * @throws TemplateMigrationError when a migration fails on the template
+   * @throws RangeError for options out of bounds
    */
   async up(options: FleetMigrationOptions = {}): Promise<FleetReport> {
     const start = performance.now();
@@ -69,7 +71,7 @@ export class FleetMigrator {
     const isSharedDone = shared.every((each) => pendingOf(each).length === 0);
     if (isSharedDone && behind + unnoted === 0 && names.every((name) => seen.has(name)))
       return nothingToDo(names, warnings, start);
-    return this.lease.hold('up', names, checked, async (runId, whyStop) => {
+    return this.lock.hold('up', names, checked, async (runId, whyStop) => {
       const ofShared = await this.shared.migrate({ always: true });
       const template = await this.templateMigrator.migrate({ always: true });
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
@@ -81,16 +83,18 @@ export class FleetMigrator {
   }
 
   /**
-   * Takes back the migration that the template has seen last: from every tenant, then from the template. Tenants made
-   * meanwhile still have it, so the template goes last, when none is left.
+   * Reverts the last migration of the template: first in every tenant, then in the template. Tenants that are made in
+   * the meantime still have it, so the template comes last.
    *
-   * @throws NothingToRevertError, MigrationRunActiveError, RangeError for options out of bounds
+   * @throws NothingToRevertError when the template has none, or the code does not have the last one
+   * @throws MigrationRunActiveError while another run works
+   * @throws RangeError for options out of bounds
    */
   async down(options: FleetMigrationOptions = {}): Promise<FleetReport> {
     const start = performance.now();
     const checked = checkFleetOptions(options, this.#poolSize);
     const last = await this.#lastSeen();
-    return this.lease.hold('down', [last.name], checked, async (runId, whyStop) => {
+    return this.lock.hold('down', [last.name], checked, async (runId, whyStop) => {
       const task: FleetTask = { runId, direction: 'down', migrations: [last], options: checked, whyStop };
       for (;;) {
         const tally = await this.fleet.visit(task);
@@ -103,25 +107,26 @@ export class FleetMigrator {
   }
 
   /**
-   * Takes back the migration that a shared schema has seen last, and gives its name. What tenants use of it PostgreSQL does
-   * not let go.
+   * Reverts the last migration of a shared schema, and returns its name. PostgreSQL refuses it while tenants' objects
+   * depend on what it made.
    *
-   * @throws NothingToRevertError, SharedMigrationError
+   * @throws NothingToRevertError when the shared schema has no migration of the code
+   * @throws SharedMigrationError when the migration fails
    */
   async downShared(schemaName: string): Promise<string> {
     const name = await this.shared.revert(schemaName);
     if (name === undefined) {
       throw new NothingToRevertError(
-        `the shared schema ${JSON.stringify(schemaName)} has seen none that is in the code’s sharedMigrations.`,
+        `the shared schema ${JSON.stringify(schemaName)} has none of the code’s sharedMigrations.`,
       );
     }
     return name;
   }
 
   /**
-   * `up` or `down` in the background: resolves when the run has begun, or there is nothing to do.
+   * `up` or `down` in the background. Resolves when the run has begun, or when there is nothing to do.
    *
-   * @throws what `up()` and `down()` throw before they begin
+   * @throws the errors that `up()` and `down()` throw before they begin
    */
   start(direction: RunDirection, options: FleetMigrationOptions = {}): Promise<StartedRun> {
     return new Promise((resolve, reject) => {
@@ -130,27 +135,29 @@ export class FleetMigrator {
     });
   }
 
-  /** A run that works or has worked; `undefined` for an id that is no run's. */
+  /** A run that is working or has ended; `undefined` when there is no run with this id. */
   async findRun(id: string): Promise<MigrationRun | undefined> {
     return isUuid(id) ? this.runs.find(id) : undefined;
   }
 
-  /** What `up()` would do, with its SQL. Nothing is changed, and no tenant waits. */
+  /** What `up()` would do, with its SQL. Nothing is changed, and no tenant has to wait. */
   plan(): Promise<MigrationPlan> {
     return this.outlook.plan();
   }
 
-  /** How far each migration has come, and what stands in the way. */
+  /** How many tenants each migration has reached, and what prevents it from going on. */
   status(): Promise<FleetStatus> {
     return this.outlook.status();
   }
 
   /**
-   * Says of a migration with `transaction = false` that did not come to its end what a person has found or mended: with
-   * `done` all of it is there, with `rerun` nothing is, and the next run tries again. In one tenant (id or slug), or
-   * wherever it waits for that, the template too. How many entries were settled.
+   * Tells the outcome of a migration with `transaction = false` that did not end, after a person has checked it: with
+   * `done` all of it was applied, with `rerun` nothing was, and the next run tries it again. It counts for one tenant
+   * (id or slug), or for every place where it is unfinished, the template too. Returns how many entries were changed.
    *
-   * @throws UnknownMigrationError for a name that the code does not know, TenantNotFoundError, MigrationBusyError
+   * @throws UnknownMigrationError for a name that the code does not have
+   * @throws TenantNotFoundError when there is no such tenant
+   * @throws MigrationBusyError while a run is working on it
    */
   async resolve(
     migration: string,
@@ -166,10 +173,10 @@ export class FleetMigrator {
   }
 
   /**
-   * Says that a person knows of a migration that was edited after it ran, and of tenants that keep what it did then: from
-   * now on its text of today is the one that counts. Whether it was edited.
+   * Confirms that a person knows of a migration that was edited after it ran, and accepts that tenants keep what it did
+   * then. From now on its current text counts as the one that ran. Returns whether it was edited.
    *
-   * @throws UnknownMigrationError for a name that the code does not know
+   * @throws UnknownMigrationError for a name that the code does not have
    */
   async acknowledge(migration: string): Promise<boolean> {
     const named = this.#find(migration);
@@ -185,7 +192,7 @@ export class FleetMigrator {
     return namedMigrations(this.dataSource.migrations).find(({ name }) => name === migration);
   }
 
-  /** Spares hold no rows, so they are dropped and cloned again, which verifies each of them. */
+  /** Spares hold no rows, so they are dropped and cloned again. That also verifies each of them. */
   async #renewSpares({ halted }: FleetTally): Promise<void> {
     if (halted !== undefined || this.options.spares.count === 0) return;
     await this.spares.refill();
@@ -200,7 +207,7 @@ export class FleetMigrator {
 
   async #lastSeen(): Promise<NamedMigration> {
     const name = (await this.transactions.run((manager) => this.template.appliedMigrations(manager))).at(-1);
-    if (name === undefined) throw new NothingToRevertError('the template has seen none.');
+    if (name === undefined) throw new NothingToRevertError('the template has none.');
     const last = namedMigrations(this.dataSource.migrations).find((each) => each.name === name);
     if (!last) throw new NothingToRevertError(`the last one, ${name}, is not in the code.`);
     return last;

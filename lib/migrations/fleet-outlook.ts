@@ -19,7 +19,7 @@ import type { MigrationPlan } from './migration-plan';
 import { MigrationRuns } from './migration-runs';
 import { RehearsalStage } from './rehearsal';
 
-/** Tells where the fleet stands, and what a run would do. Changes nothing. */
+/** Tells which migrations the fleet has, and what a run would do. Changes nothing. */
 @Injectable()
 export class FleetOutlook {
   constructor(
@@ -84,7 +84,7 @@ export class FleetOutlook {
 
   async #troubles(): Promise<{ troubles: MigrationTrouble[]; count: number }> {
     const { troubles, count } = await this.transactions.run((manager) => this.ledger.listTroubles(manager));
-    // A tenant may be in a store of the application's own.
+    // Tenants may be in a store of the application's own, so their slugs are looked up there.
     const ids = [...new Set(troubles.flatMap(({ tenantId }) => tenantId ?? []))];
     const tenants = await this.store.findMany(ids.map((value) => ({ by: 'id', value })));
     const slugs = new Map(ids.map((id, i) => [id, tenants[i]?.slug ?? null]));
@@ -97,7 +97,7 @@ function reachOf({ schema, migrations, applied }: SharedSurvey): SharedMigration
   return migrations.map(({ name }) => ({ schema, name, done: applied.has(name) }));
 }
 
-/** What differs between the code and what the template and shared schemas have seen, in words. */
+/** The differences between the code's migrations and those of the template and the shared schemas, in words. */
 export function findOddities(
   migrations: readonly NamedMigration[],
   seen: ReadonlyMap<string, string | null>,
@@ -124,12 +124,12 @@ function odditiesOf(
   return [
     ...edited.map(
       ({ name }) =>
-        `${place}${name} was edited after it ran. ${consequence}: write another migration, or say that you know: ` +
+        `${place}${name} was edited after it ran. ${consequence}: write another migration, or confirm that you know: ` +
         `tenancy migrate acknowledge ${name}`,
     ),
     ...unknownOf({ migrations, applied: seen }).map(
       (name) =>
-        `${place}${name} has run and is not in the code: it was removed, or a newer version runs elsewhere.`,
+        `${place}${name} has run, but the code does not have it: it was removed, or a newer version runs elsewhere.`,
     ),
   ];
 }

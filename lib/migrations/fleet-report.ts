@@ -1,33 +1,33 @@
 import type { MigrationFailure } from './migration-ledger';
 import type { RunDirection, RunState } from './migration-runs';
 
-/** What a run did. Failures are listed one by one; of the rest only counts, so that it stays small for any fleet. */
+/** What a run did. Failures are listed; everything else is counted, so that the report stays small for any fleet. */
 export interface FleetReport {
-  /** `null` when there was nothing to do: no run was recorded. */
+  /** `null` when there was nothing to do, so no run was recorded. */
   readonly runId: string | null;
   readonly direction: RunDirection;
   readonly state: Exclude<RunState, 'running' | 'abandoned'>;
-  /** In the order in which they run. */
+  /** In the order in which they were run. */
   readonly migrations: readonly string[];
-  /** What shared schemas saw in this run, as `schema: name`. */
+  /** Migrations that this run applied to shared schemas, as `schema: name`. */
   readonly shared: readonly string[];
-  /** What the template saw in this run. */
+  /** Migrations that this run applied to the template, or reverted there. */
   readonly template: readonly string[];
   /** Tenants that were changed. */
   readonly done: number;
-  /** Tenants that somebody else had brought there meanwhile. */
+  /** Tenants that another run had already migrated. */
   readonly skipped: number;
   readonly failed: readonly MigrationFailure[];
-  /** Tenants that are still behind, other than those that failed. */
+  /** Tenants that still lack a migration, without those that failed. */
   readonly notReached: number;
-  /** Why it ended early, if it did. */
+  /** Why the run ended early, if it did. */
   readonly halted?: string;
-  /** Migrations that were edited after they ran, or that the code does not know. */
+  /** Migrations that were edited after they ran, or that the code does not have. */
   readonly warnings: readonly string[];
   readonly ms: number;
 }
 
-/** A report while it grows. */
+/** A report that is being filled. */
 export class FleetTally {
   done = 0;
   skipped = 0;

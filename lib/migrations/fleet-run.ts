@@ -14,25 +14,27 @@ import type { RunDirection } from './migration-runs';
 import { type MigrationDone, TenantMigrationFailure, TenantMigrator } from './tenant-migrator';
 import { planWaves, type Wave } from './waves';
 
-/** What one run has to do. */
+/** The work of one run. */
 export interface FleetTask {
   readonly runId: string;
   readonly direction: RunDirection;
   readonly migrations: readonly NamedMigration[];
   readonly options: CheckedFleetOptions;
-  /** Why no other tenant may be begun; `undefined`: one may. */
+  /** Why no other tenant may be begun; `undefined` when one may. */
   readonly whyStop: () => string | undefined;
 }
 
-/** What was done is noted for so many at a time: the ledger has it already, and nobody waits for the rest. */
+/**
+ * How many tenants are noted in one statement. The ledger already has their migrations, so nothing waits for the notes.
+ */
 const NOTES_AT_ONCE = 100;
 
-/** What is to be noted of a tenant. */
+/** What is noted about a tenant. */
 interface Note extends MigrationDone {
   readonly tenantId: string;
 }
 
-/** Goes through the fleet, wave by wave, until nobody is left or something says stop. */
+/** Migrates the fleet wave by wave, until no tenant is left or the run must stop. */
 @Injectable()
 export class FleetRun {
   constructor(
@@ -49,14 +51,14 @@ export class FleetRun {
     if (total === 0) return tally;
     const waves = planWaves(total, task.options);
     for (const [index, wave] of waves.entries()) {
-      // Whoever joined while a pass went by is found by the next one.
+      // Tenants that were added during a pass are found by the next one.
       while (tally.halted === undefined && (await this.#pass(task, tally, wave, total)));
       if (tally.halted === undefined && index < waves.length - 1) await askToGoOn(task, tally, wave);
     }
     return tally;
   }
 
-  /** Whether anybody was visited. */
+  /** Returns whether another pass may find more tenants. */
   async #pass(task: FleetTask, tally: FleetTally, wave: Wave, total: number): Promise<boolean> {
     const before = tally.finished;
     const notes: Note[] = [];
@@ -90,7 +92,7 @@ export class FleetRun {
     const [end] = await Promise.allSettled([
       this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally),
     ]);
-    // What was done is noted, also when the list of tenants broke off; the first error tells why.
+    // What was done is noted even if the list of tenants broke off. The first error is thrown.
     const [noted] = await Promise.allSettled([this.#note(task, notes)]);
     for (const outcome of [end, noted]) if (outcome.status === 'rejected') throw outcome.reason;
     return tally.finished > before && tally.finished < wave.upTo;
@@ -121,7 +123,7 @@ export class FleetRun {
     }
   }
 
-  /** The first error, once nobody is at work any more. */
+  /** Waits for all workers, and throws the first error. */
   async #allOf(workers: readonly Promise<void>[], tally: FleetTally): Promise<void> {
     const guarded = workers.map((worker) =>
       worker.catch((error: unknown) => {
@@ -134,7 +136,7 @@ export class FleetRun {
     }
   }
 
-  /** Ours is told of many at once. */
+  /** Our own store is updated for many tenants at once, in `#note`. */
   async #tellStore({ id }: Tenant): Promise<void> {
     if (this.store instanceof TypeOrmTenantStore) return;
     const schemaVersion = await this.transactions.run((manager) => this.ledger.readVersion(manager, id));
@@ -157,19 +159,21 @@ export class FleetRun {
     tally.failed.push(failure);
     if (tally.failed.length > task.options.maxFailures) {
       tally.halt(
-        `${tally.failed.length} failed, and maxFailures is ${task.options.maxFailures}. Mend the cause and run again: what is done stays done.`,
+        `${tally.failed.length} tenants failed, and maxFailures is ${task.options.maxFailures}. Correct the cause and run again: tenants that are done stay done.`,
       );
     }
     if (task.direction === 'down') return;
     await this.transactions.run(async (manager) => {
       await this.ledger.recordFailure(manager, failure, error.migration, task.runId);
-      // Those before it may have been done.
+      // Earlier migrations of this tenant may have succeeded.
       await this.ledger.writeVersion(manager, tenant.id);
     });
     if (error.done.length > 0) await this.#tellStore(tenant);
   }
 
-  /** Of ours, what each has seen last, too: a store of somebody else's is told of one after the other. */
+  /**
+   * Writes durations, and in our own store also the tenants' versions. Another store is told of each tenant in turn.
+   */
   async #note({ direction, runId }: FleetTask, notes: readonly Note[]): Promise<void> {
     if (direction === 'down' || notes.length === 0) return;
     await this.transactions.run(async (manager) => {
@@ -210,12 +214,12 @@ async function askToGoOn(
     await afterWave?.(name, { done: tally.done, failed: tally.failed });
   } catch (error) {
     tally.halt(
-      `the check after the wave "${name}" said no: ${error instanceof Error ? error.message : String(error)}`,
+      `afterWave failed after the wave "${name}": ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
 
-/** TypeORM's `QueryFailedError` knows what it has sent. */
+/** TypeORM's `QueryFailedError` contains the statement that was sent. */
 function statementOf(error: unknown): string | undefined {
   const { query, cause } = (error ?? {}) as { query?: unknown; cause?: unknown };
   if (typeof query === 'string') return query;

@@ -9,17 +9,20 @@ import { TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { FleetMembers } from './fleet-members';
 
-/** Where the fleet stands, of some migrations. */
+/** The state of the fleet with respect to some migrations. */
 export interface FleetState {
-  /** All tenants but the purged ones. */
+  /** All tenants except purged ones. */
   readonly tenants: number;
   /** How many of them lack any of the migrations. */
   readonly behind: number;
-  /** How many lack none, and say of themselves that they are older: whoever migrated them did not live to note it. */
+  /**
+   * How many lack none but are noted with an older version, because the process that migrated them died before it noted
+   * this.
+   */
   readonly unnoted: number;
-  /** How many have each of them, by name. */
+  /** How many tenants have each of them, by its name. */
   readonly having: ReadonlyMap<string, number>;
-  /** What the template has seen, in its order, with the checksum of each at the time, if one was kept. */
+  /** The template's migrations in their order, with the checksum that each had then, if one was stored. */
   readonly template: ReadonlyMap<string, string | null>;
 }
 
@@ -31,7 +34,9 @@ interface StateRow {
   readonly template: readonly (readonly [string, string | null])[] | null;
 }
 
-/** Asks in one statement, and outside of a transaction, so that a run with nothing to do costs one round trip. */
+/**
+ * Reads the state in one statement and without a transaction, so that a run with nothing to do costs one round trip.
+ */
 @Injectable()
 export class FleetStates {
   readonly #schema: string;
@@ -61,7 +66,7 @@ export class FleetStates {
     };
   }
 
-  /** Names of migrations end with their timestamps. */
+  /** The names of migrations end with their timestamps. */
   #ofRegistry(): string {
     return `
       WITH fleet AS MATERIALIZED (SELECT id, schema_version FROM ${this.#schema}.tenants WHERE status <> 'purged'),
@@ -80,7 +85,7 @@ export class FleetStates {
       SELECT counts.*, ${this.#columns()} FROM counts`;
   }
 
-  /** Another store than ours knows which tenants there are. */
+  /** Tenants are in another store, so the ledger does not know all of them. */
   #ofLedger(): string {
     return `
       WITH seen AS MATERIALIZED (

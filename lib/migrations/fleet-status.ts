@@ -1,30 +1,30 @@
 import type { MigrationRun } from './migration-runs';
 
-/** Where the fleet stands. */
+/** The state of the fleet. */
 export interface FleetStatus {
-  /** All tenants but the purged ones. */
+  /** All tenants except purged ones. */
   readonly tenants: number;
   /** How many lack migrations of the code. */
   readonly behind: number;
-  /** What each migration of the code has reached, in their order. */
+  /** How far each migration of the code has come, in their order. */
   readonly migrations: readonly MigrationReach[];
   /** The migrations of shared schemas, each of which runs once in the database. */
   readonly shared: readonly SharedMigrationReach[];
-  /** What has failed or was left half done, the latest 100 of it. */
+  /** Migrations that failed or did not end, the latest 100. */
   readonly troubles: readonly MigrationTrouble[];
-  /** How much of that there is in all. */
+  /** How many of them there are in all. */
   readonly troubleCount: number;
-  /** The run that works now, else the last one; `null`: there was none. */
+  /** The run that is working, else the last one; `null` when there was none. */
   readonly lastRun: MigrationRun | null;
-  /** What was edited after it ran, or is not in the code. */
+  /** Migrations that were edited after they ran, or that the code does not have. */
   readonly warnings: readonly string[];
 }
 
 export interface MigrationReach {
   readonly name: string;
-  /** Whether the template has seen it. */
+  /** Whether the template has it. */
   readonly template: boolean;
-  /** How many tenants have seen it. */
+  /** How many tenants have it. */
   readonly tenants: number;
 }
 
@@ -35,16 +35,17 @@ export interface SharedMigrationReach {
   readonly done: boolean;
 }
 
-/** A migration that is not as it should be, in one tenant or in the template. */
+/** A migration that failed or did not end, in one tenant or in the template. */
 export interface MigrationTrouble {
-  /** `null`: in the template. */
+  /** `null` for the template. */
   readonly tenantId: string | null;
-  /** `null`: in the template, or in a tenant that the store does not know any more. */
+  /** `null` for the template, and for a tenant that the store no longer has. */
   readonly slug: string | null;
   readonly migration: string;
   /**
-   * `failed`: nothing of it was kept, and the next run tries again. `unfinished`: it says `transaction = false` and did not
-   * end well, so a part of it may be there. No run touches it until `FleetMigrator.resolve()` says what to do.
+   * `failed`: nothing of it was kept, and the next run tries it again. `unfinished`: it has `transaction = false` and
+   * did not end, so a part of it may have been applied. No run touches it until `FleetMigrator.resolve()` tells the
+   * outcome.
    */
   readonly state: 'failed' | 'unfinished';
   readonly error: string | null;

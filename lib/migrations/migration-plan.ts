@@ -1,20 +1,22 @@
 /** What `FleetMigrator.up()` would do. */
 export interface MigrationPlan {
-  /** Those that shared schemas lack. They run first, once in the database. */
+  /** Migrations that shared schemas lack. They run first, once in the database. */
   readonly shared: readonly PlannedSharedMigration[];
-  /** Those that the template or any tenant lacks, in the order in which they would run. Empty: nothing to do. */
+  /** Migrations that the template or a tenant lacks, in the order in which they would run. Empty: nothing to do. */
   readonly migrations: readonly PlannedMigration[];
-  /** As in a report: what was edited after it ran, or is not in the code. */
+  /** As in a report: migrations that were edited after they ran, or that the code does not have. */
   readonly warnings: readonly string[];
 }
 
-/** SQL as far as it can be told without running it for good. */
+/** The SQL of a migration, as far as a trial run can tell it. */
 export interface Rehearsal {
-  /** The statements, as they ran on a copy of the structure, without rows, that was rolled back; `null`: see `note`. */
+  /** The statements that ran on a copy of the structure without rows, which was rolled back; `null`: see `note`. */
   readonly sql: readonly string[] | null;
-  /** Why there is no SQL, or not all of it. */
+  /** Why there is no SQL, or only a part of it. */
   readonly note?: string;
-  /** What will go wrong, as far as it is known, with the remedy: it failed on the copy, or names lead out of the tenant. */
+  /**
+   * Problems that are already known, each with its remedy: the trial failed, or names lead out of the tenant's schema.
+   */
   readonly problems: readonly string[];
 }
 
@@ -25,7 +27,7 @@ export interface PlannedSharedMigration extends Rehearsal {
 
 export interface PlannedMigration extends Rehearsal {
   readonly name: string;
-  /** False for one that says `transaction = false`: it runs in a session of its own, and may be left half done. */
+  /** False for a migration with `transaction = false`: it runs in a session of its own, and may be left half done. */
   readonly transaction: boolean;
   /** Whether the template lacks it. */
   readonly template: boolean;

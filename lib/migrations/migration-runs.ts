@@ -10,7 +10,7 @@ import { MigrationRunActiveError } from './migrations.errors';
 export type RunDirection = 'up' | 'down';
 export type RunState = 'running' | 'done' | 'failed' | 'halted' | 'abandoned';
 
-/** A run as the registry keeps it. */
+/** A run as the registry stores it. */
 export interface MigrationRun {
   readonly id: string;
   readonly direction: RunDirection;
@@ -23,10 +23,13 @@ export interface MigrationRun {
   readonly finishedAt: Date | null;
 }
 
-/** A run that has not renewed its lease for so long is dead. */
-export const LEASE_SECONDS = 30;
+/** A run that has not renewed its lock for this long is dead. */
+export const LOCK_SECONDS = 30;
 
-/** The SQL of runs. One works at a time: its row is the lock, leased, since a process that dies cannot give it back. */
+/**
+ * The SQL of runs. One run works at a time: its row is a lock, which expires, because a process that dies cannot
+ * release it.
+ */
 @Injectable()
 export class MigrationRuns {
   readonly #table: string;
@@ -38,7 +41,7 @@ export class MigrationRuns {
     this.#table = `${quoteIdentifier(registrySchema)}.migration_runs`;
   }
 
-  /** The new run's id. Throws `MigrationRunActiveError` naming who has the lock. */
+  /** Records a new run and returns its id. @throws MigrationRunActiveError naming the run that has the lock */
   async begin(direction: RunDirection, migrations: readonly string[]): Promise<string> {
     const id = uuidV7();
     return this.transactions.run(async (manager) => {
@@ -48,7 +51,7 @@ export class MigrationRuns {
       );
       const begun = await manager.query<unknown[]>(
         `INSERT INTO ${this.#table} (id, direction, state, holder, migrations, lease_until)
-         VALUES ($1, $2, 'running', $3, $4, pg_catalog.clock_timestamp() + '${LEASE_SECONDS} s')
+        VALUES ($1, $2, 'running', $3, $4, pg_catalog.clock_timestamp() + '${LOCK_SECONDS} s')
          ON CONFLICT DO NOTHING RETURNING id`,
         [id, direction, `${hostname()}, process ${process.pid}`, JSON.stringify(migrations)],
       );
@@ -64,11 +67,11 @@ export class MigrationRuns {
     });
   }
 
-  /** Whether the run still is the one at work. */
+  /** Whether the run still has the lock, which is renewed. */
   async renew(id: string): Promise<boolean> {
     const [renewed] = await this.transactions.run((manager) =>
       manager.query<[unknown[], number]>(
-        `UPDATE ${this.#table} SET lease_until = pg_catalog.clock_timestamp() + '${LEASE_SECONDS} s'
+        `UPDATE ${this.#table} SET lease_until = pg_catalog.clock_timestamp() + '${LOCK_SECONDS} s'
          WHERE id = $1 AND state = 'running' RETURNING id`,
         [id],
       ),
@@ -90,7 +93,7 @@ export class MigrationRuns {
     return this.#first('WHERE id = $1', [id]);
   }
 
-  /** The run that works now, else the one that began last. */
+  /** The run that is working, else the one that began last. */
   findLast(): Promise<MigrationRun | undefined> {
     return this.#first(`ORDER BY state = 'running' DESC, started_at DESC, id DESC LIMIT 1`, []);
   }

@@ -1,7 +1,7 @@
 import { HttpStatus } from '@nestjs/common';
 import { TenancyError } from '../common/tenancy.errors';
 
-/** Another run works on the fleet. */
+/** Another run is working on the fleet. */
 export class MigrationRunActiveError extends TenancyError {
   readonly code = 'MIGRATION_RUN_ACTIVE';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -12,24 +12,24 @@ export class MigrationRunActiveError extends TenancyError {
     startedAt: Date,
   ) {
     super(
-      `A migration run is under way: ${runId}, by ${holder}, since ${startedAt.toISOString()}. Wait for its end, or ask for ` +
-        'wait: true. A run that died is noticed within half a minute.',
+      `A migration run is working: ${runId}, by ${holder}, since ${startedAt.toISOString()}. Wait for its end, or give ` +
+        'wait: true. A run whose process died is noticed within half a minute.',
     );
   }
 }
 
-/** Another run took over while this one could not renew its lease. */
+/** Another run may have taken over, because this one could not renew its lock. */
 export class MigrationRunLostError extends TenancyError {
   readonly code = 'MIGRATION_RUN_LOST';
 
   constructor(runId: string) {
     super(
-      `The run ${runId} could not renew its lease in time, and counts as dead. What it has done is kept and recorded: run again.`,
+      `The run ${runId} could not renew its lock in time, and counts as dead. What it has done is kept and recorded: run again.`,
     );
   }
 }
 
-/** There is nothing that could be reverted. */
+/** There is no migration to revert. */
 export class NothingToRevertError extends TenancyError {
   readonly code = 'NOTHING_TO_REVERT';
   override readonly statusCode = HttpStatus.CONFLICT;
@@ -39,7 +39,7 @@ export class NothingToRevertError extends TenancyError {
   }
 }
 
-/** No migration of the code has that name. */
+/** No migration of the code has this name. */
 export class UnknownMigrationError extends TenancyError {
   readonly code = 'UNKNOWN_MIGRATION';
   override readonly statusCode = HttpStatus.NOT_FOUND;
@@ -51,13 +51,13 @@ export class UnknownMigrationError extends TenancyError {
   }
 }
 
-/** TypeORM's command would leave out the tenants, or the ledger. */
+/** TypeORM's command would skip the tenants, or the ledger. */
 export class CommandNotForTemplateError extends TenancyError {
   readonly code = 'COMMAND_NOT_FOR_TEMPLATE';
 
   constructor(command: string, remedy: string) {
     super(
-      `TypeORM's command line cannot ${command} here: the tenants would be left out. Instead, ${remedy}.`,
+      `TypeORM's command line cannot ${command} here, because it would skip the tenants. Instead, ${remedy}.`,
     );
   }
 }
@@ -69,18 +69,18 @@ export class TemplateMovedError extends TenancyError {
 
   constructor() {
     super(
-      'The template was changed while tenants were compared with it, so the answer means nothing. Ask again.',
+      'The template was changed while tenants were compared with it, so the result would be wrong. Run it again.',
     );
   }
 }
 
-/** `tenantDataSource({ shared })` named a schema that is none of the shared ones. */
+/** `tenantDataSource({ shared })` named a schema that is not one of the shared ones. */
 export class NotSharedError extends TenancyError {
   readonly code = 'SCHEMA_NOT_SHARED';
 
   constructor(schemaName: string, sharedSchemas: readonly string[]) {
     super(
-      `shared: "${schemaName}" is none of the sharedSchemas (${sharedSchemas.join(', ') || 'there are none'}).`,
+      `shared: "${schemaName}" is not one of the sharedSchemas (${sharedSchemas.join(', ') || 'there are none'}).`,
     );
   }
 }

@@ -11,13 +11,13 @@ import { FleetStates } from './fleet-state';
 import { MigrationLedger } from './migration-ledger';
 import { MigrationRuns } from './migration-runs';
 import { RehearsalStage } from './rehearsal';
-import { RunLease } from './run-lease';
+import { RunLock } from './run-lock';
 import { SchemaDrift } from './schema-drift';
 import { TenantMigrator } from './tenant-migrator';
 import { TenantRepair } from './tenant-repair';
 import { UnfinishedResolver } from './unfinished-resolver';
 
-/** Brings all tenants to the template's version, and compares them with it. */
+/** Migrates all tenants to the template's version, and compares them with the template. */
 @Module({
   imports: [ConnectionModule, ProvisioningModule, RegistryModule],
   providers: [
@@ -30,7 +30,7 @@ import { UnfinishedResolver } from './unfinished-resolver';
     MigrationLedger,
     MigrationRuns,
     RehearsalStage,
-    RunLease,
+    RunLock,
     SchemaDrift,
     TenantMigrator,
     TenantRepair,

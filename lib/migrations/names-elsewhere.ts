@@ -3,7 +3,7 @@ import type { SqlExecutor } from '../common/sql';
 import { type HeardStatements, mended, sharedWrites } from '../provisioning/template/migration-run';
 import type { QualifiedName } from '../provisioning/template/statement-names';
 
-/** Where TypeORM 0.3 put what it generated, and where names led before there were tenants. */
+/** The schema in which TypeORM 0.3 generated objects, and to which names led before there were tenants. */
 const PUBLIC = 'public';
 
 /** Finds names in statements that lead out of the schema that is migrated. */
@@ -13,7 +13,10 @@ export class NamesElsewhere {
     private readonly sharedSchemas: readonly string[],
   ) {}
 
-  /** `own` is the schema that is migrated. Shared schemas may be named: a foreign key, a function of an extension. */
+  /**
+   * `own` is the schema that is migrated. Statements may name shared schemas: in a foreign key, or for a function of an
+   * extension.
+   */
   static async read(
     executor: SqlExecutor,
     own: string,
@@ -27,12 +30,13 @@ export class NamesElsewhere {
     return new NamesElsewhere(schemas, sharedSchemas);
   }
 
-  /** In sentences. */
+  /** The problems, in sentences. */
   async problemsOf(executor: SqlExecutor, heard: HeardStatements): Promise<string[]> {
     const written = sharedWrites(heard, this.sharedSchemas);
     const found = heard.namesIn((name) => this.schemas.has(name));
     const sure = found.filter(({ schema }) => schema === PUBLIC);
-    // Elsewhere it may be the column of a table or an alias that is called as a schema is.
+    // For other schemas, the name before the dot may be that of an alias or a table, so only names of existing objects
+    // count.
     const others = await onlyExisting(
       executor,
       found.filter(({ schema }) => schema !== PUBLIC),
@@ -42,7 +46,7 @@ export class NamesElsewhere {
     if (names.length === 0) return problems;
     return [
       ...problems,
-      `It names a schema, so it means the same in all tenants. Write names without one: ${listed(names.map(mended))}.`,
+      `It names a schema, so it would work on that one schema for every tenant. Write names without a schema: ${listed(names.map(mended))}.`,
     ];
   }
 }

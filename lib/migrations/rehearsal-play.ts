@@ -11,24 +11,27 @@ import { runInShared } from '../provisioning/template/shared-migrator';
 import type { Rehearsal } from './migration-plan';
 import type { NamesElsewhere } from './names-elsewhere';
 
-/** Begins and ends what the migrator begins and ends, or asks PostgreSQL what is there: not what a migration does. */
+/**
+ * Statements that are not shown: those that begin and end transactions for the migrator, and TypeORM's queries of the
+ * catalogs.
+ */
 const NOT_TOLD =
   /^\s*(?:START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SELECT\b.*(?:information_schema|"?pg_(?:class|catalog|constraint|index|namespace|type|attribute)|current_schema\(\)|version\(\)))/is;
 
 const OUTSIDE: Rehearsal = {
   sql: null,
-  note: 'It says transaction = false, so it cannot be tried and rolled back: read its code.',
+  note: 'It has transaction = false, so it cannot be tried and rolled back: read its code.',
   problems: [],
 };
 
-/** One rehearsal of several migrations. Savepoints keep each of them apart. */
+/** A rehearsal of several migrations. Savepoints separate them. */
 export class Play {
-  /** Names of those that did not run on the copy, on which later ones may lean. */
+  /** Names of migrations that did not run on the copy. Later ones may depend on them. */
   readonly #leftOut: string[] = [];
 
   constructor(private readonly session: QueryRunner) {}
 
-  /** One of tenants. */
+  /** Rehearses a migration of tenants. */
   async rehearse(named: NamedMigration, names: NamesElsewhere): Promise<Rehearsal> {
     const { session } = this;
     if (named.migration.transaction === false) {
@@ -45,7 +48,7 @@ export class Play {
     return this.#try(named, run, (heard) => names.problemsOf(session, heard));
   }
 
-  /** One of a shared schema. */
+  /** Rehearses a migration of a shared schema. */
   rehearseShared(schemaName: string, named: NamedMigration): Promise<Rehearsal> {
     return this.#try(
       named,
@@ -54,7 +57,7 @@ export class Play {
     );
   }
 
-  /** Later ones may fail for want of it. */
+  /** Notes a migration that is not run, without which later ones may fail. */
   leaveOut({ name }: NamedMigration): void {
     this.#leftOut.push(name);
   }
@@ -67,7 +70,7 @@ export class Play {
     const { session } = this;
     const heard = new HeardStatements();
     const sql: string[] = [];
-    // Not TypeORM's own: a migration may end one of these too many, and TypeORM counts.
+    // Not by TypeORM, which counts its savepoints: a migration may release one too many.
     await session.query('SAVEPOINT rehearsal');
     const hearNoMore = hearStatements(session, (text, parameters) => {
       if (!NOT_TOLD.test(text)) sql.push(withParameters(text, parameters));
@@ -92,15 +95,15 @@ export class Play {
 }
 
 const NEEDS_COMMIT =
-  'It uses the value that a migration before it adds to an enum. PostgreSQL wants that committed first, so the rest cannot be shown.';
+  'It uses a value that an earlier migration adds to an enum. PostgreSQL allows that only after a commit, so the rest cannot be shown.';
 
-/** unsafe_new_enum_value_usage */
+/** SQLSTATE unsafe_new_enum_value_usage. */
 function usesNewValue(error: unknown): boolean {
   const { cause } = error as { cause?: { code?: unknown } };
   return cause?.code === '55P04';
 }
 
-/** What a migration would send, as far as it goes when every answer is empty. Nothing is sent. */
+/** The statements that a migration would send if every answer were empty. Nothing is sent. */
 async function readUnsent(
   session: QueryRunner,
   { migration }: NamedMigration,

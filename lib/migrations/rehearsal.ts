@@ -17,12 +17,12 @@ import { NamesElsewhere } from './names-elsewhere';
 import { Play } from './rehearsal-play';
 import { replaceByCopies } from './shared-copies';
 
-/** What a rehearsal may wait for: tables of shared schemas, which a foreign key locks for a moment. */
+/** How long a rehearsal waits for a lock: a foreign key briefly locks tables of shared schemas. */
 const LOCK_TIMEOUT_MS = 5_000;
 
 /**
- * Runs migrations on an empty copy of a schema that lacks them, in a transaction that is rolled back: so that their SQL
- * can be read before it is meant. No tenant's table is locked but for reading its definition.
+ * Runs migrations on an empty copy of a schema that lacks them, in a transaction that is rolled back, so that their SQL
+ * can be read before they are run. Tenants' tables are only locked for reading their definitions.
  */
 @Injectable()
 export class RehearsalStage {
@@ -34,8 +34,8 @@ export class RehearsalStage {
   ) {}
 
   /**
-   * By name, and of shared ones by `schema: name`. Those that the schema has seen, and those that cannot be shown, say so in
-   * a note.
+   * The rehearsals by name, for shared schemas by `schema: name`. Migrations that the copied schema already has, and
+   * those that cannot be shown, have a note that says so.
    */
   async run(
     pending: readonly NamedMigration[],
@@ -54,7 +54,7 @@ export class RehearsalStage {
           await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, true)`, [
             `${LOCK_TIMEOUT_MS}`,
           ]);
-          // Before shared schemas are replaced, so that it refers to them by their names.
+          // Compiled before shared schemas are replaced, so that it refers to them by their names.
           const model = pending.length > 0 ? await this.#compile(session, schemaName) : undefined;
           const play = new Play(session);
           const told = await this.#rehearseShared(session, play, lacking);
@@ -98,7 +98,7 @@ export class RehearsalStage {
     return told;
   }
 
-  /** A tenant that lacks one of them, else the template. */
+  /** A tenant that lacks one of the migrations, else the template. */
   async #chooseModel(pending: readonly NamedMigration[], templateLacks: (name: string) => boolean) {
     const names = pending.map(({ name }) => name);
     for await (const { tenant, done } of this.members.find(names)) {
@@ -107,7 +107,7 @@ export class RehearsalStage {
     return { schemaName: this.options.templateSchema, done: (name: string) => !templateLacks(name) };
   }
 
-  /** `undefined`: before its first migration there is no template. */
+  /** `undefined` before the first migration, when there is no template yet. */
   async #compile(session: QueryRunner, schemaName: string): Promise<Blueprint | undefined> {
     if (!(await session.hasSchema(schemaName))) return undefined;
     const { sharedSchemas } = this.options;
@@ -127,10 +127,10 @@ export class RehearsalStage {
 }
 
 /**
- * A migration that ends the transaction would keep what was only to be tried, whether by `queryRunner` or by the client
- * below it: PostgreSQL is not asked.
+ * Makes statements that end the transaction fail, on `queryRunner` and on the client below it, without asking
+ * PostgreSQL: a migration with such a statement would keep its changes.
  *
- * @returns what ends it
+ * @returns a function that ends the transaction
  */
 async function refuseToEnd(session: QueryRunner): Promise<() => Promise<unknown>> {
   const client = (await session.connect()) as Client;
@@ -140,7 +140,7 @@ async function refuseToEnd(session: QueryRunner): Promise<() => Promise<unknown>
     const commands = transactionCommands(text, true);
     if (commands?.every((command) => command === undefined || command === 'begin'))
       return query(config, ...rest);
-    throw new Error('it ends the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.');
+    throw new Error('it ends the transaction in which it runs. Leave COMMIT and ROLLBACK to the migrator.');
   };
   client.query = guarded as Client['query'];
   return () => query('ROLLBACK');
@@ -148,7 +148,7 @@ async function refuseToEnd(session: QueryRunner): Promise<() => Promise<unknown>
 
 const NOT_LACKED: Rehearsal = {
   sql: null,
-  note: 'The tenant that was taken as a model has seen it: it is another one that lacks it.',
+  note: 'The tenant whose structure was copied already has it; other tenants lack it.',
   problems: [],
 };
 

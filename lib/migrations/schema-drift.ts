@@ -10,23 +10,23 @@ import { compareStructures, type StructureDifference } from '../schema/structure
 import { type HashQuery, hashQueryFor, hashStructures, readHashQuery } from '../schema/structure-hashes';
 import type { DriftDifference } from './drift-report';
 
-/** What schemas should be like, as it was when the look at them began. */
+/** What schemas are compared with, as it was when the comparison began. */
 export interface DriftStandard {
   readonly hash: string;
   readonly hashQuery: HashQuery;
-  /** What a schema may print otherwise, and mean the same. */
+  /** How a schema may print differently without a difference in meaning. */
   readonly prints: Prints;
   readonly lines: readonly StructureLine[];
   readonly makers: Makers;
 }
 
-/** A difference with the repair that goes with it. */
+/** A difference and its repair. */
 export interface RepairableDifference {
   readonly difference: StructureDifference;
   readonly repair?: Repair;
 }
 
-/** How one schema differs from the template. All of it needs a transaction of the caller's. */
+/** Finds how one schema differs from the template. Call its methods in a transaction. */
 @Injectable()
 export class SchemaDrift {
   constructor(private readonly template: Template) {}
@@ -47,7 +47,7 @@ export class SchemaDrift {
     return hashes.get(this.template.schemaName) ?? '';
   }
 
-  /** Of those schemas the ones that are not as they should be; a missing one is among them. */
+  /** The schemas that differ from the template; a missing one is among them. */
   async findDifferent(
     transaction: SqlExecutor,
     { hash, hashQuery, prints }: DriftStandard,
@@ -57,7 +57,7 @@ export class SchemaDrift {
     return new Set(schemaNames.filter((name) => hashes.get(name) !== hash));
   }
 
-  /** `undefined` when the schema is not there. */
+  /** `undefined` when the schema does not exist. */
   async compare(
     transaction: SqlExecutor,
     { lines, makers, prints }: DriftStandard,

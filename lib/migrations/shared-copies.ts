@@ -5,11 +5,11 @@ import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
 
 /**
- * Puts an empty copy in the place of each shared schema, under its name, in a transaction that is going to be rolled back:
- * what runs there locks no table that tenants use, and finds what it expects. The schemas themselves step aside under
- * other names, which nobody else sees. One that is not there is made.
+ * Replaces each shared schema by an empty copy under its name, in a transaction that will be rolled back. Statements
+ * then lock no table that tenants use, and find the objects that they expect. The schemas themselves get other names,
+ * which other sessions do not see. A shared schema that does not exist is made.
  *
- * @returns by schema why there is no copy, if there is none; the schema is as it was then
+ * @returns by schema, why it could not be copied; such a schema is unchanged
  */
 export async function replaceByCopies(
   session: QueryRunner,
@@ -25,7 +25,7 @@ export async function replaceByCopies(
     });
   };
   const blueprints = new Map<string, Blueprint>();
-  // All before any steps aside: they may refer to each other.
+  // All are compiled before any is renamed, because they may refer to each other.
   for (const name of schemaNames) {
     await attempt(name, async () => {
       if (await session.hasSchema(name))

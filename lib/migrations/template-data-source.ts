@@ -7,25 +7,25 @@ import { CommandNotForTemplateError } from './migrations.errors';
 import { type Statement, unqualified } from './unqualified-sql';
 
 export interface TemplatePlace {
-  /** The template, or the shared schema that is migrated instead. */
+  /** The template, or the shared schema that is used instead. */
   readonly schemaName: string;
   readonly isShared: boolean;
   readonly registrySchema: string;
   readonly sharedSchemas: readonly string[];
 }
 
-/** What TypeORM's schema builder would do. */
+/** The statements that TypeORM's schema builder would run. */
 interface SqlInMemory {
   upQueries: Statement[];
   downQueries: Statement[];
 }
 
 /**
- * The template as TypeORM's own command line sees it: `migration:generate` compares entities with it and writes names
- * without a schema, `migration:create` works as ever, `migration:show` tells what the template has seen.
+ * The template for TypeORM's own command line: `migration:generate` compares it with entities and writes names without
+ * a schema, `migration:create` works as usual, and `migration:show` lists the template's migrations.
  *
- * Its sessions must have the template alone on their path. It is for development, and serves no requests: active-record
- * entities stay with the data source that they have, if they have one.
+ * Its sessions must have only the template on their search path. It is for development and does not serve requests:
+ * active-record entities keep their data source, if they have one.
  */
 export class TemplateDataSource extends DataSource {
   constructor(
@@ -39,7 +39,7 @@ export class TemplateDataSource extends DataSource {
   override async initialize(): Promise<this> {
     await super.initialize();
     const { schemaName } = this.place;
-    // TypeORM has asked for the current schema, and one that is not there yet is none.
+    // TypeORM has read the current schema, which is null if it does not exist yet.
     Object.assign(this.driver, { schema: schemaName, searchSchema: schemaName });
     try {
       checkEntitySchemas(this, this.place.sharedSchemas);
@@ -52,7 +52,7 @@ export class TemplateDataSource extends DataSource {
     return this;
   }
 
-  /** Whether a migration is waiting; each is listed, as TypeORM does. */
+  /** Whether a migration is pending. Lists each migration, as TypeORM does. */
   override async showMigrations(): Promise<boolean> {
     const seen = new Set(await this.#seen());
     const named = namedMigrations(this.migrations);
@@ -82,7 +82,10 @@ export class TemplateDataSource extends DataSource {
     return Promise.reject(new CommandNotForTemplateError('synchronize it', 'use migration:generate'));
   }
 
-  /** What all tenants share is no tenant's to migrate. A foreign key that leads there is the tenant's. */
+  /**
+   * Tables that all tenants share are not migrated with the template. A foreign key to one belongs to the tenant's
+   * table.
+   */
   #leaveOthers(): void {
     for (const metadata of this.entityMetadatas) {
       const schema = metadata.tablePath.slice(0, Math.max(0, metadata.tablePath.lastIndexOf('.')));
@@ -100,7 +103,7 @@ export class TemplateDataSource extends DataSource {
       const builder = createSchemaBuilder();
       const log = builder.log.bind(builder);
       builder.log = async () => {
-        // Not before: what is refused has changed nothing.
+        // Done here, because a refused command must change nothing.
         await this.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(place.schemaName)}`);
         const sql = (await log()) as unknown as SqlInMemory;
         const bare = (each: Statement) => unqualified(each, place.schemaName, driver.database ?? '');

@@ -18,7 +18,7 @@ import {
 } from './schema-drift';
 import { untilStill } from './until-still';
 
-/** How one tenant differs from the template, and what takes that away. */
+/** Finds how one tenant differs from the template, and repairs it. */
 @Injectable()
 export class TenantRepair {
   constructor(
@@ -30,14 +30,14 @@ export class TenantRepair {
     private readonly ledger: MigrationLedger,
   ) {}
 
-  /** `undefined` when it does not differ after all, or was purged meanwhile. */
+  /** `undefined` when it does not differ after all, or was purged in the meantime. */
   async look(standard: DriftStandard, tenant: Tenant): Promise<TenantDrift | undefined> {
     const { found, pending } = await this.#read(standard, tenant);
     if (found === 'gone') return this.#gone(tenant, pending);
     return found.length === 0 ? undefined : toDrift(tenant, pending, found);
   }
 
-  /** The same after the safe repairs were run, all or none of them. */
+  /** Runs the safe repairs, all or none, and returns what then differs. */
   async repair(
     standard: DriftStandard,
     tenant: Tenant,
@@ -81,14 +81,12 @@ export class TenantRepair {
   async #gone(tenant: Tenant, pending: readonly string[]): Promise<TenantDrift | undefined> {
     if (!(await this.store.find({ by: 'id', value: tenant.id }))) return undefined;
     const object = `schema ${tenant.schemaName}`;
-    const sentences = [
-      `The ${object} is missing. Bring it back from a backup, or delete and purge the tenant.`,
-    ];
+    const sentences = [`The ${object} is missing. Restore it from a backup, or delete and purge the tenant.`];
     const differences = [{ object, kind: 'missing', sentences, repair: null, isSafe: false } as const];
     return { ...toDrift(tenant, pending, []), differences };
   }
 
-  /** In a session of its own, for whose path names are bare, and whose caches nobody inherits. */
+  /** In a session of its own: its search path is the schema's, and its caches end with it. */
   #run(tenant: Tenant, statements: readonly string[], lockTimeoutMs: number): Promise<void> {
     const work = async (session: QueryRunner) => {
       await session.startTransaction('READ COMMITTED');

@@ -9,7 +9,7 @@ import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/uuid';
 import { MigrationLedger } from './migration-ledger';
 
-/** Settles what no run may touch, as a person says. */
+/** Records what a person says about unfinished migrations, which no run may touch. */
 @Injectable()
 export class UnfinishedResolver {
   constructor(
@@ -21,7 +21,10 @@ export class UnfinishedResolver {
     private readonly templateOutside: TemplateOutside,
   ) {}
 
-  /** @throws TenantNotFoundError, MigrationBusyError */
+  /**
+   * @throws TenantNotFoundError when there is no such tenant
+   * @throws MigrationBusyError while a run is working on it
+   */
   async resolve(
     migration: NamedMigration,
     outcome: 'done' | 'rerun',

@@ -1,15 +1,15 @@
 import { quoteIdentifier } from '../common/sql';
 import { tokensOf } from '../common/sql-lexer';
 
-/** One statement with its parameters, as TypeORM's schema builder gives it. */
+/** One statement with its parameters, as TypeORM's schema builder returns it. */
 export interface Statement {
   readonly query: string;
   readonly parameters?: readonly unknown[];
 }
 
 /**
- * The statement without the schema's name, so that it means the schema of the moment: TypeORM qualifies enums and
- * indexes whatever it is told, and writes where it is into `typeorm_metadata`.
+ * The statement without the schema's name, so that it works in the current schema. TypeORM always qualifies enums and
+ * indexes, and writes the schema's name into `typeorm_metadata`.
  */
 export function unqualified(
   { query, parameters }: Statement,
@@ -28,7 +28,7 @@ export function unqualified(
   );
 }
 
-/** Strings, dollar quotes and comments may hold the schema's name without meaning it. */
+/** Strings, dollar quotes and comments stay: they may contain the schema's name with another meaning. */
 function withoutPrefix(query: string, prefix: string): string {
   let bare = '';
   let kept = 0;
@@ -40,12 +40,12 @@ function withoutPrefix(query: string, prefix: string): string {
   return bare + query.slice(kept);
 }
 
-/** Parameters that name this place become what names every place. */
+/** Replaces parameters that name this schema or database by expressions for the current one. */
 function whereItRuns({ query, parameters = [] }: Statement, places: ReadonlyMap<unknown, string>): Statement {
   const kept: unknown[] = [];
   const text = query.replaceAll(/\$(\d+)/g, (_whole, number: string) => {
     const value = parameters[Number(number) - 1];
-    // Only the columns of places: a view may be called as the database is.
+    // Only the columns for places, because a view may have the database's name.
     const place = isPlace(query, Number(number)) ? places.get(value) : undefined;
     return place ?? `$${kept.push(value)}`;
   });
@@ -54,7 +54,7 @@ function whereItRuns({ query, parameters = [] }: Statement, places: ReadonlyMap<
 
 const METADATA_COLUMNS = /"typeorm_metadata"\(([^)]*)\) VALUES \(([^)]*)\)/;
 
-/** Whether a parameter stands for the column "database" or "schema". */
+/** Whether a parameter is the value of the column "database" or "schema". */
 function isPlace(query: string, number: number): boolean {
   const inserted = METADATA_COLUMNS.exec(query);
   if (!inserted) return new RegExp(`"(database|schema)" = \\$${number}\\b`).test(query);

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * SQLSTATEs of what PostgreSQL answers when something is dropped that it has begun to tell of, such as "could not open
+ * SQLSTATEs that PostgreSQL answers when an object is dropped while a query describes it, such as "could not open
  * relation with OID": internal_error, undefined_table, undefined_object, undefined_function.
  */
 const IS_MOVING: ReadonlySet<string> = new Set(['XX000', '42P01', '42704', '42883']);
@@ -9,13 +9,16 @@ const IS_MOVING: ReadonlySet<string> = new Set(['XX000', '42P01', '42704', '4288
 const TRIES = 20;
 const PAUSE_MS = 50;
 
-/** Whether it may be no more than somebody who works on the schema just now. */
+/** Whether the error may only mean that somebody is changing the schema. */
 export function saysMoving(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === 'string' && IS_MOVING.has(code);
 }
 
-/** What `look` tells once nobody drops under its eyes what it looks at. Rejects as it does when that takes too long. */
+/**
+ * The result of `look`, which is repeated while objects are dropped during it. Rejects with its error when that happens
+ * too often.
+ */
 export async function untilStill<T>(look: () => Promise<T>): Promise<T> {
   for (let triesLeft = TRIES; ; triesLeft--) {
     try {

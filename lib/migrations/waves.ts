@@ -15,13 +15,13 @@ export class WaveOptions {
 /** One part of a run. */
 export interface Wave {
   readonly name: string;
-  /** How many tenants of the fleet are done after it, counted over the run. */
+  /** How many tenants are done after it, counted from the beginning of the run. */
   readonly upTo: number;
-  /** Only these. */
+  /** If given, only these tenants. */
   readonly slugs?: readonly string[];
 }
 
-/** The waves of a run over `size` tenants. The last one takes all, however many came meanwhile. */
+/** The waves of a run over `size` tenants. The last one takes all that are left, even if more were added. */
 export function planWaves(size: number, { canary = 0, percents = [] }: WaveOptions): Wave[] {
   return [
     ...planCanary(canary),
@@ -35,7 +35,7 @@ function planCanary(canary: readonly string[] | number): Wave[] {
   return upTo === 0 ? [] : [{ name: 'canary', upTo, slugs }];
 }
 
-/** Throws `RangeError` naming what is out of bounds. */
+/** @throws RangeError naming the option that is out of bounds */
 export function checkWaves({ canary = 0, percents = [] }: WaveOptions): void {
   if (typeof canary === 'number' && (!Number.isInteger(canary) || canary < 0)) {
     throw new RangeError(`canary must be a list of slugs or an integer from 0, got ${canary}.`);

@@ -25,7 +25,7 @@ export class CreateFleetLedger1763600400000 implements MigrationInterface {
   }
 }
 
-/** A run that lives renews its lease; one whose lease has passed is dead, and the next may take its place. */
+/** A run that lives renews its lock; one whose lock has expired is dead, and the next may take its place. */
 function migrationRuns(schema: string): string {
   return `
     CREATE TABLE ${schema}.migration_runs (

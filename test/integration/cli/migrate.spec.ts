@@ -50,7 +50,7 @@ describe('pending migrations that will fail', () => {
       stderr: '',
       stdout: `AddState1700000001000: on the template and 0 tenants
     CREATE TYPE "public"."note_state" AS ENUM ('new');
-  ✗ It names a schema, so it means the same in all tenants. Write names without one: "public"."note_state" → "note_state".
+  ✗ It names a schema, so it would work on that one schema for every tenant. Write names without a schema: "public"."note_state" → "note_state".
 AddIndex1700000002000: on the template and 0 tenants
     CREATE INDEX CONCURRENTLY notes ON note (text);
   ✗ On an empty copy of the structure it fails: CREATE INDEX CONCURRENTLY cannot run inside a transaction block. What cannot run in a transaction goes by itself into a migration that says: readonly transaction = false.

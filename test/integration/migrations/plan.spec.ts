@@ -145,10 +145,10 @@ describe('A plan', () => {
     );
     expect(migrations.find(({ name }) => name === 'Use1700000003500')).toMatchObject({
       sql: [`ALTER TABLE tag ALTER state SET DEFAULT 'paid'`],
-      note: expect.stringContaining('committed first'),
+      note: expect.stringContaining('only after a commit'),
     });
     const named = (names: string) => [
-      `It names a schema, so it means the same in all tenants. Write names without one: ${names}.`,
+      `It names a schema, so it would work on that one schema for every tenant. Write names without a schema: ${names}.`,
     ];
     expect(problems).toEqual({
       Public1700000004000: named('"public"."kind" → "kind"'),
@@ -182,7 +182,7 @@ describe('A plan of a migration that ends its transaction', () => {
     const { migrations } = await fleet.plan();
     expect(migrations.at(-1)).toMatchObject({
       name: 'EndTransaction1700000002000',
-      problems: [expect.stringContaining('it ends the transaction that it was given')],
+      problems: [expect.stringContaining('it ends the transaction in which it runs')],
     });
     expect(await schemas()).toEqual(before);
   });

@@ -2,36 +2,37 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import type { FleetReport } from './fleet-report';
-import { LEASE_SECONDS, MigrationRuns, type RunDirection } from './migration-runs';
+import { LOCK_SECONDS, MigrationRuns, type RunDirection } from './migration-runs';
 import { MigrationRunActiveError, MigrationRunLostError } from './migrations.errors';
 
-const RENEW_MS = (LEASE_SECONDS * 1_000) / 6;
+const RENEW_MS = (LOCK_SECONDS * 1_000) / 6;
 const WAIT_MS = 500;
 
-const LOST = 'another run may have taken over, since this one could not renew its lease.';
+const LOST = 'another run may have taken over, because this one could not renew its lock.';
 const CLOSING = 'the application is closing. Run again: what is done stays done.';
 
-/** Holds the fleet for one run at a time. */
+/** Lets one run at a time work on the fleet. */
 @Injectable()
-export class RunLease implements OnModuleDestroy {
-  readonly #logger = new Logger(RunLease.name);
+export class RunLock implements OnModuleDestroy {
+  readonly #logger = new Logger(RunLock.name);
 
   readonly #active = new Set<Promise<unknown>>();
   #isClosing = false;
 
   constructor(private readonly runs: MigrationRuns) {}
 
-  /** Tenants that are under way are finished; the rest is for the next run. */
+  /** Tenants that have begun are finished; the rest is left to the next run. */
   async onModuleDestroy(): Promise<void> {
     this.#isClosing = true;
     await Promise.allSettled(this.#active);
   }
 
   /**
-   * What `work` gives, which is kept with the run. `whyStop` tells it why to begin nothing more: another run may have
-   * taken over, because this one could not renew its lease, or the application closes.
+   * Returns the report of `work`, which is stored with the run. `whyStop` returns why `work` must begin nothing more:
+   * another run may have taken over, because this one could not renew its lock, or the application is closing.
    *
-   * @throws MigrationRunActiveError unless `wait`; MigrationRunLostError
+   * @throws MigrationRunActiveError while another run works, unless `wait`
+   * @throws MigrationRunLostError when another run may have taken over
    */
   hold(
     direction: RunDirection,
@@ -56,8 +57,8 @@ export class RunLease implements OnModuleDestroy {
     const timer = setInterval(() => {
       this.runs.renew(runId).then(
         (isOurs) => (lost ||= !isOurs),
-        // The ledger keeps two runs apart even so: each tenant's entry is claimed in the transaction that runs it.
-        (error: unknown) => this.#logger.warn(`The lease of run ${runId} was not renewed: ${String(error)}`),
+        // Two runs do not collide even then: each tenant's ledger entry is locked by the transaction that migrates it.
+        (error: unknown) => this.#logger.warn(`The lock of run ${runId} was not renewed: ${String(error)}`),
       );
     }, RENEW_MS);
     try {
