@@ -16,6 +16,12 @@ export function codeBlocks(document: string): CodeBlock[] {
   return [...markdown.matchAll(FENCE)].map(({ groups }) => groups as unknown as CodeBlock);
 }
 
+/** What stands between backticks in a line. */
+export function codeSpans(document: string): string[] {
+  const markdown = readFileSync(join(ROOT, document), 'utf8');
+  return [...markdown.matchAll(/`([^`\n]+)`/g)].map(([, text]) => text);
+}
+
 /** What the blocks of JSON hold, in their order. */
 export function jsonBlocks(document: string): Record<string, unknown>[] {
   const blocks = codeBlocks(document).filter(({ language }) => language === 'json');
