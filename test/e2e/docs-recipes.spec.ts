@@ -10,6 +10,7 @@ const PROVIDERS = {
   Buckets: 'bucket.hook.ts',
   BucketHook: 'bucket.hook.ts',
   OutboxJob: 'outbox.job.ts',
+  OnceADay: 'once-a-day.ts',
 };
 
 describe('docs/recipes.md', () => {
@@ -51,6 +52,30 @@ describe('docs/recipes.md', () => {
     await expect(get(acme, () => Promise.resolve('of acme'))).resolves.toBe('of acme');
     await expect(get(globex, () => Promise.resolve('of globex'))).resolves.toBe('of globex');
     await expect(get(acme, () => Promise.resolve('asked again'))).resolves.toBe('of acme');
+  });
+
+  it('does a job once a day for each tenant, on two instances at once, and again where it failed', async () => {
+    for (const { schemaName } of [acme, globex])
+      await database.query(
+        `CREATE TABLE ${schemaName}.job_runs (job text, day date, PRIMARY KEY (job, day))`,
+      );
+    const done: string[] = [];
+    let fails = true;
+    const work = () => {
+      const { slug } = app.get(TenantContext).tenant();
+      if (slug === 'globex' && fails) return Promise.reject(new Error('on purpose'));
+      done.push(slug);
+      return Promise.resolve();
+    };
+    const run = (day: string) => the.OnceADay.run('bills', day, work);
+    const both = () => Promise.allSettled([run('2026-11-25'), run('2026-11-25')]);
+    expect((await both()).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(done).toEqual(['acme']);
+    fails = false;
+    expect((await both()).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    expect(done).toEqual(['acme', 'globex']);
+    await run('2026-11-26');
+    expect(done).toHaveLength(4);
   });
 
   it('sends what the transaction has written, and forgets what was sent', async () => {
