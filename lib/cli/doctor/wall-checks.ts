@@ -34,7 +34,7 @@ const SESSION_FUNCTIONS = [
 
 async function checkSessionFunctions(database: Patient['database']): Promise<Finding> {
   const open = await database.query<{ name: string; owner: string }[]>(
-    `SELECT pg_catalog.format('pg_catalog.%I(%s)', proname, pg_catalog.pg_get_function_identity_arguments(oid)) AS name,
+    `SELECT pg_catalog.format('pg_catalog.%I(%s)', proname, pg_catalog.oidvectortypes(proargtypes)) AS name,
             pg_catalog.quote_ident(current_user) AS owner
      FROM pg_catalog.pg_proc
      WHERE pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND proname = ANY ($1::name[])

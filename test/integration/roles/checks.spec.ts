@@ -207,6 +207,8 @@ describe('with roles: true', () => {
 
     const { severity, remedy } = (await finding()) as { severity: string; remedy?: string };
     expect(severity).toBe('warning');
+    // By the types alone: pg_stat_get_activity() gives thirty columns.
+    expect(remedy).toContain('pg_catalog.pg_stat_get_activity(integer), ');
     await running.database.query(remedy!.replace('run as a superuser: ', ''));
     for (const sql of [
       all,
