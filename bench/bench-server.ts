@@ -29,7 +29,7 @@ export async function openServer(keepData: boolean, cleanUp: CleanUp): Promise<B
 async function startServer(keepData: boolean, cleanUp: CleanUp): Promise<string> {
   const { url, stop } = await startEmbeddedPostgres({
     dataDirectory: keepData || existsSync(KEPT_DATA) ? KEPT_DATA : undefined,
-    settings: { max_connections: MAX_CONNECTIONS },
+    parameters: { max_connections: MAX_CONNECTIONS },
   });
   cleanUp.add(stop);
   return url;

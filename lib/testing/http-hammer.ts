@@ -4,22 +4,25 @@ import type { HammerOperation } from './isolation-hammer.options';
 
 const DEFAULT_HANG_UP_RATE = 0.02;
 
-/** After it was sent; most answers take longer on a busy server. */
+/** Counted from the moment the request was sent; most answers take longer on a busy server. */
 const MAX_HANG_UP_DELAY_MS = 5;
 
 export interface HttpHammerOptions<T extends HammerTenant = string> {
-  /** Of the application's instances, which must share their tenants: `http://127.0.0.1:3000`. One is drawn for each request. */
+  /**
+   * The URLs of the application's instances, which must share their tenants: `http://127.0.0.1:3000`. Each request
+   * picks one at random.
+   */
   readonly urls: readonly string[];
-  /** How a request names its tenant: `{ 'x-tenant-id': tenant }`, a token, or `{ host: … }`. */
+  /** The headers by which a request names its tenant: `{ 'x-tenant-id': tenant }`, a token, or `{ host: … }`. */
   readonly headersOf: (tenant: T) => Readonly<Record<string, string>>;
-  /** How many of the clients hang up before they are answered, 0 to 1; none while `prepare` works. Default 0.02. */
+  /** The share of clients that hang up before the answer, 0 to 1; none during `prepare`. Default 0.02. */
   readonly hangUpRate?: number;
 }
 
 export interface HttpHammerRequest {
   /** Default `GET`. */
   readonly method?: string;
-  /** With its query: `/orders?limit=10`. */
+  /** The path with its query: `/orders?limit=10`. */
   readonly path: string;
   /** Sent as JSON. Default none. */
   readonly body?: unknown;
@@ -33,18 +36,18 @@ export interface HttpHammerAnswer {
 
 type RequestOf<T extends HammerTenant> = (call: HammerCall<T>) => HttpHammerRequest;
 
-/** Makes operations of the isolation hammer out of requests to an application that listens. */
+/** Makes operations of the isolation hammer from HTTP requests to a running application. */
 export class HttpHammer<T extends HammerTenant = string> {
   readonly #agent = new Agent({ keepAlive: true });
 
   constructor(private readonly options: HttpHammerOptions<T>) {}
 
-  /** A request that reads. It fails unless it is answered 2xx. */
+  /** A request that reads. The operation fails unless the answer is 2xx. */
   read(requestOf: RequestOf<T>): HammerOperation<T> {
     return async (call) => (await this.#succeed(call, requestOf(call))).text;
   }
 
-  /** A request that stores `call.mark`: when it is answered 2xx, the mark must be there at the end. */
+  /** A request that stores `call.stamp`. If the answer is 2xx, the stamp must be there at the end. */
   write(requestOf: RequestOf<T>): HammerOperation<T> {
     return async (call) => {
       const { text } = await this.#succeed(call, requestOf(call));
@@ -53,18 +56,21 @@ export class HttpHammer<T extends HammerTenant = string> {
     };
   }
 
-  /** A request whose handler fails after it has stored `call.mark`: it must not be answered 2xx, nor the mark be there. */
+  /**
+   * A request whose handler fails after it has stored `call.stamp`: the answer must not be 2xx, and the stamp must not
+   * be there at the end.
+   */
   rolledBack(requestOf: RequestOf<T>): HammerOperation<T> {
     return async (call) => {
       const request = requestOf(call);
       call.drop();
       const { status, text } = await this.send(call, request);
-      if (isSuccess(status)) call.wrong(`${nameOf(request)} was to fail, and was answered ${status}`);
+      if (isSuccess(status)) call.wrong(`${nameOf(request)} was meant to fail, but was answered ${status}`);
       return text;
     };
   }
 
-  /** What a request of `tenant` is answered. Rejects when the line breaks, or when the client hangs up. */
+  /** The answer to a request of `tenant`. Rejects when the connection breaks, or when the client hangs up. */
   send(call: HammerCall<T>, request: HttpHammerRequest, tenant: T = call.tenant): Promise<HttpHammerAnswer> {
     const { urls, headersOf, hangUpRate = DEFAULT_HANG_UP_RATE } = this.options;
     const { method = 'GET', path, body, headers } = request;
@@ -94,19 +100,19 @@ export class HttpHammer<T extends HammerTenant = string> {
         () => sent.destroy(new Error('hung up on purpose')),
         call.random.integer(MAX_HANG_UP_DELAY_MS),
       );
-      // Once it is answered, its connection may serve another request.
+      // After the answer, the connection may already serve another request.
       sent.on('close', () => clearTimeout(hangUp));
     });
   }
 
-  /** Closes the connections that are kept for the next request. */
+  /** Closes the connections that are kept for further requests. */
   close(): void {
     this.#agent.destroy();
   }
 
   async #succeed(call: HammerCall<T>, request: HttpHammerRequest): Promise<HttpHammerAnswer> {
     const answer = await this.send(call, request);
-    // An error's body is looked at, too.
+    // The body of an error is examined, too.
     call.see(answer.text, nameOf(request));
     if (isSuccess(answer.status)) return answer;
     throw new Error(`${nameOf(request)} was answered ${answer.status}: ${answer.text.slice(0, 500)}`);

@@ -1,70 +1,78 @@
 import type { HammerCall, HammerTenant } from './hammer/hammer-call';
 
 /**
- * One operation of the application, done for `call.tenant`. Every text in what it resolves with is looked at: it must
- * carry no other tenant's mark. An error is no finding, for faults cause them; but an operation that never succeeds is.
+ * One operation of the application for `call.tenant`. Every text in its result is examined: it must not contain a stamp
+ * of another tenant. An error is not a finding, because faults cause errors; but an operation that never succeeds is.
  */
 export type HammerOperation<T extends HammerTenant = string> = (call: HammerCall<T>) => Promise<unknown>;
 
 export interface IsolationHammerOptions<T extends HammerTenant = string> {
-  /** Tenants that are there, at least two, each with the same tables. The hammer leaves its rows in them. */
+  /** Existing tenants, at least two, each with the same tables. The hammer's rows remain in them. */
   readonly tenants: readonly T[];
-  /** What is done, by name. */
+  /** The operations, by name. */
   readonly kinds: Readonly<Record<string, HammerOperation<T>>>;
-  /** How often a kind comes compared to the others, over 0. Default 1. */
+  /** How often a kind runs compared to the others, more than 0. Default 1. */
   readonly weights?: Readonly<Record<string, number>>;
-  /** Done once for each tenant before the rest: rows for the first readers to find. Default nothing. */
+  /** Runs once for each tenant before the other operations, to write rows for the first readers. Default: nothing. */
   readonly prepare?: HammerOperation<T>;
-  /** All rows that operations have written for a tenant; an array, an element a row, lets the hammer see duplicates. */
+  /**
+   * All rows that operations have written for a tenant. In an array, each element must be one row, so that duplicates
+   * are found.
+   */
   readonly readAll: (tenant: T) => Promise<unknown>;
   /** How many operations, an integer from 1. */
   readonly operations: number;
   /** How many run at once, an integer from 1. Default 24: more than the pool has connections. */
   readonly concurrency?: number;
-  /** An integer from 0 to 4294967295 that fixes what is drawn. Default another one each time; the report tells it. */
+  /**
+   * An integer from 0 to 4294967295 that determines the random choices. Default a new one each time, which the report
+   * names.
+   */
   readonly seed?: number;
-  /** What happens to a tenant meanwhile, such as a suspension, by name. Default nothing. */
+  /** What happens to a tenant in the meantime, such as a suspension, by name. Default: nothing. */
   readonly disturbances?: Readonly<Record<string, HammerOperation<T>>>;
   /**
-   * The application's database, on a way that needs no pooler: its backends are cancelled and terminated. The role must
-   * be the application's, or a superuser. Default: they are left alone.
+   * A URL of the application's database that does not lead through a pooler, by which backends are cancelled and
+   * terminated. The role must be the application's, or a superuser. Default: backends are left alone.
    */
   readonly databaseUrl?: string;
-  /** How many operations come for each disturbance or fault, an integer from 1. Default 50. */
+  /** How many operations run for each disturbance or fault, an integer from 1. Default 50. */
   readonly operationsPerFault?: number;
-  /** What has not ended by then never will, in milliseconds. Default 30,000. */
+  /** After this time an operation counts as one that never ends, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number;
-  /** End at the first finding. Default false. */
+  /** Whether to end at the first finding. Default false. */
   readonly stopAtFinding?: boolean;
-  /** Told how many operations are done, after each. */
+  /** Called after each operation with the number of operations done. */
   readonly onProgress?: (operations: number) => void;
 }
 
 export interface IsolationHammerReport {
   readonly operations: number;
-  /** Disturbances that were made, and backends that were cancelled or terminated. */
+  /** How many disturbances were made, and how many backends were cancelled or terminated. */
   readonly faults: number;
-  /** Marks that were looked at, each in a row of a result or of a table. */
+  /** How many stamps were examined, each in a row of a result or of a table. */
   readonly rowsChecked: number;
-  /** Marks of one tenant that another was shown. */
+  /** How many stamps of a tenant were shown to another one. */
   readonly wrongReads: number;
-  /** Rows in the tables of a tenant that another wrote, that were to be rolled back, or that are there twice. */
+  /**
+   * Rows in a tenant's tables that another tenant wrote, that should have been rolled back, or that are there twice.
+   */
   readonly wrongWrites: number;
-  /** Writes that were acknowledged and are gone. */
+  /** Writes that were acknowledged and are missing. */
   readonly lostWrites: number;
   readonly seed: number;
   readonly seconds: number;
-  /** Operations that rejected. With faults some do; which ones, `failures` says. */
+  /** Operations that rejected. With faults some do; `failures` says which. */
   readonly failedOperations: number;
   /** How often each kind rejected. */
   readonly failures: Readonly<Record<string, number>>;
-  /** Operations that did not end. */
+  /** Operations that did not end in time. */
   readonly hangs: number;
-  /** The first of what went wrong, in words. */
+  /** The first findings, in words. */
   readonly findings: readonly string[];
 }
 
-/** @throws RangeError that names the first bad option */
+/** @throws RangeError naming the first bad option */
 export function checkHammerOptions<T extends HammerTenant>(options: IsolationHammerOptions<T>): void {
   const {
     tenants,
@@ -83,11 +91,11 @@ export function checkHammerOptions<T extends HammerTenant>(options: IsolationHam
       'name at least two, each once',
     ],
     ['kinds', Object.keys(kinds).length > 0, 'must have at least one operation'],
-    ['weights', Object.values(weights).every((weight) => weight > 0), 'must be over 0'],
+    ['weights', Object.values(weights).every((weight) => weight > 0), 'must be more than 0'],
     [
       'weights',
       Object.keys(weights).every((kind) => Object.hasOwn(kinds, kind)),
-      'must name kinds that are there',
+      'must name kinds of `kinds`',
     ],
     ['operations', isCount(operations), 'must be an integer from 1'],
     ['concurrency', isCount(concurrency), 'must be an integer from 1'],

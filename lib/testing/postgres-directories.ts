@@ -7,15 +7,15 @@ import { canEnter, postgresAccount, type OsAccount } from './os-account';
 import { clusterIn } from './postgres-cluster';
 import { EmbeddedPostgresError } from './testing.errors';
 
-/** Where the data of one server lies, and who may read it. */
+/** The directory with the data of one server, and who may read it. */
 export interface DataDirectory {
   readonly directory: string;
   readonly account: OsAccount;
-  /** Removes it; only for temporary data. */
+  /** Removes the directory; only for temporary data. */
   readonly discard?: () => Promise<void>;
 }
 
-/** The wanted directory, or one in the shared directory if PostgreSQL's account could not get there. */
+/** The wanted directory, or one in the shared directory if PostgreSQL's account cannot enter the wanted one. */
 export async function keptData(
   wanted: string,
   sharedDirectory: () => Promise<string>,
@@ -42,8 +42,8 @@ export async function temporaryData(sharedDirectory: () => Promise<string>): Pro
 }
 
 /**
- * A directory of ours that everybody may enter. In a world-writable parent its name could have been taken by
- * somebody who wants us to run their programs, so nothing but our own will do.
+ * A directory of ours that every user may enter. If the parent is world-writable, someone else could have created a
+ * directory with this name to make us run their programs, so only one that belongs to us is accepted.
  */
 export async function makeSharedDirectory(
   path = `/var/tmp/nestjs-tenancy-${process.getuid?.()}`,
@@ -61,7 +61,10 @@ export async function makeSharedDirectory(
   return path;
 }
 
-/** New folders are opened whatever our umask, or the account could not pass; the cluster itself is closed by initdb. */
+/**
+ * New folders are made accessible whatever our umask is, because the account must enter them. initdb closes the cluster
+ * itself.
+ */
 async function makeDataDirectory(directory: string, account: OsAccount): Promise<void> {
   const first = await mkdir(directory, { recursive: true });
   if (account.uid === undefined) return;

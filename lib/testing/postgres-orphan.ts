@@ -8,26 +8,29 @@ import type { PostgresBinaries } from './postgres-binaries';
 import { runProgram } from './postgres-process';
 import { EmbeddedPostgresError } from './testing.errors';
 
-/** While it starts, recovers or stops, a server answers everybody with "cannot connect now". */
+/** While a server starts, recovers or stops, it answers "cannot connect now". */
 const CANNOT_CONNECT_NOW = '57P03';
 const MAX_TRIES = 100;
 const RETRY_MS = 100;
 
-/** A process that was killed is there until the system has cleared it away, which takes longer than a new start. */
+/** A killed process exists until the system has removed it, which may take longer than a new start. */
 const MAX_WAIT_FOR_END_MS = 1_000;
 
 const OWNER_PREFIX = 'nestjs-tenancy-';
 
-/** `cluster_name` of our servers: it names the process that started them, and is set as long as they run. */
-export function ownerSetting(): string {
+/**
+ * The `cluster_name` of our servers, which PostgreSQL keeps while they run. It contains the id of the process that
+ * started them.
+ */
+export function ownerName(): string {
   return `${OWNER_PREFIX}${process.pid}`;
 }
 
 /**
- * Stops the server that a killed process left running on this cluster. The cluster's `postmaster.pid` alone proves
- * nothing, since process ids are used again: the server has to take our password and to name this directory.
+ * Stops the server that a killed process left running on this cluster. The cluster's `postmaster.pid` is not enough to
+ * recognize it, because process ids are used again: the server must also accept our password and name this directory.
  *
- * @throws EmbeddedPostgresError when the process that started it is still alive.
+ * @throws EmbeddedPostgresError when the process that started it is still running
  */
 export async function stopOrphan(
   cluster: string,
@@ -51,7 +54,7 @@ export async function stopOrphan(
   await runProgram(binaries.pgCtl, ['stop', '-D', cluster, '-m', 'fast', '-w'], account);
 }
 
-/** `undefined` when nobody answers at that port, or somebody to whom our password means nothing. */
+/** `undefined` when nothing answers at that port, or a server that does not accept our password. */
 async function askServer(
   port: number,
   password: string,
@@ -65,7 +68,7 @@ async function askServer(
       database: 'postgres',
       ssl: false,
     });
-    // Also after the answer: the server may go away at any time.
+    // Kept after the answer, too, because the server may end at any time.
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -97,7 +100,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** It has ended, and whoever started it has not asked how. Only Linux tells without a further program. */
+/**
+ * Whether the process has ended, but its parent has not yet collected it. Only Linux tells this without another
+ * program.
+ */
 function isZombie(pid: number): boolean {
   try {
     return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

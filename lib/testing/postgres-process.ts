@@ -5,23 +5,23 @@ import type { OsAccount } from './os-account';
 import { EmbeddedPostgresError } from './testing.errors';
 
 export interface PostgresProcess {
-  /** Fast shutdown: sessions are ended, all is written, the process is gone. Calling it again is fine. */
+  /** Fast shutdown: ends the sessions, writes everything and ends the process. It may be called again. */
   stop(): Promise<void>;
 }
 
 const READY = 'database system is ready to accept connections';
 
-/** Kept for the error of a start that fails. */
+/** The last lines of the log, for the error of a start that fails. */
 const MAX_LOG_LINES = 40;
 
-/** After that long without an end PostgreSQL is told to drop everything; the next start recovers from its log. */
+/** When a shutdown takes longer, PostgreSQL is told to stop immediately; the next start recovers from its log. */
 const MAX_SHUTDOWN_MS = 30_000;
 
-/** What one of PostgreSQL's programs printed. Throws with what it complained about. */
+/** The output of one of PostgreSQL's programs. Throws an error with what it wrote to stderr. */
 export function runProgram(file: string, args: readonly string[], account: OsAccount): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(file, args, childOptions(file, account), (error, stdout) => {
-      // The message of a program that ran holds all that it wrote to stderr.
+      // The message of a program that has run already contains its stderr.
       if (error) reject(new EmbeddedPostgresError(error.message.trim(), { cause: error }));
       else resolve(stdout);
     });
@@ -36,7 +36,8 @@ export async function startPostgres(
 ): Promise<PostgresProcess> {
   const child = spawn(file, args, {
     ...childOptions(file, account),
-    // A group of its own: Ctrl-C reaches us only, so an app can end its sessions before the server goes away.
+    // In a process group of its own: Ctrl-C then reaches only us, and the application can end its sessions before the
+    // server stops.
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -73,9 +74,10 @@ function childOptions(file: string, account: OsAccount): OsAccount & { cwd: stri
   const inherited = Object.entries(process.env).filter(([name]) => !/^(PG|LC_|LANG)/.test(name));
   return {
     ...account,
-    // Our own directory may be closed to the account.
+    // The account may not be able to enter our working directory.
     cwd: parse(file).root,
-    // PGPORT and its like would change the server; the readiness line must not be translated.
+    // PGPORT and similar variables would change the server, and the line that says that it is ready must not be
+    // translated.
     env: { ...Object.fromEntries(inherited), LC_ALL: 'C' },
   };
 }

@@ -1,7 +1,7 @@
 import type { NewTenant, TenantUpdate, TenantStore } from '../registry/store/tenant.store';
 import type { Tenant, TenantClaim, TenantStatus } from '../registry/tenant';
 
-/** The part of Jest's globals used here; Vitest has it too when its option `globals` is on. */
+/** The part of Jest's globals that is used here. Vitest has it, too, with its option `globals`. */
 interface TestGlobals {
   describe(name: string, define: () => void): void;
   it(name: string, test: () => Promise<void>): void;
@@ -23,10 +23,10 @@ const SCHEMA_TAKEN = { code: 'SCHEMA_NAME_TAKEN', statusCode: 409 };
 const NOBODY = id(0xffff);
 
 /**
- * Checks that a `TenantStore` keeps every promise of the port. Call it in a test file of Jest, or of Vitest with
- * `globals: true`: it takes `describe`, `it`, `beforeEach` and `expect` from there.
+ * Defines tests that check whether a `TenantStore` keeps every promise of the port. Call it in a test file of Jest, or
+ * of Vitest with `globals: true`: it uses the global `describe`, `it`, `beforeEach` and `expect`.
  *
- * `makeStore` is called before each test and gives a store without tenants; close what it opens in hooks of your own.
+ * `makeStore` is called before each test and returns a store without tenants. Close what it opens in hooks of your own.
  */
 export function runTenantStoreContract(
   name: string,
@@ -75,7 +75,7 @@ export function runTenantStoreContract(
         });
         expect(Object.prototype.toString.call(createdAt)).toBe('[object Date]');
         expect(updatedAt).toEqual(createdAt);
-        // Another machine's clock may keep them.
+        // The times may come from another machine's clock.
         expect(Math.abs(createdAt.getTime() - before) < 60_000).toBe(true);
         const found = await find('id', given.id);
         expect(found?.createdAt.getTime()).toBe(createdAt.getTime());
@@ -714,7 +714,7 @@ export function runTenantStoreContract(
   });
 }
 
-/** Ids of UUID version 7 shape that sort as their numbers do. */
+/** Ids in the form of UUID version 7 that sort like their numbers. */
 function id(number: number): string {
   return `01900000-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 }
@@ -734,7 +734,7 @@ function newTenant(number: number, given: Partial<NewTenant> = {}): NewTenant {
   };
 }
 
-/** Changes whatever can be changed in a tenant; a store may also have frozen it. */
+/** Changes everything that can be changed in a tenant. The store may also have frozen it. */
 function spoil(tenant: NewTenant | undefined): void {
   const { domains, metadata } = tenant as unknown as { domains: string[]; metadata: Record<string, unknown> };
   const { createdAt, updatedAt } = tenant as Partial<Tenant>;
@@ -749,12 +749,12 @@ function spoil(tenant: NewTenant | undefined): void {
     try {
       change();
     } catch {
-      // Frozen, which keeps the promise as well.
+      // A frozen object keeps the promise, too.
     }
   }
 }
 
-/** JSON with sorted keys: a store may keep them in an order of its own, and matchers differ about `__proto__`. */
+/** JSON with sorted keys, because a store may change their order, and matchers treat `__proto__` differently. */
 function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
@@ -762,7 +762,7 @@ function canonical(value: unknown): string {
   return `{${entries.map(([key, each]) => `${JSON.stringify(key)}:${canonical(each)}`).join()}}`;
 }
 
-/** None of these is a slug, an id or a domain. */
+/** None of these is a valid slug, id or domain. */
 const MALFORMED = [
   '',
   ' ',

@@ -9,10 +9,10 @@ import { TenantPurge } from '../provisioning/purge/tenant-purge';
 import type { Tenant } from '../registry/tenant';
 import { TestAppNotReadyError } from './testing.errors';
 
-/** A purge is many short transactions, each of which waits for PostgreSQL. */
+/** How many tenants are purged at once. A purge is many short transactions, each of which waits for PostgreSQL. */
 const DROPPED_AT_ONCE = 4;
 
-/** What a rolled-back transaction is left with. */
+/** Thrown to roll a transaction back, with the result of the work. */
 class RolledBack<T> extends Error {
   constructor(readonly result: T) {
     super('rolled back at the end of the test');
@@ -21,24 +21,24 @@ class RolledBack<T> extends Error {
 
 /** Tenants for the tests of one application: `testTenants({ app })`. */
 export class TestTenants {
-  /** Ids. */
+  /** The ids of the tenants that were made and not dropped. */
   readonly #made = new Set<string>();
 
   constructor(private readonly application: INestApplicationContext) {}
 
-  /** @throws TestAppNotReadyError before `init()` */
+  /** @throws TestAppNotReadyError when the application is not initialised */
   private get app(): INestApplicationContext {
-    // Nest keeps it from subclasses of others alone.
+    // Nest declares it as protected.
     const { isInitialized } = this.application as { readonly isInitialized?: boolean };
     if (isInitialized === false) throw new TestAppNotReadyError();
     return this.application;
   }
 
   /**
-   * A new tenant, active, with the structure and the rows of the template. Without a slug it gets a random one, so that
-   * parallel workers on one database do not meet.
+   * Makes a new active tenant with the structure and the rows of the template. Without a slug it gets a random one, so
+   * that parallel workers on one database do not collide.
    *
-   * @throws what `TenantProvisioner.create()` throws
+   * @throws the errors of `TenantProvisioner.create()`
    */
   async make(tenant: Partial<TenantRequestedBy> = {}): Promise<Tenant> {
     const slug = tenant.slug ?? `test-${randomBytes(8).toString('hex')}`;
@@ -47,14 +47,14 @@ export class TestTenants {
     return made;
   }
 
-  /** What `work` gives, in the context of the tenant. */
+  /** The result of `work`, which runs in the tenant's context. */
   run<T>(tenant: Tenant, work: () => Promise<T>): Promise<T> {
     return this.app.get(TenantContext).run(tenant, work);
   }
 
   /**
-   * What `work` gives, in a transaction that is rolled back at its end, whatever it did. What it asks over HTTP is not in
-   * it: that is another request, with a connection of its own. An error of `work` is passed on.
+   * The result of `work`, which runs in a transaction that is rolled back at its end. HTTP requests that it sends are
+   * not part of the transaction, because they use connections of their own. An error of `work` is passed on.
    */
   async rollBack<T>(tenant: Tenant, work: () => Promise<T>): Promise<T> {
     const transactions = this.app.get(TenantTransactions);
@@ -70,13 +70,16 @@ export class TestTenants {
     }
   }
 
-  /** The tenant anew, with the same slug, name, domains and metadata, and no rows but the template's. It has another id. */
+  /**
+   * Makes the tenant again, with the same slug, name, domains and metadata, and only the template's rows. It gets
+   * another id.
+   */
   async reset({ id, slug, name, domains, metadata }: Tenant): Promise<Tenant> {
     await this.drop(id);
     return this.make({ slug, name, domains: [...domains], metadata });
   }
 
-  /** Purges a tenant, by its id. One that is gone already is no error. */
+  /** Purges a tenant, by its id. It is not an error if the tenant no longer exists. */
   async drop(id: string): Promise<void> {
     const lifecycle = this.app.get(TenantLifecycle);
     try {
@@ -88,7 +91,7 @@ export class TestTenants {
     this.#made.delete(id);
   }
 
-  /** Purges all that were made here and are not gone yet. */
+  /** Purges all tenants that were made here and still exist. */
   async dropAll(): Promise<void> {
     const ids = this.#made.values();
     const dropSome = async () => {
@@ -99,8 +102,8 @@ export class TestTenants {
 }
 
 /**
- * Makes tenants for tests, some tens of milliseconds each. `app` is initialised: what `Test.createTestingModule()` or
- * `NestFactory` gave, after `init()`.
+ * Makes tenants for tests, in some tens of milliseconds each. `app` must be initialised: the result of
+ * `Test.createTestingModule()` or `NestFactory`, after `init()`.
  */
 export function testTenants({ app }: { readonly app: INestApplicationContext }): TestTenants {
   return new TestTenants(app);

@@ -86,14 +86,18 @@ describe('docs/testing.md, its examples', () => {
       tenants: SLUGS,
       operations: 100,
       kinds: {
-        create: client.write(({ mark }) => ({
+        create: client.write(({ stamp }) => ({
           method: 'POST',
           path: '/orders',
-          body: { description: mark },
+          body: { description: stamp },
         })),
         list: client.read(() => ({ path: '/cached-orders' })),
       },
-      prepare: client.write(({ mark }) => ({ method: 'POST', path: '/orders', body: { description: mark } })),
+      prepare: client.write(({ stamp }) => ({
+        method: 'POST',
+        path: '/orders',
+        body: { description: stamp },
+      })),
       readAll: () => Promise.resolve([]),
     });
     client.close();

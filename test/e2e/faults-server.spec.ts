@@ -25,7 +25,7 @@ describe('When the server of an application breaks', () => {
   const startServer = async () => {
     server = await startEmbeddedPostgres({
       dataDirectory: join(directory, 'data'),
-      settings: { max_connections: MAX_CONNECTIONS, fsync: 'off' },
+      parameters: { max_connections: MAX_CONNECTIONS, fsync: 'off' },
     });
     process.env.TEST_SERVER_URL = server.url;
   };

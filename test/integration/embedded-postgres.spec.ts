@@ -120,7 +120,7 @@ describe('an embedded server', () => {
   });
 
   it('takes server settings', async () => {
-    const { url } = await start({ settings: { max_connections: 7, 'tenancy.motto': "it's; a -c test" } });
+    const { url } = await start({ parameters: { max_connections: 7, 'tenancy.motto': "it's; a -c test" } });
     await expect(query(url, 'SHOW max_connections')).resolves.toEqual([{ max_connections: '7' }]);
     await expect(query(url, `SELECT current_setting('tenancy.motto') AS motto`)).resolves.toEqual([
       { motto: "it's; a -c test" },
@@ -189,7 +189,7 @@ describe('a data directory', () => {
 
 describe('a start that fails', () => {
   it('says what PostgreSQL said', async () => {
-    await expect(start({ settings: { no_such_setting: 1 } })).rejects.toMatchObject({
+    await expect(start({ parameters: { no_such_setting: 1 } })).rejects.toMatchObject({
       code: 'EMBEDDED_POSTGRES_FAILED',
       message: expect.stringContaining('unrecognized configuration parameter "no_such_setting"'),
     });

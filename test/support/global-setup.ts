@@ -13,7 +13,7 @@ export default async function globalSetup(): Promise<void> {
   }
   // Large pages: sessions come and go with each application, and each begins by touching new memory.
   process.env.GLIBC_TUNABLES ??= 'glibc.malloc.hugetlb=1';
-  const server = await startEmbeddedPostgres({ settings: { max_connections: 200 } });
+  const server = await startEmbeddedPostgres({ parameters: { max_connections: 200 } });
   globalThis.embeddedTestServer = server;
   process.env.TEST_SERVER_URL = server.url;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -66,7 +66,7 @@ export function hasPgBouncer(): boolean {
 }
 
 async function startServer(cleanUp: CleanUp): Promise<string> {
-  const { url, stop } = await startEmbeddedPostgres({ settings: { max_connections: 200 } });
+  const { url, stop } = await startEmbeddedPostgres({ parameters: { max_connections: 200 } });
   cleanUp.add(stop);
   return url;
 }

@@ -1,50 +1,59 @@
 import type { HammerLedger } from './hammer-ledger';
 import type { SeededRandom } from './seeded-random';
 
-/** How the hammer names a tenant: by a text of yours, or by whatever has a slug. */
+/** A tenant of the hammer: a text of your choice, or an object with a slug. */
 export type HammerTenant = string | { readonly slug: string };
 
-/** One operation's own view of the hammer: who it works for, and where it tells what it did and saw. */
+/**
+ * The parameter of an operation: its tenant, its random numbers, and the methods by which it reports what it did and
+ * saw.
+ */
 export class HammerCall<T extends HammerTenant> {
-  /** A text that names its tenant, to be written. No other call has it: at most 40 characters of `[a-z0-9-]`. */
-  readonly mark: string;
+  /**
+   * A text for the row that it writes, which identifies its tenant: at most 40 characters of `[a-z0-9-]`. No other call
+   * has it.
+   */
+  readonly stamp: string;
 
   constructor(
-    /** Who the operation works for. */
+    /** The tenant for whom it works. */
     readonly tenant: T,
-    /** Another one, for operations that work for two. */
+    /** Another tenant, for operations that work for two. */
     readonly other: T,
-    /** What is to be random should be drawn from here. */
+    /** The source of random numbers, so that a run can be repeated with its seed. */
     readonly random: SeededRandom,
     private readonly tenants: readonly T[],
     private readonly ledger: HammerLedger,
-    /** Done by `prepare`, which has to succeed: nothing may be disturbed yet. */
+    /** Whether `prepare` is running. It must succeed, so nothing is disturbed yet. */
     readonly preparing = false,
   ) {
-    this.mark = this.newMark();
+    this.stamp = this.newStamp();
   }
 
-  /** One more mark, for operations that write more than one row. */
-  newMark(tenant: T = this.tenant): string {
+  /** Another stamp, for operations that write several rows. */
+  newStamp(tenant: T = this.tenant): string {
     return this.ledger.issue(this.tenants.indexOf(tenant));
   }
 
-  /** The write of a mark was acknowledged: it must be there at the end. */
-  keep(mark = this.mark): void {
-    this.ledger.keep(mark);
+  /** Call it when the write of a stamp was acknowledged: the stamp must be there at the end. */
+  keep(stamp = this.stamp): void {
+    this.ledger.keep(stamp);
   }
 
-  /** A mark is to be found nowhere at the end. Say so before you write it. */
-  drop(mark = this.mark): void {
-    this.ledger.drop(mark);
+  /** Call it before a write that must have no effect: the stamp must be nowhere at the end. */
+  drop(stamp = this.stamp): void {
+    this.ledger.drop(stamp);
   }
 
-  /** Looks for marks of others in what was read: anything made of texts. What an operation resolves with is looked at anyway. */
+  /**
+   * Looks for other tenants' stamps in a value that was read, whatever it is made of. The operation's result is
+   * examined anyway.
+   */
   see(value: unknown, how: string, tenant: T = this.tenant): void {
     this.ledger.see(this.tenants.indexOf(tenant), value, how);
   }
 
-  /** Something was answered that must not be, such as a request for a suspended tenant. Counts as a wrong read. */
+  /** Reports an answer that must not happen, such as one for a suspended tenant. It counts as a wrong read. */
   wrong(finding: string): void {
     this.ledger.wrongRead(`${nameOf(this.tenant)}: ${finding}`);
   }

@@ -14,14 +14,14 @@ describe('HammerLedger', () => {
     return [wrongReads, wrongWrites, lostWrites, findings.length];
   };
 
-  it('finds a mark of another wherever it is read', () => {
-    const mark = ledger.issue(GLOBEX);
+  it('finds a stamp of another wherever it is read', () => {
+    const stamp = ledger.issue(GLOBEX);
     const values = [
-      mark,
-      `(${mark})`,
-      [{ rows: [mark] }],
-      Buffer.from(`x${mark}\n`),
-      { a: { b: new Map(), c: mark } },
+      stamp,
+      `(${stamp})`,
+      [{ rows: [stamp] }],
+      Buffer.from(`x${stamp}\n`),
+      { a: { b: new Map(), c: stamp } },
     ];
     for (const value of values) ledger.see(ACME, value, 'test');
     expect(found()).toEqual([5, 0, 0, 5]);
@@ -31,8 +31,8 @@ describe('HammerLedger', () => {
     expect(ledger.rowsChecked).toBe(10);
   });
 
-  it('is not confused by a value that holds itself, nor by marks of another run', () => {
-    const value: Record<string, unknown> = { mark: new HammerLedger(['other', 'run']).issue(GLOBEX) };
+  it('is not confused by a value that holds itself, nor by stamps of another run', () => {
+    const value: Record<string, unknown> = { stamp: new HammerLedger(['other', 'run']).issue(GLOBEX) };
     value.self = value;
     ledger.see(ACME, value, 'test');
     expect(found()).toEqual([0, 0, 0, 0]);
@@ -43,14 +43,14 @@ describe('HammerLedger', () => {
     ledger.keep(kept);
     ledger.keep(lost);
     ledger.drop(dropped);
-    ledger.checkAll(ACME, [{ mark: kept }, { mark: dropped }]);
+    ledger.checkAll(ACME, [{ stamp: kept }, { stamp: dropped }]);
     expect(found()).toEqual([0, 1, 1, 2]);
   });
 
   it('finds rows that another wrote, or that were written twice', () => {
     const [own, foreign, unknown] = [ledger.issue(ACME), ledger.issue(GLOBEX), ledger.issue(ACME)];
     ledger.keep(own);
-    ledger.checkAll(ACME, [{ mark: own, copy: own }, own, foreign, unknown]);
+    ledger.checkAll(ACME, [{ stamp: own, copy: own }, own, foreign, unknown]);
     expect(found()).toEqual([0, 2, 0, 2]);
     ledger.checkAll(GLOBEX, []);
     expect(found()).toEqual([0, 2, 0, 2]);

@@ -1,14 +1,14 @@
-import { Marks } from './row-marks';
+import { Stamps } from './row-stamps';
 
-/** Enough to see what went wrong; the counters have all. */
+/** Enough to see what went wrong. The counters count all of them. */
 const MAX_FINDINGS = 20;
 
-/** What the hammer knows must be found at its end, and what it has seen go wrong. */
+/** Records what must be found at the end of a run, and what went wrong. */
 export class HammerLedger {
-  readonly #marks = new Marks();
-  /** Of writes that were acknowledged. */
+  readonly #stamps = new Stamps();
+  /** Writes that were acknowledged. */
   readonly #kept = new Map<number, Set<number>>();
-  /** Of writes that were rolled back or refused: to be found nowhere. */
+  /** Writes that were rolled back or refused, and must not be found. */
   readonly #dropped = new Set<number>();
   readonly findings: string[] = [];
   /** Resolves at the first finding. */
@@ -20,29 +20,29 @@ export class HammerLedger {
   rowsChecked = 0;
   hangs = 0;
 
-  /** Tenants go by their place in this list. */
+  /** Tenants are identified by their place in this list. */
   constructor(private readonly names: readonly string[]) {
     this.found = new Promise((resolve) => (this.#tellFound = resolve));
   }
 
   issue(tenant: number): string {
-    return this.#marks.issue(tenant);
+    return this.#stamps.issue(tenant);
   }
 
-  keep(mark: string): void {
-    for (const { tenant, number } of this.#marks.in(mark)) {
+  keep(stamp: string): void {
+    for (const { tenant, number } of this.#stamps.in(stamp)) {
       const kept = this.#kept.get(tenant) ?? new Set();
       this.#kept.set(tenant, kept.add(number));
     }
   }
 
-  drop(mark: string): void {
-    for (const { number } of this.#marks.in(mark)) this.#dropped.add(number);
+  drop(stamp: string): void {
+    for (const { number } of this.#stamps.in(stamp)) this.#dropped.add(number);
   }
 
-  /** Whatever was read for a tenant carries no other's mark. */
+  /** A value read for a tenant must not contain a stamp of another one. */
   see(reader: number, value: unknown, how: string): void {
-    for (const { tenant } of this.#marks.in(value)) {
+    for (const { tenant } of this.#stamps.in(value)) {
       this.rowsChecked++;
       if (tenant !== reader)
         this.wrongRead(`${this.names[reader]} read a row of ${this.names[tenant]} (${how})`);
@@ -59,11 +59,13 @@ export class HammerLedger {
     this.#note(`${operation} did not end`);
   }
 
-  /** All that a tenant has when all is over. In a list, each element is a row: no mark is in two of them. */
+  /**
+   * Checks all rows of a tenant at the end. Each element of a list is a row, and a stamp must not be in two of them.
+   */
   checkAll(owner: number, value: unknown): void {
     const found = new Set<number>();
     for (const row of Array.isArray(value) ? (value as unknown[]) : [value]) {
-      for (const { tenant, number } of uniqueMarks(this.#marks.in(row))) {
+      for (const { tenant, number } of uniqueStamps(this.#stamps.in(row))) {
         this.rowsChecked++;
         const problem =
           tenant !== owner
@@ -97,6 +99,6 @@ export class HammerLedger {
   }
 }
 
-function uniqueMarks<Mark extends { readonly number: number }>(marks: readonly Mark[]): Mark[] {
-  return [...new Map(marks.map((mark) => [mark.number, mark])).values()];
+function uniqueStamps<Stamp extends { readonly number: number }>(stamps: readonly Stamp[]): Stamp[] {
+  return [...new Map(stamps.map((stamp) => [stamp.number, stamp])).values()];
 }

@@ -11,10 +11,10 @@ const DEFAULT_CONCURRENCY = 24;
 const DEFAULT_OPERATIONS_PER_FAULT = 50;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** How often a caller lets all others go first. */
+/** How often a caller pauses until all others have had a turn. */
 const PAUSE_RATE = 0.2;
 
-/** One run of the hammer: many callers that each do one operation after the other. */
+/** One run of the hammer: many callers, each of which runs one operation after another. */
 export class HammerRun<T extends HammerTenant> {
   readonly ledger: HammerLedger;
   readonly tally = new KindTally();
@@ -42,7 +42,7 @@ export class HammerRun<T extends HammerTenant> {
       const callers = Promise.all(Array.from({ length: concurrency }, () => this.#callAndCall()));
       await (stopAtFinding ? Promise.race([callers, this.ledger.found]) : callers);
     } finally {
-      // Of a run that has found something, callers may still be at work.
+      // After a finding, callers may still be running; this stops them from starting another operation.
       this.#started = Infinity;
       await this.#backends?.close();
     }
@@ -69,7 +69,7 @@ export class HammerRun<T extends HammerTenant> {
     }
   }
 
-  /** Whether it ended. Who waits for one that never does is lost for the run. */
+  /** Whether the operation ended. If it does not, its caller is lost for the rest of the run. */
   async #do(name: string, operation: HammerOperation<T>): Promise<boolean> {
     const call = this.#callFor(this.#random.pick(this.options.tenants));
     const work = this.#perform(call, name, operation);
@@ -105,7 +105,7 @@ export class HammerRun<T extends HammerTenant> {
   }
 }
 
-/** Each kind as often as it weighs, in hundredths. */
+/** The kinds, each repeated by its weight in hundredths. */
 function weighted(kinds: readonly string[], weights: Readonly<Record<string, number>> = {}): string[] {
   return kinds.flatMap((kind) => Array<string>(Math.ceil((weights[kind] ?? 1) * 100)).fill(kind));
 }

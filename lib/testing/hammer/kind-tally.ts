@@ -1,6 +1,6 @@
 import { HammerBlindError } from '../testing.errors';
 
-/** So often tried and never done: that is not the faults. */
+/** After so many attempts without one success, the faults cannot be the cause. */
 const TRIES_UNTIL_BLIND = 20;
 
 interface Tally {
@@ -9,7 +9,7 @@ interface Tally {
   lastError?: unknown;
 }
 
-/** How the operations of each kind ended. */
+/** Counts how the operations of each kind ended. */
 export class KindTally {
   readonly #kinds = new Map<string, Tally>();
 
@@ -28,7 +28,7 @@ export class KindTally {
     return Object.fromEntries(failing.map(([kind, { failed }]) => [kind, failed]));
   }
 
-  /** A kind that never succeeds has looked at nothing. @throws HammerBlindError */
+  /** A kind that never succeeds has examined nothing. @throws HammerBlindError when there is one */
   assertSeeing(): void {
     for (const [kind, { succeeded, failed, lastError }] of this.#kinds) {
       if (succeeded === 0 && failed >= TRIES_UNTIL_BLIND)

@@ -1,4 +1,4 @@
-/** Whether it ends within `ms`, well or not. */
+/** Whether the promise settles within `ms`. */
 export async function settles(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<false>((resolve) => {

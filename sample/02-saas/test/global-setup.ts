@@ -6,7 +6,7 @@ declare global {
 
 /** One server and one database for all tests: each test makes tenants of its own. */
 export default async function globalSetup(): Promise<void> {
-  globalThis.postgresForTests = await startEmbeddedPostgres({ settings: { max_connections: 200 } });
+  globalThis.postgresForTests = await startEmbeddedPostgres({ parameters: { max_connections: 200 } });
   process.env.DATABASE_URL = globalThis.postgresForTests.url;
   process.env.TENANCY_MASTER_KEY = 'a-master-key-for-tests-of-32-characters';
   process.env.METRICS_TOKEN = 'a-metrics-token-for-tests';

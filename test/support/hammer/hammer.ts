@@ -57,10 +57,10 @@ export async function hammer(
         ...(over !== 'process' && requests(http)),
       },
       weights: over === 'http' ? {} : Object.fromEntries(COSTLY.map((kind) => [kind, misuseWeight])),
-      prepare: ({ tenant, mark }) =>
+      prepare: ({ tenant, stamp }) =>
         database.query(
           `INSERT INTO "${tenant.schemaName}".account (id, owner) SELECT id, $1 FROM generate_series(1, $2) AS id`,
-          [mark, KEYS],
+          [stamp, KEYS],
         ),
       readAll: (tenant) => allEntries(database, tenant),
       disturbances: {
@@ -84,5 +84,5 @@ async function allEntries(database: Database, { schemaName }: Tenant): Promise<u
          AND query ~ 'INSERT INTO entry|COPY entry|"entry"'`,
     );
   while ((await busy()).length > 0);
-  return database.query(`SELECT mark FROM "${schemaName}".entry`);
+  return database.query(`SELECT stamp FROM "${schemaName}".entry`);
 }

@@ -22,9 +22,9 @@ const ASKS: Readonly<Record<string, Ask>> = {
   read: (client) => client.query(READ_ALL),
   'named read': (client) => client.query({ name: 'read', text: READ, values: [1] }),
   write: (client) => client.query(INSERT, [LOST]),
-  'several statements': (client) => client.query(`SELECT 1; INSERT INTO entry (mark) VALUES ('${LOST}')`),
+  'several statements': (client) => client.query(`SELECT 1; INSERT INTO entry (stamp) VALUES ('${LOST}')`),
   'a block of code': (client) =>
-    client.query(`DO $$ BEGIN INSERT INTO entry (mark) VALUES ('${LOST}'); END $$`),
+    client.query(`DO $$ BEGIN INSERT INTO entry (stamp) VALUES ('${LOST}'); END $$`),
   'a table that is made': (client) => client.query('CREATE TABLE made AS SELECT 1 AS id'),
   cursor: async (client) => {
     const cursor = client.query(new Cursor(READ_ALL));
@@ -32,7 +32,7 @@ const ASKS: Readonly<Record<string, Ask>> = {
     await cursor.close();
   },
   copy: (client) =>
-    pipeline(Readable.from([`${LOST}\n`]), client.query(copyFrom('COPY entry (mark) FROM STDIN'))),
+    pipeline(Readable.from([`${LOST}\n`]), client.query(copyFrom('COPY entry (stamp) FROM STDIN'))),
 };
 
 /**
@@ -58,7 +58,7 @@ export function missingSchemas(
         free.push(tenant);
       }
       for (const instance of instances) await expectServed(call, instance, tenant);
-      const found = await database.query(`SELECT FROM "${tenant.schemaName}".entry WHERE mark = '${LOST}'`);
+      const found = await database.query(`SELECT FROM "${tenant.schemaName}".entry WHERE stamp = '${LOST}'`);
       if (found.length > 0) call.wrong(`${found.length} writes were refused and kept`);
     },
   };

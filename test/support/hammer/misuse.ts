@@ -18,21 +18,21 @@ export const MISUSE: Readonly<Record<string, Operation>> = {
     withClient(world, async (client) => {
       world.call.drop();
       await client.query('BEGIN');
-      await client.query(INSERT, [world.call.mark]);
+      await client.query(INSERT, [world.call.stamp]);
     }),
 
   leaveTransactionFailed: (world) =>
     withClient(world, async (client) => {
       world.call.drop();
       await client.query('START TRANSACTION');
-      await client.query(INSERT, [world.call.mark]);
+      await client.query(INSERT, [world.call.stamp]);
       await client.query('SELECT 1/0').catch(() => undefined);
     }),
 
   leaveStatementsQueued: (world) =>
     withClient(world, (client) => {
       world.call.drop();
-      const queued = [client.query('BEGIN'), client.query(INSERT, [world.call.mark])];
+      const queued = [client.query('BEGIN'), client.query(INSERT, [world.call.stamp])];
       for (const each of queued) each.catch(() => undefined);
       return Promise.resolve();
     }),
@@ -58,7 +58,7 @@ export const MISUSE: Readonly<Record<string, Operation>> = {
     }),
 
   leaveTemporaryTable: async (world) => {
-    const table = `account AS SELECT 1 AS id, '${world.call.mark}'::text AS owner, 0 AS value`;
+    const table = `account AS SELECT 1 AS id, '${world.call.stamp}'::text AS owner, 0 AS value`;
     // Half of them where whoever reads the statement's text finds nothing.
     await world.dataSource.query(
       half(world)
@@ -97,7 +97,7 @@ export const MISUSE: Readonly<Record<string, Operation>> = {
   readAsSystem: (world) =>
     // Not `account`: a temporary table of that name, left where no text shows it, is seen until a rider has found it.
     refused(world, '42P01', () =>
-      world.context.runAsSystem(() => world.dataSource.query('SELECT mark FROM entry')),
+      world.context.runAsSystem(() => world.dataSource.query('SELECT stamp FROM entry')),
     ),
 
   readForNobody: (world) =>

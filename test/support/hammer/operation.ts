@@ -15,7 +15,7 @@ export type Row = { readonly owner: string };
 
 export const READ = 'SELECT owner FROM account WHERE id = $1';
 export const READ_ALL = 'SELECT owner FROM account';
-export const INSERT = 'INSERT INTO entry (mark) VALUES ($1)';
+export const INSERT = 'INSERT INTO entry (stamp) VALUES ($1)';
 
 export const key = ({ call }: OperationWorld): number => 1 + call.random.integer(KEYS);
 export const half = ({ call }: OperationWorld): boolean => call.random.next() < 0.5;

@@ -4,7 +4,7 @@ import { KEYS } from './shop';
 
 /** Operations over HTTP: of `ShopController`. */
 export function requests(http: HttpHammer<Tenant>): Record<string, HammerOperation<Tenant>> {
-  const body = ({ mark }: { readonly mark: string }) => ({ mark });
+  const body = ({ stamp }: { readonly stamp: string }) => ({ stamp });
   return {
     getAccounts: http.read(() => ({ path: '/accounts' })),
     getAccount: http.read(({ random }) => ({ path: `/accounts/${1 + random.integer(KEYS)}` })),

@@ -13,7 +13,7 @@ const HIDDEN_COMMITS = [
   'SELECT $a$;$a$; END; SELECT $b$ $b$',
 ];
 
-/** A shared transaction that must not keep its own mark: its error has the code, or it is a wrong write. */
+/** A shared transaction that must not keep its own stamp: its error has the code, or it is a wrong write. */
 async function keepsNothing(
   world: OperationWorld,
   code: string,
@@ -36,7 +36,7 @@ const unheeded = (work: Promise<unknown>): void => void work.catch(() => undefin
 export const SHARED_TRANSACTIONS: Readonly<Record<string, Operation>> = {
   insertUnawaited: async ({ call, dataSource, transactions }) => {
     await transactions.run(() => {
-      unheeded(dataSource.query(INSERT, [call.mark]));
+      unheeded(dataSource.query(INSERT, [call.stamp]));
       return Promise.resolve();
     });
     call.keep();
@@ -44,7 +44,7 @@ export const SHARED_TRANSACTIONS: Readonly<Record<string, Operation>> = {
 
   failUnawaited: (world) =>
     keepsNothing(world, 'TRANSACTION_DOOMED', async () => {
-      await world.dataSource.query(INSERT, [world.call.mark]);
+      await world.dataSource.query(INSERT, [world.call.stamp]);
       unheeded(world.dataSource.query('SELECT 1/0'));
     }),
 
@@ -52,12 +52,12 @@ export const SHARED_TRANSACTIONS: Readonly<Record<string, Operation>> = {
     keepsNothing(world, 'TRANSACTION_DOOMED', async () => {
       const runner = world.dataSource.createQueryRunner();
       await runner.startTransaction();
-      await runner.query(INSERT, [world.call.mark]);
+      await runner.query(INSERT, [world.call.stamp]);
     }),
 
   rollBackInner: (world) =>
     keepsNothing(world, 'TRANSACTION_DOOMED', async () => {
-      await world.dataSource.query(INSERT, [world.call.mark]);
+      await world.dataSource.query(INSERT, [world.call.stamp]);
       const inner = world.dataSource.transaction(() => Promise.reject(ON_PURPOSE));
       await inner.catch(() => undefined);
     }),
@@ -65,19 +65,19 @@ export const SHARED_TRANSACTIONS: Readonly<Record<string, Operation>> = {
   /** Part of it, or its doom, or on a connection of its own: never half of each. */
   askAboutTheEnd: async (world) => {
     const { call, dataSource, transactions } = world;
-    const lateMark = call.newMark();
+    const lateStamp = call.newStamp();
     const late: Promise<unknown>[] = [];
     const whole = transactions.run(async () => {
-      await dataSource.query(INSERT, [call.mark]);
+      await dataSource.query(INSERT, [call.stamp]);
       const turns = call.random.integer(4);
-      late.push(waitTurns(turns).then(() => dataSource.query(INSERT, [lateMark])));
+      late.push(waitTurns(turns).then(() => dataSource.query(INSERT, [lateStamp])));
       late.forEach(unheeded);
     });
     const [ended] = await Promise.allSettled([whole]);
     const [asked] = await Promise.allSettled(late);
     if (ended.status === 'fulfilled') call.keep();
-    if (ended.status === 'fulfilled' && asked?.status === 'fulfilled') call.keep(lateMark);
-    if (codeOf(ended) === 'TRANSACTION_DOOMED') [call.mark, lateMark].forEach((mark) => call.drop(mark));
+    if (ended.status === 'fulfilled' && asked?.status === 'fulfilled') call.keep(lateStamp);
+    if (codeOf(ended) === 'TRANSACTION_DOOMED') [call.stamp, lateStamp].forEach((stamp) => call.drop(stamp));
     if (ended.status === 'rejected') throw ended.reason;
   },
 
@@ -85,7 +85,7 @@ export const SHARED_TRANSACTIONS: Readonly<Record<string, Operation>> = {
     const { call, dataSource, transactions } = world;
     call.drop();
     const work = transactions.run(async () => {
-      await dataSource.query(INSERT, [call.mark]);
+      await dataSource.query(INSERT, [call.stamp]);
       // Refused, or taken for the end of a part: never sent.
       await dataSource.query(call.random.pick(HIDDEN_COMMITS)).catch(() => undefined);
       check(world, await dataSource.query(READ_ALL), 'after a hidden COMMIT');

@@ -49,29 +49,29 @@ export class ShopController {
   }
 
   @Post('entries')
-  async write(@Body('mark') mark: string) {
-    await this.entries.insert({ mark });
-    return { mark };
+  async write(@Body('stamp') stamp: string) {
+    await this.entries.insert({ stamp });
+    return { stamp };
   }
 
   @Post('entries/all-or-none')
   @TenantTransaction()
-  async writeAllOrNone(@Body('mark') mark: string) {
-    await this.entries.insert({ mark });
-    return { mark, accounts: await this.accounts() };
+  async writeAllOrNone(@Body('stamp') stamp: string) {
+    await this.entries.insert({ stamp });
+    return { stamp, accounts: await this.accounts() };
   }
 
   @Post('entries/failing')
   @TenantTransaction()
-  async writeAndFail(@Body('mark') mark: string) {
-    await this.entries.insert({ mark });
+  async writeAndFail(@Body('stamp') stamp: string) {
+    await this.entries.insert({ stamp });
     throw new Error('thrown on purpose');
   }
 
   @Post('entries/failing-part')
-  writeAndFailInside(@Body('mark') mark: string) {
+  writeAndFailInside(@Body('stamp') stamp: string) {
     return this.connection.transaction('SERIALIZABLE', async (manager) => {
-      await manager.insert(Entry, { mark });
+      await manager.insert(Entry, { stamp });
       await manager.query('SELECT 1/0');
     });
   }

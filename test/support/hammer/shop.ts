@@ -4,7 +4,7 @@ import { CREATE_FUNCTIONS, DROP_FUNCTIONS } from './functions';
 /** Primary keys that every tenant has. */
 export const KEYS = 5;
 
-/** Rows that are there from the start, the same keys everywhere, stamped with a mark of their tenant. */
+/** Rows that are there from the start, the same keys everywhere, stamped with a stamp of their tenant. */
 @Entity()
 export class Account {
   @PrimaryColumn()
@@ -17,16 +17,16 @@ export class Account {
   value!: number;
 }
 
-/** What operations write. Nothing keeps a mark from being written twice. */
+/** What operations write. Nothing keeps a stamp from being written twice. */
 @Entity()
 export class Entry {
   @PrimaryColumn()
-  mark!: string;
+  stamp!: string;
 }
 
 export const CREATE_SHOP = `
   CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
-  CREATE TABLE entry (mark text NOT NULL)`;
+  CREATE TABLE entry (stamp text NOT NULL)`;
 
 /** The one account of a tenant whose schema goes away. */
 export function rowOf(slug: string): string {

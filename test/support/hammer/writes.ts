@@ -15,12 +15,12 @@ export const WRITES: Readonly<Record<string, Operation>> = {
   },
 
   insert: async ({ call, dataSource }) => {
-    await dataSource.query(INSERT, [call.mark]);
+    await dataSource.query(INSERT, [call.stamp]);
     call.keep();
   },
 
   insertByRepository: async ({ call, dataSource }) => {
-    await dataSource.getRepository(Entry).insert({ mark: call.mark });
+    await dataSource.getRepository(Entry).insert({ stamp: call.stamp });
     call.keep();
   },
 
@@ -28,7 +28,7 @@ export const WRITES: Readonly<Record<string, Operation>> = {
     const { call, dataSource } = world;
     const level = call.random.pick(['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const);
     await dataSource.transaction(level, async (manager) => {
-      await manager.query(INSERT, [call.mark]);
+      await manager.query(INSERT, [call.stamp]);
       check(world, await manager.query<Row[]>(READ, [key(world)]), `read in a ${level} transaction`);
     });
     call.keep();
@@ -37,7 +37,7 @@ export const WRITES: Readonly<Record<string, Operation>> = {
   insertShared: async (world) => {
     const { call, dataSource, transactions } = world;
     await transactions.run(async () => {
-      await dataSource.query(INSERT, [call.mark]);
+      await dataSource.query(INSERT, [call.stamp]);
       check(world, await dataSource.query<Row[]>(READ, [key(world)]), 'read in a shared transaction');
     });
     call.keep();
@@ -45,15 +45,15 @@ export const WRITES: Readonly<Record<string, Operation>> = {
 
   insertByCopy: (world) =>
     withClient(world, async (client) => {
-      const rows = Readable.from([`${world.call.mark}\n`]);
-      await pipeline(rows, client.query(copyFrom('COPY entry (mark) FROM STDIN')));
+      const rows = Readable.from([`${world.call.stamp}\n`]);
+      await pipeline(rows, client.query(copyFrom('COPY entry (stamp) FROM STDIN')));
       world.call.keep();
     }),
 
   rollBack: async ({ call, dataSource }) => {
     call.drop();
     const work = dataSource.transaction(async (manager) => {
-      await manager.query(INSERT, [call.mark]);
+      await manager.query(INSERT, [call.stamp]);
       throw ON_PURPOSE;
     });
     await work.catch((error: unknown) => {
@@ -63,12 +63,12 @@ export const WRITES: Readonly<Record<string, Operation>> = {
 
   rollBackToSavepoint: async (world) => {
     const { call, dataSource } = world;
-    const innerMark = call.newMark();
-    call.drop(innerMark);
+    const innerStamp = call.newStamp();
+    call.drop(innerStamp);
     await dataSource.transaction(async (manager) => {
-      await manager.query(INSERT, [call.mark]);
+      await manager.query(INSERT, [call.stamp]);
       const inner = manager.transaction(async (nested) => {
-        await nested.query(INSERT, [innerMark]);
+        await nested.query(INSERT, [innerStamp]);
         await nested.query('SELECT 1/0');
       });
       await inner.catch(() => undefined);
@@ -91,14 +91,14 @@ export function insertForAnotherInside(): Operation {
   return async ({ call, context, dataSource }) => {
     if (isUnderWay) return;
     isUnderWay = true;
-    const otherMark = call.newMark(call.other);
+    const otherStamp = call.newStamp(call.other);
     try {
       await dataSource.transaction(async (manager) => {
-        await manager.query(INSERT, [call.mark]);
+        await manager.query(INSERT, [call.stamp]);
         await context.run(call.other, () =>
-          dataSource.transaction((inner) => inner.query(INSERT, [otherMark])),
+          dataSource.transaction((inner) => inner.query(INSERT, [otherStamp])),
         );
-        call.keep(otherMark);
+        call.keep(otherStamp);
         call.see(await manager.query(READ_ALL), 'after the transaction of another inside');
       });
       call.keep();

@@ -28,7 +28,7 @@ export default async function globalSetup(): Promise<void> {
   try {
     const [old, current] = await Promise.all([
       started(startPostgres15()),
-      started(startEmbeddedPostgres({ settings: { max_connections: 200 } })),
+      started(startEmbeddedPostgres({ parameters: { max_connections: 200 } })),
     ]);
     const [beforeOld, beforeCurrent] = await Promise.all(
       [old, current].map(async ({ url }) => started(startPgBouncer(await createPooledRole(url)))),

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 
-/** What a mark says of itself. */
-export interface Mark {
-  /** The place of its tenant in the list of all. */
+/** The contents of a stamp. */
+export interface Stamp {
+  /** The place of its tenant in the list of tenants. */
   readonly tenant: number;
-  /** No two marks of a run have the same. */
+  /** Unique within a run. */
   readonly number: number;
 }
 
 /**
- * Texts that tell whose they are, wherever they turn up again: `hammer-<run>-<tenant>-<number>`, at most 40 characters of
- * `[a-z0-9-]`. Those of other runs, still in the tables, count for nothing.
+ * Makes texts that identify their tenant wherever they are found: `hammer-<run>-<tenant>-<number>`, at most 40
+ * characters of `[a-z0-9-]`. Stamps of earlier runs that are still in the tables are ignored.
  */
-export class Marks {
+export class Stamps {
   readonly #prefix = `hammer-${randomBytes(4).toString('hex')}`;
   readonly #pattern = new RegExp(`${this.#prefix}-(\\d+)-(\\d+)`, 'g');
   #issued = 0;
@@ -21,8 +21,8 @@ export class Marks {
     return `${this.#prefix}-${tenant}-${++this.#issued}`;
   }
 
-  /** Every mark in a value, whatever it is made of: texts, buffers, arrays, objects. */
-  in(value: unknown): Mark[] {
+  /** Every stamp in a value of texts, buffers, arrays and objects. */
+  in(value: unknown): Stamp[] {
     return textsIn(value).flatMap((text) =>
       Array.from(text.matchAll(this.#pattern), ([, tenant, number]) => ({
         tenant: Number(tenant),
