@@ -10,6 +10,7 @@ export { type TenancyDatabaseOptions } from './connection/connection.options';
 export { type TenancyTypeOrmOptions } from './connection/typeorm/typeorm.options';
 export {
   ModuleImportedTwiceError,
+  ModuleLoadedLateError,
   ModuleMissingError,
   ModuleWithoutOptionsError,
 } from './common/module-check';

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { mayMiss, moduleCheck } from './common/module-check';
+import { mayMiss, moduleCheck, StartState } from './common/module-check';
 import { ConnectionModule } from './connection/connection.module';
 import { entitiesCheck } from './connection/typeorm/entities-check';
 import { TENANT_DATA_SOURCE } from './connection/typeorm/tenant-data-source';
@@ -67,7 +67,7 @@ function compose(optionsModule: DynamicModule): DynamicModule {
     module: TenancyModule,
     global: true,
     imports: [optionsModule, ...folders],
-    providers: [{ provide: STORE_MAKER, useExisting: ModuleRef }],
+    providers: [StartState, { provide: STORE_MAKER, useExisting: ModuleRef }],
     exports: [STORE_MAKER, ...folders],
   };
 }

@@ -4,6 +4,7 @@ import {
   Injectable,
   type InjectionToken,
   mixin,
+  type OnModuleInit,
   Optional,
   type Provider,
   type Type,
@@ -49,6 +50,28 @@ export class ModuleWithoutOptionsError extends StartError {
   }
 }
 
+/** One of our modules is loaded while the application runs, as by Nest's `LazyModuleLoader`. */
+export class ModuleLoadedLateError extends StartError {
+  readonly code = 'MODULE_LOADED_LATE';
+
+  constructor(name: string) {
+    super(
+      `${name} is loaded when the application has started, as LazyModuleLoader does. Nest registers no guard, interceptor or ` +
+        'route of such a module and calls none of its lifecycle hooks, and tables of ours are made at the start. Import ' +
+        `${name}.forRoot(…) in the root module, without LazyModuleLoader.`,
+    );
+  }
+}
+
+/** Whether the application that it belongs to has started. It needs nothing, so Nest can make it as it is. */
+export class StartState implements OnModuleInit {
+  isOver = false;
+
+  onModuleInit(): void {
+    this.isOver = true;
+  }
+}
+
 interface Needed {
   /** What needs it, if not the module itself. */
   readonly by?: string;
@@ -88,6 +111,7 @@ export function moduleCheck(
       const those = (module: Type) =>
         modules.filter(({ metatype }) => metatype === module || metatype.prototype instanceof module);
       const { name } = self();
+      if (isStarted(modules)) throw new ModuleLoadedLateError(name);
       const missing = needs().filter(({ module }) => those(module).length === 0);
       if (missing.length > 0)
         throw new ModuleMissingError(...missing.map(({ module, by = name }) => [by, module.name] as const));
@@ -99,6 +123,16 @@ export function moduleCheck(
       return true;
     },
   };
+}
+
+/** Nest says it of no module: it calls hooks when all are there. */
+function isStarted(
+  modules: readonly { readonly providers: Map<unknown, { readonly instance: unknown }> }[],
+): boolean {
+  return modules.some(({ providers }) => {
+    const state = providers.get(StartState)?.instance;
+    return state instanceof StartState && state.isOver;
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Global, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Column, Entity, EntitySchema, ManyToOne, PrimaryGeneratedColumn, type Repository } from 'typeorm';
 import {
   credentialResolver,
@@ -122,6 +122,36 @@ describe('A module of ours', () => {
       code: 'MODULE_WITHOUT_OPTIONS',
       message: expect.stringContaining(`${name} is imported by its name alone, without options`),
     });
+  });
+
+  it.each<[string, () => Parameters<LazyModuleLoader['load']>[0]]>([
+    ['TenancyUsageModule', () => () => TenancyUsageModule.forRoot()],
+    ['TenancySettingsModule', () => () => TenancySettingsModule.forRoot({ settings: {} })],
+    ['TenancyAccessModule', () => () => TenancyAccessModule.forRoot()],
+    ['TenancyAdminModule', () => () => TenancyAdminModule.forRoot({ masterKey })],
+    ['TenancyThrottlingModule', () => () => TenancyThrottlingModule.forRoot(limits)],
+  ])('says that it is loaded too late, by name, and what to do: %s', async (name, load) => {
+    const { app } = await start(tenancy());
+    @Module({ imports: [(await load()()) as never] })
+    class ReportsModule {}
+    const loader = app.get(LazyModuleLoader);
+    for (const module of [load(), () => ReportsModule])
+      await expect(loader.load(module)).rejects.toMatchObject({
+        code: 'MODULE_LOADED_LATE',
+        message: expect.stringContaining(`Import ${name}.forRoot(…) in the root module`),
+      });
+  });
+
+  it('gives repositories to a lazy module of the application', async () => {
+    const { app } = await start(tenancy());
+    @Injectable()
+    class Reports {
+      constructor(@InjectTenantRepository(Note) readonly notes: Repository<Note>) {}
+    }
+    @Module({ imports: [TenancyModule.forFeature([Note])], providers: [Reports] })
+    class ReportsModule {}
+    const loaded = await app.get(LazyModuleLoader).load(() => ReportsModule);
+    expect(loaded.get(Reports).notes.metadata.target).toBe(Note);
   });
 
   it('takes a subclass of a module for the module', async () => {
