@@ -19,7 +19,8 @@ const HINTS: Readonly<Record<string, string>> = {
 const ROLE_CODES: readonly unknown[] = ['22023', '42501'];
 const ROLE_HINT =
   'The tenant’s role is missing, or not the login role’s to take. Was the tenant made by an application without ' +
-  'roles: true? Then the next start with it makes the role, and so does TenantSweeper.sweep().';
+  'roles: true? Then the next start with it makes the role, and so does TenantSweeper.sweep(). If its schema is missing as ' +
+  'well, bring both back from a backup, or delete and purge the tenant.';
 
 /**
  * Explains in the error's `hint`, and for 25001 in its message, why the error comes from tenancy. `role`: the tenant's
