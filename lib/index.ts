@@ -70,6 +70,7 @@ export { type PoolReport, PoolStatistics } from './connection/pool/pool-statisti
 export { type TenantLoad } from './connection/pool/pool-counters';
 export { type TenantLimits, type TenantLimitsOption } from './connection/pool/tenant-limits';
 export {
+  AdminUrlElsewhereError,
   CommitOutcomeUnknownError,
   IdleTransactionError,
   LeaseEndedError,

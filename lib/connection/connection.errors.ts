@@ -329,6 +329,19 @@ export class DirectUrlElsewhereError extends StartError {
   }
 }
 
+/** With `roles`, those who own the schemas and those who use them log in at different databases. Nothing was written. */
+export class AdminUrlElsewhereError extends StartError {
+  readonly code = 'ADMIN_URL_ELSEWHERE';
+
+  constructor(admin: DatabaseLogin, login: DatabaseLogin) {
+    super(
+      `database.adminUrl leads to the database "${admin.database}" at ${admin.address}, and database.url to "${login.database}" at ` +
+        `${login.address}, which is another one, or a replica of it: tenants would be made where no request finds them. Correct ` +
+        `${admin.origin} or ${login.origin}: they name the same database, for two roles.`,
+    );
+  }
+}
+
 /** PostgreSQL is there, and does not let this application in. */
 export class DatabaseRefusedError extends StartError {
   readonly code = 'DATABASE_REFUSED';

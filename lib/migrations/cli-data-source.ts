@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import { connectionOf, withOptions } from '../connection/typeorm/data-sources';
+import { connectionOf, withOptions } from '../connection/typeorm/own-connections';
 import { NotSharedError } from './migrations.errors';
 import { TemplateDataSource } from './template-data-source';
 import { resolveOptions } from '../options/resolve-options';

@@ -12,7 +12,7 @@ import {
   CONNECTION_OPTIONS,
   type ConnectionOptions,
 } from '../connection/connection.options';
-import { directConnection } from '../connection/typeorm/data-sources';
+import { directConnection } from '../connection/typeorm/own-connections';
 import { CheckedFurtherOptions } from '../connection/typeorm/typeorm.options';
 import {
   CheckedProvisioningOptions,

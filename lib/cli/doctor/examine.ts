@@ -1,6 +1,6 @@
 import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/data-sources';
+import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/own-connections';
 import { type DatabaseLogin, databaseLogin } from '../../connection/typeorm/database-login';
 import { reachDatabase, reaching } from '../../connection/typeorm/reach-database';
 import type { CheckedTenancyOptions } from '../../options/tenancy.options';

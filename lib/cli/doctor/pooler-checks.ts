@@ -1,8 +1,8 @@
 import { Client, type Pool } from 'pg';
 import type { CheckedDatabaseOptions } from '../../connection/connection.options';
 import { probeSession, probeWay } from '../../connection/protocol/session-probe';
-import { directConnection } from '../../connection/typeorm/data-sources';
-import { isSameDatabase } from '../../connection/typeorm/direct-url';
+import { directConnection } from '../../connection/typeorm/own-connections';
+import { isSameDatabase } from '../../connection/typeorm/other-ways';
 import { type Check, type Finding, ok, problem, skipped, warning } from './finding';
 
 /** Whether sessions begin with an empty search path, and which pooler stands before PostgreSQL. */

@@ -3,7 +3,6 @@ import {
   type TypeOrmModuleAsyncOptions,
   type TypeOrmModuleOptions,
 } from '@nestjs/typeorm';
-import type { ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { keepLostConnections } from '../../common/lost-connections';
 import { KEEP_ALIVE } from '../../common/silence';
@@ -16,8 +15,8 @@ import {
   withEmptySearchPathInUrl,
 } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
-import { databaseLogin, type DatabaseLogin } from './database-login';
-import { checkDirectUrl } from './direct-url';
+import { connectionOf, ownersOf, withOptions } from './own-connections';
+import { otherWays, type Way } from './other-ways';
 import { type Reaching, reachDatabase, reaching } from './reach-database';
 import {
   CONNECTION_OPTIONS,
@@ -41,8 +40,7 @@ const MAX_APPLICATION_NAME = 63;
 /** What travels with TypeORM's options to the factory of the registry's data source. */
 interface ForRegistry extends Reaching {
   readonly migrateRegistry: boolean;
-  /** The way around a pooler, if there is another one. */
-  readonly direct?: { readonly connection: ClientConfig; readonly login: DatabaseLogin };
+  readonly ways: readonly Way[];
 }
 
 /** The same for the tenants' one. */
@@ -68,24 +66,20 @@ export const registryDataSource: TypeOrmModuleAsyncOptions = {
     }),
     ...reaching(ownersOf(options.database), options.database),
     migrateRegistry: options.registry.migrate,
-    direct: directWay(options.database),
+    ways: otherWays(options.database),
     // Nest 11 closes a data source by the name in its options.
     name: REGISTRY_DATA_SOURCE,
   }),
   dataSourceFactory: async (options) => {
-    const { migrateRegistry, direct, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
+    const { migrateRegistry, ways, login, patience, ...dataSourceOptions } = options as DataSourceOptions &
       ForRegistry;
     const registry = keepLostConnections(new DataSource(dataSourceOptions));
-    const open = () => openRegistry(registry, { migrate: migrateRegistry });
-    // Later it may be away, and look-ups are remembered for a moment only. A wrong one would stay so.
-    const check = ({ connection, login: way }: NonNullable<ForRegistry['direct']>) =>
-      reachDatabase('database.directUrl', way, patience, () => checkDirectUrl(registry, connection, way));
+    const reach = <T>(open: () => Promise<T>) => reachDatabase('The registry', login, patience, open);
     try {
-      if (direct) {
-        await reachDatabase('The registry', login, patience, () => registry.initialize());
-        await check(direct);
-      }
-      await reachDatabase('The registry', login, patience, open);
+      // Later one of them may be away, and look-ups are remembered for a moment only. A wrong one would stay so.
+      if (ways.length > 0) await reach(() => registry.initialize());
+      for (const way of ways) await reachDatabase(way.name, way.login, patience, () => way.check(registry));
+      await reach(() => openRegistry(registry, { migrate: migrateRegistry }));
       return registry;
     } catch (error) {
       if (registry.isInitialized) await registry.destroy();
@@ -111,13 +105,6 @@ export const lookupsDataSource: TypeOrmModuleAsyncOptions = {
     );
   },
 };
-
-function directWay(database: CheckedDatabaseOptions): ForRegistry['direct'] {
-  const { directUrl } = database;
-  if (directUrl === undefined) return undefined;
-  const login = databaseLogin({ url: directUrl }, 'database.directUrl');
-  return { connection: directConnection(database), login };
-}
 
 function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions {
   return {
@@ -193,14 +180,6 @@ function forOwner(options: ConnectionOptions): ConnectionOptions {
   };
 }
 
-/** Where the role that owns the schemas logs in: `adminUrl`, or without `roles` where everybody does. */
-export function ownersOf(database: CheckedDatabaseOptions): CheckedDatabaseOptions {
-  const { adminUrl, ...shared } = database;
-  if (adminUrl === undefined) return database;
-  const { host, port, username, password, database: name, ...rest } = shared;
-  return { ...rest, url: adminUrl, directUrl: undefined };
-}
-
 function tenantDataSourceOptions(options: ConnectionOptions, context: TenantContext): DataSourceOptions {
   const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);
@@ -239,41 +218,6 @@ function withEmptyPath<Server extends { readonly url?: string }>(
   return { ...server, url: server.url && withEmptySearchPathInUrl(withOptions(server.url, options)) };
 }
 
-/** The URL's own start-up options win over `extra.options`, as in pg; but ours, put there, must not hide the latter. */
-export function withOptions(url: string, options: string | undefined): string {
-  const parsed = new URL(url);
-  if (options !== undefined && !parsed.searchParams.has('options'))
-    parsed.searchParams.set('options', options);
-  return parsed.href;
-}
-
-/** A connection of one's own, around the pooler if there is one, for what needs a session that is not shared. */
-export function directConnection(database: CheckedDatabaseOptions): ClientConfig {
-  const { url, username, applicationName, extra, ...connection } = connectionOf(database);
-  return {
-    ...connection,
-    connectionString: database.directUrl ?? url,
-    user: username,
-    application_name: applicationName,
-    ...KEEP_ALIVE,
-    ...extra,
-    connectionTimeoutMillis: database.connectTimeoutMs,
-    query_timeout: database.connectTimeoutMs,
-    // TypeORM's type of a password given by a function differs from pg's own.
-  } as ClientConfig;
-}
-
-/** The same for the owner's work, whose statements take as long as they take, with the empty path of all our sessions. */
-export function ownSessionConnection(database: CheckedDatabaseOptions): ClientConfig {
-  const { connectionString, options, ...connection } = directConnection(ownersOf(database));
-  return {
-    ...connection,
-    connectionString: connectionString && withEmptySearchPathInUrl(withOptions(connectionString, options)),
-    options: withEmptySearchPath(options),
-    query_timeout: undefined,
-  };
-}
-
 /** How the tenants' pool gives out its connections. */
 function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
   const {
@@ -306,20 +250,4 @@ function applicationNameOf(tenant: string, applicationName: string | undefined):
     0,
     MAX_APPLICATION_NAME,
   );
-}
-
-/** What TypeORM is given of a connection: these, and nothing that is ours. */
-export function connectionOf({
-  url,
-  host,
-  port,
-  username,
-  password,
-  database,
-  ssl,
-  applicationName,
-  extra,
-}: CheckedDatabaseOptions) {
-  const options = extra as { readonly options?: string } | undefined;
-  return { url, host, port, username, password, database, ssl, applicationName, extra: options };
 }

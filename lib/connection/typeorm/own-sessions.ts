@@ -6,7 +6,7 @@ import { KeepingClient } from '../../common/kept-commits';
 import { orUnavailable } from '../../common/outage';
 import { orSilence } from '../../common/silence';
 import { quoteIdentifier } from '../../common/sql';
-import { ownSessionConnection } from './data-sources';
+import { ownSessionConnection } from './own-connections';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection.errors';
 import { isServedByAnother } from '../protocol/session-probe';

@@ -82,8 +82,13 @@ describe('a start with roles: true', () => {
     const other = await createRolesDatabase();
     const adminUrl = other.adminUrl;
     const outcome = await refusal({ database: { adminUrl } });
+    const made = await other.query(`SELECT FROM pg_namespace WHERE nspname IN ('tenancy', 'template')`);
     await other.drop();
-    expect(outcome).toMatchObject(refused('OTHER_DATABASE', 'leads to the database'));
+    expect(outcome).toMatchObject({
+      code: 'ADMIN_URL_ELSEWHERE',
+      message: expect.stringMatching(/^database\.adminUrl leads to the database ".*, and database\.url to "/),
+    });
+    expect(made).toEqual([]);
   });
 
   it('fails when a migration opens the template, and with it each clone, to everybody', async () => {
