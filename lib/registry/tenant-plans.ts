@@ -1,3 +1,5 @@
+import { Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { freezeDeeply } from '../common/freeze-deeply';
 import { isPlainObject } from '../common/options/kinds';
 import { show } from '../common/show-value';
@@ -29,11 +31,17 @@ export function defaultPlanProblem(plans: unknown, defaultPlan: unknown): FieldE
 
 const planInMetadata: PlanReader = ({ metadata }) => metadata.plan;
 
+/** For how many unknown plans to remember that the log already has a line about them. */
+const MAX_TOLD = 1_000;
+
 /** The plans of an application, and which tenant has which. */
 export class TenantPlans<Terms> {
   readonly #plans: ReadonlyMap<unknown, Terms>;
   readonly #standard: Terms;
   readonly #planOf: PlanReader;
+  readonly #defaultPlan: string;
+  readonly #logger = new Logger('Tenancy');
+  readonly #told = new LRUCache<string, true>({ max: MAX_TOLD });
 
   /** @throws RangeError when `defaultPlan` is not one of `plans` */
   constructor({ plans, defaultPlan, planOf = planInMetadata }: TenantPlansOptions<Terms>) {
@@ -43,10 +51,27 @@ export class TenantPlans<Terms> {
     if (standard === undefined) throw new RangeError(`There is no plan "${defaultPlan}".`);
     this.#standard = standard;
     this.#planOf = planOf;
+    this.#defaultPlan = defaultPlan;
   }
 
   /** The terms of its plan, or of the default plan. */
   termsOf(tenant: Tenant): Terms {
-    return this.#plans.get(this.#planOf(tenant)) ?? this.#standard;
+    const plan = this.#planOf(tenant);
+    const terms = this.#plans.get(plan);
+    if (terms !== undefined) return terms;
+    // With a single plan there is no name to mistype: the names may be those of another module.
+    if (plan !== undefined && plan !== null && this.#plans.size > 1) this.#tell(tenant, show(plan));
+    return this.#standard;
+  }
+
+  /** Once for each name: a tenant that pays for another plan would have the default one, and nothing would say so. */
+  #tell({ slug }: Tenant, plan: string): void {
+    if (this.#told.has(plan)) return;
+    this.#told.set(plan, true);
+    const names = [...this.#plans.keys()].join(', ');
+    this.#logger.warn(
+      `Tenant "${slug}" has the plan ${plan}, which is not one of the plans (${names}), so "${this.#defaultPlan}" holds for it. ` +
+        'Correct the plan of the tenant, or add it to the plans.',
+    );
   }
 }
