@@ -50,7 +50,7 @@ export class SharedMigrationError extends StartError {
   constructor(schemaName: string, migration: string, cause: Error) {
     super(
       `The migration ${migration} of the shared schema "${schemaName}" failed: ${cause.message.replace(/\.?$/, '.')} Nothing of ` +
-        'it was kept; mend it and start again.',
+        'it was kept; correct it and start again.',
       { cause },
     );
   }

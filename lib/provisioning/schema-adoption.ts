@@ -13,7 +13,7 @@ import { Spares } from './spares/spares';
 import { Template } from './template/template';
 import type { Making } from './tenant-maker';
 
-/** A schema that is there already, taken in as a tenant's. */
+/** Makes an existing schema a tenant's. */
 @Injectable()
 export class SchemaAdoption {
   constructor(
@@ -25,7 +25,7 @@ export class SchemaAdoption {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** @throws SchemaNotAdoptableError for a name that no tenant's schema can have */
+  /** @throws SchemaNotAdoptableError when no tenant's schema can have this name */
   check(schemaName: string): void {
     const { templateSchema, registrySchema, sharedSchemas } = this.options;
     const refuse = (why: string) => new SchemaNotAdoptableError(String(schemaName), why);
@@ -61,8 +61,9 @@ export class SchemaAdoption {
   }
 
   /**
-   * One that another application's registry has marked is most likely a tenant of that one. Without a mark it may be one
-   * that was made before there were marks, and with our own that of a copy of this registry: then the others are asked.
+   * A schema that another registry has marked probably belongs to a tenant of that registry. A schema without a mark
+   * may be older than marks, and one with our mark may belong to a copy of this registry, so the other registries are
+   * searched for it.
    */
   async #refuseOthers(manager: EntityManager, schemaName: string): Promise<void> {
     const owner = await this.marks.ownerOf(manager, schemaName);
@@ -85,7 +86,7 @@ export class SchemaAdoption {
   }
 }
 
-/** In words; none when the two are alike. */
+/** The differences in words; empty when the two are equal. */
 async function compare(
   manager: EntityManager,
   blueprint: Blueprint,

@@ -4,7 +4,7 @@ import { inRemedy, type SqlExecutor } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 
-/** What is unsafe behind the schema of every tenant. */
+/** A danger in a schema that is on every tenant's search path. */
 export interface SharedSchemaProblem {
   readonly code: 'SHARED_SCHEMA_SHADOWED' | 'SHARED_SCHEMA_WRITABLE';
   readonly message: string;
@@ -15,7 +15,7 @@ interface SharedSchema {
   readonly loginRole: string;
   readonly isWritable: boolean;
   readonly isWritableByAll: boolean;
-  /** Names of relations that the template has as well. */
+  /** Names of relations that exist in the template, too. */
   readonly shadowed: readonly string[];
 }
 
@@ -23,8 +23,8 @@ interface SharedSchema {
 const MAX_NAMED = 5;
 
 /**
- * Looks at `sharedSchemas` when the application starts: they lie behind each tenant's own on the path, so what a tenant's
- * lacks is looked for there.
+ * Checks the `sharedSchemas` when the application starts. They are on the search path behind each tenant's own schema,
+ * so PostgreSQL looks there for what the tenant's lacks.
  */
 @Injectable()
 export class SharedSchemas implements OnApplicationBootstrap {
@@ -35,7 +35,10 @@ export class SharedSchemas implements OnApplicationBootstrap {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** After the template's migrations. With roles `RoleChecks` refuses the start, and asks about the right role. */
+  /**
+   * Runs after the template's migrations. With roles, `RoleChecks` refuses the start instead, and checks the role of
+   * requests.
+   */
   async onApplicationBootstrap(): Promise<void> {
     const { leaveTemplate, roles, sharedSchemas } = this.options;
     if (leaveTemplate || roles || sharedSchemas.length === 0) return;
@@ -69,7 +72,8 @@ export async function findSharedSchemaProblems(
      WHERE s.nspname = ANY ($1::name[]) ORDER BY 1`,
     [sharedSchemas, templateSchema, loginRole ?? null],
   )) as SharedSchema[];
-  // Whoever runs the migrations of a schema must be able to make something in it: without roles that is the login role.
+  // The role that runs the migrations of a schema must be able to make objects in it. Without roles that is the login
+  // role.
   const isMigratedByLogin = ({ name }: SharedSchema) =>
     loginRole === undefined && Object.hasOwn(sharedMigrations, name);
   return schemas.flatMap((schema) => [

@@ -23,7 +23,7 @@ import { TemplateOutside } from './template/template-outside';
 import { runInTemplate } from './template/template-step';
 import { TenantRoles } from './roles/tenant-roles';
 
-/** Builds the template from the application's own TypeORM migrations, each of which it sees once. */
+/** Builds the template from the application's own TypeORM migrations. Each is run there once. */
 @Injectable()
 export class TemplateMigrator implements OnModuleInit {
   readonly #logger = new Logger(TemplateMigrator.name);
@@ -39,7 +39,7 @@ export class TemplateMigrator implements OnModuleInit {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** Brings the template up to date, and fails the start when it cannot be cloned. */
+  /** Migrates the template, and fails the start when it cannot be cloned. */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
     await startWith(`The template "${this.template.schemaName}"`, () => this.#start());
@@ -50,12 +50,12 @@ export class TemplateMigrator implements OnModuleInit {
     await this.#requireShared();
     await this.roles.requireSafety();
     const applied = await this.migrate().catch((error: unknown) => {
-      // The start goes on, because the operator needs the application to settle the migration.
+      // The start continues, because the operator needs the application to resolve the migration.
       if (!(error instanceof MigrationUnfinishedError)) throw error;
       this.#logger.error(`No tenant can be made: ${error.message}`);
       return [];
     });
-    // A migration may have granted rights on the template to everybody, and clones have the same rights.
+    // A migration may have granted rights on the template to PUBLIC, and clones get the same grants.
     if (applied.length > 0) await this.roles.requireSafety();
     await this.roles.prepareAll();
     await this.#warnOfUnknown();
@@ -77,14 +77,15 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   /**
-   * Names of the migrations run now. Any number of instances may call it at once: one works, the others wait and find
-   * nothing left. Each runs in a transaction of its own, which is kept when a trial clone succeeds: so what one of them
-   * adds to an enum the next can use, and a start that fails is resumed where it stopped.
+   * Runs pending migrations and returns their names. Several instances may call it at once: one works, the others wait
+   * and find nothing left. Each migration runs in a transaction of its own, which is committed when a trial clone
+   * succeeds. So a migration can use a value that an earlier one added to an enum, and a start that failed is resumed
+   * where it stopped.
    *
-   * `always`: whatever `migrateTemplate` says, which is about the start.
+   * `always`: run them even if `migrateTemplate` is false, which is an option for the start.
    *
-   * @throws TemplateMigrationError, TemplateBehindError, TemplateForeignError, SchemaNotCloneableError, CloneNotFaithfulError,
-   * MigrationUnfinishedError, OwnSessionRequiredError
+   * @throws TemplateMigrationError, TemplateBehindError, TemplateForeignError, SchemaNotCloneableError,
+   * CloneNotFaithfulError, MigrationUnfinishedError, OwnSessionRequiredError
    */
   async migrate({ always = false } = {}): Promise<string[]> {
     const seen: string[] = [];
@@ -96,7 +97,7 @@ export class TemplateMigrator implements OnModuleInit {
     }
   }
 
-  /** The next migration, or the name of one that says `transaction = false`; neither when nothing is pending. */
+  /** Runs the next migration, or returns one with `transaction = false`; neither when nothing is pending. */
   #migrateInTransaction(always: boolean): Promise<{ names: string[]; outside?: NamedMigration }> {
     return this.context.runInSchema(this.template.schemaName, () =>
       this.dataSource.transaction('READ COMMITTED', async (manager) => {
@@ -124,8 +125,8 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   /**
-   * The first of them, and those after it for as long as what has come of it cannot be cloned: a later one may take out
-   * what is in the way. Names of what ran.
+   * Runs the first pending migration, and further ones while the result cannot be cloned, because a later migration may
+   * remove the obstacle. Returns the names of those that ran.
    */
   async #runUntilCloneable(
     pending: readonly NamedMigration[],
@@ -152,13 +153,13 @@ export class TemplateMigrator implements OnModuleInit {
     throw obstacle;
   }
 
-  /** Why the template cannot be cloned as it is now. */
+  /** The error for which the template cannot be cloned in its current state. */
   async #findObstacle(queryRunner: QueryRunner, isLast: boolean): Promise<unknown> {
     try {
       await this.template.current(queryRunner, { isNew: true });
       return undefined;
     } catch (error) {
-      // A table of `templateData` may come with a later migration.
+      // A later migration may still make the table in `templateData`.
       if (error instanceof UnknownTableError && !isLast) return undefined;
       if (error instanceof TenancyError && !isOutage(error)) return error;
       throw error;
@@ -166,8 +167,8 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   /**
-   * Takes back the migration that the template has seen last, unless `mayRevert` says no, which is asked while nobody
-   * can be cloned. Whether it did.
+   * Reverts the last migration of the template, unless `mayRevert` returns false, which is called while no tenant can
+   * be cloned. Returns whether it was reverted.
    */
   revert(
     migration: NamedMigration,
@@ -209,7 +210,7 @@ export class TemplateMigrator implements OnModuleInit {
   }
 
   async #createSchema(queryRunner: QueryRunner): Promise<void> {
-    // CREATE SCHEMA IF NOT EXISTS asks for the right to create one even when it is there.
+    // CREATE SCHEMA IF NOT EXISTS requires the right to create a schema even when it exists.
     if (await queryRunner.hasSchema(this.template.schemaName)) return;
     await queryRunner.query(`CREATE SCHEMA ${quoteIdentifier(this.template.schemaName)}`);
   }
@@ -219,7 +220,7 @@ function isOutside({ migration }: NamedMigration): boolean {
   return migration.transaction === false;
 }
 
-/** `typeorm_metadata`, which migrations of views and generated columns write to, as `runMigrations()` makes it. */
+/** Creates `typeorm_metadata`, to which migrations of views and generated columns write, as `runMigrations()` does. */
 async function createMetadataTable(dataSource: DataSource, queryRunner: QueryRunner): Promise<void> {
   const builder = dataSource.driver.createSchemaBuilder() as unknown as {
     createMetadataTableIfNecessary(queryRunner: QueryRunner): Promise<void>;

@@ -90,7 +90,7 @@ const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[]
     thrown(
       'TemplateMigrationError',
       'TEMPLATE_MIGRATION_FAILED',
-      'The migration Broken1700000000001 .* mend it and start again\\.',
+      'The migration Broken1700000000001 .* correct it and start again\\.',
       // Where in the application it failed.
       ' +at async Object\\.up \\(.*faults\\.ts:\\d+:\\d+\\)',
     ),

@@ -12,9 +12,9 @@ export interface HalfMadeReport {
 }
 
 /**
- * Tenants whose creation was cut off between a store outside the database and the database: a row that says
- * `provisioning`. The schema, all in it and its comment are committed together, so what has the comment is complete;
- * a schema to be adopted was there before, and has none.
+ * Tenants with the status `provisioning`, whose creation was interrupted between a store outside the database and the
+ * database. The schema, everything in it and its comment are committed together, so a schema with the comment is
+ * complete. A schema to be adopted existed before, and has no such comment.
  */
 @Injectable()
 export class HalfMade {
@@ -27,9 +27,9 @@ export class HalfMade {
   ) {}
 
   /**
-   * Activates the tenants whose schema exists, and removes the others, which frees their slugs. `onFailure` hears of a
-   * tenant that could not be settled, and of a list that could not be read on: what was done before is told all the
-   * same.
+   * Activates the tenants whose schema exists, and removes the others, which frees their slugs. `onFailure` is called
+   * for a tenant that could not be handled, and when the list could not be read to its end; what was done before is
+   * still reported.
    */
   async sweep(onFailure: (what: string, error: unknown) => void): Promise<HalfMadeReport> {
     const activated: string[] = [];
@@ -53,7 +53,8 @@ export class HalfMade {
 
   async #settle({ id, slug, schemaName }: Tenant): Promise<'activated' | 'removed' | undefined> {
     const hasSchema = await this.transactions.run(async (manager) => {
-      // Creations hold it from before their row until their schema is committed: those under way have ended now.
+      // Creations hold this lock from before they insert the row until their schema is committed, so all that were
+      // running have now ended.
       await this.template.lockExclusive(manager);
       const found = await manager.query<unknown[]>(
         `SELECT FROM pg_catalog.pg_namespace

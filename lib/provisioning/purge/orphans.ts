@@ -27,9 +27,9 @@ interface Candidate {
 }
 
 /**
- * Schemas with names like those of tenants that belong to no tenant, spare or tombstone. They are left when a store
- * outside the database forgets a tenant, or the registry was restored from an older backup. Those are somebody's data,
- * and others are another application's; so only empty ones are dropped that are marked as this registry's.
+ * Schemas with names like those of tenants that belong to no tenant, spare or tombstone. They remain when a store
+ * outside the database loses a tenant, or when the registry was restored from an older backup. They may hold someone's
+ * data, or belong to another application, so only empty ones with the mark of this registry are dropped.
  */
 @Injectable()
 export class Orphans {
@@ -47,7 +47,7 @@ export class Orphans {
     this.#registry = quoteIdentifier(options.registrySchema);
   }
 
-  /** Drops the empty ones that were seen long enough ago, and notes the others. */
+  /** Drops the empty ones that were first seen long enough ago, and records the others. */
   async sweep(): Promise<OrphanReport> {
     const candidates = await this.#candidates();
     const unknown = await this.#unknownToStore(candidates.map(({ name }) => name));
@@ -63,7 +63,7 @@ export class Orphans {
     return { dropped, withRows, unmarked };
   }
 
-  /** Marks schemas that were made by a version that wrote no marks, and gives their names. */
+  /** Marks schemas that were made by a version without marks, and returns their names. */
   async markThoseOfBefore(): Promise<string[]> {
     const names = await this.transactions.run((manager) => this.marks.listOfBefore(manager));
     const unknown = await this.#unknownToStore(
@@ -77,7 +77,7 @@ export class Orphans {
     return marked;
   }
 
-  /** A creation under way holds the template's lock, and its schema is not seen before it has ended. */
+  /** A creation that is running holds the template's lock, and its schema is not visible before it has ended. */
   #candidates(): Promise<Candidate[]> {
     return this.transactions.run((manager) =>
       manager.query<Candidate[]>(
@@ -124,7 +124,7 @@ export class Orphans {
     return unknown;
   }
 
-  /** Those that were first seen long enough ago. What is no longer an orphan is forgotten. */
+  /** The orphans that were first seen long enough ago. Records of schemas that are no longer orphans are deleted. */
   async #note(manager: EntityManager, orphans: readonly string[]): Promise<string[]> {
     await manager.query(`DELETE FROM ${this.#registry}.orphans WHERE schema_name <> ALL ($1::text[])`, [
       orphans,
@@ -134,7 +134,7 @@ export class Orphans {
        ON CONFLICT (schema_name) DO NOTHING`,
       [orphans],
     );
-    // Rounded as the column is: what was noted within this millisecond was noted 0 ms ago, not in the future.
+    // Rounded as the column is: a time recorded within this millisecond is 0 ms ago, not in the future.
     const due = await manager.query<{ name: string }[]>(
       `SELECT schema_name AS name FROM ${this.#registry}.orphans
        WHERE first_seen_at <= (pg_catalog.clock_timestamp() - $1 * interval '1 millisecond')::timestamptz(3)
@@ -158,14 +158,14 @@ export class Orphans {
   }
 
   async #dropPart(manager: EntityManager, schemaName: string) {
-    // The lock keeps others from creating or adopting meanwhile.
+    // The lock keeps others from creating or adopting schemas in the meantime.
     await this.template.lockExclusive(manager);
     if (await this.#isTaken(manager, schemaName)) return 'is taken';
     if (await hasOwnRows(manager, schemaName, this.options)) return 'has rows';
     return (await this.schemaDrop.dropNextPart(manager, schemaName)).isLast ? 'dropped' : undefined;
   }
 
-  /** By a tenant or as a spare since it was noted, or its mark was changed. */
+  /** Whether it became a tenant's or a spare since it was recorded, or its mark was changed. */
   async #isTaken(executor: SqlExecutor, schemaName: string): Promise<boolean> {
     const found = (await executor.query(
       `SELECT schema_name FROM ${this.#registry}.tenants WHERE schema_name = $1

@@ -1,33 +1,33 @@
 import type { SqlExecutor } from '../../common/sql';
 import { TYPEORM_METADATA } from '../template/template-data';
 
-/** SQLSTATE of what may not be read: a policy would hide rows of it, or the table is another role's. */
+/** SQLSTATE of a table that may not be read, because a policy would hide rows or another role owns it. */
 const INSUFFICIENT_PRIVILEGE = '42501';
 /** SQLSTATE lock_not_available. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Short, because the sweep comes again, and others wait behind its locks. */
+/** Short, because the sweep will come again and others wait behind its locks. */
 const LOCK_TIMEOUT_MS = 2_000;
 
-/** What the schemas of tenants are made of. */
+/** The schema and the tables from which tenants' schemas are cloned. */
 export interface Origin {
   readonly templateSchema: string;
-  /** Tables whose rows come with the clone. */
+  /** Tables whose rows are copied into each clone. */
   readonly templateData: readonly string[];
 }
 
 interface Table {
-  /** Quoted and qualified, as are the others. */
+  /** Quoted and qualified, like the other names. */
   readonly name: string;
-  /** The template's table whose rows came with the clone. */
+  /** The template's table whose rows were copied into this one. */
   readonly source: string | null;
 }
 
 /**
- * Whether there are rows in a schema that did not come with its clone. Its tables are locked first, so that until the
- * caller's transaction ends nobody writes one. Rows that a policy would hide count: they make an error.
+ * Whether a schema has rows that were not cloned with it. Its tables are locked first, so nobody can write a row until
+ * the caller's transaction ends. Rows that a policy would hide count as such rows, because they lead to an error.
  *
- * After an error the transaction is of no use; `explainOwnRows` tells what it means.
+ * After an error the transaction cannot be used any more; `explainOwnRows` tells what the error means.
  */
 export async function hasOwnRows(
   transaction: SqlExecutor,
@@ -59,7 +59,10 @@ export function explainOwnRows(error: unknown): 'has rows' | 'is busy' | undefin
   return code === LOCK_NOT_AVAILABLE ? 'is busy' : undefined;
 }
 
-/** As JSON: a type of the schema's own is another one than the template's of the same name, with the same texts. */
+/**
+ * Compared as JSON, because a type of the schema's own is not the template's type of the same name, although their
+ * texts are equal.
+ */
 function ownRowsOf({ name, source }: Table): string {
   if (source === null) return `SELECT FROM ${name}`;
   const rowsOf = (table: string) => `SELECT pg_catalog.to_jsonb(held.*)::text FROM ONLY ${table} AS held`;

@@ -6,21 +6,21 @@ import { isUuid } from '../../registry/uuid';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import type { DroppedTable } from '../marks/schema-drop';
 
-/** What was purged. */
+/** The record of a purge. */
 export interface PurgeRecord {
   readonly tenantId: string;
   readonly slug: string;
   readonly schemaName: string;
   /** Rows by table. */
   readonly tables: Readonly<Record<string, number>>;
-  /** All of them together. */
+  /** The sum over all tables. */
   readonly rows: number;
-  /** On disk, with indexes and TOAST. */
+  /** Size on disk, with indexes and TOAST tables. */
   readonly bytes: number;
   /** The actor who asked for it, if it is known. */
   readonly purgedBy: string | undefined;
   readonly startedAt: Date;
-  /** `undefined` while some of it is still to be dropped. */
+  /** `undefined` while something is still to be dropped. */
   readonly finishedAt: Date | undefined;
 }
 
@@ -29,7 +29,7 @@ interface PurgeRow {
   readonly slug: string;
   readonly schema_name: string;
   readonly tables: Record<string, number>;
-  /** pg gives a bigint as text. */
+  /** pg returns a bigint as text. */
   readonly bytes: string;
   readonly purged_by: string | null;
   readonly started_at: Date;
@@ -39,16 +39,16 @@ interface PurgeRow {
 const COLUMNS = 'tenant_id, slug, schema_name, tables, bytes, purged_by, started_at, finished_at';
 
 /**
- * Tables of optional modules whose rows end with their tenant, each with the migrations of which one has made it: a table
- * of that name may be the application's own. They do not refer to `tenants`, which another store than ours may keep. What
- * tenants have used stays: it is still to be billed.
+ * Tables of optional modules whose rows are deleted with their tenant. Each has the migrations of which one made it,
+ * because the application may have a table of its own with that name. They have no foreign key to `tenants`, because
+ * another store may hold the tenants. Usage is not deleted: it is still to be billed.
  */
 export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
   api_keys: ['CreateTenantApiKeys1763600500000', 'CreateApiKeys1763600500000'],
   tenant_settings: ['CreateTenantSettings1763600800000'],
 };
 
-/** The SQL of purges: tombstones, and what they stand for. */
+/** The SQL of purges: the tombstones and their records. */
 @Injectable()
 export class PurgeRecords {
   readonly #schema: string;
@@ -58,8 +58,9 @@ export class PurgeRecords {
   }
 
   /**
-   * Makes a deleted tenant a tombstone: its slug is free, its id and its schema's name are not; nothing else of it is
-   * left. Says `undefined` when the registry's own tables have no such tenant, and false when it is not deleted.
+   * Turns a deleted tenant into a tombstone: its slug becomes free, its id and its schema's name do not, and nothing
+   * else of it is kept. Returns `undefined` when the registry's own tables have no such tenant, and false when it is
+   * not deleted.
    */
   async bury(
     transaction: SqlExecutor,
@@ -85,8 +86,8 @@ export class PurgeRecords {
   }
 
   /**
-   * From now on the schema is to be dropped, whatever happens, and nothing is left that modules keep of the tenant.
-   * Beginning once more changes nothing.
+   * Records that the schema must be dropped, whatever happens, and deletes what modules keep of the tenant. Calling it
+   * again changes nothing.
    */
   async begin(transaction: SqlExecutor, tenant: Tenant, purgedBy: string | undefined): Promise<void> {
     await this.forget(transaction, tenant.id);
@@ -97,7 +98,10 @@ export class PurgeRecords {
     );
   }
 
-  /** What modules keep of a tenant. Reads the ledger, because another instance may have modules that this one does not import. */
+  /**
+   * Deletes what modules keep of a tenant. It reads the ledger, because another instance may have modules that this one
+   * does not import.
+   */
   async forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
     const ledger = (await transaction.query(
       `SELECT name FROM ${this.#schema}.${quoteIdentifier(MIGRATIONS_TABLE)}`,
@@ -108,7 +112,7 @@ export class PurgeRecords {
         await transaction.query(`DELETE FROM ${this.#schema}.${table} WHERE tenant_id = $1`, [tenantId]);
   }
 
-  /** The id of a tenant, named by it or by its slug, whose purge has begun; of several, the one that was last. */
+  /** The id of a tenant whose purge has begun, by its id or its slug; of several, the latest. */
   async find(executor: SqlExecutor, reference: string): Promise<string | undefined> {
     const [row] = (await executor.query(
       `SELECT tenant_id AS id FROM ${this.#schema}.purges
@@ -118,7 +122,7 @@ export class PurgeRecords {
     return row?.id;
   }
 
-  /** The ids of all whose purge has begun and not ended, the oldest first. */
+  /** The ids of all purges that have begun and not ended, the oldest first. */
   async listUnfinished(executor: SqlExecutor): Promise<string[]> {
     const found = (await executor.query(
       `SELECT tenant_id AS id FROM ${this.#schema}.purges WHERE finished_at IS NULL ORDER BY started_at`,
@@ -135,7 +139,7 @@ export class PurgeRecords {
     return found.length > 0;
   }
 
-  /** The record, and the tenant as it was. Until the transaction ends nobody else drops a part of it. */
+  /** The record, and the tenant as it was. They stay locked until the transaction ends, so nobody else drops a part. */
   async lock(transaction: SqlExecutor, id: string): Promise<{ record: PurgeRecord; tenant: Tenant | null }> {
     const [row] = (await transaction.query(
       `SELECT ${COLUMNS}, tenant FROM ${this.#schema}.purges WHERE tenant_id = $1 FOR UPDATE`,
@@ -177,7 +181,7 @@ export class PurgeRecords {
     );
   }
 
-  /** Of a schema that is gone nobody needs to know which migrations it had. */
+  /** The ledger's entries are deleted, because nobody needs the migrations of a schema that is gone. */
   async finish(transaction: SqlExecutor, id: string): Promise<PurgeRecord> {
     await transaction.query(`DELETE FROM ${this.#schema}.tenant_migrations WHERE tenant_id = $1`, [id]);
     await transaction.query(

@@ -12,7 +12,7 @@ import { PurgeRecords } from './purge-records';
 import { TenantPurge } from './tenant-purge';
 import { TenantSweeper } from './tenant-sweeper';
 
-/** The end of a tenant, and what is put in order in the background. */
+/** Purges of tenants, and the sweeper in the background. */
 @Module({
   imports: [
     ConnectionModule,

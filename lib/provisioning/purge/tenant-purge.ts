@@ -30,12 +30,14 @@ const LOCK_TIMEOUT_MS = 5_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 export class PurgeOptions {
-  /** Who asks for it; kept with the record. */
+  /** Who asks for it; stored in the record. */
   @Option(anything<string>())
   readonly actor?: string;
 }
 
-/** Ends a deleted tenant for good: its schema with all rows, its domains, its metadata. Nothing brings them back. */
+/**
+ * Removes a deleted tenant permanently: its schema with all rows, its domains, its metadata. Nothing can restore them.
+ */
 @Injectable()
 export class TenantPurge {
   constructor(
@@ -50,15 +52,15 @@ export class TenantPurge {
   ) {}
 
   /**
-   * What was purged. First the tenant becomes a tombstone, which frees its slug; then its schema goes, part by part,
-   * each in a transaction of its own. A purge that was interrupted goes on when it is called again, with the id or the
-   * slug; one that was finished answers with the same record. Several at once share the work.
+   * Purges a tenant and returns the record. First the tenant becomes a tombstone, which frees its slug. Then its schema
+   * is dropped part by part, each in a transaction of its own. To continue an interrupted purge, call it again with the
+   * id or the slug; for a finished one it returns the same record. Several calls at once share the work.
    *
-   * @throws TenantNotFoundError
+   * @throws TenantNotFoundError when there is no such tenant
    * @throws InvalidTransitionError when it is not deleted
-   * @throws SchemaNotMarkedError when the schema does not say that it belongs to this registry
+   * @throws SchemaNotMarkedError when the schema does not have the mark of this registry
    * @throws RegistryCopiedError when another registry has the same id, so that the mark may be that one's
-   * @throws PurgeBlockedError when something outside needs the schema, or an open transaction holds a part of it
+   * @throws PurgeBlockedError when something outside depends on the schema, or an open transaction locks a part of it
    * @throws TransitionHookFailedError, PurgeFailedError, TenancyUnavailableError
    */
   async purge(idOrSlug: string, options: PurgeOptions = {}): Promise<PurgeRecord> {
@@ -67,7 +69,7 @@ export class TenantPurge {
     return this.finish(await this.#begin(idOrSlug, actor), idOrSlug);
   }
 
-  /** Goes on with a purge that has begun. `name` is for errors. */
+  /** Continues a purge that has begun. `name` is for errors. */
   async finish(id: string, name = id): Promise<PurgeRecord> {
     try {
       // A store of our own keeps the tombstone.
@@ -83,24 +85,27 @@ export class TenantPurge {
     }
   }
 
-  /** Not before the tombstone: until then somebody may restore the tenant, whose bucket would be gone. */
+  /**
+   * The hooks run only after the tombstone is written: before that the tenant could be restored, and its bucket would
+   * be gone.
+   */
   async #runHooks(id: string): Promise<void> {
     const { record, tenant } = await this.transactions.run(async (manager) => {
       const locked = await this.records.lock(manager, id);
-      // A version that wrote no marks may have begun it.
+      // The purge may have been begun by a version that wrote no marks.
       await this.marks.markOfBefore(manager, locked.record.schemaName);
       return locked;
     });
     if (tenant && !record.finishedAt) await this.hooks.run(tenant, 'purge');
   }
 
-  /** The id of a tenant that is a tombstone now, and was deleted before or is purged already in part. */
+  /** Makes a deleted tenant a tombstone and returns its id. The purge may have begun before. */
   async #begin(idOrSlug: string, actor: string | undefined): Promise<string> {
     for (;;) {
       const tenant = await this.store.find({ by: isUuid(idOrSlug) ? 'id' : 'slug', value: idOrSlug });
       if (!tenant) return this.#begun(idOrSlug);
       if (tenant.status !== 'deleted') throw new InvalidTransitionError(tenant.slug, tenant.status, 'purge');
-      // Else somebody else has moved it between the two: look again.
+      // Otherwise someone else has changed its status in between, so it is read again.
       if (await this.#bury(tenant, actor)) return tenant.id;
     }
   }
@@ -141,7 +146,7 @@ export class TenantPurge {
     );
   }
 
-  /** `ended`: the tenant as it was, told once, to who dropped the last part. */
+  /** `ended`: the tenant as it was. Only the caller that dropped the last part gets it. */
   #dropNextPart(id: string): Promise<{ record: PurgeRecord; ended?: Tenant | null }> {
     return this.transactions.run(async (manager) => {
       // Counting the rows of a large table may take longer than a request ever should.
@@ -166,7 +171,7 @@ export class TenantPurge {
     return new PurgeBlockedError(
       name,
       `an open transaction holds a part of its schema (${holders.join(', ') || 'it has ended meanwhile'}). Wait for its end or ` +
-        'end it, then call purge again: it goes on where it stopped.',
+        'end it, then call purge again: it continues where it stopped.',
       { cause: error },
     );
   }

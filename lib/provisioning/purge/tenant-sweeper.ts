@@ -22,21 +22,21 @@ import { TenantRoles } from '../roles/tenant-roles';
 /** The actor of a purge that the sweeper begins. */
 const ACTOR = 'sweeper';
 
-/** What a sweep has done. */
+/** What a sweep did. */
 export interface SweepReport {
-  /** Slugs of the tenants that were purged, or whose purge was brought to its end. */
+  /** Slugs of the tenants that were purged, or whose purge was finished. */
   readonly purged: readonly string[];
   /** Half-made tenants that had a schema, and those that had none. */
   readonly halfMade: HalfMadeReport;
-  /** Schemas that belong to nobody. */
+  /** Schemas that belong to no tenant. */
   readonly orphans: OrphanReport;
   /** What failed, in words; the next sweep tries it again. */
   readonly problems: readonly string[];
 }
 
 /**
- * Purges tenants whose time is up, and brings what a crash has left half-done to a declared end. Any instance does it:
- * each step is taken under a lock, so that several at once do nothing twice.
+ * Purges tenants that were deleted long enough ago, and finishes or undoes what a crash interrupted. Any instance may
+ * do it: each step is taken under a lock, so that several at once do nothing twice.
  */
 @Injectable()
 export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -59,7 +59,10 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
 
-  /** All that runs in the background begins and ends here: of two that end one after the other, the second would warn. */
+  /**
+   * All background work is started and stopped here. If spares and sweeper were stopped one after another, the second
+   * would log errors.
+   */
   onApplicationBootstrap(): void {
     if (this.options.spares.count > 0) this.refill.start();
     if (this.options.sweeper.intervalMs > 0) this.#inBackground();
@@ -71,17 +74,17 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     await Promise.all([this.refill.stop(), this.#running?.catch(() => undefined)]);
   }
 
-  /** What was done. While a sweep is under way, it is the same one for all who ask. */
+  /** Runs a sweep and returns its report. While one is running, all callers get the same report. */
   sweep(): Promise<SweepReport> {
     return (this.#running ??= this.#sweep().finally(() => {
       this.#running = undefined;
     }));
   }
 
-  /** One after the other, with the whole pause between the end of one and the beginning of the next. */
+  /** Runs one sweep after another, with the whole pause between the end of one and the beginning of the next. */
   #inBackground(): void {
     void this.sweep().then(({ problems, orphans }) => {
-      // What was cut off by the shutdown is no news: the next start sweeps again.
+      // Errors during the shutdown are not logged, because the next start sweeps again.
       if (this.#closing) return;
       for (const problem of problems) this.#logger.warn(problem);
       this.#tellUnmarked(orphans.unmarked);
@@ -94,7 +97,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  /** Once, and again when they are others: nothing of ours will change them. */
+  /** Warned about once, and again when the list changes, because no sweep will change them. */
   #tellUnmarked(names: readonly string[]): void {
     const told = names.join(', ');
     if (told === this.#toldUnmarked) return;
@@ -113,7 +116,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
         `The sweeper could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
       );
     };
-    /** What `work` gives; when it fails, `otherwise`, and the rest of the sweep goes on. */
+    /** The result of `work`. If it fails, `otherwise`, and the sweep continues. */
     const attempt = async <T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
       if (this.#closing) return otherwise;
       return work().catch((error: unknown) => {
@@ -146,7 +149,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     return { purged, halfMade, orphans, problems };
   }
 
-  /** Deleted tenants that have not been changed for the time of grace. */
+  /** Deleted tenants that have not been changed for `purgeAfterMs`. */
   async #dueForPurge(): Promise<Tenant[]> {
     const { purgeAfterMs } = this.options.sweeper;
     if (purgeAfterMs === undefined) return [];
@@ -157,15 +160,17 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     return due;
   }
 
-  /** Not one that was restored since it was looked for, and perhaps deleted again: its time of grace has begun anew. */
+  /**
+   * Purges the tenant unless it was restored since the search, and perhaps deleted again: then its time begins again.
+   */
   async #purgeUnchanged(id: string, version: number) {
     const tenant = await this.store.find({ by: 'id', value: id });
     return tenant?.version === version ? this.purge.purge(id, { actor: ACTOR }) : undefined;
   }
 
   /**
-   * By the clock that wrote when tenants were changed, rounded as it was. For a store elsewhere that may be another one
-   * than PostgreSQL's: then a tenant must be old by this process's clock as well.
+   * The deadline by the clock that wrote the tenants' times, rounded as these are. A store elsewhere may use another
+   * clock than PostgreSQL's; then the deadline must also have passed by this process's clock.
    */
   async #deadline(ageMs: number): Promise<number> {
     const [{ at }] = await this.transactions.run((manager) =>

@@ -9,7 +9,7 @@ import { roleOfSchemaSql } from '../../registry/tenant-role';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { findSharedSchemaProblems, type SharedSchemaProblem } from '../shared-schemas';
 
-/** What is wrong with the roles, and what to do about it. */
+/** A problem with the roles, with its remedy. */
 export interface RoleProblem {
   /** Stable. */
   readonly code:
@@ -54,7 +54,10 @@ interface SharedSchema {
 /** Enough to see what is wrong. */
 const MAX_NAMED = 5;
 
-/** What the second wall rests on, looked up in PostgreSQL: by the start, which fails over it, and by whoever wants to know. */
+/**
+ * Checks in PostgreSQL what the separation by roles depends on. The start fails when it finds a problem; the
+ * application may call it too.
+ */
 @Injectable()
 export class RoleChecks {
   constructor(
@@ -64,13 +67,16 @@ export class RoleChecks {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** All that would let one tenant reach another, or none its own; empty when the wall stands. Meant for `roles: true`. */
+  /**
+   * Everything that would let a tenant reach another one, or keep it from its own schema. Empty when the roles are
+   * safe. Meant for `roles: true`.
+   */
   find(): Promise<RoleProblem[]> {
     return this.context.runAsSystem(() => findRoleProblems(this.tenants, this.admin, this.options));
   }
 }
 
-/** The same for whoever has connections of both roles, and no application. */
+/** Like `RoleChecks.find()`, for callers with connections of both roles but without an application. */
 export async function findRoleProblems(
   asLogin: SqlExecutor,
   asAdmin: SqlExecutor,
@@ -84,7 +90,7 @@ export async function findRoleProblems(
   const login = await readLogin(asLogin);
   const admin = await readAdmin(asAdmin, login.name);
   const problems = [...loginProblems(login), ...adminProblems(admin, login)];
-  // Where those hold, all schemas are open, and nothing new would be said of them.
+  // With these problems all schemas are open, so further findings would say nothing new.
   if (problems.length > 0) return problems;
   return [
     ...openProblems(await readOpen(asAdmin, login.name, [templateSchema, registrySchema]), login),
@@ -117,7 +123,7 @@ async function readAdmin(executor: SqlExecutor, loginRole: string): Promise<Admi
   return admin;
 }
 
-/** Schemas of tenants, the template and the registry that the login role may use as itself, by whatever right. */
+/** Schemas of tenants, the template and the registry that the login role itself may use, by whatever right. */
 async function readOpen(
   executor: SqlExecutor,
   loginRole: string,

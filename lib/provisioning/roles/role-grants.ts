@@ -2,14 +2,17 @@ import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { OWN_NAME } from '../../registry/schema-name';
 import { roleOfSchema, roleOfSchemaSql } from '../../registry/tenant-role';
 
-/** What a tenant may do with its tables and views. No REFERENCES, no TRIGGER: that is structure. */
+/**
+ * The rights of a tenant on its tables and views. REFERENCES and TRIGGER are not among them, because they concern the
+ * structure.
+ */
 const TABLES = 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE';
 const SEQUENCES = 'USAGE, SELECT, UPDATE';
 
-/** What a tenant's role has of what it needs. */
+/** What a tenant's role already has. */
 interface RoleState {
   readonly exists: boolean;
-  /** It can log in, or do what only roles of people can. */
+  /** Whether it can log in, or has other attributes that a tenant's role must not have. */
   readonly isForeign: boolean;
   readonly hasGrants: boolean;
   readonly hasMember: boolean;
@@ -24,7 +27,7 @@ const STATE = `
   FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_roles r ON r.rolname = ${roleOfSchemaSql('n.nspname')}
   WHERE n.nspname = ANY ($1::name[])`;
 
-/** Those of the schemas that are there and whose role lacks something, or is missing. */
+/** The existing schemas among the given ones whose role is missing or lacks something. */
 export async function findUnprepared(
   executor: SqlExecutor,
   schemaNames: readonly string[],
@@ -38,10 +41,11 @@ export async function findUnprepared(
 }
 
 /**
- * Makes a schema's role what it has to be, within the caller's transaction: it may use the schema and what is in it or
- * will be made there by the same owner, and `loginRole` may become it. What is there already costs one query.
+ * Makes a schema's role, within the caller's transaction, if it is not complete: the role may use the schema and the
+ * objects that are in it or that its owner will make in it, and `loginRole` may become the role. A complete role costs
+ * one query.
  *
- * Throws `RangeError` when the role's name is taken by one that can do more.
+ * @throws RangeError when a role with this name exists and can do more
  */
 export async function prepareTenantRole(
   transaction: SqlExecutor,
@@ -80,8 +84,8 @@ function isComplete(state: RoleState | undefined): boolean {
 }
 
 /**
- * Tables, views and sequences of a schema. What is in it depends on it, and that has an index: for GRANT … ON ALL TABLES
- * PostgreSQL would read all of pg_class, with the relations of all tenants, once for each kind.
+ * Tables, views and sequences of a schema, found by their dependency on it, which has an index. For GRANT … ON ALL
+ * TABLES PostgreSQL would read all of pg_class, with the relations of all tenants, once for each kind.
  */
 const RELATIONS = `
   SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind = 'S' AS "isSequence"
@@ -113,7 +117,7 @@ async function grants(executor: SqlExecutor, schemaName: string, role: string): 
   ];
 }
 
-/** PostgreSQL 15 has no options of a membership: there NOINHERIT of the login role says the same. */
+/** PostgreSQL 15 has no options of a membership. There, NOINHERIT of the login role has the same effect. */
 async function membership(executor: SqlExecutor, role: string, loginRole: string): Promise<string> {
   const [{ options }] = (await executor.query(
     `SELECT CASE WHEN pg_catalog.current_setting('server_version_num')::int < 160000 THEN ''
@@ -122,26 +126,26 @@ async function membership(executor: SqlExecutor, role: string, loginRole: string
   return `GRANT ${quoteIdentifier(role)} TO ${quoteIdentifier(loginRole)} ${options}`;
 }
 
-/** Whether the current user may drop the role `r`. PostgreSQL 15 asks for CREATEROLE alone. */
+/** Whether the current user may drop the role `r`. PostgreSQL 15 only requires CREATEROLE. */
 const MAY_DROP = `EXISTS (
   SELECT FROM pg_catalog.pg_roles me WHERE me.rolname = current_user AND (me.rolsuper OR me.rolcreaterole AND (
     pg_catalog.current_setting('server_version_num')::int < 160000
     OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m
                WHERE m.roleid = r.oid AND m.member = me.oid AND m.admin_option))))`;
 
-/** Whether nothing of the whole server needs the role `r`: no grant, no object, in no database. */
+/** Whether nothing on the whole server depends on the role `r`: no grant and no object in any database. */
 const IS_UNUSED = `NOT EXISTS (
   SELECT FROM pg_catalog.pg_shdepend WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid = r.oid)`;
 
 /**
- * Drops the role of a schema that is gone, if there was one. It stays while something needs it still: another database
- * that is a copy of this one, or a temporary table of a session that is open. The sweeper comes back for it.
+ * Drops the role of a schema that was dropped, if there is one. The role stays while something depends on it: another
+ * database that is a copy of this one, or a temporary table of an open session. The sweeper drops it later.
  */
 export async function dropTenantRole(transaction: SqlExecutor, schemaName: string): Promise<void> {
   await dropRoles(transaction, 'r.rolname = $1', roleOfSchema(schemaName));
 }
 
-/** Drops roles named like those of tenants that are the login role's to become, and of no use to anybody. */
+/** Drops roles with names like those of tenants that the login role may become and that nothing depends on. */
 export async function dropUnusedRoles(transaction: SqlExecutor, loginRole: string): Promise<string[]> {
   const isOurs = `r.rolname ~ '${OWN_NAME}' AND EXISTS (
     SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles l ON l.oid = m.member

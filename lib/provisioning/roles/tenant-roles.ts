@@ -14,7 +14,9 @@ import { Template } from '../template/template';
 
 const PAGE_SIZE = 500;
 
-/** The second wall: a PostgreSQL role for each tenant, with rights on its own schema only. Without `roles` it does nothing. */
+/**
+ * Gives each tenant a PostgreSQL role with rights on its own schema only. Without the option `roles` it does nothing.
+ */
 @Injectable()
 export class TenantRoles {
   readonly #logger = new Logger(TenantRoles.name);
@@ -30,21 +32,21 @@ export class TenantRoles {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** @throws RolesNotSafeError naming all that would let one tenant reach another */
+  /** @throws RolesNotSafeError naming everything that would let a tenant reach another one */
   async requireSafety(): Promise<void> {
     if (!this.options.roles) return;
     const problems = await this.checks.find();
     if (problems.length > 0) throw new RolesNotSafeError(problems);
   }
 
-  /** In the transaction that makes the schema, when all is in it. */
+  /** Call it in the transaction that makes the schema, after everything in it was made. */
   async prepare(transaction: SqlExecutor, schemaName: string): Promise<void> {
     if (this.options.roles) await prepareTenantRole(transaction, schemaName, await this.#login());
   }
 
   /**
-   * Gives their roles to tenants and spares that were made without, and tells for which schemas. Each in a transaction
-   * of its own; any number of instances may do so at once.
+   * Makes the missing roles of tenants and spares, and returns their schemas. Each role has a transaction of its own;
+   * several instances may do this at once.
    */
   async prepareAll(): Promise<string[]> {
     if (!this.options.roles) return [];
@@ -64,12 +66,12 @@ export class TenantRoles {
     return prepared;
   }
 
-  /** Drops roles whose schemas are gone, and that had to wait for something that is gone by now. */
+  /** Drops roles whose schemas were dropped earlier, and that something still depended on then. */
   async dropUnused(): Promise<string[]> {
     if (!this.options.roles) return [];
     const loginRole = await this.#login();
     return this.transactions.run(async (manager) => {
-      // Nobody is about to make a schema for one of them.
+      // With this lock, no instance is about to make a schema for one of them.
       await this.template.lockExclusive(manager);
       return dropUnusedRoles(manager, loginRole);
     });
@@ -88,7 +90,7 @@ export class TenantRoles {
     return found.map(({ name }) => name);
   }
 
-  /** Who requests log in as. */
+  /** The role with which requests log in. */
   #login(): Promise<string> {
     return (this.#loginRole ??= this.context.runAsSystem(async () => {
       const [{ name }] = await this.tenants.query<{ name: string }[]>('SELECT session_user AS name');

@@ -12,7 +12,7 @@ import { SystemTransactions } from '../../connection/typeorm/system-transactions
 import { Template } from '../template/template';
 import { TenantRoles } from '../roles/tenant-roles';
 
-/** Keeps the spares complete: at start, after each that is taken, and whenever the sweeper comes by. */
+/** Keeps the spares complete: at the start, after each that is taken, and at every sweep. */
 @Injectable()
 export class SpareRefill {
   readonly #logger = new Logger(SpareRefill.name);
@@ -30,7 +30,7 @@ export class SpareRefill {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** Waits for the clone that is under way, because its connection is about to be closed. */
+  /** Waits for the clone that is being made, because its connection is about to be closed. */
   async stop(): Promise<void> {
     this.#closing = true;
     await this.#running?.catch(() => undefined);
@@ -39,7 +39,7 @@ export class SpareRefill {
   /** Begins in the background. A failure is logged, and the next call tries again. */
   start(): void {
     this.refill().catch((error: unknown) => {
-      // Cut off by the shutdown: the next start fills them up.
+      // Errors during the shutdown are not logged, because the next start makes the spares.
       if (this.#closing) return;
       this.#logger.warn(
         `Spare schemas are missing, so tenants are cloned when they sign up: ${String(error)}`,
@@ -49,7 +49,7 @@ export class SpareRefill {
 
   /** Resolves when every slot holds a spare of the template's version, or another instance is at work on it. */
   refill(): Promise<void> {
-    // What was taken since the run began is not among what it looked for.
+    // A spare that was taken during the run may be missed by it, so another run follows.
     this.#again = this.#running !== undefined;
     return (this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
@@ -106,8 +106,8 @@ export class SpareRefill {
   }
 
   /**
-   * Whether nothing is left to be dropped. A schema that is not ours, or does not wait, stays, and is no spare any
-   * more.
+   * Drops a part of the spare's schema. Returns whether nothing is left to drop. A schema without our mark of a spare
+   * is kept, and no longer counts as a spare.
    */
   async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare): Promise<boolean> {
     if (!isThere) return true;

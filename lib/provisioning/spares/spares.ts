@@ -5,25 +5,25 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.
 
 export interface Spare {
   readonly schemaName: string;
-  /** Of the template that it was cloned from; empty once it is being dropped. */
+  /** The version of the template from which it was cloned; empty while it is being dropped. */
   readonly version: string;
-  /** False when the schema was dropped by hand, or is missing in what was restored. */
+  /** False when the schema was dropped by hand, or is missing after a restore. */
   readonly isThere: boolean;
   /**
-   * False also when its schema does not say that it waits: in a registry of an older backup it may be a tenant's by
-   * now.
+   * Whether its comment says that it is a spare. If the registry was restored from an older backup, the schema may
+   * already belong to a tenant.
    */
   readonly isWaiting: boolean;
 }
 
-/** SQL: whether the schema of the spare `s` is there. */
+/** SQL: whether the schema of the spare `s` exists. */
 const IS_THERE = 'EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.schema_name)';
 
-/** The SQL of spares. All of it runs in the caller's transaction. */
+/** The SQL of spares. Every statement runs in the caller's transaction. */
 @Injectable()
 export class Spares {
   readonly #table: string;
-  /** SQL: whether the schema of the spare `s` is there, and waits. */
+  /** SQL: whether the schema of the spare `s` exists and has the mark of a spare. */
   readonly #waits: string;
 
   constructor(
@@ -34,7 +34,9 @@ export class Spares {
     this.#table = `${quoteIdentifier(options.registrySchema)}.spares`;
   }
 
-  /** The schema of a spare of that version, which nobody else can take; `undefined`: there is none. */
+  /**
+   * Takes a spare of that version and returns its schema, which nobody else can take; `undefined` when there is none.
+   */
   async take(transaction: SqlExecutor, version: string): Promise<string | undefined> {
     for (;;) {
       const name = await this.#takeRow(transaction, version);
@@ -55,7 +57,7 @@ export class Spares {
     return row?.name;
   }
 
-  /** How many wait, of that version and of others. */
+  /** How many spares are ready: of that version, and of others. */
   async count(executor: SqlExecutor, version: string): Promise<{ ready: number; stale: number }> {
     const [found] = (await executor.query(
       `SELECT pg_catalog.count(*) FILTER (WHERE template_version = $1)::int AS ready,
@@ -67,8 +69,8 @@ export class Spares {
   }
 
   /**
-   * Slots that have no spare of that version, the first `count` of them and those whose spare is of another, gone or
-   * taken.
+   * Slots without a spare of that version: among the first `count`, and all whose spare has another version, is gone or
+   * was taken.
    */
   async listOpenSlots(transaction: SqlExecutor, version: string, count: number): Promise<number[]> {
     const found = (await transaction.query(
@@ -80,7 +82,7 @@ export class Spares {
     return found.map(({ slot }) => slot);
   }
 
-  /** Whether the slot is the caller's until its transaction ends; if not, another instance is at work on it. */
+  /** Locks the slot until the caller's transaction ends. Returns false when another instance is working on it. */
   async lockSlot(transaction: SqlExecutor, slot: number): Promise<boolean> {
     const [{ locked }] = (await transaction.query(
       `SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtext($1), $2) AS locked`,
@@ -99,7 +101,7 @@ export class Spares {
     return row;
   }
 
-  /** Whether a schema is waiting for a tenant. Until the caller's transaction ends it goes on waiting. */
+  /** Whether a schema is a spare. It remains one until the caller's transaction ends. */
   async has(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
     const found = (await transaction.query(`SELECT FROM ${this.#table} WHERE schema_name = $1 FOR SHARE`, [
       schemaName,

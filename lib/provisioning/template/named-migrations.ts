@@ -8,8 +8,10 @@ export interface NamedMigration {
 }
 
 /**
- * The application's migrations in the order in which they run, by TypeORM's rules for names: 13 digits at the end, and
- * no two alike. Throws `TemplateMigrationError`.
+ * The application's migrations in the order in which they run, by TypeORM's rules for names: a timestamp of 13 digits
+ * at the end, and no name twice.
+ *
+ * @throws TemplateMigrationError naming the migration with a bad name
  */
 export function namedMigrations(migrations: readonly MigrationInterface[]): NamedMigration[] {
   const named = migrations.map((migration) => {

@@ -1,15 +1,15 @@
 import type { SqlExecutor } from '../../common/sql';
 import { OWN_NAME } from '../../registry/schema-name';
 
-/** What stands in schemas that are not the template's: by class and number. */
+/** Objects in schemas other than the template's, by class and oid. */
 export type OutsideObjects = ReadonlySet<string>;
 
-/** An object that has been made in somebody else's schema. */
+/** An object that was made in a schema other than the migration's own. */
 export interface StrayObject {
   readonly schema: string;
-  /** `table`, as PostgreSQL calls its kind. */
+  /** The kind in PostgreSQL's words: `table`. */
   readonly type: string;
-  /** `public.orders`, as PostgreSQL writes it. */
+  /** The name as PostgreSQL writes it: `public.orders`. */
   readonly identity: string;
 }
 
@@ -19,16 +19,16 @@ interface IdRow {
 }
 
 /**
- * What stands in other schemas than `own`, but for PostgreSQL's and those with names like tenants'. Its cost does not
- * follow the fleet: objects are found by their schema.
+ * The objects in schemas other than `own`, PostgreSQL's, and those with names like tenants' schemas. Objects are found
+ * by their schema, so the cost does not grow with the number of tenants.
  */
 export async function readOutside(executor: SqlExecutor, own: string): Promise<OutsideObjects> {
   return new Set((await readIds(executor, own)).map(idOf));
 }
 
 /**
- * What the current transaction has made there since `before` was read. Not the objects of an extension: it can be made
- * once in a database only, and CREATE EXTENSION IF NOT EXISTS does nothing in the next tenant.
+ * The objects that the current transaction has made there since `before` was read. Objects of an extension are left
+ * out: it can be created once in a database only, and CREATE EXTENSION IF NOT EXISTS does nothing for the next tenant.
  */
 export async function findStrays(
   transaction: SqlExecutor,
@@ -38,7 +38,8 @@ export async function findStrays(
   const made = (await readIds(transaction, own)).filter((each) => !before.has(idOf(each)));
   if (made.length === 0) return [];
   return (await transaction.query(
-    // Other applications may make things there meanwhile: a row that is seen, of a transaction in progress, is our own.
+    // Other applications may make objects at the same time. A row that is visible although its transaction is in
+    // progress is our own.
     `SELECT n.nspname AS schema, i.type, i.identity
      FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS made (classid, objid)
      JOIN pg_catalog.pg_depend d ON d.classid = made.classid AND d.objid = made.objid

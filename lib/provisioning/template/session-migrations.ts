@@ -18,17 +18,17 @@ export interface SessionTask {
   readonly migration: NamedMigration;
   readonly direction: 'up' | 'down';
   readonly lockTimeoutMs?: number;
-  /** Notes that it begins. Returns false when another instance has run it already. */
+  /** Records that it begins. Returns false when another instance has run it already. */
   begin(transaction: EntityManager): Promise<boolean>;
-  /** Notes that it is done. */
+  /** Records that it is done. */
   complete(transaction: EntityManager): Promise<unknown>;
 }
 
 const WAIT_MS = 250;
 
 /**
- * Runs what says `transaction = false`: in a session of its own, and noted before it begins, since a part of it may
- * stay when it does not come to its end. What is noted is never run again before a person has said what is to be done.
+ * Runs migrations with `transaction = false`, each in a session of its own. The ledger records that one begins, because
+ * a part of it may remain if it does not end. A recorded one is never run again before a person has told its outcome.
  */
 @Injectable()
 export class SessionMigrations {
@@ -40,10 +40,13 @@ export class SessionMigrations {
   ) {}
 
   /**
-   * Whether it ran. While it runs its session holds a lock on the owner, which ends with it however it ends; `wait` for
-   * somebody else's.
+   * Runs the migration, and returns whether it ran. Its session holds a lock on the owner, which ends with the session
+   * in any case; with `wait` it waits for another session's lock.
    *
-   * @throws MigrationUnfinishedError, MigrationBusyError, SchemaGoneError, OwnSessionRequiredError
+   * @throws MigrationUnfinishedError when an earlier attempt did not end
+   * @throws MigrationBusyError when another session has the lock
+   * @throws SchemaGoneError when the schema does not exist
+   * @throws OwnSessionRequiredError when a pooler does not offer a session of its own
    */
   run(task: SessionTask, { wait = false } = {}): Promise<boolean> {
     const { owner, migration, lockTimeoutMs } = task;
@@ -67,7 +70,7 @@ export class SessionMigrations {
     );
   }
 
-  /** Why a migration of that owner cannot go on, in words; `undefined`: nothing is in the way. */
+  /** The error for which migrations of that owner cannot continue; `undefined` when there is none. */
   async explain(executor: SqlExecutor, owner: MigrationOwner): Promise<MigrationUnfinishedError | undefined> {
     const [found] = await this.unfinished.find(executor, { tenantId: owner.id });
     if (!found) return undefined;
@@ -76,10 +79,10 @@ export class SessionMigrations {
   }
 
   /**
-   * Settles what did not come to its end: whether it was waiting for that. `settle` writes the books in the same
-   * transaction, and nobody can begin meanwhile.
+   * Resolves a migration that did not end, and returns whether one was waiting for that. `settle` writes to the ledger
+   * in the same transaction, during which no migration can begin.
    *
-   * @throws MigrationBusyError while a session is at it
+   * @throws MigrationBusyError while a session is running it
    */
   settle(
     { id, label }: Pick<MigrationOwner, 'id' | 'label'>,
@@ -110,7 +113,7 @@ export class SessionMigrations {
     try {
       const { path } = await readPlace(session);
       const heard = await runMigration(migration, direction, session);
-      // Each statement has been a transaction of its own.
+      // Each statement was a transaction of its own, so transactions are not compared.
       requirePlace({ transaction: '', path }, { ...(await readPlace(session)), transaction: '' }, heard);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -133,12 +136,12 @@ export class SessionMigrations {
   }
 }
 
-/** A schema that is gone leaves the shared ones on the path, where the migration must not work. */
+/** If the schema is gone, the search path leads to the shared schemas, where the migration must not work. */
 async function requireSchema(session: QueryRunner, { label, schemaName }: MigrationOwner): Promise<void> {
   if (!(await session.hasSchema(schemaName))) throw new SchemaGoneError(label, schemaName);
 }
 
-/** What a broken CREATE INDEX CONCURRENTLY leaves behind. */
+/** Indexes that an interrupted CREATE INDEX CONCURRENTLY left behind. */
 async function findInvalidIndexes(executor: SqlExecutor, schemaName: string): Promise<string[]> {
   const found = (await executor.query(
     `SELECT c.relname AS name FROM pg_catalog.pg_namespace n

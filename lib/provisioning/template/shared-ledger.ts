@@ -2,7 +2,7 @@ import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { checksumOf } from './migration-checksum';
 import type { NamedMigration } from './named-migrations';
 
-/** The SQL of the ledger of shared schemas: which migrations each of them has seen. */
+/** The SQL of the ledger of shared schemas: which migrations each of them has. */
 export class SharedLedger {
   readonly #table: string;
 
@@ -10,7 +10,7 @@ export class SharedLedger {
     this.#table = `${quoteIdentifier(registrySchema)}.shared_migrations`;
   }
 
-  /** Names in their order, with the checksum of each at the time; `null` when none was kept. */
+  /** Names in their order, with the checksum that each had when it ran; `null` when none was stored. */
   async applied(executor: SqlExecutor, schemaName: string): Promise<Map<string, string | null>> {
     const rows = (await executor.query(
       `SELECT name, checksum FROM ${this.#table} WHERE schema_name = $1 ORDER BY timestamp, name`,
@@ -37,7 +37,7 @@ export class SharedLedger {
     ]);
   }
 
-  /** Takes its text of today for the one that ran: whether it was another. */
+  /** Stores the migration's current checksum as the one that ran. Returns whether it was another one. */
   async acknowledge(
     executor: SqlExecutor,
     schemaName: string,

@@ -20,11 +20,11 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.
 import { SharedLedger } from './shared-ledger';
 import { Template } from './template';
 
-/** The migrations of one shared schema, as the code and as the ledger know them. */
+/** The migrations of one shared schema, in the code and in the ledger. */
 export interface SharedSurvey {
   readonly schema: string;
   readonly migrations: readonly NamedMigration[];
-  /** Of those that have run the checksum at the time, if one was kept. */
+  /** For those that have run, the checksum at that time, if one was stored. */
   readonly applied: ReadonlyMap<string, string | null>;
 }
 
@@ -32,7 +32,7 @@ export function pendingOf({ migrations, applied }: SharedSurvey): NamedMigration
   return migrations.filter(({ name }) => !applied.has(name));
 }
 
-/** Names of those that have run and are not in the code: removed, or of a newer version. */
+/** Names of migrations that have run and that the code does not have: they were removed, or are of a newer version. */
 export function unknownOf({ migrations, applied }: Omit<SharedSurvey, 'schema'>): string[] {
   const known = new Set(migrations.map(({ name }) => name));
   return [...applied.keys()].filter((name) => !known.has(name));
@@ -53,9 +53,11 @@ export class SharedMigrator {
   }
 
   /**
-   * What ran now, as `schema: name`. Each migration is one transaction, with the shared schema first on its path.
+   * Runs pending migrations and returns them as `schema: name`. Each is one transaction, with the shared schema first
+   * on its search path.
    *
-   * @throws SharedMigrationError, TemplateBehindError
+   * @throws SharedMigrationError when a migration fails
+   * @throws TemplateBehindError when some are pending and must not be run
    */
   async migrate({ always = false } = {}): Promise<string[]> {
     const seen: string[] = [];
@@ -70,7 +72,7 @@ export class SharedMigrator {
     return seen;
   }
 
-  /** Of every schema that has migrations. */
+  /** The migrations of every schema that has any. */
   survey(): Promise<SharedSurvey[]> {
     return this.context.runAsSystem(async () => {
       const found: SharedSurvey[] = [];

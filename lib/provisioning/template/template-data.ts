@@ -3,29 +3,32 @@ import type { Blueprint } from '../../schema/blueprint';
 import { besideAll } from '../../schema/catalog';
 import { UnknownTableError } from '../provisioning.errors';
 
-/** By table and column, an SQL expression over the columns of the same row; `null` stands for NULL. */
+/** By table and column, an SQL expression over the columns of the same row; `null` for NULL. */
 export type Mask = Readonly<Record<string, Readonly<Record<string, string | null>>>>;
 
-/** Its rows are structure, and in the blueprint. */
+/** Its rows are structure, and are part of the blueprint. */
 export const TYPEORM_METADATA = 'typeorm_metadata';
 
 export interface TableColumns {
   readonly name: string;
-  /** Those that can be written: generated ones are computed again. */
+  /** The columns that can be written. Generated ones are computed again. */
   readonly columns: string[];
 }
 
 interface SourceTable extends TableColumns {
-  /** By column, the name of its type, for those whose type is the schema's own: a clone has another of that name. */
+  /**
+   * For columns whose type belongs to the schema, the name of that type, because a clone has a type of its own with
+   * that name.
+   */
   readonly ownTypes: Readonly<Record<string, string>>;
 }
 
 /**
- * The blueprint with the rows of `tables`, or of all tables, copied from the schema that it was compiled from. They
- * come before foreign keys and triggers, so their order does not matter and no trigger fires; identity columns keep
- * their values, and the sequences' positions are set later, by statements of the blueprint's own.
+ * The blueprint with the rows of `tables`, or of all tables, copied from the schema that it was compiled from. They are
+ * copied before foreign keys and triggers exist, so their order does not matter and no trigger fires. Identity columns
+ * keep their values; statements of the blueprint set the sequences' positions later.
  *
- * @throws UnknownTableError for a table or a masked column that is not there
+ * @throws UnknownTableError for a table or a masked column that does not exist
  */
 export async function withRows(
   executor: SqlExecutor,
@@ -58,10 +61,11 @@ function copyStatement(
     if (expression === null) return 'NULL';
     const value = expression === undefined ? quoteIdentifier(column) : `(${expression}\n)`;
     const type = ownEntry(ownTypes, column);
-    // PostgreSQL converts between two types of one name by their texts only, be they enums, composites, ranges or arrays.
+    // Between two types of one name PostgreSQL converts only by their texts, whether they are enums, composites, ranges
+    // or arrays.
     return type === undefined ? value : `${value}::pg_catalog.text::${type}`;
   });
-  // A table without columns has rows all the same.
+  // A table without columns can still have rows.
   if (columns.length === 0) return `INSERT INTO ${table} SELECT FROM ONLY ${source}`;
   return (
     `INSERT INTO ${table} (${columns.map(quoteIdentifier).join(', ')}) OVERRIDING SYSTEM VALUE ` +
@@ -69,7 +73,7 @@ function copyStatement(
   );
 }
 
-/** Partitions are tables of their own; what they are parts of has no rows itself. */
+/** Partitions are listed as tables of their own; a partitioned table has no rows itself. */
 export async function readDataColumns(executor: SqlExecutor, schemaName: string): Promise<TableColumns[]> {
   const tables = await readSourceTables(executor, schemaName);
   return tables.map(({ name, columns }) => ({ name, columns }));
@@ -91,7 +95,7 @@ async function readSourceTables(executor: SqlExecutor, schemaName: string): Prom
   )) as SourceTable[];
 }
 
-/** Those of a table that can be written. The type of an array is known by that of its elements. */
+/** The columns of a table that can be written. The type of an array is recognized by the type of its elements. */
 const COLUMNS = `
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_catalog.pg_type e ON t.typcategory = 'A' AND t.typtype = 'b' AND e.oid = t.typelem
@@ -116,7 +120,7 @@ function refuseUnknown(
   if (unknown.length > 0) throw new UnknownTableError(schemaName, unknown);
 }
 
-/** Tables and columns have names such as `constructor`, too. */
+/** Only own properties, because tables and columns may have names such as `constructor`. */
 function ownEntry<Value>(entries: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(entries, name) ? entries[name] : undefined;
 }

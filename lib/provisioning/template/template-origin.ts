@@ -5,7 +5,7 @@ import type { ProvisioningOptions } from '../provisioning.options';
 import { type SharedSurvey, unknownOf } from './shared-migrator';
 import { TYPEORM_METADATA } from './template-data';
 
-/** What the template has seen, and what the code has that it has not; both by name. */
+/** The template's migrations, and the code's migrations that it lacks, by name. */
 interface TemplateHistory {
   readonly applied: readonly string[];
   readonly known: ReadonlySet<string>;
@@ -15,10 +15,10 @@ interface TemplateHistory {
 type Place = Pick<ProvisioningOptions, 'templateSchema' | 'registrySchema'>;
 
 /**
- * Why the template may be another application's, in words, for the error of a migration that fails there; `undefined`:
- * nothing says so. To be asked before the migration runs, when something is pending.
+ * Why the template may belong to another application, in words, for the error of a migration that fails there;
+ * `undefined` when nothing suggests that. Call it before a pending migration runs.
  *
- * @throws TemplateForeignError when all that the template has seen is unknown to the code
+ * @throws TemplateForeignError when the code has none of the template's migrations
  */
 export async function suspectOther(
   transaction: SqlExecutor,
@@ -28,7 +28,7 @@ export async function suspectOther(
   const unknown = applied.filter((name) => !known.has(name));
   if (unknown.length > 0) {
     if (unknown.length === applied.length) throw new TemplateForeignError(unknown, pending, place);
-    return `The template has also seen ${listed(unknown)}, which this code does not have. ${remedyFor(place)}`;
+    return `The template also has ${listed(unknown)}, which this code does not have. ${remedyFor(place)}`;
   }
   const tables = applied.length > 0 ? [] : await readTables(transaction, place.templateSchema);
   if (tables.length === 0) return undefined;
@@ -38,7 +38,10 @@ export async function suspectOther(
   );
 }
 
-/** What has run in the template or a shared schema and is not in the code, as a warning; `undefined`: nothing. */
+/**
+ * A warning about migrations that have run in the template or a shared schema and that the code does not have;
+ * `undefined` when there is none.
+ */
 export function describeUnknown(
   template: Omit<SharedSurvey, 'schema'>,
   shared: readonly SharedSurvey[],

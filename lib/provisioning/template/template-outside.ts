@@ -6,7 +6,9 @@ import { SessionMigrations } from './session-migrations';
 import { Template } from './template';
 import { templateOwner, UnfinishedMigrations } from './unfinished-migrations';
 
-/** Migrations that say `transaction = false`, in the template: each in a session of its own, and perhaps left half done. */
+/**
+ * Runs migrations with `transaction = false` in the template, each in a session of its own. They may be left half done.
+ */
 @Injectable()
 export class TemplateOutside {
   constructor(
@@ -17,8 +19,8 @@ export class TemplateOutside {
   ) {}
 
   /**
-   * Whether it ran: not when another instance has brought it meanwhile. Until it has, tenants are cloned from the version
-   * before, by whoever has compiled it.
+   * Runs the migration, and returns false when another instance has run it in the meantime. Until it has ended,
+   * instances that have compiled the previous version go on cloning that one.
    */
   run(migration: NamedMigration): Promise<boolean> {
     const owner = templateOwner(this.template.schemaName);
@@ -40,13 +42,16 @@ export class TemplateOutside {
             await this.unfinished.forget(transaction, owner.id, migration.name);
           },
         },
-        // Of ten instances that start at once, one works.
+        // When ten instances start at once, one works and the others wait.
         { wait: true },
       ),
     );
   }
 
-  /** Whether it was taken back: `mayRevert` is asked while nobody can be cloned. The caller works in the template. */
+  /**
+   * Reverts the migration, and returns whether it did. `mayRevert` is called while no tenant can be cloned. The
+   * caller's context is the template.
+   */
   revert(
     migration: NamedMigration,
     mayRevert: (transaction: EntityManager) => Promise<boolean>,
@@ -59,7 +64,7 @@ export class TemplateOutside {
       begin: async (transaction) => {
         await this.template.lockExclusive(transaction);
         if (!(await mayRevert(transaction))) return false;
-        // From here on nobody can be cloned: the template is neither this version nor the one before.
+        // From here on no tenant can be cloned: the template is neither this version nor the one before.
         await this.template.forgetMigration(transaction, migration.name);
         return this.unfinished.begin(transaction, owner.id, migration, { runId: null, from: 'failed' });
       },
@@ -68,7 +73,7 @@ export class TemplateOutside {
   }
 
   /**
-   * Says of one that did not come to its end whether all of it is there: whether it was waiting for that.
+   * Records of a migration that did not end whether all of it was applied. Returns whether it was waiting for that.
    *
    * @throws MigrationBusyError while it is still running
    */

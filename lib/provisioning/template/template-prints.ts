@@ -3,10 +3,10 @@ import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import type { Blueprint } from '../../schema/blueprint';
 import type { Prints } from '../../schema/prints';
 
-/** Prints of structures that no template has any more are of no use, and those of one that comes back are found again. */
+/** Prints of a structure that no template has are not needed, and are found again if it comes back. */
 const KEPT_FOR = '30 days';
 
-/** What clones of the template print otherwise than it does, kept so that one trial clone is enough for all instances. */
+/** How clones of the template print differently from it, stored so that one trial clone serves all instances. */
 export class TemplatePrints {
   readonly #table: string;
 
@@ -37,7 +37,7 @@ export class TemplatePrints {
 
 type Structure = Pick<Blueprint, 'fingerprint' | 'hashQuery'>;
 
-/** Another version of this library may tell lines in another way. */
+/** The key contains the query, because another version of this library may read the structure differently. */
 function keyOf({ fingerprint, hashQuery }: Structure): string {
   return createHash('sha256').update(`${fingerprint}\n${hashQuery.schemas}`).digest('hex');
 }

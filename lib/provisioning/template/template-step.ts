@@ -14,11 +14,11 @@ import { findStrays, readOutside } from './outside-objects';
 import { TemplateMigrationError } from '../provisioning.errors';
 
 /**
- * Runs one migration in the template, in the caller's transaction, and sees that it has stayed there.
+ * Runs one migration in the template, in the caller's transaction, and checks that it has not left it.
  *
- * `suspicion`: what may be the cause when it fails, in words.
+ * `suspicion`: a possible cause for a failure, in words.
  *
- * @throws TemplateMigrationError
+ * @throws TemplateMigrationError when it fails, leaves the transaction or works in another schema
  */
 export async function runInTemplate(
   queryRunner: QueryRunner,
@@ -36,7 +36,7 @@ export async function runInTemplate(
     const told = [
       error.message.replace(/\.?$/, '.'),
       sharedWrites(heard, sharedSchemas),
-      'Nothing of it was kept; mend it and start again.',
+      'Nothing of it was kept; correct it and start again.',
       suspicion,
       remedyForPath(error),
     ];

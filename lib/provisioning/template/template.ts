@@ -16,17 +16,18 @@ import { withRows } from './template-data';
 import { TemplatePrints } from './template-prints';
 
 /**
- * "template" in ASCII, once the key of all registries. The default one keeps it: in a rolling deploy all lock the same.
+ * "template" in ASCII. Older versions used this key for all registries. The default registry keeps it, so that old and
+ * new versions use the same lock during a rolling deployment.
  */
 const DEFAULT_TEMPLATE_LOCK = '8387230210669507685';
 
-/** The template as it is at one moment. */
+/** The template at one moment. */
 export interface TemplateVersion {
-  /** Its DDL, with the rows that every tenant begins with. */
+  /** Its DDL, with the rows that every tenant starts with. */
   readonly blueprint: Blueprint;
-  /** SHA-256, in hex, of what may make two clones differ: migrations, structure, the choice of rows. */
+  /** SHA-256, in hex, of everything in which two clones may differ: migrations, structure, the choice of rows. */
   readonly version: string;
-  /** Name of the last migration that it has seen; `null`: none. */
+  /** Name of its last migration; `null` when it has none. */
   readonly schemaVersion: string | null;
 }
 
@@ -41,10 +42,10 @@ export class Template {
   readonly #sharedSchemas: readonly string[];
   readonly #prints: TemplatePrints;
   readonly #ledger: string;
-  /** The query for the names of the migrations that it has seen. */
+  /** The query for the names of its migrations. */
   readonly #applied: string;
   #warned = '';
-  /** The version that was compiled last, and what it was compiled for. */
+  /** The version that was compiled last, and the state for which it was compiled. */
   #compiled: (TemplateVersion & { readonly for: string }) | undefined;
 
   constructor(
@@ -61,7 +62,7 @@ export class Template {
     this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
   }
 
-  /** Keeps the template as it is until the caller's transaction ends. */
+  /** Keeps the template unchanged until the caller's transaction ends. */
   async lockShared(transaction: SqlExecutor): Promise<void> {
     await transaction.query('SELECT pg_catalog.pg_advisory_xact_lock_shared($1)', [this.#lock]);
   }
@@ -72,13 +73,13 @@ export class Template {
   }
 
   /**
-   * The template's compiled DDL. The caller's transaction holds a lock. `isNew`: tries a clone of it again, whatever is
-   * known.
+   * The template's compiled DDL. The caller's transaction must hold a lock. `isNew`: make a trial clone again, whatever
+   * is known.
    *
    * @throws SchemaNotCloneableError, CloneNotFaithfulError, UnknownTableError, TemplateUnfinishedError
    */
   async current(transaction: SqlExecutor, { isNew = false } = {}): Promise<TemplateVersion> {
-    // A server that has been upgraded meanwhile may print the same template in another way.
+    // After an upgrade of the server, the same template may print differently.
     const [{ server, applied }] = (await transaction.query(
       `SELECT pg_catalog.current_setting('server_version_num') AS server,
               ARRAY(${this.#applied}) AS applied`,
@@ -113,7 +114,7 @@ export class Template {
     return { blueprint, version: createHash('sha256').update(parts).digest('hex') };
   }
 
-  /** What its clones print otherwise takes a trial to find out, which the first instance makes for all. */
+  /** How clones print differently is found by a trial clone, which the first instance makes for all. */
   async #withPrints(transaction: SqlExecutor, blueprint: Blueprint, isNew: boolean): Promise<Blueprint> {
     const kept = isNew ? undefined : await this.#prints.find(transaction, blueprint);
     if (kept) return { ...blueprint, prints: kept };
@@ -125,7 +126,7 @@ export class Template {
     return { ...blueprint, prints: found };
   }
 
-  /** What tenants may print otherwise than a template of that structure, as far as it is known. */
+  /** How tenants may print differently from a template of that structure, as far as it is known. */
   async printsOf(
     executor: SqlExecutor,
     structure: Pick<Blueprint, 'fingerprint' | 'hashQuery'>,
@@ -133,24 +134,24 @@ export class Template {
     return (await this.#prints.find(executor, structure)) ?? NO_PRINTS;
   }
 
-  /** Once, however often the template is compiled. */
+  /** Warns once, however often the template is compiled. */
   #warn(unknown: readonly string[]): void {
     const names = unknown.join(', ');
     if (names === '' || names === this.#warned) return;
     this.#warned = names;
     this.#logger.warn(
-      `This PostgreSQL keeps what this version of nestjs-tenancy does not know: ${names}. Tenants are made without it, ` +
-        'and no comparison looks at it. If you chose it yourself, look for a newer version.',
+      `This PostgreSQL server has properties that this version of nestjs-tenancy does not know: ${names}. Tenants are made ` +
+        'without them, and comparisons ignore them. If you set one yourself, look for a newer version.',
     );
   }
 
-  /** Names of the migrations that the template has seen, in their order. */
+  /** Names of the template's migrations, in their order. */
   async appliedMigrations(executor: SqlExecutor): Promise<string[]> {
     const rows = (await executor.query(this.#applied)) as { name: string }[];
     return rows.map(({ name }) => name);
   }
 
-  /** The same with the checksum of each at the time; `null` when none was kept. */
+  /** The same, with the checksum that each had when it ran; `null` when none was stored. */
   async appliedChecksums(executor: SqlExecutor): Promise<Map<string, string | null>> {
     const rows = (await executor.query(
       `SELECT name, checksum FROM ${this.#ledger} ORDER BY timestamp, name`,
@@ -169,7 +170,7 @@ export class Template {
     ]);
   }
 
-  /** Takes its text of today for the one that ran: whether it was another. */
+  /** Stores the migration's current checksum as the one that ran. Returns whether it was another one. */
   async acknowledge(transaction: SqlExecutor, { name, migration }: NamedMigration): Promise<boolean> {
     const changed = (await transaction.query(
       `WITH changed AS (
@@ -185,7 +186,7 @@ export class Template {
   }
 }
 
-/** Each registry has a key of its own: two applications that share a database do not wait for each other. */
+/** Each registry has a key of its own, so that two applications in one database do not wait for each other. */
 function lockOf(registrySchema: string): string {
   if (registrySchema === DEFAULT_REGISTRY_SCHEMA) return DEFAULT_TEMPLATE_LOCK;
   const digest = createHash('sha256').update(`template of ${registrySchema}`).digest();

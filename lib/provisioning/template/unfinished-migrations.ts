@@ -4,10 +4,10 @@ import { checksumOf } from './migration-checksum';
 import type { NamedMigration } from './named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 
-/** What the ledger calls the template, which is no tenant: no tenant has this id. */
+/** The template's id in the ledger. No tenant has this id. */
 export const TEMPLATE_ID = '00000000-0000-0000-0000-000000000000';
 
-/** Whose schema it is: a tenant's, or the template's. */
+/** The tenant or the template that a schema belongs to. */
 export interface MigrationOwner {
   readonly id: string;
   /** `tenant "acme"`, for people. */
@@ -19,16 +19,19 @@ export function templateOwner(schemaName: string): MigrationOwner {
   return { id: TEMPLATE_ID, label: 'the template', schemaName };
 }
 
-/** A migration that was begun outside of a transaction, and has not ended as it should. */
+/** A migration that began outside of a transaction and did not end. */
 export interface UnfinishedMigration {
-  /** `TEMPLATE_ID`: the template. */
+  /** `TEMPLATE_ID` for the template. */
   readonly tenantId: string;
   readonly name: string;
   readonly error: string | null;
   readonly at: Date;
 }
 
-/** The SQL of what is noted of migrations that say `transaction = false`, since they cannot note it themselves. */
+/**
+ * The SQL of the ledger's entries for migrations with `transaction = false`, which cannot write them in a transaction
+ * of their own.
+ */
 @Injectable()
 export class UnfinishedMigrations {
   readonly #table: string;
@@ -38,7 +41,8 @@ export class UnfinishedMigrations {
   }
 
   /**
-   * Notes that it begins. Whether it is the caller's to run: an entry of another state than `from` stays as it is.
+   * Records that it begins. Returns whether the caller may run it: an entry with another state than `from` is not
+   * changed.
    */
   async begin(
     executor: SqlExecutor,
@@ -58,7 +62,7 @@ export class UnfinishedMigrations {
     return begun.length === 1;
   }
 
-  /** Why it did not end well, for people to read. */
+  /** Stores the error for people to read. */
   async fail(
     executor: SqlExecutor,
     tenantId: string,
@@ -74,7 +78,7 @@ export class UnfinishedMigrations {
     );
   }
 
-  /** It is in place: whether the entry was waiting for that. */
+  /** Records that it was applied. Returns whether the entry was waiting for that. */
   async complete(executor: SqlExecutor, tenantId: string, name: string): Promise<boolean> {
     const completed = (await executor.query(
       `WITH completed AS (
@@ -86,7 +90,7 @@ export class UnfinishedMigrations {
     return completed.length === 1;
   }
 
-  /** It is as if it had never run: whether the entry was waiting for that. */
+  /** Deletes the entry as if it had never run. Returns whether it was waiting for that. */
   async forget(executor: SqlExecutor, tenantId: string, name: string): Promise<boolean> {
     const forgotten = (await executor.query(
       `WITH forgotten AS (

@@ -29,7 +29,7 @@ describe('On a PostgreSQL that keeps what this version does not know', () => {
     expect(log.errors).toEqual([]);
     expect(log.warnings).toEqual([
       expect.stringMatching(
-        /does not know: parameter note_later of column note\.text, parameter table_later of note, pg_conversion\.conlater, pg_ts_dict\.dictlater\. Tenants are made without it/,
+        /does not know: parameter note_later of column note\.text, parameter table_later of note, pg_conversion\.conlater, pg_ts_dict\.dictlater\. Tenants are made without them/,
       ),
     ]);
     const [acme] = await schemasOf(database);
