@@ -8,7 +8,7 @@ export interface Bench {
   /** One line for the list of benches. */
   readonly about: string;
   /** A database that is built once and kept, if it takes long to build. */
-  contents?(progress: (line: string) => void): DatabaseContents;
+  contents?(progress: (line: string) => void, options: BenchOptions): DatabaseContents;
   run(environment: BenchEnvironment): Promise<BenchResult>;
 }
 

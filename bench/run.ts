@@ -42,7 +42,7 @@ async function run(options: BenchOptions, cleanUp: CleanUp): Promise<void> {
   if (options.name === ALL) return runAll(Object.keys(BENCHES), options, progress);
   const server = await openServer(options.prepare, cleanUp);
   const bench = BENCHES[options.name];
-  if (options.prepare) return prepare(bench, server, progress);
+  if (options.prepare) return prepare(bench, server, options, progress);
   const result = await bench.run({ options, server, cleanUp, progress });
   const report = makeReport(options.name, server.version, result);
   console.log(options.json ? JSON.stringify(report) : formatReport(report));
@@ -51,10 +51,11 @@ async function run(options: BenchOptions, cleanUp: CleanUp): Promise<void> {
 async function prepare(
   { contents }: Bench,
   server: BenchServer,
+  options: BenchOptions,
   progress: (line: string) => void,
 ): Promise<void> {
   if (!contents) return progress('nothing to prepare');
-  const database = contents(progress);
+  const database = contents(progress, options);
   const wasThere = await keepDatabase(server, database);
   progress(`${database.description}: ${wasThere ? 'there already' : 'built'}`);
 }
