@@ -1,15 +1,14 @@
 import type { QueryResult } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { LeasedClient } from '../connection/pool/lease';
-import type { MigrationPlace } from '../provisioning/template/migration-run';
 
 /** A transaction that has begun. */
 export interface Begun {
   readonly client: LeasedClient;
-  /** Where. Missing when the statement failed that travelled with its beginning. */
-  readonly place?: MigrationPlace;
   /** Of the statement that travelled with it. */
   readonly result?: QueryResult;
+  /** Whether the path was the given one behind it. */
+  readonly isInPlace?: boolean;
   readonly error?: unknown;
 }
 
@@ -28,6 +27,7 @@ export class HeldRunner {
   readonly queryRunner: QueryRunner;
   #begun: Promise<Begun> | undefined;
   #isFirst = false;
+  #isLent = false;
   /** Whether the first statement is on its way, and has not been sent. */
   #waitsForFirst = false;
 
@@ -60,6 +60,11 @@ export class HeldRunner {
     return this.queryRunner as unknown as TransactionState;
   }
 
+  /** Whether nothing has run in it but the statement that travelled with its beginning, and that left the path as it was. */
+  async isInPlace(): Promise<boolean> {
+    return !this.#isLent && (await this.begin()).isInPlace === true;
+  }
+
   /** Begins it, unless it has begun. Rejects when that failed, whatever the migration made of it. */
   begin(): Promise<Begun> {
     return (this.#begun ??= this.open());
@@ -76,6 +81,7 @@ export class HeldRunner {
   }
 
   async #client(): Promise<LeasedClient> {
+    this.#isLent = true;
     // A subscriber that asks for something before the first statement keeps that waiting, and would wait for it.
     if (this.#waitsForFirst) setImmediate(() => void this.#send().catch(() => undefined));
     return (await this.begin()).client;
@@ -112,7 +118,9 @@ export class HeldRunner {
     query: async (text: string): Promise<QueryResult> => {
       const { client, result, error } = await this.#send(text);
       if (error !== undefined) throw error as Error;
-      return result ?? client.query(text);
+      if (result) return result;
+      this.#isLent = true;
+      return client.query(text);
     },
   };
 }

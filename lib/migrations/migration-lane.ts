@@ -1,4 +1,4 @@
-import { DatabaseError, type QueryConfig, type QueryResult } from 'pg';
+import { DatabaseError, type QueryConfig } from 'pg';
 import {
   type DataSource,
   QueryRunnerAlreadyReleasedError,
@@ -9,24 +9,26 @@ import { splitStatements } from '../common/split-statements';
 import { CommitOutcomeUnknownError } from '../connection/connection.errors';
 import { HAND_OVER, type LeasedClient } from '../connection/pool/lease';
 import { type Answered, GIVE_TEXT, type GiveText } from '../connection/protocol/carried-text';
-import { CLOSE_CURSORS } from '../connection/protocol/session-checks';
+import { CLOSE_CURSORS, type Probe, PROBE_RAISES } from '../connection/protocol/session-checks';
 import type { TenantClient } from '../connection/protocol/tenant-client';
 import { transactionCommand } from '../connection/protocol/transaction-commands';
 import type { TenantContext } from '../context/tenant-context';
-import type { MigrationPlace } from '../provisioning/template/migration-run';
+import { PLACE_CHECK } from '../provisioning/template/migration-run';
 import type { Tenant } from '../registry/tenant';
 import { type Begun, HeldRunner } from './held-runner';
+import type { Claim } from './migration-ledger';
+import { claimText, type PreparedClaim, type PreparedClaims } from './prepared-claims';
 
 /** What is done in one transaction of a lane. */
 export interface LaneWork {
   readonly tenant: Tenant;
   /** For the transaction, beside those of the tenant. */
   readonly settings: Readonly<Record<string, string>>;
-  /** The statement that begins it. It fails when nothing of it is to run, and gives the place. */
-  readonly claim: string;
+  /** Begins it, and fails when nothing of it is to run. */
+  readonly claim: Claim;
   run(queryRunner: QueryRunner): Promise<void>;
-  /** Statements that travel with its COMMIT. */
-  last(place: MigrationPlace): readonly string[];
+  /** A statement that travels with its COMMIT. */
+  readonly last?: string;
   /** Called when all is done but the end, which then waits for what the lane does next. Left out: it is ended at once. */
   readonly onHeld?: () => void;
 }
@@ -42,11 +44,27 @@ const MAX_TRAVELLING = 100_000;
 /** So many texts are remembered, in which PostgreSQL has found nothing that it could not read. */
 const MAX_READ = 100;
 
-/** One after the other in one message. `settings`: those of the tenant. */
-type Piece = 'settings' | { readonly text: string; readonly answered: Answered };
+/** Tells after the first statement whether the path is still the given one: in a fifth of the time that the check takes. */
+const SHOW_PATH = 'SHOW search_path';
 
-const unread = (text: string): Piece => ({ text, answered: 'unread' });
-const told = (text: string): Piece => ({ text, answered: 'own' });
+/** What tells that a session has lost a prepared statement, or has one of that name. */
+const UNKNOWN_STATEMENT: ReadonlySet<string> = new Set(['26000', '42P05']);
+
+/** What comes behind a claim: the first statement, and what shows the path. */
+const BEHIND_CLAIM = 2;
+
+/** Statements that claim, for a transaction with these parameters. */
+type MakeClaim = (parameters: Readonly<Record<string, string>>, probe: Probe) => readonly string[];
+
+/** What is sent at once: texts, then what claims the work, then the first statement. */
+interface Message {
+  readonly texts: readonly string[];
+  readonly work?: LaneWork;
+  readonly claim?: MakeClaim;
+  readonly first?: string;
+}
+
+type Sent = Pick<Begun, 'result' | 'isInPlace'>;
 
 /** The end of a transaction. It is sent with the beginning of the next, or by itself when none comes at once. */
 class Ending {
@@ -59,6 +77,7 @@ class Ending {
   constructor(
     readonly tenant: Tenant,
     readonly client: LeasedClient,
+    /** Statements, up to COMMIT. */
     readonly last: readonly string[],
   ) {
     this.done = new Promise((resolve, reject) => {
@@ -85,6 +104,7 @@ export class MigrationLane {
   constructor(
     private readonly dataSource: DataSource,
     private readonly context: TenantContext,
+    private readonly claims: PreparedClaims,
   ) {}
 
   /**
@@ -107,7 +127,7 @@ export class MigrationLane {
       await held.release();
     }
     const ms = performance.now() - start;
-    await this.#end(begun, work);
+    await this.#end(begun.client, work, await held.isInPlace());
     return ms;
   }
 
@@ -142,8 +162,13 @@ export class MigrationLane {
     return begun;
   }
 
-  #end({ client, place }: Begun, { tenant, last, onHeld }: LaneWork): Promise<void> {
-    const ending = new Ending(tenant, client, last(place!));
+  #end(client: LeasedClient, { tenant, last, onHeld }: LaneWork, isInPlace: boolean): Promise<void> {
+    const ending = new Ending(tenant, client, [
+      // Of a transaction that has failed COMMIT tells.
+      ...(isInPlace || client.getTransactionStatus() === 'E' ? [] : [PLACE_CHECK]),
+      ...(last === undefined ? [] : [last]),
+      'COMMIT',
+    ]);
     this.#ending = ending;
     void ending.outcome.then(() => {
       if (this.#ending === ending) this.#ending = undefined;
@@ -167,7 +192,7 @@ export class MigrationLane {
   async #sendEndAlone(ending: Ending): Promise<void> {
     const { client, last } = ending;
     try {
-      await this.#send(client, [...last.map(unread), told('COMMIT')]);
+      await this.#send(client, { texts: last });
       client.release();
       ending.settle();
     } catch (error) {
@@ -195,18 +220,23 @@ export class MigrationLane {
 
   async #begin(client: LeasedClient, work: LaneWork, first?: string): Promise<Begun> {
     const travels = first !== undefined && isAlone(first, client);
-    const pieces: Piece[] = [unread(START), 'settings', told(work.claim)];
+    const claim: MakeClaim = (parameters) => [claimText({ claim: work.claim, parameters })];
     try {
-      const [claimed, result] = await this.#send(client, pieces, work, travels ? first : undefined);
+      const sent = await this.#send(client, {
+        texts: [START],
+        work,
+        claim,
+        first: travels ? first : undefined,
+      });
       if (travels) this.#noteRead(first);
-      return { client, place: claimed.rows[0] as MigrationPlace, result };
+      return { client, ...sent };
     } catch (error) {
       const left = unansweredOf(client);
-      if (travels && left === 1) {
+      if (travels && left > 0 && left <= BEHIND_CLAIM) {
         this.#noteRead(first);
         return { client, error };
       }
-      if (travels && left > 2 && error instanceof DatabaseError) {
+      if (travels && left > BEHIND_CLAIM + 1 && error instanceof DatabaseError) {
         // PostgreSQL reads all of a message before it runs any of it. By itself the statement fails as it should.
         if (client.getTransactionStatus() !== 'I') await client.query('ROLLBACK');
         return this.#begin(client, work);
@@ -219,28 +249,45 @@ export class MigrationLane {
   /** On the connection of the transaction before, in one message with its end. */
   async #goOn(before: Ending, client: LeasedClient, work: LaneWork, first: string): Promise<Begun> {
     before.isWaiting = false;
-    // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
-    const end = [...before.last, 'COMMIT'].map(unread);
-    const pieces: Piece[] = [unread(START), unread(CLOSE_CURSORS), 'settings', told(work.claim)];
+    const { connection } = client as unknown as TenantClient;
+    let prepared: PreparedClaim | undefined;
+    const claim: MakeClaim = (parameters, probe) => {
+      const begun = { claim: work.claim, parameters, probe };
+      // Behind a pooler the next transaction may be another session's.
+      if ((client as unknown as TenantClient).namesRider) prepared = this.claims.in(connection, begun);
+      if (!prepared) return [claimText(begun)];
+      return prepared.prepare === undefined ? [prepared.execute] : [prepared.prepare, prepared.execute];
+    };
     try {
-      const [claimed, result] = await this.#send(client, [...end, ...pieces], work, first);
+      // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
+      const texts = [...before.last, START, CLOSE_CURSORS];
+      const sent = await this.#send(client, { texts, work, claim, first });
       before.settle();
-      return { client, place: claimed.rows[0] as MigrationPlace, result };
+      if (prepared) this.claims.note(connection, prepared);
+      return { client, ...sent };
     } catch (error) {
       const left = unansweredOf(client);
-      if (left > pieces.length + 1) {
+      const pieces = 2 + (prepared?.prepare === undefined ? 1 : 2) + BEHIND_CLAIM;
+      if (left > pieces) {
         await rollBack(client);
         before.settle(error as Error);
         throw new WithdrawnError();
       }
       before.settle();
+      if (prepared && left <= BEHIND_CLAIM + 1) this.claims.note(connection, prepared);
       // That COMMIT was answered.
       const own = error instanceof CommitOutcomeUnknownError ? error.cause : error;
-      if (left === 1) return { client, error: own };
+      if (left <= BEHIND_CLAIM) return { client, error: own };
+      const code = own instanceof DatabaseError ? own.code : undefined;
+      if (prepared && UNKNOWN_STATEMENT.has(code ?? '')) {
+        this.claims.giveUp(connection);
+        await client.query('ROLLBACK');
+        return this.#begin(client, work, first);
+      }
       await rollBack(client);
-      if (left === 2 || !(own instanceof DatabaseError)) throw own;
+      if (code !== PROBE_RAISES) throw own;
       // The session holds something of the tenant before. The pool has it emptied or replaced.
-      return this.#begin(await this.#connect(), work);
+      return this.#begin(await this.#connect(), work, first);
     }
   }
 
@@ -248,31 +295,28 @@ export class MigrationLane {
     if (this.#read.size < MAX_READ) this.#read.add(text);
   }
 
-  /** Results of what is not left unread. */
-  async #send(
-    client: LeasedClient,
-    pieces: readonly Piece[],
-    { settings: others }: Pick<LaneWork, 'settings'> = { settings: {} },
-    first?: string,
-  ): Promise<QueryResult[]> {
-    const all = first === undefined ? pieces : [...pieces, told(first)];
-    const isBegun = pieces[0] !== 'settings' && pieces[0].text !== START;
-    const give: GiveText = (settings, probe) => ({
-      text: all
-        .map((piece) =>
-          piece === 'settings' ? settings.select(others, isBegun ? probe : undefined) : piece.text,
-        )
-        .join('; '),
-      answers: all.map((piece) => (piece === 'settings' ? 'unread' : piece.answered)),
-      own: first ?? '',
-    });
-    const texts = (list: readonly Piece[]) =>
-      list.flatMap((piece) => (piece === 'settings' ? [] : [piece.text])).join('; ');
-    // TypeORM logs the first statement itself.
-    this.dataSource.logger.logQuery(texts(pieces));
-    const query: QueryConfig & { [GIVE_TEXT]: GiveText } = { text: texts(all), [GIVE_TEXT]: give };
+  async #send(client: LeasedClient, { texts, work, claim, first }: Message): Promise<Sent> {
+    let path: string | undefined;
+    const give: GiveText = ({ values }, probe) => {
+      path = values.search_path;
+      const before = claim ? [...texts, ...claim({ ...values, ...work?.settings }, probe)] : texts;
+      const own = before.join('; ');
+      // TypeORM logs the first statement itself.
+      this.dataSource.logger.logQuery(own);
+      const answers: Answered[] = before.map(() => 'unread');
+      if (first === undefined)
+        return { text: own, answers: [...answers.slice(1), 'own'], own: '', behind: '' };
+      // On a line of its own, lest a comment at the statement's end swallows it.
+      const behind = `\n;${SHOW_PATH}`;
+      return { text: `${own}; ${first}${behind}`, answers: [...answers, 'own', 'own'], own: first, behind };
+    };
+    const query: QueryConfig & { [GIVE_TEXT]: GiveText } = {
+      text: `${texts.join('; ')}; ${first ?? ''}`,
+      [GIVE_TEXT]: give,
+    };
     // pg gives one result for one statement, and a list for several.
-    return [await client.query(query)].flat();
+    const [result, shown] = [await client.query<{ search_path: string }>(query)].flat();
+    return first === undefined ? {} : { result, isInPlace: shown.rows[0].search_path === path };
   }
 }
 

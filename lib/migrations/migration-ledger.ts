@@ -19,6 +19,34 @@ export interface MigrationFailure {
   readonly statement?: string;
 }
 
+/** A statement that claims a migration, of whatever tenant. */
+export interface ClaimForm {
+  /** Of the values, in their order. */
+  readonly types: readonly string[];
+  /** Whether a session that knows it runs it faster. */
+  readonly isPrepared: boolean;
+  /**
+   * @param values how they stand in the statement
+   * @param before a row that is computed before anything is written. It sets the path
+   */
+  sql(values: readonly string[], before: string): string;
+}
+
+export interface Claim {
+  readonly form: ClaimForm;
+  readonly values: readonly string[];
+}
+
+/** Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone. */
+function isCurrent(schema: string): string {
+  return `pg_catalog.current_schema() OPERATOR(pg_catalog.=) ${schema}`;
+}
+
+/** What cannot be computed, and what then stands in the error. */
+function refusal(found: string): string {
+  return `pg_catalog.concat('${REFUSAL_MARK}', ${found})::pg_catalog.int4`;
+}
+
 /** Stands in the error of a claim that is refused, before what was found. */
 const REFUSAL_MARK = 'not to be migrated: ';
 
@@ -48,37 +76,43 @@ export class MigrationLedger {
   }
 
   /**
-   * The statement that claims a migration for a tenant, to be sent in the transaction that then runs it: its row and what it
-   * does appear together or not at all. It gives the place where it ran, and fails when there is nothing to run or nowhere to
-   * run it, so that what travels behind it does not run either: see `refusalIn`. Somebody else who claims meanwhile waits for
-   * the outcome.
+   * What claims a migration for a tenant, in the transaction that then runs it: its row and what it does appear together or
+   * not at all. It fails when there is nothing to run or nowhere to run it, so that what travels behind it does not run
+   * either: see `refusalIn`. Somebody else who claims meanwhile waits for the outcome.
    */
-  claim(direction: RunDirection, tenant: Tenant, migration: NamedMigration, runId: string): string {
-    const entry =
-      direction === 'up' ? this.#entryUp(tenant.id, migration, runId) : this.#entryDown(tenant.id, migration);
-    // Shared schemas come after the tenant's on the path, and a migration must not work on them because its own is gone.
-    return `WITH claimed AS (${entry} RETURNING 1)
-      SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1
-        AND pg_catalog.current_schema() OPERATOR(pg_catalog.=) ${quoteLiteral(tenant.schemaName)}
-        THEN pg_catalog.txid_current()::pg_catalog.text
-        ELSE pg_catalog.concat('${REFUSAL_MARK}', pg_catalog.count(*))::pg_catalog.int4::pg_catalog.text END AS transaction,
-        pg_catalog.current_setting('search_path') AS path FROM claimed`;
-  }
-
-  #entryUp(tenantId: string, named: NamedMigration, runId: string): string {
+  claim(direction: RunDirection, tenant: Tenant, named: NamedMigration, runId: string): Claim {
     const { name, timestamp } = named;
-    const [id, run, ...values] = [tenantId, runId, name, this.#checksumOf(named)].map(quoteLiteral);
-    return `INSERT INTO ${this.#table} AS ledger (tenant_id, name, checksum, timestamp, state, run_id)
-      VALUES (${id}, ${values.join(', ')}, ${timestamp}, 'done', ${run})
-      ON CONFLICT (tenant_id, name) DO UPDATE SET state = 'done', checksum = excluded.checksum, run_id = excluded.run_id,
-        at = pg_catalog.clock_timestamp(), error = NULL, statement = NULL
-      WHERE ledger.state OPERATOR(pg_catalog.=) 'failed'`;
+    const of = [tenant.schemaName, tenant.id, name];
+    return direction === 'up'
+      ? { form: this.#up, values: [...of, this.#checksumOf(named), String(timestamp), runId] }
+      : { form: this.#down, values: of };
   }
 
-  #entryDown(tenantId: string, { name }: NamedMigration): string {
-    return `DELETE FROM ${this.#table} WHERE tenant_id = ${quoteLiteral(tenantId)} AND name = ${quoteLiteral(name)}
-      AND state = 'done'`;
-  }
+  /** It gives no rows: those of EXECUTE would have PostgreSQL read the statement anew, for the path that it has set. */
+  readonly #up: ClaimForm = {
+    types: ['name', 'uuid', 'text', 'text', 'int8', 'uuid'],
+    isPrepared: true,
+    sql: ([schema, tenantId, name, checksum, timestamp, runId], before) => `
+      INSERT INTO ${this.#table} AS ledger (tenant_id, name, checksum, timestamp, state, run_id)
+      SELECT ${tenantId}, ${name}, ${checksum}, ${timestamp},
+        CASE WHEN ${isCurrent(schema)} THEN 'done' ELSE ${refusal('1')}::pg_catalog.text END, ${runId} FROM ${before}
+      ON CONFLICT (tenant_id, name) DO UPDATE SET
+        state = CASE WHEN ledger.state OPERATOR(pg_catalog.=) 'failed' THEN 'done' ELSE ${refusal('0')}::pg_catalog.text END,
+        checksum = excluded.checksum, run_id = excluded.run_id, at = pg_catalog.clock_timestamp(), error = NULL,
+        statement = NULL`,
+  };
+
+  readonly #down: ClaimForm = {
+    types: ['name', 'uuid', 'text'],
+    isPrepared: false,
+    sql: ([schema, tenantId, name], before) => `
+      WITH claimed AS (
+        DELETE FROM ${this.#table} ledger USING ${before}
+        WHERE ledger.tenant_id OPERATOR(pg_catalog.=) ${tenantId} AND ledger.name OPERATOR(pg_catalog.=) ${name}
+          AND ledger.state OPERATOR(pg_catalog.=) 'done' RETURNING 1)
+      SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1 AND ${isCurrent(schema)} THEN 0
+        ELSE ${refusal('pg_catalog.count(*)')} END FROM claimed`,
+  };
 
   /** Once for each: to read a migration's source for every tenant would take longer than to send its claim. */
   #checksumOf(named: NamedMigration): string {

@@ -6,11 +6,8 @@ import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import {
   HeardStatements,
-  type MigrationPlace,
+  explainPlace,
   MigrationProblem,
-  placeCheck,
-  placeIn,
-  requirePlace,
   runMigration,
 } from '../provisioning/template/migration-run';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
@@ -18,6 +15,7 @@ import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import type { Tenant } from '../registry/tenant';
 import { MigrationLane, WithdrawnError } from './migration-lane';
+import { PreparedClaims } from './prepared-claims';
 import { MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
 
@@ -72,9 +70,11 @@ export class TenantMigrator {
     private readonly unfinished: UnfinishedMigrations,
   ) {}
 
+  readonly #claims = new PreparedClaims();
+
   /** For tenants one after the other. */
   openLane(): MigrationLane {
-    return new MigrationLane(this.dataSource, this.context);
+    return new MigrationLane(this.dataSource, this.context, this.#claims);
   }
 
   /**
@@ -131,26 +131,20 @@ export class TenantMigrator {
     }
   }
 
-  /** Its last statements travel with COMMIT: they refuse it where it has changed the path, or ended the transaction. */
   async #runInside(
     tenant: Tenant,
     direction: RunDirection,
     named: NamedMigration,
     { runId, lockTimeoutMs, lane, onHeld }: TenantRunOptions,
   ): Promise<number | undefined> {
-    let ended: { readonly place: MigrationPlace; readonly heard: HeardStatements } | undefined;
     const heard = new HeardStatements();
-    const last = (place: MigrationPlace) => {
-      ended = { place, heard };
-      const check = placeCheck(place);
-      // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
-      // tenant's row waits for a migration.
-      return direction === 'down' ? [check, this.ledger.versionStatement(tenant.id)] : [check];
-    };
     // Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for all
     // that was committed before, and what a crash of the server takes until then it takes whole.
     const settings = { synchronous_commit: 'off', lock_timeout: String(lockTimeoutMs) };
     const claim = this.ledger.claim(direction, tenant, named, runId);
+    // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
+    // tenant's row waits for a migration.
+    const last = direction === 'down' ? this.ledger.versionStatement(tenant.id) : undefined;
     const run = async (queryRunner: QueryRunner) => {
       await runMigration(named, direction, queryRunner, heard);
     };
@@ -161,8 +155,7 @@ export class TenantMigrator {
         const refusal = this.ledger.refusalIn(error, tenant);
         if (refusal === 'taken') return undefined;
         if (refusal) throw refusal;
-        const found = placeIn(error);
-        if (ended && found) requirePlace(ended.place, found, ended.heard);
+        explainPlace(error, heard);
         throw error;
       }
     });

@@ -22,8 +22,10 @@ export interface CarriedText {
  * that is done with it. It begins or goes on with a transaction, and has the parameters in it.
  */
 export interface GivenText extends CarriedText {
-  /** The statement at its end that is somebody else's, if there is one: it may leave something in the session. */
+  /** The statement in it that is somebody else's, if there is one: it may leave something in the session. */
   readonly own: string;
+  /** What stands behind that. */
+  readonly behind: string;
 }
 
 /** The property of a query under which stands what makes its text when it is sent. */

@@ -120,15 +120,15 @@ export class TenantStatement extends BaseQuery {
     if (error instanceof SessionNotCleanError && this.#lease.sendToEmptySession(this)) return;
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
-      if (this.#given) this.#placeIn(this.#given.own, error);
+      if (this.#given) this.#placeIn(this.#given, error);
       else if (this.#mode !== 'bare') addHint(error, this.#lease.parameters.values.role);
     }
     super.handleError(this.#lease.heed(error), connection);
   }
 
-  /** PostgreSQL counts from the beginning of what was sent, whose author knows the last statement only. */
-  #placeIn(own: string, error: DatabaseError): void {
-    const place = Number(error.position) - (lengthOf(this.#sent) - lengthOf(own));
+  /** PostgreSQL counts from the beginning of what was sent, whose author knows one statement only. */
+  #placeIn({ own, behind }: GivenText, error: DatabaseError): void {
+    const place = Number(error.position) - (lengthOf(this.#sent) - lengthOf(own + behind));
     if (place >= 1) error.position = String(place);
   }
 

@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { listed } from '../../common/listed';
-import { quoteLiteral, type SqlExecutor } from '../../common/sql';
+import type { SqlExecutor } from '../../common/sql';
 import { EXTENSION_HINT, REFUSES_TRANSACTION } from '../../connection/protocol/hints';
 import type { NamedMigration } from './named-migrations';
 import type { StrayObject } from './outside-objects';
@@ -146,25 +146,32 @@ export function mended({ text, bare }: QualifiedName): string {
 
 const PLACE_MARK = 'not the place of the migration: ';
 
-/**
- * A statement that fails when it does not run at that place: for what travels with COMMIT, where nobody can look at an
- * answer first.
- */
-export function placeCheck({ transaction, path }: MigrationPlace): string {
-  const found = `pg_catalog.concat(pg_catalog.txid_current(), ' ', pg_catalog.current_setting('search_path'))`;
-  return `SELECT CASE WHEN ${found} OPERATOR(pg_catalog.=) ${quoteLiteral(`${transaction} ${path}`)} THEN 0
-    ELSE pg_catalog.concat('${PLACE_MARK}', ${found})::pg_catalog.int4 END`;
-}
+/** Holds the path that a migration is given, for as long as its transaction lasts. */
+export const GIVEN_PATH = 'nestjs_tenancy.given_path';
 
-/** What the error of a `placeCheck` tells; `undefined` for another error. */
-export function placeIn(error: unknown): MigrationPlace | undefined {
+const FOUND_PATH = `pg_catalog.current_setting('search_path')`;
+/** Empty when its transaction has ended. */
+const GIVEN = `pg_catalog.current_setting('${GIVEN_PATH}', true)`;
+
+/**
+ * A statement that fails where a migration has changed the path, or ended the transaction in which `GIVEN_PATH` was set: for
+ * what travels with COMMIT, where nobody can look at an answer first.
+ */
+export const PLACE_CHECK = `SELECT CASE WHEN ${FOUND_PATH} OPERATOR(pg_catalog.=) ${GIVEN} AND ${GIVEN} OPERATOR(pg_catalog.<>) ''
+  THEN 0 ELSE pg_catalog.concat('${PLACE_MARK}', ${GIVEN} OPERATOR(pg_catalog.<>) '', ' ', ${FOUND_PATH})::pg_catalog.int4 END`;
+
+/**
+ * @throws MigrationProblem when `error` is that of a `PLACE_CHECK`
+ */
+export function explainPlace(error: unknown, heard: HeardStatements): void {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (code !== '22P02' || typeof message !== 'string') return undefined;
+  if (code !== '22P02' || typeof message !== 'string') return;
   const start = message.indexOf(PLACE_MARK);
-  if (start === -1) return undefined;
+  if (start === -1) return;
   const told = message.slice(start + PLACE_MARK.length, message.lastIndexOf('"'));
   const space = told.indexOf(' ');
-  return { transaction: told.slice(0, space), path: told.slice(space + 1) };
+  const found = { transaction: told.slice(0, space), path: told.slice(space + 1) };
+  requirePlace({ transaction: 't', path: 'the given one' }, found, heard);
 }
 
 const PATH_REMEDY =

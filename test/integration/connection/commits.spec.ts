@@ -7,6 +7,7 @@ import { DataSource } from 'typeorm';
 import { KeepingClient } from '../../../lib/common/kept-commits';
 import { driverThatEndsSilence } from '../../../lib/common/silence';
 import { MigrationLane } from '../../../lib/migrations/migration-lane';
+import { PreparedClaims } from '../../../lib/migrations/prepared-claims';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
@@ -137,15 +138,17 @@ describe('A COMMIT that keeps nothing', () => {
 
   it('rejects the transaction of a migration over the fleet', async () => {
     const work = world.context.run(world.acme, () =>
-      new MigrationLane(world.dataSource, world.context).run({
+      new MigrationLane(world.dataSource, world.context, new PreparedClaims()).run({
         tenant: world.acme,
         settings: {},
-        claim: 'SELECT 1',
+        claim: {
+          form: { types: [], isPrepared: false, sql: (_values, before) => `SELECT FROM ${before}` },
+          values: [],
+        },
         run: async (queryRunner) => {
           await queryRunner.query('SELECT 1');
           await queryRunner.query('SELECT 1/0').catch(() => 'swallowed');
         },
-        last: () => [],
       }),
     );
     await expect(work).rejects.toMatchObject(ROLLED_BACK);

@@ -1,11 +1,20 @@
 import type { QueryRunner } from 'typeorm';
 import { type LaneWork, MigrationLane, WithdrawnError } from '../../../lib/migrations/migration-lane';
+import { PreparedClaims } from '../../../lib/migrations/prepared-claims';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
 /** Of every tenant, so that the lane knows that PostgreSQL can read it. */
 const FIRST = `INSERT INTO note (id, owner) VALUES (2, pg_backend_pid()) RETURNING owner`;
 
 const INSERTS = (queryRunner: QueryRunner) => queryRunner.query(FIRST) as Promise<void>;
+
+const reversed = (text: string) => [...text].reverse().join('');
+
+/** Up to the row that is computed before it. */
+const claimBy = (text: string): LaneWork['claim'] => ({
+  form: { types: [], isPrepared: false, sql: (_values, before) => `${text} ${before}` },
+  values: [],
+});
 
 describe('Migrations of tenants one after the other', () => {
   let world: TwoTenants;
@@ -19,7 +28,7 @@ describe('Migrations of tenants one after the other', () => {
   beforeEach(async () => {
     await world.reset();
     await world.database.query('TRUNCATE public.claim');
-    lane = new MigrationLane(world.dataSource, world.context);
+    lane = new MigrationLane(world.dataSource, world.context, new PreparedClaims());
   });
 
   /** Resolves with the end, once all but that is done. */
@@ -31,9 +40,8 @@ describe('Migrations of tenants one after the other', () => {
         lane.run({
           tenant,
           settings: { lock_timeout: '5000' },
-          claim: `INSERT INTO public.claim VALUES ('${slug}') RETURNING 'here' AS path`,
+          claim: claimBy(`INSERT INTO public.claim SELECT '${slug}' FROM`),
           run: INSERTS,
-          last: () => [],
           onHeld: resolve,
           ...work,
         }),
@@ -52,7 +60,7 @@ describe('Migrations of tenants one after the other', () => {
   };
   /** PostgreSQL reads the statement for the first time. */
   const makeKnown = async () => {
-    const [ended] = await begin('acme', { claim: `SELECT 'here' AS path` });
+    const [ended] = await begin('acme', { claim: claimBy('SELECT FROM') });
     await ended;
     await world.reset();
   };
@@ -84,7 +92,7 @@ describe('Migrations of tenants one after the other', () => {
     ],
   ])('run nothing of a next %s when the end of one fails', async (_which, run) => {
     await makeKnown();
-    const [acme] = await begin('acme', { last: () => ['SELECT 1/0'] });
+    const [acme] = await begin('acme', { last: 'SELECT 1/0' });
     const [globex] = await begin('globex', { run });
     await expect(acme).rejects.toThrow('division by zero');
     await expect(globex).rejects.toThrow(WithdrawnError);
@@ -98,14 +106,14 @@ describe('Migrations of tenants one after the other', () => {
     const [acme] = await begin('acme');
     let isTold = false;
     const [globex] = await begin('globex', {
-      claim: 'SELECT 1/0 AS path',
+      claim: claimBy('SELECT ln(0) FROM'),
       run: async (queryRunner) => {
         await INSERTS(queryRunner).catch(() => (isTold = true));
         await queryRunner.query('SELECT 1').catch(() => undefined);
       },
     });
     await acme;
-    await expect(globex).rejects.toThrow('division by zero');
+    await expect(globex).rejects.toThrow('logarithm of zero');
     expect(isTold).toBe(true);
     await expect(notes('acme')).resolves.toEqual([1, 2]);
     await expect(notes('globex')).resolves.toEqual([1]);
@@ -135,6 +143,15 @@ describe('Migrations of tenants one after the other', () => {
     const { position } = (alone as { driverError: { position: string } }).driverError;
     await expect(globex).rejects.toMatchObject({ query: text, driverError: { code, position } });
     await expect(claims()).resolves.toEqual(['acme']);
+  });
+
+  it.each([
+    ['changes the path in its first statement', `SELECT set_config('search_path', 'public', true)`],
+    ['ends its transaction, and begins another', 'COMMIT; BEGIN'],
+  ])('refuse one that %s', async (_what, text) => {
+    const run = (queryRunner: QueryRunner) => queryRunner.query(text) as Promise<void>;
+    const [ended] = await begin('acme', { run });
+    await expect(ended).rejects.toThrow('not the place of the migration');
   });
 
   it('find nothing that one before has said of its transaction', async () => {
@@ -192,7 +209,7 @@ describe('Migrations of tenants one after the other', () => {
   it('keep one whose next loses the connection at its first statement', async () => {
     const text = `SELECT CASE current_schema() WHEN '${world.globex.schemaName}' THEN pg_terminate_backend(pg_backend_pid()) END`;
     const run = (queryRunner: QueryRunner) => queryRunner.query(text) as Promise<void>;
-    const [known] = await begin('acme', { claim: `SELECT 'here' AS path`, run });
+    const [known] = await begin('acme', { claim: claimBy('SELECT FROM'), run });
     await known;
     await makeKnown();
     const [acme] = await begin('acme');
@@ -204,7 +221,7 @@ describe('Migrations of tenants one after the other', () => {
 
   it('tell of one whose end was not answered that it may be kept, and run nothing of the next', async () => {
     await makeKnown();
-    const [acme] = await begin('acme', { last: () => ['SELECT pg_terminate_backend(pg_backend_pid())'] });
+    const [acme] = await begin('acme', { last: 'SELECT pg_terminate_backend(pg_backend_pid())' });
     const [globex] = await begin('globex');
     await expect(acme).rejects.toMatchObject({ code: 'COMMIT_OUTCOME_UNKNOWN' });
     await expect(globex).rejects.toThrow(WithdrawnError);
@@ -262,5 +279,49 @@ describe('Migrations of tenants one after the other', () => {
       expect.any(Boolean),
       'nothing',
     ]);
+  });
+
+  const remembered = (slug: string): LaneWork['claim'] => ({
+    form: {
+      types: ['text'],
+      isPrepared: true,
+      sql: ([value], before) => `INSERT INTO public.claim SELECT ${value} FROM ${before}`,
+    },
+    values: [slug],
+  });
+  const PREPARED = `SELECT count(*)::int FROM pg_prepared_statements WHERE name LIKE 'nestjs-tenancy-claim-%'`;
+
+  it.each([
+    ['remember the statement that claims', undefined, 1],
+    ['go on in a session that has forgotten it', 'DEALLOCATE ALL', 0],
+    [
+      'go on in a session that has another of its name',
+      'PREPARE "nestjs-tenancy-claim-quick-2" AS SELECT 1',
+      1,
+    ],
+  ])('%s', async (_what, statement, count) => {
+    await world.close();
+    world = await twoTenants(1);
+    await world.database.query('CREATE TABLE public.claim (slug text PRIMARY KEY)');
+    // With the tap in between, nobody could tell.
+    world.pool.hasOwnSessions = true;
+    lane = new MigrationLane(world.dataSource, world.context, new PreparedClaims());
+    const asks = (queryRunner: QueryRunner) => queryRunner.query('SELECT 1 AS one') as Promise<void>;
+    const then = async (queryRunner: QueryRunner) => {
+      await asks(queryRunner);
+      // Where the text does not show it: otherwise the session is not passed on.
+      if (statement) await queryRunner.query(`DO $$ BEGIN EXECUTE reverse('${reversed(statement)}'); END $$`);
+    };
+    const [known] = await begin('acme', { claim: claimBy('SELECT FROM'), run: asks });
+    await known;
+    const before = world.wire.roundTrips;
+    const runs = statement?.startsWith('PREPARE') ? [then, asks, asks] : [asks, then, asks];
+    const ends: Promise<number>[] = [];
+    for (const [i, run] of runs.entries())
+      ends.push(...(await begin('acme', { claim: remembered(`claim ${i}`), run })));
+    await Promise.all(ends);
+    await expect(claims()).resolves.toEqual(['claim 0', 'claim 1', 'claim 2']);
+    if (!statement) expect(world.wire.roundTrips - before).toBe(4);
+    await expect(world.query(world.globex, PREPARED)).resolves.toEqual([{ count }]);
   });
 });
