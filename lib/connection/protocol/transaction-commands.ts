@@ -39,13 +39,10 @@ export function transactionCommands(
   return splitStatements(text, standardStrings)?.map(({ head }) => transactionCommand(head));
 }
 
-/** What pg says of a connection that was lost before: the text was not sent. */
-const NOT_SENT = /^Client .* is not queryable$/;
-
 /** Whether a text that was sent may have committed something, though PostgreSQL has not answered. */
 export function leavesCommitOpen(error: Error, text: unknown, standardStrings: boolean): boolean {
   if (typeof text !== 'string') return false;
-  if (NOT_SENT.test(error.message) || (error.message !== READ_TIMEOUT && !isOutage(error))) return false;
+  if (error.message !== READ_TIMEOUT && !isOutage(error)) return false;
   const commands = transactionCommands(text, standardStrings) ?? [];
   return commands.some((command) => command === 'commit' || command === 'chain');
 }
