@@ -68,7 +68,7 @@ export { TenantTransaction } from './connection/typeorm/tenant-transaction.inter
 export { InjectTenantRepository } from './connection/typeorm/inject-tenant-repository.decorator';
 export { type PoolReport, PoolStatistics } from './connection/pool/pool-statistics';
 export { type TenantLoad } from './connection/pool/pool-counters';
-export { type TenantLimits, type TenantLimitsOption } from './connection/pool/tenant-limits';
+export { type TenantTimeouts, type TenantTimeoutsOption } from './connection/pool/tenant-timeouts';
 export {
   AdminUrlElsewhereError,
   CommitOutcomeUnknownError,

@@ -18,7 +18,7 @@ import {
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
 import { showUrl } from '../common/show-value';
 import type { CheckedRegistryPlace } from '../registry/registry.options';
-import { TenantLimits, type TenantLimitsOption } from './pool/tenant-limits';
+import { TenantTimeouts, type TenantTimeoutsOption } from './pool/tenant-timeouts';
 import type { CheckedTypeOrmOptions } from './typeorm/typeorm.options';
 
 /** Token of the options below. */
@@ -163,12 +163,12 @@ export class CheckedDatabaseOptions {
   readonly leaseWarningMs: number = 30_000;
 
   /**
-   * How long a tenant's statements and transactions may take: the same for all, or by tenant. Default no limits.
+   * How long a tenant's statements and transactions may take: the same for all, or by tenant. Default no timeouts.
    *
-   * @see docs/connections.md#limits-of-a-tenant
+   * @see docs/connections.md#timeouts-of-a-tenant
    */
-  @Option(groupOrFunction<TenantLimits, TenantLimitsOption>(TenantLimits))
-  readonly limits: TenantLimitsOption = {};
+  @Option(groupOrFunction<TenantTimeouts, TenantTimeoutsOption>(TenantTimeouts))
+  readonly timeouts: TenantTimeoutsOption = {};
 
   /**
    * Whether PostgreSQL shows for whom a statement runs: its `application_name` is then `<slug>/<applicationName>`, in

@@ -14,7 +14,7 @@ export interface ContextFrame {
   readonly transaction?: SharedTransaction;
   /** The QueryRunner of the transaction that this code alone uses. */
   readonly queryRunner?: object;
-  /** Work on a tenant rather than for it, such as its migration: the limits of a tenant's requests do not apply. */
+  /** Work on a tenant rather than for it, such as its migration: the timeouts of requests do not apply. */
   readonly unlimited?: true;
   /**
    * Work that makes the tenant's schema, or checks it itself. All other work is refused while the schema is missing.

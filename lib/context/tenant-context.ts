@@ -45,7 +45,7 @@ export class TenantContext implements OnApplicationShutdown {
   }
 
   /**
-   * The same for work on a tenant rather than for it, such as its migration or a long report: `database.limits`,
+   * The same for work on a tenant rather than for it, such as its migration or a long report: `database.timeouts`,
    * `maxConnectionsPerTenant` and `maxWaitingPerTenant`, which protect tenants from each other's requests, do not hold.
    */
   runUnlimited<T>(tenant: Tenant, work: () => T): T {

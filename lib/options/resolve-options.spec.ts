@@ -1,4 +1,4 @@
-import type { TenantLimits, TenantLimitsOption } from '../connection/pool/tenant-limits';
+import type { TenantTimeouts, TenantTimeoutsOption } from '../connection/pool/tenant-timeouts';
 import { resolveOptions } from './resolve-options';
 import { InvalidTenancyOptionsError } from './options.errors';
 import type { TenancyOptions } from './tenancy.options';
@@ -36,7 +36,7 @@ describe('options', () => {
         maxWaitingPerTenant: 1_000,
         maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,
-        limits: {},
+        timeouts: {},
         tenantInApplicationName: false,
         connectAttempts: 10,
         connectRetryDelayMs: 3_000,
@@ -75,7 +75,7 @@ describe('options', () => {
         maxWaitingPerTenant: 0,
         maxTenantsPerConnection: 0,
         leaseWarningMs: 0,
-        limits: { statementTimeoutMs: 0, lockTimeoutMs: 1, idleInTransactionTimeoutMs: 2_147_483_647 },
+        timeouts: { statementTimeoutMs: 0, lockTimeoutMs: 1, idleInTransactionTimeoutMs: 2_147_483_647 },
         tenantInApplicationName: true,
         connectAttempts: 1,
         connectRetryDelayMs: 0,
@@ -329,8 +329,8 @@ describe('options', () => {
     ['maxWaitingPerTenant', -1, 'is -1: give an integer from 0'],
     ['maxTenantsPerConnection', 0.5, 'is 0.5: give an integer from 0'],
     ['leaseWarningMs', Infinity, 'is Infinity: give milliseconds, an integer from 0 to 2147483647'],
-    ['limits', 5_000, 'is 5000: give an object with statementTimeoutMs, lockTimeoutMs, '],
-    ['limits', null, 'is null: give an object'],
+    ['timeouts', 5_000, 'is 5000: give an object with statementTimeoutMs, lockTimeoutMs, '],
+    ['timeouts', null, 'is null: give an object'],
     ['tenantInApplicationName', 'yes', "is 'yes': give true or false"],
     ['connectAttempts', 0, 'is 0: give an integer from 1'],
     ['connectRetryDelayMs', -5, 'is -5: give milliseconds, an integer from 0 to 2147483647'],
@@ -349,9 +349,9 @@ describe('options', () => {
       5_000,
       'is no option: did you mean statementTimeoutMs? If not, leave it out, or say one of statementTimeoutMs lockTimeoutMs ',
     ],
-  ])('refuse database.limits.%s: %p', (name, value, problem) => {
-    const found = problems({ ...GOOD, database: { url: URL, limits: { [name]: value } } });
-    expect(found).toEqual([expect.stringContaining(`database.limits.${name} ${problem}`)]);
+  ])('refuse database.timeouts.%s: %p', (name, value, problem) => {
+    const found = problems({ ...GOOD, database: { url: URL, timeouts: { [name]: value } } });
+    expect(found).toEqual([expect.stringContaining(`database.timeouts.${name} ${problem}`)]);
   });
 
   it.each<[string, unknown, string]>([
@@ -522,7 +522,7 @@ describe('the environment', () => {
         maxWaitingPerTenant: 20,
         maxTenantsPerConnection: 0,
         leaseWarningMs: 0,
-        limits: { statementTimeoutMs: 5_000, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 },
+        timeouts: { statementTimeoutMs: 5_000, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 },
         tenantInApplicationName: true,
         connectAttempts: 3,
         connectRetryDelayMs: 0,
@@ -569,12 +569,12 @@ describe('the environment', () => {
     });
   });
 
-  it('completes what the code says of limits, a function too', () => {
-    const limitsOf = (limits: TenantLimitsOption) =>
-      resolveOptions({ ...silent, database: { limits } }, FULL).database.limits;
+  it('completes what the code says of timeouts, a function too', () => {
+    const timeoutsOf = (timeouts: TenantTimeoutsOption) =>
+      resolveOptions({ ...silent, database: { timeouts } }, FULL).database.timeouts;
     const completed = { statementTimeoutMs: 1, lockTimeoutMs: 1_000, idleInTransactionTimeoutMs: 10_000 };
-    expect(limitsOf({ statementTimeoutMs: 1 })).toEqual(completed);
-    const byTenant = limitsOf(() => ({ statementTimeoutMs: 1 })) as (tenant: unknown) => TenantLimits;
+    expect(timeoutsOf({ statementTimeoutMs: 1 })).toEqual(completed);
+    const byTenant = timeoutsOf(() => ({ statementTimeoutMs: 1 })) as (tenant: unknown) => TenantTimeouts;
     expect(byTenant({})).toEqual(completed);
   });
 

@@ -42,7 +42,7 @@ describe('An application whose tenants share two connections', () => {
             poolSize: 2,
             maxWaitingPerTenant: 1,
             leaseWarningMs: 100,
-            limits: ({ slug }) => (slug === 'hasty' ? { statementTimeoutMs: 50 } : { lockTimeoutMs: 50 }),
+            timeouts: ({ slug }) => (slug === 'hasty' ? { statementTimeoutMs: 50 } : { lockTimeoutMs: 50 }),
           },
           entities: [],
           resolvers: [fromHeader('x-tenant-id')],

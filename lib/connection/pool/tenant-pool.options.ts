@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock';
 import type { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
-import type { TenantLimitsOption } from './tenant-limits';
+import type { TenantTimeoutsOption } from './tenant-timeouts';
 
 /** How the tenants' pool gives out its connections. */
 export interface TenantPoolOptions {
@@ -19,7 +19,7 @@ export interface TenantPoolOptions {
   /** After how long a lease is reported in the log, in milliseconds; 0 for never. Default 0. */
   readonly leaseWarningMs?: number;
   /** How long a tenant's statements and transactions may take. Default no timeouts. */
-  readonly limits?: TenantLimitsOption;
+  readonly timeouts?: TenantTimeoutsOption;
   /** The `application_name` while a connection works for the tenant. Default the same as at any other time. */
   readonly applicationNameOf?: (tenant: Tenant) => string;
   /** Default the system's. */

@@ -13,7 +13,7 @@ import { OpenLeases } from './open-leases';
 import { PoolCounters } from './pool-counters';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
 import { TenantClient } from '../protocol/tenant-client';
-import { timeoutParameters } from './tenant-limits';
+import { timeoutParameters } from './tenant-timeouts';
 import type { TenantPoolOptions } from './tenant-pool.options';
 
 /** A replaced session normally ends within milliseconds. If the network is cut just then, we wait no longer than this. */
@@ -203,12 +203,12 @@ export class TenantPool extends Pool {
   }
 
   #parametersOf(frame: ContextFrame): TransactionParameters {
-    const { sharedSchemas = [], roles, limits, applicationNameOf } = this.#options;
+    const { sharedSchemas = [], roles, timeouts, applicationNameOf } = this.#options;
     if (!frame.tenant || frame.unlimited) return parametersOf(frame, sharedSchemas, roles);
     let parameters = this.#parameters.get(frame.tenant);
     if (!parameters) {
       parameters = parametersOf(frame, sharedSchemas, roles, {
-        ...(limits && timeoutParameters(limits, frame.tenant)),
+        ...(timeouts && timeoutParameters(timeouts, frame.tenant)),
         ...(applicationNameOf && { application_name: applicationNameOf(frame.tenant) }),
       });
       this.#parameters.set(frame.tenant, parameters);

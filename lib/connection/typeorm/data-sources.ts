@@ -226,7 +226,7 @@ function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
     maxWaitingPerTenant,
     maxTenantsPerConnection,
     leaseWarningMs,
-    limits,
+    timeouts,
     tenantInApplicationName,
     applicationName,
   } = database;
@@ -236,7 +236,7 @@ function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
     maxWaitingPerTenant,
     maxTenantsPerConnection,
     leaseWarningMs,
-    limits,
+    timeouts,
     applicationNameOf: tenantInApplicationName
       ? // Every role of the database reads it in pg_stat_activity: where tenants have one, it names no customer.
         ({ slug, schemaName }: Tenant) => applicationNameOf(hasRoles ? schemaName : slug, applicationName)

@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 import type { QueryFailedError } from 'typeorm';
 import type { Tenant } from '../../../lib/registry/tenant';
-import type { TenantLimitsOption } from '../../../lib/connection/pool/tenant-limits';
+import type { TenantTimeoutsOption } from '../../../lib/connection/pool/tenant-timeouts';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
-describe('Limits of a tenant', () => {
+describe('Timeouts of a tenant', () => {
   let world: TwoTenants;
-  const open = async (limits: TenantLimitsOption, size = 2) => {
-    world = await twoTenants(size, {}, { limits });
+  const open = async (timeouts: TenantTimeoutsOption, size = 2) => {
+    world = await twoTenants(size, {}, { timeouts });
   };
   /** What TypeORM wraps, which is what a request is answered with. */
   const failure = (work: Promise<unknown>) =>
@@ -57,7 +57,7 @@ describe('Limits of a tenant', () => {
   it.each([-1, 1.5, NaN, '5s', 2 ** 31])('that PostgreSQL would not take are refused: %p', async (ms) => {
     await open(() => ({ statementTimeoutMs: ms as number }));
     const refused = expect(world.query(world.acme, 'SELECT 1')).rejects;
-    await refused.toThrow(`database.limits gave statementTimeoutMs = ${inspect(ms)} for "acme"`);
+    await refused.toThrow(`database.timeouts gave statementTimeoutMs = ${inspect(ms)} for "acme"`);
     expect(world.pool.leases.size).toBe(0);
   });
 
