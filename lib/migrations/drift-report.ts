@@ -3,15 +3,15 @@ import { Option } from '../common/options/option.decorator';
 import type { DifferenceKind } from '../schema/structure-differences';
 
 export class DriftOptions {
-  /** Ids or slugs of the tenants to look at. Default all, whatever their status. */
+  /** Ids or slugs of the tenants to compare. Default all, whatever their status. */
   @Option(listOf<string>('give a list of ids or slugs', isText))
   readonly tenants?: readonly string[];
 
-  /** Sessions that look at once, an integer from 1; none of them is of the tenants' pool. Default 2. */
+  /** How many sessions compare at once, an integer from 1; they are not taken from the tenants' pool. Default 2. */
   @Option(anything<number>())
   readonly concurrency?: number;
 
-  /** How many of the tenants that differ are told one by one, an integer from 0. Default 100; all are counted. */
+  /** How many of the tenants that differ are listed, an integer from 0. Default 100; all are counted. */
   @Option(anything<number>())
   readonly limit?: number;
 

@@ -5,23 +5,26 @@ import { Option } from '../common/options/option.decorator';
 import { checkWaves, WaveOptions } from './waves';
 
 export class FleetMigrationOptions extends WaveOptions {
-  /** Tenants worked on at once: an integer from 1. Default 4, or the pool's size when that is less. */
+  /** How many tenants are migrated at once: an integer from 1. Default 4, or the pool's size if that is less. */
   @Option(anything<number>())
   readonly concurrency?: number;
 
-  /** How long a statement waits for a lock, in milliseconds from 1. Default 5,000: so long, at most, it holds up requests behind it. */
+  /**
+   * How long a statement waits for a lock, in milliseconds from 1. Default 5,000. Requests behind it wait for as long
+   * at most.
+   */
   @Option(anything<number>())
   readonly lockTimeoutMs?: number;
 
-  /** How often a tenant is tried again after a deadlock or a lock that was not given in time. Default 2. */
+  /** How often a tenant is tried again after a deadlock or a lock timeout. Default 2. */
   @Option(anything<number>())
   readonly retries?: number;
 
-  /** How many tenants may fail before no other is begun. Default 0: the first failure halts. */
+  /** How many tenants may fail before the run halts and begins no other one. Default 0: the first failure halts it. */
   @Option(anything<number>())
   readonly maxFailures?: number;
 
-  /** Called after each wave but the last. What it throws halts the run. */
+  /** Called after each wave except the last. An error that it throws halts the run. */
   @Option(callback<(wave: string, soFar: Pick<FleetReport, 'done' | 'failed'>) => unknown>('give a function'))
   readonly afterWave?: (wave: string, soFar: Pick<FleetReport, 'done' | 'failed'>) => unknown;
 
@@ -29,7 +32,7 @@ export class FleetMigrationOptions extends WaveOptions {
   @Option(callback<(finished: number, total: number) => void>('give a function'))
   readonly onProgress?: (finished: number, total: number) => void;
 
-  /** Called with the run's id once it has begun. Not called when there is nothing to do. */
+  /** Called with the run's id once it has begun, and not when there is nothing to do. */
   @Option(callback<(runId: string) => void>('give a function'))
   readonly onBegin?: (runId: string) => void;
 
