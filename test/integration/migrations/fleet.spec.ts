@@ -425,8 +425,8 @@ describe('A fleet', () => {
     Object.defineProperty(edited, 'name', { value: OLD[0].name });
     const { warnings } = await up(await start([edited]));
     expect(warnings).toEqual([
-      'CreateNotes1700000000000 was edited after it ran. Tenants keep what it did then: write another migration, or say that you know: tenancy migrate acknowledge CreateNotes1700000000000',
-      'AddPlace1700000001000 has run and is not in the code: it was removed, or a newer version runs elsewhere.',
+      'CreateNotes1700000000000 was edited after it ran. Tenants keep what it did then: write another migration, or confirm that you know: tenancy migrate acknowledge CreateNotes1700000000000',
+      'AddPlace1700000001000 has run, but the code does not have it: it was removed, or a newer version runs elsewhere.',
     ]);
     const { app } = await start([edited]);
     await expect(app.get(FleetMigrator).acknowledge(OLD[0].name)).resolves.toBe(true);
