@@ -1,4 +1,5 @@
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../lib/testing/embedded-postgres';
+import { withDataInMemory } from './data-in-memory';
 
 declare global {
   /** Handed from Jest's global setup to its global teardown; absent when `DATABASE_URL` names a server. */
@@ -13,7 +14,10 @@ export default async function globalSetup(): Promise<void> {
   }
   // Large pages: sessions come and go with each application, and each begins by touching new memory.
   process.env.GLIBC_TUNABLES ??= 'glibc.malloc.hugetlb=1';
-  const server = await startEmbeddedPostgres({ parameters: { max_connections: 200 } });
+  // The log of what is written is kept in memory with the data, by default up to a gigabyte of it.
+  const server = await withDataInMemory(() =>
+    startEmbeddedPostgres({ parameters: { max_connections: 200, max_wal_size: '256MB' } }),
+  );
   globalThis.embeddedTestServer = server;
   process.env.TEST_SERVER_URL = server.url;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -1,4 +1,5 @@
 import { startEmbeddedPostgres } from '../../../lib/testing/embedded-postgres';
+import { withDataInMemory } from '../data-in-memory';
 import { VARIABLES, type VariablesByEnvironment } from './environments';
 import { startPgBouncer } from './pgbouncer';
 import { createPooledRole } from './pooled-role';
@@ -26,10 +27,12 @@ export default async function globalSetup(): Promise<void> {
     for (const server of running.splice(0)) await server.stop();
   };
   try {
-    const [old, current] = await Promise.all([
-      started(startPostgres15()),
-      started(startEmbeddedPostgres({ parameters: { max_connections: 200 } })),
-    ]);
+    const [old, current] = await withDataInMemory(() =>
+      Promise.all([
+        started(startPostgres15()),
+        started(startEmbeddedPostgres({ parameters: { max_connections: 200 } })),
+      ]),
+    );
     const [beforeOld, beforeCurrent] = await Promise.all(
       [old, current].map(async ({ url }) => started(startPgBouncer(await createPooledRole(url)))),
     );
