@@ -414,8 +414,9 @@ describe('A module of ours', () => {
     class NotesModule {}
     const said = (await failure([tenancy(), NotesModule])) as Error;
     const told = readFileSync('docs/errors.md', 'utf8');
-    const [text] = /Nest can't resolve dependencies of .* at index \[0\]/.exec(told)!;
-    expect(said.message).toContain(text.replaceAll('Order', 'Note'));
+    const [, ending] = /told by Nest, which ends with `(.*)`/.exec(told)!;
+    const [, argument] = /^- `"(.*)"`: the service has `@InjectTenantRepository/m.exec(told)!;
+    expect(said.message).toContain(ending.replace('…', argument.replace('Order', 'Note')));
     await start(tenancy(), { module: NotesModule, imports: [TenancyModule.forFeature([Note])] });
   });
 

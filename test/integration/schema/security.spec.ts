@@ -241,8 +241,11 @@ describe('an owner who is no superuser', () => {
       `ALTER DEFAULT PRIVILEGES FOR ROLE ${READER} IN SCHEMA owned GRANT SELECT ON TABLES TO PUBLIC`,
       `default privileges on new relations belonging to role ${READER}`,
     ],
-    ['ALTER TABLE owned.t OWNER TO CURRENT_USER', 'table t: it belongs to another user'],
-    ['CREATE STATISTICS owned.s ON id, x FROM owned.t', 'statistics object s: it belongs to another user'],
+    ['ALTER TABLE owned.t OWNER TO CURRENT_USER', 'table t: another user than the current one owns it'],
+    [
+      'CREATE STATISTICS owned.s ON id, x FROM owned.t',
+      'statistics object s: another user than the current one owns it',
+    ],
   ])('is refused what it may not do to the clone: %s', (change, obstacle) =>
     asOwner(async () => {
       await bench.build('owned', 'CREATE TABLE t (id integer, x integer)');
