@@ -9,7 +9,6 @@ import { splitStatements } from '../common/split-statements';
 import { CommitOutcomeUnknownError } from '../connection/connection.errors';
 import { HAND_OVER, type LeasedClient } from '../connection/pool/lease';
 import { type Answered, GIVE_TEXT, type GiveText } from '../connection/protocol/carried-text';
-import { CLOSE_CURSORS, type Probe, PROBE_RAISES } from '../connection/protocol/session-checks';
 import type { TenantClient } from '../connection/protocol/tenant-client';
 import { transactionCommand } from '../connection/protocol/transaction-commands';
 import type { TenantContext } from '../context/tenant-context';
@@ -54,7 +53,7 @@ const UNKNOWN_STATEMENT: ReadonlySet<string> = new Set(['26000', '42P05']);
 const BEHIND_CLAIM = 2;
 
 /** Statements that claim, for a transaction with these parameters. */
-type MakeClaim = (parameters: Readonly<Record<string, string>>, probe: Probe) => readonly string[];
+type MakeClaim = (parameters: Readonly<Record<string, string>>) => readonly string[];
 
 /** What is sent at once: texts, then what claims the work, then the first statement. */
 interface Message {
@@ -215,6 +214,7 @@ export class MigrationLane {
       obtainMasterConnection(): Promise<[LeasedClient]>;
     };
     const [client] = await driver.obtainMasterConnection();
+    this.claims.visit((client as unknown as TenantClient).connection);
     return client;
   }
 
@@ -249,26 +249,27 @@ export class MigrationLane {
   /** On the connection of the transaction before, in one message with its end. */
   async #goOn(before: Ending, client: LeasedClient, work: LaneWork, first: string): Promise<Begun> {
     before.isWaiting = false;
-    const { connection } = client as unknown as TenantClient;
+    const { connection, hasOwnSession, emptyingButNames } = client as unknown as TenantClient;
+    const { commands: emptying } = emptyingButNames;
     let prepared: PreparedClaim | undefined;
-    const claim: MakeClaim = (parameters, probe) => {
-      const begun = { claim: work.claim, parameters, probe };
+    const claim: MakeClaim = (parameters) => {
+      const begun = { claim: work.claim, parameters };
       // Behind a pooler the next transaction may be another session's.
-      if ((client as unknown as TenantClient).namesRider) prepared = this.claims.in(connection, begun);
+      if (hasOwnSession) prepared = this.claims.in(connection, begun);
       if (!prepared) return [claimText(begun)];
       return prepared.prepare === undefined ? [prepared.execute] : [prepared.prepare, prepared.execute];
     };
     try {
       // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
-      const texts = [...before.last, START, CLOSE_CURSORS];
+      const texts = [...before.last, START, ...emptying];
       const sent = await this.#send(client, { texts, work, claim, first });
       before.settle();
       if (prepared) this.claims.note(connection, prepared);
       return { client, ...sent };
     } catch (error) {
       const left = unansweredOf(client);
-      const pieces = 2 + (prepared?.prepare === undefined ? 1 : 2) + BEHIND_CLAIM;
-      if (left > pieces) {
+      const claiming = (prepared?.prepare === undefined ? 1 : 2) + BEHIND_CLAIM;
+      if (left > 1 + emptying.length + claiming) {
         await rollBack(client);
         before.settle(error as Error);
         throw new WithdrawnError();
@@ -285,8 +286,8 @@ export class MigrationLane {
         return this.#begin(client, work, first);
       }
       await rollBack(client);
-      if (code !== PROBE_RAISES) throw own;
-      // The session holds something of the tenant before. The pool has it emptied or replaced.
+      if (left <= claiming) throw own;
+      // The session could not be emptied of what is the tenant's before. Another one may be.
       return this.#begin(await this.#connect(), work, first);
     }
   }
@@ -297,9 +298,9 @@ export class MigrationLane {
 
   async #send(client: LeasedClient, { texts, work, claim, first }: Message): Promise<Sent> {
     let path: string | undefined;
-    const give: GiveText = ({ values }, probe) => {
+    const give: GiveText = ({ values }) => {
       path = values.search_path;
-      const before = claim ? [...texts, ...claim({ ...values, ...work?.settings }, probe)] : texts;
+      const before = claim ? [...texts, ...claim({ ...values, ...work?.settings })] : texts;
       const own = before.join('; ');
       // TypeORM logs the first statement itself.
       this.dataSource.logger.logQuery(own);

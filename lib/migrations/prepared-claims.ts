@@ -1,5 +1,4 @@
 import { quoteIdentifier, quoteLiteral } from '../common/sql';
-import { PROBES, type Probe } from '../connection/protocol/session-checks';
 import { GIVEN_PATH } from '../provisioning/template/migration-run';
 import type { Claim } from './migration-ledger';
 
@@ -8,8 +7,6 @@ export interface BegunClaim {
   readonly claim: Claim;
   /** What the transaction is told, the path among it. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** How the session is looked at, if it is. */
-  readonly probe?: Probe;
 }
 
 /** SQL that runs a claim in one session. */
@@ -20,10 +17,26 @@ export interface PreparedClaim {
   readonly execute: string;
 }
 
-/** Claims as statements that sessions remember: to read and to plan one takes longer than to run it. */
+/** The names that a session knows; `undefined` for a session that has lost one, or had one already. */
+interface Known {
+  readonly visit: number;
+  readonly names: Set<string> | undefined;
+}
+
+/**
+ * Claims as statements that sessions remember: to read and to plan one takes longer than to run it.
+ *
+ * They are run by name only as long as a lane goes from tenant to tenant on the connection. In between it works for others,
+ * whose functions could put another statement in the place of one. So the names of each visit are new.
+ */
 export class PreparedClaims {
-  /** Names that a session knows, by its connection; `undefined` for a session that has lost one, or had one already. */
-  readonly #known = new WeakMap<object, Set<string> | undefined>();
+  #visits = 0;
+  readonly #known = new WeakMap<object, Known>();
+
+  /** A lane comes to the session. What it knows from before is not used again. */
+  visit(session: object): void {
+    this.#known.set(session, { visit: ++this.#visits, names: new Set() });
+  }
 
   /**
    * `undefined` when it would be no faster. PostgreSQL reads a prepared statement anew where the path is another one, so it
@@ -31,32 +44,26 @@ export class PreparedClaims {
    */
   in(session: object, begun: BegunClaim): PreparedClaim | undefined {
     const { form } = begun.claim;
-    if (!form.isPrepared) return undefined;
-    const known = this.#knownTo(session);
-    if (!known) return undefined;
-    const names = Object.keys(begun.parameters);
+    const known = this.#known.get(session);
+    if (!form.isPrepared || !known?.names) return undefined;
+    const count = Object.keys(begun.parameters).length;
     // The text depends on nothing else, and so may the name.
-    const name = `nestjs-tenancy-claim-${begun.probe ?? 'unprobed'}-${names.length}`;
+    const name = `nestjs-tenancy-claim-${known.visit}-${count}`;
     const values = valuesOf(begun);
     return {
       name,
-      prepare: known.has(name) ? undefined : prepareText(name, begun),
+      prepare: known.names.has(name) ? undefined : prepareText(name, begun),
       execute: `EXECUTE ${quoteIdentifier(name)} (${values.map(quoteLiteral).join(', ')})`,
     };
   }
 
   note(session: object, { name }: PreparedClaim): void {
-    this.#known.get(session)?.add(name);
+    this.#known.get(session)?.names?.add(name);
   }
 
-  /** Prepares nothing more in the session. */
+  /** Prepares nothing more in the session, for as long as the lane is there. */
   giveUp(session: object): void {
-    this.#known.set(session, undefined);
-  }
-
-  #knownTo(session: object): Set<string> | undefined {
-    if (!this.#known.has(session)) this.#known.set(session, new Set());
-    return this.#known.get(session);
+    this.#known.set(session, { visit: this.#visits, names: undefined });
   }
 }
 
@@ -83,16 +90,13 @@ function valuesOf({ claim, parameters }: BegunClaim): string[] {
   return [...claim.values, ...Object.values(parameters)];
 }
 
-/** PostgreSQL computes columns from left to right, so the probe tells of the session as it was before. */
-function textOf({ claim, parameters, probe }: BegunClaim, values: readonly string[]): string {
+function textOf({ claim, parameters }: BegunClaim, values: readonly string[]): string {
   const own = values.slice(claim.values.length);
   const names = Object.keys(parameters);
   const path = own[names.indexOf('search_path')];
   const calls = [...names, GIVEN_PATH].map((name, i) => {
     const value = name === GIVEN_PATH ? path : own[i];
-    // Within what has an effect: PostgreSQL leaves out a column that nobody reads.
-    const probed = probe && i === 0 ? `CASE ${PROBES[probe]} WHEN 1 THEN ${value} END` : value;
-    return `pg_catalog.set_config(${quoteLiteral(name)}, ${probed}, true)`;
+    return `pg_catalog.set_config(${quoteLiteral(name)}, ${value}, true)`;
   });
   // OFFSET has PostgreSQL compute it as it stands.
   return claim.form.sql(

@@ -12,8 +12,7 @@ import {
 import type { Submittable } from '../protocol/foreign-query';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
 import { LeaseHandle } from './lease-handle';
-import { BaseQuery, type QueryCallback } from '../protocol/pg-internals';
-import { EMPTY_SESSION } from '../protocol/session-checks';
+import type { QueryCallback } from '../protocol/pg-internals';
 import { leavesSessionState } from '../protocol/session-state';
 import type { TransactionParameters } from '../protocol/transaction-parameters';
 import { isCursor, RidingCursor, textOf } from '../protocol/riding-cursor';
@@ -55,9 +54,6 @@ const NOT_ASCII = /[\u0080-\uffff]/;
 /** Characters of a statement that a warning shows. */
 const SHOWN_TEXT = 100;
 
-/** Refusals in a row before we give up: behind a pooler each attempt may meet another session. */
-const MAX_REFUSALS = 3;
-
 /**
  * One checkout of a connection for one tenant, from the pool's `connect` to `release`.
  *
@@ -80,7 +76,7 @@ export class Lease implements StatementLease {
     private readonly pool: LeasingPool,
   ) {
     this.work = workOf(frame);
-    client.lease = this;
+    client.lend(this, frameKey(frame));
     client.on('error', this.#onConnectionError);
     this.#handle = new LeaseHandle(client, {
       query: this.#query,
@@ -135,19 +131,6 @@ export class Lease implements StatementLease {
       this.doubt('session state');
   }
 
-  sendToEmptySession(query: object): boolean {
-    // Behind a pooler the session goes back to the pooler, whatever we do to our connection.
-    if (this.client.hasOwnSession) this.doubt('session state');
-    if (this.client.refusals > MAX_REFUSALS) {
-      this.client.refusals = 0;
-      return false;
-    }
-    // Errors are ignored here: the query behind it fails when the session was not emptied.
-    const empty = new BaseQuery(EMPTY_SESSION, undefined, () => undefined);
-    this.client._queryQueue.unshift(empty, query);
-    return true;
-  }
-
   heed(error: Error): Error {
     // The error comes from this process (a timeout, a value that cannot be sent): what the server does meanwhile is unknown.
     if (!isAnswer(error)) this.doubt('client-side error');
@@ -167,7 +150,7 @@ export class Lease implements StatementLease {
       throw new Error('Release called on client which has already been released to the pool.');
     }
     this.#released = true;
-    this.client.lease = undefined;
+    this.client.takeBack();
     if (error) this.doubt('told to');
     if (this.#doubt === undefined && this.client.awaitsReady()) this.#endWhenReady();
     else this.#end(error);
@@ -176,7 +159,8 @@ export class Lease implements StatementLease {
   /** Nothing may be left of this lease but its open transaction. */
   readonly #handOver = (): LeasedClient | undefined => {
     const { client } = this;
-    const isClean = this.#doubt === undefined && !client.farewell && !client.hasChangedParameters;
+    const isClean =
+      this.#doubt === undefined && !client.farewell && !client.hasChangedParameters && !client.hasNames;
     if (this.#released || !isClean || !client.isIdle() || client.getTransactionStatus() !== 'T')
       return undefined;
     const next = this.pool.handOver();
@@ -209,7 +193,7 @@ export class Lease implements StatementLease {
     if (this.client.farewell) this.doubt('idle transaction');
     else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
-    else if (this.client.hasChangedParameters) this.doubt('session state');
+    else if (this.client.hasChangedParameters || this.client.cannotBeEmptied) this.doubt('session state');
   }
 
   readonly #query = (

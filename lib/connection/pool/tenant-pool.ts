@@ -32,7 +32,7 @@ export class TenantPool extends Pool {
   readonly #queue: FairQueue<CheckoutRequest>;
   /** By tenant object, because the look-up cache gives the same object each time. */
   readonly #parameters = new WeakMap<Tenant, TransactionParameters>();
-  /** Whether each connection has a session of its own, as far as is known: see `TenantClient.namesRider`. */
+  /** Whether each connection has a session of its own, as far as is known: see `TenantClient.hasOwnSession`. */
   hasOwnSessions = false;
 
   constructor(config: PoolConfig, { context, clock = backgroundClock, ...options }: TenantPoolOptions) {
@@ -147,8 +147,7 @@ export class TenantPool extends Pool {
     release: (error?: Error | boolean) => void,
     { holder, parameters }: Pick<CheckoutRequest, 'holder' | 'parameters'> = request,
   ): Lease {
-    // A connection that sends riders without a name never goes back to names.
-    client.namesRider ??= this.hasOwnSessions || undefined;
+    client.hasOwnSession ||= this.hasOwnSessions;
     const busyBefore = client.busyMs;
     const returned = this.counters.acquire(request.tenantId);
     const isOver = () => {

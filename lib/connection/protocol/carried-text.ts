@@ -1,14 +1,14 @@
 import { type SqlStatement, splitStatements } from '../../common/split-statements';
 import { takesSnapshot } from './schema-check';
-import type { Probe } from './session-checks';
-import type { TransactionParameters } from './transaction-parameters';
+import type { ParameterAnswered, TransactionParameters } from './transaction-parameters';
 import { mayCommand, transactionCommand } from './transaction-commands';
 
 /**
- * What a CommandComplete answers: what we sent along (`probe`: what looks at the session; `check`: at the tenant's
- * schema; `unread`: what code of this package has put into a text, and reads nothing of), or the caller's own.
+ * What a CommandComplete answers: what we sent along (`emptying`: a command that empties the session, `emptied`: the last
+ * of these; `role`: the parameter of that name; `check`: what looks for the tenant's schema; `unread`: what code of this
+ * package has put into a text, and reads nothing of), or the caller's own.
  */
-export type Answered = 'probe' | 'parameter' | 'check' | 'unread' | 'own';
+export type Answered = 'emptying' | 'emptied' | ParameterAnswered | 'check' | 'unread' | 'own';
 
 /** A text of the simple protocol with a tenant's parameters put in where a transaction begins. */
 export interface CarriedText {
@@ -31,8 +31,7 @@ export interface GivenText extends CarriedText {
 /** The property of a query under which stands what makes its text when it is sent. */
 export const GIVE_TEXT = Symbol('give text');
 
-/** @param probe with which the session is to be looked at in the middle of the text */
-export type GiveText = (parameters: TransactionParameters, probe: Probe) => GivenText;
+export type GiveText = (parameters: TransactionParameters) => GivenText;
 
 /** Where a text is sent. */
 interface Session {
@@ -74,8 +73,8 @@ function carriedStatements(
   const answers: Answered[] = [];
   let owesCheck = session.owesCheck(parameters);
   const carryParameters = () => {
-    parts.push(parameters.commands);
-    answers.push(...Array<Answered>(parameters.count).fill('parameter'));
+    parts.push(...parameters.commands.map((command) => `${command};`));
+    answers.push(...parameters.answers);
     owesCheck = parameters.schemaCheck !== undefined;
   };
   statements.forEach(({ text, head }, index) => {
@@ -86,7 +85,7 @@ function carriedStatements(
     if (index === 0 && !isLast && !session.inTransaction() && command !== 'begin') carryParameters();
     // Alone it is sent as a statement, with the check in front of it.
     if (owesCheck && !isSole && takesSnapshot(text)) {
-      parts.push(parameters.schemaCheck!.command);
+      parts.push(`${parameters.schemaCheck!.command};`);
       answers.push('check');
       owesCheck = false;
     }

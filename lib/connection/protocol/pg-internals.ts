@@ -15,7 +15,8 @@ import { KeepingClient } from '../../common/kept-commits';
  */
 export interface WireConnection {
   readonly stream: Pick<Duplex, 'write' | 'writable' | 'listenerCount' | 'destroy'>;
-  readonly parsedStatements: Readonly<Record<string, string | undefined>>;
+  /** Texts of the named statements that the session has prepared, by name. */
+  readonly parsedStatements: Record<string, string | undefined>;
   query(text: string): void;
   sync(): void;
   sendCopyFail(reason: string): void;

@@ -1,61 +1,37 @@
-/** A statement of a rider. */
-export interface RidingStatement {
-  /** The name under which the session prepares it. One text has one name. */
-  readonly name: string;
-  readonly sql: string;
-  readonly values: readonly string[];
-}
-
 /**
- * Statements of the extended protocol, each up to its Execute, as bytes. A tenant's are made once and written as they are
- * with each of its statements.
+ * Statements of the extended protocol that travel in front of somebody's own, as bytes. None has a name: a named one is
+ * kept by the session, where a function that runs what a caller gives it could replace it, and work for whoever comes
+ * next. A tenant's are made once and written as they are with each of its statements.
  */
 export class Rider {
-  #unnamed: Buffer | undefined;
-  #execute: Buffer | undefined;
+  /** How many ParseCompletes answer it. */
+  readonly parses: number;
+  /** How many CommandCompletes answer it. */
+  readonly executions: number;
+  readonly bytes: Buffer;
 
-  constructor(
-    readonly names: readonly string[],
-    private readonly statements: () => readonly RidingStatement[],
-  ) {}
-
-  /** Parse, Bind and Execute of unnamed statements: the session keeps each only until the next. */
-  get unnamed(): Buffer {
-    return (this.#unnamed ??= Buffer.concat(
-      this.statements().flatMap(({ sql, values }) => [
-        parseMessage('', sql),
-        bindAndExecuteMessage('', values),
-      ]),
-    ));
-  }
-
-  /** Parse of the named statements. Made anew each time, because it is sent only once on each connection. */
-  parse(name: string): Buffer {
-    return parseMessage(name, this.statements().find((each) => each.name === name)!.sql);
-  }
-
-  /** Bind and Execute of the named statements. */
-  get execute(): Buffer {
-    return (this.#execute ??= Buffer.concat(
-      this.statements().map(({ name, values }) => bindAndExecuteMessage(name, values)),
-    ));
+  /**
+   * @param commands run one after the other
+   * @param looks PostgreSQL reads these before, and does not run them: it may find there that something is missing
+   */
+  constructor(commands: readonly string[], looks: readonly string[] = []) {
+    this.parses = looks.length + commands.length;
+    this.executions = commands.length;
+    const run = commands.flatMap((sql) => [parseMessage(sql), BIND_AND_EXECUTE]);
+    this.bytes = Buffer.concat([...looks.map(parseMessage), ...run]);
   }
 }
 
-/** `statement` is the name to remember it by in the session, or empty: then it is forgotten with the next. */
-function parseMessage(statement: string, sql: string): Buffer {
-  return message('P', [text(statement), text(sql), int16(0)]);
+/** Of the unnamed statement. The types of parameters are left to PostgreSQL: there are none. */
+function parseMessage(sql: string): Buffer {
+  return message('P', [text(''), text(sql), int16(0)]);
 }
 
-/** Bind to the unnamed portal, and Execute. Values and results are texts. */
-function bindAndExecuteMessage(statement: string, values: readonly string[]): Buffer {
-  const parameters = values.flatMap((value) => {
-    const bytes = Buffer.from(value);
-    return [int32(bytes.length), bytes];
-  });
-  const bind = [text(''), text(statement), int16(0), int16(values.length), ...parameters, int16(0)];
-  return Buffer.concat([message('B', bind), message('E', [text(''), int32(0)])]);
-}
+/** Bind of the unnamed statement to the unnamed portal, without parameters and with results as texts; and Execute. */
+const BIND_AND_EXECUTE = Buffer.concat([
+  message('B', [text(''), text(''), int16(0), int16(0), int16(0)]),
+  message('E', [text(''), int32(0)]),
+]);
 
 /** Type, length of what follows and of itself, and what follows. */
 function message(type: string, parts: readonly Buffer[]): Buffer {

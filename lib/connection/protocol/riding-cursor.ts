@@ -1,5 +1,5 @@
 import { isOutage } from '../../common/outage';
-import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
+import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, type Submittable, foreignTextRefusal } from './foreign-query';
 import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
@@ -13,18 +13,12 @@ import type { StatementLease } from './statement-lease';
 export class RidingCursor extends ForeignQuery {
   readonly #cursor: CursorState;
   #tellLost!: () => void;
-  #asked: Parameters<CursorState['_getRows']> | undefined;
 
   constructor(lease: StatementLease, inner: Submittable) {
     super(lease, inner);
     const lost = new Promise<void>((resolve) => (this.#tellLost = resolve));
     this.#cursor = cursorOf(inner) as CursorState;
     endCloseWith(lost, this.#cursor);
-    const getRows = this.#cursor._getRows.bind(this.#cursor);
-    this.#cursor._getRows = (...asked) => {
-      this.#asked = asked;
-      getRows(...asked);
-    };
   }
 
   override get text(): unknown {
@@ -45,9 +39,6 @@ export class RidingCursor extends ForeignQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    if (error instanceof SessionNotCleanError && this.#cursor.state !== 'done') {
-      if (this.lease.sendToEmptySession(this)) return this.#rewind(connection);
-    }
     const heeded = this.lease.heed(error);
     const isSent = this.#cursor.state !== 'initialized';
     const isOpen = isSent && leavesCommitOpen(error, this.text, this.lease.client.standardStrings);
@@ -55,17 +46,6 @@ export class RidingCursor extends ForeignQuery {
     if (!isAnswer(error) || isOutage(error)) this.#tellLost();
     if (this.#cursor.state === 'done') failAfterEnd(this.#cursor, told);
     else this.inner.handleError(told, connection);
-  }
-
-  /** Returns the cursor to its state before it was sent, and repeats the request for rows that it made then. */
-  #rewind(connection: WireConnection): void {
-    const cursor = this.#cursor;
-    connection.removeListener('noData', cursor._ifNoData);
-    connection.removeListener('rowDescription', cursor._rowDescription);
-    if (cursor.state === 'busy' && this.#asked) cursor._queue.unshift(this.#asked);
-    Object.assign(cursor, { state: 'initialized', connection: null, _cb: null });
-    // A cursor ends its message group itself.
-    connection.sync();
   }
 
   override handleReadyForQuery(connection: WireConnection): void {
@@ -84,11 +64,6 @@ interface CursorState {
   _error?: Error;
   /** The callback that waits for rows. */
   _cb: ((error: Error) => void) | null;
-  /** Requests for rows that were made before it was sent. */
-  readonly _queue: Parameters<CursorState['_getRows']>[];
-  readonly _ifNoData: () => void;
-  readonly _rowDescription: () => void;
-  _getRows(rows: number, callback: (error: Error) => void): void;
   close(callback?: (error?: Error) => void): Promise<void> | undefined;
 }
 

@@ -7,84 +7,68 @@ import { Rider } from './rider';
 /** invalid_schema_name: `regnamespace` answers so when the schema does not exist. */
 const SCHEMA_IS_MISSING = '3F000';
 
-/** invalid_argument_for_logarithm: raised by nothing else that we send. */
-const SCHEMA_IS_NOT_CURRENT = '2201E';
-
-const CHECK_RAISES: ReadonlySet<string> = new Set([SCHEMA_IS_MISSING, SCHEMA_IS_NOT_CURRENT]);
+/** invalid_parameter_value: so is a role refused that does not exist, or that the session may not become. */
+const ROLE_IS_MISSING = '22023';
 
 /**
- * Whether the tenant's schema is there, and may be used. PostgreSQL passes over a schema on the path that is not, so it
- * would look for the tenant's names in the shared schemas behind it, and make new tables there; with none behind it in
- * `pg_temp`, from where they are gone with the session.
+ * Whether the tenant's schema is there. PostgreSQL passes over a schema on the path that is not, so it would look for the
+ * tenant's names in the shared schemas behind it, and make new tables there; with none behind it in `pg_temp`, from
+ * where they are gone with the session.
  */
 export class SchemaCheck {
-  /** What a check inside a transaction asks for. */
-  readonly #values: readonly string[];
-  /**
-   * Used inside a transaction. It has no name, because a session that has lost a named statement would fail the
-   * transaction.
-   */
-  readonly rider: Rider;
+  /** The schema's name as a literal, which PostgreSQL looks for as soon as it reads it. */
+  readonly #name: string;
+  #rider: Rider | undefined;
 
-  /** @param role whose statements it is for, if not the session's. A schema that it may not use PostgreSQL passes over, too */
+  /** @param role whose statements it is for, if not the session's */
   constructor(
-    private readonly schemaName: string,
+    schemaName: string,
     private readonly role?: string,
   ) {
-    this.#values = [quoteIdentifier(schemaName), ...(role === undefined ? [] : [role])];
-    this.rider = new Rider([], () => [
-      {
-        name: '',
-        sql: checkSql(columnSql(...this.#values.map((_, i) => `$${i + 1}`))),
-        values: this.#values,
-      },
-    ]);
+    this.#name = `${quoteLiteral(quoteIdentifier(schemaName))}::pg_catalog.regnamespace`;
   }
 
   /**
-   * The check as a column behind the parameters, with values from `$first` on. The first schema of the path that there
-   * is and that may be used is the current one. PostgreSQL looks for it anyway, and a transaction that begins so knows
-   * what others have done. With a role the name comes once more: a purge takes both, and PostgreSQL would miss the role
-   * first.
+   * A column of what is sent in front of a single statement. PostgreSQL finds that the schema is missing when it reads it.
+   * The transaction begins with the message group, so PostgreSQL knows what others have done.
    */
-  behindParameters(first: number): { readonly sql: string; readonly values: readonly string[] } {
-    const isCurrent = `pg_catalog.current_schema() OPERATOR(pg_catalog.=) $${first}::pg_catalog.name`;
-    if (this.role === undefined) return { sql: raisesUnless(isCurrent), values: [this.schemaName] };
-    const isThere = `$${first + 1}::pg_catalog.regnamespace IS NOT NULL`;
-    return {
-      sql: raisesUnless(`${isCurrent} AND ${isThere}`),
-      values: [this.schemaName, quoteIdentifier(this.schemaName)],
-    };
+  get look(): string {
+    return this.#name;
   }
 
-  /** An error that names the schema, when `error` is that of a failed check; `undefined` for any other. */
-  explain(error: DatabaseError): TenantSchemaMissingError | undefined {
-    if (!CHECK_RAISES.has(error.code ?? '')) return undefined;
-    const cause =
-      error.code === SCHEMA_IS_MISSING
-        ? error
-        : new Error(`schema "${this.schemaName}" is not there, or may not be used`, { cause: error });
-    return new TenantSchemaMissingError({ cause });
-  }
-
-  /** As a part of a text that is sent inside a transaction. */
+  /**
+   * A statement to be run inside of a transaction. It asks besides whether the role may use the schema, which PostgreSQL
+   * passes over as well if it may not.
+   */
   get command(): string {
-    return `${checkSql(columnSql(...this.#values.map(quoteLiteral)))};`;
+    return checkSql(usableSql(this.#name, this.role));
   }
-}
 
-function raisesUnless(condition: string): string {
-  return `pg_catalog.ln(CASE WHEN ${condition} THEN '1'::pg_catalog.float8 ELSE '0'::pg_catalog.float8 END)`;
+  /** The command in front of a statement inside a transaction. */
+  get rider(): Rider {
+    return (this.#rider ??= new Rider([this.command]));
+  }
+
+  /**
+   * An error that names the schema, when `error` is that of a failed check or tells that the tenant's role is gone with
+   * it; `undefined` for any other.
+   *
+   * @param setsRole whether it answers what sets the role
+   */
+  explain(error: DatabaseError, setsRole: boolean): TenantSchemaMissingError | undefined {
+    return error.code === SCHEMA_IS_MISSING || (setsRole && error.code === ROLE_IS_MISSING)
+      ? new TenantSchemaMissingError({ cause: error })
+      : undefined;
+  }
 }
 
 /**
  * With a role it asks for that role and not for the session's current one, because code may have changed it since
  * BEGIN.
  */
-function columnSql(...[name, role]: string[]): string {
-  const found = `${name}::pg_catalog.regnamespace`;
-  const user = role === undefined ? 'CURRENT_USER' : `${role}::pg_catalog.name`;
-  return `CASE WHEN pg_catalog.has_schema_privilege(${user}, ${found}, 'USAGE') THEN ${found}
+function usableSql(name: string, role: string | undefined): string {
+  const user = role === undefined ? 'CURRENT_USER' : `${quoteLiteral(role)}::pg_catalog.name`;
+  return `CASE WHEN pg_catalog.has_schema_privilege(${user}, ${name}, 'USAGE') THEN ${name}
     ELSE pg_catalog.quote_ident(pg_catalog.concat(${user}, ' may not use it'))::pg_catalog.regnamespace END`;
 }
 

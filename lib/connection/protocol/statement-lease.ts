@@ -15,12 +15,6 @@ export interface StatementLease {
   readonly isSystem: boolean;
   /** Notes what a statement that is about to be sent may leave behind. */
   heedText(text: unknown): void;
-  /**
-   * Empties the session and sends the query again, after PostgreSQL refused it because of what the session holds.
-   *
-   * @returns false when that has been tried often enough
-   */
-  sendToEmptySession(query: object): boolean;
   /** Notes what an error says about the connection. Returns the error for the caller. */
   heed(error: Error): Error;
 }

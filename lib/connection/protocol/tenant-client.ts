@@ -2,10 +2,12 @@ import { type ClientConfig, DatabaseError } from 'pg';
 import type { Answered, CarriedText } from './carried-text';
 import { gatheringMessages } from './gathered-messages';
 import { IDLE_IN_TRANSACTION } from '../pool/limit-errors';
-import { BaseClient, type WireConnection, type ParameterStatus } from './pg-internals';
+import { BaseClient, type WireConnection } from './pg-internals';
 import { SessionNotCleanError } from '../connection.errors';
 import type { SchemaCheck } from './schema-check';
-import { type Probe, PROBE_RAISES, probeText } from './session-checks';
+import { type Emptying, emptyingOf, SOMETHING_FIRST } from './empty-session';
+import { ReportedParameters } from './reported-parameters';
+import type { Rider } from './rider';
 import type { TransactionParameters } from './transaction-parameters';
 
 /** PostgreSQL leaves the old name as it was set. */
@@ -18,25 +20,33 @@ const UTF8: ReadonlySet<string> = new Set(['UTF8', 'UNICODE']);
  */
 export class TenantClient extends BaseClient {
   #lease: object | undefined;
-  /** Whether the session was probed during this lease, and cannot be exchanged for another before the lease ends. */
-  #isProbed = false;
+  /** Whether the session was emptied during this lease, and cannot be exchanged for another before the lease ends. */
+  #isEmptied = false;
+  /** Whether the transaction that is under way empties it. If that is rolled back, so are the temporary tables. */
+  #isEmptying = false;
+  /** Whether it could not be emptied. */
+  cannotBeEmptied = false;
   /** Whether the tenant's schema was there since the transaction began that is open. */
   #isChecked = false;
-  /** How often in a row the session was refused. */
-  refusals = 0;
-  /** Whether the session has been refused: a quick look may then go on finding what is not there any more. */
-  #wasRefused = false;
   /**
-   * Whether the session is this connection's own, so that it may remember the rider's statement. Behind a pooler the
-   * next transaction may be another session's. `undefined`: not known yet.
+   * Whether the session is this connection's own. Behind a pooler the next transaction may be another session's. False
+   * while it is not known.
    */
-  namesRider: boolean | undefined;
+  hasOwnSession = false;
+  /** Texts of the named statements that the application has sent, which it may ask for by their names alone. */
+  readonly #texts = new Map<string, string>();
+  /** For whom the session has prepared its named statements. */
+  #preparedFor: string | undefined;
+  /** The key of the frame that it is lent for. */
+  #holder: string | undefined;
   /** Tenants whose tables the session has met, if the pool counts them. */
   readonly served = new Set<string>();
   /** Why PostgreSQL has closed the session of a transaction in which nothing was sent. */
   farewell: Error | undefined;
   /** The session's `standard_conforming_strings`, which PostgreSQL and poolers report. */
   standardStrings = true;
+  /** Whether PostgreSQL takes a message group for a transaction block from its second statement on, as from version 18 on. */
+  #hasGroupBlocks = false;
   /** Whether the session reads texts as they are sent. In Shift JIS, for one, a letter may take the quote behind it along. */
   readsUtf8 = true;
   readonly #reported = new ReportedParameters();
@@ -45,10 +55,8 @@ export class TenantClient extends BaseClient {
   /** How long statements took in all, in milliseconds. */
   busyMs = 0;
   #sentAt: number | undefined;
-  /** Names of riders that the session remembers. */
-  readonly #parsed = new Set<string>();
-  /** Names of those whose ParseComplete is still to come; empty for one without. */
-  #parsing: string[] = [];
+  /** How many ParseCompletes are still to come that answer what we sent along. */
+  #parsing = 0;
   /** What each CommandComplete answers that is still to come; beyond these, the caller's own. */
   #answers: Answered[] = [];
   /** The schema check that was sent last. */
@@ -61,14 +69,15 @@ export class TenantClient extends BaseClient {
     return this.#lease;
   }
 
-  set lease(lease: object | undefined) {
+  /** @param holder the key of the frame that it is for */
+  lend(lease: object, holder: string | undefined): void {
     this.#lease = lease;
-    this.#isProbed = false;
-    this.refusals = 0;
+    this.#holder = holder;
+    this.#isEmptied = false;
   }
 
-  get hasOwnSession(): boolean {
-    return this.namesRider !== undefined;
+  takeBack(): void {
+    this.#lease = undefined;
   }
 
   /** Whether time zone, encoding and so on differ from what the session began with. Behind a pooler this is the pooler's task. */
@@ -82,6 +91,7 @@ export class TenantClient extends BaseClient {
       const { parameterName, parameterValue } = status;
       this.#reported.note(status);
       if (parameterName === 'standard_conforming_strings') this.standardStrings = parameterValue !== 'off';
+      if (parameterName === 'server_version') this.#hasGroupBlocks = parseInt(parameterValue) >= 18;
       if (parameterName === 'client_encoding') this.readsUtf8 = UTF8.has(parameterValue);
     });
   }
@@ -95,49 +105,82 @@ export class TenantClient extends BaseClient {
     this.#check = parameters.schemaCheck;
     if (this.inTransaction()) {
       if (!this.owesCheck(parameters)) return;
-      stream.write(parameters.schemaCheck!.rider.unnamed);
-      this.#parsing.push('');
+      this.#write(parameters.schemaCheck!.rider, stream);
       this.#answers.push('check');
       return;
     }
-    const probe = this.#probeOf(parameters);
-    const rider = parameters.rider(probe);
-    if (this.namesRider) {
-      for (const name of rider.names) {
-        if (this.#parsed.has(name)) continue;
-        stream.write(rider.parse(name));
-        this.#parsing.push(name);
-      }
-      stream.write(rider.execute);
-    } else {
-      stream.write(rider.unnamed);
-      this.#parsing.push(...rider.names.map(() => ''));
+    if (this.#isToBeEmptied(parameters)) {
+      this.#isEmptying = true;
+      this.#writeEmptying(this.#emptying(), stream);
+    } else if (this.#hasGroupBlocks) {
+      this.#writeEmptying(SOMETHING_FIRST, stream);
     }
-    if (probe) this.#answers.push('parameter', 'probe');
-    else this.#answers.push('parameter');
+    const { rider, answers } = parameters.rider(this.#hasGroupBlocks);
+    this.#write(rider, stream);
+    this.#answers.push(...answers);
+  }
+
+  #writeEmptying({ rider, riderAnswers }: Emptying, stream: WireConnection['stream']): void {
+    this.#write(rider, stream);
+    this.#answers.push(...riderAnswers);
+  }
+
+  #write({ bytes, parses }: Rider, stream: WireConnection['stream']): void {
+    stream.write(bytes);
+    this.#parsing += parses;
   }
 
   /** @returns what was sent */
   sendCarried({ text, answers }: CarriedText, parameters: TransactionParameters): string {
     this.#check = parameters.schemaCheck;
-    const probe = this.inTransaction() ? undefined : this.#probeOf(parameters);
-    // CLOSE ALL, the probe, BEGIN, COMMIT.
-    this.#answers = probe ? ['parameter', 'probe', 'parameter', 'parameter', ...answers] : [...answers];
+    const isEmptied = !this.inTransaction() && this.#isToBeEmptied(parameters);
+    const emptying = isEmptied ? this.#emptying() : undefined;
+    this.#answers = [...(emptying?.textAnswers ?? []), ...answers];
     this.unanswered = this.#answers.length;
-    const sent = probe ? probeText(probe) + text : text;
+    const sent = emptying ? emptying.text + text : text;
     this.connection.query(sent);
     return sent;
   }
 
-  /** How closely a session is looked at in which something was found before, or nothing. */
-  get probe(): Probe {
-    return this.#wasRefused ? 'thorough' : 'quick';
+  /** What is to be sent to empty the session. From then on it holds no named statements of others. */
+  #emptying(): Emptying {
+    return emptyingOf({ statements: this.#forgetOthersNames(), path: !this.#knowsPath });
+  }
+
+  get #knowsPath(): boolean {
+    return this.hasOwnSession && this.#reported.has('search_path');
+  }
+
+  /** What empties it of all but named statements. */
+  get emptyingButNames(): Emptying {
+    return emptyingOf({ statements: false, path: !this.#knowsPath });
+  }
+
+  /** Whether the application has sent statements by name. */
+  get hasNames(): boolean {
+    return this.#texts.size > 0;
+  }
+
+  /** Whether the session may hold any. Those of the same tenant are kept. */
+  #forgetOthersNames(): boolean {
+    if (this.#texts.size === 0 || this.#preparedFor === this.#holder) return false;
+    const { parsedStatements } = this.connection;
+    for (const name of Object.keys(parsedStatements)) delete parsedStatements[name];
+    this.#preparedFor = this.#holder;
+    return true;
+  }
+
+  /** The text of a named statement, which may be asked for by its name alone. */
+  textOf({ text, name }: { readonly text?: unknown; readonly name?: string }): unknown {
+    if (name === undefined || name === '') return text;
+    if (typeof text !== 'string' || text === '') return this.#texts.get(name) ?? text;
+    this.#texts.set(name, text);
+    return text;
   }
 
   /** What a lease leaves in its own session is there for the rest of it; a pooler may give another each time. */
-  #probeOf({ areProbed }: TransactionParameters): Probe | undefined {
-    if (!areProbed || (this.hasOwnSession && this.#isProbed)) return undefined;
-    return this.probe;
+  #isToBeEmptied({ needEmptySession }: TransactionParameters): boolean {
+    return needEmptySession && !(this.hasOwnSession && this.#isEmptied);
   }
 
   /** Whether an open transaction has yet to look whether the tenant's schema is there. One that has failed runs nothing. */
@@ -169,9 +212,8 @@ export class TenantClient extends BaseClient {
 
   /** pg would take the rider's for the statement's own, and remember a named one whose Parse may yet fail. */
   override _handleParseComplete(): void {
-    const name = this.#parsing.shift();
-    if (name === undefined) super._handleParseComplete();
-    else if (name !== '') this.#parsed.add(name);
+    if (this.#parsing > 0) this.#parsing--;
+    else super._handleParseComplete();
   }
 
   get #answersOwn(): boolean {
@@ -190,11 +232,12 @@ export class TenantClient extends BaseClient {
     const answered = this.#answers.shift() ?? 'own';
     this.unanswered = this.#answers.length;
     if (answered === 'own') return super._handleCommandComplete(message);
+    if (answered === 'emptied') {
+      this.#reported.begin();
+      if (!this.#isEmptying) this.#isEmptied = true;
+    }
     // Parameters are sent where a transaction begins.
-    if (answered !== 'probe') return void (this.#isChecked = answered === 'check');
-    this.#isProbed = true;
-    this.refusals = 0;
-    this.#reported.begin();
+    this.#isChecked = answered === 'check';
   }
 
   override _handleErrorMessage(message: unknown): void {
@@ -202,23 +245,21 @@ export class TenantClient extends BaseClient {
       this.farewell = message;
       return;
     }
-    const isRiders = !this.#answersOwn && this.#answers[0] !== 'unread';
-    const isRefusal = this.#answers[0] === 'probe' && hasCode(message, PROBE_RAISES);
+    const answered = this.#answers[0] ?? 'own';
     this.#answers = [];
-    const missing = isRiders && message instanceof DatabaseError && this.#check?.explain(message);
-    if (missing) {
-      this.#parsing = [];
-      return super._handleErrorMessage(missing);
-    }
-    if (isRefusal) {
-      this.#wasRefused = true;
-      this.refusals++;
-      return super._handleErrorMessage(new SessionNotCleanError({ cause: message }));
-    }
-    // The rider's statement may be gone (DISCARD ALL) or taken (a pooler that came later): from now on without a name.
-    if (isRiders || this.#parsing.length > 0) this.namesRider &&= false;
-    this.#parsing = [];
-    super._handleErrorMessage(message);
+    this.#parsing = 0;
+    this.#isEmptying = false;
+    super._handleErrorMessage(message instanceof DatabaseError ? this.#explain(message, answered) : message);
+  }
+
+  #explain(error: DatabaseError, answered: Answered): Error {
+    if (answered === 'own' || answered === 'unread') return error;
+    const missing = this.#check?.explain(error, answered === 'role');
+    if (missing) return missing;
+    // PostgreSQL reads a text before it runs any of it, and says where in it something is that it cannot read.
+    if (!isEmptying(answered) || error.position !== undefined) return error;
+    this.cannotBeEmptied = true;
+    return new SessionNotCleanError({ cause: error });
   }
 
   /**
@@ -238,51 +279,18 @@ export class TenantClient extends BaseClient {
   }
 
   override _handleReadyForQuery(message: unknown): void {
+    if (this.#isEmptying) this.#isEmptied = true;
+    this.#isEmptying = false;
     this.busyMs += this.tookMs();
     this.#sentAt = undefined;
     super._handleReadyForQuery(message);
   }
 }
 
+function isEmptying(answered: Answered): boolean {
+  return answered === 'emptying' || answered === 'emptied';
+}
+
 function isFarewell(message: unknown): message is DatabaseError {
-  return hasCode(message, IDLE_IN_TRANSACTION);
-}
-
-function hasCode(message: unknown, code: string): message is DatabaseError {
-  return message instanceof DatabaseError && message.code === code;
-}
-
-/** Changes when a standby is promoted, whatever the session does. */
-const NOT_THE_SESSIONS_OWN = 'in_hot_standby';
-
-/** Change with what a tenant's transaction sets for itself, and back with its end: PostgreSQL 18 tells of the path, too. */
-const RIDING: ReadonlySet<string> = new Set(['search_path', 'is_superuser']);
-
-/**
- * The parameters that PostgreSQL tells its clients, when a session begins and whenever one has changed: `TimeZone`,
- * `DateStyle`, `client_encoding`, `default_transaction_read_only` and others.
- */
-class ReportedParameters {
-  readonly #values = new Map<string, string>();
-  #initial: ReadonlyMap<string, string> | undefined;
-
-  note({ parameterName, parameterValue }: ParameterStatus): void {
-    this.#values.set(parameterName, parameterValue);
-  }
-
-  /** The session begins to work for tenants: what it was given before, also by a listener for `connect`, is its own. */
-  begin(): void {
-    this.#initial ??= new Map(this.#values);
-  }
-
-  /** Whether one of them is not what the session began with. `inTransaction`: but for those that ride with a tenant. */
-  areChanged(inTransaction = false): boolean {
-    const initial = this.#initial;
-    if (!initial) return false;
-    for (const [name, value] of this.#values) {
-      if (name === NOT_THE_SESSIONS_OWN || (inTransaction && RIDING.has(name))) continue;
-      if (initial.get(name) !== value) return true;
-    }
-    return false;
-  }
+  return message instanceof DatabaseError && message.code === IDLE_IN_TRANSACTION;
 }

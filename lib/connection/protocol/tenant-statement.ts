@@ -1,14 +1,14 @@
 import { DatabaseError, type QueryConfig } from 'pg';
 import { carriedText, GIVE_TEXT, type GiveText, type GivenText } from './carried-text';
-import { CommitOutcomeUnknownError, SessionNotCleanError } from '../connection.errors';
+import { CommitOutcomeUnknownError } from '../connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { leavesCommitOpen, transactionCommands } from './transaction-commands';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './statement-lease';
 
-/** invalid_sql_statement_name, duplicate_prepared_statement. */
-const RIDER_NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
+/** invalid_sql_statement_name, duplicate_prepared_statement: code of the tenant's own has changed what the session knows. */
+const NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
 
 /**
  * How a statement is sent: `bare`, as pg would; `riding`, with the parameters in front of it in the same message group;
@@ -35,8 +35,8 @@ export class TenantStatement extends BaseQuery {
   readonly #give: GiveText | undefined;
   #given: GivenText | undefined;
   #mode: Mode = 'bare';
-  #refusesParameters = false;
-  #lostRiderName = false;
+  /** `emptying`: what PostgreSQL refused to run in a transaction is sent without parameters, after that. */
+  #refusesParameters: 'no' | 'emptying' | 'yes' = 'no';
   #isSent = false;
   /** What went instead of a text that was given. */
   #sent = '';
@@ -51,13 +51,19 @@ export class TenantStatement extends BaseQuery {
   }
 
   override submit(connection: WireConnection): Error | null {
+    const { client, parameters } = this.#lease;
+    this.text = client.textOf(this) as string;
     const refusal = this.#lease.refusal(this.text);
     if (refusal) return refusal;
     this.#isSent = true;
-    this.#given = this.#give?.(this.#lease.parameters, this.#lease.client.probe);
+    this.#given = this.#give?.(parameters);
     this.#lease.heedText(this.#given ? this.#given.own : this.text);
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
-    if (this.#lease.client.namesRider === undefined) this.name = undefined;
+    if (!client.hasOwnSession) this.name = undefined;
+    if (this.#refusesParameters === 'emptying') {
+      client.sendCarried({ text: '', answers: [] }, parameters);
+      return null;
+    }
     this.#mode = this.#send();
     if (this.#mode === 'carried') return null;
     return super.submit(this.requiresPreparation() ? this.#lease.client.gathering : connection);
@@ -66,7 +72,7 @@ export class TenantStatement extends BaseQuery {
   /** Sends the text at once if it must carry parameters. Otherwise says how the statement is to be sent. */
   #send(): Mode {
     const { client, parameters } = this.#lease;
-    if (this.#refusesParameters) return 'bare';
+    if (this.#refusesParameters === 'yes') return 'bare';
     if (this.#given) {
       this.#sent = client.sendCarried(this.#given, parameters);
       return 'carried';
@@ -85,11 +91,9 @@ export class TenantStatement extends BaseQuery {
     return this.#mayBeCarried() ? carriedText(this.text, parameters, client) : undefined;
   }
 
-  /** A prepared statement may be asked for by its name alone. */
   #owesCheck(): boolean {
     const { client, parameters } = this.#lease;
-    const text = this.text || (client.connection.parsedStatements[this.name ?? ''] ?? '');
-    return client.owesCheck(parameters) && takesSnapshot(text);
+    return client.owesCheck(parameters) && takesSnapshot(this.text);
   }
 
   /** The parameters cannot ride behind a statement: after BEGIN and AND CHAIN they need a text, however it is asked for. */
@@ -110,6 +114,12 @@ export class TenantStatement extends BaseQuery {
     super.prepare(connection);
   }
 
+  override handleReadyForQuery(connection: WireConnection): void {
+    if (this.#refusesParameters !== 'emptying') return super.handleReadyForQuery(connection);
+    this.#refusesParameters = 'yes';
+    this.#lease.client._queryQueue.unshift(this);
+  }
+
   /** A COPY without a stream. PostgreSQL has taken the Sync behind it for a part of what is copied, and waits for another. */
   override handleCopyInResponse(connection: WireConnection): void {
     super.handleCopyInResponse(connection);
@@ -117,7 +127,6 @@ export class TenantStatement extends BaseQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    if (error instanceof SessionNotCleanError && this.#lease.sendToEmptySession(this)) return;
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
       if (this.#given) this.#placeIn(this.#given, error);
@@ -134,10 +143,7 @@ export class TenantStatement extends BaseQuery {
 
   /** The error for the caller: when PostgreSQL has not answered a COMMIT, that its outcome is unknown. */
   explain(error: Error): Error {
-    const { connection, standardStrings } = this.#lease.client;
-    // A prepared statement may be asked for by its name alone.
-    const text = this.text ?? connection.parsedStatements[this.name ?? ''];
-    return this.#isSent && leavesCommitOpen(error, text, standardStrings)
+    return this.#isSent && leavesCommitOpen(error, this.text, this.#lease.client.standardStrings)
       ? new CommitOutcomeUnknownError({ cause: error })
       : error;
   }
@@ -149,12 +155,11 @@ export class TenantStatement extends BaseQuery {
   #canRunAgain({ code, routine }: DatabaseError): boolean {
     if (this.#mode !== 'riding') return false;
     if (code === REFUSES_TRANSACTION && this.#lease.isSystem) {
-      this.#refusesParameters = true;
+      this.#refusesParameters = 'emptying';
       return true;
     }
-    // The error concerns the rider's own statement: from now on the client sends it without a name.
-    if (RIDER_NAME_ERRORS.has(code ?? '') && !this.#lostRiderName) {
-      this.#lostRiderName = true;
+    if (NAME_ERRORS.has(code ?? '') && this.name !== undefined) {
+      this.name = undefined;
       return true;
     }
     // Named and parsed for one tenant, refused for another whose columns differ, as in the middle of a rollout.

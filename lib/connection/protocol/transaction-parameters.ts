@@ -1,74 +1,73 @@
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
 import type { ContextFrame } from '../../context/context-frame';
 import { roleOfSchema } from '../../registry/tenant-role';
-import { Rider, type RidingStatement } from './rider';
+import { Rider } from './rider';
 import { SchemaCheck } from './schema-check';
-import { CLOSE_CURSORS, type Probe, PROBES } from './session-checks';
+
+export type ParameterAnswered = 'parameter' | 'role';
+
+interface ParameterRider {
+  readonly rider: Rider;
+  readonly answers: readonly ParameterAnswered[];
+}
 
 /**
  * Transaction-local parameters that make a statement run for somebody. They travel in front of it, in the same message
  * group, and PostgreSQL forgets them with the transaction.
  */
 export class TransactionParameters {
-  /** As `SET LOCAL …; ` commands: unlike a SELECT they take no snapshot, so BEGIN may precede them. */
-  readonly commands: string;
-  /** How many `commands` there are. */
-  readonly count: number;
-  readonly #riders: Partial<Record<Probe | 'unprobed', Rider>> = {};
+  /** `SET LOCAL …`: unlike a SELECT it takes no snapshot, so BEGIN may precede it, and PostgreSQL does not plan it. */
+  readonly commands: readonly string[];
+  /** What is answered to each of the commands. */
+  readonly answers: readonly ParameterAnswered[];
+  #setRider: ParameterRider | undefined;
+  #selectRider: ParameterRider | undefined;
 
   constructor(
     /** What they are, by name. */
     readonly values: Readonly<Record<string, string>>,
-    /** Whether the session is looked at before it works with them. */
-    readonly areProbed = true,
+    /** Whether the session is emptied before it works with them. */
+    readonly needEmptySession = true,
     /** What comes before the first statement of a transaction, if the tenant's schema has to be there. */
     readonly schemaCheck?: SchemaCheck,
   ) {
-    const entries = Object.entries(values);
-    this.commands = entries
-      .map(([name, value]) => `SET LOCAL ${name} = ${parameterValueSql(name, value)};`)
-      .join(' ');
-    this.count = entries.length;
+    this.commands = Object.entries(values).map(
+      ([name, value]) => `SET LOCAL ${name} = ${parameterValueSql(name, value)}`,
+    );
+    this.answers = Object.keys(values).map((name) => (name === 'role' ? 'role' : 'parameter'));
   }
 
   /**
-   * As one SELECT of a text, with others beside them, and behind the probe if there is one. It takes a snapshot, so only
-   * where the isolation level is settled.
+   * As one SELECT of a text, with others beside them. It takes a snapshot, so only where the isolation level is settled.
    */
-  select(others: Readonly<Record<string, string>>, probe?: Probe): string {
+  select(others: Readonly<Record<string, string>>): string {
     const calls = Object.entries({ ...this.values, ...others }).map(
       ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`,
     );
-    return `SELECT ${[...(probe ? [PROBES[probe]] : []), ...calls].join(', ')}`;
+    return `SELECT ${calls.join(', ')}`;
   }
 
-  /** As `SELECT set_config($1, $2, true), …` of the extended protocol, behind the probe and before the check of the schema. */
-  rider(probe?: Probe): Rider {
-    return (this.#riders[probe ?? 'unprobed'] ??= this.#makeRider(probe));
+  /**
+   * In front of a statement. PostgreSQL looks for the schema as it reads, before it could miss a role: a purge takes both.
+   *
+   * @param bySet by the `commands`. PostgreSQL before 18 takes a message group for no transaction block, and would warn of
+   *   each; there it is one SELECT, which has to be planned
+   */
+  rider(bySet: boolean): ParameterRider {
+    return bySet ? (this.#setRider ??= this.#riderOfSets()) : (this.#selectRider ??= this.#riderOfSelect());
   }
 
-  #makeRider(probe: Probe | undefined): Rider {
-    const check = this.schemaCheck?.behindParameters(2 * this.count + 1);
-    // The text depends on nothing else, and so may the name.
-    const name = ['nestjs-tenancy', probe ?? 'unprobed', this.count, check?.values.length ?? 0].join('-');
-    const values = [...Object.entries(this.values).flat(), ...(check?.values ?? [])];
-    const parameter = () => ({ name, sql: this.#sql(probe, check?.sql), values });
-    return probe
-      ? new Rider([CURSOR_CLOSER.name, name], () => [CURSOR_CLOSER, parameter()])
-      : new Rider([name], () => [parameter()]);
+  #riderOfSets(): ParameterRider {
+    const looks = this.schemaCheck ? [`SELECT ${this.schemaCheck.look}`] : [];
+    return { rider: new Rider(this.commands, looks), answers: this.answers };
   }
 
-  /** PostgreSQL computes columns from left to right, so the probe tells of the session as it was before. */
-  #sql(probe: Probe | undefined, check: string | undefined): string {
-    const calls = Array.from(
-      { length: this.count },
-      (_, i) => `pg_catalog.set_config($${2 * i + 1}, $${2 * i + 2}, true)`,
-    );
-    return `SELECT ${[...(probe ? [PROBES[probe]] : []), ...calls, ...(check ? [check] : [])].join(', ')}`;
+  #riderOfSelect(): ParameterRider {
+    const look = this.schemaCheck ? `, ${this.schemaCheck.look}` : '';
+    const answered = this.answers.includes('role') ? 'role' : 'parameter';
+    return { rider: new Rider([this.select({}) + look]), answers: [answered] };
   }
 }
-
-const CURSOR_CLOSER: RidingStatement = { name: 'nestjs-tenancy-close', sql: CLOSE_CURSORS, values: [] };
 
 /** SET takes a list for search_path, and would read a quoted literal as one schema's name; but `''` is the empty list. */
 function parameterValueSql(name: string, value: string): string {

@@ -1,5 +1,5 @@
 import type { Answered, CarriedText } from './carried-text';
-import { CommitOutcomeUnknownError, isAnswer, SessionNotCleanError } from '../connection.errors';
+import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, beginsTransaction, foreignTextRefusal } from './foreign-query';
 import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
@@ -65,7 +65,6 @@ export class WrappedQuery extends ForeignQuery {
   }
 
   override handleError(error: Error, connection: WireConnection): void {
-    if (error instanceof SessionNotCleanError && this.lease.sendToEmptySession(this)) return;
     const told = this.lease.heed(error);
     if (this.#phase === 'rollback') return;
     // A COPY reads the socket in pg's place. An error that pg told it of, since it came in one piece with the answer
@@ -88,9 +87,10 @@ export class WrappedQuery extends ForeignQuery {
   }
 }
 
-function beginText({ commands, count }: TransactionParameters, check: string | undefined): CarriedText {
-  const answers = Array<Answered>(1 + count).fill('parameter');
+function beginText(parameters: TransactionParameters, check: string | undefined): CarriedText {
+  const begin = ['BEGIN', ...parameters.commands];
+  const answers: Answered[] = ['parameter', ...parameters.answers];
   return check === undefined
-    ? { text: `BEGIN; ${commands}`, answers }
-    : { text: `BEGIN; ${commands} ${check}`, answers: [...answers, 'check'] };
+    ? { text: begin.join('; '), answers }
+    : { text: [...begin, check].join('; '), answers: [...answers, 'check'] };
 }

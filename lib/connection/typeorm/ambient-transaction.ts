@@ -19,7 +19,8 @@ import type { TenantClient } from '../protocol/tenant-client';
 const MAX_STREAM_END_MS = 1_000;
 
 /** A client of the tenants' pool, as the shared transaction needs it. */
-type LentClient = PoolClient & Pick<TenantClient, 'isIdle' | '_queryable' | 'connection' | 'standardStrings'>;
+type LentClient = PoolClient &
+  Pick<TenantClient, 'isIdle' | '_queryable' | 'connection' | 'standardStrings' | 'textOf'>;
 
 /** Why nothing of it can be kept. */
 interface Doom {
@@ -241,7 +242,8 @@ export class AmbientTransaction {
   /** A prepared statement may be asked for by its name alone. */
   #textOf(config: Config): string {
     if (typeof config === 'string') return config;
-    return config.text ?? this.#client.connection.parsedStatements[config.name ?? ''] ?? '';
+    const text = this.#client.textOf(config);
+    return typeof text === 'string' ? text : '';
   }
 
   #note(borrower: Borrower, command: SharedCommand): void {

@@ -164,6 +164,8 @@ describe('What a function of one tenant leaves in the session', () => {
   });
 
   it('is told apart from an error of the statement’s own', async () => {
+    for (const text of ['SELEC 1', 'SELECT 1; SELEC 1', 'BEGIN; SELEC 1'])
+      await expect(world.query(world.globex, text)).rejects.toMatchObject({ code: '42601' });
     const client = await borrow();
     await client.query('SELECT owner FROM note');
     await expect(client.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
@@ -196,23 +198,76 @@ describe('What a function of one tenant leaves in the session', () => {
     }
   });
 
-  it('a temporary table that is gone with its transaction costs nothing more than one connection', async () => {
-    await world.query(
-      world.acme,
-      "DO $$ BEGIN EXECUTE 'CREATE TEMP ' || 'TABLE brief (id int) ON COMMIT DROP'; END $$",
-    );
-    await world.query(world.globex, 'SELECT 1');
-    world.wire.reset();
-    await world.query(world.acme, 'SELECT 1');
-    expect(world.wire.roundTrips).toBe(1);
+  it('is not there after a first statement that failed, with which the temporary tables came back', async () => {
+    for (const fails of ['SELECT 1 / 0', 'SELECT 1; SELECT 1 / 0']) {
+      await world.query(world.acme, 'SELECT report()');
+      const client = await borrow();
+      await expect(client.query(fails)).rejects.toMatchObject({ code: '22012' });
+      await expect(client.query(visible)).resolves.toMatchObject({ rows: [{ seen: false }] });
+      client.release();
+    }
   });
 
-  // A pooler's sessions are not ours to destroy.
-  if (!behindPooler)
-    it('costs the connection, which is counted', async () => {
-      const before = world.pool.destroyedByCause['session state'] ?? 0;
-      await world.query(world.globex, 'SELECT 1');
-      expect(world.pool.destroyedByCause['session state']).toBe(before + 1);
-      expect(world.pool.totalCount).toBe(0);
+  it('a path, and nobody else reads where it leads', async () => {
+    await world.query(
+      world.acme,
+      "DO $$ BEGIN PERFORM set_config('search_path', current_schema(), ('fal' || 'se')::bool); END $$",
+    );
+    await world.query(
+      world.globex,
+      'CREATE PROCEDURE ends() LANGUAGE plpgsql AS $$ BEGIN COMMIT; PERFORM owner FROM note; END $$',
+    );
+    const error = await world.query(world.globex, 'CALL ends()').catch((failure: unknown) => failure);
+    // PostgreSQL 15 lets it commit, and then it has no path.
+    expect(['42P01', '2D000']).toContain((error as { code?: string }).code);
+  });
+
+  describe('a prepared statement', () => {
+    /** Replaces all that the session has by one that reads the rows of whoever replaces them. */
+    const STEAL = `CREATE OR REPLACE FUNCTION steal() RETURNS void LANGUAGE plpgsql AS $$
+      DECLARE each text;
+      BEGIN
+        FOR each IN SELECT name FROM pg_prepared_statements LOOP
+          EXECUTE format('DEALLO' || 'CATE %I', each);
+          EXECUTE format('PRE' || 'PARE %I AS SELECT owner FROM %I.note', each, current_schema());
+        END LOOP;
+      END $$`;
+    const named = { name: 'mine', text: 'SELECT owner FROM note' };
+    const ask = async (tenant = world.globex) =>
+      (await run(() => world.pool.query(named), tenant)).rows as unknown;
+
+    beforeEach(() => world.query(world.acme, STEAL));
+
+    it('of ours is never there to be replaced', async () => {
+      await world.query(world.globex, 'SELECT owner FROM note');
+      await expect(world.query(world.acme, 'SELECT name FROM pg_prepared_statements')).resolves.toEqual([]);
+      await world.query(world.acme, 'SELECT steal()');
+      await expect(world.query(world.globex, 'SELECT owner FROM note')).resolves.toEqual([
+        { owner: 'globex' },
+      ]);
     });
+
+    it('of the application’s, which is then prepared anew', async () => {
+      await expect(ask()).resolves.toEqual([{ owner: 'globex' }]);
+      await expect(ask(world.acme)).resolves.toEqual([{ owner: 'acme' }]);
+      await world.query(world.acme, 'SELECT steal()');
+      await expect(ask()).resolves.toEqual([{ owner: 'globex' }]);
+      await world.query(world.acme, 'SELECT steal()');
+      await run(async () => {
+        const client = await world.pool.connect();
+        await client.query('BEGIN');
+        await expect(client.query(named)).resolves.toMatchObject({ rows: [{ owner: 'globex' }] });
+        await client.query('COMMIT');
+        client.release();
+      });
+    });
+  });
+
+  it('costs no connection', async () => {
+    const before = { ...world.pool.destroyedByCause };
+    await world.query(world.globex, 'SELECT 1');
+    await world.query(world.acme, 'SELECT report()');
+    await world.query(world.globex, 'SELECT 1');
+    expect(world.pool.destroyedByCause).toEqual(before);
+  });
 });

@@ -399,17 +399,37 @@ describe('A named statement', () => {
   const ask = (slug: 'acme' | 'globex', text: string) =>
     world.context.run(world[slug], () => world.pool.query(named(text)));
 
+  /** How many Parse messages it takes. */
+  const parsesOf = async (slug: 'acme' | 'globex', query: string | { name: string; text?: string }) => {
+    world.wire.reset();
+    await expect(
+      world.context.run(world[slug], () => world.pool.query(query as string)),
+    ).resolves.toMatchObject({
+      rows: [{ owner: slug }],
+    });
+    expect(world.wire.roundTrips).toBe(1);
+    return world.wire.messages.filter((type) => type === 'P').length;
+  };
+
   const parsed = behindPooler
     ? 'is sent without its name behind a pooler'
-    : 'is parsed once a connection, whoever asks';
+    : 'is parsed once for each connection and tenant';
   it(parsed, async () => {
+    const text = 'SELECT owner FROM note';
+    const unnamed = await parsesOf('acme', text);
+    const saved = behindPooler ? 0 : 1;
+    for (const slug of ['acme', 'globex', 'acme'] as const) {
+      // What another tenant had prepared is dropped by one more command, which is parsed.
+      await expect(parsesOf(slug, named(text))).resolves.toBeGreaterThanOrEqual(unnamed);
+      await expect(parsesOf(slug, named(text))).resolves.toBe(unnamed - saved);
+      await expect(parsesOf(slug, { name: 'mine' })).resolves.toBe(unnamed - saved);
+    }
+  });
+
+  it('is sent again without its name when code of the same tenant has dropped it', async () => {
     await ask('acme', 'SELECT owner FROM note');
-    world.wire.reset();
-    await expect(ask('globex', 'SELECT owner FROM note')).resolves.toMatchObject({
-      rows: [{ owner: 'globex' }],
-    });
-    expect(world.wire.messages.filter((type) => type === 'P')).toHaveLength(behindPooler ? 3 : 0);
-    expect(world.wire.roundTrips).toBe(1);
+    await world.query(world.acme, "DO $$ BEGIN EXECUTE 'DEALLO' || 'CATE ALL'; END $$");
+    await expect(ask('acme', 'SELECT owner FROM note')).resolves.toMatchObject({ rows: [{ owner: 'acme' }] });
   });
 
   it('whose Parse failed can be sent again', async () => {

@@ -291,14 +291,33 @@ describe('Migrations of tenants one after the other', () => {
   });
   const PREPARED = `SELECT count(*)::int FROM pg_prepared_statements WHERE name LIKE 'nestjs-tenancy-claim-%'`;
 
+  it('run nothing that somebody has put in the place of a claim while the connection worked for others', async () => {
+    await world.close();
+    world = await twoTenants(1);
+    await world.database.query('CREATE TABLE public.claim (slug text PRIMARY KEY)');
+    world.pool.hasOwnSessions = true;
+    lane = new MigrationLane(world.dataSource, world.context, new PreparedClaims());
+    const run = (queryRunner: QueryRunner) => queryRunner.query('SELECT 1 AS one') as Promise<void>;
+    const visit = async (...slugs: string[]) => {
+      const ends: Promise<number>[] = [];
+      for (const slug of slugs) ends.push(...(await begin('acme', { claim: remembered(slug), run })));
+      await Promise.all(ends);
+    };
+    await visit('a', 'b', 'c');
+    const steal = `DO $$ DECLARE each text; BEGIN
+      FOR each IN SELECT name FROM pg_prepared_statements LOOP
+        EXECUTE format(reverse('${reversed('DEALLOCATE %I')}'), each);
+        EXECUTE format(reverse('${reversed('PREPARE %I (text, text, text) AS SELECT 1')}'), each);
+      END LOOP; END $$`;
+    await world.query(world.acme, steal);
+    await visit('d', 'e', 'f');
+    await expect(claims()).resolves.toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
   it.each([
     ['remember the statement that claims', undefined, 1],
     ['go on in a session that has forgotten it', 'DEALLOCATE ALL', 0],
-    [
-      'go on in a session that has another of its name',
-      'PREPARE "nestjs-tenancy-claim-quick-2" AS SELECT 1',
-      1,
-    ],
+    ['go on in a session that has another of its name', 'PREPARE "nestjs-tenancy-claim-2-2" AS SELECT 1', 1],
   ])('%s', async (_what, statement, count) => {
     await world.close();
     world = await twoTenants(1);

@@ -1,4 +1,4 @@
-import { check, type Operation, type Row } from './operation';
+import { check, type Operation, READ_ALL, type Row, withClient } from './operation';
 
 /** Of the tenants' own schemas: what they leave in the session, no text of a statement shows. */
 export const CREATE_FUNCTIONS = `
@@ -24,9 +24,18 @@ export const CREATE_FUNCTIONS = `
         RETURN NEXT line;
       END LOOP;
     EXCEPTION WHEN invalid_cursor_name THEN NULL;
+    END $$;
+  CREATE FUNCTION steal() RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+      each text;
+    BEGIN
+      FOR each IN SELECT name FROM pg_prepared_statements LOOP
+        EXECUTE format('DEALLOCATE %I', each);
+        EXECUTE format('PREPARE %I AS SELECT owner FROM %I.account', each, current_schema());
+      END LOOP;
     END $$;`;
 
-export const DROP_FUNCTIONS = 'DROP FUNCTION report(), hold(), held()';
+export const DROP_FUNCTIONS = 'DROP FUNCTION report(), hold(), held(), steal()';
 
 /** Functions that leave something in the session, and those that find it there. */
 export const FUNCTIONS: Readonly<Record<string, Operation>> = {
@@ -49,4 +58,13 @@ export const FUNCTIONS: Readonly<Record<string, Operation>> = {
 
   readHeldCursorInTransaction: ({ dataSource }) =>
     dataSource.transaction((manager) => manager.query('SELECT held()')),
+
+  /** Puts its own in the place of what the session has prepared: for the system, or for another tenant. */
+  replacePreparedStatements: ({ dataSource }) => dataSource.query('SELECT steal()'),
+
+  readByName: (world) =>
+    withClient(world, async (client) => {
+      const { rows } = await client.query<Row>({ name: 'accounts', text: READ_ALL });
+      check(world, rows, 'by the name of a statement');
+    }),
 };
