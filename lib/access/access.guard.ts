@@ -7,8 +7,7 @@ import {
   Injectable,
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { RouteMetadata } from '../common/route-metadata';
-import { arrivalOf, isUnknownKind } from '../common/arrival';
+import { RouteMetadata, arrivalOf, isUnknownKind } from '../common/handler-call';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import { PUBLIC } from './public-route.decorator';

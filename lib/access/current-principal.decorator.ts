@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { arrivalOf, isUnknownKind } from '../common/arrival';
+import { arrivalOf, isUnknownKind } from '../common/handler-call';
 import { requestOf } from '../resolution/http/request-state';
 import { principalOf } from './request-principal';
 

@@ -1,6 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { RouteMetadata } from '../common/route-metadata';
-import { arrivalOf } from '../common/arrival';
+import { RouteMetadata, arrivalOf } from '../common/handler-call';
 import { getRequestState, requestOf } from '../resolution/http/request-state';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 

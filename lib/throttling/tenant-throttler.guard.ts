@@ -2,8 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { ThrottlerRequest } from '@nestjs/throttler';
 import { explainAbsent } from '../common/absent-package';
-import { arrivalOf, isGraphql } from '../common/arrival';
-import { routeMetadata } from '../common/route-metadata';
+import { arrivalOf, isGraphql, routeMetadata } from '../common/handler-call';
 import { getRequestState, requestOf } from '../resolution/http/request-state';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 import type { Tenant } from '../registry/tenant';

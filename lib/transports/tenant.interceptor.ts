@@ -6,8 +6,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { catchError, EMPTY, from, mergeMap, Observable } from 'rxjs';
-import { routeMetadata } from '../common/route-metadata';
-import { arrivalOf } from '../common/arrival';
+import { routeMetadata, arrivalOf } from '../common/handler-call';
 import { TenancyError } from '../common/tenancy.errors';
 import { ownEmissions } from '../context/own-emissions';
 import type { RequestFrame } from '../context/context-frame';

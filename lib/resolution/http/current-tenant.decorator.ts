@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { arrivalOf, isUnknownKind } from '../../common/arrival';
+import { arrivalOf, isUnknownKind } from '../../common/handler-call';
 import type { Tenant } from '../../registry/tenant';
 import { tenantOfMessage } from '../messages/message-context';
 import { getRequestState, requestOf } from './request-state';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
-import { graphqlRequestOf, isGraphql } from '../../common/arrival';
+import { graphqlRequestOf, isGraphql } from '../../common/handler-call';
 import { TenantRequiredError } from '../../context/context.errors';
 import { type RequestFrame, workOf } from '../../context/context-frame';
 import type { TenantContext } from '../../context/tenant-context';

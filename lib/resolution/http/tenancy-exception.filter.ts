@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, Injectable, InternalServerErrorException, Lo
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
-import { graphqlRequestOf } from '../../common/arrival';
+import { graphqlRequestOf } from '../../common/handler-call';
 import { TenancyError } from '../../common/tenancy.errors';
 import { clientAnswer, unwrapError } from './client-answer';
 import { getRequestState, type HttpRequest } from './request-state';

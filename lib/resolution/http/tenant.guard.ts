@@ -1,6 +1,5 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { RouteMetadata } from '../../common/route-metadata';
-import { arrivalOf, isGraphql, isUnknownKind } from '../../common/arrival';
+import { RouteMetadata, arrivalOf, isGraphql, isUnknownKind } from '../../common/handler-call';
 import { TenantRequiredError } from '../../context/context.errors';
 import { getRequestState, requestOf, type RequestState } from './request-state';
 import { OperationMixedError, TenantMissingError } from '../resolution.errors';

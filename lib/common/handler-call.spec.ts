@@ -1,9 +1,11 @@
-import type {
-  ArgumentsHost,
-  CallHandler,
-  CanActivate,
-  ExecutionContext,
-  NestInterceptor,
+import {
+  type ArgumentsHost,
+  type CallHandler,
+  type CanActivate,
+  type ExecutionContext,
+  type NestInterceptor,
+  SetMetadata,
+  type Type,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AccessGuard } from '../access/access.guard';
@@ -16,7 +18,7 @@ import { FeatureGuard } from '../settings/feature.guard';
 import { TenantThrottlerGuard } from '../throttling/tenant-throttler.guard';
 import { TenantInterceptor } from '../transports/tenant.interceptor';
 import { Metered } from '../usage/index';
-import { arrivalOf, graphqlRequestOf } from './arrival';
+import { arrivalOf, graphqlRequestOf, RouteMetadata } from './handler-call';
 
 class Bot {
   answer(): void {}
@@ -149,5 +151,48 @@ describe('each of our guards and interceptors', () => {
   it('lets such a handler work that says it needs no tenant and no credential', async () => {
     for (const guard of guards.slice(0, 4))
       await expect((async () => guard.canActivate(contextOf('telegraf', [], 'greet')))()).resolves.toBe(true);
+  });
+});
+
+describe('RouteMetadata', () => {
+  const Marked = (mark: string) => SetMetadata('mark', mark);
+
+  class Base {
+    plain(): void {}
+
+    @Marked('handler')
+    marked(): void {}
+  }
+
+  @Marked('class')
+  class Sub extends Base {}
+
+  class Other extends Base {}
+
+  const routeOf = (type: Type<Base>, handler: () => void) =>
+    ({ getClass: () => type, getHandler: () => handler }) as unknown as ExecutionContext;
+
+  const { plain, marked } = Base.prototype;
+  const marks = new RouteMetadata<string>('mark', 'none');
+
+  it.each(['at first', 'again'])(
+    'tells %s what is on the handler, or else on the class that inherits it',
+    () => {
+      expect(marks.of(routeOf(Sub, plain))).toBe('class');
+      expect(marks.of(routeOf(Other, plain))).toBe('none');
+      expect(marks.of(routeOf(Sub, marked))).toBe('handler');
+      expect(marks.of(routeOf(Other, marked))).toBe('handler');
+    },
+  );
+
+  it('reads a route once, whatever it says', () => {
+    const [said, silent] = [routeOf(Sub, plain), routeOf(Other, plain)];
+    const own = new RouteMetadata<string>('mark', 'none');
+    own.of(said);
+    own.of(silent);
+    const read = jest.spyOn(Reflect, 'getMetadata');
+    expect([own.of(said), own.of(silent)]).toEqual(['class', 'none']);
+    expect(read).not.toHaveBeenCalled();
+    read.mockRestore();
   });
 });
