@@ -1,8 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type MonoTypeOperatorFunction, Observable, type Observer } from 'rxjs';
 import { ForeignEmissionError } from './context.errors';
-import { frameKey } from './context-frame';
-import type { TenantContext } from './tenant-context';
+import { frameKey, type TenantContext } from './tenant-context';
 
 /**
  * What a source emits, as if it were emitted in the subscriber's own request or message: operators after this one run

@@ -1,7 +1,6 @@
 import { Lease } from '../../lib/connection/pool/lease';
 import { SchemaCheck } from '../../lib/connection/protocol/schema-check';
-import type { ContextFrame } from '../../lib/context/context-frame';
-import { TenantContext } from '../../lib/context/tenant-context';
+import { type ContextFrame, TenantContext } from '../../lib/context/tenant-context';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { hammer } from '../support/hammer/hammer';
 import { type HammerWorld, startHammerWorld } from '../support/hammer/hammer-world';

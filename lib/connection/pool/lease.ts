@@ -1,7 +1,6 @@
 import { DatabaseError, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import { isOutage } from '../../common/outage';
-import { type ContextFrame, frameKey, workOf } from '../../context/context-frame';
-import type { TenantContext } from '../../context/tenant-context';
+import { type ContextFrame, frameKey, workOf, type TenantContext } from '../../context/tenant-context';
 import {
   IdleTransactionError,
   LeaseEndedError,

@@ -4,8 +4,13 @@ import { FairQueue, type Asker, type Share } from '../../common/fair-queue';
 import { orUnavailable } from '../../common/outage';
 import { TenantBusyError } from '../../common/tenancy.errors';
 import { TenantRequiredError } from '../../context/context.errors';
-import { frameKey, type ContextFrame, copyOf, workOf } from '../../context/context-frame';
-import type { TenantContext } from '../../context/tenant-context';
+import {
+  frameKey,
+  type ContextFrame,
+  copyOf,
+  workOf,
+  type TenantContext,
+} from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
 import { Lease, type Doubt, type LeasingPool } from './lease';

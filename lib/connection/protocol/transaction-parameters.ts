@@ -1,5 +1,5 @@
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
-import type { ContextFrame } from '../../context/context-frame';
+import type { ContextFrame } from '../../context/tenant-context';
 import { roleOfSchema } from '../../registry/tenant-role';
 import { Rider } from './rider';
 import { SchemaCheck } from './schema-check';

@@ -1,7 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { TenantRequiredError } from '../../context/context.errors';
-import { frameKey } from '../../context/context-frame';
-import type { TenantContext } from '../../context/tenant-context';
+import { frameKey, type TenantContext } from '../../context/tenant-context';
 import { TenantContextMismatchError } from '../connection.errors';
 
 /**

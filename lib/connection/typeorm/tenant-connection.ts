@@ -10,8 +10,7 @@ import {
   type SelectQueryBuilder,
 } from 'typeorm';
 import { TenantRequiredError } from '../../context/context.errors';
-import { copyOf, type ContextFrame, frameKey, workOf } from '../../context/context-frame';
-import { TenantContext } from '../../context/tenant-context';
+import { copyOf, type ContextFrame, frameKey, workOf, TenantContext } from '../../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
 import { CommitHooks, runHook } from './commit-hooks';
 import { TENANT_DATA_SOURCE } from './tenant-data-source';

@@ -2,8 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ArgumentsHost } from '@nestjs/common';
 import { graphqlRequestOf, isGraphql } from '../../common/handler-call';
 import { TenantRequiredError } from '../../context/context.errors';
-import { type RequestFrame, workOf } from '../../context/context-frame';
-import type { TenantContext } from '../../context/tenant-context';
+import { type RequestFrame, workOf, type TenantContext } from '../../context/tenant-context';
 
 /** Node's request, or Fastify's, which wraps it. */
 export type HttpRequest = IncomingMessage | { readonly raw: IncomingMessage };
