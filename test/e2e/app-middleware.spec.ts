@@ -70,25 +70,32 @@ describe.each(ADAPTERS)('the middleware on %s', (_platform, adapter) => {
   });
 });
 
-it("runs for the routes of Fastify's plugins, also those that were there before the application began", async () => {
-  @Module({ imports: [tenancy()], controllers: [WhoController] })
-  class RootModule {}
-  const app = await NestFactory.create<NestFastifyApplication>(RootModule, new FastifyAdapter(), {
-    logger: false,
-  });
-  const fastify = app.getHttpAdapter().getInstance();
-  const slug = () => Promise.resolve({ plugin: app.get(TenantContext).find()?.slug ?? 'nobody' });
-  await fastify.register((early, _options, done) => {
-    early.get('/early', slug);
-    done();
-  });
-  try {
-    await app.init();
-    await app.get(TenantProvisioner).create({ slug: 'acme' });
-    await app.listen(0, '127.0.0.1');
-    const answer = await rawRequest(await app.getUrl(), '/early', { headers: { 'x-tenant-id': 'acme' } });
-    expect(answer.body).toEqual({ plugin: 'acme' });
-  } finally {
-    await app.close();
-  }
-});
+it.each([
+  ['', undefined],
+  [', which lie outside a prefix', 'api'],
+])(
+  "runs for the routes of Fastify's plugins, also those that were there before the application began%s",
+  async (_where, prefix) => {
+    @Module({ imports: [tenancy()], controllers: [WhoController] })
+    class RootModule {}
+    const app = await NestFactory.create<NestFastifyApplication>(RootModule, new FastifyAdapter(), {
+      logger: false,
+    });
+    if (prefix) app.setGlobalPrefix(prefix);
+    const fastify = app.getHttpAdapter().getInstance();
+    const slug = () => Promise.resolve({ plugin: app.get(TenantContext).find()?.slug ?? 'nobody' });
+    await fastify.register((early, _options, done) => {
+      early.get('/early', slug);
+      done();
+    });
+    try {
+      await app.init();
+      await app.get(TenantProvisioner).create({ slug: 'acme' });
+      await app.listen(0, '127.0.0.1');
+      const answer = await rawRequest(await app.getUrl(), '/early', { headers: { 'x-tenant-id': 'acme' } });
+      expect(answer.body).toEqual({ plugin: 'acme' });
+    } finally {
+      await app.close();
+    }
+  },
+);

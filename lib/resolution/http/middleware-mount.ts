@@ -1,5 +1,5 @@
 import { Injectable, type MiddlewareConsumer } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { ServerResponse } from 'node:http';
 import type { PlatformRequest } from './tenant-request';
 import { TenantMiddleware } from './tenant.middleware';
@@ -14,7 +14,8 @@ interface FastifyContext {
 
 /**
  * Puts the middleware in front of every path, by the platform's own `use()`: what Nest wraps around a middleware, and
- * the match of a path that is always met, cost more than the middleware.
+ * the match of a path that is always met, cost more than the middleware. A global prefix changes nothing: which routes
+ * are excluded from it only Nest knows, and outside it the middleware refuses nothing either.
  */
 @Injectable()
 export class MiddlewareMount {
@@ -23,7 +24,6 @@ export class MiddlewareMount {
 
   constructor(
     private readonly middleware: TenantMiddleware,
-    private readonly config: ApplicationConfig,
     private readonly host: HttpAdapterHost,
   ) {
     // A testing module is given its platform only after its providers were made.
@@ -33,9 +33,7 @@ export class MiddlewareMount {
   }
 
   mount(consumer: MiddlewareConsumer): void {
-    // Which paths lie under a prefix, and which are excluded from it, only Nest knows.
-    if (this.config.getGlobalPrefix() !== '' || !this.#use())
-      consumer.apply(TenantMiddleware).forRoutes('{*splat}');
+    if (!this.#use()) consumer.apply(TenantMiddleware).forRoutes('{*splat}');
   }
 
   /** `false` on a platform that we do not know. */
