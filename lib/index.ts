@@ -67,7 +67,7 @@ export { type TenantTransactionOptions, TenantTransactions } from './connection/
 export { TenantTransaction } from './connection/typeorm/tenant-transaction.interceptor';
 export { InjectTenantRepository } from './connection/typeorm/inject-tenant-repository.decorator';
 export { type PoolReport, PoolStatistics } from './connection/pool/pool-statistics';
-export { type TenantLoad } from './connection/pool/pool-counters';
+export { type TenantLoad } from './connection/pool/pool-use';
 export { type TenantTimeouts, type TenantTimeoutsOption } from './connection/pool/tenant-timeouts';
 export {
   AdminUrlElsewhereError,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { Doubt } from './lease';
-import type { TenantLoad } from './pool-counters';
+import type { TenantLoad } from './pool-use';
 import { TENANT_DATA_SOURCE } from '../typeorm/tenant-data-source';
 import type { TenantPool } from './tenant-pool';
 

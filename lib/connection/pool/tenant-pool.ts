@@ -14,8 +14,7 @@ import {
 import type { Tenant } from '../../registry/tenant';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
 import { Lease, type Doubt, type LeasingPool } from './lease';
-import { OpenLeases } from './open-leases';
-import { PoolCounters } from './pool-counters';
+import { OpenLeases, PoolCounters } from './pool-use';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
 import { TenantClient } from '../protocol/tenant-client';
 import { timeoutParameters } from './tenant-timeouts';

@@ -1,4 +1,4 @@
-import { PoolCounters } from './pool-counters';
+import { PoolCounters } from './pool-use';
 
 describe('Counters of a pool', () => {
   it('remember a bounded number of tenants, the latest, and everything in the sums', () => {
