@@ -19,7 +19,7 @@ import type { TenancyOptions } from './options/tenancy.options';
 import { ProvisioningModule } from './provisioning/provisioning.module';
 import { RegistryModule } from './registry/registry.module';
 import { STORE_MAKER } from './registry/registry.options';
-import { MiddlewareMount } from './resolution/http/middleware-mount';
+import { MiddlewareMount } from './resolution/http/tenant.middleware';
 import { ResolutionModule } from './resolution/resolution.module';
 import { TransferModule } from './transfer/transfer.module';
 

@@ -7,9 +7,8 @@ import { DurableClassesCheck } from './http/durable-classes-check';
 import { EventStreamsInterceptor } from './http/event-streams.interceptor';
 import { SharedCacheCheck } from './http/shared-cache-check';
 import { TenancyExceptionFilter } from './http/tenancy-exception.filter';
-import { MiddlewareMount } from './http/middleware-mount';
+import { MiddlewareMount, TenantMiddleware } from './http/tenant.middleware';
 import { TenantGuard } from './http/tenant.guard';
-import { TenantMiddleware } from './http/tenant.middleware';
 import { TenantResolution } from './tenant-resolution';
 
 /** From a request to its tenant. */

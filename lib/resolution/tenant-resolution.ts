@@ -8,7 +8,6 @@ import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { type PlatformRequest, toTenantRequest, type ProxyTrust, trustIn } from './http/tenant-request';
 import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './resolvers/tenant-resolver';
-import { varyOf } from './http/vary';
 
 /** From a request to the active tenant it names. */
 @Injectable()
@@ -18,8 +17,8 @@ export class TenantResolution {
   readonly #resolvers: readonly TenantResolver[];
   /** Index of the last resolver that reads a credential; -1 without any. A claim of a later one decides at once. */
   readonly #lastCredential: number;
-  /** What answers say in `Vary`; `''` for nothing. */
-  readonly vary: string;
+  /** What of a request decides on its tenant, as `Vary` names it (RFC 9110, 12.5.5); none when its URL alone does. */
+  readonly vary: readonly string[];
   /** Which of our credentials the resolvers read. `unknown`: a resolver of the application does not say. */
   readonly reads: ReadonlySet<string>;
 
@@ -33,7 +32,7 @@ export class TenantResolution {
     this.#providers = providers;
     this.#resolvers = resolvers.map((each) => each.within?.(providers) ?? each);
     this.#trust = trustedProxies && trustIn(trustedProxies);
-    this.vary = options.vary === false ? '' : varyOf(resolvers);
+    this.vary = options.vary === false ? [] : resolvers.flatMap(({ vary = ['*'] }) => vary);
     this.reads = new Set(resolvers.map(({ reads = 'unknown' }) => reads));
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }

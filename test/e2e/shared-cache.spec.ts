@@ -35,7 +35,7 @@ import {
 } from '../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { fromJwtClaim } from '../../lib/jwt';
-import { VaryHeader } from '../../lib/resolution/http/vary';
+import { VaryHeader } from '../../lib/resolution/http/tenant.middleware';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
 import { ADAPTERS } from '../support/sample-app';

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { Injectable, type NestMiddleware } from '@nestjs/common';
+import { Injectable, type MiddlewareConsumer, type NestMiddleware } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
 import { RequestState, setRequestState } from './request-state';
 import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from '../tenant-resolution';
-import { VaryHeader } from './vary';
 
 /**
  * Runs all that follows in a request for the request's tenant. It refuses nothing: routes differ in what they need,
@@ -19,7 +19,7 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     private readonly resolution: TenantResolution,
     private readonly context: TenantContext,
   ) {
-    this.#vary = new VaryHeader(resolution.vary);
+    this.#vary = new VaryHeader(joined(resolution.vary));
   }
 
   use(request: PlatformRequest, response: ServerResponse, next: () => void): void | Promise<void> {
@@ -49,4 +49,148 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     this.#vary.addTo(response, state);
     this.context.runInFrame(frame, next);
   }
+}
+
+type Handler = (request: PlatformRequest, response: ServerResponse, next: (error?: unknown) => void) => void;
+
+/** As much of a Fastify instance as is needed. What `app.register()` opens is one, too. */
+interface FastifyContext {
+  use?(handler: Handler): unknown;
+  addHook(name: 'onRegister', hook: (context: FastifyContext) => void): unknown;
+}
+
+/**
+ * Puts the middleware in front of every path, by the platform's own `use()`: what Nest wraps around a middleware, and
+ * the match of a path that is always met, cost more than the middleware. A global prefix changes nothing: which routes
+ * are excluded from it only Nest knows, and outside it the middleware refuses nothing either.
+ */
+@Injectable()
+export class MiddlewareMount {
+  /** Fastify's contexts that were opened before the middleware was there: they do not get it from their parent. */
+  readonly #contexts: FastifyContext[] = [];
+
+  constructor(
+    private readonly middleware: TenantMiddleware,
+    private readonly host: HttpAdapterHost,
+  ) {
+    // A testing module is given its platform only after its providers were made.
+    host.init$.subscribe(() =>
+      this.#fastify()?.addHook('onRegister', (context) => void this.#contexts.push(context)),
+    );
+  }
+
+  mount(consumer: MiddlewareConsumer): void {
+    if (!this.#use()) consumer.apply(TenantMiddleware).forRoutes('{*splat}');
+  }
+
+  /** `false` on a platform that we do not know. */
+  #use(): boolean {
+    const handler: Handler = (request, response, next) => {
+      // Express and Fastify do not look at a promise.
+      const waiting = this.middleware.use(request, response, next);
+      if (waiting) waiting.catch(next);
+    };
+    if (this.host.httpAdapter.getType() === 'express') {
+      this.host.httpAdapter.use(handler);
+      return true;
+    }
+    const fastify = this.#fastify();
+    if (!fastify?.use) return false;
+    fastify.use(handler);
+    // Those that have no list of middleware of their own share their parent's.
+    for (const context of this.#contexts) if (Object.hasOwn(context, 'use')) context.use?.(handler);
+    return true;
+  }
+
+  #fastify(): FastifyContext | undefined {
+    const adapter = this.host.httpAdapter;
+    return adapter?.getType() === 'fastify' ? adapter.getInstance<FastifyContext>() : undefined;
+  }
+}
+
+/** A header may have several values. */
+type Pair = readonly [name: string, value: unknown];
+
+/** The `Vary` of answers that are made for one tenant. */
+export class VaryHeader {
+  /** What was in the last answer's `Vary`, and what came of it: a server's answers rarely differ in it. */
+  #before: string | undefined;
+  #after = '';
+
+  /** `names` as the header lists them; `''` adds nothing. */
+  constructor(private readonly names: string) {}
+
+  /**
+   * Adds the names when the answer's headers are written, to whatever else is in its `Vary` by then, unless the answer is
+   * nobody's. Express and middleware set it on the response, Fastify gives it to `writeHead()`.
+   */
+  addTo(response: ServerResponse, answer: { readonly isFree?: boolean }): void {
+    if (this.names === '') return;
+    const writeHead = response.writeHead as (...args: unknown[]) => ServerResponse;
+    response.writeHead = (...args: unknown[]): ServerResponse => {
+      if (answer.isFree !== true) this.#add(response, args);
+      return writeHead.apply(response, args);
+    };
+  }
+
+  /** To the last of the arguments of `writeHead()`, if that is headers; else to the response. */
+  #add(response: ServerResponse, args: unknown[]): void {
+    const headers = args.at(-1);
+    const kept = response.getHeader('vary');
+    if (typeof headers !== 'object' || headers === null) {
+      response.setHeader('Vary', this.#with(kept));
+    } else if (Array.isArray(headers)) {
+      args[args.length - 1] = this.#inList(kept, pairsOf(headers));
+    } else {
+      // Not set on the response: Node writes what it is given far sooner when nothing is set beside it.
+      args[args.length - 1] = this.#inObject(kept, headers as Record<string, unknown>);
+    }
+  }
+
+  #inObject(kept: unknown, headers: Record<string, unknown>): Record<string, unknown> {
+    const given: unknown[] = [];
+    // Name by name: V8 spreads an object of header names, which differ from answer to answer, ten times slower.
+    const all: Record<string, unknown> = {};
+    for (const name of Object.keys(headers)) {
+      if (isVary(name)) given.push(headers[name]);
+      else all[name] = headers[name];
+    }
+    all.Vary = this.#with(kept, given);
+    return all;
+  }
+
+  #inList(kept: unknown, pairs: readonly Pair[]): unknown[] {
+    const given = pairs.filter(([name]) => isVary(name)).map(([, value]) => value);
+    const others = pairs.filter(([name]) => !isVary(name));
+    return [...others.flatMap(([name, value]) => [name, value]), 'Vary', this.#with(kept, given)];
+  }
+
+  #with(kept: unknown, given: readonly unknown[] = []): string {
+    if (kept === undefined && given.length === 0) return this.names;
+    const before = [kept ?? [], given].flat(3).map(String).join(',');
+    if (before !== this.#before) {
+      this.#after = joined([...before.split(','), ...this.names.split(',')]);
+      this.#before = before;
+    }
+    return this.#after;
+  }
+}
+
+/** Node takes a list of names and values in turn, and a list of pairs. */
+function pairsOf(headers: readonly unknown[]): readonly Pair[] {
+  if (Array.isArray(headers[0])) return headers as readonly Pair[];
+  return (headers as readonly string[]).flatMap((name, index) =>
+    index % 2 === 0 ? [[name, headers[index + 1]] as Pair] : [],
+  );
+}
+
+function isVary(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'vary';
+}
+
+/** Each name once, in whatever case; a star says all of them. */
+function joined(names: readonly string[]): string {
+  const byName = new Map(names.map((name) => [name.trim().toLowerCase(), name.trim()]));
+  byName.delete('');
+  return byName.has('*') ? '*' : [...byName.values()].join(', ');
 }
