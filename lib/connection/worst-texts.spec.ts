@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { splitStatements } from '../common/split-statements';
-import { carriedText } from './protocol/carried-text';
+import { carriedText, transactionCommands } from './protocol/transaction-text';
 import { leavesSessionState } from './protocol/session-state';
 import { TransactionParameters } from './protocol/transaction-parameters';
 import { sharedCommand } from './typeorm/shared-text';
-import { transactionCommands } from './protocol/transaction-commands';
 
 const PIECES = [
   ...[

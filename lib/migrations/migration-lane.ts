@@ -8,9 +8,13 @@ import {
 import { splitStatements } from '../common/split-statements';
 import { CommitOutcomeUnknownError } from '../connection/connection.errors';
 import { HAND_OVER, type LeasedClient } from '../connection/pool/lease';
-import { type Answered, GIVE_TEXT, type GiveText } from '../connection/protocol/carried-text';
+import {
+  type Answered,
+  GIVE_TEXT,
+  type GiveText,
+  transactionCommand,
+} from '../connection/protocol/transaction-text';
 import type { TenantClient } from '../connection/protocol/tenant-client';
-import { transactionCommand } from '../connection/protocol/transaction-commands';
 import type { TenantContext } from '../context/tenant-context';
 import { PLACE_CHECK } from '../provisioning/template/migration-run';
 import type { Tenant } from '../registry/tenant';

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Client } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
-import { transactionCommands } from '../connection/protocol/transaction-commands';
+import { transactionCommands } from '../connection/protocol/transaction-text';
 import { TenantContext } from '../context/tenant-context';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { OwnSessions } from '../connection/typeorm/own-sessions';

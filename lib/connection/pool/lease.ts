@@ -15,9 +15,8 @@ import type { QueryCallback } from '../protocol/pg-internals';
 import { leavesSessionState } from '../protocol/session-state';
 import type { TransactionParameters } from '../protocol/transaction-parameters';
 import { isCursor, RidingCursor, textOf } from '../protocol/riding-cursor';
-import type { StatementLease } from '../protocol/statement-lease';
+import { type StatementLease, TenantStatement } from '../protocol/tenant-statement';
 import type { TenantClient } from '../protocol/tenant-client';
-import { TenantStatement } from '../protocol/tenant-statement';
 import { WrappedQuery } from '../protocol/wrapped-query';
 
 /** Why a connection is destroyed at the end of a lease instead of going back to the pool. */

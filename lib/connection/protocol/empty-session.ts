@@ -1,4 +1,4 @@
-import type { Answered } from './carried-text';
+import type { Answered } from './transaction-text';
 import { Rider } from './rider';
 
 /** What a session may hold beside cursors and temporary objects, as far as its client knows. */

@@ -1,7 +1,7 @@
-import type { StatementLease } from './statement-lease';
+import type { StatementLease } from './tenant-statement';
 import type { WireConnection } from './pg-internals';
 import { TransactionCommandError, UnreadableTextError } from '../connection.errors';
-import { transactionCommands } from './transaction-commands';
+import { transactionCommands } from './transaction-text';
 
 type Handler = (...args: unknown[]) => void;
 

@@ -1,3 +1,5 @@
+import type { WireConnection } from './pg-internals';
+
 /**
  * Statements of the extended protocol that travel in front of somebody's own, as bytes. None has a name: a named one is
  * kept by the session, where a function that runs what a caller gives it could replace it, and work for whoever comes
@@ -55,4 +57,28 @@ function int32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeInt32BE(value);
   return buffer;
+}
+
+/**
+ * The connection, except that all messages between cork and uncork leave in one piece. pg writes each message of
+ * a statement by itself, and to Node six small chunks are more work than a copy of them in one.
+ *
+ * The connection is its prototype, so that both know the same named statements.
+ */
+export function gatheringMessages(connection: WireConnection): WireConnection {
+  let messages: Buffer[] = [];
+  const stream = {
+    get writable() {
+      return connection.stream.writable;
+    },
+    cork: () => {},
+    write: (message: Buffer) => messages.push(message),
+    uncork: () => {
+      const group = messages;
+      messages = [];
+      // pg writes nothing to a lost connection, and reports the loss elsewhere.
+      if (group.length > 0) connection.stream.write(Buffer.concat(group));
+    },
+  };
+  return Object.create(connection, { stream: { value: stream } }) as WireConnection;
 }

@@ -1,10 +1,10 @@
 import { isOutage } from '../../common/outage';
 import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, type Submittable, foreignTextRefusal } from './foreign-query';
-import { leavesCommitOpen } from './transaction-commands';
+import { leavesCommitOpen } from './transaction-text';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
-import type { StatementLease } from './statement-lease';
+import type { StatementLease } from './tenant-statement';
 
 /**
  * A cursor, or a stream over one: it speaks the extended protocol, so the parameters ride in front as with any

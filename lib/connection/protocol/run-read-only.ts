@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { splitStatements, type SqlStatement, wordsOf } from '../../common/split-statements';
 import { ReadOnlyTextError } from '../connection.errors';
 import type { TenantClient } from './tenant-client';
-import { transactionCommand } from './transaction-commands';
+import { transactionCommand } from './transaction-text';
 
 type LentClient = PoolClient & Pick<TenantClient, 'standardStrings'>;
 

@@ -1,13 +1,12 @@
 import { type ClientConfig, DatabaseError } from 'pg';
-import type { Answered, CarriedText } from './carried-text';
-import { gatheringMessages } from './gathered-messages';
+import type { Answered, CarriedText } from './transaction-text';
+import { gatheringMessages, type Rider } from './rider';
 import { IDLE_IN_TRANSACTION } from '../pool/limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
 import { SessionNotCleanError } from '../connection.errors';
 import type { SchemaCheck } from './schema-check';
 import { type Emptying, emptyingOf, SOMETHING_FIRST } from './empty-session';
 import { ReportedParameters } from './reported-parameters';
-import type { Rider } from './rider';
 import type { TransactionParameters } from './transaction-parameters';
 
 /** PostgreSQL leaves the old name as it was set. */

@@ -1,11 +1,18 @@
 import { DatabaseError, type QueryConfig } from 'pg';
-import { carriedText, GIVE_TEXT, type GiveText, type GivenText } from './carried-text';
+import {
+  carriedText,
+  GIVE_TEXT,
+  type GiveText,
+  type GivenText,
+  leavesCommitOpen,
+  transactionCommands,
+} from './transaction-text';
 import { CommitOutcomeUnknownError } from '../connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
-import { leavesCommitOpen, transactionCommands } from './transaction-commands';
 import { BaseQuery, type WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
-import type { StatementLease } from './statement-lease';
+import type { TransactionParameters } from './transaction-parameters';
+import type { TenantClient } from './tenant-client';
 
 /** invalid_sql_statement_name, duplicate_prepared_statement: code of the tenant's own has changed what the session knows. */
 const NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
@@ -20,6 +27,24 @@ type Mode = 'bare' | 'riding' | 'carried' | 'single';
 interface GivenConfig {
   readonly query_timeout?: number;
   readonly [GIVE_TEXT]?: GiveText;
+}
+
+/** The parts of a lease that a statement uses. */
+export interface StatementLease {
+  readonly client: TenantClient;
+  /** Why a statement must not be sent now, if it must not. `text`: its own, if it is known. */
+  refusal(text?: unknown): Error | undefined;
+  /** What makes a transaction the tenant's. */
+  readonly parameters: TransactionParameters;
+  /**
+   * Whether the statement runs for the system: if it refuses to run in a transaction, it may be sent without
+   * parameters.
+   */
+  readonly isSystem: boolean;
+  /** Notes what a statement that is about to be sent may leave behind. */
+  heedText(text: unknown): void;
+  /** Notes what an error says about the connection. Returns the error for the caller. */
+  heed(error: Error): Error;
 }
 
 /**

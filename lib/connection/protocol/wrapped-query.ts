@@ -1,7 +1,6 @@
-import type { Answered, CarriedText } from './carried-text';
+import { type Answered, type CarriedText, leavesCommitOpen } from './transaction-text';
 import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, beginsTransaction, foreignTextRefusal } from './foreign-query';
-import { leavesCommitOpen } from './transaction-commands';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { TransactionParameters } from './transaction-parameters';

@@ -1,6 +1,6 @@
 import { splitStatements, wordsOf } from '../../common/split-statements';
 import { TransactionCommandError, UnreadableTextError } from '../connection.errors';
-import { mayCommand, type TransactionCommand, transactionCommand } from '../protocol/transaction-commands';
+import { mayCommand, type TransactionCommand, transactionCommand } from '../protocol/transaction-text';
 
 /** `isolation`: it asks for the level that the transaction has. */
 export type SharedCommand = TransactionCommand | 'isolation';

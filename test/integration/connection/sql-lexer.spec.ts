@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Client } from 'pg';
 import { splitStatements, type SqlStatement } from '../../../lib/common/split-statements';
-import { transactionCommand } from '../../../lib/connection/protocol/transaction-commands';
+import { transactionCommand } from '../../../lib/connection/protocol/transaction-text';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 /** What is hard to read, and what makes it hard. */

@@ -1,4 +1,4 @@
-import { gatheringMessages } from './gathered-messages';
+import { gatheringMessages } from './rider';
 import type { WireConnection } from './pg-internals';
 
 const written: string[] = [];
