@@ -58,22 +58,30 @@ async function measure({ options, progress }: BenchEnvironment, servers: readonl
     ...medians(samples[i]),
     addedCpuMicros: addedCpuMicros(samples[i], samplesOf(`${adapter} plain`)),
   }));
-  return { rows, ratios: ratiosOf(rows) };
+  return { rows, ratios: ratiosOf(rows, samplesOf) };
 }
 
-/** Round by round, since both had the same machine then. */
+/** Round by round, as the ratios are, since both had the same machine then. */
 function addedCpuMicros(samples: readonly HttpSample[], plain: readonly HttpSample[]): number {
   return rounded(
     median(samples.map((sample, round) => sample.cpuMicrosPerRequest - plain[round].cpuMicrosPerRequest)),
   );
 }
 
-function ratiosOf(rows: readonly Row[]): Record<string, number> {
+function ratiosOf(
+  rows: readonly Row[],
+  samplesOf: (name: string) => readonly HttpSample[],
+): Record<string, number> {
   const row = (name: string) => rows.find(({ variant }) => variant === name)!;
   const entries = ADAPTERS.flatMap((adapter): [string, number][] => {
     const tenancy = row(`${adapter} ours`);
-    const versus = (variant: string) =>
-      rounded(tenancy.opsPerSecond / row(`${adapter} ${variant}`).opsPerSecond);
+    const ours = samplesOf(`${adapter} ours`);
+    const versus = (variant: string) => {
+      const others = samplesOf(`${adapter} ${variant}`);
+      return rounded(
+        median(ours.map(({ opsPerSecond }, round) => opsPerSecond / others[round].opsPerSecond)),
+      );
+    };
     return [
       [`${adapter}VsPlain`, versus('plain')],
       [`${adapter}VsByHand`, versus('by-hand')],
