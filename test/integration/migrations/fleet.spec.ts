@@ -432,7 +432,7 @@ describe('A fleet', () => {
     await expect(app.get(FleetMigrator).acknowledge(OLD[0].name)).resolves.toBe(true);
     await expect(app.get(FleetMigrator).acknowledge(OLD[0].name)).resolves.toBe(false);
     await expect(app.get(FleetMigrator).status()).resolves.toMatchObject({
-      warnings: [expect.stringContaining('is not in the code')],
+      warnings: [expect.stringContaining('the code does not have it')],
     });
     await expect(app.get(FleetMigrator).acknowledge('Nothing1700000000000')).rejects.toMatchObject({
       code: 'UNKNOWN_MIGRATION',

@@ -206,7 +206,7 @@ describe('sharedMigrations', () => {
       await shared.destroy();
     }
     expect(() => tenantDataSource({ ...options, shared: 'other' })).toThrow(
-      /none of the sharedSchemas \(reference\)/,
+      /not one of the sharedSchemas \(reference\)/,
     );
   });
 
@@ -236,7 +236,7 @@ describe('sharedMigrations', () => {
     ]);
     await expect(app.get(FleetMigrator).status()).resolves.toMatchObject({
       warnings: [
-        'lookups: AddKind1700000001000 has run and is not in the code: it was removed, or a newer version runs elsewhere.',
+        'lookups: AddKind1700000001000 has run, but the code does not have it: it was removed, or a newer version runs elsewhere.',
       ],
     });
     await expect(app.get(FleetMigrator).downShared('lookups')).rejects.toMatchObject({
