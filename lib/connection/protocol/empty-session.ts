@@ -17,19 +17,21 @@ interface Holdings {
 export class Emptying {
   /** In front of a statement. */
   readonly rider: Rider;
-  /**
-   * In front of a text, with a transaction of their own: a BEGIN that follows may choose how it sees the others. Without
-   * the BEGIN before COMMIT PostgreSQL would warn.
-   */
+  /** In front of one that may roll back what is ahead of it, and go on: with a transaction of their own. */
+  readonly committedRider: Rider;
+  /** In front of a text, with a transaction of their own: a BEGIN that follows may choose how it sees the others. */
   readonly text: string;
   readonly riderAnswers: readonly Answered[];
-  readonly textAnswers: readonly Answered[];
+  readonly committedAnswers: readonly Answered[];
 
   constructor(readonly commands: readonly string[]) {
+    // Without the BEGIN before COMMIT PostgreSQL would warn.
+    const committed = [...commands, 'BEGIN', 'COMMIT'];
     this.rider = new Rider(commands);
-    this.text = [...commands, 'BEGIN', 'COMMIT;\n'].join('; ');
+    this.committedRider = new Rider(committed);
+    this.text = `${committed.join('; ')};\n`;
     this.riderAnswers = answersTo(commands.length);
-    this.textAnswers = answersTo(commands.length + 2);
+    this.committedAnswers = answersTo(committed.length);
   }
 }
 

@@ -17,6 +17,8 @@ export interface WireConnection {
   readonly stream: Pick<Duplex, 'write' | 'writable' | 'listenerCount' | 'destroy'>;
   /** Texts of the named statements that the session has prepared, by name. */
   readonly parsedStatements: Record<string, string | undefined>;
+  /** Of those that it has been sent and has not answered yet. Older versions of pg do without. */
+  readonly submittedNamedStatements?: Record<string, string | undefined>;
   query(text: string): void;
   sync(): void;
   sendCopyFail(reason: string): void;

@@ -34,7 +34,7 @@ export class RidingCursor extends ForeignQuery {
     const { client, parameters } = this.lease;
     const refusal = this.lease.refusal(this.text) ?? foreignTextRefusal(this.text, client.standardStrings);
     if (refusal) return refusal;
-    if (!client.inTransaction() || takesSnapshot(this.text)) client.ride(parameters, connection);
+    if (!client.inTransaction() || takesSnapshot(this.text)) client.ride(parameters, connection, this.text);
     return this.inner.submit(connection);
   }
 

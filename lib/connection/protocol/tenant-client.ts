@@ -1,11 +1,12 @@
 import { type ClientConfig, DatabaseError } from 'pg';
-import type { Answered, CarriedText } from './transaction-text';
+import { type Answered, type CarriedText, mayEndTransaction } from './transaction-text';
 import { gatheringMessages, type Rider } from './rider';
 import { IDLE_IN_TRANSACTION } from '../pool/limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
 import { SessionNotCleanError } from '../connection.errors';
 import type { SchemaCheck } from './schema-check';
 import { type Emptying, emptyingOf, SOMETHING_FIRST } from './empty-session';
+import { NamedStatements } from './named-statements';
 import { ReportedParameters } from './reported-parameters';
 import type { TransactionParameters } from './transaction-parameters';
 
@@ -32,12 +33,7 @@ export class TenantClient extends BaseClient {
    * while it is not known.
    */
   hasOwnSession = false;
-  /** Texts of the named statements that the application has sent, which it may ask for by their names alone. */
-  readonly #texts = new Map<string, string>();
-  /** For whom the session has prepared its named statements. */
-  #preparedFor: string | undefined;
-  /** The key of the frame that it is lent for. */
-  #holder: string | undefined;
+  readonly #names = new NamedStatements(this.connection);
   /** Tenants whose tables the session has met, if the pool counts them. */
   readonly served = new Set<string>();
   /** Why PostgreSQL has closed the session of a transaction in which nothing was sent. */
@@ -71,7 +67,7 @@ export class TenantClient extends BaseClient {
   /** @param holder the key of the frame that it is for */
   lend(lease: object, holder: string | undefined): void {
     this.#lease = lease;
-    this.#holder = holder;
+    this.#names.lend(holder);
     this.#isEmptied = false;
   }
 
@@ -99,8 +95,10 @@ export class TenantClient extends BaseClient {
    * Writes the parameters as the beginning of a message group of the extended protocol. The caller's own Parse, Bind
    * and Execute follow, and one Sync: PostgreSQL runs both in one transaction, or neither. In a transaction that has the
    * parameters, what it still owes is written.
+   *
+   * @param text the caller's own
    */
-  ride(parameters: TransactionParameters, { stream }: WireConnection): void {
+  ride(parameters: TransactionParameters, { stream }: WireConnection, text: unknown): void {
     this.#check = parameters.schemaCheck;
     if (this.inTransaction()) {
       if (!this.owesCheck(parameters)) return;
@@ -109,19 +107,19 @@ export class TenantClient extends BaseClient {
       return;
     }
     if (this.#isToBeEmptied(parameters)) {
-      this.#isEmptying = true;
-      this.#writeEmptying(this.#emptying(), stream);
+      const emptying = this.#emptying();
+      // In a transaction block PostgreSQL refuses what would end it in the middle.
+      this.#isEmptying = this.#hasGroupBlocks || !mayEndTransaction(text);
+      if (this.#isEmptying) this.#write(emptying.rider, stream);
+      else this.#write(emptying.committedRider, stream);
+      this.#answers.push(...(this.#isEmptying ? emptying.riderAnswers : emptying.committedAnswers));
     } else if (this.#hasGroupBlocks) {
-      this.#writeEmptying(SOMETHING_FIRST, stream);
+      this.#write(SOMETHING_FIRST.rider, stream);
+      this.#answers.push(...SOMETHING_FIRST.riderAnswers);
     }
     const { rider, answers } = parameters.rider(this.#hasGroupBlocks);
     this.#write(rider, stream);
     this.#answers.push(...answers);
-  }
-
-  #writeEmptying({ rider, riderAnswers }: Emptying, stream: WireConnection['stream']): void {
-    this.#write(rider, stream);
-    this.#answers.push(...riderAnswers);
   }
 
   #write({ bytes, parses }: Rider, stream: WireConnection['stream']): void {
@@ -134,16 +132,16 @@ export class TenantClient extends BaseClient {
     this.#check = parameters.schemaCheck;
     const isEmptied = !this.inTransaction() && this.#isToBeEmptied(parameters);
     const emptying = isEmptied ? this.#emptying() : undefined;
-    this.#answers = [...(emptying?.textAnswers ?? []), ...answers];
+    this.#answers = [...(emptying?.committedAnswers ?? []), ...answers];
     this.unanswered = this.#answers.length;
     const sent = emptying ? emptying.text + text : text;
     this.connection.query(sent);
     return sent;
   }
 
-  /** What is to be sent to empty the session. From then on it holds no named statements of others. */
+  /** What is to be sent to empty the session. A pooler's holds no named statements of ours. */
   #emptying(): Emptying {
-    return emptyingOf({ statements: this.#forgetOthersNames(), path: !this.#knowsPath });
+    return emptyingOf({ statements: this.hasOwnSession && this.#names.drop(), path: !this.#knowsPath });
   }
 
   get #knowsPath(): boolean {
@@ -157,24 +155,12 @@ export class TenantClient extends BaseClient {
 
   /** Whether the application has sent statements by name. */
   get hasNames(): boolean {
-    return this.#texts.size > 0;
-  }
-
-  /** Whether the session may hold any. Those of the same tenant are kept. */
-  #forgetOthersNames(): boolean {
-    if (this.#texts.size === 0 || this.#preparedFor === this.#holder) return false;
-    const { parsedStatements } = this.connection;
-    for (const name of Object.keys(parsedStatements)) delete parsedStatements[name];
-    this.#preparedFor = this.#holder;
-    return true;
+    return this.#names.areUsed;
   }
 
   /** The text of a named statement, which may be asked for by its name alone. */
-  textOf({ text, name }: { readonly text?: unknown; readonly name?: string }): unknown {
-    if (name === undefined || name === '') return text;
-    if (typeof text !== 'string' || text === '') return this.#texts.get(name) ?? text;
-    this.#texts.set(name, text);
-    return text;
+  textOf(query: { readonly text?: unknown; readonly name?: string }): unknown {
+    return this.#names.textOf(query);
   }
 
   /** What a lease leaves in its own session is there for the rest of it; a pooler may give another each time. */
@@ -230,9 +216,14 @@ export class TenantClient extends BaseClient {
   override _handleCommandComplete(message: unknown): void {
     const answered = this.#answers.shift() ?? 'own';
     this.unanswered = this.#answers.length;
-    if (answered === 'own') return super._handleCommandComplete(message);
+    if (answered === 'own') {
+      // What emptied the session in the same transaction is rolled back, though nothing has failed.
+      if ((message as { readonly text?: string }).text === 'ROLLBACK') this.#isEmptying = false;
+      return super._handleCommandComplete(message);
+    }
     if (answered === 'emptied') {
       this.#reported.begin();
+      this.#names.noteEmptied();
       if (!this.#isEmptying) this.#isEmptied = true;
     }
     // Parameters are sent where a transaction begins.

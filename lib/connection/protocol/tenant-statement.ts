@@ -135,7 +135,7 @@ export class TenantStatement extends BaseQuery {
   /** Called by pg between cork and uncork. */
   override prepare(connection: WireConnection): void {
     if (this.#mode === 'riding' || this.#mode === 'single')
-      this.#lease.client.ride(this.#lease.parameters, connection);
+      this.#lease.client.ride(this.#lease.parameters, connection, this.text);
     super.prepare(connection);
   }
 

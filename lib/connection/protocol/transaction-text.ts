@@ -1,4 +1,4 @@
-import type { SqlToken } from '../../common/sql-lexer';
+import { firstToken, type SqlToken } from '../../common/sql-lexer';
 import { type SqlStatement, splitStatements, wordsOf } from '../../common/split-statements';
 import { isOutage } from '../../common/outage';
 import { READ_TIMEOUT } from '../../common/silence';
@@ -22,6 +22,16 @@ const COMMANDS: readonly (readonly [TransactionCommand, RegExp])[] = [
 /** Whether a text may hold such a command. When not, nothing has to be told apart. */
 export function mayCommand(text: string): boolean {
   return MAY_BE_ONE.test(text);
+}
+
+/** Statements whose code may commit and roll back. */
+const RUN_CODE: ReadonlySet<string> = new Set(['call', 'do']);
+
+/** Whether a statement may end the transaction that it runs in, and go on in another. */
+export function mayEndTransaction(text: unknown): boolean {
+  if (typeof text !== 'string') return false;
+  const first = firstToken(text);
+  return first?.kind === 'word' && RUN_CODE.has(first.value);
 }
 
 /** The command that one statement is, if it is one. */

@@ -1,6 +1,6 @@
 import { type Answered, type CarriedText, leavesCommitOpen } from './transaction-text';
 import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
-import { ForeignQuery, beginsTransaction, foreignTextRefusal } from './foreign-query';
+import { ForeignQuery, type Submittable, beginsTransaction, foreignTextRefusal } from './foreign-query';
 import type { WireConnection } from './pg-internals';
 import { takesSnapshot } from './schema-check';
 import type { TransactionParameters } from './transaction-parameters';
@@ -25,12 +25,24 @@ export class WrappedQuery extends ForeignQuery {
   }
 
   override submit(connection: WireConnection): Error | null | undefined {
+    this.#takeOffName();
     const refusal = this.lease.refusal(this.inner.text);
     if (refusal) return refusal;
     if (this.#phase === 'begin') return this.#begin(connection);
     if (this.#phase === 'inside' || this.#phase === 'bare') return this.inner.submit(connection);
     connection.query(this.#phase);
     return null;
+  }
+
+  /**
+   * A `pg.Query` would be prepared under its name, and pg would run what has that name from then on, though the query in its
+   * queue is this one: another tenant's function may have put something else there.
+   */
+  #takeOffName(): void {
+    const inner = this.inner as Submittable & { name?: string };
+    if (!('hasBeenParsed' in inner) || inner.name === undefined) return;
+    inner.text = this.lease.client.textOf(inner);
+    inner.name = undefined;
   }
 
   #begin(connection: WireConnection): Error | null | undefined {

@@ -1,6 +1,7 @@
-import type { PoolClient } from 'pg';
+import { type PoolClient, Query } from 'pg';
 import Cursor from 'pg-cursor';
 import { from as copyFrom } from 'pg-copy-streams';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { behindPooler } from '../../support/database';
@@ -208,6 +209,20 @@ describe('What a function of one tenant leaves in the session', () => {
     }
   });
 
+  it('is not there after a first statement that rolls back', async () => {
+    const code =
+      "DO $$ BEGIN ROLLBACK; IF to_regclass('pg_temp.tmp_report') IS NOT NULL THEN RAISE 'seen'; END IF; END $$";
+    for (const first of ['ROLLBACK', 'abort', new Cursor('ROLLBACK'), code, 'DO $$ BEGIN ROLLBACK; END $$']) {
+      await world.query(world.acme, 'SELECT report()');
+      const client = await borrow();
+      if (typeof first !== 'string') await client.query(first).read(1);
+      // PostgreSQL 18 refuses code that ends a transaction.
+      else await client.query(first).catch((error) => expect(error).toMatchObject({ code: '2D000' }));
+      await expect(client.query(visible)).resolves.toMatchObject({ rows: [{ seen: false }] });
+      client.release();
+    }
+  });
+
   it('a path, and nobody else reads where it leads', async () => {
     await world.query(
       world.acme,
@@ -261,6 +276,34 @@ describe('What a function of one tenant leaves in the session', () => {
         client.release();
       });
     });
+  });
+
+  it('a prepared statement in the place of what a pg.Query has named', async () => {
+    const named = { name: 'mine', text: 'SELECT owner FROM note' };
+    const ask = async (client: PoolClient) => {
+      const query = client.query(new Query<{ owner: string }>(named));
+      const seen: unknown[] = [];
+      query.on('row', (row) => seen.push(row));
+      await once(query, 'end');
+      return seen;
+    };
+    const replace = `PRE' || 'PARE mine AS SELECT owner FROM ${world.acme.schemaName}.note`;
+    const client = await borrow(world.acme);
+    await expect(run(() => ask(client), world.acme)).resolves.toEqual([{ owner: 'acme' }]);
+    await run(async () => {
+      await client.query("DO $$ BEGIN EXECUTE 'DEALLO' || 'CATE ALL'; END $$");
+      await client.query(`DO $$ BEGIN EXECUTE '${replace}'; END $$`);
+    }, world.acme);
+    client.release();
+    const next = await borrow();
+    await run(async () => {
+      await expect(ask(next)).resolves.toEqual([{ owner: 'globex' }]);
+      await next.query('BEGIN');
+      await expect(ask(next)).resolves.toEqual([{ owner: 'globex' }]);
+      await expect(next.query(named)).resolves.toMatchObject({ rows: [{ owner: 'globex' }] });
+      await next.query('COMMIT');
+    });
+    next.release();
   });
 
   it('costs no connection', async () => {

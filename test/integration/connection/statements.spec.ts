@@ -455,6 +455,26 @@ describe('A named statement', () => {
     }
   });
 
+  it('stands for each tenant’s own text', async () => {
+    for (const slug of ['acme', 'globex', 'acme'] as const)
+      await expect(ask(slug, `SELECT owner, '${slug}' AS of FROM note`)).resolves.toMatchObject({
+        rows: [{ owner: slug, of: slug }],
+      });
+  });
+
+  it('is prepared in a transaction, too, after a first text that could not be read', async () => {
+    const text = 'SELECT owner FROM note';
+    await ask('acme', text);
+    await world.context.run(world.globex, async () => {
+      const client = await world.pool.connect();
+      await expect(client.query('BEGIN; SELEC 1')).rejects.toMatchObject({ code: '42601' });
+      await client.query('BEGIN');
+      await expect(client.query(named(text))).resolves.toMatchObject({ rows: [{ owner: 'globex' }] });
+      await client.query('COMMIT');
+      client.release();
+    });
+  });
+
   const twoTexts = behindPooler ? 'may stand for two texts behind a pooler' : 'cannot stand for two texts';
   it(twoTexts, async () => {
     await world.context.run(world.acme, async () => {

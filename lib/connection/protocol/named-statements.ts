@@ -1,0 +1,61 @@
+import type { WireConnection } from './pg-internals';
+
+/** A query that may have a name, and then may lack a text. */
+interface Nameable {
+  readonly text?: unknown;
+  readonly name?: string;
+}
+
+/**
+ * The application's named statements in one session. They are kept for whoever has sent them: of another tenant's, a
+ * function may have put something else in the place.
+ */
+export class NamedStatements {
+  /** By name. The application may ask for a statement by its name alone. */
+  readonly #texts = new Map<string, string>();
+  /** The key of the frame that the session is lent for. */
+  #holder: string | undefined;
+  /** Whether the session may hold some that are not the holder's. */
+  #areOthers = false;
+  #isDropping = false;
+
+  constructor(private readonly connection: WireConnection) {}
+
+  /** Whether the application has sent statements by name. */
+  get areUsed(): boolean {
+    return this.#texts.size > 0;
+  }
+
+  lend(holder: string | undefined): void {
+    if (holder === this.#holder) return;
+    this.#holder = holder;
+    this.#areOthers = true;
+    this.#forget();
+  }
+
+  textOf({ text, name }: Nameable): unknown {
+    if (name === undefined || name === '') return text;
+    if (typeof text !== 'string' || text === '') return this.#texts.get(name) ?? text;
+    this.#texts.set(name, text);
+    return text;
+  }
+
+  /** Whether the session is to drop all that it holds. The next statement of each name is parsed. */
+  drop(): boolean {
+    this.#isDropping = this.#areOthers && this.areUsed;
+    if (this.#isDropping) this.#forget();
+    return this.#isDropping;
+  }
+
+  /** The session has been emptied, and has dropped them if it was told to. */
+  noteEmptied(): void {
+    if (this.#isDropping) this.#areOthers = this.#isDropping = false;
+  }
+
+  /** What pg believes the session to hold: it would run it by its name. */
+  #forget(): void {
+    const { parsedStatements, submittedNamedStatements = {} } = this.connection;
+    for (const names of [parsedStatements, submittedNamedStatements])
+      for (const name of Object.keys(names)) delete names[name];
+  }
+}
