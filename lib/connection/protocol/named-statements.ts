@@ -11,8 +11,9 @@ interface Nameable {
  * function may have put something else in the place.
  */
 export class NamedStatements {
-  /** By name. The application may ask for a statement by its name alone. */
+  /** The holder's, by name. The application may ask for a statement by its name alone. */
   readonly #texts = new Map<string, string>();
+  #areUsed = false;
   /** The key of the frame that the session is lent for. */
   #holder: string | undefined;
   /** Whether the session may hold some that are not the holder's. */
@@ -23,13 +24,14 @@ export class NamedStatements {
 
   /** Whether the application has sent statements by name. */
   get areUsed(): boolean {
-    return this.#texts.size > 0;
+    return this.#areUsed;
   }
 
   lend(holder: string | undefined): void {
     if (holder === this.#holder) return;
     this.#holder = holder;
     this.#areOthers = true;
+    this.#texts.clear();
     this.#forget();
   }
 
@@ -37,6 +39,7 @@ export class NamedStatements {
     if (name === undefined || name === '') return text;
     if (typeof text !== 'string' || text === '') return this.#texts.get(name) ?? text;
     this.#texts.set(name, text);
+    this.#areUsed = true;
     return text;
   }
 

@@ -5,6 +5,7 @@ import {
   type GiveText,
   type GivenText,
   leavesCommitOpen,
+  mayEndTransaction,
   transactionCommands,
 } from './transaction-text';
 import { CommitOutcomeUnknownError } from '../connection.errors';
@@ -78,7 +79,7 @@ export class TenantStatement extends BaseQuery {
   override submit(connection: WireConnection): Error | null {
     const { client, parameters } = this.#lease;
     this.text = client.textOf(this) as string;
-    const refusal = this.#lease.refusal(this.text);
+    const refusal = this.#lease.refusal(this.text) ?? this.#unknownName();
     if (refusal) return refusal;
     this.#isSent = true;
     this.#given = this.#give?.(parameters);
@@ -86,12 +87,21 @@ export class TenantStatement extends BaseQuery {
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (!client.hasOwnSession) this.name = undefined;
     if (this.#refusesParameters === 'emptying') {
-      client.sendCarried({ text: '', answers: [] }, parameters);
+      // It will run as whoever the session is, and a function may have left a role there.
+      client.sendCarried({ text: 'RESET ROLE', answers: ['parameter'] }, parameters);
       return null;
     }
     this.#mode = this.#send();
     if (this.#mode === 'carried') return null;
     return super.submit(this.requiresPreparation() ? this.#lease.client.gathering : connection);
+  }
+
+  /** PostgreSQL would be sent an empty text, and succeed. */
+  #unknownName(): Error | undefined {
+    if (this.text || !this.name) return undefined;
+    return new Error(
+      `No text of the statement "${this.name}" is known: nothing was sent by that name on this connection for this tenant. Send its text with the name.`,
+    );
   }
 
   /** Sends the text at once if it must carry parameters. Otherwise says how the statement is to be sent. */
@@ -174,11 +184,11 @@ export class TenantStatement extends BaseQuery {
   }
 
   /**
-   * Whether nothing of it is kept, and it may succeed if it is sent in another way. Of a text with several statements a
-   * part may have been committed, so it is never sent twice.
+   * Whether nothing of it is kept, and it may succeed if it is sent in another way. Of a text with several statements, and
+   * of a procedure, a part may have been committed, so it is never sent twice.
    */
   #canRunAgain({ code, routine }: DatabaseError): boolean {
-    if (this.#mode !== 'riding') return false;
+    if (this.#mode !== 'riding' || mayEndTransaction(this.text)) return false;
     if (code === REFUSES_TRANSACTION && this.#lease.isSystem) {
       this.#refusesParameters = 'emptying';
       return true;

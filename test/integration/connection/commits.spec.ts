@@ -292,9 +292,8 @@ describe('A COMMIT that is not answered', () => {
       async () => {
         const client = await world.pool.connect();
         const copied = pipeline(Readable.from(['2\tx\n']), client.query(copyFrom('COPY note FROM STDIN')));
-        const pid = await waiting();
-        await holder.query('SELECT pg_terminate_backend($1)', [pid]);
-        return copied.finally(() => client.release());
+        const interrupt = async () => holder.query('SELECT pg_terminate_backend($1)', [await waiting()]);
+        return Promise.all([copied, interrupt()]).finally(() => client.release());
       },
     ],
   ])('is told of as such: %s', async (_way, work) => {

@@ -426,6 +426,14 @@ describe('A named statement', () => {
     }
   });
 
+  it('is known by its name alone to nobody but the tenant that has sent it', async () => {
+    await ask('acme', 'SELECT owner FROM note');
+    const byName = { name: 'mine' } as never;
+    await world.context.run(world.globex, async () => {
+      await expect(world.pool.query(byName)).rejects.toThrow('No text of the statement "mine" is known');
+    });
+  });
+
   it('is sent again without its name when code of the same tenant has dropped it', async () => {
     await ask('acme', 'SELECT owner FROM note');
     await world.query(world.acme, "DO $$ BEGIN EXECUTE 'DEALLO' || 'CATE ALL'; END $$");
