@@ -7,9 +7,6 @@ import { Rider } from './rider';
 /** invalid_schema_name: `regnamespace` answers so when the schema does not exist. */
 const SCHEMA_IS_MISSING = '3F000';
 
-/** invalid_parameter_value: so is a role refused that does not exist, or that the session may not become. */
-const ROLE_IS_MISSING = '22023';
-
 /**
  * Whether the tenant's schema is there. PostgreSQL passes over a schema on the path that is not, so it would look for the
  * tenant's names in the shared schemas behind it, and make new tables there; with none behind it in `pg_temp`, from
@@ -28,6 +25,11 @@ export class SchemaCheck {
     this.#name = `${quoteLiteral(quoteIdentifier(schemaName))}::pg_catalog.regnamespace`;
   }
 
+  /** Whether the role is not the session's own: somebody may have taken the schema from it. */
+  get isOfRole(): boolean {
+    return this.role !== undefined;
+  }
+
   /**
    * A column of what is sent in front of a single statement. PostgreSQL finds that the schema is missing when it reads it.
    * The transaction begins with the message group, so PostgreSQL knows what others have done.
@@ -36,12 +38,14 @@ export class SchemaCheck {
     return this.#name;
   }
 
-  /**
-   * A statement to be run inside of a transaction. It asks besides whether the role may use the schema, which PostgreSQL
-   * passes over as well if it may not.
-   */
+  /** The same, for a statement that is run: it asks besides whether the role may use the schema. */
+  get usableColumn(): string {
+    return usableSql(this.#name, this.role);
+  }
+
+  /** A statement to be run inside of a transaction. PostgreSQL passes over a schema as well that the role may not use. */
   get command(): string {
-    return checkSql(usableSql(this.#name, this.role));
+    return checkSql(this.usableColumn);
   }
 
   /** The command in front of a statement inside a transaction. */
@@ -49,16 +53,9 @@ export class SchemaCheck {
     return (this.#rider ??= new Rider([this.command]));
   }
 
-  /**
-   * An error that names the schema, when `error` is that of a failed check or tells that the tenant's role is gone with
-   * it; `undefined` for any other.
-   *
-   * @param setsRole whether it answers what sets the role
-   */
-  explain(error: DatabaseError, setsRole: boolean): TenantSchemaMissingError | undefined {
-    return error.code === SCHEMA_IS_MISSING || (setsRole && error.code === ROLE_IS_MISSING)
-      ? new TenantSchemaMissingError({ cause: error })
-      : undefined;
+  /** An error that names the schema, when `error` is that of a failed check; `undefined` for any other. */
+  explain(error: DatabaseError): TenantSchemaMissingError | undefined {
+    return error.code === SCHEMA_IS_MISSING ? new TenantSchemaMissingError({ cause: error }) : undefined;
   }
 }
 

@@ -106,6 +106,7 @@ export class TenantClient extends BaseClient {
       this.#answers.push('check');
       return;
     }
+    const { rider, isSet } = parameters.rider(this.#hasGroupBlocks);
     if (this.#isToBeEmptied(parameters)) {
       const emptying = this.#emptying();
       // In a transaction block PostgreSQL refuses what would end it in the middle.
@@ -113,13 +114,12 @@ export class TenantClient extends BaseClient {
       if (this.#isEmptying) this.#write(emptying.rider, stream);
       else this.#write(emptying.committedRider, stream);
       this.#answers.push(...(this.#isEmptying ? emptying.riderAnswers : emptying.committedAnswers));
-    } else if (this.#hasGroupBlocks) {
+    } else if (isSet) {
       this.#write(SOMETHING_FIRST.rider, stream);
       this.#answers.push(...SOMETHING_FIRST.riderAnswers);
     }
-    const { rider, answers } = parameters.rider(this.#hasGroupBlocks);
     this.#write(rider, stream);
-    this.#answers.push(...answers);
+    this.#answers.push(...Array<Answered>(rider.executions).fill('parameter'));
   }
 
   #write({ bytes, parses }: Rider, stream: WireConnection['stream']): void {
@@ -244,7 +244,7 @@ export class TenantClient extends BaseClient {
 
   #explain(error: DatabaseError, answered: Answered): Error {
     if (answered === 'own' || answered === 'unread') return error;
-    const missing = this.#check?.explain(error, answered === 'role');
+    const missing = this.#check?.explain(error);
     if (missing) return missing;
     // PostgreSQL reads a text before it runs any of it, and says where in it something is that it cannot read.
     if (!isEmptying(answered) || error.position !== undefined) return error;

@@ -4,11 +4,10 @@ import { roleOfSchema } from '../../registry/tenant-role';
 import { Rider } from './rider';
 import { SchemaCheck } from './schema-check';
 
-export type ParameterAnswered = 'parameter' | 'role';
-
 interface ParameterRider {
   readonly rider: Rider;
-  readonly answers: readonly ParameterAnswered[];
+  /** Whether it begins with SET LOCAL, of which PostgreSQL would warn as the first in a group. */
+  readonly isSet: boolean;
 }
 
 /**
@@ -18,8 +17,6 @@ interface ParameterRider {
 export class TransactionParameters {
   /** `SET LOCAL …`: unlike a SELECT it takes no snapshot, so BEGIN may precede it, and PostgreSQL does not plan it. */
   readonly commands: readonly string[];
-  /** What is answered to each of the commands. */
-  readonly answers: readonly ParameterAnswered[];
   #setRider: ParameterRider | undefined;
   #selectRider: ParameterRider | undefined;
 
@@ -34,38 +31,32 @@ export class TransactionParameters {
     this.commands = Object.entries(values).map(
       ([name, value]) => `SET LOCAL ${name} = ${parameterValueSql(name, value)}`,
     );
-    this.answers = Object.keys(values).map((name) => (name === 'role' ? 'role' : 'parameter'));
-  }
-
-  /**
-   * As one SELECT of a text, with others beside them. It takes a snapshot, so only where the isolation level is settled.
-   */
-  select(others: Readonly<Record<string, string>>): string {
-    const calls = Object.entries({ ...this.values, ...others }).map(
-      ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`,
-    );
-    return `SELECT ${calls.join(', ')}`;
   }
 
   /**
    * In front of a statement. PostgreSQL looks for the schema as it reads, before it could miss a role: a purge takes both.
    *
-   * @param bySet by the `commands`. PostgreSQL before 18 takes a message group for no transaction block, and would warn of
-   *   each; there it is one SELECT, which has to be planned
+   * @param inBlock whether PostgreSQL takes a message group for a transaction block. If not, it would warn of each SET
+   *   LOCAL: then it is one SELECT, which has to be planned, and so it is with roles, whose right to the schema is asked for
    */
-  rider(bySet: boolean): ParameterRider {
-    return bySet ? (this.#setRider ??= this.#riderOfSets()) : (this.#selectRider ??= this.#riderOfSelect());
+  rider(inBlock: boolean): ParameterRider {
+    return inBlock && !this.schemaCheck?.isOfRole
+      ? (this.#setRider ??= this.#riderOfSets())
+      : (this.#selectRider ??= this.#riderOfSelect());
   }
 
   #riderOfSets(): ParameterRider {
     const looks = this.schemaCheck ? [`SELECT ${this.schemaCheck.look}`] : [];
-    return { rider: new Rider(this.commands, looks), answers: this.answers };
+    return { rider: new Rider(this.commands, looks), isSet: true };
   }
 
   #riderOfSelect(): ParameterRider {
-    const look = this.schemaCheck ? `, ${this.schemaCheck.look}` : '';
-    const answered = this.answers.includes('role') ? 'role' : 'parameter';
-    return { rider: new Rider([this.select({}) + look]), answers: [answered] };
+    const columns = Object.entries(this.values).map(
+      ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`,
+    );
+    if (this.schemaCheck)
+      columns.push(this.schemaCheck.isOfRole ? this.schemaCheck.usableColumn : this.schemaCheck.look);
+    return { rider: new Rider([`SELECT ${columns.join(', ')}`]), isSet: false };
   }
 }
 

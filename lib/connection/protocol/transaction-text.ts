@@ -3,7 +3,7 @@ import { type SqlStatement, splitStatements, wordsOf } from '../../common/split-
 import { isOutage } from '../../common/outage';
 import { READ_TIMEOUT } from '../../common/silence';
 import { takesSnapshot } from './schema-check';
-import type { ParameterAnswered, TransactionParameters } from './transaction-parameters';
+import type { TransactionParameters } from './transaction-parameters';
 
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
 export type TransactionCommand = 'begin' | 'commit' | 'rollback' | 'chain' | 'prepare';
@@ -61,10 +61,10 @@ export function leavesCommitOpen(error: Error, text: unknown, standardStrings: b
 
 /**
  * What a CommandComplete answers: what we sent along (`emptying`: a command that empties the session, `emptied`: the last
- * of these; `role`: the parameter of that name; `check`: what looks for the tenant's schema; `unread`: what code of this
+ * of these; `check`: what looks for the tenant's schema; `unread`: what code of this
  * package has put into a text, and reads nothing of), or the caller's own.
  */
-export type Answered = 'emptying' | 'emptied' | ParameterAnswered | 'check' | 'unread' | 'own';
+export type Answered = 'emptying' | 'emptied' | 'parameter' | 'check' | 'unread' | 'own';
 
 /** A text of the simple protocol with a tenant's parameters put in where a transaction begins. */
 export interface CarriedText {
@@ -130,7 +130,7 @@ function carriedStatements(
   let owesCheck = session.owesCheck(parameters);
   const carryParameters = () => {
     parts.push(...parameters.commands.map((command) => `${command};`));
-    answers.push(...parameters.answers);
+    answers.push(...Array<Answered>(parameters.commands.length).fill('parameter'));
     owesCheck = parameters.schemaCheck !== undefined;
   };
   statements.forEach(({ text, head }, index) => {

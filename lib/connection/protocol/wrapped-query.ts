@@ -100,7 +100,7 @@ export class WrappedQuery extends ForeignQuery {
 
 function beginText(parameters: TransactionParameters, check: string | undefined): CarriedText {
   const begin = ['BEGIN', ...parameters.commands];
-  const answers: Answered[] = ['parameter', ...parameters.answers];
+  const answers = Array<Answered>(begin.length).fill('parameter');
   return check === undefined
     ? { text: begin.join('; '), answers }
     : { text: [...begin, check].join('; '), answers: [...answers, 'check'] };
