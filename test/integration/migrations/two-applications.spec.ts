@@ -53,7 +53,7 @@ describe('A template that has seen what the code does not have', () => {
     await start([CreateNotes1700000000000, AddMore]);
     const branch = [CreateNotes1700000000000, AlsoMore];
     await expect(start(branch)).rejects.toThrow(
-      /relation "more" already exists.*also seen AddMore1700000002000, which this code does not have/s,
+      /relation "more" already exists.*also has AddMore1700000002000, which this code does not have/s,
     );
     await expect(start(branch)).rejects.toThrow(OWN);
   });
