@@ -261,6 +261,7 @@ export class MigrationLane {
       // Behind a pooler the next transaction may be another session's.
       if (hasOwnSession) prepared = this.claims.in(connection, begun);
       if (!prepared) return [claimText(begun)];
+      (client as unknown as TenantClient).notePrepared();
       return prepared.prepare === undefined ? [prepared.execute] : [prepared.prepare, prepared.execute];
     };
     try {

@@ -18,6 +18,8 @@ export class NamedStatements {
   #holder: string | undefined;
   /** Whether the session may hold some that are not the holder's. */
   #areOthers = false;
+  /** Whether code of this package has prepared some, for as long as it has the session. */
+  #areOurs = false;
   #isDropping = false;
 
   constructor(private readonly connection: WireConnection) {}
@@ -43,16 +45,21 @@ export class NamedStatements {
     return text;
   }
 
+  /** Code of this package has prepared one. Whoever has the session next drops it. */
+  noteOurs(): void {
+    this.#areOurs = true;
+  }
+
   /** Whether the session is to drop all that it holds. The next statement of each name is parsed. */
   drop(): boolean {
-    this.#isDropping = this.#areOthers && this.areUsed;
+    this.#isDropping = this.#areOthers && (this.areUsed || this.#areOurs);
     if (this.#isDropping) this.#forget();
     return this.#isDropping;
   }
 
   /** The session has been emptied, and has dropped them if it was told to. */
   noteEmptied(): void {
-    if (this.#isDropping) this.#areOthers = this.#isDropping = false;
+    if (this.#isDropping) this.#areOthers = this.#areOurs = this.#isDropping = false;
   }
 
   /** What pg believes the session to hold: it would run it by its name. */

@@ -31,21 +31,17 @@ export class SchemaCheck {
   }
 
   /**
-   * A column of what is sent in front of a single statement. PostgreSQL finds that the schema is missing when it reads it.
-   * The transaction begins with the message group, so PostgreSQL knows what others have done.
+   * A column of what is sent in front of a single statement. PostgreSQL finds that the schema is missing when it reads it;
+   * with a role it has to be run, to ask besides whether that may use the schema. The transaction begins with the message
+   * group, so PostgreSQL knows what others have done.
    */
   get look(): string {
-    return this.#name;
-  }
-
-  /** The same, for a statement that is run: it asks besides whether the role may use the schema. */
-  get usableColumn(): string {
-    return usableSql(this.#name, this.role);
+    return this.isOfRole ? usableSql(this.#name, this.role) : this.#name;
   }
 
   /** A statement to be run inside of a transaction. PostgreSQL passes over a schema as well that the role may not use. */
   get command(): string {
-    return checkSql(this.usableColumn);
+    return checkSql(usableSql(this.#name, this.role));
   }
 
   /** The command in front of a statement inside a transaction. */

@@ -101,9 +101,7 @@ export class TenantClient extends BaseClient {
   ride(parameters: TransactionParameters, { stream }: WireConnection, text: unknown): void {
     this.#check = parameters.schemaCheck;
     if (this.inTransaction()) {
-      if (!this.owesCheck(parameters)) return;
-      this.#write(parameters.schemaCheck!.rider, stream);
-      this.#answers.push('check');
+      if (this.owesCheck(parameters)) this.#write(stream, parameters.schemaCheck!.rider, ['check']);
       return;
     }
     const { rider, isSet } = parameters.rider(this.#hasGroupBlocks);
@@ -111,20 +109,18 @@ export class TenantClient extends BaseClient {
       const emptying = this.#emptying();
       // In a transaction block PostgreSQL refuses what would end it in the middle.
       this.#isEmptying = this.#hasGroupBlocks || !mayEndTransaction(text);
-      if (this.#isEmptying) this.#write(emptying.rider, stream);
-      else this.#write(emptying.committedRider, stream);
-      this.#answers.push(...(this.#isEmptying ? emptying.riderAnswers : emptying.committedAnswers));
+      if (this.#isEmptying) this.#write(stream, emptying.rider, emptying.riderAnswers);
+      else this.#write(stream, emptying.committedRider, emptying.committedAnswers);
     } else if (isSet) {
-      this.#write(SOMETHING_FIRST.rider, stream);
-      this.#answers.push(...SOMETHING_FIRST.riderAnswers);
+      this.#write(stream, SOMETHING_FIRST.rider, SOMETHING_FIRST.riderAnswers);
     }
-    this.#write(rider, stream);
-    this.#answers.push(...Array<Answered>(rider.executions).fill('parameter'));
+    this.#write(stream, rider, Array<Answered>(rider.executions).fill('parameter'));
   }
 
-  #write({ bytes, parses }: Rider, stream: WireConnection['stream']): void {
+  #write(stream: WireConnection['stream'], { bytes, parses }: Rider, answers: readonly Answered[]): void {
     stream.write(bytes);
     this.#parsing += parses;
+    this.#answers.push(...answers);
   }
 
   /** @returns what was sent */
@@ -156,6 +152,11 @@ export class TenantClient extends BaseClient {
   /** Whether the application has sent statements by name. */
   get hasNames(): boolean {
     return this.#names.areUsed;
+  }
+
+  /** Code of this package has prepared a statement, which is of use to nobody after it. */
+  notePrepared(): void {
+    this.#names.noteOurs();
   }
 
   /** The text of a named statement, which may be asked for by its name alone. */

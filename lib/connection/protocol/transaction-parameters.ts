@@ -54,8 +54,7 @@ export class TransactionParameters {
     const columns = Object.entries(this.values).map(
       ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`,
     );
-    if (this.schemaCheck)
-      columns.push(this.schemaCheck.isOfRole ? this.schemaCheck.usableColumn : this.schemaCheck.look);
+    if (this.schemaCheck) columns.push(this.schemaCheck.look);
     return { rider: new Rider([`SELECT ${columns.join(', ')}`]), isSet: false };
   }
 }
