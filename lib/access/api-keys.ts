@@ -147,10 +147,10 @@ export class ApiKeys {
     patch: ApiKeyPatch,
     options: ApiKeyChangeOptions = {},
   ): Promise<ApiKey> {
-    const { grantedBy } = checkArguments('ApiKeys.update()', ApiKeyChangeOptions, options);
+    const given = checkArguments('ApiKeys.update()', ApiKeyChangeOptions, options);
     const { name, scopes, expiresAt, allowedIps } = checkApiKeyPatch(patch, this.time.now());
-    return this.#change(tenantId, id, options, (key) => {
-      refuseBeyond(grantedBy, scopes ?? []);
+    return this.#change(tenantId, id, given, (key) => {
+      refuseBeyond(given.grantedBy, scopes ?? []);
       const values: KeyValues = {
         ...(name === undefined || name === key.name ? {} : { name }),
         ...(scopes === undefined || isSame(scopes, key.scopes) ? {} : { scopes }),
@@ -167,22 +167,25 @@ export class ApiKeys {
   }
 
   /** Refuses the key until it is unblocked. */
-  block(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
-    return this.#change(tenantId, id, options, ({ blockedAt }) =>
+  async block(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
+    const given = checkArguments('ApiKeys.block()', ApiKeyChangeOptions, options);
+    return this.#change(tenantId, id, given, ({ blockedAt }) =>
       blockedAt ? undefined : { action: 'block-key', values: { blocked_at: this.time.now() } },
     );
   }
 
   /** Lets a blocked key in again. */
-  unblock(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
-    return this.#change(tenantId, id, options, ({ blockedAt }) =>
+  async unblock(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
+    const given = checkArguments('ApiKeys.unblock()', ApiKeyChangeOptions, options);
+    return this.#change(tenantId, id, given, ({ blockedAt }) =>
       blockedAt ? { action: 'unblock-key', values: { blocked_at: null } } : undefined,
     );
   }
 
   /** Ends the key permanently, with both its texts. */
-  revoke(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
-    return this.#change(tenantId, id, options, ({ revokedAt }) =>
+  async revoke(tenantId: string, id: string, options: ApiKeyChangeOptions = {}): Promise<ApiKey> {
+    const given = checkArguments('ApiKeys.revoke()', ApiKeyChangeOptions, options);
+    return this.#change(tenantId, id, given, ({ revokedAt }) =>
       revokedAt ? undefined : { action: 'revoke-key', values: { revoked_at: this.time.now() } },
     );
   }
@@ -190,10 +193,10 @@ export class ApiKeys {
   /** Gives the key a new text. The old one remains valid for a while; an even older one ends at once. */
   async rotate(tenantId: string, id: string, options: RotateApiKeyOptions = {}): Promise<ShownApiKey> {
     const given = checkArguments('ApiKeys.rotate()', RotateApiKeyOptions, options);
-    const { overlapMs = this.options.rotationOverlapMs, ...change } = given;
+    const { overlapMs = this.options.rotationOverlapMs } = given;
     checkOverlap(overlapMs);
     const made = makeKey(this.options.prefix, id);
-    const key = await this.#change(tenantId, id, change, async (_key, transaction) => {
+    const key = await this.#change(tenantId, id, given, async (_key, transaction) => {
       const values: KeyValues = {
         digest: made.digest,
         hint: made.hint,
@@ -205,14 +208,13 @@ export class ApiKeys {
     return { ...key, key: made.text };
   }
 
+  /** With options that are checked already. */
   async #change(
     tenantId: string,
     id: string,
-    options: ApiKeyChangeOptions,
+    { ifVersion, grantedBy, actor, reason }: ApiKeyChangeOptions,
     decide: (key: ApiKey, transaction: SqlExecutor) => Step | undefined | Promise<Step | undefined>,
   ): Promise<ApiKey> {
-    const given = checkArguments('ApiKeys', ApiKeyChangeOptions, options);
-    const { ifVersion, grantedBy, actor, reason } = given;
     checkActorAndReason({ actor, reason });
     const changed = await inRegistry(this.registry, async (transaction) => {
       const key = await this.#find(transaction, tenantId, id, true);
