@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg';
-import { isOutage } from '../../common/outage';
-import { TenancyUnavailableError } from '../../common/tenancy.errors';
+import { orUnavailable } from '../../common/outage';
 import { LeaseEndedError } from '../../connection/connection.errors';
 
 /**
@@ -39,9 +38,8 @@ export class GivenTransaction {
       if (status === 'E') return was === 'committed' ? 'ended' : 'failed';
       return status === 'T' && now === this.id ? 'open' : 'ended';
     } catch (error) {
-      if (isOutage(error)) throw new TenancyUnavailableError('The database', { cause: error });
       if (error instanceof LeaseEndedError) return 'ended';
-      throw error;
+      throw orUnavailable('The database', error);
     }
   }
 }
