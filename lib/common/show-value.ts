@@ -27,6 +27,8 @@ export function showUrl(url: unknown): string {
   if (host === '') return `a URL of the kind ${show(protocol)}`;
   if (isCutInPassword(url))
     return 'a URL with /, ? or # in its password (not shown), which must be percent-encoded';
+  if (!hasReadableLogin(url))
+    return 'a URL with a % in its user or password (not shown), which must be written as %25';
   return show(`${protocol}//…@${host}${pathname}`);
 }
 
@@ -36,6 +38,16 @@ export function showUrl(url: unknown): string {
 export function isCutInPassword(url: string): boolean {
   const { hash, pathname, search, username } = new URL(url);
   return hash !== '' || pathname.includes('@') || (username === '' && search.includes('@'));
+}
+
+/** A `%` that begins no code, as in the password `50%off`, is an error in TypeORM that names no URL. */
+export function hasReadableLogin(url: string): boolean {
+  const { username, password } = new URL(url);
+  try {
+    return [username, password].every((each) => decodeURIComponent(each) !== undefined);
+  } catch {
+    return false;
+  }
 }
 
 /** What `depth: 0` shows: a text, or those right in a list or an object. */

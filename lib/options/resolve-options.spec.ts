@@ -371,6 +371,8 @@ describe('options', () => {
       'is a URL with /, ? or # in its',
     ],
     ['with a password of a number', 'postgres://app:5432/secret@db/shop', 'is a URL with /, ? or # in its'],
+    ['with a bare % in its password', 'postgres://app:50%secret@db/shop', 'is a URL with a % in its user or'],
+    ['with a bare % in its user', 'postgres://50%of:secret@db/shop', 'is a URL with a % in its user or'],
     ['a key-value list', 'host=db password=secret', 'is no URL (23 characters'],
     ['a number', 5432, 'is of type number'],
     ['null in the code', null, 'is missing'],

@@ -185,6 +185,11 @@ describe('A start that fails', () => {
       /refuses the user "postgres" for the database "nowhere": .* \(3D000\)\. Make it \(CREATE DATABASE "nowhere"\), .* DATABASE_URL\.$/,
     ],
     [
+      'a database whose name has a slash, which pg does not decode',
+      () => changed({ pathname: '/no%2Fwhere' }),
+      /database "no%2Fwhere" does not exist \(3D000\)\. Make it \(CREATE DATABASE "no%2Fwhere"\)/,
+    ],
+    [
       'an option that PostgreSQL does not know',
       () => `${database.url}?options=-c%20nonsense%3D1`,
       /unrecognized configuration parameter "nonsense" \(42704\)\. Correct what asks for it: the options of DATABASE_URL, of database\.extra, or PGOPTIONS\.$/,

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { quoteIdentifier } from '../sql';
-import { isCutInPassword, show, showSecret, showUrl } from '../show-value';
+import { hasReadableLogin, isCutInPassword, show, showSecret, showUrl } from '../show-value';
 import { declarationOf, type Kind } from './option.decorator';
 
 /** Node's timers fire at once when told to wait longer: about 24.8 days. */
@@ -188,6 +188,10 @@ export function showShape(value: unknown): string {
 
 export function isPostgresUrl(url: unknown): boolean {
   return (
-    typeof url === 'string' && /^postgres(ql)?:\/\//.test(url) && URL.canParse(url) && !isCutInPassword(url)
+    typeof url === 'string' &&
+    /^postgres(ql)?:\/\//.test(url) &&
+    URL.canParse(url) &&
+    !isCutInPassword(url) &&
+    hasReadableLogin(url)
   );
 }

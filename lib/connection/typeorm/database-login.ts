@@ -53,14 +53,15 @@ function partsOf(url: string | undefined): Partial<Server> {
     host: searchParams.get('host') || decoded(hostname),
     port: searchParams.get('port') || port,
     username: searchParams.get('user') || decoded(username),
-    database: decoded(pathname.slice(1)),
+    // As pg does it: `%2F` stays.
+    database: decoded(pathname.slice(1), decodeURI),
   };
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== ''));
 }
 
-function decoded(text: string): string {
+function decoded(text: string, decode = decodeURIComponent): string {
   try {
-    return decodeURIComponent(text);
+    return decode(text);
   } catch {
     return text;
   }
