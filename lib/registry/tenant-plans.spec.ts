@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { makeTenant } from '../../test/support/tenants';
-import { TenantPlans } from './tenant-plans';
+import { type PlanReader, TenantPlans } from './tenant-plans';
 
 describe('The plan of a tenant that is not one of the plans', () => {
   const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
@@ -21,6 +21,19 @@ describe('The plan of a tenant that is not one of the plans', () => {
           'Correct the plan of the tenant, or add it to the plans.',
       ],
       [expect.stringContaining('Tenant "globex" has the plan 7,')],
+    ]);
+  });
+
+  it('is told once, whatever a planOf of the wrong kind answers to each request', () => {
+    const plansBy = (planOf: PlanReader) =>
+      new TenantPlans({ plans: { free: 1, team: 2 }, defaultPlan: 'free', planOf });
+    const forgetful = plansBy(() => Promise.resolve('team'));
+    const wrong = plansBy(({ slug }) => ({ of: slug }));
+    for (const slug of ['acme', 'globex', 'acme'])
+      for (const plans of [forgetful, wrong]) expect(plans.termsOf(on(slug))).toBe(1);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('Tenant "acme" has the plan Promise (planOf cannot be async), which')],
+      [expect.stringContaining('Tenant "acme" has the plan of type object, which')],
     ]);
   });
 

@@ -60,7 +60,7 @@ export class TenantPlans<Terms> {
     const terms = this.#plans.get(plan);
     if (terms !== undefined) return terms;
     // With a single plan there is no name to mistype: the names may be those of another module.
-    if (plan !== undefined && plan !== null && this.#plans.size > 1) this.#tell(tenant, show(plan));
+    if (plan !== undefined && plan !== null && this.#plans.size > 1) this.#tell(tenant, shown(plan));
     return this.#standard;
   }
 
@@ -74,4 +74,10 @@ export class TenantPlans<Terms> {
         'Correct the plan of the tenant, or add it to the plans.',
     );
   }
+}
+
+/** A name is shown. Of what is no name only its kind: each tenant could have another value, and each request another promise. */
+function shown(plan: unknown): string {
+  if (plan instanceof Promise) return 'Promise (planOf cannot be async)';
+  return typeof plan === 'object' || typeof plan === 'function' ? `of type ${typeof plan}` : show(plan);
 }
