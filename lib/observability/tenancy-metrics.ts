@@ -91,14 +91,17 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
 
   /** Registers the metrics. The constructor would be too early: `tenancy doctor` makes an application that it never starts. */
   onModuleInit(): void {
-    const taken = [...this.#byName.keys()].filter((name) => this.#registry.getSingleMetric(name));
-    if (taken.length > 0) {
+    // Ours are there when the start is tried again after another module has failed it.
+    const isOurs = ([name, metric]: [string, Metric]) => this.#registry.getSingleMetric(name) === metric;
+    const missing = [...this.#byName].filter((each) => !isOurs(each));
+    const taken = missing.find(([name]) => this.#registry.getSingleMetric(name));
+    if (taken) {
       const message =
         `already has ${taken[0]}, from another application of this process that is not closed, or from your own code: ` +
-        'give each application a Registry of its own, with forRootAsync()';
+        'close that one, even if its start failed, or give each application a Registry of its own, with forRootAsync()';
       throw new InvalidObservabilityOptionsError([{ field: 'metrics.registry', message }]);
     }
-    for (const metric of this.#byName.values()) this.#registry.registerMetric(metric);
+    for (const [, metric] of missing) this.#registry.registerMetric(metric);
   }
 
   /** Takes the metrics out of the registry, so that the next application of the process, as in tests, can use it. */

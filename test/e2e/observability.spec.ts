@@ -1,5 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Controller, Get, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Injectable,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { context as openTelemetry, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -273,6 +281,29 @@ describe('A registry of prom-client', () => {
     const made = await Test.createTestingModule({ imports }).compile();
     expect(await registry.getMetricsAsJSON()).toEqual([]);
     await made.close();
+  });
+
+  it('is used again by a start that is tried again, and let go of by one that is given up', async () => {
+    const registry = new Registry();
+    let fails = true;
+    @Injectable()
+    class Late implements OnModuleInit {
+      onModuleInit() {
+        if (fails) throw new Error('on purpose');
+      }
+    }
+    const imports = [
+      TenancyObservabilityModule.forRoot({ metrics: { registry } }),
+      TenancyModule.forRoot(notesOptions(database)),
+    ];
+    const failed = await Test.createTestingModule({ imports, providers: [Late] }).compile();
+    await expect(failed.init()).rejects.toThrow('on purpose');
+    await expect(start(database, { metrics: { registry } })).rejects.toThrow('close that one, even if');
+    fails = false;
+    await failed.init();
+    expect(await valuesOf(registry)).toHaveProperty('tenancy_pool_waiting');
+    await failed.close();
+    expect(await registry.getMetricsAsJSON()).toEqual([]);
   });
 
   it('that two applications use at once fails the start of the second, and the first keeps it', async () => {
