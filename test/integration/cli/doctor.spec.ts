@@ -1,4 +1,7 @@
+import { Pool } from 'pg';
 import { examine } from '../../../lib/cli/doctor/examine';
+import { checkSessions } from '../../../lib/cli/doctor/pooler-checks';
+import type { Patient } from '../../../lib/cli/doctor/finding';
 import { resolveOptions } from '../../../lib/options/resolve-options';
 import { CORE_MIGRATIONS } from '../../../lib/registry/registry-migrations';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -43,5 +46,19 @@ describe('doctor, on a database that no application has met', () => {
     } finally {
       await elsewhere.drop();
     }
+  });
+
+  it('ends when the connection breaks on which it asks where a directUrl leads', async () => {
+    const { url } = database;
+    const options = resolveOptions(notesOptions(database, { database: { url, directUrl: url } }));
+    const pool = new Pool({ connectionString: url, max: 1 });
+    const taken: unknown[] = [];
+    pool.on('acquire', (client) => {
+      if (taken.push(client) === 2)
+        client.query('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+    });
+    await expect(checkSessions({ options, pool } as Patient)).rejects.toThrow(/connection/i);
+    await pool.end();
+    expect(taken).toHaveLength(2);
   });
 });
