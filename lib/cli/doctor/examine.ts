@@ -61,12 +61,7 @@ export async function examine(
   } catch (error) {
     return [problem('connection', (error as Error).message, 'do what the message says')];
   }
-  const pool = new Pool({
-    ...ownSessionConnection({ ...options.database, directUrl: undefined, adminUrl: undefined }),
-    max: 1,
-  });
-  // When an idle connection breaks, the check that uses it next fails and says so.
-  pool.on('error', () => undefined);
+  const pool = checkupPool(options);
   try {
     const patient = { options, registryMigrations, database, pool };
     const general = await runAll(CHECKS, patient);
@@ -103,6 +98,17 @@ function loginOf({ database }: CheckedTenancyOptions): DatabaseLogin {
   return owners.directUrl === undefined
     ? reaching(owners, database).login
     : databaseLogin({ url: owners.directUrl }, 'database.directUrl');
+}
+
+/** A connection that breaks, idle or not, ends nothing: the check that uses it next fails and says so. */
+export function checkupPool({ database }: CheckedTenancyOptions): Pool {
+  const pool = new Pool({
+    ...ownSessionConnection({ ...database, directUrl: undefined, adminUrl: undefined }),
+    max: 1,
+  });
+  // pg hears nothing of a connection while it is given out.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool.on('error', () => undefined);
 }
 
 function checkupOptions({ database, migrations }: CheckedTenancyOptions): DataSourceOptions {

@@ -1,5 +1,4 @@
-import { Pool } from 'pg';
-import { examine } from '../../../lib/cli/doctor/examine';
+import { checkupPool, examine } from '../../../lib/cli/doctor/examine';
 import { checkSessions } from '../../../lib/cli/doctor/pooler-checks';
 import type { Patient } from '../../../lib/cli/doctor/finding';
 import { resolveOptions } from '../../../lib/options/resolve-options';
@@ -51,7 +50,7 @@ describe('doctor, on a database that no application has met', () => {
   it('ends when the connection breaks on which it asks where a directUrl leads', async () => {
     const { url } = database;
     const options = resolveOptions(notesOptions(database, { database: { url, directUrl: url } }));
-    const pool = new Pool({ connectionString: url, max: 1 });
+    const pool = checkupPool(options);
     const taken: unknown[] = [];
     pool.on('acquire', (client) => {
       if (taken.push(client) === 2)
