@@ -39,6 +39,11 @@ describe('eachTenant(), when the list cannot be read on', () => {
     await expect(work).rejects.toThrow(/1 of 100 .*t98 \(broken\).*registry is away/);
   });
 
+  it.each([0, 1.5, 1_001, 1e9])('is not begun with a concurrency of %d', async (concurrency) => {
+    const work = new TenantContext(new BrokenList(0)).eachTenant(() => undefined, { concurrency });
+    await expect(work).rejects.toThrow(`concurrency must be an integer from 1 to 1000, got ${concurrency}.`);
+  });
+
   it('is an outage like any other when nobody had a turn', async () => {
     const work = new TenantContext(new BrokenList(0)).eachTenant(() => undefined, { concurrency: 4 });
     await expect(work).rejects.toThrow('registry is away');

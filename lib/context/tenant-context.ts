@@ -61,8 +61,11 @@ export function frameKey(frame: ContextFrame | undefined): string | undefined {
 
 const STARTING: ContextFrame = Object.freeze({ system: true, starting: true });
 
+/** For how many tenants anything is done at once: each costs memory before it begins, and a million stop the process. */
+export const MAX_CONCURRENCY = 1_000;
+
 export class EachTenantOptions {
-  /** How many tenants are worked for at once: an integer from 1. Default 1. Keep it below the pool's size. */
+  /** How many tenants are worked for at once: an integer from 1 to 1,000. Default 1. Keep it below the pool's size. */
   @Option(anything<number>())
   readonly concurrency?: number;
 }
@@ -168,12 +171,14 @@ export class TenantContext implements OnApplicationShutdown {
    *
    * @throws TenantsFailedError at the end, naming each tenant whose work failed, and why the list could not be read on
    * @throws TenancyUnavailableError, or what the store throws, when the list could not be read at all
-   * @throws RangeError for a concurrency that is not an integer from 1
+   * @throws RangeError for a concurrency that is not an integer from 1 to 1,000
    */
   async eachTenant(work: (tenant: Tenant) => unknown, options: EachTenantOptions = {}): Promise<void> {
     const { concurrency = 1 } = checkArguments('TenantContext.eachTenant()', EachTenantOptions, options);
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new RangeError(`concurrency must be an integer from 1, got ${concurrency}.`);
+    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
+      throw new RangeError(
+        `concurrency must be an integer from 1 to ${MAX_CONCURRENCY}, got ${concurrency}.`,
+      );
     }
     const failures: { tenant: Tenant; error: unknown }[] = [];
     const tenants = this.store.each({ status: 'active' });

@@ -7,7 +7,7 @@ export class DriftOptions {
   @Option(listOf<string>('give a list of ids or slugs', isText))
   readonly tenants?: readonly string[];
 
-  /** How many sessions compare at once, an integer from 1; they are not taken from the tenants' pool. Default 2. */
+  /** How many sessions compare at once, an integer from 1 to 1,000; they are not taken from the tenants' pool. Default 2. */
   @Option(anything<number>())
   readonly concurrency?: number;
 

@@ -3,6 +3,7 @@ import type { QueryRunner } from 'typeorm';
 import { checkArguments } from '../common/options/check-options';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { MAX_CONCURRENCY } from '../context/tenant-context';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -64,7 +65,7 @@ export class FleetDrift {
     { tenants, concurrency = 2, limit = 100, onProgress }: DriftOptions,
     examine: (standard: DriftStandard, tenant: Tenant) => ReturnType<TenantRepair['look']>,
   ): Promise<DriftReport> {
-    requireInteger('concurrency', concurrency, 1);
+    requireInteger('concurrency', concurrency, 1, MAX_CONCURRENCY);
     requireInteger('limit', limit, 0);
     const start = performance.now();
     const tally = new DriftTally(limit);

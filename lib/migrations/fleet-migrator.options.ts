@@ -2,10 +2,11 @@ import type { FleetReport } from './fleet-report';
 import { checkArguments } from '../common/options/check-options';
 import { anything, callback, flag } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
+import { MAX_CONCURRENCY } from '../context/tenant-context';
 import { checkWaves, WaveOptions } from './waves';
 
 export class FleetMigrationOptions extends WaveOptions {
-  /** How many tenants are migrated at once: an integer from 1. Default 4, or the pool's size if that is less. */
+  /** How many tenants are migrated at once: an integer from 1 to 1,000. Default 4, or the pool's size if that is less. */
   @Option(anything<number>())
   readonly concurrency?: number;
 
@@ -58,7 +59,7 @@ export function checkFleetOptions(given: FleetMigrationOptions, poolSize: number
     retries: options.retries ?? 2,
     maxFailures: options.maxFailures ?? 0,
   };
-  requireInteger('concurrency', checked.concurrency, 1);
+  requireInteger('concurrency', checked.concurrency, 1, MAX_CONCURRENCY);
   requireInteger('lockTimeoutMs', checked.lockTimeoutMs, 1);
   requireInteger('retries', checked.retries, 0);
   requireInteger('maxFailures', checked.maxFailures, 0);
@@ -66,7 +67,8 @@ export function checkFleetOptions(given: FleetMigrationOptions, poolSize: number
   return checked;
 }
 
-export function requireInteger(name: string, value: number, from: number): void {
-  if (Number.isInteger(value) && value >= from) return;
-  throw new RangeError(`${name} must be an integer from ${from}, got ${String(value)}.`);
+export function requireInteger(name: string, value: number, from: number, to = Infinity): void {
+  if (Number.isInteger(value) && value >= from && value <= to) return;
+  const range = to === Infinity ? `${from}` : `${from} to ${to}`;
+  throw new RangeError(`${name} must be an integer from ${range}, got ${String(value)}.`);
 }

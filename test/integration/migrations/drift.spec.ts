@@ -58,6 +58,12 @@ describe('A fleet that is as it should be', () => {
       tenants: [],
     });
   });
+
+  it('is not looked at in sessions without number', async () => {
+    await expect(drift.check({ concurrency: 1e9 })).rejects.toThrow(
+      'concurrency must be an integer from 1 to 1000',
+    );
+  });
 });
 
 describe('What is missing is told in words, and made again by a repair', () => {

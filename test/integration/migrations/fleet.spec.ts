@@ -463,7 +463,8 @@ describe('A fleet', () => {
   });
 
   it.each([
-    [{ concurrency: 0 }, /concurrency must be an integer from 1, got 0/],
+    [{ concurrency: 0 }, /concurrency must be an integer from 1 to 1000, got 0/],
+    [{ concurrency: 1e9 }, /concurrency must be an integer from 1 to 1000, got 1000000000/],
     [{ maxFailures: -1 }, /maxFailures must be an integer from 0/],
     [{ lockTimeoutMs: 1.5 }, /lockTimeoutMs/],
     [{ percents: [50, 20] }, /percents must ascend/],
