@@ -112,6 +112,8 @@ describe('The options of a method', () => {
     ['FleetDrift.check()', { tenants: 'acme' }, 'tenants'],
     ['FleetDrift.repair()', { onProgress: 'x' }, 'onProgress'],
     ['TenantTransactions.run()', { isolation: 'READ' }, 'isolation'],
+    ['TenantTransactions.run()', [], 'options'],
+    ['TenantTransactions.run()', 5, 'options'],
     ['TenantTransaction()', { isolation: 'READ' }, 'isolation'],
     ['ApiKeys.create()', { manager: 'x' }, 'manager'],
     ['ApiKeys.create()', { grantedBy: 'orders:read' }, 'grantedBy'],

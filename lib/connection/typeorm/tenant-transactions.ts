@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { PoolClient } from 'pg';
 import { checkArguments } from '../../common/options/check-options';
-import { oneOf } from '../../common/options/kinds';
+import { isPlainObject, oneOf } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
 import { workOf, TenantContext } from '../../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
@@ -39,10 +39,10 @@ export class TenantTransactions {
    */
   async run<T>(work: () => Promise<T>, options?: TenantTransactionOptions): Promise<T> {
     // Each request of a route with `@TenantTransaction()` comes by.
-    const { isolation } =
-      options && Object.keys(options).length > 0
-        ? checkArguments('TenantTransactions.run()', TenantTransactionOptions, options)
-        : {};
+    const areNone = options === undefined || (isPlainObject(options) && Object.keys(options).length === 0);
+    const { isolation } = areNone
+      ? {}
+      : checkArguments('TenantTransactions.run()', TenantTransactionOptions, options);
     const frame = this.context.frame();
     const outer = frame?.transaction;
     if (outer?.isOpen && outer instanceof AmbientTransaction) return outer.runPart(work);

@@ -35,11 +35,12 @@ export class HammerRun<T extends HammerTenant> {
   }
 
   async run(): Promise<void> {
-    const { databaseUrl, concurrency = DEFAULT_CONCURRENCY, stopAtFinding } = this.options;
+    const { databaseUrl, concurrency = DEFAULT_CONCURRENCY, operations, stopAtFinding } = this.options;
     await this.#prepare();
     this.#backends = databaseUrl === undefined ? undefined : await openBackendFaults(databaseUrl);
     try {
-      const callers = Promise.all(Array.from({ length: concurrency }, () => this.#callAndCall()));
+      const length = Math.min(concurrency, operations);
+      const callers = Promise.all(Array.from({ length }, () => this.#callAndCall()));
       await (stopAtFinding ? Promise.race([callers, this.ledger.found]) : callers);
     } finally {
       // After a finding, callers may still be running; this stops them from starting another operation.
