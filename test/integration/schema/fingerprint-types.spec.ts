@@ -383,16 +383,20 @@ describe('the cost of a fingerprint and of a blueprint', () => {
     });
   }
 
+  /** The least of several runs: what other suites change on the server empties caches, which are then read anew. */
+  async function leastCost(): Promise<Map<string, number>> {
+    const runs = [await cost(), await cost(), await cost(), await cost(), await cost(), await cost()];
+    return new Map(CATALOGS.map((name) => [name, Math.min(...runs.map((run) => run.get(name) ?? 0))]));
+  }
+
   it('does not follow the number of other schemas', async () => {
-    await cost();
-    const alone = await cost();
+    const alone = await leastCost();
     for (const clone of ['one', 'two', 'three', 'four']) {
       await bench.clone('types', `types_${clone}`);
       await bench.clone('routines', `routines_${clone}`);
     }
     await bench.executor.query('ANALYZE');
-    await cost();
-    const among = await cost();
+    const among = await leastCost();
     const grown = CATALOGS.filter((name) => (among.get(name) ?? 0) > (alone.get(name) ?? 0) * 1.3 + 10);
     expect(grown.map((name) => `${name}: ${alone.get(name)} became ${among.get(name)}`)).toEqual([]);
   });
