@@ -42,7 +42,7 @@ export {
 export { type AuditQuery, type AuditRecord, type TenantAction } from './registry/audit/tenant-audit';
 export { InMemoryTenantStore } from './registry/store/in-memory-tenant.store';
 export { TypeOrmTenantStore } from './registry/store/typeorm-tenant.store';
-export { DEFAULT_RESERVED_SLUGS, isSlug } from './registry/slug';
+export { DEFAULT_RESERVED_SLUGS, isSlug } from './registry/claim';
 export { normalizeClaim } from './registry/claim';
 export { normalizeDomain, normalizeWildcard } from './registry/domain';
 export {

@@ -12,7 +12,7 @@ import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
 import { RegistryTime } from '../registry/registry-time';
 import { inRegistry } from '../registry/store/registry-transaction';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import {
   ApiKeyLimitError,
   ApiKeyNotFoundError,

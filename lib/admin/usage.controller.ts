@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { Accepts } from '../http/accepts.decorator';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import type { UsageReport } from '../usage/usage-report';
 import { UsageReports } from '../usage/usage-reports';
 import { UsageQuery } from '../usage/usage.dto';

@@ -1,5 +1,5 @@
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 
 /** A cursor is opaque to callers, so that its contents may change. */
 export function encodeCursor(lastId: string): string {

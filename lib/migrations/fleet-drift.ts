@@ -7,7 +7,7 @@ import { MAX_CONCURRENCY } from '../context/tenant-context';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { DriftOptions, type DriftReport, DriftTally, RepairOptions } from './drift-report';
 import { FleetMembers } from './fleet-members';
 import { requireInteger } from './fleet-migrator.options';

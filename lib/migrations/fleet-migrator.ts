@@ -19,7 +19,7 @@ import type { FleetStatus } from './fleet-status';
 import { MigrationLedger } from './migration-ledger';
 import type { MigrationPlan } from './migration-plan';
 import { type MigrationRun, MigrationRuns, type RunDirection } from './migration-runs';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { NothingToRevertError, UnknownMigrationError } from './migrations.errors';
 import { UnfinishedResolver } from './unfinished-resolver';
 import { RunLock } from './run-lock';

@@ -6,7 +6,7 @@ import { TemplateOutside } from '../provisioning/template/template-outside';
 import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { MigrationLedger } from './migration-ledger';
 
 /** Records what a person says about unfinished migrations, which no run may touch. */

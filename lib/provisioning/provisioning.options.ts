@@ -16,7 +16,7 @@ import {
   withMethod,
 } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
-import { DEFAULT_RESERVED_SLUGS } from '../registry/slug';
+import { DEFAULT_RESERVED_SLUGS } from '../registry/claim';
 import type { Tenant } from '../registry/tenant';
 import type { DomainProof } from './domains/domain-proof';
 

@@ -6,7 +6,7 @@ import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { TenantContendedError, TenantNotFoundError, TenantVersionError } from '../registry/tenant.errors';
 import { TenantStore, type TenantWriteOptions } from '../registry/store/tenant.store';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { type TenantChangeEvent, TenantEvents } from './hooks/tenant-events';
 import { ActorAndReason, checkActorAndReason } from './tenant-input';
 

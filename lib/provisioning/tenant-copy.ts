@@ -5,7 +5,7 @@ import { verifyClone } from '../schema/verify';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { type Mask, withRows } from './template/template-data';

@@ -3,7 +3,7 @@ import { Option } from '../common/options/option.decorator';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { normalizeDomain, normalizeWildcard } from '../registry/domain';
 import { metadataProblem } from '../registry/metadata';
-import { isSlug } from '../registry/slug';
+import { isSlug } from '../registry/claim';
 import { TenantSlugReservedError } from '../registry/tenant.errors';
 
 /** The caller's input for a new tenant. */

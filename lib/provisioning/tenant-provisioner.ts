@@ -7,7 +7,7 @@ import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../registry/schema-name';
 import type { Tenant } from '../registry/tenant';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';

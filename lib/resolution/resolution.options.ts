@@ -1,6 +1,6 @@
 import { flag, isAccepted, kind, text, texts } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
-import { isSlug } from '../registry/slug';
+import { isSlug } from '../registry/claim';
 import { trustIn } from './http/tenant-request';
 import type { TenantResolver } from './resolvers/tenant-resolver';
 

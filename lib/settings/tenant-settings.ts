@@ -9,7 +9,7 @@ import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantContext } from '../context/tenant-context';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';

@@ -18,7 +18,7 @@ import { withSearchPath } from '../schema/catalog';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
-import { isUuid } from '../registry/uuid';
+import { isUuid } from '../registry/claim';
 import { copyOut } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
 import { checkKey, type ExportHeader } from './export-format';

@@ -1,5 +1,5 @@
 import { Lease } from '../../lib/connection/pool/lease';
-import { SchemaCheck } from '../../lib/connection/protocol/schema-check';
+import { SchemaCheck } from '../../lib/connection/protocol/transaction-parameters';
 import { type ContextFrame, TenantContext } from '../../lib/context/tenant-context';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { hammer } from '../support/hammer/hammer';

@@ -1,7 +1,7 @@
 import { Option, SubCommand } from 'nest-commander';
 import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../../registry/tenant';
 import { TenantStore } from '../../registry/store/tenant.store';
-import { isUuid } from '../../registry/uuid';
+import { isUuid } from '../../registry/claim';
 import { CommandLineError } from '../cli.errors';
 import { integer } from '../option-values';
 import { table } from '../table';

@@ -1,9 +1,8 @@
 import { isOutage } from '../../common/outage';
 import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, type Submittable, foreignTextRefusal } from './foreign-query';
-import { leavesCommitOpen } from './transaction-text';
+import { leavesCommitOpen, takesSnapshot } from './transaction-text';
 import type { WireConnection } from './pg-internals';
-import { takesSnapshot } from './schema-check';
 import type { StatementLease } from './tenant-statement';
 
 /**

@@ -1,14 +1,21 @@
 import { type ClientConfig, DatabaseError } from 'pg';
 import { type Answered, type CarriedText, mayEndTransaction } from './transaction-text';
-import { gatheringMessages, type Rider } from './rider';
+import {
+  gatheringMessages,
+  type Rider,
+  type SchemaCheck,
+  type TransactionParameters,
+} from './transaction-parameters';
 import { IDLE_IN_TRANSACTION } from '../pool/limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
 import { SessionNotCleanError } from '../connection.errors';
-import type { SchemaCheck } from './schema-check';
-import { type Emptying, emptyingOf, SOMETHING_FIRST } from './empty-session';
-import { NamedStatements } from './named-statements';
-import { ReportedParameters } from './reported-parameters';
-import type { TransactionParameters } from './transaction-parameters';
+import {
+  type Emptying,
+  emptyingOf,
+  NamedStatements,
+  ReportedParameters,
+  SOMETHING_FIRST,
+} from './session-contents';
 
 /** PostgreSQL leaves the old name as it was set. */
 const UTF8: ReadonlySet<string> = new Set(['UTF8', 'UNICODE']);

@@ -2,16 +2,16 @@ import { DatabaseError, type QueryConfig } from 'pg';
 import {
   carriedText,
   GIVE_TEXT,
-  type GiveText,
   type GivenText,
+  type GiveText,
   leavesCommitOpen,
   mayEndTransaction,
+  takesSnapshot,
   transactionCommands,
 } from './transaction-text';
 import { CommitOutcomeUnknownError } from '../connection.errors';
 import { addHint, REFUSES_TRANSACTION } from './hints';
 import { BaseQuery, type WireConnection } from './pg-internals';
-import { takesSnapshot } from './schema-check';
 import type { TransactionParameters } from './transaction-parameters';
 import type { TenantClient } from './tenant-client';
 

@@ -1,8 +1,9 @@
+import type { DatabaseError } from 'pg';
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
 import type { ContextFrame } from '../../context/tenant-context';
 import { roleOfSchema } from '../../registry/tenant-role';
-import { Rider } from './rider';
-import { SchemaCheck } from './schema-check';
+import { TenantSchemaMissingError } from '../connection.errors';
+import type { WireConnection } from './pg-internals';
 
 interface ParameterRider {
   readonly rider: Rider;
@@ -111,4 +112,156 @@ export function parametersOf(
     true,
     isChecked ? new SchemaCheck(schemaName, tenantRole) : undefined,
   );
+}
+
+/** invalid_schema_name: `regnamespace` answers so when the schema does not exist. */
+const SCHEMA_IS_MISSING = '3F000';
+
+/**
+ * Whether the tenant's schema is there. PostgreSQL passes over a schema on the path that is not, so it would look for the
+ * tenant's names in the shared schemas behind it, and make new tables there; with none behind it in `pg_temp`, from
+ * where they are gone with the session.
+ */
+export class SchemaCheck {
+  /** The schema's name as a literal, which PostgreSQL looks for as soon as it reads it. */
+  readonly #name: string;
+  #rider: Rider | undefined;
+
+  /** @param role whose statements it is for, if not the session's */
+  constructor(
+    schemaName: string,
+    private readonly role?: string,
+  ) {
+    this.#name = `${quoteLiteral(quoteIdentifier(schemaName))}::pg_catalog.regnamespace`;
+  }
+
+  /** Whether the role is not the session's own: somebody may have taken the schema from it. */
+  get isOfRole(): boolean {
+    return this.role !== undefined;
+  }
+
+  /**
+   * A column of what is sent in front of a single statement. PostgreSQL finds that the schema is missing when it reads it;
+   * with a role it has to be run, to ask besides whether that may use the schema. The transaction begins with the message
+   * group, so PostgreSQL knows what others have done.
+   */
+  get look(): string {
+    return this.isOfRole ? usableSql(this.#name, this.role) : this.#name;
+  }
+
+  /** A statement to be run inside of a transaction. PostgreSQL passes over a schema as well that the role may not use. */
+  get command(): string {
+    return checkSql(usableSql(this.#name, this.role));
+  }
+
+  /** The command in front of a statement inside a transaction. */
+  get rider(): Rider {
+    return (this.#rider ??= new Rider([this.command]));
+  }
+
+  /** An error that names the schema, when `error` is that of a failed check; `undefined` for any other. */
+  explain(error: DatabaseError): TenantSchemaMissingError | undefined {
+    return error.code === SCHEMA_IS_MISSING ? new TenantSchemaMissingError({ cause: error }) : undefined;
+  }
+}
+
+/**
+ * With a role it asks for that role and not for the session's current one, because code may have changed it since
+ * BEGIN.
+ */
+function usableSql(name: string, role: string | undefined): string {
+  const user = role === undefined ? 'CURRENT_USER' : `${quoteLiteral(role)}::pg_catalog.name`;
+  return `CASE WHEN pg_catalog.has_schema_privilege(${user}, ${name}, 'USAGE') THEN ${name}
+    ELSE pg_catalog.quote_ident(pg_catalog.concat(${user}, ' may not use it'))::pg_catalog.regnamespace END`;
+}
+
+/**
+ * A session hears of what others have done to schemas when it locks a table. Without one it answered from what it
+ * remembered, though the schema had been renamed since BEGIN.
+ */
+function checkSql(column: string): string {
+  return `SELECT ${column} FROM (SELECT FROM pg_catalog.pg_namespace LIMIT 1) n`;
+}
+
+/**
+ * Statements of the extended protocol that travel in front of somebody's own, as bytes. None has a name: a named one is
+ * kept by the session, where a function that runs what a caller gives it could replace it, and work for whoever comes
+ * next. A tenant's are made once and written as they are with each of its statements.
+ */
+export class Rider {
+  /** How many ParseCompletes answer it. */
+  readonly parses: number;
+  /** How many CommandCompletes answer it. */
+  readonly executions: number;
+  readonly bytes: Buffer;
+
+  /**
+   * @param commands run one after the other
+   * @param looks PostgreSQL reads these before, and does not run them: it may find there that something is missing
+   */
+  constructor(commands: readonly string[], looks: readonly string[] = []) {
+    this.parses = looks.length + commands.length;
+    this.executions = commands.length;
+    const run = commands.flatMap((sql) => [parseMessage(sql), BIND_AND_EXECUTE]);
+    this.bytes = Buffer.concat([...looks.map(parseMessage), ...run]);
+  }
+}
+
+/** Of the unnamed statement. The types of parameters are left to PostgreSQL: there are none. */
+function parseMessage(sql: string): Buffer {
+  return message('P', [text(''), text(sql), int16(0)]);
+}
+
+/** Bind of the unnamed statement to the unnamed portal, without parameters and with results as texts; and Execute. */
+const BIND_AND_EXECUTE = Buffer.concat([
+  message('B', [text(''), text(''), int16(0), int16(0), int16(0)]),
+  message('E', [text(''), int32(0)]),
+]);
+
+/** Type, length of what follows and of itself, and what follows. */
+function message(type: string, parts: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+}
+
+/** PostgreSQL's strings end at the first NUL: one inside would cut a message in two. */
+function text(value: string): Buffer {
+  if (value.includes('\0')) throw new RangeError('A protocol string cannot hold a NUL character.');
+  return Buffer.from(`${value}\0`);
+}
+
+function int16(value: number): Buffer {
+  const buffer = Buffer.alloc(2);
+  buffer.writeInt16BE(value);
+  return buffer;
+}
+
+function int32(value: number): Buffer {
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32BE(value);
+  return buffer;
+}
+
+/**
+ * The connection, except that all messages between cork and uncork leave in one piece. pg writes each message of
+ * a statement by itself, and to Node six small chunks are more work than a copy of them in one.
+ *
+ * The connection is its prototype, so that both know the same named statements.
+ */
+export function gatheringMessages(connection: WireConnection): WireConnection {
+  let messages: Buffer[] = [];
+  const stream = {
+    get writable() {
+      return connection.stream.writable;
+    },
+    cork: () => {},
+    write: (message: Buffer) => messages.push(message),
+    uncork: () => {
+      const group = messages;
+      messages = [];
+      // pg writes nothing to a lost connection, and reports the loss elsewhere.
+      if (group.length > 0) connection.stream.write(Buffer.concat(group));
+    },
+  };
+  return Object.create(connection, { stream: { value: stream } }) as WireConnection;
 }

@@ -2,7 +2,6 @@ import { firstToken, type SqlToken } from '../../common/sql-lexer';
 import { type SqlStatement, splitStatements, wordsOf } from '../../common/split-statements';
 import { isOutage } from '../../common/outage';
 import { READ_TIMEOUT } from '../../common/silence';
-import { takesSnapshot } from './schema-check';
 import type { TransactionParameters } from './transaction-parameters';
 
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
@@ -32,6 +31,22 @@ export function mayEndTransaction(text: unknown): boolean {
   if (typeof text !== 'string') return false;
   const first = firstToken(text);
   return first?.kind === 'word' && RUN_CODE.has(first.value);
+}
+
+/**
+ * What PostgreSQL runs without a snapshot. It may have to come before whatever takes one, as SET TRANSACTION and LOCK
+ * do, and reads no rows and makes nothing.
+ */
+const NEEDS_NO_SNAPSHOT: ReadonlySet<string> = new Set([
+  ...['begin', 'start', 'commit', 'end', 'rollback', 'abort', 'savepoint', 'release'],
+  ...['set', 'reset', 'show', 'lock', 'fetch', 'move', 'listen', 'unlisten', 'notify', 'checkpoint'],
+]);
+
+/** Whether the check must come before a statement. An empty statement needs no check. */
+export function takesSnapshot(text: unknown): boolean {
+  if (typeof text !== 'string') return true;
+  const first = firstToken(text);
+  return first !== undefined && (first.kind !== 'word' || !NEEDS_NO_SNAPSHOT.has(first.value));
 }
 
 /** The command that one statement is, if it is one. */

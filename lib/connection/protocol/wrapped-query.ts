@@ -1,8 +1,7 @@
-import { type Answered, type CarriedText, leavesCommitOpen } from './transaction-text';
+import { type Answered, type CarriedText, leavesCommitOpen, takesSnapshot } from './transaction-text';
 import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, type Submittable, beginsTransaction, foreignTextRefusal } from './foreign-query';
 import type { WireConnection } from './pg-internals';
-import { takesSnapshot } from './schema-check';
 import type { TransactionParameters } from './transaction-parameters';
 
 /**

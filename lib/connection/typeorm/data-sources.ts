@@ -4,7 +4,6 @@ import {
   type TypeOrmModuleOptions,
 } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { keepLostConnections } from '../../common/lost-connections';
 import { KEEP_ALIVE } from '../../common/silence';
 import {
   ADMIN_DATA_SOURCE,
@@ -13,6 +12,7 @@ import {
   tenantDriver,
   withEmptySearchPath,
   withEmptySearchPathInUrl,
+  keepLostConnections,
 } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
 import { connectionOf, ownersOf, withOptions } from './own-connections';

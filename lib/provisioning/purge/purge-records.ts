@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
 import type { Tenant } from '../../registry/tenant';
-import { isUuid } from '../../registry/uuid';
+import { isUuid } from '../../registry/claim';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import type { DroppedTable } from '../marks/schema-drop';
 

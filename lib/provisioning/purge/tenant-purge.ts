@@ -9,7 +9,7 @@ import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import type { Tenant } from '../../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../../registry/tenant.errors';
 import { TenantStore } from '../../registry/store/tenant.store';
-import { isUuid } from '../../registry/uuid';
+import { isUuid } from '../../registry/claim';
 import { PurgeBlockedError, PurgeFailedError } from '../provisioning.errors';
 import { type PurgeRecord, PurgeRecords } from './purge-records';
 import { findOutsideDependents } from '../marks/schema-dependents';

@@ -15,9 +15,9 @@ const FAILURES_UNTIL_WARNING = 5;
  * there is no connection that hears, nothing is proven, and the next is tried after at most 10 s.
  */
 export class TenantChangesListener extends TenantChangeFeed implements OnModuleInit, OnModuleDestroy {
+  provenAt = -Infinity;
   readonly #logger = new Logger('Tenancy');
   readonly #subscribers: TenantChangeSubscriber[] = [];
-  #provenAt = -Infinity;
   #session?: TenantChangesSession;
   #running?: Promise<void>;
   #isStopped = false;
@@ -31,10 +31,6 @@ export class TenantChangesListener extends TenantChangeFeed implements OnModuleI
     private readonly random: () => number = Math.random,
   ) {
     super();
-  }
-
-  get provenAt(): number {
-    return this.#provenAt;
   }
 
   subscribe(subscriber: TenantChangeSubscriber): void {
@@ -69,7 +65,7 @@ export class TenantChangesListener extends TenantChangeFeed implements OnModuleI
       begun: () => this.#subscribers.forEach((subscriber) => subscriber.begun()),
       changed: (id?: string) => this.#subscribers.forEach((subscriber) => subscriber.changed(id)),
       proven: (sentAt: number) => {
-        this.#provenAt = sentAt;
+        this.provenAt = sentAt;
         if (this.#failures >= FAILURES_UNTIL_WARNING) this.#logger.log('Changes of tenants are heard again.');
         this.#failures = 0;
       },

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager, QueryRunner, SelectQueryBuilder } from 'typeorm';
 import { orUnavailable } from '../../common/outage';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
-import { normalizeClaim } from '../claim';
+import { isUuid, normalizeClaim } from '../claim';
 import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
 import { findAudit, insertAudit } from '../audit/tenant-audit-log';
 import { findTenant, findTenants, toTenant, withDomains, type TenantRow } from './tenant-queries';
@@ -21,7 +21,6 @@ import {
   type TenantWriteOptions,
 } from './tenant.store';
 import type { Tenant, TenantClaim } from '../tenant';
-import { isUuid } from '../uuid';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { TenantEntity } from './tenant.entity';
 

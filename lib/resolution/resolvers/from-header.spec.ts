@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { fakeRequest } from '../../../test/support/fake-request';
 import { fromHeader } from './from-header';
-import { isUuid } from '../../registry/uuid';
+import { isUuid } from '../../registry/claim';
 import { toTenantRequest } from '../http/tenant-request';
 
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';

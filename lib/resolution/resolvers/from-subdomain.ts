@@ -1,7 +1,7 @@
 import { checkArguments } from '../../common/options/check-options';
 import { isObject, kind } from '../../common/options/kinds';
 import { type Given, Option } from '../../common/options/option.decorator';
-import { DEFAULT_RESERVED_SLUGS } from '../../registry/slug';
+import { DEFAULT_RESERVED_SLUGS } from '../../registry/claim';
 import { type TenantResolver, VARY_OF_HOST } from './tenant-resolver';
 
 export class CheckedFromSubdomainOptions {

@@ -1,4 +1,4 @@
-import { gatheringMessages } from './rider';
+import { gatheringMessages } from './transaction-parameters';
 import type { WireConnection } from './pg-internals';
 
 const written: string[] = [];
