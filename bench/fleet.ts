@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { DEFAULT_PLACE } from '../lib/placement/place';
 import type { Tenant } from '../lib/registry/tenant';
 import type { DatabaseContents } from './bench-database';
 
@@ -38,6 +39,7 @@ export function makeFleet(count: number): Tenant[] {
       metadata: {},
       templateVersion: null,
       schemaVersion: null,
+      place: DEFAULT_PLACE,
       version: 1,
       createdAt,
       updatedAt: createdAt,

@@ -2,6 +2,7 @@ import { IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation
 import { type ApiKeyView, withoutText } from '../access/api-key.dto';
 import { IfGiven } from '../http/if-given.decorator';
 import { PageQuery } from '../http/page-query';
+import { placeOf } from '../placement/place';
 import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../registry/tenant';
 import type { AuditRecord } from '../registry/audit/tenant-audit';
 
@@ -95,11 +96,13 @@ export function toTenantView(tenant: Tenant & Pick<TenantView, 'apiKey'>): Tenan
     updatedAt,
     apiKey,
   } = tenant;
+  const place = placeOf(tenant);
   return {
     id,
     slug,
     name,
     schemaName,
+    place,
     schemaVersion,
     status,
     domains,

@@ -16,6 +16,8 @@ export interface ContextFrame {
   tenant?: Tenant;
   readonly schemaName?: string;
   readonly system?: true;
+  /** Of a schema, or of the system: the server it works on. Default the one that has the registry. */
+  readonly server?: string;
   /** The system while the data source starts. */
   readonly starting?: true;
   /** The transaction that all code in this frame shares, if it does. */
@@ -47,16 +49,27 @@ export function workOf(frame: ContextFrame): object {
 
 /** A copy, because a request's tenant may be cleared later. It names each field, which is far cheaper than a spread. */
 export function copyOf(frame: ContextFrame): ContextFrame {
-  const { tenant, schemaName, system, starting, transaction, unlimited, unborn } = frame;
-  return { tenant, schemaName, system, starting, transaction, unlimited, unborn, work: workOf(frame) };
+  const { tenant, schemaName, system, server, starting, transaction, unlimited, unborn } = frame;
+  return {
+    tenant,
+    schemaName,
+    system,
+    server,
+    starting,
+    transaction,
+    unlimited,
+    unborn,
+    work: workOf(frame),
+  };
 }
 
 /** Two frames with the same key may share a lease. `undefined`: the frame is for nobody. */
 export function frameKey(frame: ContextFrame | undefined): string | undefined {
   if (!frame) return undefined;
   if (frame.tenant) return frame.tenant.id;
-  if (frame.system) return 'system';
-  return frame.schemaName && `schema ${frame.schemaName}`;
+  const at = frame.server === undefined ? '' : ` on the server "${frame.server}"`;
+  if (frame.system) return `system${at}`;
+  return frame.schemaName && `schema ${frame.schemaName}${at}`;
 }
 
 const STARTING: ContextFrame = Object.freeze({ system: true, starting: true });
@@ -122,9 +135,10 @@ export class TenantContext implements OnApplicationShutdown {
 
   /**
    * Runs `work` for no tenant and returns its result: its statements see a tenant's tables only by the schema's name.
+   * `server` is where it works. Default: the one that has the registry, which the option `database` names.
    */
-  runAsSystem<T>(work: () => T): T {
-    return this.#enter({ system: true }, work);
+  runAsSystem<T>(work: () => T, server?: string): T {
+    return this.#enter({ system: true, server }, work);
   }
 
   /** The same while the data source starts, which must find no current schema at all. */
@@ -133,8 +147,8 @@ export class TenantContext implements OnApplicationShutdown {
   }
 
   /** Runs `work` with one schema as the whole path, as when the template is built, and returns its result. */
-  runInSchema<T>(schemaName: string, work: () => T): T {
-    return this.#enter({ schemaName }, work);
+  runInSchema<T>(schemaName: string, work: () => T, server?: string): T {
+    return this.#enter({ schemaName, server }, work);
   }
 
   #enter<T>(frame: ContextFrame, work: () => T): T {

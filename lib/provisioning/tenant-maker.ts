@@ -25,7 +25,7 @@ import { TenantRoles } from './roles/tenant-roles';
 import { type SeenMigration, TenantVersions } from './tenant-versions';
 
 /** The fields of a tenant before it has a schema. */
-export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'>;
+export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'> & Pick<Tenant, 'place'>;
 
 export class NewTenantOptions extends ActorAndReason {
   /**

@@ -6,6 +6,7 @@ import { uuidV7 } from '../common/uuid-v7';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../registry/schema-name';
+import { DEFAULT_PLACE } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
@@ -134,7 +135,7 @@ export class TenantProvisioner {
     checkActorAndReason(by);
     const { reservedSlugs, wildcardDomains } = this.options;
     const wanted = checkNewTenant(input, reservedSlugs, wildcardDomains);
-    return { ...wanted, id: uuidV7(), schemaName: generateSchemaName() };
+    return { ...wanted, id: uuidV7(), schemaName: generateSchemaName(), place: DEFAULT_PLACE };
   }
 
   async #takeOrClone({ manager, insert }: Making, schemaName: string): Promise<void> {

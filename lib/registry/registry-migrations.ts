@@ -9,6 +9,7 @@ import { TrackSchemaVersions1763600600000 } from './migrations/1763600600000-tra
 import { IdentifyRegistry1763601000000 } from './migrations/1763601000000-identify-registry';
 import { KeepTemplatePrints1763601050000 } from './migrations/1763601050000-keep-template-prints';
 import { CreateSharedMigrations1763601100000 } from './migrations/1763601100000-create-shared-migrations';
+import { AddPlaces1763601200000 } from './migrations/1763601200000-add-places';
 
 /** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
@@ -31,6 +32,7 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   IdentifyRegistry1763601000000,
   KeepTemplatePrints1763601050000,
   CreateSharedMigrations1763601100000,
+  AddPlaces1763601200000,
 ];
 
 /** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */

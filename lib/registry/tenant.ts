@@ -1,3 +1,5 @@
+import type { Place } from '../placement/place';
+
 export const TENANT_STATUSES = ['provisioning', 'active', 'suspended', 'deleted'] as const;
 
 /** Where a tenant is in its life. Only `active` tenants are served. */
@@ -16,6 +18,8 @@ export interface Tenant {
   readonly name: string;
   /** Made once, never renamed, never reused. */
   readonly schemaName: string;
+  /** Where its schema is. */
+  readonly place: Place;
   readonly status: TenantStatus;
   /** The reason for its status, as given by the caller who changed it. */
   readonly statusReason: string | null;

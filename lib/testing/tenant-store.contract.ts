@@ -304,6 +304,18 @@ export function runTenantStoreContract(
         expect(await store.list({ limit: 100, afterId: id(1) })).toEqual([]);
       });
 
+      it('gives the tenants of one server, and keeps where each lives', async () => {
+        const place = { server: 'eu', isolation: 'schema' } as const;
+        await store.insert(newTenant(1));
+        await store.insert(newTenant(2, { place }));
+        const found = await store.list({ limit: 10, server: 'eu' });
+        expect(found.map(({ id, place }) => ({ id, place }))).toEqual([{ id: id(2), place }]);
+        expect((await store.list({ limit: 10, server: 'default' })).map((tenant) => tenant.id)).toEqual([
+          id(1),
+        ]);
+        expect((await find('id', id(2)))?.place).toEqual(place);
+      });
+
       it('gives the tenants of one status', async () => {
         await store.insert(newTenant(1, { status: 'active' }));
         await store.insert(newTenant(2, { status: 'suspended' }));
@@ -725,6 +737,7 @@ function newTenant(number: number, given: Partial<NewTenant> = {}): NewTenant {
     slug: `tenant-${number}`,
     name: `Tenant ${number}`,
     schemaName: `t_contract${number}`,
+    place: { server: 'default', isolation: 'schema' },
     status: 'active',
     domains: [],
     metadata: {},

@@ -14,6 +14,7 @@ import { ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisio
 import { type Draft, type Making, TenantMaker } from '../provisioning/tenant-maker';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
+import { DEFAULT_PLACE } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { copyIn } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
@@ -151,7 +152,8 @@ export class TenantImport {
       reservedSlugs,
       wildcardDomains,
     );
-    const draft = { ...wanted, id: keepId ? checkId(tenant.id) : uuidV7(), schemaName: generateSchemaName() };
+    const id = keepId ? checkId(tenant.id) : uuidV7();
+    const draft = { ...wanted, id, schemaName: generateSchemaName(), place: DEFAULT_PLACE };
     await proveDomains(domainProof, draft, { isIdChosen: keepId });
     return draft;
   }

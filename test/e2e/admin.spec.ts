@@ -96,6 +96,7 @@ describe.each(ANY_ADAPTER)('The admin API on %s', (platform, adapter) => {
           slug,
           name: slug,
           schemaName: expect.stringMatching(SCHEMA_NAME),
+          place: { server: 'default', isolation: 'schema' },
           schemaVersion: 'CreateOrders1700000000000',
           status: 'active',
           domains: [],

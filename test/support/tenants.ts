@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { DEFAULT_PLACE } from '../../lib/placement/place';
 import type { Tenant } from '../../lib/registry/tenant';
 
 /** A tenant that is in no registry: for tests of what does not look there. */
@@ -8,6 +9,7 @@ export function makeTenant(slug: string, changes: Partial<Tenant> = {}): Tenant 
     slug,
     name: slug,
     schemaName: `t_${slug}`,
+    place: DEFAULT_PLACE,
     status: 'active',
     statusReason: null,
     deletedFrom: null,

@@ -3,6 +3,7 @@ import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/
 import { PageQuery } from '../../http/page-query';
 import { MIGRATION_MODELS } from './migration-models';
 import { MAX_NAME_LENGTH, MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
+import { DEFAULT_PLACE, ISOLATIONS } from '../../placement/place';
 import { TENANT_STATUSES } from '../../registry/tenant';
 import { SetSettingBody } from '../setting.dto';
 import {
@@ -64,6 +65,13 @@ export const MODELS: readonly Model[] = [
       slug: SLUG,
       name: NAME,
       schemaName: { type: String, example: 't_k3v9x2m7q8w1z5c4b6n0' },
+      place: {
+        type: 'object',
+        description: 'Where its schema is',
+        properties: { server: { type: 'string' }, isolation: { type: 'string', enum: [...ISOLATIONS] } },
+        required: ['server', 'isolation'],
+        example: DEFAULT_PLACE,
+      },
       schemaVersion: {
         type: String,
         nullable: true,

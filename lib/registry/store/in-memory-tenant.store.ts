@@ -3,6 +3,7 @@ import { freezeDeeply } from '../../common/freeze-deeply';
 import { normalizeClaim } from '../claim';
 import { InMemoryAudit } from '../audit/in-memory-audit';
 import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
+import { placeOf } from '../../placement/place';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
 import { givenChanges, TenantStore } from './tenant.store';
 import type {
@@ -34,11 +35,12 @@ export class InMemoryTenantStore extends TenantStore {
     return found && copy(found);
   }
 
-  async list({ limit, afterId = '', status, search = '' }: TenantQuery): Promise<Tenant[]> {
+  async list({ limit, afterId = '', status, server, search = '' }: TenantQuery): Promise<Tenant[]> {
     const part = search.toLowerCase();
     return [...this.tenants.values()]
       .filter(({ id }) => id > afterId.toLowerCase())
       .filter((tenant) => status === undefined || tenant.status === status)
+      .filter((tenant) => server === undefined || placeOf(tenant).server === server)
       .filter(({ slug, name }) => [slug, name].some((text) => text.toLowerCase().includes(part)))
       .sort((one, other) => (one.id < other.id ? -1 : 1))
       .slice(0, limit)
@@ -62,6 +64,7 @@ export class InMemoryTenantStore extends TenantStore {
     return this.keep({
       ...tenant,
       id,
+      place: placeOf(tenant),
       domains,
       statusReason: null,
       deletedFrom: null,
@@ -160,6 +163,7 @@ function copy(tenant: Tenant): Tenant {
     slug: tenant.slug,
     name: tenant.name,
     schemaName: tenant.schemaName,
+    place: { ...tenant.place },
     status: tenant.status,
     statusReason: tenant.statusReason,
     deletedFrom: tenant.deletedFrom,

@@ -48,10 +48,11 @@ export function withDomains(manager: EntityManager): SelectQueryBuilder<TenantEn
   );
 }
 
-function pageOf(manager: EntityManager, { limit, afterId, status, search }: TenantQuery) {
+function pageOf(manager: EntityManager, { limit, afterId, status, server, search }: TenantQuery) {
   const query = selectTenants(manager).orderBy('tenant.id').limit(limit);
   if (afterId !== undefined) query.andWhere('tenant.id > :afterId', { afterId });
   if (status !== undefined) query.andWhere('tenant.status = :status', { status });
+  if (server !== undefined) query.andWhere('tenant.server = :server', { server });
   if (search)
     query.andWhere('(tenant.slug ILIKE :part OR tenant.name ILIKE :part)', { part: likePart(search) });
   return query;
@@ -77,6 +78,7 @@ export function toTenant(row: TenantEntity, domains: readonly Pick<TenantDomainE
     slug: row.slug,
     name: row.name,
     schemaName: row.schemaName,
+    place: { server: row.server, isolation: row.isolation },
     // Tombstones are never selected.
     status: row.status as TenantStatus,
     statusReason: row.statusReason,

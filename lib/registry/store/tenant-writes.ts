@@ -1,4 +1,5 @@
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
+import { placeOf } from '../../placement/place';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import type { Tenant } from '../tenant';
 import { selectTenants, toTenant } from './tenant-queries';
@@ -20,8 +21,9 @@ type Values = Partial<
 /** Inserts the tenant and returns it as the registry keeps it. */
 export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<Tenant> {
   const { id, slug, name, schemaName, status, metadata, templateVersion, schemaVersion } = tenant;
+  const { server, isolation } = placeOf(tenant);
   const row = {
-    ...{ id, slug, name, schemaName, status, templateVersion, schemaVersion },
+    ...{ id, slug, name, schemaName, server, isolation, status, templateVersion, schemaVersion },
     metadata: { ...metadata },
   };
   const kept = await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { DEFAULT_PLACE, type Isolation } from '../../placement/place';
 import type { TenantStatus } from '../tenant';
 
 /**
@@ -21,6 +22,13 @@ export class TenantEntity {
 
   @Column({ name: 'schema_name', type: 'text' })
   schemaName!: string;
+
+  /** See `Place`. */
+  @Column({ type: 'text', default: DEFAULT_PLACE.server })
+  server!: string;
+
+  @Column({ type: 'text', default: DEFAULT_PLACE.isolation })
+  isolation!: Isolation;
 
   @Column({ type: 'text' })
   status!: TenantStatus | typeof PURGED;

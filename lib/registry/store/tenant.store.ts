@@ -1,9 +1,16 @@
 import type { QueryRunner } from 'typeorm';
+import { type Place, placeOf } from '../../placement/place';
 import type { Tenant, TenantClaim, TenantStatus } from '../tenant';
 import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audit';
 
 /** A tenant to be inserted: checked and normalised, without its dates. */
-export type NewTenant = Omit<Tenant, 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'>;
+export type NewTenant = Omit<
+  Tenant,
+  'place' | 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'
+> & {
+  /** Default: a schema on the server that the option `database` names. */
+  readonly place?: Place;
+};
 
 /** The fields of a tenant to change. `metadata` replaces the whole object. */
 export type TenantUpdate = Partial<
@@ -32,12 +39,14 @@ export interface TenantQuery {
   /** A uuid. Only tenants whose id sorts after it: ids are UUID v7, so pages follow the order of creation. */
   readonly afterId?: string;
   readonly status?: TenantStatus;
+  /** Only tenants that live on this server. */
+  readonly server?: string;
   /** Case-insensitive part of slug or name; `%` and `_` stand for themselves. */
   readonly search?: string;
 }
 
 /** Which tenants, however many. */
-export type TenantFilter = Pick<TenantQuery, 'status' | 'search'>;
+export type TenantFilter = Pick<TenantQuery, 'status' | 'server' | 'search'>;
 
 const PAGE_SIZE = 100;
 
@@ -88,9 +97,12 @@ export abstract class TenantStore {
 
   /** All of them in that order, a page at a time, so that memory does not grow with the fleet. No page is empty. */
   async *eachPage(query: TenantFilter = {}, limit = PAGE_SIZE): AsyncGenerator<Tenant[]> {
+    const { server } = query;
     for (let afterId: string | undefined; ;) {
       const page = await this.list({ ...query, limit, afterId });
-      if (page.length > 0) yield page;
+      // A store that was written before there were servers does not know of them.
+      const found = server === undefined ? page : page.filter((each) => placeOf(each).server === server);
+      if (found.length > 0) yield found;
       if (page.length < limit) return;
       afterId = page.at(-1)?.id;
     }

@@ -22,7 +22,15 @@ export type ModuleName = keyof typeof MODULES;
 export const ALL = Object.keys(MODULES) as ModuleName[];
 
 export const CORE_TABLES = [
-  ...['migration_runs', 'orphans', 'purges', 'registry_identity', 'registry_migrations', 'shared_migrations'],
+  ...[
+    'migration_runs',
+    'orphans',
+    'purges',
+    'registry_identity',
+    'registry_migrations',
+    'servers',
+    'shared_migrations',
+  ],
   ...['spares', 'template_migrations', 'template_prints', 'tenant_audit', 'tenant_domains'],
   ...['tenant_migrations', 'tenants'],
 ];
