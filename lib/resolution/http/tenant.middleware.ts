@@ -3,7 +3,7 @@ import { Injectable, type MiddlewareConsumer, type NestMiddleware } from '@nestj
 import { HttpAdapterHost } from '@nestjs/core';
 import { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
-import { RequestState, setRequestState } from './request-state';
+import { getRequestState, RequestState, setRequestState } from './request-state';
 import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from '../tenant-resolution';
 
@@ -14,12 +14,19 @@ import { TenantResolution } from '../tenant-resolution';
 @Injectable()
 export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerResponse> {
   readonly #vary: VaryHeader;
+  #isVaryInherited = false;
 
   constructor(
     private readonly resolution: TenantResolution,
     private readonly context: TenantContext,
   ) {
     this.#vary = new VaryHeader(joined(resolution.vary));
+  }
+
+  /** Prepares all answers that inherit from `prototype`, so that none of them has to be changed for itself. */
+  prepareAnswers(prototype: ServerResponse): void {
+    this.#vary.addToAll(prototype, ({ req }) => getRequestState(req));
+    this.#isVaryInherited = true;
   }
 
   use(request: PlatformRequest, response: ServerResponse, next: () => void): void | Promise<void> {
@@ -46,7 +53,7 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     const frame = { tenant };
     const state = new RequestState(frame, response, this.context, failure);
     setRequestState(request, state);
-    this.#vary.addTo(response, state);
+    if (!this.#isVaryInherited) this.#vary.addTo(response, state);
     this.context.runInFrame(frame, next);
   }
 }
@@ -92,6 +99,8 @@ export class MiddlewareMount {
     };
     if (this.host.httpAdapter.getType() === 'express') {
       this.host.httpAdapter.use(handler);
+      const { response } = this.host.httpAdapter.getInstance<{ readonly response?: ServerResponse }>();
+      if (response) this.middleware.prepareAnswers(response);
       return true;
     }
     const fastify = this.#fastify();
@@ -107,6 +116,11 @@ export class MiddlewareMount {
     return adapter?.getType() === 'fastify' ? adapter.getInstance<FastifyContext>() : undefined;
   }
 }
+
+type WriteHead = (...args: unknown[]) => ServerResponse;
+
+/** As much of a request's state as `Vary` depends on. */
+type Answer = Pick<RequestState, 'isFree'>;
 
 /** A header may have several values. */
 type Pair = readonly [name: string, value: unknown];
@@ -124,13 +138,31 @@ export class VaryHeader {
    * Adds the names when the answer's headers are written, to whatever else is in its `Vary` by then, unless the answer is
    * nobody's. Express and middleware set it on the response, Fastify gives it to `writeHead()`.
    */
-  addTo(response: ServerResponse, answer: { readonly isFree?: boolean }): void {
+  addTo(response: ServerResponse, answer: Answer): void {
     if (this.names === '') return;
-    const writeHead = response.writeHead as (...args: unknown[]) => ServerResponse;
-    response.writeHead = (...args: unknown[]): ServerResponse => {
-      if (answer.isFree !== true) this.#add(response, args);
-      return writeHead.apply(response, args);
+    const writeHead = response.writeHead as WriteHead;
+    response.writeHead = (...args: unknown[]) => this.#write(writeHead, response, args, answer);
+  }
+
+  /**
+   * The same for all that inherit from `prototype`, where an application of Express puts what its answers have in common:
+   * a property of an answer's own would make that slower, as it does a request (see `holderOf`).
+   *
+   * @param answerOf `undefined` for one that the middleware has not seen
+   */
+  addToAll(prototype: ServerResponse, answerOf: (response: ServerResponse) => Answer | undefined): void {
+    if (this.names === '') return;
+    const writeHead = prototype.writeHead as WriteHead;
+    const write = (response: ServerResponse, args: unknown[]) =>
+      this.#write(writeHead, response, args, answerOf(response));
+    prototype.writeHead = function (this: ServerResponse, ...args: unknown[]) {
+      return write(this, args);
     };
+  }
+
+  #write(writeHead: WriteHead, response: ServerResponse, args: unknown[], answer?: Answer): ServerResponse {
+    if (answer && answer.isFree !== true) this.#add(response, args);
+    return writeHead.apply(response, args);
   }
 
   /** To the last of the arguments of `writeHead()`, if that is headers; else to the response. */
