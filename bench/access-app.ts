@@ -11,7 +11,7 @@ import { ApiKeyAuthentication } from '../lib/access/api-key-authentication';
 import { ApiKeyRows } from '../lib/access/api-key-rows';
 import { makeKey } from '../lib/access/key-text';
 import { fromJwtClaim } from '../lib/jwt/index';
-import { RequestState, setRequestState } from '../lib/resolution/http/request-state';
+import { RequestState, setRequestState } from '../lib/context/handler-call';
 import { TenantChangeFeed } from '../lib/registry/changes/tenant-changes';
 import { TenantResolution } from '../lib/resolution/tenant-resolution';
 import type { CleanUp } from './clean-up';

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { fromHeader, type Tenant, TenancyModule, TenantContext } from '../lib/index';
-import { RequestState, setRequestState } from '../lib/resolution/http/request-state';
+import { RequestState, setRequestState } from '../lib/context/handler-call';
 import { FeatureGuard } from '../lib/settings/feature.guard';
 import {
   defineSettings,

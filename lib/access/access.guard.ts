@@ -7,7 +7,7 @@ import {
   Injectable,
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { RouteMetadata, arrivalOf, isUnknownKind } from '../common/handler-call';
+import { RouteMetadata, arrivalOf, isUnknownKind } from '../context/handler-call';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import { PUBLIC } from './public-route.decorator';
@@ -16,7 +16,7 @@ import {
   type HttpRequest,
   requestOf,
   type RequestState,
-} from '../resolution/http/request-state';
+} from '../context/handler-call';
 import { TenantMismatchError } from '../resolution/resolution.errors';
 import { middlewareMissing } from '../resolution/http/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';

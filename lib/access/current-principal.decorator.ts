@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { arrivalOf, isUnknownKind } from '../common/handler-call';
-import { requestOf } from '../resolution/http/request-state';
+import { arrivalOf, isUnknownKind } from '../context/handler-call';
+import { requestOf } from '../context/handler-call';
 import { principalOf } from './request-principal';
 
 /**

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { routeMetadata } from '../common/handler-call';
+import { routeMetadata } from '../context/handler-call';
 import { ScopeMissingError } from '../common/scope.errors';
 import { grants } from '../common/scopes';
 import { type ApiRequest, headerOf } from '../http/api-request';

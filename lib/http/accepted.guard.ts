@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { routeMetadata } from '../common/handler-call';
+import { routeMetadata } from '../context/handler-call';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { type Accepted, ACCEPTED, JSON_BODY } from './accepts.decorator';
 import { type ApiRequest, headerOf } from './api-request';

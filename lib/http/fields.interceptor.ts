@@ -1,5 +1,5 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
-import { routeMetadata } from '../common/handler-call';
+import { routeMetadata } from '../context/handler-call';
 import { type Accepted, ACCEPTED } from './accepts.decorator';
 import type { ApiRequest } from './api-request';
 import { checkFields } from './api-validation.pipe';

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { lastValueFrom, type Observable, of } from 'rxjs';
-import { routeMetadata } from '../common/handler-call';
+import { routeMetadata } from '../context/handler-call';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantContendedError } from '../registry/tenant.errors';
 import { callerOf } from './caller';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
-import { getRequestState } from '../resolution/http/request-state';
+import { getRequestState } from '../context/handler-call';
 import { TenancyMetrics } from './tenancy-metrics';
 
 /** Counts a request when it has been answered. By then its tenant is known, in whatever order the middleware ran. */

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { RouteMetadata, arrivalOf } from '../common/handler-call';
-import { getRequestState, requestOf } from '../resolution/http/request-state';
+import { RouteMetadata, arrivalOf } from '../context/handler-call';
+import { getRequestState, requestOf } from '../context/handler-call';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 
 /** The part of `@opentelemetry/api` that we use. */

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { arrivalOf } from '../common/handler-call';
+import { arrivalOf } from '../context/handler-call';
 import { TenantContext } from '../context/tenant-context';
 import { REQUIRED_FEATURES } from './required-features';
 import { FeatureOffError } from './settings.errors';

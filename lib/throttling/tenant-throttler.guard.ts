@@ -2,8 +2,8 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { ThrottlerRequest } from '@nestjs/throttler';
 import { explainAbsent } from '../common/absent-package';
-import { arrivalOf, isGraphql, routeMetadata } from '../common/handler-call';
-import { getRequestState, requestOf } from '../resolution/http/request-state';
+import { arrivalOf, isGraphql, routeMetadata } from '../context/handler-call';
+import { getRequestState, requestOf } from '../context/handler-call';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 import type { Tenant } from '../registry/tenant';
 import { CountedRequests } from './counted-requests';

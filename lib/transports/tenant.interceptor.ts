@@ -6,7 +6,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { catchError, EMPTY, from, mergeMap, Observable } from 'rxjs';
-import { routeMetadata, arrivalOf } from '../common/handler-call';
+import { routeMetadata, arrivalOf } from '../context/handler-call';
 import { TenancyError } from '../common/tenancy.errors';
 import { ownEmissions } from '../context/own-emissions';
 import { type RequestFrame, TenantContext } from '../context/tenant-context';

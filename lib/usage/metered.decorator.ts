@@ -11,7 +11,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { catchError, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
-import { type Arrival, arrivalOf, isGraphql } from '../common/handler-call';
+import { type Arrival, arrivalOf, isGraphql } from '../context/handler-call';
 import { mayMiss, ModuleMissingError, needsModule } from '../common/module-check';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';

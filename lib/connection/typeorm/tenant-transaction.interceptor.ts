@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { from, lastValueFrom, mergeMap, type Observable, of, toArray } from 'rxjs';
 import { checkArguments } from '../../common/options/check-options';
-import { routeMetadata, arrivalOf } from '../../common/handler-call';
+import { routeMetadata, arrivalOf } from '../../context/handler-call';
 import { ownEmissions } from '../../context/own-emissions';
 import { TenantContext } from '../../context/tenant-context';
 import { TenantTransactionOptions, TenantTransactions } from './tenant-transactions';

@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { RouteMetadata, arrivalOf, isGraphql, isUnknownKind } from '../../common/handler-call';
+import { RouteMetadata, arrivalOf, isGraphql, isUnknownKind } from '../../context/handler-call';
 import { TenantRequiredError } from '../../context/context.errors';
-import { getRequestState, requestOf, type RequestState } from './request-state';
+import { getRequestState, requestOf, type RequestState } from '../../context/handler-call';
 import { OperationMixedError, TenantMissingError } from '../resolution.errors';
 import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 

@@ -3,7 +3,7 @@ import { Injectable, type MiddlewareConsumer, type NestMiddleware } from '@nestj
 import { HttpAdapterHost } from '@nestjs/core';
 import { TenantContext } from '../../context/tenant-context';
 import type { Tenant } from '../../registry/tenant';
-import { getRequestState, RequestState, setRequestState } from './request-state';
+import { getRequestState, RequestState, setRequestState } from '../../context/handler-call';
 import type { PlatformRequest } from './tenant-request';
 import { TenantResolution } from '../tenant-resolution';
 
