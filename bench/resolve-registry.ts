@@ -4,7 +4,7 @@ import { getDataSourceToken } from '@nestjs/typeorm';
 import { AbstractLogger, type DataSource, type LogLevel } from 'typeorm';
 import { fromHeader, TenancyModule, TenantLookup, type Tenant, TenantStore } from '../lib/index';
 import { LOOKUPS_DATA_SOURCE } from '../lib/registry/registry';
-import { TenantChangeFeed } from '../lib/registry/changes/tenant-changes';
+import { RegistryLookups } from '../lib/registry/cache/registry-lookup';
 import type { CleanUp } from './clean-up';
 
 /** Counts the questions that reach PostgreSQL about tenants; the change feed says other things to it. */
@@ -49,7 +49,7 @@ export async function openRegistry(
   Object.assign(app.get<DataSource>(getDataSourceToken(LOOKUPS_DATA_SOURCE)), { logger: counter });
   return {
     tenants,
-    newLookup: () => new TenantLookup(store, {}, undefined, app.get(TenantChangeFeed)),
+    newLookup: () => new TenantLookup(store, {}, app.get(RegistryLookups)),
     questions: () => counter.questions,
   };
 }

@@ -7,16 +7,18 @@ import {
   Injectable,
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
-import { RouteMetadata, arrivalOf, isUnknownKind } from '../context/handler-call';
+import {
+  arrivalOf,
+  getRequestState,
+  type HttpRequest,
+  isUnknownKind,
+  requestOf,
+  type RequestState,
+  RouteMetadata,
+} from '../context/handler-call';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import { PUBLIC } from './public-route.decorator';
-import {
-  getRequestState,
-  type HttpRequest,
-  requestOf,
-  type RequestState,
-} from '../context/handler-call';
 import { TenantMismatchError } from '../resolution/resolution.errors';
 import { middlewareMissing } from '../resolution/http/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';

@@ -1,18 +1,16 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { CLOCK, type Clock, systemClock } from '../common/clock';
 import { freezeDeeply } from '../common/freeze-deeply';
 import { LOOKUPS_DATA_SOURCE } from '../registry/registry';
-import { RegistryLookup } from '../registry/cache/registry-lookup';
+import { type RegistryLookup, RegistryLookups } from '../registry/cache/registry-lookup';
 import type { RequestClaim, TenantRequest } from '../resolution/resolvers/tenant-resolver';
 import {
   type CredentialDetails,
   leaveCredential,
   VerifiedCredential,
 } from '../resolution/resolvers/verified-credential';
-import { NoTenantChanges, TenantChangeFeed } from '../registry/changes/tenant-changes';
 import { RegistryTime } from '../registry/registry-time';
 import { inRegistry } from '../registry/store/registry-transaction';
 import {
@@ -58,15 +56,12 @@ export class ApiKeyAuthentication {
     private readonly uses: ApiKeyUses,
     private readonly time: RegistryTime,
     @Inject(ACCESS_OPTIONS) { cache }: CheckedAccessOptions,
-    @Optional() @Inject(CLOCK) clock: Clock = systemClock,
-    @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
+    lookups: RegistryLookups,
   ) {
-    this.#keys = new RegistryLookup<ParsedKey, KnownKey>({
+    this.#keys = lookups.make<ParsedKey, KnownKey>({
       askAll: (keys) => this.#ask(keys),
       tenantIdOf: ({ tenantId }) => tenantId,
       cache,
-      clock,
-      feed,
     });
   }
 

@@ -4,10 +4,8 @@ import type { ApiKey, ShownApiKey } from './api-key';
 
 // `checkApiKey` checks names, scopes and ranges, because calls from code go through it as well.
 
-export class CreateApiKeyBody {
-  @IsString()
-  name!: string;
-
+/** What a new key and a change of one may say. */
+class ApiKeyFields {
   @IfGiven()
   @IsArray()
   @IsString({ each: true })
@@ -23,23 +21,15 @@ export class CreateApiKeyBody {
   allowedIps?: string[];
 }
 
-export class UpdateApiKeyBody {
+export class CreateApiKeyBody extends ApiKeyFields {
+  @IsString()
+  name!: string;
+}
+
+export class UpdateApiKeyBody extends ApiKeyFields {
   @IfGiven()
   @IsString()
   name?: string;
-
-  @IfGiven()
-  @IsArray()
-  @IsString({ each: true })
-  scopes?: string[];
-
-  @Allow()
-  expiresAt?: string | null;
-
-  @IfGiven()
-  @IsArray()
-  @IsString({ each: true })
-  allowedIps?: string[];
 }
 
 /** The body of block, unblock and revoke. */

@@ -1,6 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { arrivalOf, isUnknownKind } from '../context/handler-call';
-import { requestOf } from '../context/handler-call';
+import { arrivalOf, isUnknownKind, requestOf } from '../context/handler-call';
 import { principalOf } from './request-principal';
 
 /**

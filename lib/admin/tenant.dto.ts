@@ -3,7 +3,14 @@ import { type ApiKeyView, withoutText } from '../access/api-key.dto';
 import { IfGiven } from '../http/if-given.decorator';
 import { PageQuery } from '../http/page-query';
 import { placeOf } from '../placement/place';
-import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../registry/tenant';
+import {
+  pick,
+  type Tenant,
+  TENANT_STATUSES,
+  type TenantField,
+  tenantFields,
+  type TenantStatus,
+} from '../registry/tenant';
 import type { AuditRecord } from '../registry/audit/tenant-audit';
 
 export class CreateTenantBody {
@@ -71,7 +78,7 @@ export class DeleteTenantQuery {
 }
 
 /** A tenant as the API shows it. Dates become ISO 8601 in UTC. */
-export type TenantView = Omit<Tenant, 'templateVersion' | 'statusReason' | 'deletedFrom' | 'version'> & {
+export type TenantView = Pick<Tenant, TenantField<'shown'>> & {
   /** Only when the request that made the tenant asked for it. */
   readonly apiKey?: ApiKeyView;
 };
@@ -83,34 +90,9 @@ export function withoutKeyText(body: unknown): unknown {
 }
 
 export function toTenantView(tenant: Tenant & Pick<TenantView, 'apiKey'>): TenantView {
-  const {
-    id,
-    slug,
-    name,
-    schemaName,
-    schemaVersion,
-    status,
-    domains,
-    metadata,
-    createdAt,
-    updatedAt,
-    apiKey,
-  } = tenant;
-  const place = placeOf(tenant);
-  return {
-    id,
-    slug,
-    name,
-    schemaName,
-    place,
-    schemaVersion,
-    status,
-    domains,
-    metadata,
-    createdAt,
-    updatedAt,
-    ...(apiKey && { apiKey }),
-  };
+  const { apiKey } = tenant;
+  const shown = pick({ ...tenant, place: placeOf(tenant) }, tenantFields('shown'));
+  return { ...shown, ...(apiKey && { apiKey }) };
 }
 
 /** An entry of a tenant's audit, as the API shows it. */

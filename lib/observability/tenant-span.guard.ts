@@ -1,6 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { RouteMetadata, arrivalOf } from '../context/handler-call';
-import { getRequestState, requestOf } from '../context/handler-call';
+import { arrivalOf, getRequestState, requestOf, RouteMetadata } from '../context/handler-call';
 import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
 
 /** The part of `@opentelemetry/api` that we use. */

@@ -2,6 +2,7 @@ import { type FactoryProvider, Module } from '@nestjs/common';
 import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { RegistryLookups } from './cache/registry-lookup';
 import { TenantLookup } from './cache/tenant-lookup';
 import { notify, changesChannel } from './changes/tenant-changes-channel';
 import { NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
@@ -61,7 +62,15 @@ const migrations: FactoryProvider = {
 
 /** Our own tables: which tenants there are. */
 @Module({
-  providers: [changeFeed, migrations, RegistryTurns, registryTime, store, TenantLookup],
-  exports: [REGISTRY_MIGRATIONS, RegistryTime, RegistryTurns, TenantChangeFeed, TenantLookup, TenantStore],
+  providers: [changeFeed, migrations, RegistryTurns, RegistryLookups, registryTime, store, TenantLookup],
+  exports: [
+    REGISTRY_MIGRATIONS,
+    RegistryLookups,
+    RegistryTime,
+    RegistryTurns,
+    TenantChangeFeed,
+    TenantLookup,
+    TenantStore,
+  ],
 })
 export class RegistryModule {}

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
 import { freezeDeeply } from '../common/freeze-deeply';
 import { isPlainObject } from '../common/options/kinds';
 import { show } from '../common/show-value';
 import type { FieldError } from '../common/tenancy.errors';
+import { ToldNames } from '../common/told-names';
 import type { Tenant } from './tenant';
 
 /** Gives the plan of a tenant. Default: its `metadata.plan`. An unknown name counts as no plan. */
@@ -31,9 +31,6 @@ export function defaultPlanProblem(plans: unknown, defaultPlan: unknown): FieldE
 
 const planInMetadata: PlanReader = ({ metadata }) => metadata.plan;
 
-/** For how many unknown plans to remember that the log already has a line about them. */
-const MAX_TOLD = 1_000;
-
 /** The plans of an application, and which tenant has which. */
 export class TenantPlans<Terms> {
   readonly #plans: ReadonlyMap<unknown, Terms>;
@@ -41,7 +38,8 @@ export class TenantPlans<Terms> {
   readonly #planOf: PlanReader;
   readonly #defaultPlan: string;
   readonly #logger = new Logger('Tenancy');
-  readonly #told = new LRUCache<string, true>({ max: MAX_TOLD });
+  /** Unknown plans. */
+  readonly #told = new ToldNames();
 
   /** @throws RangeError when `defaultPlan` is not one of `plans` */
   constructor({ plans, defaultPlan, planOf = planInMetadata }: TenantPlansOptions<Terms>) {
@@ -66,8 +64,7 @@ export class TenantPlans<Terms> {
 
   /** Once for each name: a tenant that pays for another plan would have the default one, and nothing would say so. */
   #tell({ slug }: Tenant, plan: string): void {
-    if (this.#told.has(plan)) return;
-    this.#told.set(plan, true);
+    if (!this.#told.isNew(plan)) return;
     const names = [...this.#plans.keys()].join(', ');
     this.#logger.warn(
       `Tenant "${slug}" has the plan ${plan}, which is not one of the plans (${names}), so "${this.#defaultPlan}" holds for it. ` +

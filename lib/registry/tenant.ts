@@ -39,6 +39,54 @@ export interface Tenant {
   readonly updatedAt: Date;
 }
 
+/**
+ * What happens to each field of a tenant; the compiler asks for one that is missing. `given`: whoever makes the tenant says
+ * what it is, otherwise the store does. `changes`: `TenantStore.update()` may change it. `shown`: the admin API shows it.
+ */
+const FIELDS = {
+  id: ['given', 'shown'],
+  slug: ['given', 'changes', 'shown'],
+  name: ['given', 'changes', 'shown'],
+  schemaName: ['given', 'shown'],
+  place: ['shown'],
+  status: ['given', 'changes', 'shown'],
+  statusReason: ['changes'],
+  deletedFrom: ['changes'],
+  domains: ['given', 'shown'],
+  metadata: ['given', 'changes', 'shown'],
+  templateVersion: ['given'],
+  schemaVersion: ['given', 'changes', 'shown'],
+  version: [],
+  createdAt: ['shown'],
+  updatedAt: ['shown'],
+} as const satisfies Readonly<Record<keyof Tenant, readonly ('given' | 'changes' | 'shown')[]>>;
+
+type Fields = typeof FIELDS;
+
+/** The fields of which `FIELDS` says this. */
+export type TenantField<Said extends Fields[keyof Fields][number]> = {
+  [Name in keyof Fields]: Said extends Fields[Name][number] ? Name : never;
+}[keyof Fields];
+
+/** Their names, in the order in which a tenant has them. */
+export function tenantFields<Said extends Fields[keyof Fields][number]>(said: Said): TenantField<Said>[] {
+  const entries = Object.entries(FIELDS) as [keyof Tenant, readonly string[]][];
+  return entries.filter(([, all]) => all.includes(said)).map(([name]) => name as TenantField<Said>);
+}
+
+/** A tenant made of an object that has its fields, without whatever else is in it. */
+export function pickTenant(source: Tenant): Tenant {
+  return pick(source, Object.keys(FIELDS) as (keyof Tenant)[]);
+}
+
+/** A new object with these fields. */
+export function pick<Source extends object, Name extends keyof Source>(
+  source: Source,
+  names: readonly Name[],
+): Pick<Source, Name> {
+  return Object.fromEntries(names.map((name) => [name, source[name]])) as Pick<Source, Name>;
+}
+
 /** What a resolver read from a request. Nothing in it has been checked yet. */
 export interface TenantClaim {
   readonly by: 'slug' | 'id' | 'domain';

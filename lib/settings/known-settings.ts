@@ -1,13 +1,11 @@
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { LRUCache } from 'lru-cache';
 import { DataSource } from 'typeorm';
-import { CLOCK, type Clock, systemClock } from '../common/clock';
 import { freezeDeeply } from '../common/freeze-deeply';
+import { ToldNames } from '../common/told-names';
 import { LOOKUPS_DATA_SOURCE } from '../registry/registry';
-import { RegistryLookup } from '../registry/cache/registry-lookup';
+import { type RegistryLookup, RegistryLookups } from '../registry/cache/registry-lookup';
 import { inRegistry } from '../registry/store/registry-transaction';
-import { NoTenantChanges, TenantChangeFeed } from '../registry/changes/tenant-changes';
 import { DeclaredSettings } from './declared-settings';
 import { valueProblem } from './setting';
 import { type SettingRow, SettingRows } from './setting-rows';
@@ -21,9 +19,6 @@ export interface SettingsState {
   readonly own: ReadonlyMap<string, unknown>;
 }
 
-/** For how many refused values to remember that the log already has a line about them. */
-const MAX_TOLD = 1_000;
-
 /**
  * A cache of tenants' settings. News from the change feed drops an entry at once. While the registry cannot be reached,
  * cached settings are used for `cache.staleIfErrorMs`.
@@ -31,7 +26,8 @@ const MAX_TOLD = 1_000;
 @Injectable()
 export class KnownSettings {
   readonly #logger = new Logger('Tenancy');
-  readonly #told = new LRUCache<string, true>({ max: MAX_TOLD });
+  /** Refused values. */
+  readonly #told = new ToldNames();
   readonly #lookup: RegistryLookup<string, SettingsState>;
 
   constructor(
@@ -39,15 +35,12 @@ export class KnownSettings {
     private readonly rows: SettingRows,
     private readonly declared: DeclaredSettings,
     @Inject(SETTINGS_OPTIONS) { cache }: CheckedSettingsOptions,
-    @Optional() @Inject(CLOCK) clock: Clock = systemClock,
-    @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
+    lookups: RegistryLookups,
   ) {
-    this.#lookup = new RegistryLookup<string, SettingsState>({
+    this.#lookup = lookups.make<string, SettingsState>({
       askAll: (tenantIds) => this.#ask(tenantIds),
       tenantIdOf: ({ tenantId }) => tenantId,
       cache,
-      clock,
-      feed,
     });
   }
 
@@ -94,9 +87,7 @@ export class KnownSettings {
   }
 
   #tell(tenantId: string, key: string, version: number, problem: string): void {
-    const name = `${tenantId} ${key} ${version}`;
-    if (this.#told.has(name)) return;
-    this.#told.set(name, true);
+    if (!this.#told.isNew(`${tenantId} ${key} ${version}`)) return;
     this.#logger.warn(
       `Tenant ${tenantId} has a value of the setting "${key}" that is no longer allowed: it ${problem}. The default is used instead; set another value, or remove it.`,
     );

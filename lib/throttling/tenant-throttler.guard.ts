@@ -2,9 +2,8 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { ThrottlerRequest } from '@nestjs/throttler';
 import { explainAbsent } from '../common/absent-package';
-import { arrivalOf, isGraphql, routeMetadata } from '../context/handler-call';
-import { getRequestState, requestOf } from '../context/handler-call';
-import { TENANT_NEED } from '../resolution/http/tenant-route.decorator';
+import { arrivalOf, getRequestState, isGraphql, requestOf, RouteMetadata } from '../context/handler-call';
+import { TENANT_NEED, type TenantNeed } from '../resolution/http/tenant-route.decorator';
 import type { Tenant } from '../registry/tenant';
 import { CountedRequests } from './counted-requests';
 import type { RateLimits } from './rate-limit';
@@ -27,12 +26,19 @@ const { ThrottlerGuard } = load();
 /** Nest's guard gets this number for every limit, so that another number can only come from `@Throttle()`. */
 const AS_THE_TENANT_HAS_IT = Number.POSITIVE_INFINITY;
 
+/** A request that is counted. */
+interface CountedCall {
+  readonly tenant: Tenant;
+  readonly weight: number;
+  readonly headers: RateLimitHeaders;
+}
+
 /**
  * Nest's guard with the rate limits of a plan, or of one tenant. It applies `@SkipThrottle()` and `@Throttle()` of the
  * route, and checks the shortest window first, so that a request refused there takes nothing from the longer ones.
  */
 class RateLimitsGuard extends ThrottlerGuard {
-  readonly #headers = new WeakMap<ExecutionContext, RateLimitHeaders>();
+  readonly #calls = new WeakMap<ExecutionContext, CountedCall>();
 
   constructor(
     private readonly limits: RateLimits,
@@ -55,10 +61,10 @@ class RateLimitsGuard extends ThrottlerGuard {
    * @throws RateLimitedError when a limit is used up
    * @throws TenancyUnavailableError when the request could not be counted and must not pass
    */
-  override async canActivate(context: ExecutionContext): Promise<boolean> {
+  async count(context: ExecutionContext, tenant: Tenant, weight: number): Promise<boolean> {
     const headers = new RateLimitHeaders();
-    this.#headers.set(context, headers);
-    await super.canActivate(context);
+    this.#calls.set(context, { tenant, weight, headers });
+    await this.canActivate(context);
     const { res } = this.getRequestResponse(context);
     for (const [name, value] of Object.entries(headers.all())) this.setResponseHeader(res, name, value);
     return true;
@@ -73,15 +79,15 @@ class RateLimitsGuard extends ThrottlerGuard {
       windowMs: ttl,
     };
     const { req } = this.getRequestResponse(context);
+    const { tenant, weight, headers } = this.#calls.get(context)!;
     const key = [
-      tenantOf(context)!.id,
+      tenant.id,
       generateKey(context, await getTracker(req, context), name),
       // One count cannot have two windows, so the limit of a route has a count of its own.
       ...(isOfRoute ? [`${context.getClass().name}.${context.getHandler().name}`] : []),
     ].join(':');
-    const state = await this.requests.take(key, weightOf(context), rate);
+    const state = await this.requests.take(key, weight, rate);
     if (!state) return true;
-    const headers = this.#headers.get(context)!;
     headers.add(name, rate, state);
     if (state.isRefused) throw new RateLimitedError(name, seconds(state.resetMs), headers.all());
     return true;
@@ -99,6 +105,8 @@ class RateLimitsGuard extends ThrottlerGuard {
 @Injectable()
 export class TenantThrottlerGuard implements CanActivate {
   readonly #guards = new WeakMap<RateLimits, Promise<RateLimitsGuard>>();
+  readonly #needs = new RouteMetadata<TenantNeed | 'tenant'>(TENANT_NEED, 'tenant');
+  readonly #weights = new RouteMetadata<number>(RATE_LIMIT_WEIGHT, 1);
 
   constructor(
     @Inject(RateLimitStorage) private readonly storage: RateLimitStorage,
@@ -113,12 +121,22 @@ export class TenantThrottlerGuard implements CanActivate {
    * @throws TransportUnknownError when the call came by an unknown transport
    */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const tenant = tenantOf(context);
-    if (!tenant || weightOf(context) === 0) return true;
+    const tenant = this.#tenantOf(context);
+    const weight = this.#weights.of(context);
+    if (!tenant || weight === 0) return true;
     const limits = this.limits.of(tenant);
     if (Object.keys(limits).length === 0) return true;
     const guard = await this.#guardOf(limits);
-    return guard.canActivate(context);
+    return guard.count(context, tenant, weight);
+  }
+
+  /**
+   * The tenant that the middleware found, whether or not `TenantGuard` has already run. In either order of the two
+   * guards, a route without a tenant is not counted, and `TenantGuard` refuses a claim of an unknown tenant.
+   */
+  #tenantOf(context: ExecutionContext): Tenant | undefined {
+    if (this.#needs.of(context) === 'free' || arrivalOf(context) !== 'http') return undefined;
+    return getRequestState(requestOf(context))?.frame.tenant;
   }
 
   #guardOf(limits: RateLimits): Promise<RateLimitsGuard> {
@@ -129,19 +147,6 @@ export class TenantThrottlerGuard implements CanActivate {
     this.#guards.set(limits, ready);
     return ready;
   }
-}
-
-/**
- * The tenant that the middleware found, whether or not `TenantGuard` has already run. In either order of the two
- * guards, a route without a tenant is not counted, and `TenantGuard` refuses a claim of an unknown tenant.
- */
-function tenantOf(context: ExecutionContext): Tenant | undefined {
-  if (routeMetadata(TENANT_NEED, context) === 'free' || arrivalOf(context) !== 'http') return undefined;
-  return getRequestState(requestOf(context))?.frame.tenant;
-}
-
-function weightOf(context: ExecutionContext): number {
-  return routeMetadata<number>(RATE_LIMIT_WEIGHT, context) ?? 1;
 }
 
 function seconds(ms: number): number {

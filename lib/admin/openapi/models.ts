@@ -4,7 +4,7 @@ import { PageQuery } from '../../http/page-query';
 import { MIGRATION_MODELS } from './migration-models';
 import { MAX_NAME_LENGTH, MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
 import { DEFAULT_PLACE, ISOLATIONS } from '../../placement/place';
-import { TENANT_STATUSES } from '../../registry/tenant';
+import { TENANT_STATUSES, type TenantField } from '../../registry/tenant';
 import { SetSettingBody } from '../setting.dto';
 import {
   CreateTenantBody,
@@ -72,18 +72,18 @@ export const MODELS: readonly Model[] = [
         required: ['server', 'isolation'],
         example: DEFAULT_PLACE,
       },
+      status: STATUS,
+      domains: DOMAINS,
+      metadata: METADATA,
       schemaVersion: {
         type: String,
         nullable: true,
         description: 'The last migration that the schema has seen',
         example: 'CreateOrders1700000000000',
       },
-      status: STATUS,
-      domains: DOMAINS,
-      metadata: METADATA,
       createdAt: DATE,
       updatedAt: DATE,
-    },
+    } satisfies Record<TenantField<'shown'>, unknown>,
   },
   {
     type: TenantPageModel,

@@ -113,10 +113,12 @@ async function askOnce(pool: Pool): Promise<{ searchPath: string; isPooled: bool
 }
 
 /**
+ * What kind of pooler it is that was found there.
+ *
  * Sessions are shared when one client is served by two, or two clients, both connected, by one. That proves it; never
  * seeing it in six answers is what `session` rests on.
  */
-async function findPooler(options: ClientConfig): Promise<SessionReport['pooler']> {
+export async function findPooler(options: ClientConfig): Promise<SessionReport['pooler']> {
   const clients = [probeClient(options), probeClient(options)] as const;
   const sessions: [number?, number?] = [];
   try {

@@ -5,7 +5,7 @@ import type { SqlExecutor } from '../../common/sql';
 import { orSilence } from '../../common/silence';
 import { AdminUrlElsewhereError, DirectUrlElsewhereError } from '../connection.errors';
 import type { CheckedDatabaseOptions } from '../connection.options';
-import { isServedByAnother, probeWay, warnOfSharedSessions } from '../protocol/session-probe';
+import { findPooler, isServedByAnother, warnOfSharedSessions } from '../protocol/session-probe';
 import { databaseLogin, type DatabaseLogin } from './database-login';
 import { directConnection } from './own-connections';
 
@@ -96,7 +96,7 @@ export async function isSameDatabase(transaction: SqlExecutor, client: Client): 
 }
 
 async function warnOfPooler(direct: ClientConfig, { address, origin }: DatabaseLogin): Promise<void> {
-  const pooler = await probeWay(direct);
+  const pooler = await findPooler(direct);
   // One that keeps a session for its client lets it LISTEN; a migration that needs its own session is refused there.
   if (pooler === 'transaction' || pooler === 'unknown')
     warnOfSharedSessions(

@@ -104,16 +104,20 @@ export async function runMigration(
 
 /** @throws MigrationProblem when the migration has ended its transaction, or changed the path */
 export function requirePlace(expected: MigrationPlace, found: MigrationPlace, heard: HeardStatements): void {
-  if (found.transaction !== expected.transaction) {
-    throw new MigrationProblem(
-      'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.',
-    );
-  }
-  if (found.path !== expected.path) {
-    throw new MigrationProblem(
-      `it changed search_path to ${found.path === '' ? 'nothing' : found.path}${by(heard.pathChange)}. ${PATH_REMEDY}`,
-    );
-  }
+  if (found.transaction !== expected.transaction) throw transactionEnded();
+  if (found.path !== expected.path) throw pathChanged(found.path, heard);
+}
+
+export function transactionEnded(): MigrationProblem {
+  return new MigrationProblem(
+    'it ended the transaction that it was given. Leave COMMIT and ROLLBACK to the migrator.',
+  );
+}
+
+export function pathChanged(path: string, heard: HeardStatements): MigrationProblem {
+  return new MigrationProblem(
+    `it changed search_path to ${path === '' ? 'nothing' : path}${by(heard.pathChange)}. ${PATH_REMEDY}`,
+  );
 }
 
 /** @throws MigrationProblem when the migration has made something that all tenants would share */
@@ -160,18 +164,17 @@ const GIVEN = `pg_catalog.current_setting('${GIVEN_PATH}', true)`;
 export const PLACE_CHECK = `SELECT CASE WHEN ${FOUND_PATH} OPERATOR(pg_catalog.=) ${GIVEN} AND ${GIVEN} OPERATOR(pg_catalog.<>) ''
   THEN 0 ELSE pg_catalog.concat('${PLACE_MARK}', ${GIVEN} OPERATOR(pg_catalog.<>) '', ' ', ${FOUND_PATH})::pg_catalog.int4 END`;
 
-/**
- * @throws MigrationProblem when `error` is that of a `PLACE_CHECK`
- */
+/** What `PLACE_CHECK` says in front of the path where the transaction is still open. */
+const IS_OPEN = 't ';
+
+/** @throws MigrationProblem when `error` is that of a `PLACE_CHECK` */
 export function explainPlace(error: unknown, heard: HeardStatements): void {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (code !== '22P02' || typeof message !== 'string') return;
   const start = message.indexOf(PLACE_MARK);
   if (start === -1) return;
   const told = message.slice(start + PLACE_MARK.length, message.lastIndexOf('"'));
-  const space = told.indexOf(' ');
-  const found = { transaction: told.slice(0, space), path: told.slice(space + 1) };
-  requirePlace({ transaction: 't', path: 'the given one' }, found, heard);
+  throw told.startsWith(IS_OPEN) ? pathChanged(told.slice(IS_OPEN.length), heard) : transactionEnded();
 }
 
 const PATH_REMEDY =

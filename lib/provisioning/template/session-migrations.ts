@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager, QueryRunner } from 'typeorm';
 import type { SqlExecutor } from '../../common/sql';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
-import { readPlace, requirePlace, runMigration } from './migration-run';
+import { pathChanged, readPlace, runMigration } from './migration-run';
 import type { NamedMigration } from './named-migrations';
 import { OwnSessions } from '../../connection/typeorm/own-sessions';
 import { MigrationBusyError, MigrationUnfinishedError, SchemaGoneError } from '../provisioning.errors';
@@ -114,7 +114,8 @@ export class SessionMigrations {
       const { path } = await readPlace(session);
       const heard = await runMigration(migration, direction, session);
       // Each statement was a transaction of its own, so transactions are not compared.
-      requirePlace({ transaction: '', path }, { ...(await readPlace(session)), transaction: '' }, heard);
+      const { path: found } = await readPlace(session);
+      if (found !== path) throw pathChanged(found, heard);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const { query } = ((error as Error).cause ?? {}) as { query?: unknown };

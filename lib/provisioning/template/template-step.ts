@@ -8,6 +8,7 @@ import {
   requirePlace,
   runMigration,
   sharedWrites,
+  transactionEnded,
 } from './migration-run';
 import type { NamedMigration } from './named-migrations';
 import { findStrays, readOutside } from './outside-objects';
@@ -45,7 +46,8 @@ export async function runInTemplate(
   const hasEnded = !queryRunner.isTransactionActive;
   const found = await readPlace(queryRunner);
   try {
-    requirePlace(place, { ...found, ...(hasEnded && { transaction: 'none' }) }, heard);
+    if (hasEnded) throw transactionEnded();
+    requirePlace(place, found, heard);
     const written = sharedWrites(heard, sharedSchemas);
     if (written !== undefined) throw new MigrationProblem(written);
     requireNoStrays(await findStrays(queryRunner, schemaName, outside), schemaName, heard);

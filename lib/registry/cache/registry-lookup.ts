@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../../common/clock';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { CLOCK, type Clock, systemClock } from '../../common/clock';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
-import type { TenantChangeFeed } from '../changes/tenant-changes';
+import { NoTenantChanges, TenantChangeFeed } from '../changes/tenant-changes';
 import { RegistryQuestions } from './registry-questions';
 import { CheckedLookupCacheOptions, type LookupCacheOptions } from './lookup-cache.options';
 
@@ -17,8 +18,21 @@ export interface RegistryLookupOptions<Name, Answer> {
   /** The tenant whose change makes an answer stale. */
   readonly tenantIdOf: (answer: Answer) => string;
   readonly cache: LookupCacheOptions;
-  readonly clock: Clock;
-  readonly feed: TenantChangeFeed;
+}
+
+/** Makes the caches of an application. All of them have its clock and hear of its changes. */
+@Injectable()
+export class RegistryLookups {
+  constructor(
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = systemClock,
+    @Optional() private readonly feed: TenantChangeFeed = new NoTenantChanges(),
+  ) {}
+
+  make<Name, Answer extends object>(
+    options: RegistryLookupOptions<Name, Answer>,
+  ): RegistryLookup<Name, Answer> {
+    return new RegistryLookup(options, this.clock, this.feed);
+  }
 }
 
 /**
@@ -37,7 +51,11 @@ export class RegistryLookup<Name, Answer extends object> {
   readonly #absent: LRUCache<string, number>;
   readonly #questions: RegistryQuestions<Name, Answer>;
 
-  constructor({ askAll, tenantIdOf, cache, clock, feed }: RegistryLookupOptions<Name, Answer>) {
+  constructor(
+    { askAll, tenantIdOf, cache }: RegistryLookupOptions<Name, Answer>,
+    clock: Clock,
+    feed: TenantChangeFeed,
+  ) {
     const { maxEntries, ttlMs, staleIfErrorMs } = { ...new CheckedLookupCacheOptions(), ...cache };
     this.#clock = clock;
     this.#trust = new AnswerTrust(clock, feed);

@@ -3,12 +3,12 @@ import { normalizeClaim } from '../claim';
 import { InMemoryTenantStore } from '../store/in-memory-tenant.store';
 import type { Tenant, TenantClaim } from '../tenant';
 import type { NewTenant } from '../store/tenant.store';
-import type { TenantChangeSubscriber } from '../changes/tenant-changes';
-import { TenantChangeFeed } from '../changes/tenant-changes';
+import { TenantChangeFeed, type TenantChangeSubscriber } from '../changes/tenant-changes';
 import { cpuTimeOf } from '../../../test/support/cpu-time';
 import { ManualClock } from '../../../test/support/manual-clock';
 import { claimNameOf, TenantLookup } from './tenant-lookup';
 import type { LookupCacheOptions } from './lookup-cache.options';
+import { RegistryLookups } from './registry-lookup';
 
 const ACME: NewTenant = {
   id: '01890a5d-ac96-774b-bcce-b302099a8057',
@@ -65,7 +65,7 @@ async function setUp(cache?: LookupCacheOptions) {
   await store.insert(GLOBEX);
   const clock = new ManualClock();
   const feed = new SpokenFeed();
-  const lookup = new TenantLookup(store, { cache }, clock, feed);
+  const lookup = new TenantLookup(store, { cache }, new RegistryLookups(clock, feed));
   const find = (slug: string) => lookup.find(bySlug(slug));
   /** Goes on with the time, while the feed proves again and again that it hears. */
   const advanceHearing = async (ms: number) => {

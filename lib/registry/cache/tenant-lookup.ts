@@ -1,11 +1,9 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
-import { CLOCK, type Clock, systemClock } from '../../common/clock';
+import { Inject, Injectable } from '@nestjs/common';
 import { freezeDeeply } from '../../common/freeze-deeply';
 import { normalizeClaim } from '../claim';
 import type { Tenant, TenantClaim } from '../tenant';
-import { NoTenantChanges, TenantChangeFeed } from '../changes/tenant-changes';
 import { TenantStore } from '../store/tenant.store';
-import { RegistryLookup } from './registry-lookup';
+import { type RegistryLookup, RegistryLookups } from './registry-lookup';
 import { REGISTRY_OPTIONS, type RegistryModuleOptions } from '../registry.options';
 import { createHash, randomUUID } from 'node:crypto';
 
@@ -17,15 +15,12 @@ export class TenantLookup {
   constructor(
     store: TenantStore,
     @Inject(REGISTRY_OPTIONS) { cache = {} }: Pick<RegistryModuleOptions, 'cache'>,
-    @Optional() @Inject(CLOCK) clock: Clock = systemClock,
-    @Optional() feed: TenantChangeFeed = new NoTenantChanges(),
+    lookups: RegistryLookups = new RegistryLookups(),
   ) {
-    this.#answers = new RegistryLookup<ClaimName, Tenant>({
+    this.#answers = lookups.make<ClaimName, Tenant>({
       askAll: (names) => askFor(store, names),
       tenantIdOf: ({ id }) => id,
       cache,
-      clock,
-      feed,
     });
   }
 

@@ -5,15 +5,16 @@ import { InMemoryAudit } from '../audit/in-memory-audit';
 import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
 import { placeOf } from '../../placement/place';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
-import { givenChanges, TenantStore } from './tenant.store';
-import type {
-  NewTenant,
-  TenantUpdate,
-  TenantExpectation,
-  TenantQuery,
-  TenantWriteOptions,
+import {
+  givenChanges,
+  type NewTenant,
+  type TenantExpectation,
+  type TenantQuery,
+  TenantStore,
+  type TenantUpdate,
+  type TenantWriteOptions,
 } from './tenant.store';
-import type { Tenant, TenantClaim } from '../tenant';
+import { pickTenant, type Tenant, type TenantClaim } from '../tenant';
 
 /**
  * Keeps tenants in this process, for tests and demonstrations: nothing survives it and no other instance sees it.
@@ -79,8 +80,8 @@ export class InMemoryTenantStore extends TenantStore {
     changes: TenantUpdate,
     { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
-    const tenant = this.byId(id);
-    if (!tenant || !isExpected(tenant, expected)) return undefined;
+    const tenant = this.expected(id, expected);
+    if (!tenant) return undefined;
     if (changes.slug !== undefined) this.assertSlugIsFree(changes.slug, tenant.id);
     this.audit.add(tenant.id, audit);
     return this.change(tenant, givenChanges(changes));
@@ -96,8 +97,8 @@ export class InMemoryTenantStore extends TenantStore {
     domain: string,
     { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
-    const tenant = this.byId(id);
-    if (!tenant || !isExpected(tenant, expected)) return undefined;
+    const tenant = this.expected(id, expected);
+    if (!tenant) return undefined;
     if (tenant.domains.includes(domain)) return copy(tenant);
     this.assertDomainIsFree(domain, tenant.id);
     this.audit.add(tenant.id, audit);
@@ -109,8 +110,8 @@ export class InMemoryTenantStore extends TenantStore {
     domain: string,
     { expected, audit }: TenantWriteOptions = {},
   ): Promise<Tenant | undefined> {
-    const tenant = this.byId(id);
-    if (!tenant || !isExpected(tenant, expected)) return undefined;
+    const tenant = this.expected(id, expected);
+    if (!tenant) return undefined;
     if (!tenant.domains.includes(domain)) return copy(tenant);
     this.audit.add(tenant.id, audit);
     return this.change(tenant, { domains: tenant.domains.filter((other) => other !== domain) });
@@ -120,8 +121,11 @@ export class InMemoryTenantStore extends TenantStore {
     return this.audit.list(query);
   }
 
-  private byId(id: string): Tenant | undefined {
-    return this.tenants.get(id.toLowerCase());
+  /** The tenant, if it is what is expected. */
+  private expected(id: string, { status, version }: TenantExpectation = {}): Tenant | undefined {
+    const tenant = this.tenants.get(id.toLowerCase());
+    if (!tenant || status?.includes(tenant.status) === false) return undefined;
+    return version === undefined || version === tenant.version ? tenant : undefined;
   }
 
   private first(matches: (tenant: Tenant) => boolean): Tenant | undefined {
@@ -148,31 +152,20 @@ export class InMemoryTenantStore extends TenantStore {
   }
 }
 
-function isExpected(tenant: Tenant, { status, version }: TenantExpectation = {}): boolean {
-  return status?.includes(tenant.status) !== false && (version === undefined || version === tenant.version);
-}
-
 function isNamed(tenant: Tenant, { by, value }: TenantClaim): boolean {
   return by === 'domain' ? tenant.domains.includes(value) : tenant[by] === value;
 }
 
 /** A copy like one read from a row: metadata goes through JSON, and only the fields of a tenant are kept. */
 function copy(tenant: Tenant): Tenant {
-  return freezeDeeply({
-    id: tenant.id,
-    slug: tenant.slug,
-    name: tenant.name,
-    schemaName: tenant.schemaName,
-    place: { ...tenant.place },
-    status: tenant.status,
-    statusReason: tenant.statusReason,
-    deletedFrom: tenant.deletedFrom,
-    domains: [...tenant.domains],
-    metadata: JSON.parse(JSON.stringify(tenant.metadata)) as Tenant['metadata'],
-    templateVersion: tenant.templateVersion,
-    schemaVersion: tenant.schemaVersion,
-    version: tenant.version,
-    createdAt: new Date(tenant.createdAt),
-    updatedAt: new Date(tenant.updatedAt),
-  });
+  return freezeDeeply(
+    pickTenant({
+      ...tenant,
+      place: { ...tenant.place },
+      domains: [...tenant.domains],
+      metadata: JSON.parse(JSON.stringify(tenant.metadata)) as Tenant['metadata'],
+      createdAt: new Date(tenant.createdAt),
+      updatedAt: new Date(tenant.updatedAt),
+    }),
+  );
 }

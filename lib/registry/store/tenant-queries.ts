@@ -1,10 +1,9 @@
-import { In } from 'typeorm';
-import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import { type EntityManager, In, type SelectQueryBuilder } from 'typeorm';
 import { freezeDeeply } from '../../common/freeze-deeply';
 import { TenantDomainEntity } from './tenant-domain.entity';
 import { PURGED, TenantEntity } from './tenant.entity';
 import type { TenantQuery } from './tenant.store';
-import type { Tenant, TenantClaim, TenantStatus } from '../tenant';
+import { pickTenant, type Tenant, type TenantClaim, type TenantStatus } from '../tenant';
 
 /** What `withDomains` selects. */
 export type TenantRow = TenantEntity & { readonly domains: readonly TenantDomainEntity[] };
@@ -73,22 +72,13 @@ async function domainsOf(manager: EntityManager, page: readonly TenantEntity[]) 
 }
 
 export function toTenant(row: TenantEntity, domains: readonly Pick<TenantDomainEntity, 'domain'>[]): Tenant {
-  return freezeDeeply({
-    id: row.id,
-    slug: row.slug,
-    name: row.name,
-    schemaName: row.schemaName,
-    place: { server: row.server, isolation: row.isolation },
-    // Tombstones are never selected.
-    status: row.status as TenantStatus,
-    statusReason: row.statusReason,
-    deletedFrom: row.deletedFrom,
-    domains: domains.map(({ domain }) => domain).sort(),
-    metadata: row.metadata,
-    templateVersion: row.templateVersion,
-    schemaVersion: row.schemaVersion,
-    version: row.version,
-    createdAt: row.createdAt,
-    updatedAt: row.updatedAt,
-  });
+  return freezeDeeply(
+    pickTenant({
+      ...row,
+      place: { server: row.server, isolation: row.isolation },
+      // Tombstones are never selected.
+      status: row.status as TenantStatus,
+      domains: domains.map(({ domain }) => domain).sort(),
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { placeOf } from '../../placement/place';
 import { TenantDomainEntity } from './tenant-domain.entity';
-import type { Tenant } from '../tenant';
+import { pick, type Tenant, tenantFields } from '../tenant';
 import { selectTenants, toTenant } from './tenant-queries';
 import { PURGED, TenantEntity } from './tenant.entity';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
@@ -11,24 +11,17 @@ import { givenChanges, type NewTenant, type TenantUpdate, type TenantExpectation
 const UNIQUE_VIOLATION = '23505';
 
 /** Column values of one UPDATE; an undefined one is left out by TypeORM. */
-type Values = Partial<
-  Pick<
-    TenantEntity,
-    'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'
-  >
->;
+type Values = Partial<Pick<TenantEntity, keyof TenantUpdate>>;
 
 /** Inserts the tenant and returns it as the registry keeps it. */
 export async function insertTenant(manager: EntityManager, tenant: NewTenant): Promise<Tenant> {
-  const { id, slug, name, schemaName, status, metadata, templateVersion, schemaVersion } = tenant;
+  const { domains: names, ...columns } = pick(tenant, tenantFields('given'));
+  const { id, slug, schemaName, metadata } = columns;
   const { server, isolation } = placeOf(tenant);
-  const row = {
-    ...{ id, slug, name, schemaName, server, isolation, status, templateVersion, schemaVersion },
-    metadata: { ...metadata },
-  };
+  const row = { ...columns, server, isolation, metadata: { ...metadata } };
   const kept = await taken({ slug, schemaName }, () => insertRow(manager, TenantEntity, row));
   // One at a time, so that the one that is taken can be named; sorted, so that two inserts never wait crosswise.
-  const domains = [...new Set(tenant.domains)].sort().map((domain) => ({ domain, tenantId: id }));
+  const domains = [...new Set(names)].sort().map((domain) => ({ domain, tenantId: id }));
   for (const each of domains) await taken(each, () => insertRow(manager, TenantDomainEntity, each));
   return toTenant(kept, domains);
 }

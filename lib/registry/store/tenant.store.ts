@@ -1,21 +1,23 @@
 import type { QueryRunner } from 'typeorm';
 import { type Place, placeOf } from '../../placement/place';
-import type { Tenant, TenantClaim, TenantStatus } from '../tenant';
+import {
+  pick,
+  type Tenant,
+  type TenantClaim,
+  type TenantField,
+  tenantFields,
+  type TenantStatus,
+} from '../tenant';
 import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audit';
 
 /** A tenant to be inserted: checked and normalised, without its dates. */
-export type NewTenant = Omit<
-  Tenant,
-  'place' | 'statusReason' | 'deletedFrom' | 'version' | 'createdAt' | 'updatedAt'
-> & {
+export type NewTenant = Pick<Tenant, TenantField<'given'>> & {
   /** Default: a schema on the server that the option `database` names. */
   readonly place?: Place;
 };
 
 /** The fields of a tenant to change. `metadata` replaces the whole object. */
-export type TenantUpdate = Partial<
-  Pick<Tenant, 'slug' | 'name' | 'status' | 'statusReason' | 'deletedFrom' | 'metadata' | 'schemaVersion'>
->;
+export type TenantUpdate = Partial<Pick<Tenant, TenantField<'changes'>>>;
 
 /** Conditions that a tenant must meet at the moment it is changed; otherwise nothing happens. */
 export interface TenantExpectation {
@@ -50,23 +52,14 @@ export type TenantFilter = Pick<TenantQuery, 'status' | 'server' | 'search'>;
 
 const PAGE_SIZE = 100;
 
-/** Every field that `update` may change. The compiler asks for one that is missing here. */
-const CHANGEABLE = Object.keys({
-  slug: true,
-  name: true,
-  status: true,
-  statusReason: true,
-  deletedFrom: true,
-  metadata: true,
-  schemaVersion: true,
-} satisfies Record<keyof TenantUpdate, true>) as readonly (keyof TenantUpdate)[];
-
 /**
  * The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value.
  */
 export function givenChanges(changes: TenantUpdate): TenantUpdate {
-  const given = CHANGEABLE.filter((field) => changes[field] !== undefined);
-  return Object.fromEntries(given.map((field) => [field, changes[field]]));
+  return pick(
+    changes,
+    tenantFields('changes').filter((field) => changes[field] !== undefined),
+  );
 }
 
 /**

@@ -1,8 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { arrivalOf, isUnknownKind } from '../../context/handler-call';
+import { arrivalOf, getRequestState, isUnknownKind, requestOf } from '../../context/handler-call';
 import type { Tenant } from '../../registry/tenant';
 import { tenantOfMessage } from '../messages/message-context';
-import { getRequestState, requestOf } from '../../context/handler-call';
 
 /**
  * The tenant of the request or message, or with a name one of its properties: `@CurrentTenant('slug') slug: string`.

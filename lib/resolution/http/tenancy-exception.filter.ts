@@ -2,10 +2,9 @@ import { type ArgumentsHost, Catch, Injectable, InternalServerErrorException, Lo
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
-import { graphqlRequestOf } from '../../context/handler-call';
+import { getRequestState, graphqlRequestOf, type HttpRequest } from '../../context/handler-call';
 import { TenancyError } from '../../common/tenancy.errors';
 import { clientAnswer, unwrapError } from './client-answer';
-import { getRequestState, type HttpRequest } from '../../context/handler-call';
 
 /**
  * Answers as Nest itself would, with two differences: our own errors of a programmer's making are logged, since Nest

@@ -1,7 +1,14 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { RouteMetadata, arrivalOf, isGraphql, isUnknownKind } from '../../context/handler-call';
+import {
+  arrivalOf,
+  getRequestState,
+  isGraphql,
+  isUnknownKind,
+  requestOf,
+  type RequestState,
+  RouteMetadata,
+} from '../../context/handler-call';
 import { TenantRequiredError } from '../../context/context.errors';
-import { getRequestState, requestOf, type RequestState } from '../../context/handler-call';
 import { OperationMixedError, TenantMissingError } from '../resolution.errors';
 import { TENANT_NEED, type TenantNeed } from './tenant-route.decorator';
 
