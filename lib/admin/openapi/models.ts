@@ -70,6 +70,7 @@ export const MODELS: readonly Model[] = [
         description: 'Where its schema is',
         properties: { server: { type: 'string' }, isolation: { type: 'string', enum: [...ISOLATIONS] } },
         required: ['server', 'isolation'],
+        selfRequired: true,
         example: DEFAULT_PLACE,
       },
       status: STATUS,
