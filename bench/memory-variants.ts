@@ -92,7 +92,9 @@ export async function openVariant(
         return answers.map(([{ mb }]) => mb);
       }),
     meetings: () => {
-      const { _clients } = master as unknown as { readonly _clients: readonly TenantClient[] };
+      const [server] = master.servers.values();
+      const [pool] = server.sessions.pools;
+      const { _clients } = pool as unknown as { readonly _clients: readonly TenantClient[] };
       return _clients.reduce((sum, { served }) => sum + served.size, 0);
     },
     close: () => dataSource.destroy(),

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { Doubt } from './lease';
 import type { TenantLoad } from './pool-use';
 import { TENANT_DATA_SOURCE } from '../typeorm/tenant-data-source';
+import type { ServerPool } from './server-pool';
 import type { TenantPool } from './tenant-pool';
 
 /** The state of the tenants' pool, and counts since the start. Times are milliseconds. */
@@ -41,11 +42,11 @@ export class PoolStatistics {
 
   read(): PoolReport {
     const pools = this.#pools;
-    const sum = (of: (pool: TenantPool) => number): number =>
+    const sum = (of: (pool: ServerPool) => number): number =>
       pools.reduce((total, pool) => total + of(pool), 0);
     return {
-      size: sum(({ options }) => options.max),
-      open: sum(({ totalCount }) => totalCount),
+      size: sum(({ sessions }) => sessions.max),
+      open: sum(({ sessions }) => sessions.open),
       active: sum(({ leases }) => leases.size),
       waiting: sum(({ waiting }) => waiting),
       leases: sum(({ counters }) => counters.leases),
@@ -55,7 +56,7 @@ export class PoolStatistics {
       refused: sum(({ counters }) => counters.refused),
       longLeases: sum(({ leases }) => leases.longLeases),
       recycled: sum(({ counters }) => counters.recycled),
-      destroyed: addUp(pools.map(({ destroyedByCause }) => destroyedByCause)),
+      destroyed: addUp(pools.map(({ counters }) => Object.fromEntries(counters.destroyed))),
       tenants: pools.length === 1 ? pools[0].counters.tenants : this.#tenantsOf(pools),
     };
   }
@@ -66,19 +67,19 @@ export class PoolStatistics {
     return loads.filter((load) => load !== undefined).reduce<TenantLoad | undefined>(joined, undefined);
   }
 
-  #tenantsOf(pools: readonly TenantPool[]): TenantLoad[] {
+  #tenantsOf(pools: readonly ServerPool[]): TenantLoad[] {
     const loads = new Map<string, TenantLoad>();
     for (const load of pools.flatMap(({ counters }) => counters.tenants))
       loads.set(load.tenantId, joined(loads.get(load.tenantId), load));
     return [...loads.values()];
   }
 
-  get #pools(): TenantPool[] {
+  get #pools(): ServerPool[] {
     const { master, slaves } = this.dataSource.driver as unknown as {
       master: TenantPool;
       slaves: TenantPool[];
     };
-    return [master, ...slaves];
+    return [master, ...slaves].flatMap(({ servers }) => [...servers.values()]);
   }
 }
 

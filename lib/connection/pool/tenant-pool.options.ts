@@ -1,11 +1,17 @@
+import type { PoolConfig } from 'pg';
 import type { Clock } from '../../common/clock';
 import type { TenantContext } from '../../context/tenant-context';
+import type { Place } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
 import type { TenantTimeoutsOption } from './tenant-timeouts';
 
 /** How the tenants' pool gives out its connections. */
 export interface TenantPoolOptions {
   readonly context: TenantContext;
+  /** Servers beside the default one, by name, each as pg's pool takes it. Default none. */
+  readonly servers?: Readonly<Record<string, PoolConfig>>;
+  /** Where a tenant lives. Default: on the default server, in its schema. */
+  readonly placeOf?: (tenant: Tenant) => Place;
   /** Schemas that every tenant's path ends with: extensions and look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
   /** Statements run as the tenant's own PostgreSQL role. Default false: as the login role. */

@@ -1,65 +1,86 @@
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
-import { backgroundClock, type Clock } from '../../common/clock';
-import { FairQueue, type Asker, type Share } from '../../common/fair-queue';
-import { orUnavailable } from '../../common/outage';
-import { TenantBusyError } from '../../common/tenancy.errors';
+import { backgroundClock } from '../../common/clock';
 import { TenantRequiredError } from '../../context/context.errors';
-import {
-  frameKey,
-  type ContextFrame,
-  copyOf,
-  workOf,
-  type TenantContext,
-} from '../../context/tenant-context';
+import { type ContextFrame, frameKey, type TenantContext } from '../../context/tenant-context';
+import { DEFAULT_PLACE, DEFAULT_SERVER, type Place } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
-import { AmbientTransaction } from '../typeorm/ambient-transaction';
-import { Lease, type Doubt, type LeasingPool } from './lease';
-import { OpenLeases, PoolCounters } from './pool-use';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
-import { TenantClient } from '../protocol/tenant-client';
-import { timeoutParameters } from './tenant-timeouts';
+import { AmbientTransaction } from '../typeorm/ambient-transaction';
+import type { Doubt } from './lease';
+import type { OpenLeases, PoolCounters } from './pool-use';
+import { CheckoutRequest, type ConnectCallback, type PoolOfServers, ServerPool } from './server-pool';
 import type { TenantPoolOptions } from './tenant-pool.options';
+import { timeoutParameters } from './tenant-timeouts';
 
-/** A replaced session normally ends within milliseconds. If the network is cut just then, we wait no longer than this. */
-const MAX_GOODBYE_MS = 1_000;
+/** Where a frame's data are: a server, and a database of it unless it is the one that its connection options name. */
+interface Whereabouts {
+  readonly server: ServerPool;
+  readonly database: string | undefined;
+}
 
 /**
- * A pg pool whose connections work for the tenant of the code that calls `connect`. Code without a tenant gets an error, and
- * no tenant waits for the many requests of another: see `FairQueue`.
+ * The pool that TypeORM is given. Its connections work for the tenant of the code that calls `connect`, and code without a
+ * tenant gets an error. It has none itself: it asks the server where the tenant lives, see `ServerPool`.
  */
-export class TenantPool extends Pool {
+export class TenantPool extends Pool implements PoolOfServers {
   readonly context: TenantContext;
-  readonly counters = new PoolCounters();
-  readonly leases: OpenLeases;
-  readonly #clock: Clock;
-  readonly #options: Omit<TenantPoolOptions, 'context' | 'clock'>;
-  readonly #queue: FairQueue<CheckoutRequest>;
+  /** By name. */
+  readonly servers: ReadonlyMap<string, ServerPool>;
+  readonly #options: Omit<TenantPoolOptions, 'servers' | 'clock'>;
+  readonly #default: Whereabouts;
   /** By tenant object, because the look-up cache gives the same object each time. */
   readonly #parameters = new WeakMap<Tenant, TransactionParameters>();
-  /** Whether each connection has a session of its own, as far as is known: see `TenantClient.hasOwnSession`. */
-  hasOwnSessions = false;
 
-  constructor(config: PoolConfig, { context, clock = backgroundClock, ...options }: TenantPoolOptions) {
-    super({ ...config, Client: TenantClient as never });
-    this.context = context;
-    this.#clock = clock;
+  /** @param config of the server called `default` */
+  constructor(config: PoolConfig, { servers = {}, clock = backgroundClock, ...options }: TenantPoolOptions) {
+    super(config);
+    this.context = options.context;
     this.#options = options;
-    this.leases = new OpenLeases(clock, options.leaseWarningMs ?? 0);
-    this.#queue = new FairQueue({
-      size: this.options.max,
-      maxPerKey: options.maxConnectionsPerTenant ?? Infinity,
-      maxWaitingPerKey: options.maxWaitingPerTenant ?? Infinity,
-    });
+    const all = Object.entries({ ...servers, [DEFAULT_SERVER]: config });
+    this.servers = new Map(
+      all.map(([name, each]) => [name, new ServerPool(each, { ...options, clock }, this)]),
+    );
+    this.#default = { server: this.servers.get(DEFAULT_SERVER)!, database: undefined };
   }
 
   /** How many connections were destroyed instead of used again, by cause. */
   get destroyedByCause(): Readonly<Partial<Record<Doubt, number>>> {
-    return Object.fromEntries(this.counters.destroyed);
+    const total: Partial<Record<Doubt, number>> = {};
+    for (const { counters } of this.servers.values())
+      for (const [cause, count] of counters.destroyed) total[cause] = (total[cause] ?? 0) + count;
+    return total;
   }
 
   /** How many callers of `connect` wait for their turn. */
   get waiting(): number {
-    return this.#queue.waiting.length;
+    return this.#sum(({ waiting }) => waiting);
+  }
+
+  // @ts-expect-error It is a getter of pg's, too, whatever its type says.
+  override get totalCount(): number {
+    return this.#sum(({ sessions }) => sessions.open);
+  }
+
+  // @ts-expect-error The same.
+  override get idleCount(): number {
+    return this.#sum(({ sessions }) => sessions.idle);
+  }
+
+  /** Of the default server. */
+  get counters(): PoolCounters {
+    return this.#default.server.counters;
+  }
+
+  get leases(): OpenLeases {
+    return this.#default.server.leases;
+  }
+
+  get hasOwnSessions(): boolean {
+    return this.#default.server.hasOwnSessions;
+  }
+
+  set hasOwnSessions(value: boolean) {
+    this.#default.server.hasOwnSessions = value;
   }
 
   override connect(): Promise<PoolClient>;
@@ -80,129 +101,31 @@ export class TenantPool extends Pool {
       const client = frame.transaction.join();
       return callback(undefined, client, () => client.release());
     }
-    let parameters: TransactionParameters;
+    let request: CheckoutRequest;
+    let server: ServerPool;
     try {
-      parameters = this.#parametersOf(frame);
+      const where = this.#whereaboutsOf(frame);
+      server = where.server;
+      request = new CheckoutRequest(server, where.database, frame, this.#parametersOf(frame), callback);
     } catch (error) {
       return callback(error as Error, undefined, () => {});
     }
-    const request = new CheckoutRequest(this, frame, parameters, callback);
-    const outcome = this.#queue.enter(request);
-    if (outcome === 'waiting') this.#await(request);
-    else if (outcome === 'refused') this.#refuse(request, new TenantBusyError());
+    server.enter(request);
   }
 
-  #await(request: CheckoutRequest): void {
-    request.waitsSince = this.#clock.now();
-    const { connectionTimeoutMillis } = this.options;
-    if (!connectionTimeoutMillis) return;
-    // The timeout covers the whole wait: when its turn has come, the connection may still have to be opened.
-    request.stopTimer = this.#clock.after(connectionTimeoutMillis, () => {
-      const isBusy = request.waitsSince !== undefined && this.#queue.isHeldUp(request);
-      if (request.waitsSince !== undefined) this.#queue.withdraw(request);
-      this.#refuse(
-        request,
-        isBusy
-          ? new TenantBusyError()
-          : orUnavailable('The database', new Error('timeout exceeded when trying to connect')),
-      );
-    });
+  #whereaboutsOf({ tenant, server: named = DEFAULT_SERVER }: ContextFrame): Whereabouts {
+    const { server: name, isolation } = tenant
+      ? this.#placeOf(tenant)
+      : { server: named, isolation: 'schema' };
+    if (name === DEFAULT_SERVER && isolation === 'schema') return this.#default;
+    const server = this.servers.get(name);
+    if (!server) throw new Error(`No server is called "${name}".`);
+    // The tenant's own database is called what its schema is called, which no other tenant's ever was.
+    return { server, database: isolation === 'database' ? tenant?.schemaName : undefined };
   }
 
-  #refuse(request: CheckoutRequest, error: Error): void {
-    this.counters.refuse(request.tenantId);
-    request.answer(error);
-  }
-
-  /** Called by the queue: there is a connection for it, open or not. */
-  open(request: CheckoutRequest): void {
-    if (request.waitsSince !== undefined) {
-      this.counters.waited(request.tenantId, this.#clock.now() - request.waitsSince);
-      request.waitsSince = undefined;
-    }
-    const refuse = (error: Error): void => {
-      this.#queue.leave(request);
-      if (!request.isAnswered) request.answer(orUnavailable('The database', error));
-    };
-    try {
-      // pg-pool leaves the release out when it gives up waiting, whatever its type says.
-      super.connect((error, client, release: ((error?: Error | boolean) => void) | undefined) => {
-        if (!error && !request.isAnswered) {
-          const lease = this.#leaseOf(request, client as unknown as TenantClient, release!);
-          return request.answer(undefined, lease.handle, lease.release);
-        }
-        release?.();
-        if (error) refuse(error);
-        else this.#queue.leave(request);
-      });
-    } catch (error) {
-      // Whoever gave a connection back just now must not hear that the next one could not be made.
-      refuse(error as Error);
-    }
-  }
-
-  keepsConnectionOf(work: object): boolean {
-    return this.leases.areKeptBy(work);
-  }
-
-  #leaseOf(
-    request: CheckoutRequest,
-    client: TenantClient,
-    release: (error?: Error | boolean) => void,
-    { holder, parameters }: Pick<CheckoutRequest, 'holder' | 'parameters'> = request,
-  ): Lease {
-    client.hasOwnSession ||= this.hasOwnSessions;
-    const busyBefore = client.busyMs;
-    const returned = this.counters.acquire(request.tenantId);
-    const isOver = () => {
-      this.leases.remove(lease);
-      returned(client.busyMs + client.tookMs() - busyBefore);
-    };
-    const giveBack: LeasingPool['giveBack'] = (doubt, cause) => {
-      isOver();
-      if (doubt) this.counters.destroy(doubt);
-      const isUsedUp = !doubt && this.#isUsedUp(client);
-      release(cause ?? (doubt !== undefined || isUsedUp));
-      if (isUsedUp) this.#replace(client, request);
-      else this.#queue.leave(request);
-    };
-    const handOver = () => {
-      const frame = this.context.frame();
-      // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
-      if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
-      if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
-      const next = { holder: copyOf(frame), parameters: this.#parametersOf(frame) };
-      isOver();
-      return this.#leaseOf(request, client, release, next);
-    };
-    const lease = new Lease(client, holder, parameters, this.context, { giveBack, handOver });
-    this.leases.add(lease);
-    if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
-    return lease;
-  }
-
-  /**
-   * How many tenants a session may meet: it remembers the tables of each. Behind a pooler the sessions are the pooler's,
-   * and so is their end.
-   */
-  get #maxTenants(): number {
-    return this.hasOwnSessions ? (this.#options.maxTenantsPerConnection ?? 0) : 0;
-  }
-
-  #isUsedUp({ served }: TenantClient): boolean {
-    return this.#maxTenants > 0 && served.size >= this.#maxTenants;
-  }
-
-  /** Opens the next connection only when the server has closed the old one, because there may be no room for both. */
-  #replace(client: TenantClient, request: CheckoutRequest): void {
-    this.counters.recycled++;
-    const goOn = (): void => {
-      stopTimer();
-      client.removeListener('end', goOn);
-      this.#queue.leave(request);
-    };
-    const stopTimer = this.#clock.after(MAX_GOODBYE_MS, goOn);
-    client.once('end', goOn);
+  #placeOf(tenant: Tenant): Place {
+    return this.#options.placeOf?.(tenant) ?? DEFAULT_PLACE;
   }
 
   #parametersOf(frame: ContextFrame): TransactionParameters {
@@ -219,87 +142,33 @@ export class TenantPool extends Pool {
     return parameters;
   }
 
-  /** Requests that wait are refused at once, because they will get no connection. */
+  parametersAt(
+    server: ServerPool,
+    database: string | undefined,
+    frame: ContextFrame,
+  ): TransactionParameters | undefined {
+    const where = this.#whereaboutsOf(frame);
+    return where.server === server && where.database === database ? this.#parametersOf(frame) : undefined;
+  }
+
+  keepsConnectionOf(work: object): boolean {
+    for (const { leases } of this.servers.values()) if (leases.areKeptBy(work)) return true;
+    return false;
+  }
+
+  #sum(of: (server: ServerPool) => number): number {
+    let sum = 0;
+    for (const server of this.servers.values()) sum += of(server);
+    return sum;
+  }
+
+  /** Resolves when all connections of all servers are back and closed. */
   override end(): Promise<void>;
-  override end(callback: () => void): void;
-  override end(callback?: () => void): Promise<void> | void {
-    const ended = callback ? super.end(callback) : super.end();
-    for (const request of this.#queue.waiting) {
-      this.#queue.withdraw(request);
-      request.answer(
-        orUnavailable('The database', new Error('Cannot use a pool after calling end on the pool')),
-      );
-    }
-    return ended;
-  }
-
-  /**
-   * A socket keeps the async context it was opened in, and its events run there. Opened outside of every context, an event that
-   * is bound to no context runs for no tenant, rather than for the one whose request happened to need a new connection.
-   */
-  newClient(pendingItem: unknown): void {
-    const { newClient } = Pool.prototype as unknown as { newClient(this: Pool, pendingItem: unknown): void };
-    this.context.runInFrame(undefined, () => newClient.call(this, pendingItem));
-  }
-}
-
-export type ConnectCallback = (
-  error: Error | undefined,
-  client: PoolClient | undefined,
-  release: (error?: Error | boolean) => void,
-) => void;
-
-/** Work of the application itself takes turns with the tenants as if it were one more tenant. */
-const OPERATOR = 'operator';
-
-/** One call of the pool's `connect`, until it is answered. */
-export class CheckoutRequest implements Asker {
-  readonly key: string;
-  readonly work: object;
-  readonly isUnbounded: boolean;
-  share: Share<this> | undefined;
-  /** The tenant that the counters count it for. */
-  readonly tenantId: string | undefined;
-  /** The frame of a request can be cleared while a connection is waited for; the lease is for the tenant that asked. */
-  readonly holder: ContextFrame;
-  /** Set while it waits for its turn. */
-  waitsSince: number | undefined;
-  /** Cancels its timeout. */
-  stopTimer: (() => void) | undefined;
-  #isAnswered = false;
-
-  constructor(
-    private readonly pool: TenantPool,
-    private readonly frame: ContextFrame,
-    readonly parameters: TransactionParameters,
-    private readonly callback: ConnectCallback,
-  ) {
-    this.work = workOf(frame);
-    this.holder = copyOf(frame);
-    this.isUnbounded = frame.tenant === undefined || frame.unlimited === true;
-    this.tenantId = this.isUnbounded ? undefined : frame.tenant?.id;
-    this.key = this.tenantId ?? OPERATOR;
-  }
-
-  get isAnswered(): boolean {
-    return this.#isAnswered;
-  }
-
-  isNested(): boolean {
-    return this.pool.keepsConnectionOf(this.work);
-  }
-
-  start(): void {
-    this.pool.open(this);
-  }
-
-  answer(
-    error: Error | undefined,
-    client?: PoolClient,
-    release: (error?: Error | boolean) => void = () => {},
-  ): void {
-    this.#isAnswered = true;
-    this.stopTimer?.();
-    this.pool.context.runInFrame(this.frame, () => this.callback(error, client, release));
+  override end(callback: (error?: Error) => void): void;
+  override end(callback?: (error?: Error) => void): Promise<void> | void {
+    const all = [super.end(), ...[...this.servers.values()].map((server) => server.end())];
+    const ended = Promise.all(all).then(() => undefined);
+    if (!callback) return ended;
+    void ended.then(() => callback(), callback);
   }
 }

@@ -2,6 +2,8 @@ import { DataSource } from 'typeorm';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import { TenantConnection, TenantContext, TenantStore, TenantTransactions } from '../../../lib';
 import { isOutage } from '../../../lib/common/outage';
+import type { TenantPool } from '../../../lib/connection/pool/tenant-pool';
+import { DEFAULT_SERVER } from '../../../lib/placement/place';
 import { REGISTRY_DATA_SOURCE } from '../../../lib/registry/registry';
 import { inRegistry } from '../../../lib/registry/store/registry-transaction';
 import { type ProvisioningApp, startProvisioningApp } from '../provisioning/app';
@@ -33,7 +35,10 @@ describe('A connection that is lost while a transaction waits for its code', () 
     await gone;
   }
   const poolOf = ({ driver }: DataSource) => (driver as unknown as { master: unknown }).master;
-  const loseTenants = (executor: Queryable) => lose(executor, poolOf(connection().dataSource));
+  const loseTenants = (executor: Queryable) => {
+    const { servers } = poolOf(connection().dataSource) as TenantPool;
+    return lose(executor, servers.get(DEFAULT_SERVER)!.sessions.pools[0]);
+  };
   const loseRegistrys = (executor: Queryable) => lose(executor, poolOf(registry()));
 
   it.each<[string, (then: (executor: Queryable) => Promise<unknown>) => Promise<unknown>]>([

@@ -1,0 +1,263 @@
+import type { EventEmitter } from 'node:events';
+import type { PoolClient, PoolConfig } from 'pg';
+import type { Clock } from '../../common/clock';
+import { type Asker, FairQueue, type Share } from '../../common/fair-queue';
+import { orUnavailable } from '../../common/outage';
+import { TenantBusyError } from '../../common/tenancy.errors';
+import {
+  type ContextFrame,
+  copyOf,
+  frameKey,
+  type TenantContext,
+  workOf,
+} from '../../context/tenant-context';
+import type { TenantClient } from '../protocol/tenant-client';
+import type { TransactionParameters } from '../protocol/transaction-parameters';
+import { Lease, type LeasingPool } from './lease';
+import { OpenLeases, PoolCounters } from './pool-use';
+import { Sessions } from './sessions';
+import type { TenantPoolOptions } from './tenant-pool.options';
+
+/** The pool that has all servers, as much of it as one of them calls. */
+export interface PoolOfServers extends EventEmitter {
+  readonly context: TenantContext;
+  /** Whether a piece of work keeps a connection, of whatever server, while it asks for another one. */
+  keepsConnectionOf(work: object): boolean;
+  /** With which a session of that database works for a frame; `undefined` when the frame's place is another one. */
+  parametersAt(
+    server: ServerPool,
+    database: string | undefined,
+    frame: ContextFrame,
+  ): TransactionParameters | undefined;
+}
+
+/** How a server gives out its connections. */
+export interface ServerPoolOptions extends Pick<
+  TenantPoolOptions,
+  'leaseWarningMs' | 'maxConnectionsPerTenant' | 'maxTenantsPerConnection' | 'maxWaitingPerTenant'
+> {
+  readonly clock: Clock;
+}
+
+/** The connections to one server: whose turn it is, who has one, and what becomes of it afterwards. */
+export class ServerPool {
+  readonly context: TenantContext;
+  readonly counters = new PoolCounters();
+  readonly leases: OpenLeases;
+  readonly sessions: Sessions;
+  readonly #clock: Clock;
+  readonly #connectTimeoutMs: number | undefined;
+  readonly #queue: FairQueue<CheckoutRequest>;
+  /** Whether each connection has a session of its own, as far as is known: see `TenantClient.hasOwnSession`. */
+  hasOwnSessions = false;
+
+  /** @param config as pg's pool takes it: `max` is how many sessions there may be in all databases together */
+  constructor(
+    config: PoolConfig,
+    private readonly options: ServerPoolOptions,
+    private readonly all: PoolOfServers,
+  ) {
+    const { clock, leaseWarningMs = 0, maxConnectionsPerTenant, maxWaitingPerTenant } = options;
+    this.context = all.context;
+    this.#clock = clock;
+    this.#connectTimeoutMs = config.connectionTimeoutMillis;
+    this.leases = new OpenLeases(clock, leaseWarningMs);
+    this.sessions = new Sessions(config, { context: all.context, clock, events: all });
+    this.#queue = new FairQueue({
+      size: this.sessions.max,
+      maxPerKey: maxConnectionsPerTenant ?? Infinity,
+      maxWaitingPerKey: maxWaitingPerTenant ?? Infinity,
+    });
+  }
+
+  /** How many callers of `connect` wait for their turn. */
+  get waiting(): number {
+    return this.#queue.waiting.length;
+  }
+
+  keepsConnectionOf(work: object): boolean {
+    return this.all.keepsConnectionOf(work);
+  }
+
+  enter(request: CheckoutRequest): void {
+    const outcome = this.#queue.enter(request);
+    if (outcome === 'waiting') this.#await(request);
+    else if (outcome === 'refused') this.#refuse(request, new TenantBusyError());
+  }
+
+  #await(request: CheckoutRequest): void {
+    request.waitsSince = this.#clock.now();
+    if (!this.#connectTimeoutMs) return;
+    // The timeout covers the whole wait: when its turn has come, the connection may still have to be opened.
+    request.stopTimer = this.#clock.after(this.#connectTimeoutMs, () => {
+      const isBusy = request.waitsSince !== undefined && this.#queue.isHeldUp(request);
+      if (request.waitsSince !== undefined) this.#queue.withdraw(request);
+      this.#refuse(
+        request,
+        isBusy
+          ? new TenantBusyError()
+          : orUnavailable('The database', new Error('timeout exceeded when trying to connect')),
+      );
+    });
+  }
+
+  #refuse(request: CheckoutRequest, error: Error): void {
+    this.counters.refuse(request.tenantId);
+    request.answer(error);
+  }
+
+  /** Called by the queue: there is a connection for it, open or not. */
+  open(request: CheckoutRequest): void {
+    if (request.waitsSince !== undefined) {
+      this.counters.waited(request.tenantId, this.#clock.now() - request.waitsSince);
+      request.waitsSince = undefined;
+    }
+    const refuse = (error: Error): void => {
+      this.#queue.leave(request);
+      if (!request.isAnswered) request.answer(orUnavailable('The database', error));
+    };
+    try {
+      this.sessions.take(request.database, (error, client, release) => {
+        if (!error && !request.isAnswered) {
+          const lease = this.#leaseOf(request, client as unknown as TenantClient, release!);
+          return request.answer(undefined, lease.handle, lease.release);
+        }
+        release?.();
+        if (error) refuse(error);
+        else this.#queue.leave(request);
+      });
+    } catch (error) {
+      // Whoever gave a connection back just now must not hear that the next one could not be made.
+      refuse(error as Error);
+    }
+  }
+
+  #leaseOf(
+    request: CheckoutRequest,
+    client: TenantClient,
+    release: (error?: Error | boolean) => void,
+    { holder, parameters }: Pick<CheckoutRequest, 'holder' | 'parameters'> = request,
+  ): Lease {
+    client.hasOwnSession ||= this.hasOwnSessions;
+    const busyBefore = client.busyMs;
+    const returned = this.counters.acquire(request.tenantId);
+    const isOver = () => {
+      this.leases.remove(lease);
+      returned(client.busyMs + client.tookMs() - busyBefore);
+    };
+    const giveBack: LeasingPool['giveBack'] = (doubt, cause) => {
+      isOver();
+      if (doubt) this.counters.destroy(doubt);
+      const isUsedUp = !doubt && this.#isUsedUp(client);
+      release(cause ?? (doubt !== undefined || isUsedUp));
+      if (isUsedUp) this.#replace(client, request);
+      else this.#queue.leave(request);
+    };
+    const handOver = () => {
+      const frame = this.context.frame();
+      // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
+      if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
+      if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
+      const nextParameters = this.all.parametersAt(this, request.database, frame);
+      if (!nextParameters) return undefined;
+      isOver();
+      return this.#leaseOf(request, client, release, { holder: copyOf(frame), parameters: nextParameters });
+    };
+    const lease = new Lease(client, holder, parameters, this.context, { giveBack, handOver });
+    this.leases.add(lease);
+    if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
+    return lease;
+  }
+
+  /**
+   * How many tenants a session may meet: it remembers the tables of each. Behind a pooler the sessions are the pooler's,
+   * and so is their end.
+   */
+  get #maxTenants(): number {
+    return this.hasOwnSessions ? (this.options.maxTenantsPerConnection ?? 0) : 0;
+  }
+
+  #isUsedUp({ served }: TenantClient): boolean {
+    return this.#maxTenants > 0 && served.size >= this.#maxTenants;
+  }
+
+  #replace(client: TenantClient, request: CheckoutRequest): void {
+    this.counters.recycled++;
+    this.sessions.whenEnded(client, () => this.#queue.leave(request));
+  }
+
+  /** Requests that wait are refused at once, because they will get no connection. */
+  end(): Promise<void> {
+    const ended = this.sessions.end();
+    for (const request of this.#queue.waiting) {
+      this.#queue.withdraw(request);
+      request.answer(
+        orUnavailable('The database', new Error('Cannot use a pool after calling end on the pool')),
+      );
+    }
+    return ended;
+  }
+}
+
+export type ConnectCallback = (
+  error: Error | undefined,
+  client: PoolClient | undefined,
+  release: (error?: Error | boolean) => void,
+) => void;
+
+/** Work of the application itself takes turns with the tenants as if it were one more tenant. */
+const OPERATOR = 'operator';
+
+/** One call of the pool's `connect`, until it is answered. */
+export class CheckoutRequest implements Asker {
+  readonly key: string;
+  readonly work: object;
+  readonly isUnbounded: boolean;
+  share: Share<this> | undefined;
+  /** The tenant that the counters count it for. */
+  readonly tenantId: string | undefined;
+  /** The frame of a request can be cleared while a connection is waited for; the lease is for the tenant that asked. */
+  readonly holder: ContextFrame;
+  /** Set while it waits for its turn. */
+  waitsSince: number | undefined;
+  /** Cancels its timeout. */
+  stopTimer: (() => void) | undefined;
+  #isAnswered = false;
+
+  /** @param database of the server's; `undefined` for the one that its connection options name */
+  constructor(
+    private readonly pool: ServerPool,
+    readonly database: string | undefined,
+    private readonly frame: ContextFrame,
+    readonly parameters: TransactionParameters,
+    private readonly callback: ConnectCallback,
+  ) {
+    this.work = workOf(frame);
+    this.holder = copyOf(frame);
+    this.isUnbounded = frame.tenant === undefined || frame.unlimited === true;
+    this.tenantId = this.isUnbounded ? undefined : frame.tenant?.id;
+    this.key = this.tenantId ?? OPERATOR;
+  }
+
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  isNested(): boolean {
+    return this.pool.keepsConnectionOf(this.work);
+  }
+
+  start(): void {
+    this.pool.open(this);
+  }
+
+  answer(
+    error: Error | undefined,
+    client?: PoolClient,
+    release: (error?: Error | boolean) => void = () => {},
+  ): void {
+    this.#isAnswered = true;
+    this.stopTimer?.();
+    this.pool.context.runInFrame(this.frame, () => this.callback(error, client, release));
+  }
+}
