@@ -33,6 +33,7 @@ import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
 import { REGISTRY_OPTIONS } from '../../lib/registry/registry.options';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
 import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
+import { RegistryLookups } from '../../lib/registry/cache/registry-lookup';
 import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
 import { TenantResolution } from '../../lib/resolution/tenant-resolution';
 import type { TenantRequest } from '../../lib/resolution/resolvers/tenant-resolver';
@@ -255,6 +256,7 @@ function resolutionModule(options: ResolutionOptions, store: TenantStore, withou
     controllers: [ProbeController, PublicController, InjectedController],
     providers: [
       TenantContext,
+      RegistryLookups,
       TenantLookup,
       TenantResolution,
       TenancyExceptionFilter,

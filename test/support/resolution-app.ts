@@ -10,6 +10,7 @@ import { CurrentTenant } from '../../lib/resolution/http/current-tenant.decorato
 import { REGISTRY_OPTIONS } from '../../lib/registry/registry.options';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
 import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
+import { RegistryLookups } from '../../lib/registry/cache/registry-lookup';
 import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
 import { TenantResolution } from '../../lib/resolution/tenant-resolution';
 import { TenantFree, TenantOptional } from '../../lib/resolution/http/tenant-route.decorator';
@@ -153,6 +154,7 @@ function resolutionModule(options: ResolutionOptions, store: TenantStore) {
     controllers: [WhoController],
     providers: [
       TenantContext,
+      RegistryLookups,
       TenantLookup,
       TenantResolution,
       TenancyExceptionFilter,
