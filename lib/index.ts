@@ -13,14 +13,13 @@ export {
   ModuleLoadedLateError,
   ModuleMissingError,
   ModuleWithoutOptionsError,
-} from './common/module-check';
+} from './common/start.errors';
 export { InvalidTenancyOptionsError } from './options/options.errors';
 
-export { PackageMissingError } from './common/absent-package';
+export { PackageMissingError } from './common/start.errors';
 export { isTenancyCli } from './common/tenancy-cli';
 export {
   type FieldError,
-  StartFailedError,
   TenancyError,
   TenancyUnavailableError,
   TransactionRolledBackError,
@@ -28,6 +27,7 @@ export {
   ValidationFailedError,
   TenantBusyError,
 } from './common/tenancy.errors';
+export { StartFailedError } from './common/start.errors';
 
 export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './registry/tenant';
 export {
@@ -70,18 +70,11 @@ export { type PoolReport, PoolStatistics } from './connection/pool/pool-statisti
 export { type TenantLoad } from './connection/pool/pool-use';
 export { type TenantTimeouts, type TenantTimeoutsOption } from './connection/pool/tenant-timeouts';
 export {
-  AdminUrlElsewhereError,
   CommitOutcomeUnknownError,
   IdleTransactionError,
   LeaseEndedError,
   LockTimeoutError,
-  DatabaseRefusedError,
-  DatabaseUnreachableError,
-  DirectUrlElsewhereError,
-  EntityNotListedError,
   EntityUnknownError,
-  EntitySchemaError,
-  OwnSessionRequiredError,
   SessionNotCleanError,
   StatementTimeoutError,
   TenantContextMismatchError,
@@ -90,9 +83,18 @@ export {
   TransactionDoomedError,
   TransactionOverError,
   UnreadableTextError,
+} from './connection/connection.errors';
+export {
+  AdminUrlElsewhereError,
+  DatabaseRefusedError,
+  DatabaseUnreachableError,
+  DirectUrlElsewhereError,
+  EntityNotListedError,
+  EntitySchemaError,
+  OwnSessionRequiredError,
   UnsafeSessionError,
   UnsupportedStartupParameterError,
-} from './connection/connection.errors';
+} from './connection/connection-start.errors';
 
 export { CloneNotFaithfulError, SchemaNotCloneableError } from './schema/schema.errors';
 
@@ -167,7 +169,6 @@ export { type PurgeRecord } from './provisioning/purge/purge-records';
 export { type TenantPatch, type TenantRequestedBy } from './provisioning/tenant-input';
 export {
   DomainNotProvenError,
-  InvalidHookError,
   MigrationBusyError,
   MigrationUnfinishedError,
   ProvisionHookFailedError,
@@ -175,20 +176,23 @@ export {
   PurgeBlockedError,
   PurgeFailedError,
   RegistryCopiedError,
-  RolesNotSafeError,
   SchemaDiffersError,
   SchemaGoneError,
   SchemaNotAdoptableError,
   SchemaNotMarkedError,
+  TemplateUnfinishedError,
+  TransitionHookFailedError,
+} from './provisioning/provisioning.errors';
+export {
+  InvalidHookError,
+  RolesNotSafeError,
   SharedMigrationError,
   SharedSchemaMissingError,
   TemplateBehindError,
   TemplateForeignError,
   TemplateMigrationError,
-  TemplateUnfinishedError,
-  TransitionHookFailedError,
   UnknownTableError,
-} from './provisioning/provisioning.errors';
+} from './provisioning/provisioning-start.errors';
 
 export { FleetDrift } from './migrations/fleet-drift';
 export {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseRefusedError } from '../lib/connection/connection.errors';
-import { RegistryRightsError } from '../lib/registry/tenant.errors';
+import { DatabaseRefusedError } from '../lib/connection/connection-start.errors';
+import { RegistryRightsError } from '../lib/registry/registry-start.errors';
 import { SharedSchemaMissingError } from '../lib';
-import { StartFailedError } from '../lib/common/tenancy.errors';
+import { StartFailedError } from '../lib/common/start.errors';
 
 /** Words of SQL before which or after which a name stands that somebody is told to write. */
 const UNQUOTED =

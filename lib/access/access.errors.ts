@@ -1,6 +1,7 @@
 import { HttpStatus } from '@nestjs/common';
 import { InvalidOptionsError } from '../common/options/invalid-options.errors';
-import { type FieldError, StartError, TenancyError } from '../common/tenancy.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
+import { StartError } from '../common/start.errors';
 
 /** RFC 9110, 11.6.1: an answer 401 must say which credentials are accepted. */
 const CHALLENGE = { 'WWW-Authenticate': 'Bearer' };

@@ -1,6 +1,7 @@
 import { HttpStatus } from '@nestjs/common';
 import { InvalidOptionsError } from '../common/options/invalid-options.errors';
-import { type FieldError, StartError, TenancyError } from '../common/tenancy.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
+import { StartError } from '../common/start.errors';
 import { MIN_MASTER_KEY_LENGTH } from './admin.options';
 
 /** The request carries no master key, or a wrong one. */

@@ -1,16 +1,4 @@
-import { StartError } from './tenancy.errors';
-
-/** An optional package is not installed. */
-export class PackageMissingError extends StartError {
-  readonly code = 'PACKAGE_MISSING';
-
-  constructor(name: string, purpose: string, options?: { cause?: unknown }) {
-    super(
-      `The package "${name}" is not installed. It is an optional peer dependency, which ${purpose} needs: npm install ${name}`,
-      options,
-    );
-  }
-}
+import { PackageMissingError } from './start.errors';
 
 /** Whether `require` failed because this package is not installed, rather than one of its own dependencies. */
 export function isAbsentPackage(error: unknown, name: string): boolean {

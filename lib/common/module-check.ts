@@ -10,58 +10,12 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { StartError } from './tenancy.errors';
-
-/** The application imports one of our modules, but not another module that it needs. */
-export class ModuleMissingError extends StartError {
-  readonly code = 'MODULE_MISSING';
-
-  /** `what` is what needs the missing module: a module, an option, or a decorator. */
-  constructor(...missing: readonly (readonly [what: string, module: string])[]) {
-    const needs = missing.map(([what, module]) => `${what} needs ${module}`).join(' and ');
-    const remedies = missing.map(([, module]) => `${module}.forRoot(…)`).join(' and ');
-    super(
-      `${needs}, which the application does not import: add ${remedies} to the imports of its root module.`,
-    );
-  }
-}
-
-/** One of our modules is imported more than once. */
-export class ModuleImportedTwiceError extends StartError {
-  readonly code = 'MODULE_IMPORTED_TWICE';
-
-  constructor(name: string, times: number) {
-    super(
-      `${name} is imported ${times} times. Import ${name}.forRoot(…) once, in the root module, and nowhere ${name} by itself: ` +
-        'what it exports can be injected everywhere, and repositories of entities come with TenancyModule.forFeature([…]).',
-    );
-  }
-}
-
-/** One of our modules is imported without `forRoot()`. */
-export class ModuleWithoutOptionsError extends StartError {
-  readonly code = 'MODULE_WITHOUT_OPTIONS';
-
-  constructor(name: string) {
-    super(
-      `${name} is imported by its name alone, without options: import ${name}.forRoot(…) once, in the root module, and nowhere ` +
-        `${name} by itself. What it exports can be injected everywhere.`,
-    );
-  }
-}
-
-/** One of our modules is loaded while the application runs, as by Nest's `LazyModuleLoader`. */
-export class ModuleLoadedLateError extends StartError {
-  readonly code = 'MODULE_LOADED_LATE';
-
-  constructor(name: string) {
-    super(
-      `${name} is loaded when the application has started, as LazyModuleLoader does. Nest registers no guard, interceptor or ` +
-        'route of such a module and calls none of its lifecycle hooks, and tables of ours are made at the start. Import ' +
-        `${name}.forRoot(…) in the root module, without LazyModuleLoader.`,
-    );
-  }
-}
+import {
+  ModuleImportedTwiceError,
+  ModuleLoadedLateError,
+  ModuleMissingError,
+  ModuleWithoutOptionsError,
+} from './start.errors';
 
 /** Whether the application that it belongs to has started. It needs nothing, so Nest can make it as it is. */
 export class StartState implements OnModuleInit {

@@ -2,7 +2,6 @@ import { inspect } from 'node:util';
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { withHint } from './database-hint';
 import { ownFrames } from './own-frames';
-import { inRemedy } from './sql';
 
 /** Fields of Nest's exceptions. They repeat the message, so they are hidden when an error is printed. */
 const KEPT_BY_NEST = ['response', 'status', 'options', 'errorCode'];
@@ -68,74 +67,11 @@ export abstract class OperatorError extends TenancyError {
   }
 }
 
-export interface StartErrorOptions {
-  readonly cause?: unknown;
-  /** Adds fields for code to read. They are not enumerable, because they would be printed beside the message. */
-  readonly details?: Readonly<Record<string, unknown>>;
-}
-
-/**
- * An error that makes a start fail. The message says everything. Node prints an uncaught error with its stack,
- * its fields and its cause, so the stack has only lines of the application, and fields and cause can be read but
- * are not enumerable.
- */
-export abstract class StartError extends OperatorError {
-  constructor(message: string, { cause, details = {} }: StartErrorOptions = {}) {
-    super(message);
-    this.stack = [`${this.name}: ${message}`, ...framesOf(cause)].join('\n');
-    hide(this, ['statusCode', 'name', 'message']);
-    // Nest declares it, and Node shows it where it is: the value of a getter it does not.
-    delete this.cause;
-    if (cause !== undefined) Object.defineProperty(this, 'cause', { get: () => cause });
-    for (const [name, value] of Object.entries(details)) Object.defineProperty(this, name, { value });
-  }
-
-  override [inspect.custom](): string {
-    return printed(this);
-  }
-}
-
-/** Where in the application it happened: the stack of the innermost error. */
-function framesOf(cause: unknown): string[] {
-  if (!(cause instanceof Error)) return [];
-  const inner = framesOf(cause.cause);
-  return inner.length > 0 ? inner : ownFrames(cause.stack);
-}
-
-/**
- * A start failed for a reason that has no error class of its own: PostgreSQL refused a statement, or TypeORM an entity.
- */
-export class StartFailedError extends StartError {
-  readonly code = 'START_FAILED';
-
-  /** `user` and `database`: who asked PostgreSQL, and where. */
-  constructor(what: string, cause: unknown, { user = '<role>', database = '<database>' } = {}) {
-    const inner = (cause as { driverError?: unknown } | undefined)?.driverError ?? cause;
-    const { code } = (inner ?? {}) as { code?: unknown };
-    const state = typeof code === 'string' ? ` (${code})` : '';
-    const grant = `GRANT CREATE ON DATABASE ${inRemedy(database)} TO ${inRemedy(user)}`;
-    const remedy =
-      code === '42501'
-        ? ` The role that logs in lacks a right: give it that (to make a schema: ${grant}), or make what is missing as its owner.`
-        : '';
-    super(`${what} cannot start: ${withHint(cause).replace(/\.$/, '')}${state}.${remedy}`, { cause });
-  }
-}
-
-/** Runs `work`. An error that is not ours is wrapped into a sentence about `what`. */
-export async function startWith<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw error instanceof TenancyError ? error : new StartFailedError(what, error);
-  }
-}
-
-function printed({ name, code, message, stack }: TenancyError): string {
+export function printed({ name, code, message, stack }: TenancyError): string {
   return [`${name} [${code}]: ${message}`, ...ownFrames(stack)].join('\n');
 }
 
-function hide(error: Error, names: readonly string[]): void {
+export function hide(error: Error, names: readonly string[]): void {
   for (const name of names)
     if (Object.hasOwn(error, name)) Object.defineProperty(error, name, { enumerable: false });
 }

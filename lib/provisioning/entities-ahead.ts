@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityMetadata } from 'typeorm';
 import { listed } from '../common/listed';
 import { MAX_IDENTIFIER_BYTES } from '../common/sql';
-import { startWith } from '../common/tenancy.errors';
+import { startWith } from '../common/start.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';

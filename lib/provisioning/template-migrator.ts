@@ -3,18 +3,19 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
-import { startWith, TenancyError } from '../common/tenancy.errors';
+import { TenancyError } from '../common/tenancy.errors';
+import { startWith } from '../common/start.errors';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { TenantStore } from '../registry/store/tenant.store';
 import { runMigration } from './template/migration-run';
 import { type NamedMigration, namedMigrations } from './template/named-migrations';
+import { MigrationUnfinishedError } from './provisioning.errors';
 import {
-  MigrationUnfinishedError,
   SharedSchemaMissingError,
   TemplateBehindError,
   UnknownTableError,
-} from './provisioning.errors';
+} from './provisioning-start.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SharedMigrator } from './template/shared-migrator';
 import { Template } from './template/template';

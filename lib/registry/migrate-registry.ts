@@ -3,7 +3,7 @@ import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { isKnownMigration, type RegistryMigration } from './registry-migrations';
 import { registrySchema } from './registry-schema';
-import { RegistryNewerError, RegistryNotMigratedError, RegistryRightsError } from './tenant.errors';
+import { RegistryNewerError, RegistryNotMigratedError, RegistryRightsError } from './registry-start.errors';
 
 export const MIGRATIONS_TABLE = 'registry_migrations';
 

@@ -1,5 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { TenancyError } from '../common/tenancy.errors';
+import { StartError } from '../common/start.errors';
 
 /** No resolver found a tenant in a request whose route needs one. */
 export class TenantMissingError extends TenancyError {

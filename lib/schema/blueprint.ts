@@ -7,7 +7,7 @@ import { readObjects } from './objects';
 import type { SchemaSource } from './read/source';
 import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
-import { orderSteps, Phase, type Step, stepWithoutOwnName } from './steps';
+import { orderSteps, Phase, type Step, stepWithoutOwnName } from './clone-order';
 import { readStructure } from './structure';
 import { NO_PRINTS, type Prints } from './prints';
 import { type HashQuery, hashQueryFor, hashStructures, readHashQuery } from './structure-hashes';

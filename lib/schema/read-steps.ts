@@ -17,7 +17,7 @@ import { readTriggers } from './read/triggers';
 import { readTypesAndRoutines } from './read/types';
 import { readViews } from './read/views';
 import type { Obstacle } from './schema.errors';
-import type { Step } from './steps';
+import type { Step } from './clone-order';
 
 /** The steps that make everything in the schema, in no particular order, and the rows that a clone would lack. */
 export async function readSteps(

@@ -3,7 +3,7 @@ import { inSchema } from './catalog';
 import { readObjects } from './objects';
 import { readSteps } from './read-steps';
 import { withOwnName } from './own-name';
-import { Phase, type Step, stepWithoutOwnName } from './steps';
+import { Phase, type Step, stepWithoutOwnName } from './clone-order';
 import type { Properties, StructureDifference } from './structure-differences';
 
 /** SQL that removes a difference, for a session whose search path is that of the schema that differs. */

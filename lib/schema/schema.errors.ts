@@ -1,4 +1,5 @@
-import { StartError, TenancyError } from '../common/tenancy.errors';
+import { TenancyError } from '../common/tenancy.errors';
+import { StartError } from '../common/start.errors';
 
 /** Something that a clone would lack, and what its owner can do about it. */
 export interface Obstacle {

@@ -1,5 +1,6 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
-import { mayMiss, ModuleMissingError, needsModule } from '../common/module-check';
+import { mayMiss, needsModule } from '../common/module-check';
+import { ModuleMissingError } from '../common/start.errors';
 import { FeatureGuard } from './feature.guard';
 import { REQUIRED_FEATURES } from './required-features';
 import { SETTINGS_OPTIONS } from './settings.options';

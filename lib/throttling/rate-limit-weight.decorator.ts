@@ -1,5 +1,6 @@
 import { applyDecorators, SetMetadata, UseGuards } from '@nestjs/common';
-import { ModuleMissingError, needsModule } from '../common/module-check';
+import { needsModule } from '../common/module-check';
+import { ModuleMissingError } from '../common/start.errors';
 import { THROTTLING_OPTIONS } from './throttling.options';
 
 export const RATE_LIMIT_WEIGHT = Symbol('RATE_LIMIT_WEIGHT');

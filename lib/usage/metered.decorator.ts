@@ -12,7 +12,8 @@ import {
 } from '@nestjs/common';
 import { catchError, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
 import { type Arrival, arrivalOf, isGraphql } from '../context/handler-call';
-import { mayMiss, ModuleMissingError, needsModule } from '../common/module-check';
+import { mayMiss, needsModule } from '../common/module-check';
+import { ModuleMissingError } from '../common/start.errors';
 import { TenantContext } from '../context/tenant-context';
 import { checkMetric } from './metric';
 import { TenantUsage, type UsageReservation } from './tenant-usage';

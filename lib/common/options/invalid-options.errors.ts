@@ -1,4 +1,5 @@
-import { type FieldError, StartError } from '../tenancy.errors';
+import { type FieldError } from '../tenancy.errors';
+import { StartError } from '../start.errors';
 import { sentences } from './check-options';
 
 /** A module was given options that it cannot work with. Thrown at start, with every bad option named. */

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Client, type ClientConfig, type Pool, type QueryConfig } from 'pg';
-import { UnsafeSessionError, UnsupportedStartupParameterError } from '../connection.errors';
+import { UnsafeSessionError, UnsupportedStartupParameterError } from '../connection-start.errors';
 
 /** What was found out about the sessions that a pool's connections lead to. */
 export interface SessionReport {

@@ -1,8 +1,8 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { getDataSourceToken, type TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { ModuleMissingError } from '../../common/module-check';
-import { EntityNotListedError } from '../connection.errors';
+import { ModuleMissingError } from '../../common/start.errors';
+import { EntityNotListedError } from '../connection-start.errors';
 import { TENANT_DATA_SOURCE } from './tenant-data-source';
 
 type Entities = NonNullable<Parameters<typeof TypeOrmModule.forFeature>[0]>;

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
-import { EntitySchemaError } from '../connection.errors';
+import { EntitySchemaError } from '../connection-start.errors';
 
 /**
  * Refuses entities that say where they are: all tenants would share the table, whoever asks. In a shared schema they do

@@ -3,7 +3,7 @@ import { Client, type ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { SqlExecutor } from '../../common/sql';
 import { orSilence } from '../../common/silence';
-import { AdminUrlElsewhereError, DirectUrlElsewhereError } from '../connection.errors';
+import { AdminUrlElsewhereError, DirectUrlElsewhereError } from '../connection-start.errors';
 import type { CheckedDatabaseOptions } from '../connection.options';
 import { findPooler, isServedByAnother, warnOfSharedSessions } from '../protocol/session-probe';
 import { databaseLogin, type DatabaseLogin } from './database-login';

@@ -8,7 +8,7 @@ import { orSilence } from '../../common/silence';
 import { quoteIdentifier } from '../../common/sql';
 import { ownSessionConnection } from './own-connections';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
-import { OwnSessionRequiredError } from '../connection.errors';
+import { OwnSessionRequiredError } from '../connection-start.errors';
 import { isServedByAnother } from '../protocol/session-probe';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
 

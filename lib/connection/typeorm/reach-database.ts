@@ -1,9 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { isOutage, outageIn } from '../../common/outage';
-import { StartFailedError, TenancyError } from '../../common/tenancy.errors';
+import { TenancyError } from '../../common/tenancy.errors';
+import { StartFailedError } from '../../common/start.errors';
 import { databaseLogin, type DatabaseLogin, type Replication, replicationLogin } from './database-login';
-import { DatabaseRefusedError, DatabaseUnreachableError, EntityNotListedError } from '../connection.errors';
+import {
+  DatabaseRefusedError,
+  DatabaseUnreachableError,
+  EntityNotListedError,
+} from '../connection-start.errors';
 import type { CheckedDatabaseOptions } from '../connection.options';
 
 /** How a data source is reached: what travels with its options. */

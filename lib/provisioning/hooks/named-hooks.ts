@@ -1,5 +1,5 @@
 import type { DiscoverableDecorator, DiscoveryService } from '@nestjs/core';
-import { InvalidHookError } from '../provisioning.errors';
+import { InvalidHookError } from '../provisioning-start.errors';
 
 export interface NamedHook<Hook> {
   readonly name: string;

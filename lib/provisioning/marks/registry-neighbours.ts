@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
-import { startWith } from '../../common/tenancy.errors';
+import { startWith } from '../../common/start.errors';
 import { PURGED } from '../../registry/store/tenant.entity';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';

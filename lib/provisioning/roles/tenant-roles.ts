@@ -5,7 +5,7 @@ import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
 import { TenantStore } from '../../registry/store/tenant.store';
-import { RolesNotSafeError } from '../provisioning.errors';
+import { RolesNotSafeError } from '../provisioning-start.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { RoleChecks } from './role-checks';
 import { dropUnusedRoles, findUnprepared, prepareTenantRole } from './role-grants';

@@ -1,5 +1,5 @@
 import type { MigrationInterface } from 'typeorm';
-import { TemplateMigrationError } from '../provisioning.errors';
+import { TemplateMigrationError } from '../provisioning-start.errors';
 
 export interface NamedMigration {
   readonly name: string;

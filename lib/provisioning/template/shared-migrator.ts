@@ -15,7 +15,7 @@ import {
 } from './migration-run';
 import { type NamedMigration, namedMigrations } from './named-migrations';
 import { findStrays, readOutside } from './outside-objects';
-import { SharedMigrationError, TemplateBehindError } from '../provisioning.errors';
+import { SharedMigrationError, TemplateBehindError } from '../provisioning-start.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { SharedLedger } from './shared-ledger';
 import { Template } from './template';

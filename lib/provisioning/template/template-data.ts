@@ -1,7 +1,7 @@
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import type { Blueprint } from '../../schema/blueprint';
 import { besideAll } from '../../schema/catalog';
-import { UnknownTableError } from '../provisioning.errors';
+import { UnknownTableError } from '../provisioning-start.errors';
 
 /** By table and column, an SQL expression over the columns of the same row; `null` for NULL. */
 export type Mask = Readonly<Record<string, Readonly<Record<string, string | null>>>>;

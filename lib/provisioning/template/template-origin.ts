@@ -1,6 +1,6 @@
 import { listed } from '../../common/listed';
 import type { SqlExecutor } from '../../common/sql';
-import { TemplateForeignError } from '../provisioning.errors';
+import { TemplateForeignError } from '../provisioning-start.errors';
 import type { ProvisioningOptions } from '../provisioning.options';
 import { type SharedSurvey, unknownOf } from './shared-migrator';
 import { TYPEORM_METADATA } from './template-data';

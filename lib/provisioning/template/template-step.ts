@@ -12,7 +12,7 @@ import {
 } from './migration-run';
 import type { NamedMigration } from './named-migrations';
 import { findStrays, readOutside } from './outside-objects';
-import { TemplateMigrationError } from '../provisioning.errors';
+import { TemplateMigrationError } from '../provisioning-start.errors';
 
 /**
  * Runs one migration in the template, in the caller's transaction, and checks that it has not left it.

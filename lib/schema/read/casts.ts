@@ -1,5 +1,5 @@
 import { rows } from '../catalog';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 interface CastRow {

@@ -2,7 +2,7 @@ import { quoteLiteral } from '../../common/sql';
 import { OBJECTS } from '../objects';
 import { rows } from '../catalog';
 import { neededFor } from '../catalogs-in-use';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 import { TYPE_COMMENT_TARGETS } from './type-comments';
 

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../../common/sql';
 import type { ObjectKey } from '../objects';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { Constraint } from './constraints';
 import { indexOptionStatements, withIndexOptions } from './index-options';
 import { isPartitioning, type Relation } from './relations';

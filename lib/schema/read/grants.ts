@@ -2,7 +2,7 @@ import { rows } from '../catalog';
 import { neededFor } from '../catalogs-in-use';
 import { OBJECTS } from '../objects';
 import { OWNED } from '../owned';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import { type Grant, grantStatements, type GrantTarget } from './grant-statements';
 import type { SchemaSource } from './source';
 

@@ -1,5 +1,5 @@
 import { rows } from '../catalog';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 /** Which index stands for a table: in replication, and for CLUSTER. And how precisely ANALYZE looks at indexes. */

@@ -1,6 +1,6 @@
 import { rows } from '../catalog';
 import { indexDefinition } from '../storage-parameters';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 /** Indexes made by CREATE INDEX. Those of constraints come with the constraint. */

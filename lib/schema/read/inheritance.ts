@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../../common/sql';
 import type { Obstacle } from '../schema.errors';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { FamilyTable } from './births';
 import { type Addition, orderAdditions } from './column-order';
 import { type Column, columnDefinition, identityClause } from './columns';

@@ -1,7 +1,7 @@
 import { quoteIdentifier } from '../../common/sql';
 import { rows } from '../catalog';
 import type { ObjectKey, SchemaObjects } from '../objects';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import { type Column, columnAlterations } from './columns';
 import type { Relation } from './relations';
 import type { SchemaSource } from './source';

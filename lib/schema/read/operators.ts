@@ -1,6 +1,6 @@
 import { rows } from '../catalog';
 import { objectName, operatorName } from '../object-name';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 interface OperatorRow {

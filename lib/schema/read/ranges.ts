@@ -1,7 +1,7 @@
 import { quoteIdentifier } from '../../common/sql';
 import { rows } from '../catalog';
 import { objectName } from '../object-name';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 interface RangeRow {

@@ -3,7 +3,7 @@ import { rows } from '../catalog';
 import { neededFor } from '../catalogs-in-use';
 import { OBJECTS } from '../objects';
 import { OWN_ROLE, OWNED, withoutOwnRole } from '../owned';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import { grantItems, GRANTS_OF_OWNED } from './grants';
 import { type Grant, grantStatements } from './grant-statements';
 import type { SchemaSource } from './source';

@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../../common/sql';
 import { rows } from '../catalog';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 export interface Sequence {

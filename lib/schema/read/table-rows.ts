@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from '../../common/sql';
 import { rows } from '../catalog';
 import type { Obstacle } from '../schema.errors';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import type { SchemaSource } from './source';
 
 /** Where TypeORM stores the expressions of views and generated columns. These rows are structure. */

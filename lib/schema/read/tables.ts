@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../../common/sql';
 import type { Obstacle } from '../schema.errors';
-import { Phase, type Step } from '../steps';
+import { Phase, type Step } from '../clone-order';
 import { type Column, columnDefinition, columnAlterations, readColumns } from './columns';
 import { constraintSteps } from './constraint-steps';
 import { type Constraint, inlineConstraints, readConstraints } from './constraints';

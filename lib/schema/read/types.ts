@@ -1,4 +1,4 @@
-import type { Step } from '../steps';
+import type { Step } from '../clone-order';
 import { readAggregates } from './aggregates';
 import { readCasts } from './casts';
 import { readCollations } from './collations';
