@@ -54,7 +54,7 @@ export class StartFailedError extends StartError {
     const grant = `GRANT CREATE ON DATABASE ${inRemedy(database)} TO ${inRemedy(user)}`;
     const remedy =
       code === '42501'
-        ? ` The role that logs in lacks a right: give it that (to make a schema: ${grant}), or make what is missing as its owner.`
+        ? ` The role that logs in lacks a right: grant it (to make a schema: ${grant}), or let the owner make what is missing.`
         : '';
     super(`${what} cannot start: ${withHint(cause).replace(/\.$/, '')}${state}.${remedy}`, { cause });
   }

@@ -36,7 +36,7 @@ export class EntitySchemaError extends StartError {
 
   constructor(problems: readonly string[]) {
     super(
-      `Entities say where they are, so every tenant would read and write the same rows:\n${problems.map((each) => `- ${each}`).join('\n')}\n` +
+      `Entities name a schema or a database, so every tenant would read and write the same rows:\n${problems.map((each) => `- ${each}`).join('\n')}\n` +
         'Leave the schema and the database out, and each tenant has a table of its own; ' +
         'or name the schema among sharedSchemas, if all tenants are meant to share what is in it.',
       { details: { problems } },
@@ -98,9 +98,9 @@ export class DirectUrlElsewhereError extends StartError {
 
   constructor({ address, database, origin }: DatabaseLogin) {
     super(
-      `database.directUrl leads to the database "${database}" at ${address}, which is not the one of the registry, or a replica of ` +
-        `it: this instance would hear of no change of a tenant. Correct ${origin}: it names the same database of the same server, ` +
-        'around the pooler; without a pooler leave it out.',
+      `database.directUrl leads to the database "${database}" at ${address}, which is another one than the registry's, or a replica ` +
+        `of it, so this instance would hear of no changed tenant. Correct ${origin}: it must name the same database of the same ` +
+        'server, around the pooler. Without a pooler leave it out.',
     );
   }
 }
@@ -113,7 +113,7 @@ export class AdminUrlElsewhereError extends StartError {
     super(
       `database.adminUrl leads to the database "${admin.database}" at ${admin.address}, and database.url to "${login.database}" at ` +
         `${login.address}, which is another one, or a replica of it: tenants would be made where no request finds them. Correct ` +
-        `${admin.origin} or ${login.origin}: they name the same database, for two roles.`,
+        `${admin.origin} or ${login.origin}: they must name the same database, for two roles.`,
     );
   }
 }

@@ -23,7 +23,7 @@ export class LeaseEndedError extends TenancyError {
   }
 }
 
-/** A session held what somebody else had left in it, and could not be emptied. Nothing was run. */
+/** A session held what other work had left in it, and could not be emptied. Nothing was run. */
 export class SessionNotCleanError extends TenancyError {
   readonly code = 'SESSION_NOT_CLEAN';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
@@ -31,8 +31,8 @@ export class SessionNotCleanError extends TenancyError {
 
   constructor(options?: { cause?: unknown }) {
     super(
-      'The database session that this work was given holds what other work has left in it (temporary tables, or a search_path), ' +
-        'and could not be emptied, so nothing was run. Try again shortly.',
+      'The database session still holds what other work has left in it (temporary tables, or a search_path), and could not be ' +
+        'emptied, so nothing was run. Try again shortly.',
       options,
     );
   }
@@ -75,17 +75,17 @@ const DOOMED: Readonly<Record<DoomedBy, string>> = {
     'back. Await each statement and let its error reach the end of the transaction, or put the part that may fail into a savepoint.',
   'open part':
     'An inner transaction (connection.transaction(), TenantTransactions.run(), BEGIN) was still open when the work of the ' +
-    'transaction that it is a part of had ended, so all of it was rolled back. Await each inner one.',
+    'outer one had ended, so all of it was rolled back. Await each inner one.',
   'open stream':
     'A cursor, a stream or a COPY was still open when the work of the shared transaction had ended, so all of it was rolled ' +
     'back. Read it to its end, or close it, before the work ends.',
   late:
     'Something was asked of the shared transaction after its work had ended, so all of it was rolled back. Await all that the ' +
-    'work starts, or run what is to be no part of it outside: context.run(tenant, work).',
+    'work starts, or run what does not belong to it outside: context.run(tenant, work).',
   savepoint:
     'A savepoint of the shared transaction was rolled back, and with it what other parts had done meanwhile, so all of it was ' +
     'rolled back. Do not run other parts beside one that uses savepoints.',
-  end: 'Something ended the shared transaction before its work had ended: what came before may be kept, and what came after, too.',
+  end: 'Something ended the shared transaction before its work had ended, so what came before and what came after may be kept.',
 };
 
 /** A shared transaction was rolled back (unless something has ended it from within). `by` tells why. */
@@ -135,9 +135,9 @@ export class UnreadableTextError extends TenancyError {
   constructor() {
     super(
       'A quote, a comment, a parenthesis or a BEGIN ATOMIC body in this text does not end, or a query object does not tell its ' +
-        'text, so it cannot be seen whether it ends the transaction. It cannot be sent inside a shared transaction ' +
+        'text, so it is not known whether it ends the transaction. It cannot be sent inside a shared transaction ' +
         '(TenantTransactions, @TenantTransaction()), nor by a query object such as a COPY stream. Where client_encoding ' +
-        'is not UTF8 no text can be sent that has other characters than those of ASCII.',
+        'is not UTF8 such a text may hold ASCII characters only.',
     );
   }
 }
@@ -160,7 +160,7 @@ export class EntityUnknownError extends TenancyError {
   constructor(name: string, options?: { cause?: unknown }) {
     super(
       `${name} is not among the entities of TenancyModule.forRoot(): add it there. All entities of tenants are listed in that one ` +
-        'place; those of another data source are asked for there.',
+        'place; ask another data source for its own entities.',
       options,
     );
   }

@@ -21,8 +21,8 @@ export class ForeignEmissionError extends TenancyError {
 
   constructor() {
     super(
-      'An Observable emitted for another tenant than the one that subscribed: what it shares with others ran its operators for whoever ' +
-        'emitted. Put forSubscriber() of nestjs-tenancy right behind the shared source: bus.pipe(forSubscriber(), concatMap(...)).',
+      'An Observable emitted for another tenant than the one that subscribed: the source that they share ran the operators of one ' +
+        'for the other. Put forSubscriber() of nestjs-tenancy right behind the shared source: bus.pipe(forSubscriber(), concatMap(...)).',
     );
   }
 }
@@ -58,7 +58,7 @@ function describeFailures(failures: TenantsFailedError['failures'], visited: num
 
 function describeEnd(listError: unknown): string {
   if (listError === undefined) return '';
-  return `The list of tenants could not be read on (${describe(listError)}), so those after them had no turn: run it again.`;
+  return `The list of tenants could not be read to its end (${describe(listError)}), so the later ones had no turn: run it again.`;
 }
 
 function describe(error: unknown): string {

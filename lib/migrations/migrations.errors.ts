@@ -46,7 +46,7 @@ export class UnknownMigrationError extends TenancyError {
 
   constructor(name: string) {
     super(
-      `The application has no migration ${JSON.stringify(String(name).slice(0, 80))}. Names end with their 13 digits.`,
+      `The application has no migration ${JSON.stringify(String(name).slice(0, 80))}. A name ends with its timestamp of 13 digits.`,
     );
   }
 }

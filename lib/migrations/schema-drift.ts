@@ -57,7 +57,7 @@ export class SchemaDrift {
     return new Set(schemaNames.filter((name) => hashes.get(name) !== hash));
   }
 
-  /** `undefined` when the schema does not exist. */
+  /** @throws SchemaNotFoundError when the schema does not exist */
   async compare(
     transaction: SqlExecutor,
     { lines, makers, prints }: DriftStandard,

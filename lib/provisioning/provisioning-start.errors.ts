@@ -66,10 +66,10 @@ export class TemplateForeignError extends StartError {
     { templateSchema, registrySchema }: { readonly templateSchema: string; readonly registrySchema: string },
   ) {
     super(
-      `The template "${templateSchema}" has seen ${listed(unknown, MAX_NAMED)}, which this code does not have, and nothing that it has ` +
+      `The template "${templateSchema}" has seen ${listed(unknown, MAX_NAMED)}, which this code does not have, and none of the migrations that it has ` +
         `(${listed(pending, MAX_NAMED)}). If another application uses this database, give this one a templateSchema (now ` +
         `"${templateSchema}") and a registry.schema (now "${registrySchema}") of its own. If the migrations were removed ` +
-        'from this code, bring them back: tenants are told apart by what they have seen.',
+        'from this code, bring them back: the version of a tenant is the list of migrations that it has seen.',
     );
   }
 }
@@ -93,8 +93,8 @@ export class UnknownTableError extends StartError {
 
   constructor(schemaName: string, names: readonly string[]) {
     super(
-      `The schema "${schemaName}" has no table or writable column ${names.join(', ')}. Names are compared as they are, ` +
-        'without quotes and without a schema; templateData names tables, and a mask tables and their columns.',
+      `The schema "${schemaName}" has no table or writable column ${names.join(', ')}. Write names without ` +
+        'quotes and without a schema: templateData names tables, and a mask names tables and their columns.',
       { details: { schemaName, names } },
     );
   }
@@ -107,7 +107,7 @@ export class RolesNotSafeError extends StartError {
 
   constructor(problems: readonly { readonly code: string; readonly message: string }[]) {
     super(
-      'With roles: true each tenant must be kept to its own schema by PostgreSQL, and here it would not be:\n' +
+      'With roles: true PostgreSQL must keep each tenant to its own schema, and here it would not:\n' +
         problems.map(({ message }) => `- ${message}`).join('\n'),
       { details: { problems } },
     );

@@ -66,18 +66,18 @@ export class RegistryCopiedError extends TenancyError {
   ) {
     super(
       `The schema "${schemaName}" is not dropped: the registry in ${copies.map((name) => `"${name}"`).join(', ')} has the ` +
-        `same id as this one, so that it may be a tenant's of that one. Drop the copy, or give it an id of its own: ${remedy}`,
+        `same id as this one, so the schema may belong to a tenant of that one. Drop the copy, or give it an id of its own: ${remedy}`,
     );
   }
 }
 
-/** A purge stopped half-way. The next one, or the sweeper, goes on where it stopped. */
+/** A purge stopped half-way. The next purge, or the sweeper, goes on where it stopped. */
 export class PurgeFailedError extends OperatorError {
   readonly code = 'PURGE_FAILED';
 
   constructor(slug: string, cause: unknown) {
     super(
-      `The tenant "${slug}" is not purged to the end; call purge again to go on: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `The tenant "${slug}" is purged only in part; call purge again to go on: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     );
   }
@@ -87,8 +87,8 @@ export class PurgeFailedError extends OperatorError {
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * A hook failed, so the tenant was not made. Nothing of it is kept; but what the hook has written elsewhere is, when it has
- * ended the transaction that it was given.
+ * A hook failed, so the tenant was not made, and nothing of it is kept. When the hook has ended the transaction itself, what
+ * it wrote elsewhere may be kept.
  */
 export class ProvisionHookFailedError extends OperatorError {
   readonly code = 'PROVISION_HOOK_FAILED';
@@ -103,17 +103,17 @@ export class ProvisionHookFailedError extends OperatorError {
     super(
       `The hook "${hook}" failed (origin: ${origin}), so the tenant was not created; ` +
         (hasEnded ? endedBy(cause) : `nothing of it was kept: ${messageOf(cause)}`) +
-        (wasThere(origin, cause) ? `. A tenant comes with its rows here: ${TELL_APART}` : ''),
+        (wasThere(origin, cause) ? `. A tenant of this origin has rows already: ${TELL_APART}` : ''),
       { cause },
     );
   }
 }
 
-/** What it wrote before a COMMIT of its own is committed, and what it wrote after it, or after a ROLLBACK, each by itself. */
+/** What the hook wrote before its own COMMIT is committed. After that, or after a ROLLBACK, each statement was by itself. */
 function endedBy(cause: unknown): string {
   return (
-    'it ended the transaction that it was given, so what it has written outside of the tenant (its schema, and what is kept ' +
-    'under its id) may be committed, and cannot be taken back: look for it there, and send no COMMIT or ROLLBACK in a hook' +
+    'it ended the transaction that it was given, so what it wrote elsewhere than in the schema of the tenant and under its id ' +
+    'may be committed, and cannot be taken back: look for it there, and send no COMMIT or ROLLBACK in a hook' +
     (cause === undefined ? '' : `. It failed afterwards: ${messageOf(cause)}`)
   );
 }
@@ -122,9 +122,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const TELL_APART = 'the hook is given the origin as its third argument, and may leave them as they are.';
+const TELL_APART = 'the hook gets the origin as its third argument, and can leave them as they are.';
 
-/** Whether a row was to be written that a copied tenant has already. */
+/** Whether the hook tried to insert a row that a copied tenant has already. */
 function wasThere(origin: string, cause: unknown): boolean {
   return origin !== 'create' && (cause as { code?: unknown } | undefined)?.code === UNIQUE_VIOLATION;
 }
@@ -160,7 +160,7 @@ export class DomainNotProvenError extends TenancyError {
     remedy: string,
     options?: { cause?: unknown },
   ) {
-    super(`The domain "${domain}" is not proven to be the tenant "${slug}"'s own: ${remedy}.`, options);
+    super(`The tenant "${slug}" has not proven that it owns the domain "${domain}": ${remedy}.`, options);
   }
 }
 
@@ -210,13 +210,13 @@ export class MigrationUnfinishedError extends TenancyError {
   ) {
     super(
       `The migration ${migration}, which says transaction = false, did not come to its end in ${label}: ` +
-        `${why ?? 'its process died, or lost its connection, or is still at it in another session'}. ` +
-        `A part of it may be there, so it is not run again by itself. Look at the schema "${schemaName}"` +
+        `${why ?? 'its process died or lost its connection, or it still runs in another session'}. ` +
+        `A part of it may be there, so no run tries it again by itself. Look at the schema "${schemaName}"` +
         (invalidIndexes.length === 0
           ? ''
           : `, which has indexes that are not valid (${invalidIndexes.join(', ')})`) +
-        `; mend it; then FleetMigrator.resolve('${migration}', 'done') says that all of it is there, and 'rerun' that nothing ` +
-        'of it is left and the next run shall try again.',
+        `, and mend it. Then call FleetMigrator.resolve('${migration}', 'done') if all of it is there, or with 'rerun' if ` +
+        'nothing of it is left and the next run is to try again.',
       options,
     );
   }
@@ -252,7 +252,7 @@ export class TemplateUnfinishedError extends TenancyError {
 
   constructor(migration: string, why: string | null) {
     super(
-      `The template is neither of one version nor of the next: ${migration}, which says transaction = false, ` +
+      `The template is between two versions: ${migration}, which says transaction = false, ` +
         (why === null
           ? 'is running there, or its process died. Try again later.'
           : `did not come to its end: ${why}. FleetMigrator.resolve() says what is to be done.`),

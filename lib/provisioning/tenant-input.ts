@@ -41,7 +41,7 @@ export function checkNewTenant(
   const list: readonly string[] | undefined = Array.isArray(domains) ? domains : undefined;
   refuseProblems([
     ['slug', isSlug(slug) ? undefined : SLUG_RULE],
-    // By default it is the slug, whose own problem is told already.
+    // By default it is the slug, whose problem is in the list already.
     ['name', input.name === undefined ? undefined : nameProblem(name)],
     ['metadata', metadataProblem(metadata)],
     [
@@ -89,7 +89,7 @@ export class ActorAndReason {
   readonly reason?: string;
 }
 
-/** Throws `ValidationFailedError` for what cannot be kept: too long, NUL, not Unicode, an actor without a name. */
+/** Throws `ValidationFailedError` when one cannot be kept: too long, with a NUL, not Unicode, or an empty actor. */
 export function checkActorAndReason({ actor, reason }: ActorAndReason): void {
   refuseProblems([
     ['actor', actor === undefined || isText(actor, 1, MAX_ACTOR_LENGTH) ? undefined : ACTOR_RULE],
@@ -97,7 +97,9 @@ export function checkActorAndReason({ actor, reason }: ActorAndReason): void {
   ]);
 }
 
-/** The domain as it is kept. Throws `ValidationFailedError` for what is none, `*.acme.com` too unless `wildcards`. */
+/**
+ * The domain as it is kept. Throws `ValidationFailedError` when it is not a host name; `*.acme.com` is one only with `wildcards`.
+ */
 export function checkDomain(domain: string, wildcards: boolean): string {
   refuseProblems([['domain', domainProblem(domain, wildcards)]]);
   return domainOf(domain, wildcards) as string;

@@ -29,8 +29,8 @@ export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersio
 
 export class NewTenantOptions extends ActorAndReason {
   /**
-   * What else the caller keeps with the tenant, both or neither: done in the same transaction as hooks are, after them.
-   * What it throws is thrown, and no tenant is made.
+   * Work of the caller that is committed together with the tenant. It runs in the transaction of the hooks, after them. What it
+   * throws is thrown unchanged, and no tenant is made.
    */
   @Option(callback<ProvisionHook>('give a function of the tenant and the manager of its transaction'))
   readonly within?: ProvisionHook;
@@ -39,22 +39,22 @@ export class NewTenantOptions extends ActorAndReason {
 /** A tenant that is being made, in a transaction of its own. */
 export interface Making {
   readonly manager: EntityManager;
-  /** Keeps the tenant's row. To be called once, before what is costly: a slug that is taken costs nothing then. */
+  /** Inserts the tenant's row. Call it once, before costly work, so that a taken slug costs nothing. */
   insert(schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>): Promise<void>;
 }
 
 export interface MakeOptions extends NewTenantOptions {
   readonly origin: TenantOrigin;
   readonly isolation?: IsolationLevel;
-  /** The id of the tenant whose schema is copied. Default none: it is one of the template's version. */
+  /** The id of the tenant whose schema is copied. Default none: the schema is a clone of the template. */
   readonly copyOf?: string;
-  /** The migrations that its schema has seen, elsewhere. Default: those of the template, or of what it is a copy of. */
+  /** The migrations that its schema saw elsewhere. Default: those of the template, or of the tenant that it is a copy of. */
   readonly seen?: readonly SeenMigration[];
   /** The status that it gets. Default active. */
   readonly status?: 'active' | 'suspended';
 }
 
-/** Makes row and schema of a tenant, both or neither, whatever the way to the schema. */
+/** Makes the row and the schema of a tenant, both or neither, for every origin. */
 @Injectable()
 export class TenantMaker {
   readonly #logger = new Logger(TenantMaker.name);
@@ -84,7 +84,7 @@ export class TenantMaker {
     const kept: { tenant?: Tenant } = {};
     const within = options.within && new WorkWithin(options.within);
     try {
-      // For the tenant from the start, so that its hooks can work in the same transaction.
+      // It runs for the tenant from the start, so that hooks can work in the same transaction.
       await this.context.runUnborn(unborn(draft), () =>
         this.dataSource.transaction(options.isolation ?? 'READ COMMITTED', async (manager) => {
           const insert = async (
@@ -96,7 +96,7 @@ export class TenantMaker {
           await this.#recordVersion(manager, draft.id, options);
           await this.marks.write(manager, kept.tenant!.schemaName, tenantComment(draft.slug));
           await this.hooks.run(kept.tenant!, manager, options.origin, within?.run);
-          // Last, so that it has what the hooks have made, too.
+          // Last, so that the tenant's role gets rights on what the hooks have made, too.
           await this.roles.prepare(manager, kept.tenant!.schemaName);
         }),
       );
@@ -116,14 +116,14 @@ export class TenantMaker {
     tenant: Omit<NewTenant, 'status'>,
     { actor, reason, origin, status: wanted = 'active' }: MakeOptions,
   ): Promise<Tenant> {
-    // A row outside of the transaction is seen before its schema is there.
+    // A row in another store is seen before the schema is there.
     const status = this.store instanceof TypeOrmTenantStore ? wanted : 'provisioning';
     const audit = { action: origin, actor, reason };
     const queryRunner = manager.queryRunner as QueryRunner;
     try {
       return await this.store.insert({ ...tenant, status }, queryRunner, { audit });
     } finally {
-      // A manager of another data source over this query runner makes itself the query runner's own.
+      // A manager that another data source makes for this query runner takes the place of the query runner's own.
       Object.assign(queryRunner, { manager });
     }
   }
@@ -147,9 +147,9 @@ export class TenantMaker {
   }
 
   /**
-   * Undoes what may be left: the row in a store outside the database, which is no part of the transaction; row, schema
-   * and what modules keep, such as a first key, when the connection was lost while COMMIT was under way, and it was done
-   * after all.
+   * Removes what may be left. A store outside of the database keeps its row, which is no part of the transaction. And when the
+   * connection was lost during COMMIT, PostgreSQL may have committed all of it: row, schema, and what modules keep, such as
+   * a first key.
    *
    * @returns what may be left, when it cannot be removed
    */
@@ -175,7 +175,7 @@ export class TenantMaker {
   async #dropSchema(schemaName: string): Promise<void> {
     for (let isGone = false; !isGone;) {
       isGone = await this.dataSource.transaction('READ COMMITTED', async (manager) => {
-        // Rolled back, a spare waits again. Any other name was made for this creation alone.
+        // After the rollback a spare waits again. Any other schema was made for this tenant alone.
         if (await this.spares.has(manager, schemaName)) return true;
         return (await this.drop.dropNextPart(manager, schemaName)).isLast;
       });
@@ -183,7 +183,7 @@ export class TenantMaker {
   }
 }
 
-/** The caller's own part, whose errors are for the caller as they are. */
+/** The caller's own work. Its errors reach the caller unchanged. */
 class WorkWithin {
   #thrown: unknown;
 
@@ -220,7 +220,7 @@ function unborn(draft: Draft): Tenant {
 }
 
 function explain(slug: string, error: unknown, left: LeftBehind | undefined): unknown {
-  // One of ours says that nothing is left. What a hook could not reach elsewhere, its cause, is no outage of ours.
+  // Our own errors say that nothing is left. The cause of a hook's failure may be an outage elsewhere, which is not ours.
   if (error instanceof TenancyUnavailableError || (error instanceof TenancyError && !left)) return error;
   const outage = error instanceof TenancyError ? left?.why : error;
   return isOutage(outage)

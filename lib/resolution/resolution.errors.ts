@@ -67,7 +67,7 @@ export class SharedCacheError extends StartError {
     const named = handlers.slice(0, 10).join(', ') + (handlers.length > 10 ? ', …' : '');
     super(
       `CacheInterceptor of @nestjs/cache-manager stands before ${named}. Its keys are URLs and @CacheKey(), which are the same for ` +
-        'all tenants: one would get what another was answered. Use a class of your own that extends it, whose trackBy(context) puts ' +
+        'all tenants: one would get the answer of another. Use a class of your own that extends it, whose trackBy(context) puts ' +
         'TenantContext.tenant().id in front of the key, or mark with @TenantFree() what belongs to no tenant.',
       { details: { handlers } },
     );
@@ -81,7 +81,7 @@ export class DurableTenantError extends StartError {
 
   constructor(classes: readonly string[]) {
     super(
-      `${classes.join(', ')}: durable, and given CURRENT_TENANT, by itself or through what it injects. Nest makes a durable class ` +
+      `Durable classes inject CURRENT_TENANT, directly or through what they inject: ${classes.join(', ')}. Nest makes a durable class ` +
         'once for many requests, so each of them would work for the tenant of the first. Inject TenantContext there and ' +
         'ask tenant() or find() when you need it, or leave durable out.',
       { details: { classes } },

@@ -18,7 +18,7 @@ export class SettingReadOnlyError extends TenancyError {
   override readonly statusCode = HttpStatus.FORBIDDEN;
 
   constructor(readonly key: string) {
-    super(`The setting "${key}" cannot be changed by the tenant.`);
+    super(`The tenant may not change the setting "${key}".`);
   }
 }
 

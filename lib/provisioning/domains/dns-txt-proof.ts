@@ -45,15 +45,15 @@ const MAX_NAME_LENGTH = 253;
 /** UDP loses packets. */
 const TRIES = 2;
 
-/** NXDOMAIN, and a name without TXT records: DNS has answered that there is none. */
+/** NXDOMAIN, and a name without TXT records: DNS has answered that there are none. */
 const ABSENT: readonly unknown[] = ['ENOTFOUND', 'ENODATA'];
 
 /**
- * `shop.acme.com` is a tenant's when `_tenancy.shop.acme.com` has the TXT record `tenant=<id of the tenant>`, alone or
+ * A tenant owns `shop.acme.com` when `_tenancy.shop.acme.com` has the TXT record `tenant=<id of the tenant>`, alone or
  * beside others. For `*.acme.com` the name is `_tenancy.acme.com`, as it is for `acme.com`.
  *
  * @throws TypeError when the prefix is not a DNS label, the timeout not an integer from 1, the resolver lacks resolveTxt(),
- * or a name is no option
+ * or an option is unknown
  */
 export function dnsTxtProof(options: DnsTxtProofOptions = {}): DomainProof {
   const { prefix, timeoutMs, resolver } = checkArguments('dnsTxtProof()', CheckedDnsTxtProofOptions, options);
@@ -89,7 +89,7 @@ async function lookUp(name: string, timeoutMs: number, given?: TxtResolver): Pro
   }
 }
 
-/** Node looks for tries that are over once in so long, so that one may last twice as long before the next begins. */
+/** Node looks only once in this time for tries that have run out, so one try may last twice as long. */
 function timeoutOfTry(timeoutMs: number): number {
   return Math.ceil(timeoutMs / (TRIES + 1));
 }

@@ -7,14 +7,15 @@ export interface DomainProof {
    * Fulfils when the tenant has proven that `domain` is its own, as it is kept: lower case, punycode, `*.acme.com` for
    * a wildcard.
    *
-   * @throws DomainNotProvenError when it has not, TenancyUnavailableError when that cannot be told now
+   * @throws DomainNotProvenError when the tenant has not proven it
+   * @throws TenancyUnavailableError when that cannot be checked now
    */
   prove(domain: string, tenant: Pick<Tenant, 'id' | 'slug'>): Promise<void>;
 }
 
 /**
- * Resolves when a new tenant has proven all its domains, or needs no proof. An id that nobody knew before can
- * be in no proof, so for such an id it rejects without a question to DNS.
+ * Resolves when a new tenant has proven all its domains, or needs no proof. An id that was made just now stands in no DNS
+ * record, so for such an id it rejects without asking DNS.
  *
  * @throws DomainNotProvenError, and what the proof throws
  */
@@ -33,7 +34,7 @@ export async function proveDomains(
     try {
       await proof.prove(domain, tenant);
     } catch (error) {
-      // The admin API may have chosen the id for this attempt alone: its record is nothing to publish.
+      // The admin API may have made the id for this attempt alone, so a record with it would prove nothing later.
       throw error instanceof DomainNotProvenError ? refusal(domain, error) : error;
     }
   };

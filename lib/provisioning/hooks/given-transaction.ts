@@ -3,26 +3,26 @@ import { orUnavailable } from '../../common/outage';
 import { LeaseEndedError } from '../../connection/connection.errors';
 
 /**
- * What has become of a transaction that hooks were given: it is open, or failed and cannot be kept; or a hook has ended it,
- * so that what was written may be kept.
+ * The state of a transaction after a hook has worked in it. `failed`: it cannot be committed. `ended`: the hook sent COMMIT or
+ * ROLLBACK, so a part of what it wrote may be committed.
  */
 export type Fate = 'open' | 'failed' | 'ended';
 
-/** A transaction of ours while code that is not ours works in it, and may send COMMIT itself. */
+/** A transaction of ours that is given to hooks of the application, which may send COMMIT themselves. */
 export class GivenTransaction {
   private constructor(
     private readonly client: PoolClient,
     private readonly id: string,
   ) {}
 
-  /** The one that is open on this client. */
+  /** The transaction that is open on this client. */
   static async on(client: PoolClient): Promise<GivenTransaction> {
     const { rows } = await client.query<{ id: string }>('SELECT pg_catalog.txid_current() AS id');
     return new GivenTransaction(client, rows[0].id);
   }
 
   /**
-   * To be asked when nothing is under way on the client. One that has failed is rolled back, since it answers nothing.
+   * Call it when nothing is under way on the client. A failed transaction is rolled back, because it answers no query.
    *
    * @throws TenancyUnavailableError when its connection is lost
    */

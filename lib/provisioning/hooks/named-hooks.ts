@@ -13,7 +13,7 @@ export interface HookSources<Hook> {
   readonly decorator: DiscoverableDecorator<unknown>;
   /** The decorator's name. */
   readonly decoratorName: string;
-  /** The option's name, and that of the method of a marked provider. */
+  /** The name of the option, and of the method that a marked provider has. */
   readonly method: string;
 }
 

@@ -50,10 +50,11 @@ export class ProvisionHooks implements OnModuleInit {
   }
 
   /**
-   * Calls them one after the other, and at last `within`, in the caller's transaction, which was opened for the tenant.
+   * Calls the hooks in turn, and `within` last, in the caller's transaction, which must be the tenant's.
    *
-   * @throws ProvisionHookFailedError naming the one that failed; what `within` throws as it is; TenancyUnavailableError when the
-   * connection was lost meanwhile, whatever the hook made of it
+   * @throws ProvisionHookFailedError naming the hook that failed
+   * @throws TenancyUnavailableError when the connection was lost, even if the hook has caught that error
+   * @throws what `within` throws, unchanged
    */
   async run(
     tenant: Tenant,
@@ -82,7 +83,7 @@ export class ProvisionHooks implements OnModuleInit {
     }
   }
 
-  /** Waits for all that the hook has started, and fails when it failed, or when only a part of it would be committed. */
+  /** Waits for all that the hook has started. Throws when it failed, or when only a part of its work would be committed. */
   async #requireSound(
     hook: string,
     origin: TenantOrigin,
@@ -92,7 +93,7 @@ export class ProvisionHooks implements OnModuleInit {
   ): Promise<void> {
     const isQuiet = await transaction.settle();
     const cause = failure ?? doomOf(transaction);
-    // What still streams would have to end first.
+    // A stream that is still open would block the question.
     const fate = isQuiet ? await given.fate() : 'open';
     if (fate !== 'ended') {
       if (!cause) return;
@@ -102,16 +103,16 @@ export class ProvisionHooks implements OnModuleInit {
     }
     const ended = new ProvisionHookFailedError(hook, origin, failure?.error, { hasEnded: true });
     if (!failure || hook !== WITHIN) throw ended;
-    // The caller's own error is the caller's, and says nothing of what was kept.
+    // The caller gets its own error, which does not say what was committed. The log does.
     this.#logger.error(ended.message);
     throw failure.error;
   }
 }
 
-/** The name that the caller's own part has in errors. */
+/** The name of the caller's own function in errors. */
 const WITHIN = 'within';
 
-/** Apart from its error, which may be `undefined`. */
+/** In a box, because what was thrown may be `undefined`. */
 interface Failure {
   readonly error: unknown;
 }
@@ -132,6 +133,6 @@ function doomOf(transaction: AmbientTransaction): Failure | undefined {
 function explain(error: TransactionDoomedError): Error {
   const { by, cause } = error;
   if (by === 'rollback') return new Error('it rolled a part of the transaction back', { cause });
-  if (by === 'failure') return new Error('a statement of it failed, and it went on', { cause });
+  if (by === 'failure') return new Error('one of its statements failed, and it went on', { cause });
   return error;
 }

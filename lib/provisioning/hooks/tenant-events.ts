@@ -10,7 +10,7 @@ export type TenantEvent =
 /** Events of a tenant that exists already. */
 export type TenantChangeEvent = Exclude<TenantEvent, 'created'>;
 
-/** `tenant` is as the event left it; of a purged one, as it was before. */
+/** `tenant` is as it is after the event; a purged tenant, as it was before. */
 export type TenantListener = (tenant: Tenant) => unknown;
 
 /** Called for `created`, with the origin of the tenant: a cloned, adopted or imported tenant has rows already. */
@@ -34,13 +34,13 @@ export class TenantEvents {
   on(event: TenantEvent, listener: TenantListener | TenantCreatedListener): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
-    // A listener that is added twice is called twice, and each is taken away by its own function.
+    // A listener that is added twice is called twice, and each returned function removes one of them.
     const own: Listener = (...told) => (listener as Listener)(...told);
     listeners.add(own);
     return () => void listeners.delete(own);
   }
 
-  /** Resolves when all listeners are done, in the order in which they came. One that fails is logged and no more. */
+  /** Resolves when all listeners are done, in the order in which they came. A listener that fails is only logged. */
   emit(event: 'created', tenant: Tenant, origin: TenantOrigin): Promise<void>;
   emit(event: TenantChangeEvent, tenant: Tenant): Promise<void>;
   async emit(event: TenantEvent, tenant: Tenant, ...origin: [TenantOrigin?]): Promise<void> {

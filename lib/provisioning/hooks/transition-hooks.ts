@@ -39,9 +39,9 @@ export class TransitionHooks implements OnModuleInit {
   }
 
   /**
-   * Calls them one after the other.
+   * Calls the hooks in turn.
    *
-   * @throws TransitionHookFailedError naming the one that failed
+   * @throws TransitionHookFailedError naming the hook that failed
    */
   async run(tenant: Tenant, step: TenantStep): Promise<void> {
     for (const { name, run } of this.#hooks) {

@@ -9,13 +9,13 @@ import { SystemTransactions } from '../../connection/typeorm/system-transactions
 export interface Neighbour {
   readonly schemaName: string;
   /**
-   * `undefined` when this role may not read it, its version had no ids, it was restored only in part, or it is not a
-   * table.
+   * `undefined` when this role may not read it, when that registry's version had no ids or its backup was restored only in
+   * part, and when something else than our table has its name.
    */
   readonly registryId: string | undefined;
 }
 
-/** Registries of other applications in the same database: each has its own tenants, and leaves the others' alone. */
+/** Registries of other applications in the same database. Each has its own tenants, and leaves the others' alone. */
 @Injectable()
 export class RegistryNeighbours implements OnModuleInit {
   readonly #logger = new Logger('Tenancy');
@@ -26,7 +26,7 @@ export class RegistryNeighbours implements OnModuleInit {
   ) {}
 
   /**
-   * Warns when a new registry was made beside another one, perhaps by mistake: it is empty, and one would not see why.
+   * Warns when a new registry was made beside another one, perhaps by mistake: it is empty, and nothing would say why.
    */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
@@ -44,7 +44,7 @@ export class RegistryNeighbours implements OnModuleInit {
     return findNeighbours(executor, this.options.registrySchema);
   }
 
-  /** How another registry uses a schema, in words, as far as registries can be read; `undefined` when none does. */
+  /** How another registry uses a schema, in words. `undefined` when none does, as far as this role may read them. */
   async useOf(executor: SqlExecutor, schemaName: string): Promise<string | undefined> {
     for (const neighbour of await this.find(executor)) {
       if (neighbour.schemaName === schemaName) return 'it is another registry';
@@ -74,7 +74,7 @@ export async function findNeighbours(executor: SqlExecutor, registrySchema: stri
   return neighbours;
 }
 
-/** A schema made by a version that wrote no marks is known only to its registry. */
+/** Versions without marks named their schemas only in their registry. */
 async function findUse(
   executor: SqlExecutor,
   registrySchema: string,
@@ -137,9 +137,9 @@ export async function registryIdIn(executor: SqlExecutor, schemaName: string): P
   if (id !== undefined) return id;
   const table = `${quoteIdentifier(schemaName)}.registry_identity`;
   throw new Error(
-    `The registry does not know who it is: ${table} has no row. Restore it from the backup of the registry. Where there ` +
-      `is none, give it a new one: INSERT INTO ${table} DEFAULT VALUES. Schemas that are there already are then not ` +
-      'marked as its own: tenancy doctor tells how to mark them.',
+    `The registry has no id: ${table} has no row. Restore that row from a backup of the registry. Without a backup, make ` +
+      `a new one: INSERT INTO ${table} DEFAULT VALUES. The schemas that exist are then not marked with it: "tenancy doctor" ` +
+      'tells how to mark them.',
   );
 }
 
@@ -159,9 +159,9 @@ export function twinsAmong(neighbours: readonly Neighbour[], id: string): string
 
 export function describeCopies(copies: readonly string[]): string {
   return (
-    `The registry in ${copies.map((name) => `"${name}"`).join(', ')} is a copy of this one, or it of that: both have the same ` +
-    "id, and each takes the other's tenants for its own. No schema is dropped while that is so. Drop the copy, or give it an id " +
-    `of its own: ${newIdentity(copies[0])}`
+    `The registry in ${copies.map((name) => `"${name}"`).join(', ')} has the same id as this one, so one of them is a copy. ` +
+    "Each takes the other's tenants for its own, so no schema is dropped. Drop the copy, or give it an id of its own: " +
+    newIdentity(copies[0])
   );
 }
 

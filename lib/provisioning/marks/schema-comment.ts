@@ -3,7 +3,7 @@ import type { Tenant } from '../../registry/tenant';
 import { SchemaMarks, tenantComment } from './schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 
-/** The comment on a tenant's schema says whose it is, for humans, since the schema's name does not tell. */
+/** Writes the comment on a tenant's schema. It tells people whose schema it is, which its name does not. */
 @Injectable()
 export class SchemaComment {
   readonly #logger = new Logger(SchemaComment.name);
@@ -13,7 +13,7 @@ export class SchemaComment {
     private readonly marks: SchemaMarks,
   ) {}
 
-  /** Writes it after a change of the slug. Only people read the slug in it, so a failure is logged and no more. */
+  /** Writes it after a change of the slug. Only people read the slug in it, so a failure is only logged. */
   async write({ schemaName, slug }: Pick<Tenant, 'schemaName' | 'slug'>): Promise<void> {
     try {
       await this.transactions.run(async (manager) => {

@@ -3,8 +3,8 @@ import type { SqlExecutor } from '../../common/sql';
 const MAX_NAMED = 10;
 
 /**
- * What lies outside a schema and would fall if the schema were dropped by CASCADE: views, foreign keys, defaults,
- * functions. At most ten of them, in PostgreSQL's words.
+ * Objects outside of a schema that CASCADE would drop together with it: views, foreign keys, defaults, functions. At most
+ * ten of them, in PostgreSQL's words.
  */
 export async function findOutsideDependents(executor: SqlExecutor, schemaName: string): Promise<string[]> {
   const found = (await executor.query(

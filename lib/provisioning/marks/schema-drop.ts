@@ -20,7 +20,7 @@ export interface DroppedTable {
 
 export interface DroppedPart {
   readonly tables: readonly DroppedTable[];
-  /** The schema itself is gone. One that was gone before counts as gone. */
+  /** Whether the schema itself is gone, now or since before. */
   readonly isLast: boolean;
 }
 
@@ -57,7 +57,7 @@ async function dropNextPart(transaction: SqlExecutor, schemaName: string): Promi
   return { tables: [], isLast: true };
 }
 
-/** In the order in which they go. */
+/** In the order in which they are dropped. */
 const KINDS = {
   v: 'VIEW',
   m: 'MATERIALIZED VIEW',
@@ -84,8 +84,8 @@ const MEMBERS = `
     SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')`;
 
 /**
- * Partitions before what they are a part of, and least needed first, so that few foreign keys and views of other parts
- * fall by CASCADE. A sequence that belongs to a column goes with it.
+ * Partitions come before their tables, and what the fewest objects depend on comes first, so that CASCADE drops few foreign
+ * keys and views of later parts. A sequence that belongs to a column is dropped with the column.
  */
 async function nextRelations(executor: SqlExecutor, schemaName: string): Promise<Relation[]> {
   return (await executor.query(

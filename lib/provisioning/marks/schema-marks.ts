@@ -27,7 +27,7 @@ export function isSpareOf(registrySchema: string): string {
 
 /**
  * The mark in the comment of each schema that belongs to a registry: `tenant acme; registry <id>`. It is written in the
- * transaction that makes the schema or takes it in, and without it no schema is dropped: a name proves nothing in a
+ * transaction that makes or adopts the schema. A schema without it is never dropped, because a name proves nothing in a
  * database that two applications share.
  */
 @Injectable()
@@ -51,7 +51,7 @@ export class SchemaMarks {
     return commentOn(schemaName, what, await this.registryId(executor));
   }
 
-  /** Marks a schema that the registry has a row of, if it was made by a version that wrote no marks. */
+  /** Marks a schema of this registry if a version without marks has made it. Returns whether it did. */
   async markOfBefore(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
     await lock(transaction, schemaName);
     const [old] = (await transaction.query(
@@ -63,7 +63,7 @@ export class SchemaMarks {
     return old !== undefined;
   }
 
-  /** Schemas made by a version that wrote no marks, of whatever registry. */
+  /** Schemas that a version without marks has made, for any registry. */
   async listOfBefore(executor: SqlExecutor): Promise<string[]> {
     const found = (await executor.query(
       `SELECT n.nspname AS name FROM pg_catalog.pg_namespace n WHERE ${IS_OF_BEFORE} ORDER BY 1`,
@@ -71,7 +71,7 @@ export class SchemaMarks {
     return found.map(({ name }) => name);
   }
 
-  /** The id of the registry that the schema says it belongs to. Until the transaction ends no other takes it in. */
+  /** The id of the registry that the schema says it belongs to. No other can adopt it until the transaction ends. */
   async ownerOf(transaction: SqlExecutor, schemaName: string): Promise<string | undefined> {
     return (await this.#lockAndRead(transaction, schemaName)) ?? undefined;
   }
@@ -96,7 +96,7 @@ export class SchemaMarks {
   }
 
   /**
-   * Whether the schema of a spare still waits for a tenant. Until the transaction ends nobody else takes it: a registry
+   * Whether the schema of a spare still waits for a tenant. No other session takes it until the transaction ends. A registry
    * that was restored from an older backup lists spares that are tenants by now.
    */
   async isWaiting(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
@@ -119,7 +119,7 @@ export class SchemaMarks {
   }
 }
 
-/** The same for all registries: of two that would have one schema, the second sees the mark of the first. */
+/** The lock is the same for all registries. When two of them want one schema, the second sees the mark of the first. */
 async function lock(transaction: SqlExecutor, schemaName: string): Promise<void> {
   await transaction.query(
     `SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('tenancy mark'), pg_catalog.hashtext($1))`,

@@ -45,8 +45,8 @@ describe('a hook', () => {
       expect(failed).toMatchObject({ code: 1, stdout: '' });
       expect(failed.stderr).toMatch(
         `error: The hook "Currencies" failed (origin: ${origin}), so the tenant was not created; nothing of it was kept: ` +
-          'duplicate key value violates unique constraint "currencies_code_key". A tenant comes with its rows here: ' +
-          'the hook is given the origin as its third argument',
+          'duplicate key value violates unique constraint "currencies_code_key". A tenant of this origin has rows already: ' +
+          'the hook gets the origin as its third argument',
       );
       const { code, stderr } = await cli.line.run(command, { ...cli.environment, TELLS_APART: 'yes' });
       expect({ code, origin: hookOf(stderr).origin }).toEqual({ code: 0, origin });

@@ -138,7 +138,7 @@ it('exec --all tells what was done before the list of tenants broke off, and why
   });
   const { tenants, error } = JSON.parse(stdout) as { tenants: { tenant: string }[]; error: string };
   expect([code, tenants.length, tenants[0].tenant]).toEqual([4, 100, 'acme']);
-  expect(error).toContain('could not be read on (no other page)');
+  expect(error).toContain('could not be read to its end (no other page)');
 });
 
 describe('migrate down', () => {

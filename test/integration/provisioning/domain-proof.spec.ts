@@ -140,7 +140,7 @@ describe('dnsTxtProof', () => {
       ...NOT_PROVEN,
       domain: 'shop.acme.com',
       message:
-        `The domain "shop.acme.com" is not proven to be the tenant "acme"'s own: publish the DNS record ` +
+        `The tenant "acme" has not proven that it owns the domain "shop.acme.com": publish the DNS record ` +
         `_tenancy.shop.acme.com. TXT "${record}" and try again once DNS shows it.`,
     });
   });
@@ -414,7 +414,7 @@ describe('with the option domainProof', () => {
         statusCode: 422,
         code: 'DOMAIN_NOT_PROVEN',
         message:
-          `The domain "j.acme.com" is not proven to be the tenant "${slug}"'s own: create the tenant without it, ` +
+          `The tenant "${slug}" has not proven that it owns the domain "j.acme.com": create the tenant without it, ` +
           'then add it, which tells how to prove it.',
       },
     };

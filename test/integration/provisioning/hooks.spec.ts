@@ -102,7 +102,7 @@ describe('hooks of provisioning', () => {
       'planned',
       (_tenant: Tenant, manager: EntityManager) =>
         manager.query('SELECT * FROM nowhere').catch(() => undefined),
-      'a statement of it failed, and it went on',
+      'one of its statements failed, and it went on',
     ],
     [
       'rolls back',
@@ -137,7 +137,7 @@ describe('hooks of provisioning', () => {
     plan.inject = (connection) => connection.query('SELECT 1/0').catch(() => undefined);
     await expect(running.create({ slug: 'broken' })).rejects.toMatchObject({
       hook: 'Welcome',
-      message: expect.stringContaining('a statement of it failed, and it went on'),
+      message: expect.stringContaining('one of its statements failed, and it went on'),
     });
     plan.inject = () => {
       throw new Error('no mail domain');
