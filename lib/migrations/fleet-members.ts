@@ -43,7 +43,8 @@ export class FleetMembers {
       this.store instanceof TypeOrmTenantStore
         ? this.#pagesOfRegistry(names, missing)
         : this.#pagesOfStore(names, missing);
-    for await (const members of pages) yield* members;
+    // Not `yield*`, which makes several promises more for each.
+    for await (const members of pages) for (const member of members) yield member;
   }
 
   /** Every tenant, whatever its status, sorted by id. */
@@ -109,9 +110,10 @@ export class FleetMembers {
     }
   }
 
+  /** As JSON, which Node reads faster than an array of PostgreSQL's. */
   #entries(id: string): string {
     return `
-      SELECT pg_catalog.array_agg(m.name) AS done FROM ${this.#schema}.tenant_migrations m
+      SELECT pg_catalog.json_agg(m.name) AS done FROM ${this.#schema}.tenant_migrations m
       WHERE m.tenant_id = ${id} AND m.state = 'done' AND m.name = ANY ($1::text[])`;
   }
 

@@ -220,8 +220,10 @@ export class FleetMigrator {
     start: number,
   ): Promise<FleetReport> {
     const names = migrations.map(({ name }) => name);
-    const left = await this.members.count(names, direction === 'up' ? 'lacking' : 'having');
     const { state, done, skipped, failed, halted } = tally;
+    // A run is done when it has looked for another tenant and found none.
+    const left =
+      state === 'done' ? 0 : await this.members.count(names, direction === 'up' ? 'lacking' : 'having');
     return {
       ...{
         runId,

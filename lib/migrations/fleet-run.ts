@@ -7,11 +7,16 @@ import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';
-import { LaneVisits, type LaneTurn, type Visit } from './lane-visits';
+import { LaneVisits, type Visit } from './lane-visits';
 import { WithdrawnError } from './migration-lane';
 import { type MigrationFailure, MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
-import { type MigrationDone, TenantMigrationFailure, TenantMigrator } from './tenant-migrator';
+import {
+  type LaneTurn,
+  TenantMigrationFailure,
+  TenantMigrator,
+  type TenantRunOptions,
+} from './tenant-migrator';
 import { planWaves, type Wave } from './waves';
 
 /** The work of one run. */
@@ -28,11 +33,6 @@ export interface FleetTask {
  * How many tenants are noted in one statement. The ledger already has their migrations, so nothing waits for the notes.
  */
 const NOTES_AT_ONCE = 100;
-
-/** What is noted about a tenant. */
-interface Note extends MigrationDone {
-  readonly tenantId: string;
-}
 
 /** Migrates the fleet wave by wave, until no tenant is left or the run must stop. */
 @Injectable()
@@ -61,15 +61,18 @@ export class FleetRun {
   /** Returns whether another pass may find more tenants. */
   async #pass(task: FleetTask, tally: FleetTally, wave: Wave, total: number): Promise<boolean> {
     const before = tally.finished;
-    const notes: Note[] = [];
+    const { runId, direction, options } = task;
+    const run: TenantRunOptions = { ...options, runId, direction };
+    /** Ids of tenants whose version is to be noted. */
+    const notes: string[] = [];
     const members = this.members.find(namesOf(task), missingIn(task));
     let begun = before;
     const visit = async (member: FleetMember, turn: LaneTurn): Promise<Visit> => {
-      const done = await this.#visitOne(task, tally, member, turn);
+      const done = await this.#visitOne(task, run, tally, member, turn);
       if (done === 'withdrawn') return done;
-      notes.push(...done.map((each) => ({ ...each, tenantId: member.tenant.id })));
+      if (done > 0) notes.push(member.tenant.id);
       if (notes.length >= NOTES_AT_ONCE) await this.#note(task, notes.splice(0));
-      task.options.onProgress?.(tally.finished, Math.max(total, tally.finished));
+      options.onProgress?.(tally.finished, Math.max(total, tally.finished));
       return 'ended';
     };
     const worker = async (): Promise<void> => {
@@ -98,28 +101,28 @@ export class FleetRun {
     return tally.finished > before && tally.finished < wave.upTo;
   }
 
+  /** How many migrations it has run. */
   async #visitOne(
     task: FleetTask,
+    run: TenantRunOptions,
     tally: FleetTally,
     member: FleetMember,
     turn: LaneTurn,
-  ): Promise<MigrationDone[] | 'withdrawn'> {
+  ): Promise<number | 'withdrawn'> {
     const { tenant } = member;
-    const migrations = task.migrations.filter(
-      ({ name }) => member.done.includes(name) === (task.direction === 'down'),
-    );
+    const isDown = task.direction === 'down';
+    const migrations = task.migrations.filter(({ name }) => member.done.includes(name) === isDown);
     try {
-      const options = { runId: task.runId, ...task.options, ...turn };
-      const done = await this.migrator.run(tenant, task.direction, migrations, options);
-      if (done.length > 0) await this.#tellStore(tenant);
-      if (done.length > 0) tally.done++;
+      const done = await this.migrator.run(tenant, migrations, run, turn);
+      if (done > 0) await this.#tellStore(tenant);
+      if (done > 0) tally.done++;
       else tally.skipped++;
       return done;
     } catch (error) {
       if (error instanceof WithdrawnError) return 'withdrawn';
       if (!(error instanceof TenantMigrationFailure)) throw error;
       await this.#fail(task, tally, member, error);
-      return [...error.done];
+      return error.done;
     }
   }
 
@@ -168,22 +171,13 @@ export class FleetRun {
       // Earlier migrations of this tenant may have succeeded.
       await this.ledger.writeVersion(manager, tenant.id);
     });
-    if (error.done.length > 0) await this.#tellStore(tenant);
+    if (error.done > 0) await this.#tellStore(tenant);
   }
 
-  /**
-   * Writes durations, and in our own store also the tenants' versions. Another store is told of each tenant in turn.
-   */
-  async #note({ direction, runId }: FleetTask, notes: readonly Note[]): Promise<void> {
-    if (direction === 'down' || notes.length === 0) return;
-    await this.transactions.run(async (manager) => {
-      await this.ledger.recordDurations(manager, runId, notes);
-      if (this.store instanceof TypeOrmTenantStore)
-        await this.ledger.writeVersions(
-          manager,
-          notes.map(({ tenantId }) => tenantId),
-        );
-    });
+  /** Writes the tenants' versions in our own store. Another store is told of each tenant in turn. */
+  async #note({ direction }: FleetTask, tenantIds: readonly string[]): Promise<void> {
+    if (direction === 'down' || tenantIds.length === 0 || !(this.store instanceof TypeOrmTenantStore)) return;
+    await this.transactions.run((manager) => this.ledger.writeVersions(manager, tenantIds));
   }
 }
 

@@ -1,15 +1,16 @@
 import type { QueryResult } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { LeasedClient } from '../connection/pool/lease';
+import type { Lease, LeasedClient } from '../connection/pool/lease';
 
 /** A transaction that has begun. */
 export interface Begun {
-  readonly client: LeasedClient;
+  readonly lease: Lease;
   /** Of the statement that travelled with it. */
   readonly result?: QueryResult;
+  /** Why that statement has failed, if it has. */
+  readonly error?: unknown;
   /** Whether the path was the given one behind it. */
   readonly isInPlace?: boolean;
-  readonly error?: unknown;
 }
 
 /** What TypeORM keeps of a query runner's transaction. */
@@ -19,16 +20,18 @@ interface TransactionState {
 }
 
 /**
- * A query runner in a transaction that does not begin before something is asked of it: what begins it then travels with
- * its first statement, if that has no parameters. To TypeORM it is in a transaction like any other, in which savepoints
- * can be made.
+ * The query runner that a migration is given. Its transaction begins when the migration asks for something: what begins it
+ * travels in one message with the first statement, if that has no parameters. To TypeORM it is in a transaction like any
+ * other, in which savepoints can be made.
  */
 export class HeldRunner {
   readonly queryRunner: QueryRunner;
+  /** Set when something has been asked for. */
   #begun: Promise<Begun> | undefined;
+  /** While TypeORM asks for a connection to send the first statement on: it is given the carrier. */
   #isFirst = false;
   #isLent = false;
-  /** Whether the first statement is on its way, and has not been sent. */
+  /** From when the first statement is asked for until TypeORM sends it. */
   #waitsForFirst = false;
 
   /**
@@ -60,9 +63,9 @@ export class HeldRunner {
     return this.queryRunner as unknown as TransactionState;
   }
 
-  /** Whether nothing has run in it but the statement that travelled with its beginning, and that left the path as it was. */
-  async isInPlace(): Promise<boolean> {
-    return !this.#isLent && (await this.begin()).isInPlace === true;
+  /** Whether the connection itself was given away, on which more may have run than the first statement. */
+  get isLent(): boolean {
+    return this.#isLent;
   }
 
   /** Begins it, unless it has begun. Rejects when that failed, whatever the migration made of it. */
@@ -70,9 +73,9 @@ export class HeldRunner {
     return (this.#begun ??= this.open());
   }
 
-  /** The connection to roll back, if it has begun. Rejects as `begin` does. */
-  async client(): Promise<LeasedClient | undefined> {
-    return (await this.#begun)?.client;
+  /** Whose connection is to be rolled back, if it has begun. Rejects as `begin` does. */
+  async lease(): Promise<Lease | undefined> {
+    return (await this.#begun)?.lease;
   }
 
   async release(): Promise<void> {
@@ -84,7 +87,7 @@ export class HeldRunner {
     this.#isLent = true;
     // A subscriber that asks for something before the first statement keeps that waiting, and would wait for it.
     if (this.#waitsForFirst) setImmediate(() => void this.#send().catch(() => undefined));
-    return (await this.begin()).client;
+    return (await this.begin()).lease.handle;
   }
 
   #send!: (first?: string) => Promise<Begun>;
@@ -116,11 +119,11 @@ export class HeldRunner {
   /** What TypeORM takes for the connection of the first statement. */
   readonly #carrier = {
     query: async (text: string): Promise<QueryResult> => {
-      const { client, result, error } = await this.#send(text);
+      const { lease, result, error } = await this.#send(text);
       if (error !== undefined) throw error as Error;
       if (result) return result;
       this.#isLent = true;
-      return client.query(text);
+      return lease.handle.query(text);
     },
   };
 }

@@ -1,15 +1,16 @@
 import type { FleetMember } from './fleet-members';
 import type { MigrationLane } from './migration-lane';
-import type { TenantRunOptions } from './tenant-migrator';
+import type { LaneTurn } from './tenant-migrator';
 
-export type LaneTurn = Pick<TenantRunOptions, 'lane' | 'onHeld'>;
-
-/** `withdrawn`: nothing of it has run, because the one before has failed at its end. */
+/** How a visit is over. `withdrawn`: nothing of it has run, because the COMMIT before it has failed. */
 export type Visit = 'ended' | 'withdrawn';
 
-/** Visits of one lane, one after the other: but the end of each may travel with the beginning of the next. */
+/**
+ * The tenants of one lane, one after the other. The COMMIT of each travels with the beginning of the next, so two visits
+ * overlap: one that is held, which is done but for its COMMIT, and the next one.
+ */
 export class LaneVisits {
-  /** The one before, which has all behind it but its end. */
+  /** The latest, which may be held. */
   #last: Promise<Visit> = Promise.resolve('ended');
 
   constructor(
@@ -18,26 +19,34 @@ export class LaneVisits {
   ) {}
 
   /**
-   * Resolves when the member is done, or all but its end; false when it was withdrawn and `mayGoOn` says that it is not to
-   * be begun again. Rejects when the visit before does.
+   * Visits the next one. Resolves when it is held or over; with false when it was withdrawn, and `mayGoOn` says that it is not
+   * to be begun again. Rejects when the visit before does.
    */
   async go(member: FleetMember, mayGoOn: () => boolean): Promise<boolean> {
     for (;;) {
       const before = this.#last;
-      // With no end under way it is all but done, or its end has failed and it tries again: then it must not be withdrawn,
-      // with this one's end, when it has been told of as held.
+      // When no COMMIT is under way, the one before has none to send along: it is over, or its COMMIT has failed and it tries
+      // again, by itself.
       if (!this.lane.isEnding) await before;
-      let hold!: () => void;
-      const held = new Promise<'held'>((resolve) => (hold = () => resolve('held')));
-      const visit = this.visit(member, { lane: this.lane, onHeld: hold });
-      this.#last = visit;
-      // Who waits for it comes later.
-      visit.catch(() => undefined);
-      // The one before has ended by then, or ends without anybody's help.
-      const outcome = await Promise.race([visit, held]).finally(() => before);
+      let outcome: Visit | 'held';
+      try {
+        outcome = await this.#begin(member);
+      } finally {
+        await before;
+      }
       if (outcome !== 'withdrawn') return true;
       if (!mayGoOn()) return false;
     }
+  }
+
+  /** Resolves when it is held, or else when it is over. */
+  #begin(member: FleetMember): Promise<Visit | 'held'> {
+    return new Promise((resolve, reject) => {
+      const onHeld = () => resolve('held');
+      this.#last = this.visit(member, { lane: this.lane, onHeld });
+      // When it fails after it was held, `go` of the next one tells, or `end`.
+      this.#last.then(resolve, reject);
+    });
   }
 
   /** Waits for what is under way. */

@@ -1,4 +1,4 @@
-import { DatabaseError, type QueryConfig } from 'pg';
+import { DatabaseError } from 'pg';
 import {
   type DataSource,
   QueryRunnerAlreadyReleasedError,
@@ -7,18 +7,13 @@ import {
 } from 'typeorm';
 import { splitStatements } from '../common/split-statements';
 import { CommitOutcomeUnknownError } from '../connection/connection.errors';
-import { HAND_OVER, type LeasedClient } from '../connection/pool/lease';
-import {
-  type Answered,
-  GIVE_TEXT,
-  type GiveText,
-  transactionCommand,
-} from '../connection/protocol/transaction-text';
-import type { TenantClient } from '../connection/protocol/tenant-client';
+import { type Lease, LEASE, type LeasedClient } from '../connection/pool/lease';
+import { transactionCommand } from '../connection/protocol/transaction-text';
 import type { TenantContext } from '../context/tenant-context';
 import { PLACE_CHECK } from '../provisioning/template/migration-run';
 import type { Tenant } from '../registry/tenant';
 import { type Begun, HeldRunner } from './held-runner';
+import { countBehind, type Parameters, sendMessage } from './lane-message';
 import type { Claim } from './migration-ledger';
 import { claimText, type PreparedClaim, type PreparedClaims } from './prepared-claims';
 
@@ -26,17 +21,17 @@ import { claimText, type PreparedClaim, type PreparedClaims } from './prepared-c
 export interface LaneWork {
   readonly tenant: Tenant;
   /** For the transaction, beside those of the tenant. */
-  readonly settings: Readonly<Record<string, string>>;
-  /** Begins it, and fails when nothing of it is to run. */
+  readonly settings: Parameters;
+  /** Fails when there is nothing to run: then nothing behind it in the message runs either. */
   readonly claim: Claim;
-  run(queryRunner: QueryRunner): Promise<void>;
+  run(queryRunner: QueryRunner): Promise<unknown>;
   /** A statement that travels with its COMMIT. */
   readonly last?: string;
-  /** Called when all is done but the end, which then waits for what the lane does next. Left out: it is ended at once. */
+  /** Called when all is done but COMMIT, which then waits for what the lane does next. Left out: it is sent at once. */
   readonly onHeld?: () => void;
 }
 
-/** What was to run after a transaction whose end then failed. Nothing of it has run. */
+/** What was to run after a transaction whose COMMIT then failed. Nothing of it has run. */
 export class WithdrawnError extends Error {}
 
 /** READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for. */
@@ -47,61 +42,46 @@ const MAX_TRAVELLING = 100_000;
 /** So many texts are remembered, in which PostgreSQL has found nothing that it could not read. */
 const MAX_READ = 100;
 
-/** Tells after the first statement whether the path is still the given one: in a fifth of the time that the check takes. */
-const SHOW_PATH = 'SHOW search_path';
-
 /** What tells that a session has lost a prepared statement, or has one of that name. */
 const UNKNOWN_STATEMENT: ReadonlySet<string> = new Set(['26000', '42P05']);
-
-/** What comes behind a claim: the first statement, and what shows the path. */
-const BEHIND_CLAIM = 2;
-
-/** Statements that claim, for a transaction with these parameters. */
-type MakeClaim = (parameters: Readonly<Record<string, string>>) => readonly string[];
-
-/** What is sent at once: texts, then what claims the work, then the first statement. */
-interface Message {
-  readonly texts: readonly string[];
-  readonly work?: LaneWork;
-  readonly claim?: MakeClaim;
-  readonly first?: string;
-}
-
-type Sent = Pick<Begun, 'result' | 'isInPlace'>;
 
 /** The end of a transaction. It is sent with the beginning of the next, or by itself when none comes at once. */
 class Ending {
   isWaiting = true;
+  /** Resolves when it is committed, and rejects when it is not. */
   readonly done: Promise<void>;
-  /** Whether it went well. */
-  readonly outcome: Promise<boolean>;
   settle!: (error?: Error) => void;
 
+  /** @param statements up to COMMIT */
   constructor(
     readonly tenant: Tenant,
-    readonly client: LeasedClient,
-    /** Statements, up to COMMIT. */
-    readonly last: readonly string[],
+    readonly lease: Lease,
+    readonly statements: readonly string[],
+    onSettled: (ending: Ending) => void,
   ) {
     this.done = new Promise((resolve, reject) => {
-      this.settle = (error) => (error === undefined ? resolve() : reject(error));
+      this.settle = (error) => {
+        onSettled(this);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
     });
-    this.outcome = this.done.then(
-      () => true,
-      () => false,
-    );
   }
 }
 
 /**
  * Transactions one after the other, in as few messages as it takes: most of what a migration costs is its messages, and a
- * fleet has thousands. What begins one travels with its first statement, and with both the end of the one before,
- * on its connection. PostgreSQL runs a message up to the first error, so nothing runs for want of what is in front of it;
- * and no transaction is kept open longer than it takes Node to see that nothing comes for it to travel with.
+ * fleet has thousands. One message holds COMMIT of a tenant, and START TRANSACTION, the claim and the first statement of the
+ * next one. PostgreSQL runs a message up to the first error, so nothing runs for want of what is in front of it; and no
+ * transaction is kept open longer than it takes Node to see that nothing comes for its COMMIT to travel with.
+ *
+ * What PostgreSQL cannot read fails the whole message, before any of it runs. So the first statement travels with the COMMIT
+ * of another tenant only when it has been read before; a fleet sends the same for each tenant.
  */
 export class MigrationLane {
+  /** Of the latest transaction, as long as it has not been committed. */
   #ending: Ending | undefined;
-  /** A statement that PostgreSQL cannot read would fail what travels in front of it: only those go on with a transaction. */
+  /** First statements that PostgreSQL was able to read. */
   readonly #read = new Set<string>();
 
   constructor(
@@ -111,16 +91,15 @@ export class MigrationLane {
   ) {}
 
   /**
-   * How long it took, in milliseconds, once it is committed. Rolled back when it rejects.
+   * Resolves when it is committed. Rolled back when it rejects.
    *
-   * @throws WithdrawnError when the one before, whose end had waited, was not committed
+   * @throws WithdrawnError when the one before, whose COMMIT had waited, was not committed
    */
-  async run(work: LaneWork): Promise<number> {
+  async run(work: LaneWork): Promise<void> {
     const before = this.#ending;
     const { tenant } = work;
     const open = (first?: string) => this.context.runUnborn(tenant, () => this.#open(work, before, first));
     const held = new HeldRunner(this.dataSource, open, () => this.context.find()?.id === tenant.id);
-    const start = performance.now();
     let begun: Begun;
     try {
       begun = await this.#work(work, held);
@@ -129,12 +108,10 @@ export class MigrationLane {
     } finally {
       await held.release();
     }
-    const ms = performance.now() - start;
-    await this.#end(begun.client, work, await held.isInPlace());
-    return ms;
+    await this.#end(begun.lease, work, !held.isLent && begun.isInPlace === true);
   }
 
-  /** Whether the end of the latest waits, or has been sent and not been answered. */
+  /** Whether the COMMIT of the latest waits, or has been sent and not been answered. */
   get isEnding(): boolean {
     return this.#ending !== undefined;
   }
@@ -152,7 +129,9 @@ export class MigrationLane {
   async settle(latest = this.#ending): Promise<void> {
     if (!latest) return;
     this.#sendEnd(latest);
-    if (!(await latest.outcome)) throw new WithdrawnError();
+    await latest.done.catch(() => {
+      throw new WithdrawnError();
+    });
   }
 
   async #work(work: LaneWork, held: HeldRunner): Promise<Begun> {
@@ -165,17 +144,14 @@ export class MigrationLane {
     return begun;
   }
 
-  #end(client: LeasedClient, { tenant, last, onHeld }: LaneWork, isInPlace: boolean): Promise<void> {
-    const ending = new Ending(tenant, client, [
-      // Of a transaction that has failed COMMIT tells.
-      ...(isInPlace || client.getTransactionStatus() === 'E' ? [] : [PLACE_CHECK]),
-      ...(last === undefined ? [] : [last]),
-      'COMMIT',
-    ]);
-    this.#ending = ending;
-    void ending.outcome.then(() => {
-      if (this.#ending === ending) this.#ending = undefined;
+  #end(lease: Lease, { tenant, last, onHeld }: LaneWork, isInPlace: boolean): Promise<void> {
+    const statements = last === undefined ? ['COMMIT'] : [last, 'COMMIT'];
+    // Of a transaction that has failed COMMIT tells.
+    if (!isInPlace && lease.client.getTransactionStatus() !== 'E') statements.unshift(PLACE_CHECK);
+    const ending = new Ending(tenant, lease, statements, (settled) => {
+      if (this.#ending === settled) this.#ending = undefined;
     });
+    this.#ending = ending;
     if (onHeld) {
       setImmediate(() => this.#sendEnd(ending));
       onHeld();
@@ -192,106 +168,107 @@ export class MigrationLane {
     void this.context.runUnborn(ending.tenant, () => this.#sendEndAlone(ending));
   }
 
-  async #sendEndAlone(ending: Ending): Promise<void> {
-    const { client, last } = ending;
+  async #sendEndAlone({ lease, statements, settle }: Ending): Promise<void> {
     try {
-      await this.#send(client, { texts: last });
-      client.release();
-      ending.settle();
+      await this.#send(lease, () => statements);
+      lease.release();
+      settle();
     } catch (error) {
-      await rollBack(client);
-      ending.settle(error as Error);
+      await rollBack(lease);
+      settle(error as Error);
     }
   }
 
   async #open(work: LaneWork, before: Ending | undefined, first: string | undefined): Promise<Begun> {
-    if (before?.isWaiting) {
-      const next = first !== undefined && this.#read.has(first) && before.client[HAND_OVER]();
-      if (next) return this.#goOn(before, next, work, first);
+    if (before?.isWaiting && first !== undefined && this.#read.has(first)) {
+      const lease = before.lease.handOver();
+      if (lease) return this.#goOn(before, lease, work, first);
     }
     await this.settle(before);
     return this.#begin(await this.#connect(), work, first);
   }
 
-  async #connect(): Promise<LeasedClient> {
+  async #connect(): Promise<Lease> {
     const driver = this.dataSource.driver as unknown as {
       obtainMasterConnection(): Promise<[LeasedClient]>;
     };
-    const [client] = await driver.obtainMasterConnection();
-    this.claims.visit((client as unknown as TenantClient).connection);
-    return client;
+    const [{ [LEASE]: lease }] = await driver.obtainMasterConnection();
+    this.claims.visit(lease.client.connection);
+    return lease;
   }
 
-  async #begin(client: LeasedClient, work: LaneWork, first?: string): Promise<Begun> {
-    const travels = first !== undefined && isAlone(first, client);
-    const claim: MakeClaim = (parameters) => [claimText({ claim: work.claim, parameters })];
+  /** In a message of its own, on a connection that has no transaction open. */
+  async #begin(lease: Lease, work: LaneWork, first?: string): Promise<Begun> {
+    const travels = first !== undefined && isAlone(first, lease);
+    const behind = countBehind(lease, first);
     try {
-      const sent = await this.#send(client, {
-        texts: [START],
-        work,
-        claim,
-        first: travels ? first : undefined,
-      });
+      const ours = (own: Parameters) => [START, claimText(begunClaim(work, own))];
+      const answer = await this.#send(lease, ours, travels ? first : undefined);
       if (travels) this.#noteRead(first);
-      return { client, ...sent };
+      return { lease, ...answer };
     } catch (error) {
-      const left = unansweredOf(client);
-      if (travels && left > 0 && left <= BEHIND_CLAIM) {
+      const { unanswered } = lease.client;
+      if (travels && unanswered > 0 && unanswered <= behind) {
         this.#noteRead(first);
-        return { client, error };
+        return { lease, error };
       }
-      if (travels && left > BEHIND_CLAIM + 1 && error instanceof DatabaseError) {
-        // PostgreSQL reads all of a message before it runs any of it. By itself the statement fails as it should.
-        if (client.getTransactionStatus() !== 'I') await client.query('ROLLBACK');
-        return this.#begin(client, work);
+      if (travels && unanswered > behind + 1 && error instanceof DatabaseError) {
+        // PostgreSQL could not read it. By itself it fails as it should.
+        if (lease.client.getTransactionStatus() !== 'I') await lease.handle.query('ROLLBACK');
+        return this.#begin(lease, work);
       }
-      await rollBack(client);
+      await rollBack(lease);
       throw error;
     }
   }
 
   /** On the connection of the transaction before, in one message with its end. */
-  async #goOn(before: Ending, client: LeasedClient, work: LaneWork, first: string): Promise<Begun> {
+  async #goOn(before: Ending, lease: Lease, work: LaneWork, first: string): Promise<Begun> {
     before.isWaiting = false;
-    const { connection, hasOwnSession, emptyingButNames } = client as unknown as TenantClient;
-    const { commands: emptying } = emptyingButNames;
+    const { client } = lease;
+    const emptying = client.emptyingButNames.commands;
+    const behind = countBehind(lease, first);
     let prepared: PreparedClaim | undefined;
-    const claim: MakeClaim = (parameters) => {
-      const begun = { claim: work.claim, parameters };
+    const ours = (own: Parameters) => {
+      const claim = begunClaim(work, own);
       // Behind a pooler the next transaction may be another session's.
-      if (hasOwnSession) prepared = this.claims.in(connection, begun);
-      if (!prepared) return [claimText(begun)];
-      (client as unknown as TenantClient).notePrepared();
-      return prepared.prepare === undefined ? [prepared.execute] : [prepared.prepare, prepared.execute];
+      prepared = client.hasOwnSession ? this.claims.in(client.connection, claim) : undefined;
+      if (prepared) client.notePrepared();
+      // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
+      return [
+        ...before.statements,
+        START,
+        ...emptying,
+        ...(prepared?.prepare === undefined ? [] : [prepared.prepare]),
+        prepared?.execute ?? claimText(claim),
+      ];
     };
     try {
-      // Not COMMIT AND CHAIN: what a migration had said of its transaction, such as READ ONLY, would hold for the next tenant.
-      const texts = [...before.last, START, ...emptying];
-      const sent = await this.#send(client, { texts, work, claim, first });
+      const answer = await this.#send(lease, ours, first);
       before.settle();
-      if (prepared) this.claims.note(connection, prepared);
-      return { client, ...sent };
+      if (prepared) this.claims.note(client.connection, prepared);
+      return { lease, ...answer };
     } catch (error) {
-      const left = unansweredOf(client);
-      const claiming = (prepared?.prepare === undefined ? 1 : 2) + BEHIND_CLAIM;
-      if (left > 1 + emptying.length + claiming) {
-        await rollBack(client);
+      const { unanswered } = client;
+      const fromClaim = (prepared?.prepare === undefined ? 1 : 2) + behind;
+      if (unanswered > 1 + emptying.length + fromClaim) {
+        await rollBack(lease);
         before.settle(error as Error);
         throw new WithdrawnError();
       }
       before.settle();
-      if (prepared && left <= BEHIND_CLAIM + 1) this.claims.note(connection, prepared);
+      if (prepared && unanswered <= behind + 1) this.claims.note(client.connection, prepared);
       // That COMMIT was answered.
       const own = error instanceof CommitOutcomeUnknownError ? error.cause : error;
-      if (left <= BEHIND_CLAIM) return { client, error: own };
+      if (unanswered <= behind) return { lease, error: own };
       const code = own instanceof DatabaseError ? own.code : undefined;
       if (prepared && UNKNOWN_STATEMENT.has(code ?? '')) {
-        this.claims.giveUp(connection);
-        await client.query('ROLLBACK');
-        return this.#begin(client, work, first);
+        this.claims.giveUp(client.connection);
+        await lease.handle.query('ROLLBACK');
+        return this.#begin(lease, work, first);
       }
-      await rollBack(client);
-      if (left <= claiming) throw own;
+      await rollBack(lease);
+      if (unanswered <= fromClaim) throw own;
       // The session could not be emptied of what is the tenant's before. Another one may be.
       return this.#begin(await this.#connect(), work, first);
     }
@@ -301,36 +278,20 @@ export class MigrationLane {
     if (this.#read.size < MAX_READ) this.#read.add(text);
   }
 
-  async #send(client: LeasedClient, { texts, work, claim, first }: Message): Promise<Sent> {
-    let path: string | undefined;
-    const give: GiveText = ({ values }) => {
-      path = values.search_path;
-      const before = claim ? [...texts, ...claim({ ...values, ...work?.settings })] : texts;
-      const own = before.join('; ');
-      // TypeORM logs the first statement itself.
-      this.dataSource.logger.logQuery(own);
-      const answers: Answered[] = before.map(() => 'unread');
-      if (first === undefined)
-        return { text: own, answers: [...answers.slice(1), 'own'], own: '', behind: '' };
-      // On a line of its own, lest a comment at the statement's end swallows it.
-      const behind = `\n;${SHOW_PATH}`;
-      return { text: `${own}; ${first}${behind}`, answers: [...answers, 'own', 'own'], own: first, behind };
-    };
-    const query: QueryConfig & { [GIVE_TEXT]: GiveText } = {
-      text: `${texts.join('; ')}; ${first ?? ''}`,
-      [GIVE_TEXT]: give,
-    };
-    // pg gives one result for one statement, and a list for several.
-    const [result, shown] = [await client.query<{ search_path: string }>(query)].flat();
-    return first === undefined ? {} : { result, isInPlace: shown.rows[0].search_path === path };
+  #send(lease: Lease, ours: (own: Parameters) => readonly string[], first?: string) {
+    return sendMessage(lease, { ours, first }, this.dataSource.logger);
   }
+}
+
+function begunClaim({ claim, settings }: LaneWork, own: Parameters) {
+  return { claim, parameters: { ...own, ...settings } };
 }
 
 /** Rolls back what has begun, and gives the error that tells why: that of the beginning, whatever the migration made of it. */
 async function abandon(held: HeldRunner, error: unknown): Promise<unknown> {
   try {
-    const client = await held.client();
-    if (client) await rollBack(client);
+    const lease = await held.lease();
+    if (lease) await rollBack(lease);
     return error;
   } catch (failure) {
     return failure;
@@ -338,19 +299,14 @@ async function abandon(held: HeldRunner, error: unknown): Promise<unknown> {
 }
 
 /** The first error tells why. A connection that cannot roll back is destroyed when it is released. */
-async function rollBack(client: LeasedClient): Promise<void> {
-  await client.query('ROLLBACK').catch(() => undefined);
-  client.release();
+async function rollBack(lease: Lease): Promise<void> {
+  await lease.handle.query('ROLLBACK').catch(() => undefined);
+  lease.release();
 }
 
 /** Whether a text is one statement, and neither begins nor ends a transaction. */
-function isAlone(text: string, client: LeasedClient): boolean {
+function isAlone(text: string, { client }: Lease): boolean {
   if (text.length > MAX_TRAVELLING) return false;
-  const { standardStrings } = client as unknown as TenantClient;
-  const statements = splitStatements(text, standardStrings);
+  const statements = splitStatements(text, client.standardStrings);
   return statements?.length === 1 && transactionCommand(statements[0].head) === undefined;
-}
-
-function unansweredOf(client: LeasedClient): number {
-  return (client as unknown as TenantClient).unanswered;
 }

@@ -206,26 +206,6 @@ export class MigrationLedger {
     )) as (Omit<MigrationTrouble, 'slug'> & { count: number })[];
     return { troubles: found.map(({ count: _count, ...trouble }) => trouble), count: found[0]?.count ?? 0 };
   }
-
-  async recordDurations(
-    executor: SqlExecutor,
-    runId: string,
-    durations: readonly { tenantId: string; name: string; ms: number }[],
-  ): Promise<void> {
-    if (durations.length === 0) return;
-    // Several lists side by side are syntax, which no schema's name may stand before.
-    await executor.query(
-      `UPDATE ${this.#table} AS ledger SET duration_ms = new.ms
-       FROM unnest($2::uuid[], $3::text[], $4::integer[]) AS new (tenant_id, name, ms)
-       WHERE ledger.tenant_id = new.tenant_id AND ledger.name = new.name AND ledger.run_id = $1`,
-      [
-        runId,
-        durations.map(({ tenantId }) => tenantId),
-        durations.map(({ name }) => name),
-        durations.map(({ ms }) => Math.round(ms)),
-      ],
-    );
-  }
 }
 
 function withoutNul(text: string): string {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
@@ -22,38 +22,45 @@ import type { RunDirection } from './migration-runs';
 /** SQLSTATEs that say that somebody was in the way: deadlock_detected, serialization_failure, lock_not_available. */
 const IN_THE_WAY = new Set(['40P01', '40001', '55P03']);
 
+/** What holds for all tenants of a run. */
 export interface TenantRunOptions {
   readonly runId: string;
+  readonly direction: RunDirection;
   readonly lockTimeoutMs: number;
   /**
-   * How often it is tried again when somebody was in the way (a deadlock, a lock that was not given in time) or the
-   * connection was lost. A migration that says `transaction = false` is never tried again.
+   * How often a migration is tried again when somebody was in the way (a deadlock, a lock that was not given in time) or
+   * the connection was lost. One that says `transaction = false` is never tried again.
    */
   readonly retries: number;
-  /** Where it runs, one tenant after the other. */
+}
+
+/** One tenant's turn in a lane, which takes tenants one after the other. */
+export interface LaneTurn {
   readonly lane: MigrationLane;
   /**
-   * Called when all is done but the end of the last migration, which then travels with the beginning of what the lane does
-   * next. Not called when it has ended by itself.
+   * Called when all is done but the COMMIT of the last migration, which then travels with the beginning of what the lane
+   * does next. Not called when it was sent at once.
    */
   readonly onHeld?: () => void;
 }
 
-/** A migration that ran in a tenant, and for how long. */
-export interface MigrationDone {
-  readonly name: string;
-  readonly ms: number;
-}
-
-/** What went wrong, in which migration, and what was done before it and stays. */
+/** What went wrong, and in which migration. */
 export class TenantMigrationFailure extends Error {
   constructor(
     readonly migration: NamedMigration,
     override readonly cause: unknown,
-    readonly done: readonly MigrationDone[],
+    /** How many ran before it, and stay. */
+    readonly done: number,
   ) {
     super(cause instanceof Error ? cause.message : String(cause));
   }
+}
+
+/** One migration of one tenant. */
+interface Step {
+  readonly tenant: Tenant;
+  readonly migration: NamedMigration;
+  readonly options: TenantRunOptions;
 }
 
 /**
@@ -78,82 +85,72 @@ export class TenantMigrator {
   }
 
   /**
-   * What ran, of migrations in the order in which they are to run; after `up` the caller is to note the tenant's version.
-   * What another run has brought meanwhile is left out.
+   * How many ran, of migrations in the order of their age; after `up` the caller is to note the tenant's version. What
+   * another run has done meanwhile is left out.
    *
-   * @throws TenantMigrationFailure; WithdrawnError when nothing has run because the end of the tenant before has failed
+   * @throws TenantMigrationFailure; WithdrawnError when nothing has run because the COMMIT of the tenant before has failed
    */
   async run(
     tenant: Tenant,
-    direction: RunDirection,
     migrations: readonly NamedMigration[],
     options: TenantRunOptions,
-  ): Promise<MigrationDone[]> {
-    const done: MigrationDone[] = [];
-    const ordered = direction === 'up' ? migrations : [...migrations].reverse();
-    for (const each of ordered) {
-      const onHeld = each === ordered.at(-1) ? options.onHeld : undefined;
-      const run = each.migration.transaction === false ? this.#runOutside : this.#attempt;
+    { lane, onHeld }: LaneTurn,
+  ): Promise<number> {
+    let done = 0;
+    const ordered = options.direction === 'up' ? migrations : [...migrations].reverse();
+    for (const migration of ordered) {
+      const step: Step = { tenant, migration, options };
+      const turn = { lane, onHeld: migration === ordered.at(-1) ? onHeld : undefined };
       try {
-        const ms = await run.call(this, tenant, direction, each, { ...options, onHeld });
-        if (ms !== undefined) done.push({ name: each.name, ms });
+        const isOutside = migration.migration.transaction === false;
+        const hasRun = await (isOutside ? this.#runOutside(step, lane) : this.#tryInside(step, turn));
+        if (hasRun) done++;
       } catch (error) {
         if (error instanceof WithdrawnError) throw error;
-        throw new TenantMigrationFailure(each, error, done);
+        throw new TenantMigrationFailure(migration, error, done);
       }
     }
     return done;
   }
 
-  /** How long it took; `undefined`: somebody else has done it. */
-  async #attempt(
-    tenant: Tenant,
-    direction: RunDirection,
-    migration: NamedMigration,
-    options: TenantRunOptions,
-  ): Promise<number | undefined> {
+  /** False: somebody else has done it. */
+  async #tryInside(step: Step, { lane, onHeld }: LaneTurn): Promise<boolean> {
     let isHeld = false;
-    const onHeld = () => {
+    const holdOnce = () => {
       isHeld = true;
-      options.onHeld?.();
+      onHeld?.();
     };
-    for (let retriesLeft = options.retries; ; retriesLeft--) {
-      // The lane has gone on to the next when it was held.
-      const mayHold = options.onHeld !== undefined && !isHeld;
+    for (let retriesLeft = step.options.retries; ; retriesLeft--) {
       try {
-        return await this.#runInside(tenant, direction, migration, {
-          ...options,
-          onHeld: mayHold ? onHeld : undefined,
-        });
+        // Once it was held the lane has gone on to the next.
+        return await this.#runInside(step, { lane, onHeld: onHeld && !isHeld ? holdOnce : undefined });
       } catch (error) {
         if (retriesLeft <= 0 || !mayTryAgain(error)) throw error;
       }
     }
   }
 
-  async #runInside(
-    tenant: Tenant,
-    direction: RunDirection,
-    named: NamedMigration,
-    { runId, lockTimeoutMs, lane, onHeld }: TenantRunOptions,
-  ): Promise<number | undefined> {
+  #runInside({ tenant, migration, options }: Step, { lane, onHeld }: LaneTurn): Promise<boolean> {
+    const { runId, direction, lockTimeoutMs } = options;
     const heard = new HeardStatements();
-    // Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for all
-    // that was committed before, and what a crash of the server takes until then it takes whole.
-    const settings = { synchronous_commit: 'off', lock_timeout: String(lockTimeoutMs) };
-    const claim = this.ledger.claim(direction, tenant, named, runId);
-    // Whoever asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
-    // tenant's row waits for a migration.
-    const last = direction === 'down' ? this.ledger.versionStatement(tenant.id) : undefined;
-    const run = async (queryRunner: QueryRunner) => {
-      await runMigration(named, direction, queryRunner, heard);
-    };
     return this.context.runUnborn(tenant, async () => {
       try {
-        return await lane.run({ tenant, settings, claim, run, last, onHeld });
+        await lane.run({
+          tenant,
+          // Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for
+          // all that was committed before, and what a crash of the server takes until then it takes whole.
+          settings: { synchronous_commit: 'off', lock_timeout: String(lockTimeoutMs) },
+          claim: this.ledger.claim(direction, tenant, migration, runId),
+          run: (queryRunner) => runMigration(migration, direction, queryRunner, heard),
+          // Who asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
+          // tenant's row waits for a migration.
+          last: direction === 'down' ? this.ledger.versionStatement(tenant.id) : undefined,
+          onHeld,
+        });
+        return true;
       } catch (error) {
         const refusal = this.ledger.refusalIn(error, tenant);
-        if (refusal === 'taken') return undefined;
+        if (refusal === 'taken') return false;
         if (refusal) throw refusal;
         explainPlace(error, heard);
         throw error;
@@ -161,17 +158,13 @@ export class TenantMigrator {
     });
   }
 
-  async #runOutside(
-    tenant: Tenant,
-    direction: RunDirection,
-    migration: NamedMigration,
-    { runId, lockTimeoutMs, lane }: TenantRunOptions,
-  ): Promise<number | undefined> {
+  /** False: somebody else has done it. */
+  async #runOutside({ tenant, migration, options }: Step, lane: MigrationLane): Promise<boolean> {
+    const { runId, direction, lockTimeoutMs } = options;
     await lane.settle();
-    const start = performance.now();
     const owner = { id: tenant.id, label: `tenant "${tenant.slug}"`, schemaName: tenant.schemaName };
     const isDown = direction === 'down';
-    const ran = await this.context.run(tenant, () =>
+    return this.context.run(tenant, () =>
       this.sessions.run({
         ...{ owner, migration, direction, lockTimeoutMs },
         begin: (transaction) =>
@@ -185,7 +178,6 @@ export class TenantMigrator {
         },
       }),
     );
-    return ran ? performance.now() - start : undefined;
   }
 }
 

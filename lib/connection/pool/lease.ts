@@ -9,6 +9,7 @@ import {
   isAnswer,
 } from '../connection.errors';
 import type { Submittable } from '../protocol/foreign-query';
+import { GivenStatement, type GiveText } from '../protocol/given-statement';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
 import { LeaseHandle } from './lease-handle';
 import type { QueryCallback } from '../protocol/pg-internals';
@@ -36,15 +37,11 @@ export interface LeasingPool {
   handOver(): Lease | undefined;
 }
 
-/**
- * The property of a leased client by which code of this package hands its connection over to the caller's frame in the
- * middle of a transaction: the new holder ends that transaction and begins another one. It returns `undefined`, and
- * changes nothing, when the connection must not be handed over.
- */
-export const HAND_OVER = Symbol('hand over');
+/** The property of a leased client by which code of this package finds its lease. */
+export const LEASE = Symbol('lease');
 
 export interface LeasedClient extends PoolClient {
-  readonly [HAND_OVER]: () => LeasedClient | undefined;
+  readonly [LEASE]: Lease;
 }
 
 const NOT_ASCII = /[\u0080-\uffff]/;
@@ -59,7 +56,7 @@ const SHOWN_TEXT = 100;
  * own. A handle that is kept after its release can neither query nor release a connection that others now use.
  */
 export class Lease implements StatementLease {
-  readonly #handle: LeaseHandle;
+  #handle: LeaseHandle | undefined;
   /** The piece of work that checked it out. */
   readonly work: object;
   #doubt: Doubt | undefined;
@@ -76,14 +73,15 @@ export class Lease implements StatementLease {
     this.work = workOf(frame);
     client.lend(this, frameKey(frame));
     client.on('error', this.#onConnectionError);
-    this.#handle = new LeaseHandle(client, {
-      query: this.#query,
-      release: this.release,
-      [HAND_OVER]: this.#handOver,
-    });
   }
 
+  /** Made when it is asked for: a lease that is handed over and used by code of this package needs none. */
   get handle(): LeasedClient {
+    if (!this.#handle) {
+      const own = { query: this.#query, release: this.release, [LEASE]: this };
+      this.#handle = new LeaseHandle(this.client, own);
+      if (this.#released) this.#handle.takeOff();
+    }
     return this.#handle.proxy as LeasedClient;
   }
 
@@ -154,8 +152,12 @@ export class Lease implements StatementLease {
     else this.#end(error);
   };
 
-  /** Nothing may be left of this lease but its open transaction. */
-  readonly #handOver = (): LeasedClient | undefined => {
+  /**
+   * Hands the connection over to the caller's frame in the middle of a transaction: the new holder ends that and begins
+   * another one. `undefined`, and nothing is changed, when something is left of this lease but its open transaction, or when
+   * it is the turn of another request.
+   */
+  handOver(): Lease | undefined {
     const { client } = this;
     const isClean =
       this.#doubt === undefined && !client.farewell && !client.hasChangedParameters && !client.hasNames;
@@ -165,9 +167,19 @@ export class Lease implements StatementLease {
     if (!next) return undefined;
     this.#released = true;
     client.removeListener('error', this.#onConnectionError);
-    this.#handle.takeOff();
-    return next.handle;
-  };
+    this.#handle?.takeOff();
+    return next;
+  }
+
+  /** Sends a text of code of this package. */
+  send(give: GiveText): Promise<QueryResult | QueryResult[]> {
+    return new Promise((resolve, reject) => {
+      const query = new GivenStatement(this, give, (error, result) =>
+        error ? reject(query.explain(error)) : resolve(result),
+      );
+      this.#send(query, this.refusal() ?? this.#mismatch(this.context.frame()));
+    });
+  }
 
   /** Waits for ReadyForQuery, which tells the transaction's status: pg calls back before it has come. */
   #endWhenReady(): void {
@@ -182,7 +194,7 @@ export class Lease implements StatementLease {
     if (!error) this.#doubtUnlessClean();
     this.client.removeListener('error', this.#onConnectionError);
     // The listeners stay on a connection that is destroyed, so that the borrower hears its end.
-    if (this.#doubt === undefined) this.#handle.takeOff();
+    if (this.#doubt === undefined) this.#handle?.takeOff();
     this.pool.giveBack(this.#doubt, error instanceof Error ? error : undefined);
   }
 
@@ -221,7 +233,7 @@ export class Lease implements StatementLease {
     });
   };
 
-  #send(query: TenantStatement, refusal: Error | undefined): void {
+  #send(query: TenantStatement | GivenStatement, refusal: Error | undefined): void {
     if (refusal) process.nextTick(() => query.callback?.(refusal, undefined as unknown as QueryResult));
     else this.client.query(query);
   }

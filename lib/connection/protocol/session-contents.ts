@@ -15,14 +15,19 @@ const RIDING: ReadonlySet<string> = new Set(['search_path', 'is_superuser']);
 export class ReportedParameters {
   readonly #values = new Map<string, string>();
   #initial: ReadonlyMap<string, string> | undefined;
+  /** Names of those that are not what they were initially. */
+  readonly #changed = new Set<string>();
 
   note({ parameterName, parameterValue }: ParameterStatus): void {
     this.#values.set(parameterName, parameterValue);
+    if (!this.#initial || parameterName === NOT_THE_SESSIONS_OWN) return;
+    if (this.#initial.get(parameterName) === parameterValue) this.#changed.delete(parameterName);
+    else this.#changed.add(parameterName);
   }
 
-  /** Whether PostgreSQL tells of it. */
-  has(name: string): boolean {
-    return this.#values.has(name);
+  /** `undefined`: PostgreSQL does not tell of it. */
+  get(name: string): string | undefined {
+    return this.#values.get(name);
   }
 
   /** The session begins to work for tenants: what it was given before, also by a listener for `connect`, is its own. */
@@ -32,12 +37,8 @@ export class ReportedParameters {
 
   /** Whether one of them is not what the session began with. `inTransaction`: but for those that ride with a tenant. */
   areChanged(inTransaction = false): boolean {
-    const initial = this.#initial;
-    if (!initial) return false;
-    for (const [name, value] of this.#values) {
-      if (name === NOT_THE_SESSIONS_OWN || (inTransaction && RIDING.has(name))) continue;
-      if (initial.get(name) !== value) return true;
-    }
+    if (!inTransaction) return this.#changed.size > 0;
+    for (const name of this.#changed) if (!RIDING.has(name)) return true;
     return false;
   }
 }

@@ -144,16 +144,23 @@ export class TenantClient extends BaseClient {
 
   /** What is to be sent to empty the session. A pooler's holds no named statements of ours. */
   #emptying(): Emptying {
-    return emptyingOf({ statements: this.hasOwnSession && this.#names.drop(), path: !this.#knowsPath });
+    return emptyingOf({
+      statements: this.hasOwnSession && this.#names.drop(),
+      path: this.path === undefined,
+    });
   }
 
-  get #knowsPath(): boolean {
-    return this.hasOwnSession && this.#reported.has('search_path');
+  /**
+   * The session's path, as it was when the last message was answered. `undefined` before PostgreSQL 18, which does not tell of
+   * it, and behind a pooler.
+   */
+  get path(): string | undefined {
+    return this.hasOwnSession ? this.#reported.get('search_path') : undefined;
   }
 
   /** What empties it of all but named statements. */
   get emptyingButNames(): Emptying {
-    return emptyingOf({ statements: false, path: !this.#knowsPath });
+    return emptyingOf({ statements: false, path: this.path === undefined });
   }
 
   /** Whether the application has sent statements by name. */

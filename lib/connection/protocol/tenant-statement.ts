@@ -1,9 +1,6 @@
 import { DatabaseError, type QueryConfig } from 'pg';
 import {
   carriedText,
-  GIVE_TEXT,
-  type GivenText,
-  type GiveText,
   leavesCommitOpen,
   mayEndTransaction,
   takesSnapshot,
@@ -24,11 +21,6 @@ const NAME_ERRORS: ReadonlySet<string> = new Set(['26000', '42P05']);
  * behind what its transaction still owes.
  */
 type Mode = 'bare' | 'riding' | 'carried' | 'single';
-
-interface GivenConfig {
-  readonly query_timeout?: number;
-  readonly [GIVE_TEXT]?: GiveText;
-}
 
 /** The parts of a lease that a statement uses. */
 export interface StatementLease {
@@ -58,22 +50,16 @@ export interface StatementLease {
  */
 export class TenantStatement extends BaseQuery {
   readonly #lease: StatementLease;
-  readonly #give: GiveText | undefined;
-  #given: GivenText | undefined;
   #mode: Mode = 'bare';
   /** `emptying`: what PostgreSQL refused to run in a transaction is sent without parameters, after that. */
   #refusesParameters: 'no' | 'emptying' | 'yes' = 'no';
   #isSent = false;
-  /** What went instead of a text that was given. */
-  #sent = '';
 
   constructor(lease: StatementLease, config: string | QueryConfig, values?: unknown, callback?: unknown) {
     super(config, values, callback);
     this.#lease = lease;
-    if (typeof config !== 'object') return;
-    const { query_timeout, [GIVE_TEXT]: give } = config as GivenConfig;
-    this.query_timeout = query_timeout;
-    this.#give = give;
+    if (typeof config === 'object')
+      this.query_timeout = (config as { readonly query_timeout?: number }).query_timeout;
   }
 
   override submit(connection: WireConnection): Error | null {
@@ -82,8 +68,7 @@ export class TenantStatement extends BaseQuery {
     const refusal = this.#lease.refusal(this.text) ?? this.#unknownName();
     if (refusal) return refusal;
     this.#isSent = true;
-    this.#given = this.#give?.(parameters);
-    this.#lease.heedText(this.#given ? this.#given.own : this.text);
+    this.#lease.heedText(this.text);
     // Behind a pooler a name lives in a session that the next transaction may not get, or that knows it already.
     if (!client.hasOwnSession) this.name = undefined;
     if (this.#refusesParameters === 'emptying') {
@@ -108,10 +93,6 @@ export class TenantStatement extends BaseQuery {
   #send(): Mode {
     const { client, parameters } = this.#lease;
     if (this.#refusesParameters === 'yes') return 'bare';
-    if (this.#given) {
-      this.#sent = client.sendCarried(this.#given, parameters);
-      return 'carried';
-    }
     if (!this.text) return this.#owesCheck() ? 'single' : 'bare';
     const inTransaction = client.inTransaction();
     const carried = this.#carriedText();
@@ -164,16 +145,9 @@ export class TenantStatement extends BaseQuery {
   override handleError(error: Error, connection: WireConnection): void {
     if (error instanceof DatabaseError) {
       if (this.#canRunAgain(error)) return void this.#lease.client._queryQueue.unshift(this);
-      if (this.#given) this.#placeIn(this.#given, error);
-      else if (this.#mode !== 'bare') addHint(error, this.#lease.parameters.values.role);
+      if (this.#mode !== 'bare') addHint(error, this.#lease.parameters.values.role);
     }
     super.handleError(this.#lease.heed(error), connection);
-  }
-
-  /** PostgreSQL counts from the beginning of what was sent, whose author knows one statement only. */
-  #placeIn({ own, behind }: GivenText, error: DatabaseError): void {
-    const place = Number(error.position) - (lengthOf(this.#sent) - lengthOf(own + behind));
-    if (place >= 1) error.position = String(place);
   }
 
   /** The error for the caller: when PostgreSQL has not answered a COMMIT, that its outcome is unknown. */
@@ -204,11 +178,4 @@ export class TenantStatement extends BaseQuery {
     }
     return false;
   }
-}
-
-/** In characters, as PostgreSQL counts them. */
-function lengthOf(text: string): number {
-  let length = 0;
-  for (const _character of text) length++;
-  return length;
 }

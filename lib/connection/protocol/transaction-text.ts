@@ -88,22 +88,6 @@ export interface CarriedText {
   readonly answers: readonly Answered[];
 }
 
-/**
- * A text of code of this package that sends thousands of them: to read what is in it would take longer than anything else
- * that is done with it. It begins or goes on with a transaction, and has the parameters in it.
- */
-export interface GivenText extends CarriedText {
-  /** The statement in it that is somebody else's, if there is one: it may leave something in the session. */
-  readonly own: string;
-  /** What stands behind that. */
-  readonly behind: string;
-}
-
-/** The property of a query under which stands what makes its text when it is sent. */
-export const GIVE_TEXT = Symbol('give text');
-
-export type GiveText = (parameters: TransactionParameters) => GivenText;
-
 /** Where a text is sent. */
 interface Session {
   inTransaction(): boolean;

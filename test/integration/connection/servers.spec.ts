@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { PoolStatistics } from '../../../lib';
-import { HAND_OVER, type LeasedClient } from '../../../lib/connection/pool/lease';
+import { LEASE, type LeasedClient } from '../../../lib/connection/pool/lease';
 import type { TenantPoolOptions } from '../../../lib/connection/pool/tenant-pool.options';
 import { withEmptySearchPathInUrl } from '../../../lib/connection/typeorm/tenant-data-source';
 import { DEFAULT_PLACE } from '../../../lib/placement/place';
@@ -127,10 +127,10 @@ describe('A pool with two servers, on one of which a tenant lives', () => {
     const { context } = world;
     const client = (await context.runUnlimited(world.acme, () => world.pool.connect())) as LeasedClient;
     await context.runUnlimited(world.acme, () => client.query('BEGIN'));
-    expect(context.runUnlimited(world.globex, () => client[HAND_OVER]())).toBeUndefined();
-    const next = context.runUnlimited(initech, () => client[HAND_OVER]());
+    expect(context.runUnlimited(world.globex, () => client[LEASE].handOver())).toBeUndefined();
+    const next = context.runUnlimited(initech, () => client[LEASE].handOver());
     expect(next).toBeDefined();
-    await context.runUnlimited(initech, () => next!.query('ROLLBACK'));
+    await context.runUnlimited(initech, () => next!.handle.query('ROLLBACK'));
     next!.release();
   });
 

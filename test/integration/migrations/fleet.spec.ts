@@ -104,8 +104,8 @@ const insertNote = ({ app }: TestApp, tenant: Tenant, text: string) =>
     .run(tenant, () => app.get(TenantConnection).query('INSERT INTO note (text) VALUES ($1)', [text]));
 
 const ledger = (state: string) =>
-  database.query<{ name: string; tenant_id: string; error: string; statement: string; duration_ms: number }>(
-    `SELECT name, tenant_id, error, statement, duration_ms FROM tenancy.tenant_migrations WHERE state = '${state}' ORDER BY tenant_id, name`,
+  database.query<{ name: string; tenant_id: string; error: string; statement: string }>(
+    `SELECT name, tenant_id, error, statement FROM tenancy.tenant_migrations WHERE state = '${state}' ORDER BY tenant_id, name`,
   );
 
 describe('A fleet', () => {
@@ -123,7 +123,6 @@ describe('A fleet', () => {
       notReached: 0,
     });
     expect(Object.values(await columns(app, tenants))).toEqual([3, 3, 3, 3, 3]);
-    expect((await ledger('done')).filter(({ duration_ms }) => duration_ms !== null)).toHaveLength(5);
   });
 
   it('that has nothing to do is told so, and no run is recorded', async () => {
@@ -276,7 +275,8 @@ describe('A fleet', () => {
       failed: [],
       halted: expect.stringContaining('the application is closing'),
     });
-    expect([2, 3]).toContain(done);
+    // One is under way, and another may begin before Nest has come to the migrator.
+    expect([2, 3, 4]).toContain(done);
     const [{ state }] = await database.query<{ state: string }>('SELECT state FROM tenancy.migration_runs');
     expect(state).toBe('halted');
     const next = await start(NEW);
