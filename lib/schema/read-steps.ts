@@ -27,11 +27,10 @@ export async function readSteps(
   // One after another, because they share one connection.
   const sequences = await readSequences(source);
   const tableRows = await readTableRows(source, filled);
-  const tables = await readTables(source, sequences);
   const steps = [
     ...(await readTypesAndRoutines(source)),
     ...sequenceSteps(sequences),
-    ...tables.steps,
+    ...(await readTables(source, sequences)),
     ...(await readIndexes(source)),
     ...(await readIndexAttachments(source)),
     ...(await readStatistics(source)),
@@ -48,5 +47,5 @@ export async function readSteps(
     ...(await readSchemaGrants(source)),
     ...tableRows.steps,
   ];
-  return { steps, obstacles: [...tables.obstacles, ...tableRows.obstacles] };
+  return { steps, obstacles: tableRows.obstacles };
 }

@@ -1,29 +1,14 @@
 import { quoteIdentifier } from '../../common/sql';
-import type { Obstacle } from '../schema.errors';
 import { Phase, type Step } from '../clone-order';
-import type { FamilyTable } from './births';
-import { type Addition, orderAdditions } from './column-order';
-import { type Column, columnDefinition, identityClause } from './columns';
-import { createTable, type Relation } from './relations';
+import { type Column, identityClause } from './columns';
+import { makingOf, type Member } from './inherited-columns';
+import type { Relation } from './relations';
 import type { Sequence } from './sequences';
-
-/** A table with parents or children, and its columns. */
-interface Member {
-  readonly table: Relation;
-  readonly quoted: string;
-  readonly columns: readonly Column[];
-  /** The parents from which it has inherited columns. */
-  readonly born: readonly string[];
-  /** The parents that it got by ALTER TABLE … INHERIT: it had all of their columns before. */
-  readonly adopted: readonly string[];
-}
 
 type SequenceOf = (column: Column) => Sequence | undefined;
 
 /**
- * One step for each family of tables that inherit from one another. The tables are made with few columns or none, and
- * the rest is added in the order in which they once grew. Only in this way does every column get its place, and is
- * known as inherited, declared, or both.
+ * For each family of tables that inherit from one another, one step a table, and one that joins them.
  *
  * Checks and keys come later (`familyChecks`), and so do defaults, because a child's may differ from its parent's.
  */
@@ -31,171 +16,86 @@ export function inheritanceSteps(
   relations: readonly Relation[],
   columnsOf: (relation: Relation) => readonly Column[],
   sequenceOf: SequenceOf,
-): { readonly steps: Step[]; readonly obstacles: Obstacle[] } {
-  const members = relations
-    .filter(({ inherits }) => inherits)
-    .map((table) => memberOf(table, columnsOf(table), relations, columnsOf));
-  const steps: Step[] = [];
-  const obstacles: Obstacle[] = [];
-  for (const family of familiesOf(members)) {
-    const additions = orderAdditions(family.map(growthOf));
-    if (additions) steps.push(familyStep(family, additions, sequenceOf));
-    else obstacles.push({ object: `table ${family[0].table.name}`, remedy: COLUMN_ORDER });
-  }
-  return { steps, obstacles };
+): Step[] {
+  const members = membersOf(
+    relations.filter(({ inherits }) => inherits),
+    columnsOf,
+  );
+  const standIns = new Map(members.map((member, i) => [member, quoteIdentifier(`stand-in ${i}`)]));
+  return familiesOf(members).flatMap((family) =>
+    familySteps(family, (member) => standIns.get(member) ?? '', sequenceOf),
+  );
 }
 
-const COLUMN_ORDER =
-  'its columns and those of the tables that inherit from it stand in an order that no ADD COLUMN leads to. Recreate ' +
-  'the tables that inherit from it.';
-
-function memberOf(
-  table: Relation,
-  columns: readonly Column[],
-  relations: readonly Relation[],
+function membersOf(
+  tables: readonly Relation[],
   columnsOf: (relation: Relation) => readonly Column[],
-): Member {
-  const own = new Set(columns.filter(({ local }) => local).map(({ name }) => name));
-  const hadAllOf = (parent: string) =>
-    relations
-      .filter(({ name }) => quoteIdentifier(name) === parent)
-      .every((relation) => columnsOf(relation).every(({ name }) => own.has(name)));
-  const last = table.parents.findLastIndex((parent) => !hadAllOf(parent));
-  return {
+): Member[] {
+  const members = tables.map((table) => ({
     table,
     quoted: quoteIdentifier(table.name),
-    columns,
-    born: table.parents.slice(0, last + 1),
-    adopted: table.parents.slice(last + 1),
-  };
+    columns: columnsOf(table),
+    parents: [] as Member[],
+    children: [] as Member[],
+  }));
+  const byName = new Map(members.map((member) => [member.quoted, member]));
+  for (const child of members) {
+    for (const parent of child.table.parents.flatMap((name) => byName.get(name) ?? [])) {
+      child.parents.push(parent);
+      parent.children.push(child);
+    }
+  }
+  return members;
 }
 
 /** Sorted so that parents come before children. */
 function familiesOf(members: readonly Member[]): Member[][] {
   const families = new Map<Member, Member[]>();
-  const parentsOf = ({ table }: Member) => members.filter(({ quoted }) => table.parents.includes(quoted));
   const join = (member: Member, family: Member[]): void => {
-    if (family.includes(member)) return;
-    parentsOf(member).forEach((parent) => join(parent, family));
-    if (family.includes(member)) return;
+    if (families.has(member)) return;
+    member.parents.forEach((parent) => join(parent, family));
+    if (families.has(member)) return;
     family.push(member);
     families.set(member, family);
-    members.filter((child) => parentsOf(child).includes(member)).forEach((child) => join(child, family));
+    member.children.forEach((child) => join(child, family));
   };
-  members.forEach((member) => {
-    if (!families.has(member)) join(member, []);
-  });
+  members.forEach((member) => join(member, []));
   return [...new Set(families.values())];
 }
 
-function growthOf({ quoted, born, columns }: Member): FamilyTable {
-  return {
-    name: quoted,
-    parents: born,
-    columns: new Map(columns.map(({ name, local }) => [name, local])),
-    sources: new Map(columns.map(({ name, sources }) => [name, sources])),
-  };
-}
-
-function familyStep(family: readonly Member[], additions: readonly Addition[], sequenceOf: SequenceOf): Step {
+function familySteps(
+  family: readonly Member[],
+  standInFor: (member: Member) => string,
+  sequenceOf: SequenceOf,
+): Step[] {
+  const makings = family.map((member) => ({ member, ...makingOf(member, standInFor(member)) }));
   const sequences = family.flatMap(({ columns }) => columns.flatMap((column) => sequenceOf(column) ?? []));
-  const oldestLast = [...family].reverse();
-  return {
-    phase: Phase.Table,
-    label: `table ${family[0].table.name}`,
-    creates: [
-      ...family.map(({ table }) => `pg_class:${table.oid}`),
-      ...sequences.map(({ oid }) => `pg_class:${oid}`),
-    ],
-    statements: [
-      ...growthOfFamily(family, additions),
-      // A NOT NULL may have come from a parent that was added later.
-      ...family.flatMap(({ quoted, adopted }) => adoptions(quoted, adopted)),
-      ...family.flatMap((member) => ownExpressions(member, family)),
-      ...oldestLast.flatMap(namedNotNulls),
-      ...family.flatMap((member) => ownAlterations(member, sequenceOf)),
-      ...family.flatMap(({ quoted, table: { ofType } }) =>
-        ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
-      ),
-    ],
-  };
-}
-
-function adoptions(child: string, parents: readonly string[]): string[] {
-  return parents.map((parent) => `ALTER TABLE ONLY ${child} INHERIT ${parent}`);
-}
-
-type Birth = Omit<Addition, 'table'>;
-const EMPTY: Birth = { columns: [] };
-
-/**
- * Makes the tables and adds their columns. A table with two parents is made empty, and its parents too, because it gets
- * their columns in turns, unless it must start with some columns (see `Births`). Any other table is made with the
- * columns of its first addition.
- */
-function growthOfFamily(family: readonly Member[], additions: readonly Addition[]): string[] {
-  const made = new Set<Member>();
-  const parentsOf = ({ born }: Member) => family.filter(({ quoted }) => born.includes(quoted));
-  const create = (member: Member, { columns: names, born: inherited, adopted }: Birth): string[] => {
-    if (made.has(member)) return [];
-    made.add(member);
-    const parents = parentsOf(member);
-    // For an inherited column PostgreSQL 15 accepts no expression in the child's definition, not even an equal one.
-    const columns = member.columns.map((column) =>
-      !adopted && inherited?.has(column.name) && isAsIn(parents, column)
-        ? { ...column, generated: null }
-        : column,
-    );
-    const table = { ...member.table, parents: adopted ? [] : [...member.born] };
-    return [
-      ...parents.flatMap((parent) => create(parent, EMPTY)),
-      createTable(table, definitions({ columns }, names)),
-      ...(adopted ? adoptions(member.quoted, member.born) : []),
-    ];
-  };
-  const madeLater = new Set(additions.flatMap(({ table, born }) => (born ? [table] : [])));
-  const heirsOfTwo = family.filter(({ born, quoted }) => born.length > 1 && !madeLater.has(quoted));
+  const keys = family.map(({ table }) => `pg_class:${table.oid}`);
+  const childrenFirst = [...makings].reverse();
   return [
-    ...heirsOfTwo.flatMap((member) => create(member, EMPTY)),
-    ...additions.flatMap((addition) => {
-      const { table, columns } = addition;
-      const member = family.find(({ quoted }) => quoted === table);
-      if (member === undefined) return [];
-      if (!made.has(member)) return create(member, addition);
-      const added = definitions(member, columns).map((definition) => `ADD COLUMN ${definition}`);
-      return [`ALTER TABLE ${table} ${added.join(', ')}`];
-    }),
-    ...family.flatMap((member) => create(member, EMPTY)),
+    ...makings.map(({ member: { table }, create }) => ({
+      phase: Phase.Table,
+      label: `table ${table.name}`,
+      creates: [`pg_class:${table.oid}`],
+      statements: create,
+    })),
+    {
+      phase: Phase.Attachment,
+      label: `inheritance of table ${family[0].table.name}`,
+      creates: sequences.map(({ oid }) => `pg_class:${oid}`),
+      after: keys,
+      statements: [
+        ...childrenFirst.flatMap(({ join }) => join),
+        ...childrenFirst.flatMap(({ finish }) => finish),
+        // A parent's NOT NULL would go to the children, too.
+        ...childrenFirst.flatMap(({ member }) => namedNotNulls(member)),
+        ...family.flatMap((member) => ownAlterations(member, sequenceOf)),
+        ...family.flatMap(({ quoted, table: { ofType } }) =>
+          ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
+        ),
+      ],
+    },
   ];
-}
-
-function definitions({ columns }: Pick<Member, 'columns'>, names: readonly string[]): string[] {
-  return names
-    .flatMap((name) => columns.filter((column) => column.name === name))
-    .map((column) =>
-      columnDefinition({ ...column, notNull: null, compression: null, identity: null }, false),
-    );
-}
-
-/**
- * Since PostgreSQL 17 a child may compute an inherited column by another expression, and its own children then use that
- * one.
- */
-function ownExpressions({ quoted, table, columns }: Member, family: readonly Member[]): string[] {
-  const parents = family.filter((member) => table.parents.includes(member.quoted));
-  return columns
-    .filter((column) => column.generated && !column.local && !isAsIn(parents, column))
-    .map(
-      ({ name, default: expression }) =>
-        `ALTER TABLE ${quoted} ALTER COLUMN ${quoteIdentifier(name)} SET EXPRESSION AS (${expression})`,
-    );
-}
-
-/** Whether one of the parents computes the column by the same expression. */
-function isAsIn(parents: readonly Member[], { name, default: expression }: Column): boolean {
-  return parents.some(({ columns }) =>
-    columns.some((column) => column.name === name && column.default === expression),
-  );
 }
 
 /**

@@ -1,5 +1,4 @@
 import { quoteIdentifier } from '../../common/sql';
-import type { Obstacle } from '../schema.errors';
 import { Phase, type Step } from '../clone-order';
 import { type Column, columnDefinition, columnAlterations, readColumns } from './columns';
 import { constraintSteps } from './constraint-steps';
@@ -16,10 +15,7 @@ import type { SchemaSource } from './source';
  * Tables with all that belongs to them except indexes and triggers; materialized views, whose columns are read in the
  * same way; and the defaults of views' columns.
  */
-export async function readTables(
-  source: SchemaSource,
-  sequences: readonly Sequence[],
-): Promise<{ readonly steps: Step[]; readonly obstacles: Obstacle[] }> {
+export async function readTables(source: SchemaSource, sequences: readonly Sequence[]): Promise<Step[]> {
   const relations = await readRelations(source);
   const columnsOf = groupByTable(await readColumns(source));
   const constraints = await readConstraints(source);
@@ -27,19 +23,17 @@ export async function readTables(
   const inlineOf = groupByTable([...inline]);
   const sequenceOf = identityFinder(sequences);
   const columns = ({ oid }: Relation) => columnsOf.get(oid) ?? [];
-  const families = inheritanceSteps(relations, columns, sequenceOf);
   const late = constraints.filter((constraint) => !inline.has(constraint));
-  const steps = [
+  return [
     ...relations
       .filter((relation) => isTable(relation) && !relation.inherits)
       .map((table) => tableStep(source, table, columns(table), inlineOf.get(table.oid) ?? [], sequenceOf)),
-    ...families.steps,
+    ...inheritanceSteps(relations, columns, sequenceOf),
     ...partitionSteps(relations),
     ...relations.flatMap((relation) => lateDefaults(source, relation, columns(relation))),
     ...constraintSteps(late, relations),
     ...(await readMaterializedViews(source, relations, columnsOf)),
   ];
-  return { steps, obstacles: families.obstacles };
 }
 
 function isTable({ kind }: Relation): boolean {

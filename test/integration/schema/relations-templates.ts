@@ -207,6 +207,35 @@ export const RELATION_TEMPLATES: Readonly<Record<string, string>> = {
     CREATE TABLE under (u integer) INHERITS (adopted);
     ALTER TABLE top ADD late integer; ALTER TABLE other ADD z integer;`,
 
+  'columns that tables had before they came to have them from a parent too': `
+    CREATE TABLE one (); CREATE TABLE two (g boolean GENERATED ALWAYS AS (b IS NULL) STORED, a integer, b integer);
+    CREATE TABLE kid () INHERITS (one, two);
+    CREATE TABLE grand (own integer) INHERITS (kid, one);
+    ALTER TABLE one ADD a integer, ADD late text;
+    CREATE TABLE top (); CREATE TABLE "left" (x integer, l integer) INHERITS (top); CREATE TABLE "right" (r text) INHERITS (top);
+    CREATE TABLE bottom (y integer, x integer) INHERITS ("right", "left");
+    ALTER TABLE "right" ADD y integer; ALTER TABLE top ADD x integer, ADD y integer; ALTER TABLE "right" ADD z integer;
+    CREATE TABLE swapped (y integer, own integer) INHERITS ("left", "right");
+    ALTER TABLE swapped NO INHERIT "left"; ALTER TABLE swapped INHERIT "left";`,
+
+  'columns that a child computes and its parent does not, or the other way round': `
+    CREATE TABLE top (first integer);
+    CREATE TABLE plain (sum integer, after integer, a integer) INHERITS (top);
+    CREATE TABLE grand (g integer) INHERITS (plain);
+    CREATE TABLE of_two (b integer) INHERITS (plain, top);
+    ALTER TABLE top ADD a integer, ADD sum integer GENERATED ALWAYS AS (a * 2) STORED, ADD last integer;
+    CREATE TABLE sibling (own integer) INHERITS (top);
+    CREATE TABLE base (a integer); CREATE TABLE computed (s integer GENERATED ALWAYS AS (a + 1) STORED, t integer GENERATED ALWAYS AS (a + 2) STORED) INHERITS (base);
+    CREATE TABLE under_computed (u integer) INHERITS (computed);
+    ALTER TABLE base ADD s integer, ADD t integer GENERATED ALWAYS AS (a + 3) STORED;`,
+
+  'tables with columns of the row types of their relatives': `
+    CREATE TABLE base (id integer);
+    CREATE TABLE z_person (name text) INHERITS (base);
+    CREATE FUNCTION name_of(z_person) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'x' $$;
+    CREATE TABLE a_change (old z_person, news z_person[], name text GENERATED ALWAYS AS (name_of(old)) STORED) INHERITS (base);
+    ALTER TABLE base ADD late integer;`,
+
   'materialized views on one another': `
     CREATE TABLE base (id integer PRIMARY KEY, name text);
     CREATE MATERIALIZED VIEW z_first AS SELECT id, name FROM base;
