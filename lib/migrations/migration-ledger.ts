@@ -19,15 +19,15 @@ export interface MigrationFailure {
   readonly statement?: string;
 }
 
-/** A statement that claims a migration, of whatever tenant. */
+/** The statement that claims a migration, the same for every tenant but for its values. */
 export interface ClaimForm {
-  /** Of the values, in their order. */
+  /** PostgreSQL's types of the values, in their order. */
   readonly types: readonly string[];
-  /** Whether a session that knows it runs it faster. */
+  /** Whether it is faster to prepare it once in a session than to send it each time. */
   readonly isPrepared: boolean;
   /**
-   * @param values how they stand in the statement
-   * @param before a row that is computed before anything is written. It sets the path
+   * @param values as SQL: literals, or the parameters of a prepared statement
+   * @param before what gives one row, and sets the path before anything is written
    */
   sql(values: readonly string[], before: string): string;
 }
@@ -42,12 +42,12 @@ function isCurrent(schema: string): string {
   return `pg_catalog.current_schema() OPERATOR(pg_catalog.=) ${schema}`;
 }
 
-/** What cannot be computed, and what then stands in the error. */
+/** An expression that fails, with `found` in PostgreSQL's error. */
 function refusal(found: string): string {
   return `pg_catalog.concat('${REFUSAL_MARK}', ${found})::pg_catalog.int4`;
 }
 
-/** Stands in the error of a claim that is refused, before what was found. */
+/** Stands in such an error before what was found. */
 const REFUSAL_MARK = 'not to be migrated: ';
 
 /** The SQL of the ledger: which migrations each tenant has seen. All of it names the registry's schema. */
@@ -76,9 +76,9 @@ export class MigrationLedger {
   }
 
   /**
-   * What claims a migration for a tenant, in the transaction that then runs it: its row and what it does appear together or
-   * not at all. It fails when there is nothing to run or nowhere to run it, so that what travels behind it does not run
-   * either: see `refusalIn`. Somebody else who claims meanwhile waits for the outcome.
+   * Claims a migration for a tenant, in the transaction that then runs it: the ledger's row and what the migration does are
+   * committed together or not at all. It fails when there is nothing to run or nowhere to run it (see `refusalIn`), and
+   * PostgreSQL runs nothing that is behind it in the message. Another run that claims the same waits for the outcome.
    */
   claim(direction: RunDirection, tenant: Tenant, named: NamedMigration, runId: string): Claim {
     const { name, timestamp } = named;
@@ -88,7 +88,7 @@ export class MigrationLedger {
       : { form: this.#down, values: of };
   }
 
-  /** It gives no rows: those of EXECUTE would have PostgreSQL read the statement anew, for the path that it has set. */
+  /** Without RETURNING: before EXECUTE gives rows PostgreSQL reads its statement again, since it has changed the path. */
   readonly #up: ClaimForm = {
     types: ['name', 'uuid', 'text', 'text', 'int8', 'uuid'],
     isPrepared: true,
@@ -114,7 +114,7 @@ export class MigrationLedger {
         ELSE ${refusal('pg_catalog.count(*)')} END FROM claimed`,
   };
 
-  /** Once for each: to read a migration's source for every tenant would take longer than to send its claim. */
+  /** Computed once: to read a migration's source for every tenant would take longer than to send its claim. */
   #checksumOf(named: NamedMigration): string {
     let checksum = this.#checksums.get(named);
     if (checksum === undefined) this.#checksums.set(named, (checksum = checksumOf(named.migration)));

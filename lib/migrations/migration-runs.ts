@@ -4,7 +4,6 @@ import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier } from '../common/sql';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-
 import { MigrationRunActiveError } from './migrations.errors';
 
 export type RunDirection = 'up' | 'down';
@@ -15,7 +14,7 @@ export interface MigrationRun {
   readonly id: string;
   readonly direction: RunDirection;
   readonly state: RunState;
-  /** The host and the process. */
+  /** The host and the process that works on it, for people. */
   readonly holder: string;
   readonly migrations: readonly string[];
   readonly report: Readonly<Record<string, unknown>> | null;

@@ -2,22 +2,22 @@ import { quoteIdentifier, quoteLiteral } from '../common/sql';
 import { GIVEN_PATH } from '../provisioning/template/migration-run';
 import type { Claim } from './migration-ledger';
 
-/** A claim, with what is done before it. */
+/** A claim, with the parameters that are set right before it. */
 export interface BegunClaim {
   readonly claim: Claim;
-  /** What the transaction is told, the path among it. */
+  /** Of the transaction, by name. The path is one of them. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 /** SQL that runs a claim in one session. */
 export interface PreparedClaim {
   readonly name: string;
-  /** Missing when the session knows the statement. */
+  /** To be run first, unless the session has the statement already. */
   readonly prepare?: string;
   readonly execute: string;
 }
 
-/** The names that a session knows; `undefined` for a session that has lost one, or had one already. */
+/** The statements that a lane has prepared in a session; `undefined` when it has given that up. */
 interface Known {
   readonly visit: number;
   readonly names: Set<string> | undefined;
