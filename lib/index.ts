@@ -29,6 +29,16 @@ export {
 } from './common/tenancy.errors';
 export { StartFailedError } from './common/start.errors';
 
+export { type Isolation, type Place } from './placement/place';
+export {
+  PlaceNotPossibleError,
+  ServerMismatchError,
+  ServerNotReadyError,
+  ServerUnknownError,
+} from './placement/placement.errors';
+export { type ServerOptions, type Servers as ServersOption } from './connection/servers/server.options';
+export { type NewTenantDraft, type PlacementOptions } from './provisioning/provisioning.options';
+export { type PlaceRequest } from './provisioning/placement';
 export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './registry/tenant';
 export {
   type NewTenant,

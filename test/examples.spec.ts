@@ -19,6 +19,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/transports.md'],
   ['docs/access.md'],
   ['docs/admin.md'],
+  ['docs/placement.md'],
 ];
 
 it('each example compiles', () => {

@@ -96,9 +96,9 @@ export class DatabaseUnreachableError extends StartError {
 export class DirectUrlElsewhereError extends StartError {
   readonly code = 'DIRECT_URL_ELSEWHERE';
 
-  constructor({ address, database, origin }: DatabaseLogin) {
+  constructor({ address, database, origin }: DatabaseLogin, option = 'database.directUrl') {
     super(
-      `database.directUrl leads to the database "${database}" at ${address}, which is another one than the registry's, or a replica ` +
+      `${option} leads to the database "${database}" at ${address}, which is another one than the registry's, or a replica ` +
         `of it, so this instance would hear of no changed tenant. Correct ${origin}: it must name the same database of the same ` +
         'server, around the pooler. Without a pooler leave it out.',
     );
@@ -109,9 +109,9 @@ export class DirectUrlElsewhereError extends StartError {
 export class AdminUrlElsewhereError extends StartError {
   readonly code = 'ADMIN_URL_ELSEWHERE';
 
-  constructor(admin: DatabaseLogin, login: DatabaseLogin) {
+  constructor(admin: DatabaseLogin, login: DatabaseLogin, options = 'database') {
     super(
-      `database.adminUrl leads to the database "${admin.database}" at ${admin.address}, and database.url to "${login.database}" at ` +
+      `${options}.adminUrl leads to the database "${admin.database}" at ${admin.address}, and ${options}.url to "${login.database}" at ` +
         `${login.address}, which is another one, or a replica of it: tenants would be made where no request finds them. Correct ` +
         `${admin.origin} or ${login.origin}: they must name the same database, for two roles.`,
     );

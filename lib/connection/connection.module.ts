@@ -11,6 +11,7 @@ import {
   registryDataSource,
   tenantsDataSource,
 } from './typeorm/data-sources';
+import { ServersModule } from './servers/servers.module';
 import { OwnSessions } from './typeorm/own-sessions';
 import { SystemTransactions } from './typeorm/system-transactions';
 import { TenantConnection } from './typeorm/tenant-connection';
@@ -36,12 +37,13 @@ const services = [OwnSessions, PoolStatistics, SystemTransactions, TenantConnect
   imports: [
     ContextModule,
     RegistryModule,
+    ServersModule,
     TypeOrmModule.forRootAsync({ imports: [RegistryModule], ...registryDataSource }),
     TypeOrmModule.forRootAsync(lookupsDataSource),
-    TypeOrmModule.forRootAsync({ imports: [ContextModule], ...tenantsDataSource }),
-    TypeOrmModule.forRootAsync({ imports: [ContextModule], ...adminDataSource }),
+    TypeOrmModule.forRootAsync({ imports: [ContextModule, ServersModule], ...tenantsDataSource }),
+    TypeOrmModule.forRootAsync({ imports: [ContextModule, ServersModule], ...adminDataSource }),
   ],
   providers: [turnsOfTenants, ...services],
-  exports: [ContextModule, ...services],
+  exports: [ContextModule, ServersModule, ...services],
 })
 export class ConnectionModule {}

@@ -6,6 +6,7 @@ import {
   groupOrFunction,
   integer,
   isObject,
+  isPlainObject,
   isPostgresUrl,
   isSchemaName,
   postgresUrl,
@@ -17,8 +18,10 @@ import {
 } from '../common/options/kinds';
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
 import { showUrl } from '../common/show-value';
+import type { FieldError } from '../common/tenancy.errors';
 import type { CheckedRegistryPlace } from '../registry/registry.options';
 import { TenantTimeouts, type TenantTimeoutsOption } from './pool/tenant-timeouts';
+import { type ServerOptions, type Servers, servers } from './servers/server.options';
 import type { CheckedTypeOrmOptions } from './typeorm/typeorm.options';
 
 /** Token of the options below. */
@@ -197,8 +200,43 @@ function halfOf(poolSize: number): number {
   return Number.isSafeInteger(half) && half > 0 ? half : 1;
 }
 
+/** What servers must have to do with the rest. What a server itself has wrong is told already. */
+function serverProblems(
+  servers: unknown,
+  { roles, url }: { readonly roles: unknown; readonly url: string | undefined },
+): FieldError[] {
+  const known = new Map([[url, 'database.url']]);
+  return Object.entries(isPlainObject(servers) ? servers : {}).flatMap(([name, server]) => {
+    if (!isPlainObject(server)) return [];
+    const { url: own, adminUrl } = server as Partial<ServerOptions>;
+    const field = `servers.${name}`;
+    const problems: FieldError[] = [];
+    const same = own === undefined ? undefined : known.get(own);
+    known.set(own, `${field}.url`);
+    if (same)
+      problems.push({ field: `${field}.url`, message: `is the same as ${same}: name each server once` });
+    if (roles === true && adminUrl === undefined)
+      problems.push({
+        field: `${field}.adminUrl`,
+        message: 'is missing: with roles requests own nothing, so give a URL whose role does',
+      });
+    if (roles === true && adminUrl !== undefined && adminUrl === own)
+      problems.push({
+        field: `${field}.adminUrl`,
+        message: `is the same as ${field}.url: with roles requests must come by another role than the one that owns the schemas`,
+      });
+    if (roles !== true && isPostgresUrl(adminUrl))
+      problems.push({
+        field: `${field}.adminUrl`,
+        message: `is ${showUrl(adminUrl)}, but nothing uses it without roles: set roles: true, or leave it out`,
+      });
+    return problems;
+  });
+}
+
 /** What the data sources are made of. */
-@OptionsRule<CheckedConnectionOptions>(({ roles, database: { url, adminUrl } }) => [
+@OptionsRule<CheckedConnectionOptions>(({ roles, database: { url, adminUrl }, servers }) => [
+  ...serverProblems(servers, { roles, url }),
   roles === true &&
     adminUrl === undefined && {
       field: 'database.adminUrl',
@@ -222,6 +260,15 @@ export class CheckedConnectionOptions {
   /** How to reach PostgreSQL. `database.url` falls back to `TENANCY_DATABASE_URL`, then `DATABASE_URL`. */
   @Option(group(CheckedDatabaseOptions))
   readonly database: CheckedDatabaseOptions = new CheckedDatabaseOptions();
+
+  /**
+   * Further PostgreSQL servers for tenants, by name. The registry stays on the one that `database` names, which is called
+   * `default`. Default none.
+   *
+   * @see docs/placement.md
+   */
+  @Option(servers())
+  readonly servers: Servers = {};
 
   /** Every entity of the tenants' data source, as in TypeORM. Entities name no schema. */
   @Option(classes('list the entities of your tenants, [] if there are none'), { required: true })

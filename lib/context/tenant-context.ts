@@ -4,6 +4,7 @@ import { checkArguments } from '../common/options/check-options';
 import { anything } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { freezeDeeply } from '../common/freeze-deeply';
+import { DEFAULT_SERVER } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
@@ -67,7 +68,8 @@ export function copyOf(frame: ContextFrame): ContextFrame {
 export function frameKey(frame: ContextFrame | undefined): string | undefined {
   if (!frame) return undefined;
   if (frame.tenant) return frame.tenant.id;
-  const at = frame.server === undefined ? '' : ` on the server "${frame.server}"`;
+  const isElsewhere = frame.server !== undefined && frame.server !== DEFAULT_SERVER;
+  const at = isElsewhere ? ` on the server "${frame.server}"` : '';
   if (frame.system) return `system${at}`;
   return frame.schemaName && `schema ${frame.schemaName}${at}`;
 }
@@ -135,9 +137,10 @@ export class TenantContext implements OnApplicationShutdown {
 
   /**
    * Runs `work` for no tenant and returns its result: its statements see a tenant's tables only by the schema's name.
-   * `server` is where it works. Default: the one that has the registry, which the option `database` names.
+   * `server` is where: a key of the option `servers`, or `default` for the one that has the registry. Default: where the
+   * work of the system around it works, else `default`.
    */
-  runAsSystem<T>(work: () => T, server?: string): T {
+  runAsSystem<T>(work: () => T, server = this.#server): T {
     return this.#enter({ system: true, server }, work);
   }
 
@@ -147,8 +150,13 @@ export class TenantContext implements OnApplicationShutdown {
   }
 
   /** Runs `work` with one schema as the whole path, as when the template is built, and returns its result. */
-  runInSchema<T>(schemaName: string, work: () => T, server?: string): T {
+  runInSchema<T>(schemaName: string, work: () => T, server = this.#server): T {
     return this.#enter({ schemaName, server }, work);
+  }
+
+  /** Where the system works now. A tenant's own server says nothing of that. */
+  get #server(): string {
+    return this.#storage.getStore()?.server ?? DEFAULT_SERVER;
   }
 
   #enter<T>(frame: ContextFrame, work: () => T): T {

@@ -49,6 +49,8 @@ describe('options', () => {
       templateSchema: 'template',
       templateData: [],
       hooks: { onProvision: [], onTransition: [] },
+      servers: {},
+      placement: { default: { server: 'default', isolation: 'schema' }, of: undefined },
       spares: { count: 0, refillConcurrency: 1 },
       sweeper: { intervalMs: 600_000, purgeAfterMs: undefined, orphanAfterMs: 86_400_000 },
       migrateTemplate: true,
@@ -93,6 +95,8 @@ describe('options', () => {
       templateSchema: 'Шаблон',
       templateData: ['currencies'],
       hooks: { onProvision: [() => undefined], onTransition: [() => undefined] },
+      servers: { eu: { url: 'postgres://eu', adminUrl: 'postgres://owner@eu', poolSize: 3, open: false } },
+      placement: { default: { server: 'eu', isolation: 'schema' }, of: () => undefined },
       spares: { count: 1000, refillConcurrency: 2 },
       sweeper: { intervalMs: 0, purgeAfterMs: 0, orphanAfterMs: 0 },
       migrateTemplate: false,
@@ -108,6 +112,59 @@ describe('options', () => {
       ...options,
       database: { ...options.database, url: undefined },
     });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a server without a URL', { eu: {} }, 'servers.eu.url is missing: give a postgres:// URL'],
+    [
+      'one that is none',
+      { eu: 'postgres://secret:pw@x' },
+      'servers.eu is a text: give { url, adminUrl, directUrl, poolSize, open }',
+    ],
+    [
+      'a misspelled option',
+      { eu: { url: 'postgres://eu', poolsize: 1 } },
+      'servers.eu.poolsize is no option: did you mean poolSize? If not, leave it out, or say one of url adminUrl directUrl poolSize open',
+    ],
+    [
+      'one that is called default',
+      { default: { url: 'postgres://eu' } },
+      'servers.default must not be set: it is the server that database names',
+    ],
+    [
+      'a name that is none',
+      { 'E U': { url: 'postgres://eu' } },
+      "servers has 'E U': a name of a server is 1 to 63 characters of a-z, 0-9, _ and -, beginning with a letter",
+    ],
+    [
+      'the URL of the registry',
+      { eu: { url: URL } },
+      'servers.eu.url is the same as database.url: name each server once',
+    ],
+    [
+      'one URL twice',
+      { eu: { url: 'postgres://eu' }, us: { url: 'postgres://eu' } },
+      'servers.us.url is the same as servers.eu.url: name each server once',
+    ],
+    [
+      'an owner without roles',
+      { eu: { url: 'postgres://eu', adminUrl: 'postgres://a@eu' } },
+      "servers.eu.adminUrl is 'postgres://…@eu', but nothing uses it without roles: set roles: true, or leave it out",
+    ],
+  ])('refuse %s', (_what, servers, problem) => {
+    expect(problemsOf({ servers })).toEqual([problem]);
+  });
+
+  it('of servers ask for an owner with roles, and refuse replicas beside them', () => {
+    const servers = { eu: { url: 'postgres://eu' } };
+    const database = { url: URL, adminUrl: 'postgres://owner@home' };
+    expect(problemsOf({ servers, database, roles: true })).toEqual([
+      'servers.eu.adminUrl is missing: with roles requests own nothing, so give a URL whose role does',
+    ]);
+    const replication = { master: { url: URL }, slaves: [{ url: URL }] };
+    expect(problemsOf({ servers, typeorm: { replication } }).join()).toContain(
+      'typeorm.replication must not be set beside servers',
+    );
   });
 
   it('that are bad are all named at once', () => {
@@ -538,6 +595,8 @@ describe('the environment', () => {
       templateSchema: 'model',
       templateData: ['currencies', 'countries'],
       hooks: { onProvision: [], onTransition: [] },
+      servers: {},
+      placement: { default: { server: 'default', isolation: 'schema' } },
       spares: { count: 5, refillConcurrency: 2 },
       sweeper: { intervalMs: 1000, purgeAfterMs: 2_592_000_000, orphanAfterMs: 0 },
       migrateTemplate: false,

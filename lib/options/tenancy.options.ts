@@ -21,7 +21,7 @@ export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOp
 
 /** Rules between options that different folders declare. */
 @OptionsRule<CheckedTenancyOptions>(
-  ({ templateSchema, registry, sharedSchemas, sharedMigrations }, _given, environment) => {
+  ({ templateSchema, registry, servers, sharedSchemas, sharedMigrations, typeorm }, _given, environment) => {
     const shared: readonly unknown[] = Array.isArray(sharedSchemas) ? sharedSchemas : [];
     const strangers = Object.keys(isObject(sharedMigrations) ? sharedMigrations : {}).filter(
       (name) => !shared.includes(name),
@@ -43,6 +43,11 @@ export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOp
         field: 'sharedMigrations',
         message: `is ${show(sharedMigrations)}: ${MIGRATIONS_REMEDY}`,
       },
+      typeorm?.replication !== undefined &&
+        Object.keys(isObject(servers) ? servers : {}).length > 0 && {
+          field: 'typeorm.replication',
+          message: 'must not be set beside servers: it would be read from replicas of one server only',
+        },
       Boolean(environment.NODE_PG_FORCE_NATIVE) && {
         field: 'NODE_PG_FORCE_NATIVE',
         message: 'is set, but the native driver cannot carry a tenant with a statement: unset it',
@@ -69,7 +74,7 @@ export interface TenancyOptions
     Pick<CheckedConnectionOptions, 'entities'>,
     ResolutionOptions,
     GivenRegistryOptions,
-    Given<CheckedProvisioningOptions, 'hooks' | 'spares' | 'sweeper'>,
+    Given<CheckedProvisioningOptions, 'hooks' | 'placement' | 'spares' | 'sweeper'>,
     CheckedFurtherOptions {
   /** How to reach PostgreSQL. `database.url` falls back to `TENANCY_DATABASE_URL`, then `DATABASE_URL`. */
   readonly database?: TenancyDatabaseOptions;

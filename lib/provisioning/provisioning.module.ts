@@ -6,6 +6,7 @@ import { HooksModule } from './hooks/hooks.module';
 import { MarksModule } from './marks/marks.module';
 import { PurgeModule } from './purge/purge.module';
 import { RolesModule } from './roles/roles.module';
+import { Placement } from './placement';
 import { SchemaAdoption } from './schema-adoption';
 import { SharedSchemas } from './shared-schemas';
 import { SparesModule } from './spares/spares.module';
@@ -16,7 +17,6 @@ import { TenantCopy } from './tenant-copy';
 import { TenantLifecycle } from './tenant-lifecycle';
 import { TenantMaker } from './tenant-maker';
 import { TenantProvisioner } from './tenant-provisioner';
-import { TenantVersions } from './tenant-versions';
 
 const rooms = [HooksModule, MarksModule, PurgeModule, RolesModule, SparesModule, TemplateModule];
 
@@ -25,6 +25,7 @@ const rooms = [HooksModule, MarksModule, PurgeModule, RolesModule, SparesModule,
   imports: [ConnectionModule, RegistryModule, ...rooms],
   providers: [
     EntitiesAhead,
+    Placement,
     SchemaAdoption,
     SharedSchemas,
     TemplateMigrator,
@@ -33,16 +34,15 @@ const rooms = [HooksModule, MarksModule, PurgeModule, RolesModule, SparesModule,
     TenantLifecycle,
     TenantMaker,
     TenantProvisioner,
-    TenantVersions,
   ],
   exports: [
     ...rooms,
+    Placement,
     TemplateMigrator,
     TenantChanger,
     TenantLifecycle,
     TenantMaker,
     TenantProvisioner,
-    TenantVersions,
   ],
 })
 export class ProvisioningModule {}

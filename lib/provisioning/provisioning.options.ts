@@ -1,5 +1,6 @@
 import type { DataSourceOptions, EntityManager } from 'typeorm';
 import {
+  callback,
   flag,
   group,
   integer,
@@ -16,6 +17,7 @@ import {
   withMethod,
 } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
+import { DEFAULT_PLACE, ISOLATIONS, isServerName, type Place } from '../placement/place';
 import { DEFAULT_RESERVED_SLUGS } from '../registry/claim';
 import type { Tenant } from '../registry/tenant';
 import type { DomainProof } from './domains/domain-proof';
@@ -104,6 +106,26 @@ export class CheckedSweeperOptions {
   readonly orphanAfterMs: number = 86_400_000;
 }
 
+/** A tenant that is about to be made, before it has a place. */
+export type NewTenantDraft = Pick<Tenant, 'id' | 'slug' | 'name' | 'domains' | 'metadata'>;
+
+/** Where new tenants live. */
+export class CheckedPlacementOptions {
+  /** For those that nothing else is said of. Default `{ server: 'default', isolation: 'schema' }`. */
+  @Option(kind<Place>("give { server, isolation: 'schema' }", isPlace))
+  readonly default: Place = DEFAULT_PLACE;
+
+  /** Gives the place of a new tenant, or a part of it. Default none. */
+  @Option(callback<(draft: NewTenantDraft) => Partial<Place> | undefined>('give a function of a new tenant'))
+  readonly of?: (draft: NewTenantDraft) => Partial<Place> | undefined;
+}
+
+function isPlace(value: unknown): boolean {
+  const { server, isolation } = (isPlainObject(value) ? value : {}) as Partial<Place>;
+  return isServerName(server) && (ISOLATIONS as readonly unknown[]).includes(isolation);
+}
+
+export type PlacementOptions = Given<CheckedPlacementOptions>;
 export type HookOptions = Given<CheckedHookOptions>;
 export type SparesOptions = Given<CheckedSparesOptions>;
 export type SweeperOptions = Given<CheckedSweeperOptions>;
@@ -156,6 +178,10 @@ export class CheckedProvisioningOptions {
   /** What is purged and repaired in the background. @see docs/tenants.md#the-sweeper */
   @Option(group(CheckedSweeperOptions))
   readonly sweeper: CheckedSweeperOptions = new CheckedSweeperOptions();
+
+  /** Where new tenants live. @see docs/placement.md */
+  @Option(group(CheckedPlacementOptions))
+  readonly placement: CheckedPlacementOptions = new CheckedPlacementOptions();
 
   /** Slugs that no tenant may have. Default `www api app admin mail static`. */
   @Option(texts('give a list of words'), { variable: 'TENANCY_RESERVED_SLUGS' })

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import type { Blueprint } from '../schema/blueprint';
 import { verifyClone } from '../schema/verify';
 import { CloneNotFaithfulError } from '../schema/schema.errors';
@@ -17,6 +18,7 @@ import type { Making } from './tenant-maker';
 @Injectable()
 export class SchemaAdoption {
   constructor(
+    private readonly transactions: SystemTransactions,
     private readonly template: Template,
     private readonly spares: Spares,
     private readonly marks: SchemaMarks,
@@ -47,7 +49,7 @@ export class SchemaAdoption {
     if (found.length === 0) throw new SchemaNotAdoptableError(schemaName, 'there is no such schema');
     if (await this.spares.has(manager, schemaName))
       throw new SchemaNotAdoptableError(schemaName, 'it is a spare, and waits for a tenant to be created');
-    if (await this.purges.has(manager, schemaName))
+    if (await this.transactions.inRegistry((registry) => this.purges.has(registry, schemaName)))
       throw new SchemaNotAdoptableError(
         schemaName,
         'it is of a tenant that is being purged, which drops all of it',

@@ -1,12 +1,23 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  Optional,
+} from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { backgroundClock, CLOCK, type Clock } from '../common/clock';
+import { withHint } from '../common/database-hint';
 import { isOutage } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { TenancyError } from '../common/tenancy.errors';
 import { startWith } from '../common/start.errors';
+import { Servers } from '../connection/servers/servers';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
+import { DEFAULT_SERVER } from '../placement/place';
 import { TenantStore } from '../registry/store/tenant.store';
 import { runMigration } from './template/migration-run';
 import { type NamedMigration, namedMigrations } from './template/named-migrations';
@@ -24,10 +35,18 @@ import { TemplateOutside } from './template/template-outside';
 import { runInTemplate } from './template/template-step';
 import { TenantRoles } from './roles/tenant-roles';
 
+/** Between two tries to bring the template of a further server up to date, in milliseconds. */
+const RETRY_MS = 30_000;
+
 /** Builds the template from the application's own TypeORM migrations. Each is run there once. */
 @Injectable()
-export class TemplateMigrator implements OnModuleInit {
+export class TemplateMigrator implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger(TemplateMigrator.name);
+  /** By server, beside the default one. */
+  readonly #prepared = new Map<string, Promise<void>>();
+  /** By server: cancels the next try. */
+  readonly #retries = new Map<string, () => void>();
+  #closing = false;
 
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -37,16 +56,58 @@ export class TemplateMigrator implements OnModuleInit {
     private readonly outside: TemplateOutside,
     private readonly store: TenantStore,
     private readonly roles: TenantRoles,
+    private readonly servers: Servers,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
 
-  /** Migrates the template, and fails the start when it cannot be cloned. */
+  /**
+   * Migrates the template, and fails the start when it cannot be cloned. On a further server it only warns, and tries again:
+   * what is wrong there is wrong for the tenants of that server alone.
+   */
   async onModuleInit(): Promise<void> {
     if (this.options.leaveTemplate) return;
-    await startWith(`The template "${this.template.schemaName}"`, () => this.#start());
+    await startWith(`The template "${this.template.schemaName}"`, () => this.#start(DEFAULT_SERVER));
+    await Promise.all(this.servers.further.map((server) => this.#prepareLater(server)));
   }
 
-  async #start(): Promise<void> {
+  onModuleDestroy(): void {
+    this.#closing = true;
+    for (const cancel of this.#retries.values()) cancel();
+  }
+
+  /**
+   * Resolves when the template of that server is up to date. Called again it does nothing.
+   *
+   * @throws what `migrate()` throws, and what `Servers.check()` throws when the server cannot be reached
+   */
+  prepare(server: string): Promise<void> {
+    if (server === DEFAULT_SERVER) return Promise.resolve();
+    let preparing = this.#prepared.get(server);
+    if (!preparing) {
+      preparing = this.context.runAsSystem(() => this.#start(server), server);
+      this.#prepared.set(server, preparing);
+      preparing.catch(() => this.#prepared.delete(server));
+    }
+    return preparing;
+  }
+
+  async #prepareLater(server: string): Promise<void> {
+    try {
+      await this.prepare(server);
+    } catch (error) {
+      if (this.#closing) return;
+      this.#logger.warn(
+        `No tenant can be made on the server "${server}" until this is mended: ${withHint(error)}`,
+      );
+      this.#retries.set(
+        server,
+        this.clock.after(RETRY_MS, () => void this.#prepareLater(server)),
+      );
+    }
+  }
+
+  async #start(server: string): Promise<void> {
     await this.shared.migrate();
     await this.#requireShared();
     await this.roles.requireSafety();
@@ -58,11 +119,12 @@ export class TemplateMigrator implements OnModuleInit {
     });
     // A migration may have granted rights on the template to PUBLIC, and clones get the same grants.
     if (applied.length > 0) await this.roles.requireSafety();
-    await this.roles.prepareAll();
+    this.template.setReadyOn(server);
+    await this.roles.prepareAll(server);
     await this.#warnOfUnknown();
     if (applied.length === 0) return;
     this.#logger.log(`The template has seen ${applied.join(', ')}.`);
-    const [tenant] = await this.store.list({ limit: 1 });
+    const [tenant] = await this.store.list({ limit: 1, server });
     if (tenant) {
       this.#logger.warn(
         'Tenants that were made before keep their structure until FleetMigrator.up() has brought these migrations to them.',

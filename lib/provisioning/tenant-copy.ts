@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { compileBlueprint } from '../schema/blueprint';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
+import { placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -34,7 +35,8 @@ export class TenantCopy {
     if (!tenant) throw new TenantNotFoundError();
     if (tenant.status !== 'active' && tenant.status !== 'suspended')
       throw new InvalidTransitionError(tenant.slug, tenant.status, 'clone');
-    const tables = await this.transactions.run((manager) => listTables(manager, tenant.schemaName));
+    const { server } = placeOf(tenant);
+    const tables = await this.transactions.run((manager) => listTables(manager, tenant.schemaName), server);
     return { tenant, tables };
   }
 

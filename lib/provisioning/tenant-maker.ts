@@ -5,9 +5,11 @@ import { callback } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { isOutage } from '../common/outage';
 import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
+import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import type { IsolationLevel } from '../connection/typeorm/tenant-connection';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { type NewTenant, TenantStore } from '../registry/store/tenant.store';
@@ -22,7 +24,7 @@ import { Spares } from './spares/spares';
 import { TenantEvents } from './hooks/tenant-events';
 import { ActorAndReason } from './tenant-input';
 import { TenantRoles } from './roles/tenant-roles';
-import { type SeenMigration, TenantVersions } from './tenant-versions';
+import { type SeenMigration, TenantVersions } from './template/tenant-versions';
 
 /** The fields of a tenant before it has a schema. */
 export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'> & Pick<Tenant, 'place'>;
@@ -62,6 +64,7 @@ export class TenantMaker {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly context: TenantContext,
+    private readonly transactions: SystemTransactions,
     private readonly store: TenantStore,
     private readonly lookup: TenantLookup,
     private readonly spares: Spares,
@@ -116,12 +119,15 @@ export class TenantMaker {
     tenant: Omit<NewTenant, 'status'>,
     { actor, reason, origin, status: wanted = 'active' }: MakeOptions,
   ): Promise<Tenant> {
-    // A row in another store is seen before the schema is there.
-    const status = this.store instanceof TypeOrmTenantStore ? wanted : 'provisioning';
     const audit = { action: origin, actor, reason };
+    // A row outside of the transaction is seen before its schema is there.
+    const isInside = this.store instanceof TypeOrmTenantStore && placeOf(tenant).server === DEFAULT_SERVER;
+    const draft = { ...tenant, status: isInside ? wanted : ('provisioning' as const) };
     const queryRunner = manager.queryRunner as QueryRunner;
+    if (!isInside && this.store instanceof TypeOrmTenantStore)
+      return this.store.insert(draft, undefined, { audit });
     try {
-      return await this.store.insert({ ...tenant, status }, queryRunner, { audit });
+      return await this.store.insert(draft, queryRunner, { audit });
     } finally {
       // A manager that another data source makes for this query runner takes the place of the query runner's own.
       Object.assign(queryRunner, { manager });
@@ -153,14 +159,16 @@ export class TenantMaker {
    *
    * @returns what may be left, when it cannot be removed
    */
-  async #forget({ id, slug, schemaName }: Tenant, origin: TenantOrigin): Promise<LeftBehind | undefined> {
+  async #forget(tenant: Tenant, origin: TenantOrigin): Promise<LeftBehind | undefined> {
+    const { id, slug, schemaName } = tenant;
+    const { server } = placeOf(tenant);
     try {
       // The row first: a tenant without a schema cannot work, but a schema without a tenant is swept away.
       await this.store.remove(id);
-      await this.context.runAsSystem(async () => {
-        await this.dataSource.transaction('READ COMMITTED', (manager) => this.records.forget(manager, id));
-        if (origin !== 'adopt') await this.#dropSchema(schemaName);
-      });
+      await this.transactions.inRegistry((manager) => this.records.forget(manager, id));
+      if (server !== DEFAULT_SERVER)
+        await this.transactions.run((manager) => this.versions.forget(manager, id), server);
+      if (origin !== 'adopt') await this.#dropSchema(schemaName, server);
       return undefined;
     } catch (error) {
       this.#logger.error(
@@ -172,13 +180,13 @@ export class TenantMaker {
     }
   }
 
-  async #dropSchema(schemaName: string): Promise<void> {
+  async #dropSchema(schemaName: string, server: string): Promise<void> {
     for (let isGone = false; !isGone;) {
-      isGone = await this.dataSource.transaction('READ COMMITTED', async (manager) => {
+      isGone = await this.transactions.run(async (manager) => {
         // After the rollback a spare waits again. Any other schema was made for this tenant alone.
         if (await this.spares.has(manager, schemaName)) return true;
         return (await this.drop.dropNextPart(manager, schemaName)).isLast;
-      });
+      }, server);
     }
   }
 }

@@ -6,16 +6,18 @@ import { uuidV7 } from '../common/uuid-v7';
 import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../registry/schema-name';
-import { DEFAULT_PLACE } from '../placement/place';
+import { placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
+import { Placement, type PlaceRequest } from './placement';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
 import { SpareRefill } from './spares/spare-refill';
 import { Spares } from './spares/spares';
 import { Template } from './template/template';
 import type { Mask } from './template/template-data';
+import { TemplateMigrator } from './template-migrator';
 import { TenantCopy } from './tenant-copy';
 import {
   type ActorAndReason,
@@ -32,6 +34,14 @@ export class CreateTenantOptions extends NewTenantOptions {
   /** A UUID of version 7 that was never used. Default: a new one. */
   @Option(text('give a UUID of version 7', isUuid))
   readonly id?: string;
+
+  /** Where it is to live. Default: as the option `placement` says. */
+  @Option(place())
+  readonly place?: PlaceRequest;
+}
+
+function place() {
+  return kind<PlaceRequest>("give { server, isolation: 'schema' }, or a part of it", isPlainObject);
 }
 
 class DetailedTenantOptions extends NewTenantOptions implements TenantDetails {
@@ -58,6 +68,10 @@ export class AdoptOptions extends DetailedTenantOptions {
   /** Adopt it although it differs from the template. Default false. */
   @Option(flag())
   readonly force?: boolean;
+
+  /** Where the schema is. Default: as the option `placement` says. */
+  @Option(place())
+  readonly place?: PlaceRequest;
 }
 
 function isMask(value: unknown): boolean {
@@ -81,6 +95,8 @@ export class TenantProvisioner {
     private readonly refill: SpareRefill,
     private readonly copy: TenantCopy,
     private readonly adoption: SchemaAdoption,
+    private readonly placement: Placement,
+    private readonly templates: TemplateMigrator,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -90,8 +106,9 @@ export class TenantProvisioner {
    */
   async create(input: TenantRequestedBy, options: CreateTenantOptions = {}): Promise<Tenant> {
     const by = checkArguments('TenantProvisioner.create()', CreateTenantOptions, options);
-    const draft = { ...this.#draft(input, by), ...(by.id !== undefined && { id: by.id }) };
+    const draft = this.#draft(input, by, by);
     await proveDomains(this.options.domainProof, draft, { isIdChosen: by.id !== undefined });
+    await this.templates.prepare(draft.place.server);
     const build = (making: Making) => this.#takeOrClone(making, draft.schemaName);
     const tenant = await this.maker.make(draft, build, { ...by, origin: 'create' });
     if (this.options.spares.count > 0) this.refill.start();
@@ -108,9 +125,9 @@ export class TenantProvisioner {
   async clone(source: string, slug: string, options: CloneOptions = {}): Promise<Tenant> {
     const given = checkArguments('TenantProvisioner.clone()', CloneOptions, options);
     const { mask, actor, reason, within, ...details } = given;
-    const draft = this.#draft({ ...details, slug }, { actor, reason });
-    await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     const from = await this.copy.prepare(source);
+    const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), place: placeOf(from.tenant) };
+    await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     const build = (making: Making) => this.copy.build(making, from, draft.schemaName, mask);
     const by = { actor, reason, within, origin: 'clone', copyOf: from.tenant.id } as const;
     return this.maker.make(draft, build, { ...by, isolation: 'REPEATABLE READ' });
@@ -123,19 +140,24 @@ export class TenantProvisioner {
    */
   async adopt(schemaName: string, slug: string, options: AdoptOptions = {}): Promise<Tenant> {
     const given = checkArguments('TenantProvisioner.adopt()', AdoptOptions, options);
-    const { force = false, actor, reason, within, ...details } = given;
-    const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), schemaName };
+    const { force = false, actor, reason, within, place, ...details } = given;
+    const draft = { ...this.#draft({ ...details, slug }, { actor, reason }, { place }), schemaName };
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
+    await this.templates.prepare(draft.place.server);
     this.adoption.check(schemaName);
     const build = (making: Making) => this.adoption.build(making, schemaName, force);
     return this.maker.make(draft, build, { actor, reason, within, origin: 'adopt' });
   }
 
-  #draft(input: TenantRequestedBy, by: ActorAndReason): Draft {
+  #draft(
+    input: TenantRequestedBy,
+    by: ActorAndReason,
+    { id = uuidV7(), place }: Pick<CreateTenantOptions, 'id' | 'place'> = {},
+  ): Draft {
     checkActorAndReason(by);
     const { reservedSlugs, wildcardDomains } = this.options;
-    const wanted = checkNewTenant(input, reservedSlugs, wildcardDomains);
-    return { ...wanted, id: uuidV7(), schemaName: generateSchemaName(), place: DEFAULT_PLACE };
+    const wanted = { ...checkNewTenant(input, reservedSlugs, wildcardDomains), id };
+    return { ...wanted, schemaName: generateSchemaName(), place: this.placement.choose(wanted, place) };
   }
 
   async #takeOrClone({ manager, insert }: Making, schemaName: string): Promise<void> {

@@ -31,18 +31,24 @@ class RegistryMigrator extends MigrationExecutor {
 
 /**
  * Makes the registry's schema and runs its pending migrations; any number of instances may do so at once, each with the
- * modules that it has.
+ * modules that it has. `onMade` is called in the same transaction when there were no tables before.
  *
  * @throws RegistryRightsError, RegistryNewerError
  */
-export async function migrateRegistry(dataSource: DataSource): Promise<void> {
+export async function migrateRegistry(
+  dataSource: DataSource,
+  onMade?: (transaction: QueryRunner) => Promise<void>,
+): Promise<void> {
   const queryRunner = dataSource.createQueryRunner();
   try {
     // Under REPEATABLE READ, a possible default, an instance that waited for the lock would still see the tables missing.
     await queryRunner.startTransaction('READ COMMITTED');
     await queryRunner.query('SELECT pg_advisory_xact_lock($1)', [REGISTRY_MIGRATION_LOCK]);
     await createSchema(queryRunner, registrySchema(dataSource));
-    await runPending(new RegistryMigrator(dataSource, queryRunner), dataSource);
+    const migrator = new RegistryMigrator(dataSource, queryRunner);
+    const isNew = (await migrator.getExecutedMigrations()).length === 0;
+    await runPending(migrator, dataSource);
+    if (isNew) await onMade?.(queryRunner);
     await queryRunner.commitTransaction();
   } finally {
     await endTransaction(queryRunner);

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { SeenMigration } from '../provisioning/tenant-versions';
+import type { SeenMigration } from '../provisioning/template/tenant-versions';
 import type { Tenant } from '../registry/tenant';
 
 /** The beginning of every export, after it was decrypted and unzipped. The number is the version of the format. */

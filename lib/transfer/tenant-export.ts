@@ -12,7 +12,7 @@ import { TenantContext } from '../context/tenant-context';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { readDataColumns, TYPEORM_METADATA } from '../provisioning/template/template-data';
 import { listTables, lockTables } from '../provisioning/tenant-tables';
-import { TenantVersions } from '../provisioning/tenant-versions';
+import { TenantVersions } from '../provisioning/template/tenant-versions';
 import { compileBlueprint } from '../schema/blueprint';
 import { withSearchPath } from '../schema/catalog';
 import type { Tenant } from '../registry/tenant';

@@ -11,6 +11,7 @@ import {
   type TenantContext,
   workOf,
 } from '../../context/tenant-context';
+import type { CheckedServer } from '../protocol/session-probe';
 import type { TenantClient } from '../protocol/tenant-client';
 import type { TransactionParameters } from '../protocol/transaction-parameters';
 import { Lease, type LeasingPool } from './lease';
@@ -50,6 +51,8 @@ export class ServerPool {
   readonly #queue: FairQueue<CheckoutRequest>;
   /** Whether each connection has a session of its own, as far as is known: see `TenantClient.hasOwnSession`. */
   hasOwnSessions = false;
+  /** Whether it is known to be the server that it should be. */
+  isChecked = false;
 
   /** @param config as pg's pool takes it: `max` is how many sessions there may be in all databases together */
   constructor(
@@ -77,6 +80,29 @@ export class ServerPool {
 
   keepsConnectionOf(work: object): boolean {
     return this.all.keepsConnectionOf(work);
+  }
+
+  /** The same once the server was looked at. What that throws is what the request gets. */
+  enterChecked(request: CheckoutRequest, checking: Promise<CheckedServer>): void {
+    if (this.#connectTimeoutMs)
+      request.stopTimer = this.#clock.after(this.#connectTimeoutMs, () =>
+        this.#refuse(
+          request,
+          orUnavailable('The database', new Error('timeout exceeded when trying to connect')),
+        ),
+      );
+    checking.then(
+      ({ pooler }) => {
+        this.isChecked = true;
+        this.hasOwnSessions = pooler === 'none';
+        if (request.isAnswered) return;
+        request.stopTimer?.();
+        this.enter(request);
+      },
+      (error: unknown) => {
+        if (!request.isAnswered) this.#refuse(request, error as Error);
+      },
+    );
   }
 
   enter(request: CheckoutRequest): void {

@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock';
 import type { TenantContext } from '../../context/tenant-context';
 import type { Place } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
+import type { CheckedServer } from '../protocol/session-probe';
 import type { TenantTimeoutsOption } from './tenant-timeouts';
 
 /** How the tenants' pool gives out its connections. */
@@ -12,6 +13,11 @@ export interface TenantPoolOptions {
   readonly servers?: Readonly<Record<string, PoolConfig>>;
   /** Where a tenant lives. Default: on the default server, in its schema. */
   readonly placeOf?: (tenant: Tenant) => Place;
+  /**
+   * Looks at a further server, once it leads to tenants: a connection to it is given out when this has resolved. Default:
+   * nothing is looked at.
+   */
+  readonly checkServer?: (server: string) => Promise<CheckedServer>;
   /** Schemas that every tenant's path ends with: extensions and look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
   /** Statements run as the tenant's own PostgreSQL role. Default false: as the login role. */

@@ -3,6 +3,7 @@ import { backgroundClock } from '../../common/clock';
 import { TenantRequiredError } from '../../context/context.errors';
 import { type ContextFrame, frameKey, type TenantContext } from '../../context/tenant-context';
 import { DEFAULT_PLACE, DEFAULT_SERVER, type Place } from '../../placement/place';
+import { ServerUnknownError } from '../../placement/placement.errors';
 import type { Tenant } from '../../registry/tenant';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
@@ -14,6 +15,7 @@ import { timeoutParameters } from './tenant-timeouts';
 
 /** Where a frame's data are: a server, and a database of it unless it is the one that its connection options name. */
 interface Whereabouts {
+  readonly name: string;
   readonly server: ServerPool;
   readonly database: string | undefined;
 }
@@ -40,7 +42,7 @@ export class TenantPool extends Pool implements PoolOfServers {
     this.servers = new Map(
       all.map(([name, each]) => [name, new ServerPool(each, { ...options, clock }, this)]),
     );
-    this.#default = { server: this.servers.get(DEFAULT_SERVER)!, database: undefined };
+    this.#default = { name: DEFAULT_SERVER, server: this.servers.get(DEFAULT_SERVER)!, database: undefined };
   }
 
   /** How many connections were destroyed instead of used again, by cause. */
@@ -102,15 +104,17 @@ export class TenantPool extends Pool implements PoolOfServers {
       return callback(undefined, client, () => client.release());
     }
     let request: CheckoutRequest;
-    let server: ServerPool;
+    let where: Whereabouts;
     try {
-      const where = this.#whereaboutsOf(frame);
-      server = where.server;
-      request = new CheckoutRequest(server, where.database, frame, this.#parametersOf(frame), callback);
+      where = this.#whereaboutsOf(frame);
+      const { server, database } = where;
+      request = new CheckoutRequest(server, database, frame, this.#parametersOf(frame), callback);
     } catch (error) {
       return callback(error as Error, undefined, () => {});
     }
-    server.enter(request);
+    const { checkServer } = this.#options;
+    if (where === this.#default || where.server.isChecked || !checkServer) where.server.enter(request);
+    else where.server.enterChecked(request, checkServer(where.name));
   }
 
   #whereaboutsOf({ tenant, server: named = DEFAULT_SERVER }: ContextFrame): Whereabouts {
@@ -119,9 +123,9 @@ export class TenantPool extends Pool implements PoolOfServers {
       : { server: named, isolation: 'schema' };
     if (name === DEFAULT_SERVER && isolation === 'schema') return this.#default;
     const server = this.servers.get(name);
-    if (!server) throw new Error(`No server is called "${name}".`);
+    if (!server) throw new ServerUnknownError(name);
     // The tenant's own database is called what its schema is called, which no other tenant's ever was.
-    return { server, database: isolation === 'database' ? tenant?.schemaName : undefined };
+    return { name, server, database: isolation === 'database' ? tenant?.schemaName : undefined };
   }
 
   #placeOf(tenant: Tenant): Place {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { Client, type ClientConfig, type Pool, type QueryConfig } from 'pg';
+import { Client, type ClientBase, type ClientConfig, type Pool, type QueryConfig } from 'pg';
 import { UnsafeSessionError, UnsupportedStartupParameterError } from '../connection-start.errors';
 
 /** What was found out about the sessions that a pool's connections lead to. */
@@ -16,6 +16,9 @@ export interface SessionReport {
   readonly directUrlNeeded: boolean;
 }
 
+/** What the first look at a server has found out. */
+export type CheckedServer = Pick<SessionReport, 'pooler'>;
+
 /**
  * Which of two clients asks. A pooler that gives out its sessions in turn shows it when one client asks twice, one that
  * gives out the latest first when the other asks then.
@@ -27,8 +30,13 @@ const ANSWER_TIMEOUT_MS = 2_000;
 
 /** One round trip when no pooler is found; else two connections and up to six round trips more. */
 export async function probeSession(pool: Pool): Promise<SessionReport> {
-  const { searchPath, isPooled } = await askOnce(pool);
-  const pooler = isPooled ? await findPooler(pool.options) : 'none';
+  const client = await pool.connect();
+  const answer = await askOnce(client).finally(() => client.release());
+  return reportOf(answer, pool.options);
+}
+
+async function reportOf({ searchPath, isPooled }: Answer, options: ClientConfig): Promise<SessionReport> {
+  const pooler = isPooled ? await findPooler(options) : 'none';
   return {
     pooler,
     searchPath,
@@ -67,11 +75,37 @@ export async function isServedByAnother(client: Client, answerTimeoutMs?: number
  */
 export async function checkSession(pool: Pool, directUrl?: string): Promise<SessionReport> {
   const report = await probeSession(pool);
-  const { pooler, sessionPathIsEmpty, searchPath, directUrlNeeded } = report;
+  requireOwnPath(report, directUrl, 'database');
+  return report;
+}
+
+/** The same of a server that these options lead to, outside of any pool. `option` is what its URLs are options of. */
+export async function checkServerSession(
+  options: ClientConfig,
+  directUrl: string | undefined,
+  option: string,
+): Promise<SessionReport> {
+  const client = probeClient(options, options.query_timeout);
+  try {
+    await client.connect();
+    const report = await reportOf(await askOnce(client), options);
+    requireOwnPath(report, directUrl, option);
+    return report;
+  } catch (error) {
+    throw explainRefusal(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function requireOwnPath(
+  { pooler, sessionPathIsEmpty, searchPath, directUrlNeeded }: SessionReport,
+  directUrl: string | undefined,
+  option: string,
+): void {
   if (!sessionPathIsEmpty) throw new UnsafeSessionError(searchPath);
   if (directUrlNeeded && directUrl === undefined)
-    warnOfSharedSessions('A pooler stands before PostgreSQL', pooler, 'database.directUrl is not set');
-  return report;
+    warnOfSharedSessions('A pooler stands before PostgreSQL', pooler, `${option}.directUrl is not set`);
 }
 
 /** `which` begins the sentence, with the pooler; `why` says of directUrl that it does not help. */
@@ -99,17 +133,17 @@ export function explainRefusal(error: unknown): unknown {
  * See `isServedByAnother`, in the same round trip. The path is that which the session began with, whatever the statement
  * carries and whatever was set in the session since.
  */
-async function askOnce(pool: Pool): Promise<{ searchPath: string; isPooled: boolean }> {
-  const client = await pool.connect();
-  try {
-    const { rows } = await client.query<{ path: string; pid: number }>(
-      `SELECT reset_val AS path, pg_catalog.pg_backend_pid() AS pid FROM pg_catalog.pg_settings WHERE name = 'search_path'`,
-    );
-    const { processID } = client as unknown as { processID: number | null };
-    return { searchPath: rows[0].path, isPooled: processID !== rows[0].pid };
-  } finally {
-    client.release();
-  }
+async function askOnce(client: ClientBase): Promise<Answer> {
+  const { rows } = await client.query<{ path: string; pid: number }>(
+    `SELECT reset_val AS path, pg_catalog.pg_backend_pid() AS pid FROM pg_catalog.pg_settings WHERE name = 'search_path'`,
+  );
+  const { processID } = client as unknown as { processID: number | null };
+  return { searchPath: rows[0].path, isPooled: processID !== rows[0].pid };
+}
+
+interface Answer {
+  readonly searchPath: string;
+  readonly isPooled: boolean;
 }
 
 /**
@@ -141,13 +175,13 @@ export async function findPooler(options: ClientConfig): Promise<SessionReport['
 }
 
 /** A connection outside the pool, because the pool may have only one. */
-function probeClient(options: ClientConfig): Client {
+function probeClient(options: ClientConfig, timeoutMs = ANSWER_TIMEOUT_MS): Client {
   const client = new Client({
     ...options,
     // pg hides it from being copied.
     password: options.password,
-    query_timeout: ANSWER_TIMEOUT_MS,
-    connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+    query_timeout: timeoutMs,
+    connectionTimeoutMillis: timeoutMs,
   });
   // A connection that breaks fails the query on it, and that error is the one to report.
   client.on('error', () => {});

@@ -15,7 +15,7 @@ import {
   keepLostConnections,
 } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
-import { connectionOf, ownersOf, withOptions } from './own-connections';
+import { connectionOf, ownersOf, poolConfigOf, withOptions } from './own-connections';
 import { otherWays, type Way } from './other-ways';
 import { type Reaching, reachDatabase, reaching } from './reach-database';
 import {
@@ -32,6 +32,10 @@ import {
 } from '../../registry/registry';
 import { REGISTRY_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { RegistryTurns } from '../../registry/registry-turns';
+import { placeOf } from '../../placement/place';
+import type { ServerOptions } from '../servers/server.options';
+import { databaseOfServer } from '../servers/server-database';
+import { Servers } from '../servers/servers';
 import type { Tenant } from '../../registry/tenant';
 
 /** PostgreSQL's bound for names, in bytes. A slug is ASCII. */
@@ -119,10 +123,10 @@ function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions 
 export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
   name: TENANT_DATA_SOURCE,
   // Opened after the registry: two that wait for one server at the same time would say everything twice.
-  inject: [CONNECTION_OPTIONS, TenantContext, getDataSourceToken(REGISTRY_DATA_SOURCE)],
-  useFactory: (options: ConnectionOptions, tenantContext: TenantContext) =>
+  inject: [CONNECTION_OPTIONS, TenantContext, Servers],
+  useFactory: (options: ConnectionOptions, tenantContext: TenantContext, servers: Servers) =>
     ({
-      ...tenantDataSourceOptions(options, tenantContext),
+      ...tenantDataSourceOptions(options, tenantContext, servers),
       ...reaching(options.database, options.database, options.typeorm?.replication),
       tenantContext,
       sharedSchemas: options.sharedSchemas,
@@ -144,12 +148,17 @@ export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
  */
 export const adminDataSource: TypeOrmModuleAsyncOptions = {
   name: ADMIN_DATA_SOURCE,
-  inject: [CONNECTION_OPTIONS, TenantContext, getDataSourceToken(TENANT_DATA_SOURCE)],
-  useFactory: (options: ConnectionOptions, tenantContext: TenantContext, shared: DataSource) =>
+  inject: [CONNECTION_OPTIONS, TenantContext, Servers, getDataSourceToken(TENANT_DATA_SOURCE)],
+  useFactory: (
+    options: ConnectionOptions,
+    tenantContext: TenantContext,
+    servers: Servers,
+    shared: DataSource,
+  ) =>
     ({
       ...(options.roles
         ? {
-            ...tenantDataSourceOptions(forOwner(options), tenantContext),
+            ...tenantDataSourceOptions(forOwner(options), tenantContext, servers),
             ...reaching(ownersOf(options.database), options.database),
           }
         : { shared }),
@@ -171,16 +180,25 @@ export const adminDataSource: TypeOrmModuleAsyncOptions = {
 
 /** The options of a data source that runs as the owner: on one server, and never as a tenant's role. */
 function forOwner(options: ConnectionOptions): ConnectionOptions {
-  const { database, typeorm } = options;
+  const { database, servers, typeorm } = options;
+  const owners = Object.entries(servers).map(([name, { adminUrl, directUrl: _, ...server }]) => [
+    name,
+    { ...server, url: adminUrl ?? server.url },
+  ]);
   return {
     ...options,
     roles: false,
     database: ownersOf(database),
+    servers: Object.fromEntries(owners) as Record<string, ServerOptions>,
     typeorm: { ...typeorm, replication: undefined },
   };
 }
 
-function tenantDataSourceOptions(options: ConnectionOptions, context: TenantContext): DataSourceOptions {
+function tenantDataSourceOptions(
+  options: ConnectionOptions,
+  context: TenantContext,
+  servers: Servers,
+): DataSourceOptions {
   const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);
   const { extra } = connection;
@@ -194,7 +212,14 @@ function tenantDataSourceOptions(options: ConnectionOptions, context: TenantCont
       slaves: replication.slaves.map((slave) => withEmptyPath(slave, extra?.options)),
     },
     type: 'postgres',
-    driver: tenantDriver({ context, sharedSchemas, roles, ...poolOptionsOf(database, roles) }),
+    driver: tenantDriver({
+      ...{ context, sharedSchemas, roles, placeOf },
+      ...poolOptionsOf(database, roles),
+      servers: Object.fromEntries(
+        servers.further.map((name) => [name, poolConfigOf(databaseOfServer(options, name))]),
+      ),
+      checkServer: (name) => servers.check(name),
+    }),
     entities,
     migrations,
     subscribers,

@@ -20,7 +20,7 @@ export type Replication = NonNullable<TenancyTypeOrmOptions['replication']>;
 /** `option` is where the URL was given, if no variable has it. */
 export function databaseLogin(
   server: Server,
-  option: 'database.url' | 'database.adminUrl' | 'database.directUrl',
+  option: string,
   environment: Environment = process.env,
 ): DatabaseLogin {
   const { url, host, port, username, database } = { ...server, ...partsOf(server.url) };

@@ -16,25 +16,29 @@ export interface Way {
   readonly check: (registry: DataSource) => Promise<void>;
 }
 
-/** The other ways to the registry's database: with `roles` that of requests, and the one around the pooler. */
-export function otherWays(database: CheckedDatabaseOptions): Way[] {
+/**
+ * The other ways to the database that the owner reaches: with `roles` that of requests, and the one around the pooler.
+ * `options` is what the URLs are options of.
+ */
+export function otherWays(database: CheckedDatabaseOptions, options = 'database'): Way[] {
   const { url, directUrl, adminUrl } = database;
   const ways: Way[] = [];
   if (adminUrl !== undefined && url !== undefined) {
-    const login = databaseLogin({ url }, 'database.url');
+    const login = databaseLogin({ url }, `${options}.url`);
     const connection = directConnection({ ...database, directUrl: undefined });
     const elsewhere = () =>
-      new AdminUrlElsewhereError(databaseLogin({ url: adminUrl }, 'database.adminUrl'), login);
+      new AdminUrlElsewhereError(databaseLogin({ url: adminUrl }, `${options}.adminUrl`), login, options);
     const check = async (registry: DataSource) => {
       await requireSameDatabase(registry, connection, elsewhere);
     };
-    ways.push({ name: 'database.url', login, check });
+    ways.push({ name: `${options}.url`, login, check });
   }
   if (directUrl !== undefined) {
-    const login = databaseLogin({ url: directUrl }, 'database.directUrl');
+    const option = `${options}.directUrl`;
+    const login = databaseLogin({ url: directUrl }, option);
     const connection = directConnection(database);
-    const check = (registry: DataSource) => checkDirectUrl(registry, connection, login);
-    ways.push({ name: 'database.directUrl', login, check });
+    const check = (registry: DataSource) => checkDirectUrl(registry, connection, login, option);
+    ways.push({ name: option, login, check });
   }
   return ways;
 }
@@ -48,9 +52,14 @@ async function checkDirectUrl(
   registry: DataSource,
   direct: ClientConfig,
   login: DatabaseLogin,
+  option: string,
 ): Promise<void> {
-  const isPooled = await requireSameDatabase(registry, direct, () => new DirectUrlElsewhereError(login));
-  if (isPooled) await warnOfPooler(direct, login);
+  const isPooled = await requireSameDatabase(
+    registry,
+    direct,
+    () => new DirectUrlElsewhereError(login, option),
+  );
+  if (isPooled) await warnOfPooler(direct, login, option);
 }
 
 /**
@@ -95,13 +104,13 @@ export async function isSameDatabase(transaction: SqlExecutor, client: Client): 
   return !rows[0].isFree;
 }
 
-async function warnOfPooler(direct: ClientConfig, { address, origin }: DatabaseLogin): Promise<void> {
+async function warnOfPooler(
+  direct: ClientConfig,
+  { address, origin }: DatabaseLogin,
+  option: string,
+): Promise<void> {
   const pooler = await findPooler(direct);
   // One that keeps a session for its client lets it LISTEN; a migration that needs its own session is refused there.
   if (pooler === 'transaction' || pooler === 'unknown')
-    warnOfSharedSessions(
-      `At ${address} stands a pooler`,
-      pooler,
-      `database.directUrl (${origin}) leads to it`,
-    );
+    warnOfSharedSessions(`At ${address} stands a pooler`, pooler, `${option} (${origin}) leads to it`);
 }

@@ -1,4 +1,4 @@
-import type { ClientConfig } from 'pg';
+import type { ClientConfig, PoolConfig } from 'pg';
 import { KEEP_ALIVE } from '../../common/silence';
 import type { CheckedDatabaseOptions } from '../connection.options';
 import { withEmptySearchPath, withEmptySearchPathInUrl } from './tenant-data-source';
@@ -53,11 +53,24 @@ export function directConnection(database: CheckedDatabaseOptions): ClientConfig
 
 /** The same for the owner's work, whose statements take as long as they take, with the empty path of all our sessions. */
 export function ownSessionConnection(database: CheckedDatabaseOptions): ClientConfig {
-  const { connectionString, options, ...connection } = directConnection(ownersOf(database));
+  return { ...withEmptyPath(directConnection(ownersOf(database))), query_timeout: undefined };
+}
+
+/** A connection such as those of requests, to look at what its session begins with. */
+export function requestConnection(database: CheckedDatabaseOptions): ClientConfig {
+  return withEmptyPath(directConnection({ ...database, directUrl: undefined }));
+}
+
+/** The pool of a further server, as TypeORM makes that of the first. */
+export function poolConfigOf(database: CheckedDatabaseOptions): PoolConfig {
+  const { query_timeout: _, ...connection } = requestConnection(database);
+  return { ...connection, max: database.poolSize };
+}
+
+function withEmptyPath({ connectionString, options, ...connection }: ClientConfig): ClientConfig {
   return {
     ...connection,
     connectionString: connectionString && withEmptySearchPathInUrl(withOptions(connectionString, options)),
     options: withEmptySearchPath(options),
-    query_timeout: undefined,
   };
 }

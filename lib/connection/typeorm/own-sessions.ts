@@ -10,7 +10,14 @@ import { ownSessionConnection } from './own-connections';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection-start.errors';
 import { isServedByAnother } from '../protocol/session-probe';
-import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
+import { TenantContext } from '../../context/tenant-context';
+import { DEFAULT_SERVER, placeOf } from '../../placement/place';
+import {
+  CONNECTION_OPTIONS,
+  type CheckedDatabaseOptions,
+  type ConnectionOptions,
+} from '../connection.options';
+import { databaseOfServer } from '../servers/server-database';
 
 export interface OwnSessionOptions {
   /** The schema that the session's path begins with. Default none: the path is empty. */
@@ -27,6 +34,7 @@ export interface OwnSessionOptions {
 export class OwnSessions {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
+    private readonly context: TenantContext,
     @Inject(CONNECTION_OPTIONS) private readonly options: ConnectionOptions,
   ) {}
 
@@ -40,7 +48,7 @@ export class OwnSessions {
     work: (queryRunner: QueryRunner) => Promise<T>,
     { schemaName, isRequired = true }: OwnSessionOptions = {},
   ): Promise<T> {
-    const client = new KeepingClient(ownSessionConnection(this.options.database));
+    const client = new KeepingClient(ownSessionConnection(this.#database()));
     // Whatever is under way fails with it, and tells.
     client.on('error', () => undefined);
     const queryRunner = this.dataSource.createQueryRunner();
@@ -54,6 +62,13 @@ export class OwnSessions {
       await queryRunner.release();
       await client.end().catch(() => undefined);
     }
+  }
+
+  /** That of the tenant, or of the work of the system. */
+  #database(): CheckedDatabaseOptions {
+    const { tenant, server } = this.context.frame() ?? {};
+    const name = tenant ? placeOf(tenant).server : (server ?? DEFAULT_SERVER);
+    return databaseOfServer(this.options, name);
   }
 
   /** How long what is asked first may take. The statements of the work take as long as they take. */

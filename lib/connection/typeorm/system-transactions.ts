@@ -3,6 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
+import { DEFAULT_SERVER } from '../../placement/place';
 
 /** Transactions that run for no tenant: what they touch, they name in full. */
 @Injectable()
@@ -12,9 +13,17 @@ export class SystemTransactions {
     private readonly context: TenantContext,
   ) {}
 
-  /** What `work` gives: committed when it resolves, rolled back when it rejects. */
-  run<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  /**
+   * What `work` gives: committed when it resolves, rolled back when it rejects. `server` is where it works. Default: where
+   * the work of the system around it works, see `TenantContext.runAsSystem()`.
+   */
+  run<T>(work: (manager: EntityManager) => Promise<T>, server?: string): Promise<T> {
     // Explicitly READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for.
-    return this.context.runAsSystem(() => this.dataSource.transaction('READ COMMITTED', work));
+    return this.context.runAsSystem(() => this.dataSource.transaction('READ COMMITTED', work), server);
+  }
+
+  /** The same where the registry is, whatever server the work around it is on. */
+  inRegistry<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.run(work, DEFAULT_SERVER);
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
+import { placeOf } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { SchemaMarks, tenantComment } from '../marks/schema-marks';
@@ -51,7 +52,8 @@ export class HalfMade {
     return { activated, removed };
   }
 
-  async #settle({ id, slug, schemaName }: Tenant): Promise<'activated' | 'removed' | undefined> {
+  async #settle(tenant: Tenant): Promise<'activated' | 'removed' | undefined> {
+    const { id, slug, schemaName } = tenant;
     const hasSchema = await this.transactions.run(async (manager) => {
       // Creations hold this lock from before they insert the row until their schema is committed, so all that were
       // running have now ended.
@@ -62,7 +64,7 @@ export class HalfMade {
         [schemaName, tenantComment(slug), await this.marks.registryId(manager)],
       );
       return found.length > 0;
-    });
+    }, placeOf(tenant).server);
     const now = await this.store.find({ by: 'id', value: id });
     if (now?.status !== 'provisioning') return undefined;
     this.lookup.forget(now);

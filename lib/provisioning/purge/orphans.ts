@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { TenantContext } from '../../context/tenant-context';
 import { OWN_NAME } from '../../registry/schema-name';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../../registry/store/typeorm-tenant.store';
@@ -36,6 +37,7 @@ export class Orphans {
   readonly #registry: string;
 
   constructor(
+    private readonly context: TenantContext,
     private readonly transactions: SystemTransactions,
     private readonly store: TenantStore,
     private readonly template: Template,
@@ -47,8 +49,12 @@ export class Orphans {
     this.#registry = quoteIdentifier(options.registrySchema);
   }
 
-  /** Drops the empty ones that were first seen long enough ago, and records the others. */
-  async sweep(): Promise<OrphanReport> {
+  /** On one server: drops the empty ones that were first seen long enough ago, and records the others. */
+  sweep(server: string): Promise<OrphanReport> {
+    return this.context.runAsSystem(() => this.#sweep(), server);
+  }
+
+  async #sweep(): Promise<OrphanReport> {
     const candidates = await this.#candidates();
     const unknown = await this.#unknownToStore(candidates.map(({ name }) => name));
     const { ours, unmarked } = await this.#divide(candidates.filter(({ name }) => unknown.has(name)));
@@ -77,17 +83,37 @@ export class Orphans {
     return marked;
   }
 
-  /** A creation that is running holds the template's lock, and its schema is not visible before it has ended. */
-  #candidates(): Promise<Candidate[]> {
-    return this.transactions.run((manager) =>
+  /**
+   * A creation that is running holds the template's lock, and its schema is not visible before it has ended. The registry
+   * is asked after that, and knows by then of all that are seen: a tenant's row is never committed after its schema.
+   */
+  async #candidates(): Promise<Candidate[]> {
+    const found = await this.transactions.run((manager) =>
       manager.query<Candidate[]>(
         `SELECT nspname AS name, ${MARK} AS owner FROM pg_catalog.pg_namespace n WHERE nspname ~ $1
-           AND NOT EXISTS (SELECT FROM ${this.#registry}.tenants WHERE schema_name = n.nspname)
-           AND NOT EXISTS (SELECT FROM ${this.#registry}.spares WHERE schema_name = n.nspname)
-           AND NOT EXISTS (SELECT FROM ${this.#registry}.purges WHERE schema_name = n.nspname) ORDER BY 1`,
+           AND NOT EXISTS (SELECT FROM ${this.#registry}.spares WHERE schema_name = n.nspname) ORDER BY 1`,
         [OWN_NAME],
       ),
     );
+    if (found.length === 0) return [];
+    const unknown = await this.transactions.inRegistry((manager) =>
+      this.#unknownToRegistry(
+        manager,
+        found.map(({ name }) => name),
+      ),
+    );
+    return found.filter(({ name }) => unknown.has(name));
+  }
+
+  /** Those that are no tenant's, and of which no purge is known. */
+  async #unknownToRegistry(registry: SqlExecutor, names: readonly string[]): Promise<ReadonlySet<string>> {
+    const unknown = (await registry.query(
+      `SELECT g.name FROM pg_catalog.unnest($1::text[]) AS g (name)
+       WHERE NOT EXISTS (SELECT FROM ${this.#registry}.tenants t WHERE t.schema_name = g.name)
+         AND NOT EXISTS (SELECT FROM ${this.#registry}.purges p WHERE p.schema_name = g.name)`,
+      [names],
+    )) as { name: string }[];
+    return new Set(unknown.map(({ name }) => name));
   }
 
   async #divide(orphans: readonly Candidate[]): Promise<{ ours: string[]; unmarked: string[] }> {
@@ -167,12 +193,15 @@ export class Orphans {
 
   /** Whether it became a tenant's or a spare since it was recorded, or its mark was changed. */
   async #isTaken(executor: SqlExecutor, schemaName: string): Promise<boolean> {
-    const found = (await executor.query(
-      `SELECT schema_name FROM ${this.#registry}.tenants WHERE schema_name = $1
-       UNION ALL SELECT schema_name FROM ${this.#registry}.spares WHERE schema_name = $1`,
+    const spares = (await executor.query(
+      `SELECT schema_name FROM ${this.#registry}.spares WHERE schema_name = $1`,
       [schemaName],
     )) as unknown[];
-    if (found.length > 0) return true;
+    if (spares.length > 0) return true;
+    const unknown = await this.transactions.inRegistry((registry) =>
+      this.#unknownToRegistry(registry, [schemaName]),
+    );
+    if (!unknown.has(schemaName)) return true;
     if ((await this.marks.ownerOf(executor, schemaName)) !== (await this.marks.registryId(executor)))
       return true;
     if (this.store instanceof TypeOrmTenantStore) return false;

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
+import { placeOf } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
 import { isUuid } from '../../registry/claim';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -11,6 +12,8 @@ export interface PurgeRecord {
   readonly tenantId: string;
   readonly slug: string;
   readonly schemaName: string;
+  /** The server that the schema was on. */
+  readonly server: string;
   /** Rows by table. */
   readonly tables: Readonly<Record<string, number>>;
   /** The sum over all tables. */
@@ -28,6 +31,7 @@ interface PurgeRow {
   readonly tenant_id: string;
   readonly slug: string;
   readonly schema_name: string;
+  readonly server: string;
   readonly tables: Record<string, number>;
   /** pg returns a bigint as text. */
   readonly bytes: string;
@@ -36,7 +40,7 @@ interface PurgeRow {
   readonly finished_at: Date | null;
 }
 
-const COLUMNS = 'tenant_id, slug, schema_name, tables, bytes, purged_by, started_at, finished_at';
+const COLUMNS = 'tenant_id, slug, schema_name, server, tables, bytes, purged_by, started_at, finished_at';
 
 /**
  * Tables of optional modules whose rows are deleted with their tenant. Each has the migrations of which one made it,
@@ -92,9 +96,9 @@ export class PurgeRecords {
   async begin(transaction: SqlExecutor, tenant: Tenant, purgedBy: string | undefined): Promise<void> {
     await this.forget(transaction, tenant.id);
     await transaction.query(
-      `INSERT INTO ${this.#schema}.purges (tenant_id, slug, schema_name, tenant, purged_by)
-       VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id) DO NOTHING`,
-      [tenant.id, tenant.slug, tenant.schemaName, JSON.stringify(tenant), purgedBy],
+      `INSERT INTO ${this.#schema}.purges (tenant_id, slug, schema_name, server, tenant, purged_by)
+       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id) DO NOTHING`,
+      [tenant.id, tenant.slug, tenant.schemaName, placeOf(tenant).server, JSON.stringify(tenant), purgedBy],
     );
   }
 
@@ -139,6 +143,15 @@ export class PurgeRecords {
     return found.length > 0;
   }
 
+  /** The record as it is now. */
+  async read(executor: SqlExecutor, id: string): Promise<PurgeRecord> {
+    const [row] = (await executor.query(
+      `SELECT ${COLUMNS} FROM ${this.#schema}.purges WHERE tenant_id = $1`,
+      [id],
+    )) as PurgeRow[];
+    return toRecord(row);
+  }
+
   /** The record, and the tenant as it was. They stay locked until the transaction ends, so nobody else drops a part. */
   async lock(transaction: SqlExecutor, id: string): Promise<{ record: PurgeRecord; tenant: Tenant | null }> {
     const [row] = (await transaction.query(
@@ -156,18 +169,17 @@ export class PurgeRecords {
     };
   }
 
-  /** Who holds locks on tables of the schema: `process 4711, idle in transaction since 09:12:33`. */
-  async listHolders(executor: SqlExecutor, id: string): Promise<string[]> {
+  /** Who holds locks on tables of a schema: `process 4711, idle in transaction since 09:12:33`. */
+  async listHolders(executor: SqlExecutor, schemaName: string): Promise<string[]> {
     const found = (await executor.query(
       `SELECT DISTINCT pg_catalog.format('process %s, %s since %s', a.pid, a.state,
                 pg_catalog.to_char(a.xact_start, 'HH24:MI:SS')) AS holder
-       FROM ${this.#schema}.purges p
-       JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema_name
+       FROM pg_catalog.pg_namespace n
        JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
        JOIN pg_catalog.pg_locks l ON l.relation = c.oid AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
        JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-       WHERE p.tenant_id = $1`,
-      [id],
+       WHERE n.nspname = $1`,
+      [schemaName],
     )) as { holder: string }[];
     return found.map(({ holder }) => holder);
   }
@@ -181,9 +193,7 @@ export class PurgeRecords {
     );
   }
 
-  /** The ledger's entries are deleted, because nobody needs the migrations of a schema that is gone. */
   async finish(transaction: SqlExecutor, id: string): Promise<PurgeRecord> {
-    await transaction.query(`DELETE FROM ${this.#schema}.tenant_migrations WHERE tenant_id = $1`, [id]);
     await transaction.query(
       `UPDATE ${this.#schema}.purges SET finished_at = pg_catalog.clock_timestamp(), tenant = NULL WHERE tenant_id = $1`,
       [id],
@@ -197,6 +207,7 @@ function toRecord(row: PurgeRow): PurgeRecord {
     tenantId: row.tenant_id,
     slug: row.slug,
     schemaName: row.schema_name,
+    server: row.server,
     tables: row.tables,
     rows: Object.values(row.tables).reduce((sum, rows) => sum + rows, 0),
     bytes: Number(row.bytes),

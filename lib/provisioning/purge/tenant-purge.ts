@@ -6,6 +6,7 @@ import { Option } from '../../common/options/option.decorator';
 import { isOutage } from '../../common/outage';
 import { TenancyError, TenancyUnavailableError } from '../../common/tenancy.errors';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
+import { DEFAULT_SERVER, placeOf } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../../registry/tenant.errors';
 import { TenantStore } from '../../registry/store/tenant.store';
@@ -16,6 +17,7 @@ import { findOutsideDependents } from '../marks/schema-dependents';
 import { SchemaDrop } from '../marks/schema-drop';
 import { SchemaMarks } from '../marks/schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { TenantVersions } from '../template/tenant-versions';
 import { checkActorAndReason } from '../tenant-input';
 import { TenantEvents } from '../hooks/tenant-events';
 import { TransitionHooks } from '../hooks/transition-hooks';
@@ -47,6 +49,7 @@ export class TenantPurge {
     private readonly records: PurgeRecords,
     private readonly marks: SchemaMarks,
     private readonly drop: SchemaDrop,
+    private readonly versions: TenantVersions,
     private readonly hooks: TransitionHooks,
     private readonly events: TenantEvents,
   ) {}
@@ -90,12 +93,14 @@ export class TenantPurge {
    * be gone.
    */
   async #runHooks(id: string): Promise<void> {
-    const { record, tenant } = await this.transactions.run(async (manager) => {
-      const locked = await this.records.lock(manager, id);
-      // The purge may have been begun by a version that wrote no marks.
-      await this.marks.markOfBefore(manager, locked.record.schemaName);
-      return locked;
-    });
+    const { record, tenant } = await this.transactions.inRegistry((manager) =>
+      this.records.lock(manager, id),
+    );
+    // The purge may have been begun by a version that wrote no marks.
+    await this.transactions.run(
+      (manager) => this.marks.markOfBefore(manager, record.schemaName),
+      record.server,
+    );
     if (tenant && !record.finishedAt) await this.hooks.run(tenant, 'purge');
   }
 
@@ -112,21 +117,23 @@ export class TenantPurge {
 
   async #begun(idOrSlug: string): Promise<string> {
     if (idOrSlug.includes('\0')) throw new TenantNotFoundError();
-    const id = await this.transactions.run((manager) => this.records.find(manager, idOrSlug));
+    const id = await this.transactions.inRegistry((manager) => this.records.find(manager, idOrSlug));
     if (id === undefined) throw new TenantNotFoundError();
     return id;
   }
 
   async #bury(tenant: Tenant, actor: string | undefined): Promise<boolean> {
     try {
-      return await this.transactions.run(async (manager) => {
-        const isBuried = await this.records.bury(manager, tenant, actor);
+      return await this.transactions.inRegistry(async (registry) => {
+        const isBuried = await this.records.bury(registry, tenant, actor);
         if (isBuried === false) return false;
-        await this.#refuseDependents(manager, tenant);
         // Checked now, while the tenant can still be restored.
-        await this.marks.markOfBefore(manager, tenant.schemaName);
-        await this.marks.requireOurs(manager, tenant.schemaName);
-        await this.records.begin(manager, tenant, actor);
+        await this.#at(placeOf(tenant).server, registry, async (manager) => {
+          await this.#refuseDependents(manager, tenant);
+          await this.marks.markOfBefore(manager, tenant.schemaName);
+          await this.marks.requireOurs(manager, tenant.schemaName);
+        });
+        await this.records.begin(registry, tenant, actor);
         return true;
       });
     } catch (error) {
@@ -148,26 +155,45 @@ export class TenantPurge {
 
   /** `ended`: the tenant as it was. Only the caller that dropped the last part gets it. */
   #dropNextPart(id: string): Promise<{ record: PurgeRecord; ended?: Tenant | null }> {
-    return this.transactions.run(async (manager) => {
+    return this.transactions.inRegistry(async (registry) => {
       // Counting the rows of a large table may take longer than a request ever should.
-      await manager.query('SET LOCAL statement_timeout = 0');
-      const { record, tenant } = await this.records.lock(manager, id);
+      await registry.query('SET LOCAL statement_timeout = 0');
+      const { record, tenant } = await this.records.lock(registry, id);
       if (record.finishedAt) return { record };
-      await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      const { tables, isLast } = await this.drop.dropNextPart(manager, record.schemaName);
-      if (isLast) return { record: await this.records.finish(manager, id), ended: tenant };
-      await this.records.addTables(manager, id, tables);
+      const { tables, isLast } = await this.#at(record.server, registry, async (manager) => {
+        await manager.query('SET LOCAL statement_timeout = 0');
+        await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        const dropped = await this.drop.dropNextPart(manager, record.schemaName);
+        // Nobody needs the migrations of a schema that is gone.
+        if (dropped.isLast) await this.versions.forget(manager, id);
+        return dropped;
+      });
+      if (isLast) return { record: await this.records.finish(registry, id), ended: tenant };
+      await this.records.addTables(registry, id, tables);
       return { record };
     });
+  }
+
+  /**
+   * Work on a tenant's server. Where the registry is there too, it is a part of the registry's transaction; elsewhere it is
+   * committed before that, and what is done twice after a crash finds nothing left to do.
+   */
+  #at<T>(server: string, registry: EntityManager, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return server === DEFAULT_SERVER ? work(registry) : this.transactions.run(work, server);
+  }
+
+  async #holders(id: string): Promise<string[]> {
+    const { schemaName, server } = await this.transactions.inRegistry((manager) =>
+      this.records.read(manager, id),
+    );
+    return this.transactions.run((manager) => this.records.listHolders(manager, schemaName), server);
   }
 
   async #explain(name: string, id: string, error: unknown): Promise<unknown> {
     if (error instanceof TenancyError) return error;
     if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE)
       return explainOutage(error) ?? new PurgeFailedError(name, error);
-    const holders = await this.transactions
-      .run((manager) => this.records.listHolders(manager, id))
-      .catch(() => []);
+    const holders = await this.#holders(id).catch(() => []);
     return new PurgeBlockedError(
       name,
       `an open transaction holds a part of its schema (${holders.join(', ') || 'it has ended meanwhile'}). Wait for its end or ` +

@@ -7,6 +7,8 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
+import { Servers } from '../../connection/servers/servers';
+import { DEFAULT_SERVER } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../../registry/store/typeorm-tenant.store';
@@ -17,7 +19,12 @@ import { PurgeRecords } from './purge-records';
 import { SpareRefill } from '../spares/spare-refill';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { TenantPurge } from './tenant-purge';
+import { Template } from '../template/template';
 import { TenantRoles } from '../roles/tenant-roles';
+
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
+
+const ORPHANS = ['dropped', 'withRows', 'unmarked'] as const;
 
 /** The actor of a purge that the sweeper begins. */
 const ACTOR = 'sweeper';
@@ -55,6 +62,8 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly orphans: Orphans,
     private readonly refill: SpareRefill,
     private readonly roles: TenantRoles,
+    private readonly servers: Servers,
+    private readonly template: Template,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
@@ -141,10 +150,14 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const halfMade = await attempt('settle half-made tenants', { activated: [], removed: [] }, () =>
       this.halfMade.sweep(note),
     );
-    const noOrphans = { dropped: [], withRows: [], unmarked: [] };
-    const orphans = await attempt('look for orphans', noOrphans, () => this.orphans.sweep());
-    await attempt('give tenants their roles', [], () => this.roles.prepareAll());
-    await attempt('drop unused roles', [], () => this.roles.dropUnused());
+    const orphans: Mutable<OrphanReport> = { dropped: [], withRows: [], unmarked: [] };
+    for (const server of this.servers.names.filter((each) => this.template.isReadyOn(each))) {
+      const at = server === DEFAULT_SERVER ? '' : ` on the server "${server}"`;
+      const found = await attempt(`look for orphans${at}`, undefined, () => this.orphans.sweep(server));
+      for (const kind of ORPHANS) orphans[kind] = [...orphans[kind], ...(found?.[kind] ?? [])];
+      await attempt(`give tenants their roles${at}`, [], () => this.roles.prepareAll(server));
+      await attempt(`drop unused roles${at}`, [], () => this.roles.dropUnused(server));
+    }
     await attempt('refill the spares', undefined, () => this.refill.refill());
     return { purged, halfMade, orphans, problems };
   }

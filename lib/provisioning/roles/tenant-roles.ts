@@ -4,6 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
+import { DEFAULT_SERVER, placeOf } from '../../placement/place';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { RolesNotSafeError } from '../provisioning-start.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -20,7 +21,8 @@ const PAGE_SIZE = 500;
 @Injectable()
 export class TenantRoles {
   readonly #logger = new Logger(TenantRoles.name);
-  #loginRole: Promise<string> | undefined;
+  /** By server. */
+  readonly #loginRoles = new Map<string, Promise<string>>();
 
   constructor(
     @InjectDataSource(TENANT_DATA_SOURCE) private readonly tenants: DataSource,
@@ -45,14 +47,17 @@ export class TenantRoles {
   }
 
   /**
-   * Makes the missing roles of tenants and spares, and returns their schemas. Each role has a transaction of its own;
-   * several instances may do this at once.
+   * Makes the missing roles of tenants and spares on a server, and returns their schemas. Each role has a transaction of its
+   * own; several instances may do this at once.
    */
-  async prepareAll(): Promise<string[]> {
-    if (!this.options.roles) return [];
+  async prepareAll(server: string): Promise<string[]> {
+    return this.options.roles ? this.context.runAsSystem(() => this.#prepareAll(server), server) : [];
+  }
+
+  async #prepareAll(server: string): Promise<string[]> {
     const loginRole = await this.#login();
     const prepared: string[] = [];
-    for await (const page of this.#schemas()) {
+    for await (const page of this.#schemas(server)) {
       const names = await this.transactions.run((manager) => findUnprepared(manager, page, loginRole));
       for (const name of names) {
         await this.transactions.run(async (manager) => {
@@ -67,19 +72,18 @@ export class TenantRoles {
   }
 
   /** Drops roles whose schemas were dropped earlier, and that something still depended on then. */
-  async dropUnused(): Promise<string[]> {
+  async dropUnused(server: string): Promise<string[]> {
     if (!this.options.roles) return [];
-    const loginRole = await this.#login();
     return this.transactions.run(async (manager) => {
       // With this lock, no instance is about to make a schema for one of them.
       await this.template.lockExclusive(manager);
-      return dropUnusedRoles(manager, loginRole);
-    });
+      return dropUnusedRoles(manager, await this.#login());
+    }, server);
   }
 
-  async *#schemas(): AsyncGenerator<string[]> {
+  async *#schemas(server: string): AsyncGenerator<string[]> {
     yield this.transactions.run((manager) => this.#spares(manager));
-    for await (const page of this.store.eachPage({}, PAGE_SIZE))
+    for await (const page of this.store.eachPage({ server }, PAGE_SIZE))
       yield page.map(({ schemaName }) => schemaName);
   }
 
@@ -90,11 +94,19 @@ export class TenantRoles {
     return found.map(({ name }) => name);
   }
 
-  /** The role with which requests log in. */
+  /** The role with which requests log in, on the server where the caller works. */
   #login(): Promise<string> {
-    return (this.#loginRole ??= this.context.runAsSystem(async () => {
-      const [{ name }] = await this.tenants.query<{ name: string }[]>('SELECT session_user AS name');
-      return name;
-    }));
+    const { tenant, server: ofSystem } = this.context.frame() ?? {};
+    const server = tenant ? placeOf(tenant).server : (ofSystem ?? DEFAULT_SERVER);
+    let login = this.#loginRoles.get(server);
+    if (!login) {
+      login = this.context.runAsSystem(async () => {
+        const [{ name }] = await this.tenants.query<{ name: string }[]>('SELECT session_user AS name');
+        return name;
+      }, server);
+      this.#loginRoles.set(server, login);
+      login.catch(() => this.#loginRoles.delete(server));
+    }
+    return login;
   }
 }

@@ -8,6 +8,8 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.
 import { SchemaDrop } from '../marks/schema-drop';
 import { SchemaMarks, SPARE_COMMENT } from '../marks/schema-marks';
 import { type Spare, Spares } from './spares';
+import { Servers } from '../../connection/servers/servers';
+import { TenantContext } from '../../context/tenant-context';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { Template } from '../template/template';
 import { TenantRoles } from '../roles/tenant-roles';
@@ -21,6 +23,8 @@ export class SpareRefill {
   #closing = false;
 
   constructor(
+    private readonly context: TenantContext,
+    private readonly servers: Servers,
     private readonly transactions: SystemTransactions,
     private readonly template: Template,
     private readonly spares: Spares,
@@ -59,13 +63,22 @@ export class SpareRefill {
   async #run(): Promise<void> {
     do {
       this.#again = false;
+      const ready = this.servers.openNames.filter((server) => this.template.isReadyOn(server));
+      // One that is away keeps none of the others waiting. The first error is thrown.
+      const outcomes = await Promise.allSettled(ready.map((server) => this.#refill(server)));
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    } while (this.#again && !this.#closing);
+  }
+
+  #refill(server: string): Promise<void> {
+    return this.context.runAsSystem(async () => {
       const slots = (await this.#openSlots()).values();
       const workers = Array.from({ length: this.options.spares.refillConcurrency }, async () => {
         for (const slot of slots) await this.#fill(slot);
       });
       const outcomes = await Promise.allSettled(workers);
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    } while (this.#again && !this.#closing);
+    }, server);
   }
 
   #openSlots(): Promise<number[]> {

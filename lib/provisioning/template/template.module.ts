@@ -4,9 +4,17 @@ import { SessionMigrations } from './session-migrations';
 import { SharedMigrator } from './shared-migrator';
 import { Template } from './template';
 import { TemplateOutside } from './template-outside';
+import { TenantVersions } from './tenant-versions';
 import { UnfinishedMigrations } from './unfinished-migrations';
 
-const services = [SessionMigrations, SharedMigrator, Template, TemplateOutside, UnfinishedMigrations];
+const services = [
+  SessionMigrations,
+  SharedMigrator,
+  Template,
+  TemplateOutside,
+  TenantVersions,
+  UnfinishedMigrations,
+];
 
 /** The schema that tenants are cloned from, and the shared schemas behind it. */
 @Module({ imports: [ConnectionModule], providers: services, exports: services })

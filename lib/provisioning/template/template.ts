@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SqlExecutor } from '../../common/sql';
 import { quoteIdentifier } from '../../common/sql';
+import { DEFAULT_SERVER } from '../../placement/place';
 import { DEFAULT_REGISTRY_SCHEMA } from '../../registry/registry-schema';
 import { type Blueprint, compileBlueprint } from '../../schema/blueprint';
 import { NO_PRINTS, type Prints } from '../../schema/prints';
@@ -42,11 +43,14 @@ export class Template {
   readonly #sharedSchemas: readonly string[];
   readonly #prints: TemplatePrints;
   readonly #ledger: string;
+  readonly #identity: string;
   /** The query for the names of its migrations. */
   readonly #applied: string;
+  /** The further servers on which it was brought up to date. */
+  readonly #servers = new Set<string>();
   #warned = '';
-  /** The version that was compiled last, and the state for which it was compiled. */
-  #compiled: (TemplateVersion & { readonly for: string }) | undefined;
+  /** The version that was compiled last on each server, and the state for which it was compiled. */
+  readonly #compiled = new Map<string, TemplateVersion & { readonly for: string }>();
 
   constructor(
     private readonly unfinished: UnfinishedMigrations,
@@ -59,7 +63,17 @@ export class Template {
     this.#sharedSchemas = sharedSchemas;
     this.#prints = new TemplatePrints(registrySchema);
     this.#ledger = `${quoteIdentifier(registrySchema)}.template_migrations`;
+    this.#identity = `${quoteIdentifier(registrySchema)}.registry_identity`;
     this.#applied = `SELECT name FROM ${this.#ledger} ORDER BY timestamp, name`;
+  }
+
+  /** Whether tenants can be made on that server. Of the registry's own the start sees to it. */
+  isReadyOn(server: string): boolean {
+    return server === DEFAULT_SERVER || this.#servers.has(server);
+  }
+
+  setReadyOn(server: string): void {
+    this.#servers.add(server);
   }
 
   /** Keeps the template unchanged until the caller's transaction ends. */
@@ -80,17 +94,18 @@ export class Template {
    */
   async current(transaction: SqlExecutor, { isNew = false } = {}): Promise<TemplateVersion> {
     // After an upgrade of the server, the same template may print differently.
-    const [{ server, applied }] = (await transaction.query(
-      `SELECT pg_catalog.current_setting('server_version_num') AS server,
-              ARRAY(${this.#applied}) AS applied`,
-    )) as { server: string; applied: string[] }[];
+    const [{ server, release, applied }] = (await transaction.query(
+      `SELECT (SELECT server_id FROM ONLY ${this.#identity}) AS server,
+              pg_catalog.current_setting('server_version_num') AS release, ARRAY(${this.#applied}) AS applied`,
+    )) as { server: string; release: string; applied: string[] }[];
     const migrations = JSON.stringify(applied);
-    if (isNew || this.#compiled?.for !== server + migrations) {
-      const schemaVersion = applied.at(-1) ?? null;
-      const compiled = await this.#compile(transaction, migrations, isNew);
-      this.#compiled = { for: server + migrations, schemaVersion, ...compiled };
-    }
-    return this.#compiled;
+    const known = this.#compiled.get(server);
+    if (known && !isNew && known.for === release + migrations) return known;
+    const schemaVersion = applied.at(-1) ?? null;
+    const compiled = await this.#compile(transaction, migrations, isNew);
+    const current = { for: release + migrations, schemaVersion, ...compiled };
+    this.#compiled.set(server, current);
+    return current;
   }
 
   async #compile(

@@ -38,6 +38,7 @@ describe('purging a tenant', () => {
       tenantId: tenant.id,
       slug: tenant.slug,
       schemaName: tenant.schemaName,
+      server: 'default',
       tables: { note: 1000 },
       rows: 1000,
       bytes: expect.any(Number),

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { quoteIdentifier, type SqlExecutor } from '../common/sql';
-import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 
 /** A migration as a tenant has seen it. */
 export interface SeenMigration {
@@ -41,6 +41,11 @@ export class TenantVersions {
     )) as (Omit<SeenMigration, 'timestamp'> & { timestamp: string })[];
     // pg gives a bigint as text.
     return rows.map(({ timestamp, ...rest }) => ({ ...rest, timestamp: Number(timestamp) }));
+  }
+
+  /** Forgets what a tenant has seen: its schema is gone. */
+  async forget(transaction: SqlExecutor, tenantId: string): Promise<void> {
+    await transaction.query(`DELETE FROM ${this.#schema}.tenant_migrations WHERE tenant_id = $1`, [tenantId]);
   }
 
   /** The same for a tenant that has seen them elsewhere. */

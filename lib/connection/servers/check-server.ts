@@ -1,0 +1,57 @@
+import { DataSource } from 'typeorm';
+import { keepLostConnections } from '../typeorm/tenant-data-source';
+import type { CheckedRegistryPlace } from '../../registry/registry.options';
+import { assertRegistryMigrated, migrateRegistry } from '../../registry/migrate-registry';
+import { registryOptions } from '../../registry/registry';
+import {
+  findIdentity,
+  findKnownServer,
+  noteServer,
+  requireServer,
+  type ServerIdentity,
+  writeIdentity,
+} from '../../registry/server-identity';
+import type { CheckedDatabaseOptions } from '../connection.options';
+import { type CheckedServer, checkServerSession } from '../protocol/session-probe';
+import { connectionOf, ownersOf, requestConnection } from '../typeorm/own-connections';
+import { otherWays } from '../typeorm/other-ways';
+
+/**
+ * Looks at a server before any tenant's statement goes there: that it is the one of that name, that it has our tables, and
+ * that its sessions begin with an empty path.
+ *
+ * @throws ServerMismatchError, UnsafeSessionError, and what `otherWays` and `migrateRegistry` throw
+ */
+export async function checkServer(
+  server: string,
+  database: CheckedDatabaseOptions,
+  { schema, migrate }: CheckedRegistryPlace,
+  registry: DataSource,
+): Promise<CheckedServer> {
+  const own = (await findIdentity(registry, schema))!;
+  const wanted = { registryId: own.registryId, server };
+  const tables = keepLostConnections(
+    new DataSource(
+      registryOptions({
+        ...connectionOf(ownersOf(database)),
+        schema,
+        connectTimeoutMs: database.connectTimeoutMs,
+        answerTimeoutMs: database.answerTimeoutMs,
+      }),
+    ),
+  );
+  try {
+    await tables.initialize();
+    const known = await findKnownServer(registry, schema, server);
+    // Before anything is written there.
+    requireServer(wanted, await findIdentity(tables, schema), known);
+    for (const way of otherWays(database, `servers.${server}`)) await way.check(tables);
+    if (migrate) await migrateRegistry(tables, (transaction) => writeIdentity(transaction, schema, wanted));
+    else await assertRegistryMigrated(tables);
+    const found = (await findIdentity(tables, schema)) as ServerIdentity;
+    requireServer(wanted, found, known ?? (await noteServer(registry, schema, server, found.serverId)));
+  } finally {
+    if (tables.isInitialized) await tables.destroy();
+  }
+  return checkServerSession(requestConnection(database), database.directUrl, `servers.${server}`);
+}

@@ -1,0 +1,67 @@
+import { HttpStatus } from '@nestjs/common';
+import { OperatorError, TenancyError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
+
+/** What clients are told: the names of servers are none of their business. */
+const NOT_AVAILABLE = 'The database of this tenant is not available right now. Try again shortly.';
+
+/** The registry says that the tenant lives on a server that this application does not know. Nothing was run. */
+export class ServerUnknownError extends TenancyError {
+  readonly code = 'SERVER_UNKNOWN';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(readonly server: string) {
+    super(
+      `The registry says that this tenant lives on the server ${JSON.stringify(server)}, which the option servers does not ` +
+        'name. Add it to the options of every instance.',
+    );
+  }
+
+  override get publicMessage(): string {
+    return NOT_AVAILABLE;
+  }
+}
+
+/** A server's URL leads to something else than the server of that name. Nothing was run there. */
+export class ServerMismatchError extends TenancyError {
+  readonly code = 'SERVER_MISMATCH';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  /** @param found what is there instead, and what to do */
+  constructor(
+    readonly server: string,
+    found: string,
+  ) {
+    super(`The option servers.${server}.url leads elsewhere: ${found}`);
+  }
+
+  override get publicMessage(): string {
+    return NOT_AVAILABLE;
+  }
+}
+
+/** A server is there, and cannot serve its tenants as it is. Nothing was run there. The cause says why. */
+export class ServerNotReadyError extends TenancyError {
+  readonly code = 'SERVER_NOT_READY';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(
+    readonly server: string,
+    cause: unknown,
+  ) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`The server ${JSON.stringify(server)} is not ready for tenants: ${why}`, { cause });
+  }
+
+  override get publicMessage(): string {
+    return NOT_AVAILABLE;
+  }
+}
+
+/** A tenant cannot live in the place that was asked for. Nothing was made. */
+export class PlaceNotPossibleError extends OperatorError {
+  readonly code = 'PLACE_NOT_POSSIBLE';
+  override readonly statusCode = HttpStatus.CONFLICT;
+}

@@ -1,0 +1,55 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
+import { Servers } from '../connection/servers/servers';
+import { DEFAULT_SERVER, type Isolation, ISOLATIONS, type Place } from '../placement/place';
+import { PlaceNotPossibleError } from '../placement/placement.errors';
+import { show } from '../common/show-value';
+import { type NewTenantDraft, PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
+
+/** A place as callers ask for it: what is left out is as the option `placement` says. */
+export type PlaceRequest = Partial<Place>;
+
+/** Decides where a new tenant lives. */
+@Injectable()
+export class Placement {
+  constructor(
+    private readonly servers: Servers,
+    @Inject(CONNECTION_OPTIONS) private readonly connection: ConnectionOptions,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+  ) {}
+
+  /**
+   * The place of a new tenant: what was asked for, else what `placement.of` says, else `placement.default`.
+   *
+   * @throws PlaceNotPossibleError
+   */
+  choose(draft: NewTenantDraft, asked: PlaceRequest = {}): Place {
+    const { of, default: standard } = this.options.placement;
+    const place = { ...standard, ...given(of?.(draft)), ...given(asked) };
+    this.#require(place);
+    return { server: place.server, isolation: place.isolation };
+  }
+
+  #require({ server, isolation }: Place): void {
+    if (!this.servers.names.includes(server))
+      throw new PlaceNotPossibleError(
+        `No server is called ${show(server)}. Name one of the option servers, or ${show(DEFAULT_SERVER)}.`,
+      );
+    if (server !== DEFAULT_SERVER && this.connection.servers[server].open === false)
+      throw new PlaceNotPossibleError(
+        `The server ${show(server)} takes no new tenants: servers.${server}.open is false. Choose another.`,
+      );
+    if (!(ISOLATIONS as readonly Isolation[]).includes(isolation))
+      throw new PlaceNotPossibleError(
+        `${show(isolation)} is no isolation: say ${ISOLATIONS.map((each) => show(each)).join(' or ')}.`,
+      );
+    if (isolation === 'database')
+      throw new PlaceNotPossibleError(
+        'A database for a tenant of its own cannot be made by this version: say "schema".',
+      );
+  }
+}
+
+function given(place: PlaceRequest | undefined): PlaceRequest {
+  return Object.fromEntries(Object.entries(place ?? {}).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,148 @@
+import { TenantConnection, TenantContext, TenantProvisioner, TenantStore, type Tenant } from '../../../lib';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { startAppOn, startProvisioningApp } from '../provisioning/app';
+import type { TestApp } from '../../support/test-app';
+import { startWorld, type World } from './world';
+
+const closed: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closed.splice(0).reverse()) await close();
+});
+
+function later<T extends { close(): Promise<unknown> }>(running: T): T {
+  closed.push(() => running.close());
+  return running;
+}
+
+async function database(): Promise<TestDatabase> {
+  const made = await createTestDatabase();
+  closed.push(() => made.drop());
+  return made;
+}
+
+const create = ({ app }: TestApp, slug: string, server: string): Promise<Tenant> =>
+  app.get(TenantProvisioner).create({ slug }, { place: { server } });
+const ask = ({ app }: TestApp, tenant: Tenant) =>
+  app.get(TenantContext).run(tenant, () => app.get(TenantConnection).query('SELECT 1 AS one'));
+
+it('serves all others while a server is away, and its tenants when it is back', async () => {
+  const world: World = later(await startWorld({}, (_eu, way) => way.cut()));
+  const home = await create(world, 'home', 'default');
+  await expect(create(world, 'acme', 'eu')).rejects.toMatchObject({ code: 'TENANCY_UNAVAILABLE' });
+  expect(await world.app.get<TenantStore>(TenantStore).find({ by: 'slug', value: 'acme' })).toBeUndefined();
+  await expect(ask(world, home)).resolves.toEqual([{ one: 1 }]);
+  await world.way.mend();
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const acme = await create(world, 'acme', 'eu');
+  await expect(ask(world, acme)).resolves.toEqual([{ one: 1 }]);
+  await world.way.cut();
+  // The first may still be given a connection of which nobody knows that it is cut.
+  await ask(world, acme).catch(() => undefined);
+  await expect(ask(world, acme)).rejects.toMatchObject({ code: 'TENANCY_UNAVAILABLE', statusCode: 503 });
+  await expect(ask(world, home)).resolves.toEqual([{ one: 1 }]);
+  await world.way.mend();
+  await expect(ask(world, acme)).resolves.toEqual([{ one: 1 }]);
+});
+
+it('sends nothing to a server that is another one than before', async () => {
+  const [home, eu, other] = [await database(), await database(), await database()];
+  const first = await startAppOn(home, { servers: { eu: { url: eu.url } } });
+  const acme = await create(first, 'acme', 'eu');
+  await first.close();
+  const second = later(await startAppOn(home, { servers: { eu: { url: other.url } } }));
+  await expect(ask(second, acme)).rejects.toMatchObject({
+    code: 'SERVER_MISMATCH',
+    statusCode: 503,
+    message: expect.stringContaining('has none of the tables that this server has had'),
+  });
+  expect(await other.query(`SELECT FROM pg_namespace WHERE nspname IN ('tenancy', 'template')`)).toEqual([]);
+});
+
+describe('a URL that leads elsewhere is refused, and nothing is written there', () => {
+  const refusal = async (servers: Record<string, { url: string }>, home?: TestDatabase) => {
+    const app = later(home ? await startAppOn(home, { servers }) : await startProvisioningApp({ servers }));
+    const name = Object.keys(servers)[0];
+    return create(app, 'acme', name).catch((error: Error) => error.message);
+  };
+
+  it('to the registry itself', async () => {
+    const home = await database();
+    const url = new URL(home.url);
+    url.searchParams.set('application_name', 'other');
+    await expect(refusal({ eu: { url: url.href } }, home)).resolves.toContain(
+      'it is the database of the registry',
+    );
+  });
+
+  it('to the database of another registry', async () => {
+    const other = later(await startProvisioningApp());
+    await expect(refusal({ eu: { url: other.database.url } })).resolves.toContain(
+      'belongs to another registry',
+    );
+  });
+
+  it('to the registry of an earlier version', async () => {
+    const other = later(await startProvisioningApp());
+    await other.database.query(
+      'ALTER TABLE tenancy.registry_identity DROP COLUMN server_id, DROP COLUMN server',
+    );
+    await expect(refusal({ eu: { url: other.database.url } })).resolves.toContain(
+      'belongs to another registry',
+    );
+    expect(
+      await other.database.query(
+        `SELECT FROM pg_attribute WHERE attrelid = 'tenancy.registry_identity'::regclass AND attname = 'server_id' AND NOT attisdropped`,
+      ),
+    ).toEqual([]);
+  });
+
+  it('to a server of another name', async () => {
+    const [home, eu] = [await database(), await database()];
+    const first = await startAppOn(home, { servers: { eu: { url: eu.url } } });
+    await create(first, 'acme', 'eu');
+    await first.close();
+    await expect(refusal({ us: { url: eu.url } }, home)).resolves.toContain('it is the server "eu"');
+  });
+
+  it('to a server whose identity is another', async () => {
+    const [home, eu] = [await database(), await database()];
+    const first = await startAppOn(home, { servers: { eu: { url: eu.url } } });
+    await create(first, 'acme', 'eu');
+    await first.close();
+    await eu.query('UPDATE tenancy.registry_identity SET server_id = gen_random_uuid()');
+    await expect(refusal({ eu: { url: eu.url } }, home)).resolves.toContain(
+      'it is another server than the one',
+    );
+  });
+});
+
+it('says 503 for a tenant of a server that the options do not name', async () => {
+  const [home, eu] = [await database(), await database()];
+  const first = await startAppOn(home, { servers: { eu: { url: eu.url } } });
+  const acme = await create(first, 'acme', 'eu');
+  await first.close();
+  const second = later(await startAppOn(home));
+  await expect(ask(second, acme)).rejects.toMatchObject({ code: 'SERVER_UNKNOWN', statusCode: 503 });
+});
+
+it('does not serve from a session whose path is not empty', async () => {
+  const world: World = later(
+    await startWorld({}, async (eu) => {
+      const name = new URL(eu.url).pathname.slice(1);
+      await eu.query(`ALTER DATABASE "${name}" SET search_path = public`);
+    }),
+  );
+  // The start-up option of the connection wins over the database's setting.
+  await expect(create(world, 'acme', 'eu')).resolves.toMatchObject({ status: 'active' });
+});
+
+it('is made ready by ten instances at once', async () => {
+  const [home, eu] = [await database(), await database()];
+  const apps = await Promise.all(
+    Array.from({ length: 10 }, () => startAppOn(home, { servers: { eu: { url: eu.url } } })),
+  );
+  for (const app of apps) later(app);
+  const made = await Promise.all(apps.map((app, i) => create(app, `tenant-${i}`, 'eu')));
+  expect(made.every(({ place }) => place.server === 'eu')).toBe(true);
+  expect(await home.query('SELECT name FROM tenancy.servers')).toEqual([{ name: 'eu' }]);
+});

@@ -1,0 +1,79 @@
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { TenancyOptions } from '../../../lib';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { type ProvisioningApp, startProvisioningApp } from '../provisioning/app';
+
+/** A way to a database that can be cut, and mended. */
+export interface Way {
+  readonly url: string;
+  cut(): Promise<void>;
+  mend(): Promise<void>;
+}
+
+/** An application on one server, and another one, `eu`, which is a database of the same PostgreSQL. */
+export interface World extends ProvisioningApp {
+  readonly eu: TestDatabase;
+  readonly way: Way;
+}
+
+export async function startWorld(
+  changes: Partial<TenancyOptions> = {},
+  before: (eu: TestDatabase, way: Way) => Promise<void> = () => Promise.resolve(),
+): Promise<World> {
+  const eu = await createTestDatabase();
+  const way = await wayTo(eu);
+  await before(eu, way);
+  try {
+    const app = await startProvisioningApp({ servers: { eu: { url: way.url } }, ...changes });
+    const close = async () => {
+      await app.close();
+      await way.cut();
+      await eu.drop();
+    };
+    return { ...app, eu, way, close };
+  } catch (error) {
+    await way.cut();
+    await eu.drop();
+    throw error;
+  }
+}
+
+async function wayTo({ url }: TestDatabase): Promise<Way> {
+  const target = new URL(url);
+  const sockets = new Set<Socket>();
+  const pass = (socket: Socket) => {
+    const server = connect(Number(target.port), target.hostname);
+    for (const [one, other] of [
+      [socket, server],
+      [server, socket],
+    ]) {
+      sockets.add(one);
+      one.on('error', () => other.destroy()).on('close', () => (sockets.delete(one), other.destroy()));
+      one.pipe(other);
+    }
+  };
+  let server: Server | undefined = createServer(pass);
+  const listen = (port: number) =>
+    new Promise<number>((resolve, reject) => {
+      server!.on('error', reject).listen(port, '127.0.0.1', () => {
+        resolve((server!.address() as { port: number }).port);
+      });
+    });
+  const port = await listen(0);
+  const through = new URL(url);
+  through.hostname = '127.0.0.1';
+  through.port = String(port);
+  return {
+    url: through.href,
+    cut: async () => {
+      const closed = server && new Promise((resolve) => server!.close(resolve));
+      server = undefined;
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+    mend: async () => {
+      server = createServer(pass);
+      await listen(port);
+    },
+  };
+}
