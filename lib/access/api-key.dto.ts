@@ -1,5 +1,4 @@
-import { Allow, IsArray, IsInt, IsString } from '../http/validation';
-import { IfGiven } from '../http/if-given.decorator';
+import { Allow, IfGiven, IsArray, IsInt, IsString } from '../http/validation';
 import type { ApiKey, ShownApiKey } from './api-key';
 
 // `checkApiKey` checks names, scopes and ranges, because calls from code go through it as well.

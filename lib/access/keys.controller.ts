@@ -11,7 +11,7 @@ import {
   Req,
   UseInterceptors,
 } from '@nestjs/common';
-import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
+import { Accepts, PATCH_BODY } from '../http/accepted.guard';
 import { type ApiRequest, headerOf } from '../http/api-request';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
 import { versionsMatching } from '../http/etag';

@@ -10,10 +10,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { checkedProviders } from '../common/module-check';
 import { givenExtras, optionsProvider } from '../common/options/options-provider';
-import { API_PATHS } from '../http/body-errors';
-import { FastifyBodyFilter } from '../http/fastify-bodies';
+import { API_PATHS, FastifyBodyFilter, readBodies } from '../http/read-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
-import { readBodies } from '../http/read-bodies';
 import { AccessGuard } from './access.guard';
 import { InvalidAccessOptionsError } from './access.errors';
 import {

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, HttpStatus, Logger, Param, Post, Query } from '@nestjs/common';
 import { ValidationFailedError } from '../common/tenancy.errors';
-import { Accepts } from '../http/accepts.decorator';
+import { Accepts } from '../http/accepted.guard';
 import type { DriftReport } from '../migrations/drift-report';
 import { FleetDrift } from '../migrations/fleet-drift';
 import { FleetMigrator } from '../migrations/fleet-migrator';

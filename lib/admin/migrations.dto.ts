@@ -1,5 +1,4 @@
-import { Allow, IsArray, IsIn, IsInt, IsString, Matches, Max, Min } from '../http/validation';
-import { IfGiven } from '../http/if-given.decorator';
+import { Allow, IfGiven, IsArray, IsIn, IsInt, IsString, Matches, Max, Min } from '../http/validation';
 import type { RunDirection } from '../migrations/migration-runs';
 
 /** The migrator checks the numbers and the order of waves. */

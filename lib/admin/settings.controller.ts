@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Param, Put, UseInterceptors } from '@nestjs/common';
-import { Accepts } from '../http/accepts.decorator';
+import { Accepts } from '../http/accepted.guard';
 import { versionsMatching } from '../http/etag';
 import { ChangeRequest, type RequestedChange } from '../http/requested-change';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';

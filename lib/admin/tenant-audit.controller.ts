@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/claim';
-import { Accepts } from '../http/accepts.decorator';
+import { Accepts } from '../http/accepted.guard';
 import { AdminRoutes } from './admin-routes.decorator';
 import { AuditNotKeptError } from './admin.errors';
 import { decodeAuditCursor, type Page, pageOf } from '../http/cursor';

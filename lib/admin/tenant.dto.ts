@@ -1,6 +1,5 @@
-import { IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation';
+import { IfGiven, IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation';
 import { type ApiKeyView, withoutText } from '../access/api-key.dto';
-import { IfGiven } from '../http/if-given.decorator';
 import { PageQuery } from '../http/page-query';
 import { placeOf } from '../placement/place';
 import {

@@ -18,7 +18,7 @@ import { type CreateTenantOptions, TenantProvisioner } from '../provisioning/ten
 import { TenantPurge } from '../provisioning/purge/tenant-purge';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
-import { Accepts, PATCH_BODY } from '../http/accepts.decorator';
+import { Accepts, PATCH_BODY } from '../http/accepted.guard';
 import { AdminRoutes } from './admin-routes.decorator';
 import { decodeCursor, type Page, pageOf } from '../http/cursor';
 import { type Attempt, IdempotentAttempt } from '../http/idempotency-attempt';

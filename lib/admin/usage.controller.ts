@@ -1,5 +1,5 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { Accepts } from '../http/accepts.decorator';
+import { Accepts } from '../http/accepted.guard';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/claim';

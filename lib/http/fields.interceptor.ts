@@ -1,6 +1,6 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { routeMetadata } from '../context/handler-call';
-import { type Accepted, ACCEPTED } from './accepts.decorator';
+import { type Accepted, ACCEPTED } from './accepted.guard';
 import type { ApiRequest } from './api-request';
 import { checkFields } from './api-validation.pipe';
 

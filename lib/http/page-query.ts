@@ -1,5 +1,4 @@
-import { IsString, Matches } from './validation';
-import { IfGiven } from './if-given.decorator';
+import { IfGiven, IsString, Matches } from './validation';
 
 export class PageQuery {
   @Matches(/^(?:[1-9]\d?|100)$/, { message: 'must be an integer from 1 to 100' })

@@ -1,6 +1,5 @@
 import { Controller, Get, Query, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { AcceptedGuard } from '../http/accepted.guard';
-import { Accepts } from '../http/accepts.decorator';
+import { AcceptedGuard, Accepts } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
 import { FieldsInterceptor } from '../http/fields.interceptor';
 import { CurrentTenant } from '../resolution/http/current-tenant.decorator';

@@ -1,5 +1,4 @@
-import { IsString } from '../http/validation';
-import { IfGiven } from '../http/if-given.decorator';
+import { IfGiven, IsString } from '../http/validation';
 
 /** `UsageReports` checks whether they are days. */
 export class UsageQuery {

@@ -1,4 +1,4 @@
-import { PATCH_BODY } from '../../http/accepts.decorator';
+import { PATCH_BODY } from '../../http/accepted.guard';
 import { BODY_ERRORS, type DocumentedCall, IDEMPOTENCY_ERRORS } from '../../http/openapi/documented-call';
 import { ApiKeyReasonBody, RotateApiKeyBody } from '../api-key.dto';
 import { ApiKeyModel, ApiKeyPageModel, PrincipalModel, ShownApiKeyModel } from './models';

@@ -1,7 +1,7 @@
 import { BODY_ERRORS, type DocumentedCall, IDEMPOTENCY_ERRORS } from '../../http/openapi/documented-call';
 import { MigrateBody } from '../migrations.dto';
 import { TransitionBody } from '../tenant.dto';
-import { PATCH_BODY } from '../../http/accepts.decorator';
+import { PATCH_BODY } from '../../http/accepted.guard';
 import { AuditPageModel, TenantModel, TenantPageModel } from './models';
 import { UsageModel } from './usage-models';
 import { DriftModel, RunModel, StartedRunModel } from './migration-models';
