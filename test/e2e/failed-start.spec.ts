@@ -108,7 +108,10 @@ const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[]
     'a hook that is none',
     thrown('InvalidHookError', 'HOOK_INVALID', 'The provider NoHook has @OnProvision\\(\\).*'),
   ],
-  ['a durable class with a tenant', thrown('DurableTenantError', 'DURABLE_TENANT', 'Durable classes inject CURRENT_TENANT, .*: Kept\\. .*')],
+  [
+    'a durable class with a tenant',
+    thrown('DurableTenantError', 'DURABLE_TENANT', 'Durable classes inject CURRENT_TENANT, .*: Kept\\. .*'),
+  ],
 ];
 
 describe('A start that fails', () => {
