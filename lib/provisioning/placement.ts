@@ -3,11 +3,17 @@ import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connec
 import { Servers } from '../connection/servers/servers';
 import { DEFAULT_SERVER, type Isolation, ISOLATIONS, type Place } from '../placement/place';
 import { PlaceNotPossibleError } from '../placement/placement.errors';
+import { isPlainObject, kind } from '../common/options/kinds';
 import { show } from '../common/show-value';
 import { type NewTenantDraft, PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 
 /** A place as callers ask for it: what is left out is as the option `placement` says. */
 export type PlaceRequest = Partial<Place>;
+
+/** The option with which callers ask for a place. */
+export function placeRequest() {
+  return kind<PlaceRequest>("give { server, isolation: 'schema' }, or a part of it", isPlainObject);
+}
 
 /** Decides where a new tenant lives. */
 @Injectable()

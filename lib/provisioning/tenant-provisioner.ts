@@ -10,7 +10,7 @@ import { placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
-import { Placement, type PlaceRequest } from './placement';
+import { Placement, placeRequest, type PlaceRequest } from './placement';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
 import { SpareRefill } from './spares/spare-refill';
@@ -36,12 +36,8 @@ export class CreateTenantOptions extends NewTenantOptions {
   readonly id?: string;
 
   /** Where it is to live. Default: as the option `placement` says. */
-  @Option(place())
+  @Option(placeRequest())
   readonly place?: PlaceRequest;
-}
-
-function place() {
-  return kind<PlaceRequest>("give { server, isolation: 'schema' }, or a part of it", isPlainObject);
 }
 
 class DetailedTenantOptions extends NewTenantOptions implements TenantDetails {
@@ -70,7 +66,7 @@ export class AdoptOptions extends DetailedTenantOptions {
   readonly force?: boolean;
 
   /** Where the schema is. Default: as the option `placement` says. */
-  @Option(place())
+  @Option(placeRequest())
   readonly place?: PlaceRequest;
 }
 

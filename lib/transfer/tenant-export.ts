@@ -15,6 +15,7 @@ import { listTables, lockTables } from '../provisioning/tenant-tables';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
 import { compileBlueprint } from '../schema/blueprint';
 import { withSearchPath } from '../schema/catalog';
+import { placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -90,8 +91,9 @@ export class TenantExport {
     const streams = loadCopyStreams();
     const tenant = await this.#find(reference);
     const { schemaName } = tenant;
-    const tables = await this.transactions.run((manager) => listTables(manager, schemaName));
-    return this.context.runAsSystem(() =>
+    const { server } = placeOf(tenant);
+    const tables = await this.transactions.run((manager) => listTables(manager, schemaName), server);
+    const work = () =>
       this.dataSource.transaction('REPEATABLE READ', async (manager) => {
         // This takes no snapshot, unlike the statements that follow.
         await lockTables(manager, tables);
@@ -118,8 +120,8 @@ export class TenantExport {
           tables: source.rows,
           rows: counts.reduce((sum, count) => sum + count, 0),
         };
-      }),
-    );
+      });
+    return this.context.runAsSystem(work, server);
   }
 
   async #find(reference: string): Promise<Tenant> {

@@ -6,15 +6,16 @@ import { abortSignal, anything, callback, flag, isPlainObject, kind } from '../c
 import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { proveDomains } from '../provisioning/domains/domain-proof';
+import { Placement, placeRequest, type PlaceRequest } from '../provisioning/placement';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { IMPORT_COMMENT, SchemaMarks } from '../provisioning/marks/schema-marks';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { Template } from '../provisioning/template/template';
 import { ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
+import { TemplateMigrator } from '../provisioning/template-migrator';
 import { type Draft, type Making, TenantMaker } from '../provisioning/tenant-maker';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
-import { DEFAULT_PLACE } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { copyIn } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
@@ -47,6 +48,10 @@ export class ImportOptions extends ActorAndReason {
    */
   @Option(flag())
   readonly keepId?: boolean;
+
+  /** Where the tenant is to live. Default: as the option `placement` says. */
+  @Option(placeRequest())
+  readonly place?: PlaceRequest;
 
   /** The key with which the export was sealed. An export without a seal of this key is refused. */
   @Option(anything<string>())
@@ -83,6 +88,8 @@ export class TenantImport {
     private readonly transactions: SystemTransactions,
     private readonly template: Template,
     private readonly marks: SchemaMarks,
+    private readonly placement: Placement,
+    private readonly templates: TemplateMigrator,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -105,14 +112,16 @@ export class TenantImport {
     const reader = new ExportReader(source, options);
     try {
       const header = await reader.header();
-      await this.#requireVersion(header);
       const draft = await this.#draft(header, options);
+      const { server } = draft.place;
+      await this.templates.prepare(server);
+      await this.#requireVersion(header, server);
       const { sharedSchemas } = this.options;
       const outcome: { rows: Record<string, number>; verification?: Verification } = { rows: {} };
       const build = async (making: Making) => {
         await making.insert({
           schemaName: draft.schemaName,
-          templateVersion: await this.#templateVersion(header),
+          templateVersion: await this.#templateVersion(header, server),
           schemaVersion: header.migrations.at(-1)?.name ?? null,
         });
         const { manager } = making;
@@ -139,7 +148,7 @@ export class TenantImport {
 
   async #draft(
     { tenant }: ExportHeader,
-    { slug, name, domains = false, keepId = false }: ImportOptions,
+    { slug, name, domains = false, keepId = false, place: asked }: ImportOptions,
   ): Promise<Draft> {
     const { reservedSlugs, wildcardDomains, domainProof } = this.options;
     const wanted = checkNewTenant(
@@ -153,14 +162,15 @@ export class TenantImport {
       wildcardDomains,
     );
     const id = keepId ? checkId(tenant.id) : uuidV7();
-    const draft = { ...wanted, id, schemaName: generateSchemaName(), place: DEFAULT_PLACE };
+    const place = this.placement.choose({ ...wanted, id }, asked);
+    const draft = { ...wanted, id, schemaName: generateSchemaName(), place };
     await proveDomains(domainProof, draft, { isIdChosen: keepId });
     return draft;
   }
 
   /** An older server does not understand all statements of a newer one. */
-  async #requireVersion({ postgres }: ExportHeader): Promise<void> {
-    const here = majorOf(await this.transactions.run(serverVersion));
+  async #requireVersion({ postgres }: ExportHeader, server: string): Promise<void> {
+    const here = majorOf(await this.transactions.run(serverVersion, server));
     const there = majorOf(postgres);
     if (there <= here) return;
     throw new ExportFileError(
@@ -169,11 +179,11 @@ export class TenantImport {
   }
 
   /** The template's version, if the tenant's structure equals that of the template here. */
-  async #templateVersion({ fingerprint }: ExportHeader): Promise<string | null> {
+  async #templateVersion({ fingerprint }: ExportHeader, server: string): Promise<string | null> {
     const { blueprint } = await this.transactions.run(async (manager) => {
       await this.template.lockShared(manager);
       return this.template.current(manager);
-    });
+    }, server);
     return blueprint.fingerprint === fingerprint ? fingerprint : null;
   }
 }

@@ -1,6 +1,10 @@
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import {
   TenantConnection,
   TenantContext,
+  TenantExport,
+  TenantImport,
   TenantLifecycle,
   TenantProvisioner,
   TenantPurge,
@@ -93,6 +97,22 @@ it('copies a tenant where it is', async () => {
   expect(copy.place.server).toBe('eu');
   expect(await read(copy)).toEqual(['in europe', 'both']);
   expect(await world.schemas()).toHaveLength(1);
+});
+
+it('exports a tenant from where it is, and imports it where it is asked to', async () => {
+  const file = new PassThrough();
+  const bytes = buffer(file);
+  await world.app.get(TenantExport).export('acme', file);
+  const exported = await bytes;
+  const home = await world.app.get(TenantImport).import(Readable.from([exported]), { slug: 'home' });
+  const abroad = await world.app
+    .get(TenantImport)
+    .import(Readable.from([exported]), { slug: 'abroad', place: { server: 'eu' } });
+  expect([home.tenant.place.server, abroad.tenant.place.server]).toEqual(['default', 'eu']);
+  for (const { tenant } of [home, abroad]) {
+    await expect(read(tenant)).resolves.toEqual(['in europe', 'both']);
+    expect(tenant.templateVersion).not.toBeNull();
+  }
 });
 
 it('adopts a schema where it is said to be', async () => {
