@@ -1,4 +1,5 @@
-import { gatheringMessages } from './transaction-parameters';
+import { SOMETHING_FIRST } from './session-contents';
+import { gatheringMessages, TransactionParameters } from './transaction-parameters';
 import type { WireConnection } from './pg-internals';
 
 const written: string[] = [];
@@ -57,4 +58,13 @@ it('knows the connection’s named statements', () => {
   const gathering = open();
   Object.assign(gathering.parsedStatements, { named: 'SELECT 1' });
   expect(connection).toMatchObject({ parsedStatements: { named: 'SELECT 1' } });
+});
+
+it('what goes ahead of a tenant’s statements is put together once, in memory of its own', () => {
+  const parameters = new TransactionParameters({ search_path: '"t_acme", pg_temp' });
+  const both = parameters.rider(true, SOMETHING_FIRST.rider);
+  expect(both.bytes.toString()).toMatch(/RESET search_path.*SET LOCAL search_path/s);
+  expect(both).toMatchObject({ parses: 2, answers: ['emptied', 'parameter'] });
+  expect(parameters.rider(true, SOMETHING_FIRST.rider)).toBe(both);
+  expect(both.bytes.buffer.byteLength).toBe(both.bytes.length);
 });

@@ -1,6 +1,5 @@
 import type { ParameterStatus, WireConnection } from './pg-internals';
-import { Rider } from './transaction-parameters';
-import type { Answered } from './transaction-text';
+import { type Answered, Rider } from './transaction-parameters';
 
 /** Changes when a standby is promoted, whatever the session does. */
 const NOT_THE_SESSIONS_OWN = 'in_hot_standby';
@@ -133,17 +132,13 @@ export class Emptying {
   readonly committedRider: Rider;
   /** In front of a text, with a transaction of their own: a BEGIN that follows may choose how it sees the others. */
   readonly text: string;
-  readonly riderAnswers: readonly Answered[];
-  readonly committedAnswers: readonly Answered[];
 
   constructor(readonly commands: readonly string[]) {
     // Without the BEGIN before COMMIT PostgreSQL would warn.
     const committed = [...commands, 'BEGIN', 'COMMIT'];
-    this.rider = new Rider(commands);
-    this.committedRider = new Rider(committed);
+    this.rider = Rider.of(commands, answersTo(commands.length));
+    this.committedRider = Rider.of(committed, answersTo(committed.length));
     this.text = `${committed.join('; ')};\n`;
-    this.riderAnswers = answersTo(commands.length);
-    this.committedAnswers = answersTo(committed.length);
   }
 }
 

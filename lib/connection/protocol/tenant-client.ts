@@ -1,6 +1,7 @@
 import { type ClientConfig, DatabaseError } from 'pg';
-import { type Answered, type CarriedText, mayEndTransaction } from './transaction-text';
+import { type CarriedText, mayEndTransaction } from './transaction-text';
 import {
+  type Answered,
   gatheringMessages,
   type Rider,
   type SchemaCheck,
@@ -16,6 +17,8 @@ import {
   ReportedParameters,
   SOMETHING_FIRST,
 } from './session-contents';
+
+const NONE: readonly Answered[] = [];
 
 /** PostgreSQL leaves the old name as it was set. */
 const UTF8: ReadonlySet<string> = new Set(['UTF8', 'UNICODE']);
@@ -60,7 +63,9 @@ export class TenantClient extends BaseClient {
   /** How many ParseCompletes are still to come that answer what we sent along. */
   #parsing = 0;
   /** What each CommandComplete answers that is still to come; beyond these, the caller's own. */
-  #answers: Answered[] = [];
+  #answers: readonly Answered[] = NONE;
+  /** How many of these have come. */
+  #answersSeen = 0;
   /** The schema check that was sent last. */
   #check: SchemaCheck | undefined;
   /** How many statements of the text that was carried last have not been answered: after an error, from the one that failed. */
@@ -108,26 +113,31 @@ export class TenantClient extends BaseClient {
   ride(parameters: TransactionParameters, { stream }: WireConnection, text: unknown): void {
     this.#check = parameters.schemaCheck;
     if (this.inTransaction()) {
-      if (this.owesCheck(parameters)) this.#write(stream, parameters.schemaCheck!.rider, ['check']);
+      if (this.owesCheck(parameters)) this.#write(stream, parameters.schemaCheck!.rider);
       return;
     }
-    const { rider, isSet } = parameters.rider(this.#hasGroupBlocks);
-    if (this.#isToBeEmptied(parameters)) {
-      const emptying = this.#emptying();
-      // In a transaction block PostgreSQL refuses what would end it in the middle.
-      this.#isEmptying = this.#hasGroupBlocks || !mayEndTransaction(text);
-      if (this.#isEmptying) this.#write(stream, emptying.rider, emptying.riderAnswers);
-      else this.#write(stream, emptying.committedRider, emptying.committedAnswers);
-    } else if (isSet) {
-      this.#write(stream, SOMETHING_FIRST.rider, SOMETHING_FIRST.riderAnswers);
-    }
-    this.#write(stream, rider, Array<Answered>(rider.executions).fill('parameter'));
+    this.#write(stream, parameters.rider(this.#hasGroupBlocks, this.#ahead(parameters, text)));
   }
 
-  #write(stream: WireConnection['stream'], { bytes, parses }: Rider, answers: readonly Answered[]): void {
+  /** What goes ahead of the parameters: what empties the session, or what keeps PostgreSQL from a warning. */
+  #ahead(parameters: TransactionParameters, text: unknown): Rider | undefined {
+    if (!this.#isToBeEmptied(parameters))
+      return parameters.areSet(this.#hasGroupBlocks) ? SOMETHING_FIRST.rider : undefined;
+    const { rider, committedRider } = this.#emptying();
+    // In a transaction block PostgreSQL refuses what would end it in the middle.
+    this.#isEmptying = this.#hasGroupBlocks || !mayEndTransaction(text);
+    return this.#isEmptying ? rider : committedRider;
+  }
+
+  #write(stream: WireConnection['stream'], { bytes, parses, answers }: Rider): void {
     stream.write(bytes);
-    this.#parsing += parses;
-    this.#answers.push(...answers);
+    this.#parsing = parses;
+    this.#await(answers);
+  }
+
+  #await(answers: readonly Answered[]): void {
+    this.#answers = answers;
+    this.#answersSeen = 0;
   }
 
   /** @returns what was sent */
@@ -135,7 +145,7 @@ export class TenantClient extends BaseClient {
     this.#check = parameters.schemaCheck;
     const isEmptied = !this.inTransaction() && this.#isToBeEmptied(parameters);
     const emptying = isEmptied ? this.#emptying() : undefined;
-    this.#answers = [...(emptying?.committedAnswers ?? []), ...answers];
+    this.#await([...(emptying?.committedRider.answers ?? []), ...answers]);
     this.unanswered = this.#answers.length;
     const sent = emptying ? emptying.text + text : text;
     this.connection.query(sent);
@@ -216,8 +226,12 @@ export class TenantClient extends BaseClient {
     else super._handleParseComplete();
   }
 
+  get #nextAnswer(): Answered {
+    return this.#answersSeen < this.#answers.length ? this.#answers[this.#answersSeen] : 'own';
+  }
+
   get #answersOwn(): boolean {
-    return (this.#answers[0] ?? 'own') === 'own';
+    return this.#nextAnswer === 'own';
   }
 
   override _handleRowDescription(message: unknown): void {
@@ -229,8 +243,9 @@ export class TenantClient extends BaseClient {
   }
 
   override _handleCommandComplete(message: unknown): void {
-    const answered = this.#answers.shift() ?? 'own';
-    this.unanswered = this.#answers.length;
+    const answered = this.#nextAnswer;
+    if (this.#answersSeen < this.#answers.length) this.#answersSeen++;
+    this.unanswered = this.#answers.length - this.#answersSeen;
     if (answered === 'own') {
       // What emptied the session in the same transaction is rolled back, though nothing has failed.
       if ((message as { readonly text?: string }).text === 'ROLLBACK') this.#isEmptying = false;
@@ -250,8 +265,8 @@ export class TenantClient extends BaseClient {
       this.farewell = message;
       return;
     }
-    const answered = this.#answers[0] ?? 'own';
-    this.#answers = [];
+    const answered = this.#nextAnswer;
+    this.#await(NONE);
     this.#parsing = 0;
     this.#isEmptying = false;
     super._handleErrorMessage(message instanceof DatabaseError ? this.#explain(message, answered) : message);

@@ -5,12 +5,6 @@ import { roleOfSchema } from '../../registry/tenant-role';
 import { TenantSchemaMissingError } from '../connection.errors';
 import type { WireConnection } from './pg-internals';
 
-interface ParameterRider {
-  readonly rider: Rider;
-  /** Whether it begins with SET LOCAL, of which PostgreSQL would warn as the first in a group. */
-  readonly isSet: boolean;
-}
-
 /**
  * Transaction-local parameters that make a statement run for somebody. They travel in front of it, in the same message
  * group, and PostgreSQL forgets them with the transaction.
@@ -18,8 +12,9 @@ interface ParameterRider {
 export class TransactionParameters {
   /** `SET LOCAL …`: unlike a SELECT it takes no snapshot, so BEGIN may precede it, and PostgreSQL does not plan it. */
   readonly commands: readonly string[];
-  #setRider: ParameterRider | undefined;
-  #selectRider: ParameterRider | undefined;
+  #setRider: Rider | undefined;
+  #selectRider: Rider | undefined;
+  readonly #behind = new Map<Rider, Rider>();
 
   constructor(
     /** What they are, by name. */
@@ -39,24 +34,34 @@ export class TransactionParameters {
    *
    * @param inBlock whether PostgreSQL takes a message group for a transaction block. If not, it would warn of each SET
    *   LOCAL: then it is one SELECT, which has to be planned, and so it is with roles, whose right to the schema is asked for
+   * @param first what goes ahead: one of a few that are always the same, so that each pair is put together once
    */
-  rider(inBlock: boolean): ParameterRider {
-    return inBlock && !this.schemaCheck?.isOfRole
+  rider(inBlock: boolean, first?: Rider): Rider {
+    const own = this.areSet(inBlock)
       ? (this.#setRider ??= this.#riderOfSets())
       : (this.#selectRider ??= this.#riderOfSelect());
+    if (!first) return own;
+    let both = this.#behind.get(first);
+    if (!both) this.#behind.set(first, (both = first.before(own)));
+    return both;
   }
 
-  #riderOfSets(): ParameterRider {
+  /** Whether it begins with SET LOCAL, of which PostgreSQL would warn as the first in a group. */
+  areSet(inBlock: boolean): boolean {
+    return inBlock && !this.schemaCheck?.isOfRole;
+  }
+
+  #riderOfSets(): Rider {
     const looks = this.schemaCheck ? [`SELECT ${this.schemaCheck.look}`] : [];
-    return { rider: new Rider(this.commands, looks), isSet: true };
+    return Rider.of(this.commands, Array<Answered>(this.commands.length).fill('parameter'), looks);
   }
 
-  #riderOfSelect(): ParameterRider {
+  #riderOfSelect(): Rider {
     const columns = Object.entries(this.values).map(
       ([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`,
     );
     if (this.schemaCheck) columns.push(this.schemaCheck.look);
-    return { rider: new Rider([`SELECT ${columns.join(', ')}`]), isSet: false };
+    return Rider.of([`SELECT ${columns.join(', ')}`], ['parameter']);
   }
 }
 
@@ -156,7 +161,7 @@ export class SchemaCheck {
 
   /** The command in front of a statement inside a transaction. */
   get rider(): Rider {
-    return (this.#rider ??= new Rider([this.command]));
+    return (this.#rider ??= Rider.of([this.command], ['check']));
   }
 
   /** An error that names the schema, when `error` is that of a failed check; `undefined` for any other. */
@@ -184,27 +189,50 @@ function checkSql(column: string): string {
 }
 
 /**
+ * What a CommandComplete answers: what we sent along (`emptying`: a command that empties the session, `emptied`: the last
+ * of these; `check`: what looks for the tenant's schema; `unread`: what code of this
+ * package has put into a text, and reads nothing of), or the caller's own.
+ */
+export type Answered = 'emptying' | 'emptied' | 'parameter' | 'check' | 'unread' | 'own';
+
+/**
  * Statements of the extended protocol that travel in front of somebody's own, as bytes. None has a name: a named one is
  * kept by the session, where a function that runs what a caller gives it could replace it, and work for whoever comes
  * next. A tenant's are made once and written as they are with each of its statements.
  */
 export class Rider {
-  /** How many ParseCompletes answer it. */
-  readonly parses: number;
-  /** How many CommandCompletes answer it. */
-  readonly executions: number;
-  readonly bytes: Buffer;
+  private constructor(
+    readonly bytes: Buffer,
+    /** How many ParseCompletes answer it. */
+    readonly parses: number,
+    /** What each CommandComplete answers that will come. */
+    readonly answers: readonly Answered[],
+  ) {}
 
   /**
-   * @param commands run one after the other
+   * @param commands run one after the other, each with what its CommandComplete answers
    * @param looks PostgreSQL reads these before, and does not run them: it may find there that something is missing
    */
-  constructor(commands: readonly string[], looks: readonly string[] = []) {
-    this.parses = looks.length + commands.length;
-    this.executions = commands.length;
+  static of(commands: readonly string[], answers: readonly Answered[], looks: readonly string[] = []): Rider {
     const run = commands.flatMap((sql) => [parseMessage(sql), BIND_AND_EXECUTE]);
-    this.bytes = Buffer.concat([...looks.map(parseMessage), ...run]);
+    const bytes = Buffer.concat([...looks.map(parseMessage), ...run]);
+    return new Rider(inOwnMemory(bytes), looks.length + commands.length, answers);
   }
+
+  /** Both, this one first. */
+  before(other: Rider): Rider {
+    return new Rider(inOwnMemory(Buffer.concat([this.bytes, other.bytes])), this.parses + other.parses, [
+      ...this.answers,
+      ...other.answers,
+    ]);
+  }
+}
+
+/** A small Buffer is a part of eight kilobytes, all of which are kept as long as it is. */
+function inOwnMemory(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
 }
 
 /** Of the unnamed statement. The types of parameters are left to PostgreSQL: there are none. */

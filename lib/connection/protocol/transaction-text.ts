@@ -2,7 +2,7 @@ import { firstToken, type SqlToken } from '../../common/sql-lexer';
 import { type SqlStatement, splitStatements, wordsOf } from '../../common/split-statements';
 import { isOutage } from '../../common/outage';
 import { READ_TIMEOUT } from '../../common/silence';
-import type { TransactionParameters } from './transaction-parameters';
+import type { Answered, TransactionParameters } from './transaction-parameters';
 
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
 export type TransactionCommand = 'begin' | 'commit' | 'rollback' | 'chain' | 'prepare';
@@ -73,13 +73,6 @@ export function leavesCommitOpen(error: Error, text: unknown, standardStrings: b
   const commands = transactionCommands(text, standardStrings) ?? [];
   return commands.some((command) => command === 'commit' || command === 'chain');
 }
-
-/**
- * What a CommandComplete answers: what we sent along (`emptying`: a command that empties the session, `emptied`: the last
- * of these; `check`: what looks for the tenant's schema; `unread`: what code of this
- * package has put into a text, and reads nothing of), or the caller's own.
- */
-export type Answered = 'emptying' | 'emptied' | 'parameter' | 'check' | 'unread' | 'own';
 
 /** A text of the simple protocol with a tenant's parameters put in where a transaction begins. */
 export interface CarriedText {

@@ -99,10 +99,14 @@ export function keepLostConnections(dataSource: DataSource): DataSource {
 }
 
 function keeping(queryRunner: QueryRunner): QueryRunner {
-  const runner = queryRunner as unknown as RunnerInternals;
-  const release = runner.releasePostgresConnection.bind(runner);
-  runner.releasePostgresConnection = (lost) => (lost ? Promise.resolve() : release());
+  (queryRunner as unknown as RunnerInternals).releasePostgresConnection = releaseUnlessLost;
   return queryRunner;
+}
+
+/** One for all runners, since each statement makes a runner. */
+function releaseUnlessLost(this: RunnerInternals, lost?: Error): Promise<void> {
+  const { releasePostgresConnection } = Object.getPrototypeOf(this) as RunnerInternals;
+  return lost ? Promise.resolve() : releasePostgresConnection.call(this);
 }
 
 /** TypeORM says that there is no metadata, and not what to do. */
