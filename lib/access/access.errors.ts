@@ -127,6 +127,18 @@ export class ApiKeyVersionError extends TenancyError {
   }
 }
 
+/** A key was to be made with a manager of another database. Nothing was written there. */
+export class ManagerElsewhereError extends TenancyError {
+  readonly code = 'MANAGER_ELSEWHERE';
+
+  constructor() {
+    super(
+      'ApiKeys.create() got a manager that works in another database than the registry, where keys are kept. `within` and hooks of a ' +
+        'tenant on a further server get one of that server: leave manager out there.',
+    );
+  }
+}
+
 /** JWT claims were read from an API key, which has none. */
 export class NotAnAccessTokenError extends TenancyError {
   readonly code = 'NOT_AN_ACCESS_TOKEN';

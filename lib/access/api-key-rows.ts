@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
+import { findIdentity } from '../registry/server-identity';
 import { RegistryTime } from '../registry/registry-time';
 import type { TenantAction } from '../registry/audit/tenant-audit';
 import { type ApiKey, statusOf } from './api-key';
@@ -50,6 +51,9 @@ const SHOWN = `${SHARED}, k.name, k.hint, k.version, k.created_at AS "createdAt"
 /** The SQL of keys. Every statement names the registry's schema. */
 @Injectable()
 export class ApiKeyRows {
+  /** The registry's. */
+  #serverId: string | undefined;
+
   constructor(
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly time: RegistryTime,
@@ -61,6 +65,13 @@ export class ApiKeyRows {
 
   get #shown(): string {
     return `${SHOWN} FROM changed k LEFT JOIN ${this.#schema}.api_key_uses u ON u.key_id = k.id`;
+  }
+
+  /** Whether `executor` works in the database of the registry. The tables of another server look the same. */
+  async areWhere(executor: SqlExecutor): Promise<boolean> {
+    const schema = registrySchema(this.registry);
+    this.#serverId ??= (await findIdentity(this.registry, schema))?.serverId;
+    return (await findIdentity(executor, schema))?.serverId === this.#serverId;
   }
 
   async findSecrets(executor: SqlExecutor, ids: readonly string[]): Promise<KeySecrets[]> {

@@ -18,6 +18,7 @@ import {
   ApiKeyNotFoundError,
   ApiKeyRevokedError,
   ApiKeyVersionError,
+  ManagerElsewhereError,
 } from './access.errors';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
 import type { ApiKey, ShownApiKey } from './api-key';
@@ -53,8 +54,8 @@ export class CreateApiKeyOptions extends ApiKeyWriteOptions {
   readonly id?: string;
 
   /**
-   * The manager of a transaction that may write to the registry, as in `TenantProvisioner.create(…, { within })`.
-   * Default: a new transaction.
+   * The manager of a transaction in the registry's database, as in `TenantProvisioner.create(…, { within })` of a tenant
+   * that lives on the same server. Default: a new transaction.
    */
   @Option(withMethod<EntityManager>('query', 'give the EntityManager of a transaction'))
   readonly manager?: EntityManager;
@@ -96,6 +97,7 @@ export class ApiKeys {
    *
    * @throws ScopeMissingError for a scope that `grantedBy` lacks
    * @throws ApiKeyLimitError when the tenant has `maxKeysPerTenant` keys
+   * @throws ManagerElsewhereError when `manager` works on another database than the registry's
    */
   async create(
     tenantId: string,
@@ -105,6 +107,7 @@ export class ApiKeys {
     const given = checkArguments('ApiKeys.create()', CreateApiKeyOptions, options);
     const { id = uuidV7(), grantedBy, actor, reason, manager } = given;
     checkActorAndReason({ actor, reason });
+    if (manager && !(await this.rows.areWhere(manager))) throw new ManagerElsewhereError();
     const { name, scopes, expiresAt, allowedIps } = checkApiKey(input, this.time.now());
     refuseBeyond(grantedBy, scopes);
     const { text, digest, hint } = makeKey(this.options.prefix, id);

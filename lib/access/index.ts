@@ -36,6 +36,7 @@ export {
   CredentialsAmbiguousError,
   CredentialsUnreadError,
   InvalidAccessOptionsError,
+  ManagerElsewhereError,
   NotAnAccessTokenError,
   UnauthenticatedError,
 } from './access.errors';

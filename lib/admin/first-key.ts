@@ -6,6 +6,7 @@ import { toApiKeyView } from '../access/api-key.dto';
 import { ApiKeys } from '../access/api-keys';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import type { Attempt } from '../http/idempotency-attempt';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 
 /** A tenant with the key that was made together with it. */
@@ -28,8 +29,10 @@ export class FirstKey {
   }
 
   /**
-   * Makes the key, in the transaction of `manager` if there is one. With an `Idempotency-Key` it has the id of the tenant,
-   * whichever attempt made that: so the next attempt finds it, and gives it a new text.
+   * Makes the key, in the transaction of `manager` if there is one and it is where the keys are: of a tenant on another
+   * server than the registry's the key is committed first, and taken away again when the tenant is. With an
+   * `Idempotency-Key` it has the id of the tenant, whichever attempt made that: so the next attempt finds it, and gives it a
+   * new text.
    */
   async addTo(
     tenant: Tenant,
@@ -40,7 +43,11 @@ export class FirstKey {
     const key = (await this.keys?.create(
       tenant.id,
       { name: 'first key', scopes: this.options?.firstKeyScopes },
-      { actor, id: attempt && tenant.id, manager },
+      {
+        actor,
+        id: attempt && tenant.id,
+        manager: placeOf(tenant).server === DEFAULT_SERVER ? manager : undefined,
+      },
     )) as ShownApiKey;
     return { ...tenant, apiKey: toApiKeyView(key) };
   }

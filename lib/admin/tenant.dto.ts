@@ -1,7 +1,7 @@
-import { IfGiven, IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation';
+import { HasFieldsOf, IfGiven, IsArray, IsBoolean, IsIn, IsObject, IsString } from '../http/validation';
 import { type ApiKeyView, withoutText } from '../access/api-key.dto';
 import { PageQuery } from '../http/page-query';
-import { placeOf } from '../placement/place';
+import { type Isolation, ISOLATIONS, placeOf } from '../placement/place';
 import {
   pick,
   type Tenant,
@@ -11,6 +11,17 @@ import {
   type TenantStatus,
 } from '../registry/tenant';
 import type { AuditRecord } from '../registry/audit/tenant-audit';
+
+/** What is left out is as the option `placement` says. */
+export class PlaceBody {
+  @IfGiven()
+  @IsString()
+  server?: string;
+
+  @IfGiven()
+  @IsIn(ISOLATIONS)
+  isolation?: Isolation;
+}
 
 export class CreateTenantBody {
   @IsString()
@@ -28,6 +39,11 @@ export class CreateTenantBody {
   @IsArray()
   @IsString({ each: true })
   domains?: string[];
+
+  @IfGiven()
+  @IsObject()
+  @HasFieldsOf(PlaceBody)
+  place?: PlaceBody;
 
   /** Whether the answer contains the tenant's first key, `apiKey`, shown only this once. */
   @IfGiven()
@@ -61,6 +77,10 @@ export class ListTenantsQuery extends PageQuery {
   @IfGiven()
   @IsIn(TENANT_STATUSES)
   status?: TenantStatus;
+
+  @IfGiven()
+  @IsString()
+  server?: string;
 
   @IfGiven()
   @IsString()

@@ -15,6 +15,7 @@ import type { EntityManager } from 'typeorm';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { type CreateTenantOptions, TenantProvisioner } from '../provisioning/tenant-provisioner';
+import { HalfMade } from '../provisioning/purge/half-made';
 import { TenantPurge } from '../provisioning/purge/tenant-purge';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -51,6 +52,7 @@ export class TenantsController {
     private readonly keys: IdempotencyKeys,
     private readonly conditions: TenantConditions,
     private readonly firstKey: FirstKey,
+    private readonly halfMade: HalfMade,
   ) {}
 
   @Post()
@@ -58,40 +60,48 @@ export class TenantsController {
   @SecretAnswer(withoutKeyText)
   @UseInterceptors(TenantAnswerInterceptor)
   async create(
-    @Body() { apiKey, ...body }: CreateTenantBody,
+    @Body() { apiKey, place, ...body }: CreateTenantBody,
     @ChangeRequest() { actor }: RequestedChange,
     @IdempotentAttempt() attempt?: Attempt,
   ): Promise<TenantWithKey> {
     this.firstKey.require(apiKey);
-    if (!apiKey) return this.#create(body, { actor }, attempt);
-    // The tenant cannot be used without its key, so both are made in one transaction.
+    if (!apiKey) return this.#create(body, { actor, place }, attempt);
+    // The tenant cannot be used without its key, so both are made in one transaction, or on another server before it commits.
     let apiKeyMade: TenantWithKey['apiKey'];
     const within = async (made: Tenant, manager: EntityManager) => {
       ({ apiKey: apiKeyMade } = await this.firstKey.addTo(made, actor, attempt, manager));
     };
-    const tenant = await this.#create(body, { actor, within }, attempt);
+    const tenant = await this.#create(body, { actor, place, within }, attempt);
     return apiKeyMade ? { ...tenant, apiKey: apiKeyMade } : this.firstKey.addTo(tenant, actor, attempt);
   }
 
   async #create(
-    body: Omit<CreateTenantBody, 'apiKey'>,
+    body: Omit<CreateTenantBody, 'apiKey' | 'place'>,
     by: CreateTenantOptions,
     attempt: Attempt | undefined,
   ): Promise<Tenant> {
     if (!attempt?.isRepeated) return this.provisioner.create(body, { ...by, id: attempt?.newId });
     // An earlier attempt may have made the tenant and ended before it could answer.
-    const made = await this.store.find({ by: 'id', value: attempt.newId });
+    const made = await this.#findMade(attempt.newId);
     if (made) return made;
     const { newId } = await this.keys.withNewId(attempt);
     return this.provisioner.create(body, { ...by, id: newId });
   }
 
+  /** What the attempt left half-made is made active, or taken away, as the sweeper would do it. */
+  async #findMade(id: string): Promise<Tenant | undefined> {
+    const found = await this.store.find({ by: 'id', value: id });
+    if (found?.status !== 'provisioning') return found;
+    await this.halfMade.settle(found);
+    return this.store.find({ by: 'id', value: id });
+  }
+
   @Get()
   @Accepts({ query: ListTenantsQuery })
-  async list(@Query() { cursor, status, search, ...query }: ListTenantsQuery): Promise<Page<TenantView>> {
+  async list(@Query() { cursor, ...query }: ListTenantsQuery): Promise<Page<TenantView>> {
     const limit = Number(query.limit);
     const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    const tenants = await this.store.list({ limit: limit + 1, afterId, status, search });
+    const tenants = await this.store.list({ ...query, limit: limit + 1, afterId });
     return pageOf(tenants, limit, toTenantView);
   }
 

@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
-import { validate, type ValidationError } from './validation';
+import { nestedFields, validate, type ValidationError } from './validation';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 
 /**
@@ -25,19 +25,37 @@ export async function checkFields<T extends object>(
   type: 'body' | 'query',
   metatype: Type<T>,
 ): Promise<T> {
-  const instance = Object.assign(new metatype(), fieldsOf(value, type));
+  const { instance, errors } = await check(value, type, metatype);
+  if (errors.length > 0) throw new ValidationFailedError(errors);
+  return instance;
+}
+
+/** @param path of the object inside of the body, with a dot at its end */
+async function check<T extends object>(
+  value: unknown,
+  type: 'body' | 'query',
+  metatype: Type<T>,
+  path = '',
+): Promise<{ instance: T; errors: FieldError[] }> {
+  const instance = Object.assign(new metatype(), fieldsOf(value, type, path));
   const errors = await validate(instance, {
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
   });
-  if (errors.length > 0) throw new ValidationFailedError(errors.flatMap(fieldErrors));
-  return instance;
+  const all = errors.flatMap((error) => fieldErrors(error, path));
+  for (const [field, inner] of nestedFields(metatype)) {
+    const given = (instance as Record<string, unknown>)[field];
+    // Another kind of value has its error already.
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) continue;
+    all.push(...(await check(given, type, inner, `${path}${field}.`)).errors);
+  }
+  return { instance, errors: all };
 }
 
 /** A missing body counts as one without fields. */
-function fieldsOf(value: unknown, type: string): object {
+function fieldsOf(value: unknown, type: string, path: string): object {
   const fields = value ?? {};
   if (typeof fields !== 'object' || Array.isArray(fields)) {
     throw new ValidationFailedError([{ field: type, message: 'must be a JSON object' }]);
@@ -46,14 +64,16 @@ function fieldsOf(value: unknown, type: string): object {
   // known fields.
   const inherited = Object.keys(fields).filter((name) => name in Object.prototype);
   if (inherited.length > 0) {
-    throw new ValidationFailedError(inherited.map((field) => ({ field, message: 'should not exist' })));
+    throw new ValidationFailedError(
+      inherited.map((field) => ({ field: path + field, message: 'should not exist' })),
+    );
   }
   return fields;
 }
 
-function fieldErrors({ property, constraints = {} }: ValidationError): FieldError[] {
+function fieldErrors({ property, constraints = {} }: ValidationError, path: string): FieldError[] {
   return Object.values(constraints).map((message) => ({
-    field: property,
+    field: path + property,
     message: withoutName(message, property),
   }));
 }

@@ -38,6 +38,7 @@ const METADATA = {
   example: { plan: 'gold' },
 };
 const DOMAINS = { type: String, isArray: true, example: ['shop.acme.com'] };
+const PLACE = { server: { type: 'string' }, isolation: { type: 'string', enum: [...ISOLATIONS] } };
 const STATUS = { type: String, enum: [...TENANT_STATUSES] };
 const VALUE = {
   type: Object,
@@ -68,7 +69,7 @@ export const MODELS: readonly Model[] = [
       place: {
         type: 'object',
         description: 'Where its schema is',
-        properties: { server: { type: 'string' }, isolation: { type: 'string', enum: [...ISOLATIONS] } },
+        properties: PLACE,
         required: ['server', 'isolation'],
         selfRequired: true,
         example: DEFAULT_PLACE,
@@ -147,6 +148,14 @@ export const MODELS: readonly Model[] = [
       name: optional({ ...NAME, description: 'Default: the slug' }),
       metadata: optional(METADATA),
       domains: optional({ ...DOMAINS, maxItems: 50 }),
+      place: optional({
+        type: 'object',
+        description: 'Where it is to live. What is left out is as the option placement says',
+        properties: PLACE,
+        additionalProperties: false,
+        selfRequired: false,
+        example: { server: 'eu' },
+      }),
       apiKey: optional({
         type: Boolean,
         description: 'Whether the answer contains a first API key, shown only this once',
@@ -168,6 +177,7 @@ export const MODELS: readonly Model[] = [
     type: ListTenantsQuery,
     fields: {
       status: optional(STATUS),
+      server: optional({ type: String, description: 'Only tenants that live on this server' }),
       search: optional({ type: String, description: 'A part of slug or name, in any case' }),
     },
   },

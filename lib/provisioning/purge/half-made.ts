@@ -5,6 +5,7 @@ import type { Tenant } from '../../registry/tenant';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { SchemaMarks, tenantComment } from '../marks/schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { PurgeRecords } from './purge-records';
 import { Template } from '../template/template';
 
 export interface HalfMadeReport {
@@ -25,6 +26,7 @@ export class HalfMade {
     private readonly template: Template,
     private readonly lookup: TenantLookup,
     private readonly marks: SchemaMarks,
+    private readonly records: PurgeRecords,
   ) {}
 
   /**
@@ -36,7 +38,7 @@ export class HalfMade {
     const activated: string[] = [];
     const removed: string[] = [];
     const settle = async (tenant: Tenant): Promise<void> => {
-      const outcome = await this.#settle(tenant);
+      const outcome = await this.settle(tenant);
       if (outcome === 'activated') activated.push(tenant.slug);
       if (outcome === 'removed') removed.push(tenant.slug);
     };
@@ -52,7 +54,8 @@ export class HalfMade {
     return { activated, removed };
   }
 
-  async #settle(tenant: Tenant): Promise<'activated' | 'removed' | undefined> {
+  /** Activates one of them, or removes it. `undefined`: it is none any more. */
+  async settle(tenant: Tenant): Promise<'activated' | 'removed' | undefined> {
     const { id, slug, schemaName } = tenant;
     const hasSchema = await this.transactions.run(async (manager) => {
       // Creations hold this lock from before they insert the row until their schema is committed, so all that were
@@ -69,6 +72,8 @@ export class HalfMade {
     if (now?.status !== 'provisioning') return undefined;
     this.lookup.forget(now);
     if (!hasSchema) {
+      // Before the row: what is forgotten without a row would never be found again.
+      await this.transactions.inRegistry((manager) => this.records.forget(manager, id));
       await this.store.remove(id);
       return 'removed';
     }

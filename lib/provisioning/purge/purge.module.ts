@@ -24,6 +24,6 @@ import { TenantSweeper } from './tenant-sweeper';
     TemplateModule,
   ],
   providers: [HalfMade, Orphans, PurgeRecords, TenantPurge, TenantSweeper],
-  exports: [PurgeRecords, TenantPurge, TenantSweeper],
+  exports: [HalfMade, PurgeRecords, TenantPurge, TenantSweeper],
 })
 export class PurgeModule {}

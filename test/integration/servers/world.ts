@@ -1,4 +1,5 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
+import type { ModuleMetadata } from '@nestjs/common';
 import type { TenancyOptions } from '../../../lib';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { type ProvisioningApp, startProvisioningApp } from '../provisioning/app';
@@ -19,12 +20,13 @@ export interface World extends ProvisioningApp {
 export async function startWorld(
   changes: Partial<TenancyOptions> = {},
   before: (eu: TestDatabase, way: Way) => Promise<void> = () => Promise.resolve(),
+  metadata: ModuleMetadata = {},
 ): Promise<World> {
   const eu = await createTestDatabase();
   const way = await wayTo(eu);
   await before(eu, way);
   try {
-    const app = await startProvisioningApp({ servers: { eu: { url: way.url } }, ...changes });
+    const app = await startProvisioningApp({ servers: { eu: { url: way.url } }, ...changes }, metadata);
     const close = async () => {
       await app.close();
       await way.cut();
