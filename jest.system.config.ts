@@ -16,6 +16,8 @@ const CONNECTION = 'test/integration/connection';
 /** What PostgreSQL's version and the pooler have a part in. The rest is between the pool and its users. */
 const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,hidden-commands,missing-schema,round-trips,sql-lexer,statements,transactions}.spec.ts`;
 const ISOLATION = 'test/isolation';
+/** What a server has that is not the registry's. */
+const SERVERS = 'test/integration/servers';
 const ROLES = 'test/integration/roles';
 /** Isolation levels, locks and streams, as TypeORM asks for them. */
 const TYPEORM = 'test/integration/typeorm/{transactions,query-builder}.spec.ts';
@@ -25,7 +27,7 @@ const WRITTEN_BY_HAND = 'test/integration/schema/{written-by-hand,same-behaviour
 /** What may differ there from where `npm test` runs: on an embedded PostgreSQL 18, without a pooler. */
 const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
   // pg_dump of a version reads servers up to its own.
-  'PostgreSQL 15': [STATEMENTS, ROLES, TYPEORM, WRITTEN_BY_HAND, 'test/oracle', 'test/versions'],
+  'PostgreSQL 15': [STATEMENTS, SERVERS, ROLES, TYPEORM, WRITTEN_BY_HAND, 'test/oracle', 'test/versions'],
   'PostgreSQL 15 behind PgBouncer': [CONNECTION, ISOLATION, TYPEORM, 'test/system'],
   'PostgreSQL 18 behind PgBouncer': [
     STATEMENTS,
