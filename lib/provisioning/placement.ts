@@ -31,7 +31,11 @@ export class Placement {
    */
   choose(draft: NewTenantDraft, asked: PlaceRequest = {}): Place {
     const { of, default: standard } = this.options.placement;
-    const place = { ...standard, ...given(of?.(draft)), ...given(asked) };
+    const place = {
+      ...standard,
+      ...given(of?.(draft), 'placement.of gave'),
+      ...given(asked, 'The place is'),
+    };
     this.#require(place);
     return { server: place.server, isolation: place.isolation };
   }
@@ -56,6 +60,20 @@ export class Placement {
   }
 }
 
-function given(place: PlaceRequest | undefined): PlaceRequest {
-  return Object.fromEntries(Object.entries(place ?? {}).filter(([, value]) => value !== undefined));
+const FIELDS: readonly string[] = ['server', 'isolation'];
+
+/** What was not understood must not lead to another place: somebody's rows may have to stay in one country. */
+function given(place: unknown, what: string): PlaceRequest {
+  if (place === undefined || place === null) return {};
+  // It may reject, and nobody else would hear of that.
+  if (place instanceof Promise) place.catch(() => undefined);
+  if (
+    !isPlainObject(place) ||
+    place instanceof Promise ||
+    !Object.keys(place).every((key) => FIELDS.includes(key))
+  )
+    throw new PlaceNotPossibleError(
+      `${what} ${show(place)}: say { server, isolation }, or a part of it, and not by a promise.`,
+    );
+  return Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined));
 }

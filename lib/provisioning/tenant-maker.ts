@@ -18,6 +18,7 @@ import { ProvisionHooks } from './hooks/provision-hooks';
 import { type LeftBehind, ProvisioningFailedError } from './provisioning.errors';
 import type { ProvisionHook, TenantOrigin } from './provisioning.options';
 import { SchemaDrop } from './marks/schema-drop';
+import { lockHalfMade } from './purge/half-made';
 import { PurgeRecords } from './purge/purge-records';
 import { SchemaMarks, tenantComment } from './marks/schema-marks';
 import { Spares } from './spares/spares';
@@ -124,6 +125,7 @@ export class TenantMaker {
     const isInside = this.store instanceof TypeOrmTenantStore && placeOf(tenant).server === DEFAULT_SERVER;
     const draft = { ...tenant, status: isInside ? wanted : ('provisioning' as const) };
     const queryRunner = manager.queryRunner as QueryRunner;
+    if (!isInside) await lockHalfMade(manager, tenant.id);
     if (!isInside && this.store instanceof TypeOrmTenantStore)
       return this.store.insert(draft, undefined, { audit });
     try {

@@ -105,7 +105,7 @@ export class TenantProvisioner {
     const draft = this.#draft(input, by, by);
     await proveDomains(this.options.domainProof, draft, { isIdChosen: by.id !== undefined });
     await this.templates.prepare(draft.place.server);
-    const build = (making: Making) => this.#takeOrClone(making, draft.schemaName);
+    const build = (making: Making) => this.#takeOrClone(making, draft);
     const tenant = await this.maker.make(draft, build, { ...by, origin: 'create' });
     if (this.options.spares.count > 0) this.refill.start();
     return tenant;
@@ -156,11 +156,11 @@ export class TenantProvisioner {
     return { ...wanted, schemaName: generateSchemaName(), place: this.placement.choose(wanted, place) };
   }
 
-  async #takeOrClone({ manager, insert }: Making, schemaName: string): Promise<void> {
+  async #takeOrClone({ manager, insert }: Making, { schemaName, place }: Draft): Promise<void> {
     await this.template.lockShared(manager);
     const { blueprint, version, schemaVersion } = await this.template.current(manager);
     const templateVersion = blueprint.fingerprint;
-    const spare = await this.spares.take(manager, version);
+    const spare = await this.spares.take(manager, version, place.server);
     await insert({ schemaName: spare ?? schemaName, templateVersion, schemaVersion });
     if (spare !== undefined) return;
     await replayBlueprint(manager, blueprint, schemaName);

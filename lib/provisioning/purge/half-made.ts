@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { SqlExecutor } from '../../common/sql';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import { placeOf } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
@@ -11,6 +12,25 @@ import { Template } from '../template/template';
 export interface HalfMadeReport {
   readonly activated: readonly string[];
   readonly removed: readonly string[];
+}
+
+/** SQL: the key of the advisory lock that says that the tenant $1 is being made. */
+const MAKING = `pg_catalog.hashtextextended('tenancy makes ' || $1, 0)`;
+
+/**
+ * Keeps the sweeper's hands off a tenant until the caller's transaction, which makes its schema, ends. To be called before the
+ * tenant's row is inserted, if that is committed earlier.
+ */
+export async function lockHalfMade(transaction: SqlExecutor, tenantId: string): Promise<void> {
+  await transaction.query(`SELECT pg_catalog.pg_advisory_xact_lock(${MAKING})`, [tenantId]);
+}
+
+async function isBeingMade(transaction: SqlExecutor, tenantId: string): Promise<boolean> {
+  const [{ isFree }] = (await transaction.query(
+    `SELECT pg_catalog.pg_try_advisory_xact_lock(${MAKING}) AS "isFree"`,
+    [tenantId],
+  )) as { isFree: boolean }[];
+  return !isFree;
 }
 
 /**
@@ -58,8 +78,9 @@ export class HalfMade {
   async settle(tenant: Tenant): Promise<'activated' | 'removed' | undefined> {
     const { id, slug, schemaName } = tenant;
     const hasSchema = await this.transactions.run(async (manager) => {
-      // Creations hold this lock from before they insert the row until their schema is committed, so all that were
-      // running have now ended.
+      // A copy of a large tenant takes longer than from one sweep to the next.
+      if (await isBeingMade(manager, id)) return undefined;
+      // Creations by an older version hold only this lock, so all of them that were running have now ended.
       await this.template.lockExclusive(manager);
       const found = await manager.query<unknown[]>(
         `SELECT FROM pg_catalog.pg_namespace
@@ -68,6 +89,7 @@ export class HalfMade {
       );
       return found.length > 0;
     }, placeOf(tenant).server);
+    if (hasSchema === undefined) return undefined;
     const now = await this.store.find({ by: 'id', value: id });
     if (now?.status !== 'provisioning') return undefined;
     this.lookup.forget(now);

@@ -74,7 +74,7 @@ export class SpareRefill {
     return this.context.runAsSystem(async () => {
       const slots = (await this.#openSlots()).values();
       const workers = Array.from({ length: this.options.spares.refillConcurrency }, async () => {
-        for (const slot of slots) await this.#fill(slot);
+        for (const slot of slots) await this.#fill(slot, server);
       });
       const outcomes = await Promise.allSettled(workers);
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
@@ -89,23 +89,23 @@ export class SpareRefill {
     });
   }
 
-  async #fill(slot: number): Promise<void> {
+  async #fill(slot: number, server: string): Promise<void> {
     for (let isDone = false; !isDone && !this.#closing;) {
       isDone = await this.transactions.run(async (manager) => {
-        return !(await this.spares.lockSlot(manager, slot)) || this.#advance(manager, slot);
+        return !(await this.spares.lockSlot(manager, slot)) || this.#advance(manager, slot, server);
       });
     }
   }
 
   /** Drops a part of a stale spare, or makes a new one. Returns whether all is done. */
-  async #advance(manager: EntityManager, slot: number): Promise<boolean> {
+  async #advance(manager: EntityManager, slot: number, server: string): Promise<boolean> {
     await this.template.lockShared(manager);
     const { version, blueprint } = await this.template.current(manager);
     const spare = await this.spares.find(manager, slot);
     if (spare?.version === version && spare.isWaiting) return true;
     if (spare) {
       await this.spares.condemn(manager, slot);
-      if (await this.#dropPart(manager, spare)) await this.spares.remove(manager, slot);
+      if (await this.#dropPart(manager, spare, server)) await this.spares.remove(manager, slot);
       return false;
     }
     if (slot >= this.options.spares.count) return true;
@@ -120,10 +120,16 @@ export class SpareRefill {
 
   /**
    * Drops a part of the spare's schema. Returns whether nothing is left to drop. A schema without our mark of a spare
-   * is kept, and no longer counts as a spare.
+   * is kept, and no longer counts as a spare; so is that of a tenant.
    */
-  async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare): Promise<boolean> {
+  async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare, server: string): Promise<boolean> {
     if (!isThere) return true;
+    if (await this.spares.isTenants(schemaName, server)) {
+      this.#logger.warn(
+        `A spare on the server "${server}" is given up: in the registry the schema "${schemaName}" is a tenant's.`,
+      );
+      return true;
+    }
     if (!(await this.marks.isWaiting(manager, schemaName))) {
       this.#logger.warn(
         `A spare is given up: the comment on the schema "${schemaName}" does not say that it waits for a tenant of this registry.`,

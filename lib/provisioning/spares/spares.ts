@@ -1,5 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { DEFAULT_SERVER } from '../../placement/place';
+import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { isSpareOf, SchemaMarks } from '../marks/schema-marks';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 
@@ -23,25 +27,44 @@ const IS_THERE = 'EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.
 @Injectable()
 export class Spares {
   readonly #table: string;
+  readonly #tenants: string;
   /** SQL: whether the schema of the spare `s` exists and has the mark of a spare. */
   readonly #waits: string;
 
   constructor(
     private readonly marks: SchemaMarks,
+    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {
     this.#waits = `EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = s.schema_name AND ${isSpareOf(options.registrySchema)})`;
     this.#table = `${quoteIdentifier(options.registrySchema)}.spares`;
+    this.#tenants = `${quoteIdentifier(options.registrySchema)}.tenants`;
   }
 
   /**
    * Takes a spare of that version and returns its schema, which nobody else can take; `undefined` when there is none.
+   * `transaction` is on `server`.
    */
-  async take(transaction: SqlExecutor, version: string): Promise<string | undefined> {
+  async take(transaction: SqlExecutor, version: string, server: string): Promise<string | undefined> {
     for (;;) {
       const name = await this.#takeRow(transaction, version);
-      if (name === undefined || (await this.marks.isWaiting(transaction, name))) return name;
+      if (name === undefined) return undefined;
+      if ((await this.marks.isWaiting(transaction, name)) && !(await this.isTenants(name, server)))
+        return name;
     }
+  }
+
+  /**
+   * Whether a spare of that server is the schema of a tenant in the registry. On a further server it can be: a creation that a
+   * crash has ended leaves the tenant's row and gives the spare back, and a backup of the server is older than the registry.
+   */
+  async isTenants(schemaName: string, server: string): Promise<boolean> {
+    if (server === DEFAULT_SERVER) return false;
+    const found = await this.registry.query<unknown[]>(
+      `SELECT FROM ${this.#tenants} WHERE schema_name = $1`,
+      [schemaName],
+    );
+    return found.length > 0;
   }
 
   async #takeRow(transaction: SqlExecutor, version: string): Promise<string | undefined> {
