@@ -10,6 +10,7 @@ import { KeyCommand } from './key/key.command';
 import { MigrateCommand } from './migrate/migrate.command';
 import { Program } from './program';
 import { Progress } from './progress';
+import { ServersCommand } from './servers.command';
 import { SparesCommand } from './spares.command';
 import { TenantCommand } from './tenant/tenant.command';
 import { ExportCommand } from './transfer/export.command';
@@ -39,6 +40,7 @@ export class CliModule {
         ExportCommand,
         ImportCommand,
         SparesCommand,
+        ServersCommand,
         DoctorCommand,
       ],
       exports: [Application],

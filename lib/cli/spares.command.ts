@@ -1,8 +1,6 @@
 import { Command, Option } from 'nest-commander';
 import { SpareRefill } from '../provisioning/spares/spare-refill';
-import { Spares } from '../provisioning/spares/spares';
-import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { Template } from '../provisioning/template/template';
+import { SpareState } from '../provisioning/spares/spare-state';
 import { list } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
 
@@ -24,17 +22,12 @@ export class SparesCommand extends TenancyCommand<SparesCommandOptions> {
 
   protected async work(_args: readonly string[], options: SparesCommandOptions): Promise<Answer> {
     const purpose = options.refill ? 'spares' : 'look';
-    const spares = await this.application.get(Spares, purpose, options);
-    const template = await this.application.get(Template, purpose, options);
-    const transactions = await this.application.get(SystemTransactions, purpose, options);
+    const state = await this.application.get(SpareState, purpose, options);
     if (options.refill) await (await this.application.get(SpareRefill, purpose, options)).refill();
-    const found = await transactions.run(async (manager) => {
-      await template.lockShared(manager);
-      return spares.count(manager, (await template.current(manager)).version);
-    });
+    const found = await state.read();
     const wanted = this.application.configured.spares.count;
     return {
-      value: { wanted, ...found },
+      value: { ...found, wanted },
       text: list({ wanted: `${wanted}`, ready: `${found.ready}`, stale: `${found.stale}` }),
     };
   }

@@ -8,7 +8,7 @@ import { TenantContext } from '../context/tenant-context';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { FleetMigrator } from '../migrations/fleet-migrator';
 import { type CheckedObservabilityOptions, OBSERVABILITY_OPTIONS } from './observability.options';
-import { SpareState } from './spare-state';
+import { SpareState } from '../provisioning/spares/spare-state';
 import { within } from '../common/within';
 
 /** As `@nestjs/terminus` takes it from an indicator. */

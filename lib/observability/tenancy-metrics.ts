@@ -5,7 +5,7 @@ import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { InvalidObservabilityOptionsError } from './observability.errors';
 import type { CheckedMetricsOptions } from './observability.options';
-import type { SpareState } from './spare-state';
+import type { SpareState } from '../provisioning/spares/spare-state';
 import { TenantLabels } from './tenant-labels';
 import { within } from '../common/within';
 

@@ -23,7 +23,7 @@ import {
   type TenancyObservabilityOptions,
 } from './observability.options';
 import { RequestMeter } from './request-meter';
-import { SpareState } from './spare-state';
+import { SpareState } from '../provisioning/spares/spare-state';
 import { TenancyHealth } from './tenancy-health';
 import { TenancyMetrics } from './tenancy-metrics';
 import { TenantSpanGuard } from './tenant-span.guard';
@@ -58,7 +58,6 @@ const providers: Provider[] = checkedProviders(
       declared: CheckedObservabilityOptions,
       Refusal: InvalidObservabilityOptionsError,
     }),
-    SpareState,
     TenancyHealth,
     {
       provide: TenancyMetrics,

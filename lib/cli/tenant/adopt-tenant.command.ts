@@ -2,10 +2,10 @@ import { Option, SubCommand } from 'nest-commander';
 import { TenantProvisioner } from '../../provisioning/tenant-provisioner';
 import type { Answer } from '../tenancy-command';
 import { byWhom } from './audited-command';
-import { detailsOf, NewTenantCommand, type NewTenantOptions } from './new-tenant-command';
+import { detailsOf, PlacedTenantCommand, type PlacedTenantOptions, placeIn } from './new-tenant-command';
 import { tenantAnswer } from './tenant-answer';
 
-interface AdoptCommandOptions extends NewTenantOptions {
+interface AdoptCommandOptions extends PlacedTenantOptions {
   readonly force?: boolean;
 }
 
@@ -14,7 +14,7 @@ interface AdoptCommandOptions extends NewTenantOptions {
   arguments: '<schema> <slug>',
   description: 'make a tenant of a schema that is there already',
 })
-export class AdoptTenantCommand extends NewTenantCommand<AdoptCommandOptions> {
+export class AdoptTenantCommand extends PlacedTenantCommand<AdoptCommandOptions> {
   protected readonly examples = [
     'tenancy tenant adopt customer_17 acme',
     'tenancy tenant adopt customer_17 acme --force',
@@ -29,7 +29,13 @@ export class AdoptTenantCommand extends NewTenantCommand<AdoptCommandOptions> {
     const provisioner = await this.application.get(TenantProvisioner, 'change', options);
     const { force } = options;
     return tenantAnswer(
-      await provisioner.adopt(schemaName, slug, { force, ...detailsOf(options), ...byWhom(options) }),
+      this.application,
+      await provisioner.adopt(schemaName, slug, {
+        force,
+        ...detailsOf(options),
+        ...byWhom(options),
+        ...placeIn(options),
+      }),
     );
   }
 }

@@ -46,6 +46,7 @@ export class CloneTenantCommand extends NewTenantCommand<CloneCommandOptions> {
     const mask = maskFile === undefined ? options.mask : await jsonFile<Mask>('--mask-file', maskFile);
     const provisioner = await this.application.get(TenantProvisioner, 'change', options);
     return tenantAnswer(
+      this.application,
       await provisioner.clone(source, slug, { mask, ...detailsOf(options), ...byWhom(options) }),
     );
   }

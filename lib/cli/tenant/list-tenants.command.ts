@@ -1,4 +1,5 @@
 import { Option, SubCommand } from 'nest-commander';
+import { placeOf } from '../../placement/place';
 import { type Tenant, TENANT_STATUSES, type TenantStatus } from '../../registry/tenant';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { isUuid } from '../../registry/claim';
@@ -6,9 +7,11 @@ import { CommandLineError } from '../cli.errors';
 import { integer } from '../option-values';
 import { table } from '../table';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
+import { hasSeveralServers } from './tenant-answer';
 
 interface ListOptions extends CommonOptions {
   readonly status?: TenantStatus;
+  readonly server?: string;
   readonly search?: string;
   readonly limit?: number;
   readonly after?: string;
@@ -21,11 +24,17 @@ export class ListTenantsCommand extends TenancyCommand<ListOptions> {
   protected readonly examples = [
     'tenancy tenant list --status suspended',
     'tenancy tenant list --search acme --limit 10 --json',
+    'tenancy tenant list --server eu',
   ];
 
   @Option({ flags: '--status <status>', description: 'only those', choices: [...TENANT_STATUSES] })
   parseStatus(status: string): string {
     return status;
+  }
+
+  @Option({ flags: '--server <name>', description: 'only those that live there' })
+  parseServer(server: string): string {
+    return server;
   }
 
   @Option({ flags: '--search <text>', description: 'a part of slug or name' })
@@ -45,20 +54,29 @@ export class ListTenantsCommand extends TenancyCommand<ListOptions> {
   }
 
   protected async work(_args: readonly string[], options: ListOptions): Promise<Answer> {
-    const { status, search, limit = DEFAULT_LIMIT, after: afterId } = options;
+    const { status, server, search, limit = DEFAULT_LIMIT, after: afterId } = options;
     const store = await this.application.get(TenantStore, 'look', options);
-    const found = await store.list({ limit: limit + 1, status, search, afterId });
+    const found = await store.list({ limit: limit + 1, status, server, search, afterId });
     const data = found.slice(0, limit);
     const next = found.length > limit ? data.at(-1)?.id : undefined;
     const more = next === undefined ? '' : `\nThere are more: --after ${next}`;
-    return { value: { data, after: next ?? null }, text: toTable(data) + more };
+    return {
+      value: { data, after: next ?? null },
+      text: toTable(data, hasSeveralServers(this.application.configured)) + more,
+    };
   }
 }
 
-function toTable(tenants: readonly Tenant[]): string {
+function toTable(tenants: readonly Tenant[], withServer: boolean): string {
   if (tenants.length === 0) return 'No tenant.';
   return table(
-    ['slug', 'status', 'schema', 'name'],
-    tenants.map(({ slug, status, schemaName, name }) => [slug, status, schemaName, name]),
+    ['slug', 'status', ...(withServer ? ['server'] : []), 'schema', 'name'],
+    tenants.map((tenant) => [
+      tenant.slug,
+      tenant.status,
+      ...(withServer ? [placeOf(tenant).server] : []),
+      tenant.schemaName,
+      tenant.name,
+    ]),
   );
 }

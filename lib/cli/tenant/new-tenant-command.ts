@@ -8,6 +8,10 @@ export interface NewTenantOptions extends AuditedOptions {
   readonly domain?: readonly string[];
 }
 
+export interface PlacedTenantOptions extends NewTenantOptions {
+  readonly server?: string;
+}
+
 /** A command that makes a tenant, from whatever its schema is made. */
 export abstract class NewTenantCommand<
   Options extends NewTenantOptions = NewTenantOptions,
@@ -26,6 +30,20 @@ export abstract class NewTenantCommand<
   parseDomain(domain: string, domains: readonly string[] = []): readonly string[] {
     return [...domains, domain];
   }
+}
+
+/** The same, where it is for the caller to say on which server. */
+export abstract class PlacedTenantCommand<
+  Options extends PlacedTenantOptions = PlacedTenantOptions,
+> extends NewTenantCommand<Options> {
+  @Option({ flags: '--server <name>', description: 'where it lives (default: as the option placement says)' })
+  parseServer(server: string): string {
+    return server;
+  }
+}
+
+export function placeIn({ server }: PlacedTenantOptions): { place?: { server: string } } {
+  return server === undefined ? {} : { place: { server } };
 }
 
 export function detailsOf({ name, metadata, domain }: NewTenantOptions) {

@@ -37,6 +37,6 @@ export class RenameTenantCommand extends AuditedCommand<RenameOptions> {
       throw new CommandLineError('Say what it is to be called: --slug, --name, or both.');
     }
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
-    return tenantAnswer(await lifecycle.update(reference, { slug, name }, byWhom(options)));
+    return tenantAnswer(this.application, await lifecycle.update(reference, { slug, name }, byWhom(options)));
   }
 }

@@ -9,6 +9,6 @@ export class ShowTenantCommand extends TenancyCommand {
 
   protected async work([reference]: readonly string[], options: CommonOptions): Promise<Answer> {
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
-    return tenantAnswer(await lifecycle.get(reference));
+    return tenantAnswer(this.application, await lifecycle.get(reference));
   }
 }

@@ -1,14 +1,18 @@
+import { placeOf } from '../../placement/place';
+import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { Tenant } from '../../registry/tenant';
+import type { Application } from '../application';
 import { list } from '../table';
 import type { Answer } from '../tenancy-command';
 
-export function tenantAnswer(tenant: Tenant): Answer {
+export function tenantAnswer({ configured }: Application, tenant: Tenant): Answer {
   return {
     value: tenant,
     text: list({
       id: tenant.id,
       slug: tenant.slug,
       name: tenant.name,
+      ...(hasSeveralServers(configured) && { server: placeOf(tenant).server }),
       schema: tenant.schemaName,
       status: tenant.statusReason === null ? tenant.status : `${tenant.status} (${tenant.statusReason})`,
       domains: tenant.domains.join(', ') || '–',
@@ -17,4 +21,9 @@ export function tenantAnswer(tenant: Tenant): Answer {
       updated: tenant.updatedAt.toISOString(),
     }),
   };
+}
+
+/** Whether it is worth telling where a tenant lives. */
+export function hasSeveralServers({ servers }: CheckedTenancyOptions): boolean {
+  return Object.keys(servers).length > 0;
 }

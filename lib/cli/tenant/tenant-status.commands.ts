@@ -14,7 +14,7 @@ export class SuspendTenantCommand extends AuditedCommand {
 
   protected async work([reference]: readonly string[], options: AuditedOptions): Promise<Answer> {
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
-    return tenantAnswer(await lifecycle.suspend(reference, byWhom(options)));
+    return tenantAnswer(this.application, await lifecycle.suspend(reference, byWhom(options)));
   }
 }
 
@@ -24,7 +24,7 @@ export class ActivateTenantCommand extends AuditedCommand {
 
   protected async work([reference]: readonly string[], options: AuditedOptions): Promise<Answer> {
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
-    return tenantAnswer(await lifecycle.activate(reference, byWhom(options)));
+    return tenantAnswer(this.application, await lifecycle.activate(reference, byWhom(options)));
   }
 }
 
@@ -43,7 +43,7 @@ export class DeleteTenantCommand extends AuditedCommand {
       `refuse all requests of the tenant "${slug}" (restore brings it back)`,
       options,
     );
-    return tenantAnswer(await lifecycle.delete(reference, byWhom(options)));
+    return tenantAnswer(this.application, await lifecycle.delete(reference, byWhom(options)));
   }
 }
 
@@ -57,6 +57,6 @@ export class RestoreTenantCommand extends AuditedCommand {
 
   protected async work([reference]: readonly string[], options: AuditedOptions): Promise<Answer> {
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
-    return tenantAnswer(await lifecycle.restore(reference, byWhom(options)));
+    return tenantAnswer(this.application, await lifecycle.restore(reference, byWhom(options)));
   }
 }

@@ -89,7 +89,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
     });
     const { tenant, tables, rows, verification } = report;
     const summary = `${rows} rows of ${Object.keys(tables).length} tables, verified by ${verification}`;
-    return { value: report, text: `${tenantAnswer(tenant).text}\n${summary}` };
+    return { value: report, text: `${tenantAnswer(this.application, tenant).text}\n${summary}` };
   }
 }
 

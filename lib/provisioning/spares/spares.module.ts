@@ -4,9 +4,10 @@ import { MarksModule } from '../marks/marks.module';
 import { RolesModule } from '../roles/roles.module';
 import { TemplateModule } from '../template/template.module';
 import { SpareRefill } from './spare-refill';
+import { SpareState } from './spare-state';
 import { Spares } from './spares';
 
-const services = [SpareRefill, Spares];
+const services = [SpareRefill, Spares, SpareState];
 
 /** Clones that wait for their tenants. */
 @Module({

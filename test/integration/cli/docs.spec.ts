@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cleanEnvironment, REPOSITORY, run } from '../../support/commands';
-import { createTestDatabase } from '../../support/database';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { type CliApp, environmentFor, startCliApp } from './cli-app';
 
 const DOCUMENT = join(REPOSITORY, 'docs/cli.md');
@@ -17,6 +17,8 @@ const WRITE = process.env.TENANCY_TEST_WRITE_DOCS === '1';
 jest.setTimeout(900_000);
 
 let cli: CliApp;
+/** The servers of the application whose tenants live on two. */
+let placed: [TestDatabase, TestDatabase];
 let bin: string;
 let server: Server;
 
@@ -39,7 +41,8 @@ interface Asked {
 }
 
 beforeAll(async () => {
-  cli = await startCliApp();
+  cli = await startCliApp({ placed: join(REPOSITORY, 'test/support/placed-app') });
+  placed = [await createTestDatabase(), await createTestDatabase()];
   bin = join(cli.line.directory, 'bin');
   mkdirSync(bin);
   writeFileSync(join(bin, 'tenancy'), CLIENT);
@@ -56,6 +59,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await cli.close();
+  for (const database of placed) await database.drop();
   server.close();
 });
 
@@ -73,16 +77,27 @@ function mask(text: string): string {
     .replaceAll(/PostgreSQL has \d+ for all: enough for \d+/g, 'PostgreSQL has … for all: enough for …')
     .replaceAll(/about \d+ of \d+ locks/g, 'about … of … locks')
     .replaceAll(/at [A-Z]\w+\d{13}/g, 'at …')
+    .replaceAll(/^(\w+ +)[\w.]+:\d+\/\w+ +(?=yes|no)/gm, '$1…        ')
+    .replaceAll(/address +open/g, 'address  open')
     .replaceAll(/by \S+, process \d+/g, 'by …');
 }
 
 const program = () => ({ PATH: `${bin}:${process.env.PATH}`, TENANCY_TEST_SOCKET: join(bin, 'socket') });
 
+function onTwoServers(): Record<string, string> {
+  const [home, eu] = placed;
+  return {
+    ...environmentFor(home),
+    TENANCY_MODULE: 'placed/app.module.js',
+    EU_DATABASE_URL: eu.url,
+  };
+}
+
 /** As a terminal would show it: stdout and stderr. */
-function show(command: string): Promise<string> {
+function show(command: string, environment: Record<string, string>): Promise<string> {
   const options = {
     cwd: cli.line.directory,
-    env: { ...cleanEnvironment(cli.environment), ...program() },
+    env: { ...cleanEnvironment(environment), ...program() },
   };
   return new Promise((resolve) => {
     execFile('bash', ['-c', `{ ${command}\n} 2>&1`], options, (_error, stdout) => resolve(mask(stdout)));
@@ -92,10 +107,12 @@ function show(command: string): Promise<string> {
 it('docs/cli.md shows what the commands print', async () => {
   const before = readFileSync(DOCUMENT, 'utf8');
   let after = before;
-  for (const [block, text] of before.matchAll(BLOCK)) {
+  for (const { 0: block, 1: text, index } of before.matchAll(BLOCK)) {
+    const isOfServers = before.slice(0, index).split('\n## ').at(-1)!.startsWith('Servers\n');
+    const environment = isOfServers ? onTwoServers() : cli.environment;
     const lines: string[] = [];
     const commands = text.split('\n').filter((line) => line.startsWith('$ '));
-    for (const command of commands) lines.push(`${command}\n${await show(command.slice(2))}`);
+    for (const command of commands) lines.push(`${command}\n${await show(command.slice(2), environment)}`);
     after = after.replace(block, () => `\`\`\`console\n${lines.join('')}\`\`\``);
   }
   if (WRITE) writeFileSync(DOCUMENT, after);

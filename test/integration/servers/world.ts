@@ -23,7 +23,7 @@ export async function startWorld(
   metadata: ModuleMetadata = {},
 ): Promise<World> {
   const eu = await createTestDatabase();
-  const way = await wayTo(eu);
+  const way = await startWay(eu);
   await before(eu, way);
   try {
     const app = await startProvisioningApp({ servers: { eu: { url: way.url } }, ...changes }, metadata);
@@ -40,7 +40,7 @@ export async function startWorld(
   }
 }
 
-async function wayTo({ url }: TestDatabase): Promise<Way> {
+export async function startWay({ url }: TestDatabase): Promise<Way> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   const pass = (socket: Socket) => {

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Spares } from '../provisioning/spares/spares';
-import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { Template } from '../provisioning/template/template';
-import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { DEFAULT_SERVER } from '../../placement/place';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { Template } from '../template/template';
+import { Spares } from './spares';
 
 /** Counts of spares. */
 export interface SpareCounts {
@@ -23,11 +24,12 @@ export class SpareState {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  async read(): Promise<SpareCounts> {
+  /** @param server whose. Each has its own */
+  async read(server = DEFAULT_SERVER): Promise<SpareCounts> {
     const found = await this.transactions.run(async (manager) => {
       await this.template.lockShared(manager);
       return this.spares.count(manager, (await this.template.current(manager)).version);
-    });
+    }, server);
     return { wanted: this.options.spares.count, ...found };
   }
 }
