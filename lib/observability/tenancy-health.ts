@@ -3,8 +3,10 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { TenancyError } from '../common/tenancy.errors';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
+import { Servers } from '../connection/servers/servers';
 import { TENANT_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
+import { DEFAULT_SERVER } from '../placement/place';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { FleetMigrator } from '../migrations/fleet-migrator';
 import { type CheckedObservabilityOptions, OBSERVABILITY_OPTIONS } from './observability.options';
@@ -40,6 +42,7 @@ export class TenancyHealth {
     private readonly statistics: PoolStatistics,
     private readonly fleet: FleetMigrator,
     private readonly spareState: SpareState,
+    private readonly furtherServers: Servers,
   ) {
     this.#timeoutMs = healthTimeoutMs;
   }
@@ -84,10 +87,11 @@ export class TenancyHealth {
   }
 
   /**
-   * Whether the tenants' pool hands out a connection that answers, and no more than `maxWaiting` requests wait for one.
+   * Whether the tenants' pool hands out a connection that answers, and no more than `maxWaiting` requests wait for one. With
+   * several servers it is that of the registry's: see `servers()`.
    */
   pool({ maxWaiting = Infinity, key = 'pool' } = {}): Promise<TenancyHealthResult> {
-    const { size, open, active, waiting } = this.statistics.read();
+    const { size, open, active, waiting } = this.statistics.readByServer().get(DEFAULT_SERVER)!;
     const details = { size, open, active, waiting };
     return this.#check(
       key,
@@ -97,6 +101,28 @@ export class TenancyHealth {
       },
       details,
     );
+  }
+
+  /**
+   * Which of the further servers hand out no connection that answers: `away`. All others are served meanwhile, by this
+   * instance as by the next, so it is `down` only when there are more than `maxAway`.
+   */
+  async servers({ maxAway = Infinity, key = 'servers' } = {}): Promise<TenancyHealthResult> {
+    const { further } = this.furtherServers;
+    const answers = await Promise.all(further.map((name) => this.#answers(name)));
+    const away = further.filter((_name, index) => !answers[index]);
+    return { [key]: { servers: further.length + 1, away, status: away.length > maxAway ? 'down' : 'up' } };
+  }
+
+  async #answers(server: string): Promise<boolean> {
+    try {
+      const ask = () => this.tenantDataSource.query('SELECT 1');
+      await within(this.#timeoutMs, this.context.runAsSystem(ask, server));
+      return true;
+    } catch (error) {
+      this.#logger.warn(`The health check of the server "${server}" failed: ${String(error)}`);
+      return false;
+    }
   }
 
   async #check(

@@ -1,6 +1,7 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { Counter, Gauge, Metric, Registry } from 'prom-client';
 import type { PoolReport, PoolStatistics } from '../connection/pool/pool-statistics';
+import { DEFAULT_SERVER } from '../placement/place';
 import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { InvalidObservabilityOptionsError } from './observability.errors';
@@ -50,9 +51,10 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
   constructor(
     { Counter, Gauge }: Pick<PromClient, 'Counter' | 'Gauge'>,
     { registry, prefix, maxTenants }: CheckedMetricsOptions,
-    private readonly pool: Pick<PoolStatistics, 'read'>,
+    private readonly pool: Pick<PoolStatistics, 'read' | 'readByServer'>,
     private readonly lookup: Pick<TenantLookup, 'find' | 'size'>,
     private readonly spares: Pick<SpareState, 'read'>,
+    private readonly servers: readonly string[] = [DEFAULT_SERVER],
   ) {
     this.#registry = registry;
     this.#labels = new TenantLabels(maxTenants, (claim) => lookup.find(claim));
@@ -67,6 +69,8 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
       named(key, (name) => new Counter({ name, help, labelNames, registers: [], collect }));
     const gauge = (key: string, help: string, ...labelNames: string[]) =>
       named(key, (name) => new Gauge({ name, help, labelNames, registers: [], collect }));
+    // A single server needs no name, and a new label would make new series of the old ones.
+    const byServer = servers.length > 1 ? ['server'] : [];
     this.#requests = counter('requests_total', 'Answered HTTP requests', 'tenant', 'status');
     this.#seconds = counter('request_seconds_total', 'Time until these requests were answered', 'tenant');
     this.#loads = LOADS.map(([name, help]) => counter(name, help, 'tenant'));
@@ -75,17 +79,24 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
         'destroyed_connections_total',
         'Connections destroyed instead of used again',
         'cause',
+        ...byServer,
       ),
       recycled: counter(
         'recycled_connections_total',
         'Connections replaced because they had served enough tenants',
+        ...byServer,
       ),
     };
     this.#gauges = {
-      connections: gauge('pool_connections', 'Connections of the tenants’ pool: size, open, active', 'state'),
-      waiting: gauge('pool_waiting', 'Requests that wait for a connection'),
+      connections: gauge(
+        'pool_connections',
+        'Connections of the tenants’ pool: size, open, active',
+        'state',
+        ...byServer,
+      ),
+      waiting: gauge('pool_waiting', 'Requests that wait for a connection', ...byServer),
       cached: gauge('cached_names', 'Names in the cache of look-ups: of tenants, absent, waiting', 'kind'),
-      spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state'),
+      spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state', ...byServer),
     };
   }
 
@@ -124,32 +135,49 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
   }
 
   async #bringUpToDate(): Promise<void> {
-    const report = this.pool.read();
-    this.#showPool(report);
-    await Promise.all([this.#countLoads(report.tenants), this.#showSpares()]);
+    this.#totals.destroyed.reset();
+    this.#totals.recycled.reset();
+    for (const [server, report] of this.pool.readByServer()) this.#showPool(report, this.#labelOf(server));
+    this.#showCache();
+    await Promise.all([this.#countLoads(this.pool.read().tenants), this.#showSpares()]);
     for (const label of this.#labels.rank()) this.#drop(label);
   }
 
-  #showPool({ size, open, active, waiting, destroyed, recycled }: PoolReport): void {
-    const { connections, waiting: waitingGauge, cached } = this.#gauges;
-    for (const [state, count] of Object.entries({ size, open, active })) connections.set({ state }, count);
-    waitingGauge.set(waiting);
+  /** Which server it is, where there are several. */
+  #labelOf(server: string): { server?: string } {
+    return this.servers.length > 1 ? { server } : {};
+  }
+
+  #showPool(
+    { size, open, active, waiting, destroyed, recycled }: PoolReport,
+    label: { server?: string },
+  ): void {
+    const { connections, waiting: waitingGauge } = this.#gauges;
+    for (const [state, count] of Object.entries({ size, open, active }))
+      connections.set({ state, ...label }, count);
+    waitingGauge.set(label, waiting);
+    for (const [cause, count] of Object.entries(destroyed))
+      this.#totals.destroyed.inc({ cause, ...label }, count);
+    this.#totals.recycled.inc(label, recycled);
+  }
+
+  #showCache(): void {
+    const { cached } = this.#gauges;
     const { tenants, absent, waiting: asked } = this.lookup.size;
     for (const [kind, count] of Object.entries({ tenants, absent, waiting: asked }))
       cached.set({ kind }, count);
-    this.#totals.destroyed.reset();
-    for (const [cause, count] of Object.entries(destroyed)) this.#totals.destroyed.inc({ cause }, count);
-    this.#totals.recycled.reset();
-    this.#totals.recycled.inc(recycled);
   }
 
   /** While the counts cannot be read, the gauge has no value, because a scrape must not fail for them. */
   async #showSpares(): Promise<void> {
-    const found = await within(MAX_WAIT_MS, this.spares.read()).catch(() => undefined);
+    const read = (server: string) => within(MAX_WAIT_MS, this.spares.read(server)).catch(() => undefined);
+    const found = await Promise.all(
+      this.servers.map(async (server) => [server, await read(server)] as const),
+    );
     this.#gauges.spares.reset();
-    if (!found) return;
-    for (const [state, count] of Object.entries<number>({ ...found }))
-      this.#gauges.spares.set({ state }, count);
+    for (const [server, counts] of found)
+      for (const [state, count] of Object.entries<number>({ ...counts }))
+        this.#gauges.spares.set({ state, ...this.#labelOf(server) }, count);
   }
 
   /**

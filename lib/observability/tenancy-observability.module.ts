@@ -14,6 +14,7 @@ import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
 import { optionsProvider } from '../common/options/options-provider';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
+import { Servers } from '../connection/servers/servers';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { TENANCY } from '../tenancy.module';
 import { InvalidObservabilityOptionsError } from './observability.errors';
@@ -61,14 +62,15 @@ const providers: Provider[] = checkedProviders(
     TenancyHealth,
     {
       provide: TenancyMetrics,
-      inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState],
+      inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState, Servers],
       // The optional packages are loaded only where the options need them.
       useFactory: (
         { metrics }: CheckedObservabilityOptions,
         pool: PoolStatistics,
         lookup: TenantLookup,
         spares: SpareState,
-      ) => metrics && new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares),
+        { names }: Servers,
+      ) => metrics && new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares, names),
     },
     {
       provide: APP_GUARD,

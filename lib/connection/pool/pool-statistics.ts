@@ -35,13 +35,22 @@ export interface PoolReport {
   readonly tenants: readonly TenantLoad[];
 }
 
-/** Reads the state of the pool; with replicas, of all servers' pools together. */
+/** Reads the state of the pool; with replicas or further servers, of all their pools together. */
 @Injectable()
 export class PoolStatistics {
   constructor(@InjectDataSource(TENANT_DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   read(): PoolReport {
-    const pools = this.#pools;
+    return this.#reportOf(this.#pools);
+  }
+
+  /** The same of each server by itself, by its name. With replicas `default` has all of them. */
+  readByServer(): ReadonlyMap<string, PoolReport> {
+    const names = [...this.#all.master.servers.keys()];
+    return new Map(names.map((name) => [name, this.#reportOf(this.#poolsOf(name))]));
+  }
+
+  #reportOf(pools: readonly ServerPool[]): PoolReport {
     const sum = (of: (pool: ServerPool) => number): number =>
       pools.reduce((total, pool) => total + of(pool), 0);
     return {
@@ -75,11 +84,17 @@ export class PoolStatistics {
   }
 
   get #pools(): ServerPool[] {
-    const { master, slaves } = this.dataSource.driver as unknown as {
-      master: TenantPool;
-      slaves: TenantPool[];
-    };
+    const { master, slaves } = this.#all;
     return [master, ...slaves].flatMap(({ servers }) => [...servers.values()]);
+  }
+
+  #poolsOf(name: string): ServerPool[] {
+    const { master, slaves } = this.#all;
+    return [master, ...slaves].map(({ servers }) => servers.get(name)).filter((pool) => pool !== undefined);
+  }
+
+  get #all(): { readonly master: TenantPool; readonly slaves: readonly TenantPool[] } {
+    return this.dataSource.driver as unknown as { master: TenantPool; slaves: TenantPool[] };
   }
 }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Servers } from '../../connection/servers/servers';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { DEFAULT_SERVER } from '../../placement/place';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -21,6 +22,7 @@ export class SpareState {
     private readonly spares: Spares,
     private readonly template: Template,
     private readonly transactions: SystemTransactions,
+    private readonly servers: Servers,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -30,6 +32,8 @@ export class SpareState {
       await this.template.lockShared(manager);
       return this.spares.count(manager, (await this.template.current(manager)).version);
     }, server);
-    return { wanted: this.options.spares.count, ...found };
+    // One that takes no new tenants needs none.
+    const wanted = this.servers.openNames.includes(server) ? this.options.spares.count : 0;
+    return { wanted, ...found };
   }
 }
