@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
-import type { QueryRunner } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
 import { checkArguments } from '../common/options/check-options';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { MAX_CONCURRENCY } from '../context/tenant-context';
+import { MAX_CONCURRENCY, TenantContext } from '../context/tenant-context';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/claim';
 import { DriftOptions, type DriftReport, DriftTally, RepairOptions } from './drift-report';
 import { FleetMembers } from './fleet-members';
+import { orLeftOut, ServerLeftOutError } from './fleet-servers';
 import { requireInteger } from './fleet-migrator.options';
 import { TemplateMovedError } from './migrations.errors';
 import { type DriftStandard, SchemaDrift } from './schema-drift';
@@ -22,13 +24,15 @@ const TENANTS_PER_QUERY = 50;
 /** A backend keeps 2 MB of caches for a schema of 30 tables, and frees them only when it ends. */
 const QUERIES_PER_SESSION = 2;
 
-type Look = (standard: DriftStandard, tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
+type Look = (tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
+type Examine = (standard: DriftStandard, tenant: Tenant) => ReturnType<TenantRepair['look']>;
 
-/** Finds tenants whose schemas differ from the template, and repairs them where that is safe. */
+/** Finds tenants whose schemas differ from the template of their server, and repairs them where that is safe. */
 @Injectable()
 export class FleetDrift {
   constructor(
     private readonly store: TenantStore,
+    private readonly context: TenantContext,
     private readonly sessions: OwnSessions,
     private readonly transactions: SystemTransactions,
     private readonly members: FleetMembers,
@@ -37,7 +41,8 @@ export class FleetDrift {
   ) {}
 
   /**
-   * How tenants differ from the template, in words. Takes no locks that anybody waits for.
+   * How tenants differ from the template, in words. Takes no locks that anybody waits for. A further server that is away is
+   * left out, and `halted` says so.
    *
    * @throws TenantNotFoundError, TemplateMovedError, RangeError for options out of bounds
    */
@@ -63,15 +68,38 @@ export class FleetDrift {
 
   async #look(
     { tenants, concurrency = 2, limit = 100, onProgress }: DriftOptions,
-    examine: (standard: DriftStandard, tenant: Tenant) => ReturnType<TenantRepair['look']>,
+    examine: Examine,
   ): Promise<DriftReport> {
     requireInteger('concurrency', concurrency, 1, MAX_CONCURRENCY);
     requireInteger('limit', limit, 0);
     const start = performance.now();
     const tally = new DriftTally(limit);
-    const groups = inGroups(tenants ? await this.#find(tenants) : this.members.all());
-    const standard = await this.transactions.run((manager) => this.drift.readStandard(manager));
-    const looked = this.#inSessions(groups, concurrency, standard, async (_standard, group, session) => {
+    const halted: string[] = [];
+    for (const [server, members] of await this.#byServer(tenants)) {
+      try {
+        const why = await this.#lookOn(server, members, concurrency, tally, examine, onProgress);
+        if (why !== undefined) halted.push(why);
+      } catch (error) {
+        if (!(error instanceof ServerLeftOutError)) throw error;
+        halted.push(`the server "${server}" was left out: ${error.message}`);
+      }
+    }
+    return tally.report(performance.now() - start, halted.length > 0 ? halted.join(' ') : undefined);
+  }
+
+  /** Why it ended early, if it did. @throws ServerLeftOutError */
+  async #lookOn(
+    server: string,
+    members: AsyncIterable<Tenant> | Iterable<Tenant>,
+    concurrency: number,
+    tally: DriftTally,
+    examine: Examine,
+    onProgress: DriftOptions['onProgress'],
+  ): Promise<string | undefined> {
+    const there = <T>(work: (manager: EntityManager) => Promise<T>) =>
+      orLeftOut(server, () => this.transactions.run(work, server));
+    const standard = await there((manager) => this.drift.readStandard(manager));
+    const look: Look = async (group, session) => {
       const names = group.map(({ schemaName }) => schemaName);
       const different = await this.#findDifferent(session, standard, names);
       for (const tenant of group.filter(({ schemaName }) => different.has(schemaName))) {
@@ -80,20 +108,35 @@ export class FleetDrift {
       }
       tally.checked += group.length;
       onProgress?.(tally.checked);
-    });
-    const halted = await looked.then(
+    };
+    const halted = await this.#inSessions(server, inGroups(members), concurrency, look).then(
       () => undefined,
       (error: unknown) => {
         // The report still shows what was found and repaired. An error before that is thrown.
-        if (tally.checked === 0) throw error;
+        if (tally.checked === 0 || error instanceof ServerLeftOutError) throw error;
         return `it failed after ${tally.checked} tenants: ${error instanceof Error ? error.message : String(error)}`;
       },
     );
-    const now = await this.transactions.run((manager) =>
-      this.drift.hashTemplate(manager, standard.hashQuery),
-    );
+    const now = await there((manager) => this.drift.hashTemplate(manager, standard.hashQuery));
     if (now !== standard.hash) throw new TemplateMovedError();
-    return tally.report(performance.now() - start, halted);
+    return halted;
+  }
+
+  /** The tenants of each server that has any, and of the registry's. */
+  async #byServer(
+    references: readonly string[] | undefined,
+  ): Promise<Map<string, AsyncIterable<Tenant> | Tenant[]>> {
+    if (references) {
+      const found = new Map<string, Tenant[]>();
+      for (const tenant of await this.#find(references)) {
+        const { server } = placeOf(tenant);
+        found.set(server, [...(found.get(server) ?? []), tenant]);
+      }
+      return found;
+    }
+    const counts = [...(await this.members.countByServer())];
+    const servers = counts.filter(([server, count]) => server === DEFAULT_SERVER || count > 0);
+    return new Map(servers.map(([server]) => [server, this.members.all(server)]));
   }
 
   /**
@@ -121,16 +164,16 @@ export class FleetDrift {
 
   /** Each worker opens a new session from time to time, so that no backend's memory grows with the fleet. */
   async #inSessions(
+    server: string,
     groups: AsyncIterator<Tenant[]>,
     concurrency: number,
-    standard: DriftStandard,
     look: Look,
   ): Promise<void> {
     let failed = false;
     const visit = async (session: QueryRunner, group: Tenant[]): Promise<boolean> => {
       let next: IteratorResult<Tenant[]> = { value: group };
       for (let count = 1; !next.done; count++) {
-        await look(standard, next.value, session);
+        await look(next.value, session);
         if (count === QUERIES_PER_SESSION) return true;
         next = await groups.next();
       }
@@ -139,9 +182,13 @@ export class FleetDrift {
     const worker = async (): Promise<void> => {
       for (let goOn = true; goOn && !failed;) {
         const first = await groups.next();
-        goOn =
-          !first.done &&
-          (await this.sessions.run((session) => visit(session, first.value), { isRequired: false }));
+        if (first.done) return;
+        goOn = await orLeftOut(server, () =>
+          this.context.runAsSystem(
+            () => this.sessions.run((session) => visit(session, first.value), { isRequired: false }),
+            server,
+          ),
+        );
       }
     };
     const guarded = () =>

@@ -3,9 +3,11 @@ import type { EntityManager } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
+import { FleetServers, orLeftOut } from './fleet-servers';
 
 /** A tenant, whatever its status, and which of the given migrations it has. */
 export interface FleetMember {
@@ -24,7 +26,7 @@ interface LedgerRow {
   readonly done: readonly string[] | null;
 }
 
-/** All tenants except purged ones, with their migrations, page by page. */
+/** All tenants of a server except purged ones, with their migrations, page by page. */
 @Injectable()
 export class FleetMembers {
   readonly #schema: string;
@@ -32,49 +34,92 @@ export class FleetMembers {
   constructor(
     private readonly store: TenantStore,
     private readonly transactions: SystemTransactions,
+    private readonly servers: FleetServers,
     @Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions,
   ) {
     this.#schema = quoteIdentifier(registrySchema);
   }
 
-  /** Members that lack (or have) any of the migrations, sorted by id. */
-  async *find(names: readonly string[], missing: Missing = 'lacking'): AsyncGenerator<FleetMember> {
+  /** Members that lack (or have) any of the migrations, sorted by id. @throws ServerLeftOutError */
+  async *find(
+    names: readonly string[],
+    missing: Missing = 'lacking',
+    server = DEFAULT_SERVER,
+  ): AsyncGenerator<FleetMember> {
     const pages =
-      this.store instanceof TypeOrmTenantStore
+      server === DEFAULT_SERVER && this.store instanceof TypeOrmTenantStore
         ? this.#pagesOfRegistry(names, missing)
-        : this.#pagesOfStore(names, missing);
+        : this.#wanted(names, missing, server);
     // Not `yield*`, which makes several promises more for each.
     for await (const members of pages) for (const member of members) yield member;
   }
 
-  /** Every tenant, whatever its status, sorted by id. */
-  async *all(): AsyncGenerator<Tenant> {
-    for await (const tenants of this.store.eachPage({}, PAGE_SIZE)) yield* tenants;
+  /** Every member, with which of the migrations it has. @throws ServerLeftOutError */
+  async *pages(
+    names: readonly string[],
+    server: string,
+    transaction?: EntityManager,
+  ): AsyncGenerator<FleetMember[]> {
+    for await (const tenants of this.store.eachPage({ server }, PAGE_SIZE)) {
+      const rows = await this.#query<LedgerRow>(
+        `SELECT member.id AS tenant_id, entries.done
+         FROM pg_catalog.unnest($2::uuid[]) AS member (id) CROSS JOIN LATERAL (${this.#entries('member.id')}) entries`,
+        [names, tenants.map(({ id }) => id)],
+        server,
+        transaction,
+      );
+      const byId = new Map(rows.map((row) => [row.tenant_id, row]));
+      yield tenants.flatMap((tenant) => toMember(tenant, byId.get(tenant.id))).filter(hasSchema);
+    }
   }
 
-  async countAll(): Promise<number> {
-    let count = 0;
-    for await (const _tenant of this.all()) count++;
-    return count;
+  /** Every tenant of a server, whatever its status, sorted by id. */
+  async *all(server = DEFAULT_SERVER): AsyncGenerator<Tenant> {
+    for await (const tenants of this.store.eachPage({ server }, PAGE_SIZE)) yield* tenants;
   }
 
-  /** How many members lack (or have) any of the migrations, counted in a transaction of its own unless one is given. */
+  /** How many tenants there are on each server: those that the options name, and those that only the registry does. */
+  async countByServer(): Promise<Map<string, number>> {
+    const counts = new Map(this.servers.names.map((name) => [name, 0]));
+    if (this.store instanceof TypeOrmTenantStore) {
+      const rows = await this.#query<{ server: string; tenants: number }>(
+        `SELECT server, pg_catalog.count(*)::integer AS tenants FROM ${this.#schema}.tenants WHERE status <> 'purged' GROUP BY server`,
+        [],
+      );
+      for (const { server, tenants } of rows) counts.set(server, tenants);
+      return counts;
+    }
+    for await (const tenants of this.store.eachPage({}, PAGE_SIZE)) {
+      for (const tenant of tenants) {
+        const { server } = placeOf(tenant);
+        counts.set(server, (counts.get(server) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+
+  /**
+   * How many members lack (or have) any of the migrations, counted in a transaction of its own unless one is given.
+   *
+   * @throws ServerLeftOutError
+   */
   async count(
     names: readonly string[],
     missing: Missing = 'lacking',
-    transaction?: EntityManager,
+    { server = DEFAULT_SERVER, transaction }: { server?: string; transaction?: EntityManager } = {},
   ): Promise<number> {
-    if (this.store instanceof TypeOrmTenantStore) {
+    if (server === DEFAULT_SERVER && this.store instanceof TypeOrmTenantStore) {
       const [{ count }] = await this.#query<{ count: number }>(
         `SELECT pg_catalog.count(*)::integer AS count FROM ${this.#schema}.tenants t
-         WHERE t.status <> 'purged' AND ${this.#condition(missing)}`,
+         WHERE t.server = '${DEFAULT_SERVER}' AND t.status <> 'purged' AND ${this.#condition(missing)}`,
         [names],
+        server,
         transaction,
       );
       return count;
     }
     let count = 0;
-    for await (const _member of this.find(names, missing)) count++;
+    for await (const members of this.#wanted(names, missing, server, transaction)) count += members.length;
     return count;
   }
 
@@ -84,7 +129,7 @@ export class FleetMembers {
       const rows = await this.#query<LedgerRow>(
         `SELECT t.id AS tenant_id, entries.done FROM ${this.#schema}.tenants t
          CROSS JOIN LATERAL (${this.#entries('t.id')}) entries
-         WHERE t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
+         WHERE t.server = '${DEFAULT_SERVER}' AND t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
            AND ${this.#condition(missing)}
          ORDER BY t.id LIMIT ${PAGE_SIZE}`,
         [names, afterId ?? null],
@@ -96,18 +141,15 @@ export class FleetMembers {
     }
   }
 
-  async *#pagesOfStore(names: readonly string[], missing: Missing): AsyncGenerator<FleetMember[]> {
+  async *#wanted(
+    names: readonly string[],
+    missing: Missing,
+    server: string,
+    transaction?: EntityManager,
+  ): AsyncGenerator<FleetMember[]> {
     const wanted = ({ done }: FleetMember) =>
       missing === 'lacking' ? done.length < names.length : done.length > 0;
-    for await (const tenants of this.store.eachPage({}, PAGE_SIZE)) {
-      const rows = await this.#query<LedgerRow>(
-        `SELECT member.id AS tenant_id, entries.done
-         FROM pg_catalog.unnest($2::uuid[]) AS member (id) CROSS JOIN LATERAL (${this.#entries('member.id')}) entries`,
-        [names, tenants.map(({ id }) => id)],
-      );
-      const byId = new Map(rows.map((row) => [row.tenant_id, row]));
-      yield tenants.flatMap((tenant) => toMember(tenant, byId.get(tenant.id))).filter(wanted);
-    }
+    for await (const members of this.pages(names, server, transaction)) yield members.filter(wanted);
   }
 
   /** As JSON, which Node reads faster than an array of PostgreSQL's. */
@@ -123,13 +165,26 @@ export class FleetMembers {
       ${missing === 'lacking' ? '< pg_catalog.cardinality($1::text[])' : '> 0'}`;
   }
 
-  #query<Row>(sql: string, parameters: unknown[], transaction?: EntityManager): Promise<Row[]> {
+  #query<Row>(
+    sql: string,
+    parameters: unknown[],
+    server = DEFAULT_SERVER,
+    transaction?: EntityManager,
+  ): Promise<Row[]> {
     const ask = (manager: EntityManager) => manager.query<Row[]>(sql, parameters);
-    return transaction ? ask(transaction) : this.transactions.run(ask);
+    return transaction ? ask(transaction) : orLeftOut(server, () => this.transactions.run(ask, server));
   }
 }
 
 /** An empty list for a tenant that was purged between two queries. */
 function toMember(tenant: Tenant | undefined, row: LedgerRow | undefined): FleetMember[] {
   return tenant ? [{ tenant, done: row?.done ?? [] }] : [];
+}
+
+/**
+ * A tenant on a further server is written into the registry before its schema is made, which comes with entries in the
+ * ledger, at the version of the template.
+ */
+function hasSchema({ tenant, done }: FleetMember): boolean {
+  return tenant.status !== 'provisioning' || done.length > 0 || placeOf(tenant).server === DEFAULT_SERVER;
 }

@@ -1,22 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { orUnavailable } from '../common/outage';
+import { DEFAULT_SERVER } from '../placement/place';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { type NamedMigration, namedMigrations } from '../provisioning/template/named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
-import { pendingOf, SharedMigrator } from '../provisioning/template/shared-migrator';
+import { pendingOf } from '../provisioning/template/shared-migrator';
 import { SpareRefill } from '../provisioning/spares/spare-refill';
-import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { Template } from '../provisioning/template/template';
-import { TemplateMigrator } from '../provisioning/template-migrator';
 import { checkFleetOptions, type FleetMigrationOptions } from './fleet-migrator.options';
 import { FleetMembers } from './fleet-members';
-import type { FleetReport, FleetTally } from './fleet-report';
+import { type FleetReport, FleetTally } from './fleet-report';
 import { FleetRun, type FleetTask } from './fleet-run';
-import { FleetStates } from './fleet-state';
+import { saysAway, ServerLeftOutError, tellLeftOut } from './fleet-servers';
+import { type FleetState, FleetStates, type ServerState } from './fleet-state';
+import { FleetTemplates } from './fleet-templates';
+import { FleetVersions } from './fleet-versions';
 import { FleetOutlook, findOddities } from './fleet-outlook';
 import type { FleetStatus } from './fleet-status';
-import { MigrationLedger } from './migration-ledger';
 import type { MigrationPlan } from './migration-plan';
 import { type MigrationRun, MigrationRuns, type RunDirection } from './migration-runs';
 import { isUuid } from '../registry/claim';
@@ -36,14 +37,11 @@ export interface StartedRun {
 export class FleetMigrator {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly templateMigrator: TemplateMigrator,
-    private readonly shared: SharedMigrator,
-    private readonly template: Template,
-    private readonly transactions: SystemTransactions,
+    private readonly templates: FleetTemplates,
     private readonly members: FleetMembers,
     private readonly states: FleetStates,
+    private readonly versions: FleetVersions,
     private readonly outlook: FleetOutlook,
-    private readonly ledger: MigrationLedger,
     private readonly runs: MigrationRuns,
     private readonly resolver: UnfinishedResolver,
     private readonly spares: SpareRefill,
@@ -53,8 +51,9 @@ export class FleetMigrator {
   ) {}
 
   /**
-   * Runs pending migrations: first on the template, so that new tenants have them, then on every tenant whatever its
-   * status, until no tenant lacks one. Failures are in the report; they are not thrown.
+   * Runs pending migrations: first on the template of each server, so that new tenants have them, then on every tenant
+   * whatever its status, until no tenant lacks one. Failures are in the report; they are not thrown. A further server that is
+   * away is left out, and the report says so.
    *
    * @throws MigrationRunActiveError while another run works
    * @throws TemplateMigrationError when a migration fails on the template
@@ -65,26 +64,25 @@ export class FleetMigrator {
     const migrations = namedMigrations(this.dataSource.migrations);
     const checked = checkFleetOptions(options, this.#poolSize);
     const names = migrations.map(({ name }) => name);
-    const { template: seen, behind, unnoted } = await this.states.read(names);
-    const shared = await this.shared.survey();
-    const warnings = findOddities(migrations, seen, shared);
-    const isSharedDone = shared.every((each) => pendingOf(each).length === 0);
-    if (isSharedDone && behind + unnoted === 0 && names.every((name) => seen.has(name)))
-      return nothingToDo(names, warnings, start);
+    const state = await this.states.read(names);
+    const warnings = findOddities(migrations, state);
+    if (isUpToDate(names, state)) return nothingToDo(names, warnings, start);
     return this.lock.hold('up', names, checked, async (runId, whyStop) => {
-      const ofShared = await this.shared.migrate({ always: true });
-      const template = await this.templateMigrator.migrate({ always: true });
+      const tally = new FleetTally();
+      await this.fleet.leaveOutUnknown(tally);
+      const ran = await this.templates.migrate(tally);
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
-      const tally = await this.fleet.visit(task);
-      if (unnoted > 0) await this.transactions.run((manager) => this.ledger.writeVersions(manager));
+      await this.fleet.visit(task, tally);
+      for (const { server, unnoted } of state.servers) if (unnoted > 0) await this.#putRight(server, tally);
       await this.#renewSpares(tally);
-      return { ...(await this.#report(task, tally, template, start)), shared: ofShared, warnings };
+      const report = await this.#report(task, tally, ran.template, start);
+      return { ...report, shared: ran.shared, warnings: [...report.warnings, ...warnings] };
     });
   }
 
   /**
-   * Reverts the last migration of the template: first in every tenant, then in the template. Tenants that are made in
-   * the meantime still have it, so the template comes last.
+   * Reverts the last migration of the template: first in every tenant of every server, then in the templates. Tenants that
+   * are made in the meantime still have it, so templates come last. While a server is away none is reverted.
    *
    * @throws NothingToRevertError when the template has none, or the code does not have the last one
    * @throws MigrationRunActiveError while another run works
@@ -93,28 +91,34 @@ export class FleetMigrator {
   async down(options: FleetMigrationOptions = {}): Promise<FleetReport> {
     const start = performance.now();
     const checked = checkFleetOptions(options, this.#poolSize);
-    const last = await this.#lastSeen();
+    const tally = new FleetTally();
+    const last = await this.templates.lastSeen(tally);
     return this.lock.hold('down', [last.name], checked, async (runId, whyStop) => {
+      await this.fleet.leaveOutUnknown(tally);
       const task: FleetTask = { runId, direction: 'down', migrations: [last], options: checked, whyStop };
+      const reverted: string[] = [];
       for (;;) {
-        const tally = await this.fleet.visit(task);
-        if (tally.state !== 'done') return this.#report(task, tally, [], start);
-        if (!(await this.#revertTemplate(last))) continue;
-        await this.#renewSpares(tally);
-        return this.#report(task, tally, [last.name], start);
+        await this.fleet.visit(task, tally);
+        if (tally.state !== 'done') break;
+        // On the registry's server each migration has noted it itself.
+        for (const server of this.fleet.reached(tally))
+          if (server !== DEFAULT_SERVER) await this.#putRight(server, tally);
+        if (await this.templates.revert(last, tally, reverted)) break;
       }
+      if (reverted.length > 0) await this.#renewSpares(tally);
+      return this.#report(task, tally, reverted, start);
     });
   }
 
   /**
-   * Reverts the last migration of a shared schema, and returns its name. PostgreSQL refuses it while tenants' objects
-   * depend on what it made.
+   * Reverts the last migration of a shared schema on every server, and returns its name. PostgreSQL refuses it while tenants'
+   * objects depend on what it made. While a server is away nothing is reverted.
    *
    * @throws NothingToRevertError when the shared schema has no migration of the code
    * @throws SharedMigrationError when the migration fails
    */
   async downShared(schemaName: string): Promise<string> {
-    const name = await this.shared.revert(schemaName);
+    const name = await orCause(() => this.templates.revertShared(schemaName));
     if (name === undefined) {
       throw new NothingToRevertError(
         `the shared schema ${JSON.stringify(schemaName)} has none of the code’s sharedMigrations.`,
@@ -169,7 +173,7 @@ export class FleetMigrator {
     if (outcome !== 'done' && outcome !== 'rerun') {
       throw new RangeError(`The outcome must be "done" or "rerun", got ${JSON.stringify(outcome)}.`);
     }
-    return this.resolver.resolve(named, outcome, tenant);
+    return orCause(() => this.resolver.resolve(named, outcome, tenant));
   }
 
   /**
@@ -179,13 +183,9 @@ export class FleetMigrator {
    * @throws UnknownMigrationError for a name that the code does not have
    */
   async acknowledge(migration: string): Promise<boolean> {
-    const named = this.#find(migration);
-    const ofShared = await this.shared.acknowledge(migration);
-    if (!named && ofShared === undefined) throw new UnknownMigrationError(migration);
-    const ofTemplate =
-      named !== undefined &&
-      (await this.transactions.run((manager) => this.template.acknowledge(manager, named)));
-    return ofTemplate || ofShared === true;
+    const changed = await orCause(() => this.templates.acknowledge(migration, this.#find(migration)));
+    if (changed === undefined) throw new UnknownMigrationError(migration);
+    return changed;
   }
 
   #find(migration: string): NamedMigration | undefined {
@@ -195,35 +195,34 @@ export class FleetMigrator {
   /** Spares hold no rows, so they are dropped and cloned again. That also verifies each of them. */
   async #renewSpares({ halted }: FleetTally): Promise<void> {
     if (halted !== undefined || this.options.spares.count === 0) return;
-    await this.spares.refill();
+    await this.spares.refill().catch((error: unknown) => {
+      // Those of a server that is away are made when it is back.
+      if (!saysAway(error)) throw error;
+    });
   }
 
-  #revertTemplate(last: NamedMigration): Promise<boolean> {
-    return this.templateMigrator.revert(
-      last,
-      async (transaction) => (await this.members.count([last.name], 'having', transaction)) === 0,
-    );
-  }
-
-  async #lastSeen(): Promise<NamedMigration> {
-    const name = (await this.transactions.run((manager) => this.template.appliedMigrations(manager))).at(-1);
-    if (name === undefined) throw new NothingToRevertError('the template has none.');
-    const last = namedMigrations(this.dataSource.migrations).find((each) => each.name === name);
-    if (!last) throw new NothingToRevertError(`the last one, ${name}, is not in the code.`);
-    return last;
+  /** What is written of tenants' versions. A server that is away meanwhile is left out. */
+  async #putRight(server: string, tally: FleetTally): Promise<void> {
+    if (tally.leftOut.has(server)) return;
+    try {
+      await this.versions.putRight(server);
+    } catch (error) {
+      if (!(error instanceof ServerLeftOutError)) throw error;
+      tally.leaveOut(server, error);
+    }
   }
 
   async #report(
-    { runId, direction, migrations }: FleetTask,
+    task: FleetTask,
     tally: FleetTally,
     template: readonly string[],
     start: number,
   ): Promise<FleetReport> {
+    const { runId, direction, migrations } = task;
     const names = migrations.map(({ name }) => name);
-    const { state, done, skipped, failed, halted } = tally;
     // A run is done when it has looked for another tenant and found none.
-    const left =
-      state === 'done' ? 0 : await this.members.count(names, direction === 'up' ? 'lacking' : 'having');
+    const notReached = tally.state === 'done' ? 0 : await this.#countNotReached(task, tally);
+    const { state, done, skipped, failed, halted } = tally;
     return {
       ...{
         runId,
@@ -236,15 +235,46 @@ export class FleetMigrator {
         failed,
         halted,
         shared: [],
-        warnings: [],
+        warnings: [...tally.leftOut].map(([server, why]) => tellLeftOut(server, why)),
       },
-      notReached: Math.max(0, left - failed.length),
+      notReached,
       ms: Math.round(performance.now() - start),
     };
   }
 
+  async #countNotReached(task: FleetTask, tally: FleetTally): Promise<number> {
+    const left = await this.fleet.countLeft(task, tally);
+    const counts = tally.leftOut.size > 0 ? await this.members.countByServer() : new Map<string, number>();
+    let unasked = 0;
+    let failed = tally.failed.length;
+    for (const server of tally.leftOut.keys()) {
+      const ended = tally.of(server);
+      failed -= ended.failed;
+      unasked += Math.max(0, (counts.get(server) ?? 0) - ended.done - ended.skipped - ended.failed);
+    }
+    return Math.max(0, left - failed) + unasked;
+  }
+
   get #poolSize(): number {
     return (this.dataSource.options as { poolSize?: number }).poolSize ?? 10;
+  }
+}
+
+function isUpToDate(names: readonly string[], { servers, away }: FleetState): boolean {
+  const isCurrent = ({ behind, unnoted, template, shared }: ServerState) =>
+    behind + unnoted === 0 &&
+    names.every((name) => template.has(name)) &&
+    shared.every((each) => pendingOf(each).length === 0);
+  return away.length === 0 && servers.every(isCurrent);
+}
+
+/** Who asked for one thing is told why it was not done. */
+async function orCause<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ServerLeftOutError)) throw error;
+    throw orUnavailable(`The server "${error.server}"`, error.cause);
   }
 }
 

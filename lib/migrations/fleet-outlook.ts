@@ -4,20 +4,19 @@ import { DataSource } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { checksumOf } from '../provisioning/template/migration-checksum';
 import { type NamedMigration, namedMigrations } from '../provisioning/template/named-migrations';
-import {
-  pendingOf,
-  SharedMigrator,
-  type SharedSurvey,
-  unknownOf,
-} from '../provisioning/template/shared-migrator';
+import { pendingOf, unknownOf } from '../provisioning/template/shared-migrator';
+import { DEFAULT_SERVER } from '../placement/place';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { TenantStore } from '../registry/store/tenant.store';
-import { FleetStates } from './fleet-state';
+import { type FleetState, FleetStates, type ServerState, sumOf } from './fleet-state';
 import type { FleetStatus, MigrationTrouble, SharedMigrationReach } from './fleet-status';
 import { MigrationLedger } from './migration-ledger';
-import type { MigrationPlan } from './migration-plan';
+import type { MigrationPlan, PlannedSharedMigration } from './migration-plan';
 import { MigrationRuns } from './migration-runs';
 import { RehearsalStage } from './rehearsal';
+
+/** How many troubles are listed. */
+const MAX_TROUBLES = 100;
 
 /** Tells which migrations the fleet has, and what a run would do. Changes nothing. */
 @Injectable()
@@ -25,7 +24,6 @@ export class FleetOutlook {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly transactions: SystemTransactions,
-    private readonly shared: SharedMigrator,
     private readonly states: FleetStates,
     private readonly stage: RehearsalStage,
     private readonly ledger: MigrationLedger,
@@ -34,56 +32,70 @@ export class FleetOutlook {
   ) {}
 
   async plan(): Promise<MigrationPlan> {
-    const { migrations, state, shared, warnings } = await this.#state();
-    const lacks = ({ name }: NamedMigration) =>
-      !state.template.has(name) || (state.having.get(name) ?? 0) < state.tenants;
-    const pending = migrations.filter(lacks);
-    const told = await this.stage.run(pending, shared, (name) => !state.template.has(name));
+    const { migrations, state, warnings } = await this.#state();
+    const [first] = state.servers;
+    const lacksTemplate = ({ name }: NamedMigration) =>
+      state.servers.some(({ template }) => !template.has(name));
+    const lacking = ({ name }: NamedMigration) =>
+      sumOf(state, ({ tenants, having }) => tenants - (having.get(name) ?? 0));
+    const pending = migrations.filter((each) => lacksTemplate(each) || lacking(each) > 0);
+    const told = await this.stage.run(pending, first.shared, (name) => !first.template.has(name));
     const toldOf = (key: string) => told.get(key) ?? { sql: null, problems: [] };
-    return {
-      shared: shared.flatMap((survey) =>
-        pendingOf(survey).map(({ name }) => ({
-          schema: survey.schema,
-          name,
-          ...toldOf(`${survey.schema}: ${name}`),
-        })),
-      ),
-      migrations: pending.map(({ name, migration }) => ({
+    const ofShared = first.shared.flatMap((survey) =>
+      pendingOf(survey).map(({ name }) => ({
+        schema: survey.schema,
         name,
-        transaction: migration.transaction !== false,
-        template: !state.template.has(name),
-        tenants: state.tenants - (state.having.get(name) ?? 0),
-        ...toldOf(name),
+        ...toldOf(`${survey.schema}: ${name}`),
+      })),
+    );
+    return {
+      shared: [...ofShared, ...lackedElsewhere(state)],
+      migrations: pending.map((each) => ({
+        name: each.name,
+        transaction: each.migration.transaction !== false,
+        template: lacksTemplate(each),
+        tenants: lacking(each),
+        ...toldOf(each.name),
       })),
       warnings,
     };
   }
 
   async status(): Promise<FleetStatus> {
-    const { migrations, state, shared, warnings } = await this.#state();
-    const { troubles, count: troubleCount } = await this.#troubles();
+    const { migrations, state, warnings } = await this.#state();
+    const { troubles, count: troubleCount } = await this.#troubles(state);
     const reach = ({ name }: NamedMigration) => ({
       name,
-      template: state.template.has(name),
-      tenants: state.having.get(name) ?? 0,
+      template: state.servers.every(({ template }) => template.has(name)),
+      tenants: sumOf(state, ({ having }) => having.get(name) ?? 0),
     });
-    const { tenants, behind } = state;
+    const unasked = state.away.reduce((sum, { tenants }) => sum + tenants, 0);
+    const tenants = sumOf(state, (each) => each.tenants) + unasked;
+    const behind = sumOf(state, (each) => each.behind) + unasked;
     const lastRun = (await this.runs.findLast()) ?? null;
     return {
       ...{ tenants, behind, migrations: migrations.map(reach) },
-      ...{ shared: shared.flatMap(reachOf), troubles, troubleCount, lastRun, warnings },
+      ...{ shared: reachOfShared(state), troubles, troubleCount, lastRun, warnings },
     };
   }
 
   async #state() {
     const migrations = namedMigrations(this.dataSource.migrations);
     const state = await this.states.read(migrations.map(({ name }) => name));
-    const shared = await this.shared.survey();
-    return { migrations, state, shared, warnings: findOddities(migrations, state.template, shared) };
+    const away = state.away.map(({ server, why }) => tellAway(server, why));
+    return { migrations, state, warnings: [...away, ...findOddities(migrations, state)] };
   }
 
-  async #troubles(): Promise<{ troubles: MigrationTrouble[]; count: number }> {
-    const { troubles, count } = await this.transactions.run((manager) => this.ledger.listTroubles(manager));
+  async #troubles({ servers }: FleetState): Promise<{ troubles: MigrationTrouble[]; count: number }> {
+    const found: Omit<MigrationTrouble, 'slug'>[] = [];
+    let count = 0;
+    for (const { server } of servers) {
+      const there = await this.transactions.run((manager) => this.ledger.listTroubles(manager), server);
+      const where = server === DEFAULT_SERVER ? {} : { server };
+      found.push(...there.troubles.map((each) => ({ ...each, ...where })));
+      count += there.count;
+    }
+    const troubles = found.sort((one, other) => other.at.getTime() - one.at.getTime()).slice(0, MAX_TROUBLES);
     // Tenants may be in a store of the application's own, so their slugs are looked up there.
     const ids = [...new Set(troubles.flatMap(({ tenantId }) => tenantId ?? []))];
     const tenants = await this.store.findMany(ids.map((value) => ({ by: 'id', value })));
@@ -93,18 +105,58 @@ export class FleetOutlook {
   }
 }
 
-function reachOf({ schema, migrations, applied }: SharedSurvey): SharedMigrationReach[] {
-  return migrations.map(({ name }) => ({ schema, name, done: applied.has(name) }));
+function tellAway(server: string, why: string): string {
+  return `The server "${server}" was not asked: ${/[.!?]$/.test(why) ? why : `${why}.`}`;
 }
 
-/** The differences between the code's migrations and those of the template and the shared schemas, in words. */
-export function findOddities(
-  migrations: readonly NamedMigration[],
-  seen: ReadonlyMap<string, string | null>,
-  shared: readonly SharedSurvey[],
-): string[] {
+/** A shared migration is done when it is done on every server that could be asked. */
+function reachOfShared({ servers }: FleetState): SharedMigrationReach[] {
+  return servers[0].shared.flatMap(({ schema, migrations }) =>
+    migrations.map(({ name }) => ({
+      schema,
+      name,
+      done: servers.every(({ shared }) =>
+        shared.some((each) => each.schema === schema && each.applied.has(name)),
+      ),
+    })),
+  );
+}
+
+/** What the registry's server has already. */
+function lackedElsewhere({ servers: [first, ...further] }: FleetState): PlannedSharedMigration[] {
+  return first.shared.flatMap(({ schema, migrations, applied }) =>
+    migrations
+      .filter(
+        ({ name }) =>
+          applied.has(name) &&
+          further.some(({ shared }) =>
+            shared.some((each) => each.schema === schema && !each.applied.has(name)),
+          ),
+      )
+      .map(({ name }) => ({ schema, name, sql: null, note: NOT_TRIED, problems: [] })),
+  );
+}
+
+const NOT_TRIED = 'Only further servers lack it, and it is tried on none of them.';
+
+/**
+ * The differences between the code's migrations and those of the templates and the shared schemas, in words. What is the
+ * same on several servers is said once.
+ */
+export function findOddities(migrations: readonly NamedMigration[], { servers }: FleetState): string[] {
+  const [first, ...further] = servers.map((state) => ({
+    server: state.server,
+    oddities: odditiesOn(migrations, state),
+  }));
+  const only = further.flatMap(({ server, oddities }) =>
+    oddities.filter((each) => !first.oddities.includes(each)).map((each) => `${server}: ${each}`),
+  );
+  return [...first.oddities, ...only];
+}
+
+function odditiesOn(migrations: readonly NamedMigration[], { template, shared }: ServerState): string[] {
   return [
-    ...odditiesOf('', 'Tenants keep what it did then', migrations, seen),
+    ...odditiesOf('', 'Tenants keep what it did then', migrations, template),
     ...shared.flatMap((each) =>
       odditiesOf(`${each.schema}: `, 'What it did then stays', each.migrations, each.applied),
     ),

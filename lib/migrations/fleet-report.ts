@@ -9,43 +9,77 @@ export interface FleetReport {
   readonly state: Exclude<RunState, 'running' | 'abandoned'>;
   /** In the order in which they were run. */
   readonly migrations: readonly string[];
-  /** Migrations that this run applied to shared schemas, as `schema: name`. */
+  /** Migrations that this run applied to shared schemas, as `schema: name`; on a further server as `server: schema: name`. */
   readonly shared: readonly string[];
-  /** Migrations that this run applied to the template, or reverted there. */
+  /** Migrations that this run applied to the template, or reverted there; on a further server as `server: name`. */
   readonly template: readonly string[];
   /** Tenants that were changed. */
   readonly done: number;
   /** Tenants that another run had already migrated. */
   readonly skipped: number;
   readonly failed: readonly MigrationFailure[];
-  /** Tenants that still lack a migration, without those that failed. */
+  /**
+   * Tenants that still lack a migration, without those that failed. Of a server that was left out, all that this run has not
+   * done: what they have seen cannot be asked.
+   */
   readonly notReached: number;
   /** Why the run ended early, if it did. */
   readonly halted?: string;
-  /** Migrations that were edited after they ran, or that the code does not have. */
+  /** Servers that were left out, and why. Migrations that were edited after they ran, or that the code does not have. */
   readonly warnings: readonly string[];
   readonly ms: number;
 }
 
+/** How many tenants a run has ended with. */
+type Count = Record<'done' | 'skipped' | 'failed', number>;
+
 /** A report that is being filled. */
 export class FleetTally {
-  done = 0;
-  skipped = 0;
   readonly failed: MigrationFailure[] = [];
   halted: string | undefined;
   /** Tenants that are not tried again in this run. */
   readonly settled = new Set<string>();
+  /** Servers that the run goes on without, and why. */
+  readonly leftOut = new Map<string, string>();
+  readonly #counts = new Map<string, Count>();
+
+  get done(): number {
+    return this.#sum('done');
+  }
+
+  get skipped(): number {
+    return this.#sum('skipped');
+  }
 
   get finished(): number {
     return this.done + this.skipped + this.failed.length;
+  }
+
+  count(server: string, outcome: keyof Count): void {
+    this.of(server)[outcome]++;
+  }
+
+  of(server: string): Count {
+    let count = this.#counts.get(server);
+    if (!count) this.#counts.set(server, (count = { done: 0, skipped: 0, failed: 0 }));
+    return count;
   }
 
   halt(why: string): void {
     this.halted ??= why;
   }
 
+  leaveOut(server: string, error: unknown): void {
+    if (this.leftOut.has(server)) return;
+    this.leftOut.set(server, error instanceof Error ? error.message : String(error));
+  }
+
   get state(): FleetReport['state'] {
     if (this.halted !== undefined) return 'halted';
-    return this.failed.length > 0 ? 'failed' : 'done';
+    return this.failed.length + this.leftOut.size > 0 ? 'failed' : 'done';
+  }
+
+  #sum(outcome: keyof Count): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count[outcome], 0);
   }
 }

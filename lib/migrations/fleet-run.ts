@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import type { Tenant } from '../registry/tenant';
-import { TenantStore } from '../registry/store/tenant.store';
-import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { ServerUnknownError } from '../placement/placement.errors';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';
+import { FleetServers, orLeftOut, saysAway, ServerLeftOutError } from './fleet-servers';
+import { FleetVersions } from './fleet-versions';
 import { LaneVisits, type Visit } from './lane-visits';
 import { WithdrawnError } from './migration-lane';
 import { type MigrationFailure, MigrationLedger } from './migration-ledger';
@@ -34,7 +36,7 @@ export interface FleetTask {
  */
 const NOTES_AT_ONCE = 100;
 
-/** Migrates the fleet wave by wave, until no tenant is left or the run must stop. */
+/** Migrates the fleet wave by wave, one server after the other, until no tenant is left or the run must stop. */
 @Injectable()
 export class FleetRun {
   constructor(
@@ -42,36 +44,75 @@ export class FleetRun {
     private readonly migrator: TenantMigrator,
     private readonly ledger: MigrationLedger,
     private readonly transactions: SystemTransactions,
-    private readonly store: TenantStore,
+    private readonly servers: FleetServers,
+    private readonly versions: FleetVersions,
   ) {}
 
-  async visit(task: FleetTask): Promise<FleetTally> {
-    const tally = new FleetTally();
-    const total = await this.members.count(namesOf(task), missingIn(task));
-    if (total === 0) return tally;
+  /** Tenants of servers that the tally has left out are not visited; those that are away while it works are left out then. */
+  async visit(task: FleetTask, tally: FleetTally): Promise<void> {
+    const total = await this.countLeft(task, tally);
+    if (total === 0) return;
     const waves = planWaves(total, task.options);
     for (const [index, wave] of waves.entries()) {
       // Tenants that were added during a pass are found by the next one.
       while (tally.halted === undefined && (await this.#pass(task, tally, wave, total)));
       if (tally.halted === undefined && index < waves.length - 1) await askToGoOn(task, tally, wave);
     }
-    return tally;
+  }
+
+  /** How many tenants are still to be migrated, on the servers that are not left out. */
+  async countLeft(task: FleetTask, tally: FleetTally): Promise<number> {
+    let total = 0;
+    for (const server of this.reached(tally)) {
+      await leavingOut(tally, async () => {
+        total += await this.members.count(namesOf(task), missingIn(task), { server });
+      });
+    }
+    return total;
+  }
+
+  /** Servers that the registry names and the options do not. */
+  async leaveOutUnknown(tally: FleetTally): Promise<void> {
+    for (const server of (await this.members.countByServer()).keys())
+      if (!this.servers.names.includes(server)) tally.leaveOut(server, new ServerUnknownError(server));
+  }
+
+  /** The servers that are not left out, the registry's first. */
+  reached({ leftOut }: FleetTally): readonly string[] {
+    return this.servers.names.filter((server) => !leftOut.has(server));
   }
 
   /** Returns whether another pass may find more tenants. */
   async #pass(task: FleetTask, tally: FleetTally, wave: Wave, total: number): Promise<boolean> {
     const before = tally.finished;
+    for (const server of this.reached(tally)) {
+      if (tally.halted !== undefined || tally.finished >= wave.upTo) break;
+      await leavingOut(tally, () => this.#passOn(server, task, tally, wave, total));
+    }
+    return tally.finished > before && tally.finished < wave.upTo;
+  }
+
+  async #passOn(
+    server: string,
+    task: FleetTask,
+    tally: FleetTally,
+    wave: Wave,
+    total: number,
+  ): Promise<void> {
+    const before = tally.finished;
     const { runId, direction, options } = task;
     const run: TenantRunOptions = { ...options, runId, direction };
     /** Ids of tenants whose version is to be noted. */
     const notes: string[] = [];
-    const members = this.members.find(namesOf(task), missingIn(task));
+    const when = this.versions.whenToNote(server, direction);
+    const members = this.members.find(namesOf(task), missingIn(task), server);
     let begun = before;
     const visit = async (member: FleetMember, turn: LaneTurn): Promise<Visit> => {
       const done = await this.#visitOne(task, run, tally, member, turn);
       if (done === 'withdrawn') return done;
-      if (done > 0) notes.push(member.tenant.id);
-      if (notes.length >= NOTES_AT_ONCE) await this.#note(task, notes.splice(0));
+      if (done > 0 && when !== 'done') notes.push(member.tenant.id);
+      if (notes.length >= (when === 'at once' ? 1 : NOTES_AT_ONCE))
+        await this.versions.note(server, notes.splice(0));
       options.onProgress?.(tally.finished, Math.max(total, tally.finished));
       return 'ended';
     };
@@ -80,10 +121,10 @@ export class FleetRun {
       try {
         for await (const member of members) {
           if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) continue;
-          if (begun >= wave.upTo || !mayGoOn(task, tally)) break;
+          if (begun >= wave.upTo || !mayGoOn(task, tally, server)) break;
           begun++;
           tally.settled.add(member.tenant.id);
-          if (await visits.go(member, () => mayGoOn(task, tally))) continue;
+          if (await visits.go(member, () => mayGoOn(task, tally, server))) continue;
           begun--;
           tally.settled.delete(member.tenant.id);
           break;
@@ -96,9 +137,8 @@ export class FleetRun {
       this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally),
     ]);
     // What was done is noted even if the list of tenants broke off. The first error is thrown.
-    const [noted] = await Promise.allSettled([this.#note(task, notes)]);
-    for (const outcome of [end, noted]) if (outcome.status === 'rejected') throw outcome.reason;
-    return tally.finished > before && tally.finished < wave.upTo;
+    const [noted] = await Promise.allSettled([this.versions.note(server, notes)]);
+    throwWorst([end, noted]);
   }
 
   /** How many migrations it has run. */
@@ -110,13 +150,12 @@ export class FleetRun {
     turn: LaneTurn,
   ): Promise<number | 'withdrawn'> {
     const { tenant } = member;
+    const { server } = placeOf(tenant);
     const isDown = task.direction === 'down';
     const migrations = task.migrations.filter(({ name }) => member.done.includes(name) === isDown);
     try {
       const done = await this.migrator.run(tenant, migrations, run, turn);
-      if (done > 0) await this.#tellStore(tenant);
-      if (done > 0) tally.done++;
-      else tally.skipped++;
+      tally.count(server, done > 0 ? 'done' : 'skipped');
       return done;
     } catch (error) {
       if (error instanceof WithdrawnError) return 'withdrawn';
@@ -126,24 +165,16 @@ export class FleetRun {
     }
   }
 
-  /** Waits for all workers, and throws the first error. */
+  /** Waits for all workers, and throws their worst error. */
   async #allOf(workers: readonly Promise<void>[], tally: FleetTally): Promise<void> {
     const guarded = workers.map((worker) =>
       worker.catch((error: unknown) => {
-        tally.halt('the run itself failed.');
+        if (error instanceof ServerLeftOutError) tally.leaveOut(error.server, error);
+        else tally.halt('the run itself failed.');
         throw error;
       }),
     );
-    for (const outcome of await Promise.allSettled(guarded)) {
-      if (outcome.status === 'rejected') throw outcome.reason;
-    }
-  }
-
-  /** Our own store is updated for many tenants at once, in `#note`. */
-  async #tellStore({ id }: Tenant): Promise<void> {
-    if (this.store instanceof TypeOrmTenantStore) return;
-    const schemaVersion = await this.transactions.run((manager) => this.ledger.readVersion(manager, id));
-    await this.store.update(id, { schemaVersion });
+    throwWorst(await Promise.allSettled(guarded));
   }
 
   async #fail(
@@ -152,6 +183,8 @@ export class FleetRun {
     { tenant }: FleetMember,
     error: TenantMigrationFailure,
   ): Promise<void> {
+    const { server } = placeOf(tenant);
+    await this.#requireThere(server, error);
     const failure: MigrationFailure = {
       tenantId: tenant.id,
       slug: tenant.slug,
@@ -160,24 +193,41 @@ export class FleetRun {
       statement: statementOf(error.cause),
     };
     tally.failed.push(failure);
+    tally.count(server, 'failed');
     if (tally.failed.length > task.options.maxFailures) {
       tally.halt(
         `${tally.failed.length} tenants failed, and maxFailures is ${task.options.maxFailures}. Correct the cause and run again: tenants that are done stay done.`,
       );
     }
     if (task.direction === 'down') return;
-    await this.transactions.run(async (manager) => {
+    const record = async (manager: EntityManager) => {
       await this.ledger.recordFailure(manager, failure, error.migration, task.runId);
       // Earlier migrations of this tenant may have succeeded.
-      await this.ledger.writeVersion(manager, tenant.id);
-    });
-    if (error.done > 0) await this.#tellStore(tenant);
+      if (server === DEFAULT_SERVER) await this.ledger.writeVersion(manager, tenant.id);
+    };
+    await orLeftOut(server, () => this.transactions.run(record, server));
   }
 
-  /** Writes the tenants' versions in our own store. Another store is told of each tenant in turn. */
-  async #note({ direction }: FleetTask, tenantIds: readonly string[]): Promise<void> {
-    if (direction === 'down' || tenantIds.length === 0 || !(this.store instanceof TypeOrmTenantStore)) return;
-    await this.transactions.run((manager) => this.ledger.writeVersions(manager, tenantIds));
+  /** A lost connection is the tenant's failure as long as its server answers, and else that of the server. */
+  async #requireThere(server: string, error: TenantMigrationFailure): Promise<void> {
+    if (server === DEFAULT_SERVER || !saysAway(error.cause)) return;
+    await orLeftOut(server, () => this.transactions.run((manager) => manager.query('SELECT 1'), server));
+  }
+}
+
+/** Throws the first error that is more than that of one server, else the first one. */
+function throwWorst(outcomes: readonly PromiseSettledResult<unknown>[]): void {
+  const errors = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  if (errors.length > 0) throw errors.find((error) => !(error instanceof ServerLeftOutError)) ?? errors[0];
+}
+
+/** Notes that a server is away; any other error is thrown. */
+async function leavingOut(tally: FleetTally, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ServerLeftOutError)) throw error;
+    tally.leaveOut(error.server, error);
   }
 }
 
@@ -193,10 +243,10 @@ function isIn({ slugs }: Wave, { tenant }: FleetMember): boolean {
   return slugs === undefined || slugs.includes(tenant.slug);
 }
 
-function mayGoOn({ whyStop }: FleetTask, tally: FleetTally): boolean {
+function mayGoOn({ whyStop }: FleetTask, tally: FleetTally, server: string): boolean {
   const why = whyStop();
   if (why !== undefined) tally.halt(why);
-  return tally.halted === undefined;
+  return tally.halted === undefined && !tally.leftOut.has(server);
 }
 
 async function askToGoOn(

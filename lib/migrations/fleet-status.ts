@@ -1,14 +1,14 @@
 import type { MigrationRun } from './migration-runs';
 
-/** The state of the fleet. */
+/** The state of the fleet, on all servers together. */
 export interface FleetStatus {
   /** All tenants except purged ones. */
   readonly tenants: number;
-  /** How many lack migrations of the code. */
+  /** How many lack migrations of the code, with all tenants of servers that could not be asked. */
   readonly behind: number;
   /** How far each migration of the code has come, in their order. */
   readonly migrations: readonly MigrationReach[];
-  /** The migrations of shared schemas, each of which runs once in the database. */
+  /** The migrations of shared schemas, each of which runs once in a database. */
   readonly shared: readonly SharedMigrationReach[];
   /** Migrations that failed or did not end, the latest 100. */
   readonly troubles: readonly MigrationTrouble[];
@@ -16,13 +16,13 @@ export interface FleetStatus {
   readonly troubleCount: number;
   /** The run that is working, else the last one; `null` when there was none. */
   readonly lastRun: MigrationRun | null;
-  /** Migrations that were edited after they ran, or that the code does not have. */
+  /** Servers that could not be asked. Migrations that were edited after they ran, or that the code does not have. */
   readonly warnings: readonly string[];
 }
 
 export interface MigrationReach {
   readonly name: string;
-  /** Whether the template has it. */
+  /** Whether the template has it, on every server. */
   readonly template: boolean;
   /** How many tenants have it. */
   readonly tenants: number;
@@ -32,6 +32,7 @@ export interface MigrationReach {
 export interface SharedMigrationReach {
   readonly schema: string;
   readonly name: string;
+  /** On every server. */
   readonly done: boolean;
 }
 
@@ -41,6 +42,8 @@ export interface MigrationTrouble {
   readonly tenantId: string | null;
   /** `null` for the template, and for a tenant that the store no longer has. */
   readonly slug: string | null;
+  /** Left out on the server that has the registry. */
+  readonly server?: string;
   readonly migration: string;
   /**
    * `failed`: nothing of it was kept, and the next run tries it again. `unfinished`: it has `transaction = false` and

@@ -5,6 +5,7 @@ import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { TEMPLATE_ID } from '../provisioning/template/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SchemaGoneError } from '../provisioning/provisioning.errors';
+import { DEFAULT_SERVER } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import type { MigrationTrouble } from './fleet-status';
 import type { RunDirection } from './migration-runs';
@@ -134,7 +135,7 @@ export class MigrationLedger {
     return isClaimed ? new SchemaGoneError(`tenant "${slug}"`, schemaName) : 'taken';
   }
 
-  /** Writes beside the tenant what it has seen last. */
+  /** Writes beside the tenant what it has seen last. Of tenants on the registry's server, whose ledger this is. */
   async writeVersion(transaction: SqlExecutor, tenantId: string): Promise<void> {
     await transaction.query(this.versionStatement(tenantId));
   }
@@ -162,16 +163,32 @@ export class MigrationLedger {
       ORDER BY m.timestamp DESC, m.name DESC LIMIT 1)`;
     return `
       UPDATE ${this.#tenants} t SET version = version + 1, schema_version = ${seen}
-      WHERE ${whose} AND schema_version IS DISTINCT FROM ${seen}`;
+      WHERE ${whose} AND t.server = '${DEFAULT_SERVER}' AND schema_version IS DISTINCT FROM ${seen}`;
   }
 
-  /** What `writeVersion` writes, for stores that keep tenants elsewhere. */
-  async readVersion(executor: SqlExecutor, tenantId: string): Promise<string | null> {
-    const [row] = (await executor.query(
-      `SELECT name FROM ${this.#table} WHERE tenant_id = $1 AND state = 'done' ORDER BY timestamp DESC, name DESC LIMIT 1`,
-      [tenantId],
-    )) as { name: string }[];
-    return row?.name ?? null;
+  /** What `writeVersion` writes, for tenants that are not in the same database as the ledger. By their ids. */
+  async readVersions(
+    executor: SqlExecutor,
+    tenantIds: readonly string[],
+  ): Promise<Map<string, string | null>> {
+    const rows = (await executor.query(
+      `SELECT tenant.id, (
+         SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = tenant.id AND m.state = 'done'
+         ORDER BY m.timestamp DESC, m.name DESC LIMIT 1) AS name
+       FROM pg_catalog.unnest($1::uuid[]) AS tenant (id)`,
+      [tenantIds],
+    )) as { id: string; name: string | null }[];
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
+  /** Writes in the registry what tenants have seen on another server. */
+  async writeVersionsOf(registry: SqlExecutor, versions: ReadonlyMap<string, string | null>): Promise<void> {
+    await registry.query(
+      `UPDATE ${this.#tenants} t SET version = version + 1, schema_version = seen.name
+       FROM ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::text[])) AS seen (id, name)
+       WHERE t.id = seen.id AND t.schema_version IS DISTINCT FROM seen.name`,
+      [[...versions.keys()], [...versions.values()]],
+    );
   }
 
   /** What failed, for people to read. It never covers up that the migration is done. */

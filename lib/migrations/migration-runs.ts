@@ -43,7 +43,7 @@ export class MigrationRuns {
   /** Records a new run and returns its id. @throws MigrationRunActiveError naming the run that has the lock */
   async begin(direction: RunDirection, migrations: readonly string[]): Promise<string> {
     const id = uuidV7();
-    return this.transactions.run(async (manager) => {
+    return this.transactions.inRegistry(async (manager) => {
       await manager.query(
         `UPDATE ${this.#table} SET state = 'abandoned', finished_at = pg_catalog.clock_timestamp()
          WHERE state = 'running' AND lease_until < pg_catalog.clock_timestamp()`,
@@ -68,7 +68,7 @@ export class MigrationRuns {
 
   /** Whether the run still has the lock, which is renewed. */
   async renew(id: string): Promise<boolean> {
-    const [renewed] = await this.transactions.run((manager) =>
+    const [renewed] = await this.transactions.inRegistry((manager) =>
       manager.query<[unknown[], number]>(
         `UPDATE ${this.#table} SET lease_until = pg_catalog.clock_timestamp() + '${LOCK_SECONDS} s'
          WHERE id = $1 AND state = 'running' RETURNING id`,
@@ -79,7 +79,7 @@ export class MigrationRuns {
   }
 
   async finish(id: string, state: RunState, report: object): Promise<void> {
-    await this.transactions.run((manager) =>
+    await this.transactions.inRegistry((manager) =>
       manager.query(
         `UPDATE ${this.#table} SET state = $2, report = $3, finished_at = pg_catalog.clock_timestamp()
          WHERE id = $1 AND state = 'running'`,
@@ -98,7 +98,7 @@ export class MigrationRuns {
   }
 
   async #first(which: string, parameters: unknown[]): Promise<MigrationRun | undefined> {
-    const [row] = await this.transactions.run((manager) =>
+    const [row] = await this.transactions.inRegistry((manager) =>
       manager.query<RunRow[]>(
         `SELECT id, direction, state, holder, migrations, report, started_at, finished_at FROM ${this.#table} ${which}`,
         parameters,

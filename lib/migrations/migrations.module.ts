@@ -8,6 +8,9 @@ import { FleetMigrator } from './fleet-migrator';
 import { FleetOutlook } from './fleet-outlook';
 import { FleetRun } from './fleet-run';
 import { FleetStates } from './fleet-state';
+import { FleetVersions } from './fleet-versions';
+import { FleetTemplates } from './fleet-templates';
+import { FleetServers } from './fleet-servers';
 import { MigrationLedger } from './migration-ledger';
 import { MigrationRuns } from './migration-runs';
 import { RehearsalStage } from './rehearsal';
@@ -27,6 +30,9 @@ import { UnfinishedResolver } from './unfinished-resolver';
     FleetOutlook,
     FleetRun,
     FleetStates,
+    FleetVersions,
+    FleetTemplates,
+    FleetServers,
     MigrationLedger,
     MigrationRuns,
     RehearsalStage,

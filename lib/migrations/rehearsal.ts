@@ -11,6 +11,7 @@ import { pendingOf, type SharedSurvey } from '../provisioning/template/shared-mi
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
+import { DEFAULT_SERVER } from '../placement/place';
 import { FleetMembers } from './fleet-members';
 import type { Rehearsal } from './migration-plan';
 import { NamesElsewhere } from './names-elsewhere';
@@ -46,7 +47,7 @@ export class RehearsalStage {
     if (pending.length + lacking.length === 0) return new Map();
     const { schemaName, done } = await this.#chooseModel(pending, templateLacks);
     const scratch = generateSchemaName();
-    return this.context.runInSchema(scratch, () =>
+    const rehearse = () =>
       this.sessions.run(
         async (session) => {
           await session.startTransaction('READ COMMITTED');
@@ -67,8 +68,9 @@ export class RehearsalStage {
           return told;
         },
         { isRequired: false },
-      ),
-    );
+      );
+    // On the registry's server, for all.
+    return this.context.runInSchema(scratch, rehearse, DEFAULT_SERVER);
   }
 
   async #rehearseShared(

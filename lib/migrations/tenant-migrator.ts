@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
 import {
   HeardStatements,
   explainPlace,
@@ -85,8 +86,8 @@ export class TenantMigrator {
   }
 
   /**
-   * How many ran, of migrations in the order of their age; after `up` the caller is to note the tenant's version. What
-   * another run has done meanwhile is left out.
+   * How many ran, of migrations in the order of their age; after `up`, and on a further server after `down`, the caller is to
+   * note the tenant's version. What another run has done meanwhile is left out.
    *
    * @throws TenantMigrationFailure; WithdrawnError when nothing has run because the COMMIT of the tenant before has failed
    */
@@ -144,7 +145,10 @@ export class TenantMigrator {
           run: (queryRunner) => runMigration(migration, direction, queryRunner, heard),
           // Who asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
           // tenant's row waits for a migration.
-          last: direction === 'down' ? this.ledger.versionStatement(tenant.id) : undefined,
+          last:
+            direction === 'down' && isWithRegistry(tenant)
+              ? this.ledger.versionStatement(tenant.id)
+              : undefined,
           onHeld,
         });
         return true;
@@ -162,7 +166,8 @@ export class TenantMigrator {
   async #runOutside({ tenant, migration, options }: Step, lane: MigrationLane): Promise<boolean> {
     const { runId, direction, lockTimeoutMs } = options;
     await lane.settle();
-    const owner = { id: tenant.id, label: `tenant "${tenant.slug}"`, schemaName: tenant.schemaName };
+    const { id, slug, schemaName } = tenant;
+    const owner = { id, label: `tenant "${slug}"`, schemaName, server: placeOf(tenant).server };
     const isDown = direction === 'down';
     return this.context.run(tenant, () =>
       this.sessions.run({
@@ -174,11 +179,16 @@ export class TenantMigrator {
           }),
         complete: async (transaction) => {
           await this.unfinished[isDown ? 'forget' : 'complete'](transaction, tenant.id, migration.name);
-          await this.ledger.writeVersion(transaction, tenant.id);
+          if (isWithRegistry(tenant)) await this.ledger.writeVersion(transaction, tenant.id);
         },
       }),
     );
   }
+}
+
+/** The registry's row can then be changed in the transaction of the migration. */
+function isWithRegistry(tenant: Tenant): boolean {
+  return placeOf(tenant).server === DEFAULT_SERVER;
 }
 
 /** A connection that was lost has taken its transaction along, or the ledger tells that it has not. */

@@ -6,6 +6,7 @@ import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { statementsOf } from '../schema/repairs';
 import { SchemaNotFoundError } from '../schema/schema.errors';
+import { placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import type { TenantDrift } from './drift-report';
@@ -18,7 +19,7 @@ import {
 } from './schema-drift';
 import { untilStill } from './until-still';
 
-/** Finds how one tenant differs from the template, and repairs it. */
+/** Finds how one tenant differs from the template of its server, and repairs it. */
 @Injectable()
 export class TenantRepair {
   constructor(
@@ -62,7 +63,7 @@ export class TenantRepair {
       const pending = await this.ledger.pendingOf(manager, tenant.id);
       return { pending, found: await this.#compare(manager, standard, tenant.schemaName) };
     };
-    return untilStill(() => this.transactions.run(read));
+    return untilStill(() => this.transactions.run(read, placeOf(tenant).server));
   }
 
   async #compare(

@@ -4,9 +4,13 @@ import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { TemplateOutside } from '../provisioning/template/template-outside';
 import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/claim';
+import { FleetServers } from './fleet-servers';
+import { FleetVersions } from './fleet-versions';
 import { MigrationLedger } from './migration-ledger';
 
 /** Records what a person says about unfinished migrations, which no run may touch. */
@@ -17,6 +21,8 @@ export class UnfinishedResolver {
     private readonly transactions: SystemTransactions,
     private readonly sessions: SessionMigrations,
     private readonly unfinished: UnfinishedMigrations,
+    private readonly servers: FleetServers,
+    private readonly versions: FleetVersions,
     private readonly ledger: MigrationLedger,
     private readonly templateOutside: TemplateOutside,
   ) {}
@@ -30,7 +36,22 @@ export class UnfinishedResolver {
     outcome: 'done' | 'rerun',
     tenant: string | undefined,
   ): Promise<number> {
-    const tenantId = tenant === undefined ? undefined : await this.#idOf(tenant);
+    const only = tenant === undefined ? undefined : await this.#find(tenant);
+    const servers = only ? [placeOf(only).server] : this.servers.names;
+    let settled = 0;
+    await this.servers.onEach(servers, async (server) => {
+      settled += await this.#resolveOn(server, migration, outcome, only?.id);
+    });
+    return settled;
+  }
+
+  /** On the server on which the caller works. */
+  async #resolveOn(
+    server: string,
+    migration: NamedMigration,
+    outcome: 'done' | 'rerun',
+    tenantId: string | undefined,
+  ): Promise<number> {
     const waiting = await this.transactions.run((manager) =>
       this.unfinished.find(manager, { tenantId, name: migration.name }),
     );
@@ -39,32 +60,35 @@ export class UnfinishedResolver {
       const wasWaiting =
         id === TEMPLATE_ID
           ? await this.templateOutside.resolve(migration, outcome === 'done')
-          : await this.#settle(id, migration.name, outcome);
+          : await this.#settle(server, id, migration.name, outcome);
       if (wasWaiting) settled++;
     }
     return settled;
   }
 
-  async #settle(id: string, name: string, outcome: 'done' | 'rerun'): Promise<boolean> {
+  async #settle(server: string, id: string, name: string, outcome: 'done' | 'rerun'): Promise<boolean> {
     const tenant = await this.store.find({ by: 'id', value: id });
-    return this.sessions.settle(
+    const isWithRegistry = server === DEFAULT_SERVER;
+    const wasWaiting = await this.sessions.settle(
       { id, label: `tenant "${tenant?.slug ?? id}"` },
       name,
       async (transaction) => {
-        const wasWaiting = await this.unfinished[outcome === 'done' ? 'complete' : 'forget'](
+        const found = await this.unfinished[outcome === 'done' ? 'complete' : 'forget'](
           transaction,
           id,
           name,
         );
-        if (wasWaiting) await this.ledger.writeVersion(transaction, id);
-        return wasWaiting;
+        if (found && isWithRegistry) await this.ledger.writeVersion(transaction, id);
+        return found;
       },
     );
+    if (wasWaiting && !isWithRegistry) await this.versions.note(server, [id]);
+    return wasWaiting;
   }
 
-  async #idOf(reference: string): Promise<string> {
+  async #find(reference: string): Promise<Tenant> {
     const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
     if (!tenant) throw new TenantNotFoundError();
-    return tenant.id;
+    return tenant;
   }
 }

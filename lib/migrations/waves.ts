@@ -3,7 +3,7 @@ import { Option } from '../common/options/option.decorator';
 
 /** How a run spreads: first a few, then more, then all that are left. */
 export class WaveOptions {
-  /** Slugs of the tenants that go first, or how many of the oldest. Default none. */
+  /** Slugs of the tenants that go first, or how many of the oldest, the registry's server first. Default none. */
   @Option(anything<readonly string[] | number>())
   readonly canary?: readonly string[] | number;
 

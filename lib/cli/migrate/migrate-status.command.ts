@@ -46,8 +46,8 @@ function toText({
     table(['migration', 'template', 'tenants'], reach),
     ...shared.map(({ schema, name, done }) => `${schema}: ${name}: ${done ? 'done' : 'pending'}`),
     ...troubles.map(
-      ({ tenantId, slug, migration, state, error }) =>
-        `✗ ${slug ?? tenantId ?? 'the template'}: ${migration} ${state}: ${error ?? 'no error was stored'}`,
+      ({ tenantId, slug, server, migration, state, error }) =>
+        `✗ ${slug ?? tenantId ?? 'the template'}${server === undefined ? '' : ` on ${server}`}: ${migration} ${state}: ${error ?? 'no error was stored'}`,
     ),
     ...(troubleCount > troubles.length ? [`✗ and ${troubleCount - troubles.length} more`] : []),
     ...(lastRun === null ? [] : [`last run: ${lastRun.direction}, ${lastRun.state}, by ${lastRun.holder}`]),

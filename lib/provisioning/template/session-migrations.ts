@@ -50,6 +50,7 @@ export class SessionMigrations {
    */
   run(task: SessionTask, { wait = false } = {}): Promise<boolean> {
     const { owner, migration, lockTimeoutMs } = task;
+    const { server } = owner;
     return this.sessions.run(
       async (session) => {
         await requireSchema(session, owner);
@@ -58,12 +59,12 @@ export class SessionMigrations {
           if (!wait) throw new MigrationBusyError(migration.name, owner.label);
           await delay(WAIT_MS);
         }
-        if (!(await this.transactions.run((manager) => this.#begin(manager, task)))) return false;
+        if (!(await this.transactions.run((manager) => this.#begin(manager, task), server))) return false;
         await session.query(`SELECT pg_catalog.set_config('lock_timeout', $1, false)`, [
           `${lockTimeoutMs ?? 0}`,
         ]);
         await this.#runNoted(session, task);
-        await this.transactions.run((manager) => task.complete(manager));
+        await this.transactions.run((manager) => task.complete(manager), server);
         return true;
       },
       { schemaName: owner.schemaName },
@@ -85,7 +86,7 @@ export class SessionMigrations {
    * @throws MigrationBusyError while a session is running it
    */
   settle(
-    { id, label }: Pick<MigrationOwner, 'id' | 'label'>,
+    { id, label, server }: Omit<MigrationOwner, 'schemaName'>,
     name: string,
     settle: (transaction: EntityManager) => Promise<boolean>,
   ): Promise<boolean> {
@@ -96,7 +97,7 @@ export class SessionMigrations {
       );
       if (!locked) throw new MigrationBusyError(name, label);
       return settle(manager);
-    });
+    }, server);
   }
 
   #lockName(id: string): string {
@@ -123,7 +124,7 @@ export class SessionMigrations {
       const invalid = await this.transactions.run(async (manager) => {
         await this.unfinished.fail(manager, owner.id, migration.name, message, statement);
         return findInvalidIndexes(manager, owner.schemaName);
-      });
+      }, owner.server);
       throw new MigrationUnfinishedError(migration.name, owner, message, invalid, { cause: error });
     }
   }

@@ -13,6 +13,8 @@ export interface MigrationOwner {
   /** `tenant "acme"`, for people. */
   readonly label: string;
   readonly schemaName: string;
+  /** Where it is. Default: where the work of the system around it works. */
+  readonly server?: string;
 }
 
 export function templateOwner(schemaName: string): MigrationOwner {

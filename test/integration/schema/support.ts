@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { quoteIdentifier, type SqlExecutor } from '../../../lib/common/sql';
-import { type Blueprint, compileBlueprint } from '../../../lib/schema/blueprint';
+import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint } from '../../../lib/schema/clone';
 import { verifyClone } from '../../../lib/schema/verify';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
@@ -109,23 +109,18 @@ export class SchemaBench {
   }
 
   /** Its statements. What prints otherwise in the clone is an error, unless the template is `written` by hand. */
-  async clone(...args: Parameters<SchemaBench['cloneByBlueprint']>): Promise<string[]> {
-    return [...(await this.cloneByBlueprint(...args)).statements];
-  }
-
-  /** Like `clone`; returns the blueprint. */
-  async cloneByBlueprint(
+  async clone(
     template: string,
     clone: string,
     { written = false, sharedSchemas = [] as readonly string[] } = {},
-  ): Promise<Blueprint> {
+  ): Promise<string[]> {
     await this.executor.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(clone)} CASCADE`);
     return this.inTransaction(async () => {
       const blueprint = await compileBlueprint(this.executor, template, { sharedSchemas });
       await replayBlueprint(this.executor, blueprint, clone);
       const prints = await verifyClone(this.executor, blueprint, clone);
       if (!written) expect(prints.lines).toEqual([]);
-      return blueprint;
+      return [...blueprint.statements];
     });
   }
 

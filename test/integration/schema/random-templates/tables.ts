@@ -53,7 +53,6 @@ export function buildTable(
   types: readonly ColumnType[],
   functions: Functions,
   before: readonly Relation[],
-  isWrittenByHand: boolean,
 ): Part & { readonly relation: Relation } {
   const name = nameOf(table.name, `${index}`);
   const columns = table.columns.map((each, i) => ({
@@ -74,7 +73,7 @@ export function buildTable(
     kind: 'table',
   };
   const reactions = buildReactions(table.reactions, name);
-  const byHand = isWrittenByHand ? writtenByHand(table.byHand, name, `${index}`) : { script: [], trials: [] };
+  const byHand = writtenByHand(table.byHand, name, `${index}`);
   const second = parentOf({ ...table, parent: table.secondParent }, before);
   return {
     relation,
