@@ -23,6 +23,10 @@ const READINGS: Readonly<Record<string, string>> = {
     '`qualified` names the schema in each query without switching: the limits of one pool. `awaited-set` sends ' +
     '`SET search_path` before each query, `transaction` wraps each in `BEGIN; SET LOCAL`, and `datasource-per-tenant` ' +
     'has a `DataSource` for each of 20 tenants.',
+  servers:
+    'The same finds, of tenants on one server over 10 connections (`one-pool`), and of the same tenants on two, half of them ' +
+    'on each, over 5 connections to each (`router`). Both servers are databases of one PostgreSQL, so the ratio, the operations ' +
+    'a second of `router` over those of `one-pool`, is what it costs to have several.',
   http:
     'A handler that says who the tenant is, without a database. `plain` reads a header, and so does `als`, in a process ' +
     'that has entered an AsyncLocalStorage once: what Node charges for having one at all. `by-hand` is a middleware with ' +

@@ -15,11 +15,13 @@ import { migrateBench } from './migrate';
 import { provisionBench } from './provision';
 import { formatReport, makeReport } from './report';
 import { resolveBench } from './resolve';
+import { serversBench } from './servers';
 import { switchBench } from './switch';
 import { testingBench } from './testing';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   switch: switchBench,
+  servers: serversBench,
   guards: guardsBench,
   http: httpBench,
   resolve: resolveBench,

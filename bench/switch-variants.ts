@@ -6,6 +6,7 @@ import {
 } from '../lib/connection/typeorm/tenant-data-source';
 import { TenantContext } from '../lib/context/tenant-context';
 import { InMemoryTenantStore } from '../lib/registry/store/in-memory-tenant.store';
+import { placeOf } from '../lib/placement/place';
 import type { Tenant } from '../lib/registry/tenant';
 import { Note } from './fleet';
 import { makeFleetRoles } from './switch-roles';
@@ -14,6 +15,8 @@ export interface SwitchSetting {
   readonly url: string;
   readonly fleet: readonly Tenant[];
   readonly poolSize: number;
+  /** URLs of further servers, by name, each with a pool of that size. Default none. */
+  readonly servers?: Readonly<Record<string, string>>;
 }
 
 /** One way to reach a tenant's rows. */
@@ -68,7 +71,12 @@ async function qualified({ url, fleet, poolSize }: SwitchSetting): Promise<Switc
   };
 }
 
-async function ours({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVariant> {
+export async function openOurs({
+  url,
+  fleet,
+  poolSize,
+  servers = {},
+}: SwitchSetting): Promise<SwitchVariant> {
   const context = new TenantContext(new InMemoryTenantStore());
   const dataSource = await initializeTenantDataSource(
     {
@@ -80,6 +88,15 @@ async function ours({ url, fleet, poolSize }: SwitchSetting): Promise<SwitchVari
         maxWaitingPerTenant: 1_000,
         maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,
+        placeOf,
+        servers: Object.fromEntries(
+          Object.entries(servers).map(([name, connectionString]) => [
+            name,
+            { connectionString: withEmptySearchPathInUrl(connectionString), max: poolSize, ...POOL_OPTIONS },
+          ]),
+        ),
+        // They are those of the bench.
+        checkServer: () => Promise.resolve({ pooler: 'none' }),
       }),
     },
     context,
@@ -175,12 +192,15 @@ async function dataSourcePerTenant({ url, fleet }: SwitchSetting): Promise<Switc
 export const SWITCH_VARIANTS: readonly OpenVariant[] = [
   singleTenant,
   qualified,
-  ours,
+  openOurs,
   withRoles,
   awaitedSet,
   transaction,
   dataSourcePerTenant,
 ];
+
+/** A connection that idles while others have their turn must be there, and warm, in the next round. */
+const POOL_OPTIONS = { keepAlive: true, idleTimeoutMillis: 0 };
 
 function plainDataSource(url: string, poolSize: number): Promise<DataSource> {
   return new DataSource(commonOptions(url, poolSize)).initialize();
@@ -195,8 +215,7 @@ function commonOptions(url: string, poolSize: number) {
     entities: [Note],
     installExtensions: false,
     connectTimeoutMS: 10_000,
-    // A connection that idles while others have their turn must be there, and warm, in the next round.
-    extra: { keepAlive: true, idleTimeoutMillis: 0 },
+    extra: POOL_OPTIONS,
   } satisfies DataSourceOptions;
 }
 

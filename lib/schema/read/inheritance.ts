@@ -87,8 +87,6 @@ function familySteps(
       statements: [
         ...childrenFirst.flatMap(({ join }) => join),
         ...childrenFirst.flatMap(({ finish }) => finish),
-        // A parent's NOT NULL would go to the children, too.
-        ...childrenFirst.flatMap(({ member }) => namedNotNulls(member)),
         ...family.flatMap((member) => ownAlterations(member, sequenceOf)),
         ...family.flatMap(({ quoted, table: { ofType } }) =>
           ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
@@ -96,20 +94,6 @@ function familySteps(
       ],
     },
   ];
-}
-
-/**
- * Since PostgreSQL 18 a child's NOT NULL is either the parent's or its own. Its own must be set before the parent's.
- */
-function namedNotNulls({ quoted, columns }: Member): string[] {
-  return columns.flatMap(({ name, notNull, notNullNamed, notNullLocal }) => {
-    if (notNull === null || !notNullNamed || !notNullLocal) return [];
-    const constraint = notNull.replace(
-      / NOT NULL(?= NO INHERIT$|$)/,
-      (words) => `${words} ${quoteIdentifier(name)}`,
-    );
-    return [`ALTER TABLE ${quoted} ADD ${constraint}`];
-  });
 }
 
 function ownAlterations({ quoted, columns }: Member, sequenceOf: SequenceOf): string[] {

@@ -1,3 +1,4 @@
+import { quoteIdentifier } from '../../common/sql';
 import { type Column, columnDefinition } from './columns';
 import { createTable, type Relation } from './relations';
 
@@ -11,7 +12,7 @@ export interface Member {
   readonly children: readonly Member[];
 }
 
-/** How a table gets every column in its place, and as declared by itself, inherited, or both. */
+/** How a table gets every column in its place, and knows it as its own, inherited, or both. */
 export interface Making {
   readonly create: readonly string[];
   /** Run when all tables of the family exist, and first for its children. */
@@ -28,41 +29,46 @@ export interface Making {
  */
 export function makingOf(member: Member, standIn: string): Making {
   const { table, quoted, columns, parents } = member;
-  const declared = columns.filter(({ local }) => local);
   if (canStartUnderParents(member)) {
-    const inherited = new Set(parents.flatMap((parent) => namesOf(parent.columns)));
-    return {
-      create: [
-        createTable(
-          table,
-          declared.map((column) => define(column, inherited.has(column.name))),
-        ),
-      ],
-      join: [],
-      finish: [],
-    };
+    const inherited = parents.flatMap((parent) => namesOf(parent.columns));
+    return { create: [createTable(table, ownLines(columns, inherited))], join: [], finish: [] };
   }
   const late = lateColumns(member);
   const early = columns.filter((column) => !late.includes(column));
-  const add = (column: Column) =>
-    `ALTER TABLE ${column.local ? quoted : standIn} ADD COLUMN ${define(column)}`;
   const join = [
-    ...late.map(add),
+    ...late.flatMap((column) => addition(column, quoted, standIn)),
     ...parents.map((parent) => `ALTER TABLE ONLY ${quoted} INHERIT ${parent.quoted}`),
   ];
-  const all = early.map((column) => define(column));
-  if (declared.length === columns.length) {
-    return { create: [createTable({ ...table, parents: [] }, all)], join, finish: [] };
+  const inheritedNotNulls = early.filter(({ notNullLocal }) => !notNullLocal).flatMap(namedNotNull);
+  if (columns.every(({ local, notNullLocal }) => local && notNullLocal)) {
+    return { create: [createTable({ ...table, parents: [] }, ownLines(early))], join, finish: [] };
   }
-  const again = early.filter(({ local }) => local).map((column) => define(column, true));
   return {
     create: [
-      `CREATE TABLE ${standIn} (${all.join(', ')})`,
-      createTable({ ...table, parents: [standIn] }, again),
+      `CREATE TABLE ${standIn} (${[...early.map((column) => define(column)), ...inheritedNotNulls].join(', ')})`,
+      createTable({ ...table, parents: [standIn] }, ownLines(early, namesOf(early))),
     ],
     join,
     finish: [`ALTER TABLE ${quoted} NO INHERIT ${standIn}`, `DROP TABLE ${standIn}`],
   };
+}
+
+/** What the table declares itself. */
+function ownLines(columns: readonly Column[], inherited: readonly string[] = []): string[] {
+  return [
+    ...columns.filter(({ local }) => local).map((column) => define(column, inherited.includes(column.name))),
+    ...columns.filter(({ notNullLocal }) => notNullLocal).flatMap(namedNotNull),
+  ];
+}
+
+/** What the table declares itself is added to it, and the rest to its stand-in. */
+function addition(column: Column, table: string, standIn: string): string[] {
+  return [
+    `ALTER TABLE ${column.local ? table : standIn} ADD COLUMN ${define(column)}`,
+    ...namedNotNull(column).map(
+      (notNull) => `ALTER TABLE ${column.notNullLocal ? table : standIn} ADD ${notNull}`,
+    ),
+  ];
 }
 
 /** Whether CREATE TABLE … INHERITS gives its columns: first those of its parents, then its own. */
@@ -73,8 +79,17 @@ function canStartUnderParents(member: Member): boolean {
     [member, ...parents].every((each) => lateColumns(each).length === 0) &&
     inherited.every((name, place) => columns[place].name === name) &&
     columns.slice(inherited.length).every(({ local }) => local) &&
+    columns.every((column) => column.notNullLocal || column.notNull === inheritedNotNull(column, parents)) &&
     parents.every((parent) => parent.columns.every((column) => isComputedAlike(column, member)))
   );
+}
+
+/** CREATE TABLE takes the name that the NOT NULL has in the first parent. */
+function inheritedNotNull({ name }: Column, parents: readonly Member[]): string | null {
+  const found = parents.flatMap(({ columns }) =>
+    columns.filter((column) => column.name === name && namedNotNull(column).length > 0),
+  );
+  return found.find(({ notNull }) => !notNull?.endsWith(' NO INHERIT'))?.notNull ?? null;
 }
 
 /**
@@ -100,6 +115,12 @@ function isComputedAlike(column: Column, { columns }: Member): boolean {
 
 function namesOf(columns: readonly Column[]): string[] {
   return columns.map(({ name }) => name);
+}
+
+/** From PostgreSQL 18 on a NOT NULL has a name, and a table declares or inherits it as it does a column. */
+function namedNotNull({ name, notNull, notNullNamed }: Column): string[] {
+  if (notNull === null || !notNullNamed) return [];
+  return [notNull.replace(/ NOT NULL(?= NO INHERIT$|$)/, (words) => `${words} ${quoteIdentifier(name)}`)];
 }
 
 /**

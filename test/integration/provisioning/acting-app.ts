@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
 import {
   TenancyModule,
+  type TenancyOptions,
   TenantExport,
   TenantImport,
   TenantLifecycle,
@@ -20,6 +21,8 @@ export interface Acting {
   readonly url: string;
   /** Empty: the registry is in the tenants' database. */
   readonly storeUrl: string;
+  /** A further server, on which tenants live then. Empty: they live where the registry is. */
+  readonly euUrl: string;
   readonly action: Action;
   readonly slug: string;
 }
@@ -31,7 +34,7 @@ export const APPLICATION_NAME = 'to-be-killed';
  * many they were.
  */
 export async function act(
-  { url, storeUrl, action, slug }: Acting,
+  { url, storeUrl, euUrl, action, slug }: Acting,
   onStatement: (sent: number) => void = () => undefined,
 ): Promise<number> {
   const store = storeUrl === '' ? undefined : await StoreElsewhere.open(storeUrl);
@@ -40,6 +43,7 @@ export async function act(
       notesOptions({ url } as TestDatabase, {
         database: { url, connectAttempts: 1, applicationName: APPLICATION_NAME },
         store,
+        ...(euUrl !== '' && onFurtherServer(euUrl)),
         sweeper: { intervalMs: 0 },
         // The first refill makes them, at start; what `refill` is counted for are those that are then missing.
         spares: { count: action === 'refill' ? 2 : 0 },
@@ -78,6 +82,11 @@ export async function act(
     await store?.close();
   }
   return statements.sent();
+}
+
+/** All tenants of an application there. */
+export function onFurtherServer(url: string): Partial<TenancyOptions> {
+  return { servers: { eu: { url } }, placement: { default: { server: 'eu', isolation: 'schema' } } };
 }
 
 function tellStatements(onStatement: (sent: number) => void) {

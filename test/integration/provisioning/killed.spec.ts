@@ -7,7 +7,7 @@ import { seededRandom } from '../../../bench/random';
 import { cleanEnvironment, programArguments, REPOSITORY } from '../../support/commands';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
-import { act, type Action, APPLICATION_NAME } from './acting-app';
+import { act, type Action, APPLICATION_NAME, onFurtherServer } from './acting-app';
 import { schemasOf, startAppOn } from './app';
 import { StoreElsewhere } from './store-elsewhere';
 
@@ -22,13 +22,17 @@ const OWN_NAME = /^t_[a-z0-9]{20}$/;
 describe.each([
   [
     'the registry in the tenants’ database',
-    false,
+    'here',
     ['create', 'clone', 'adopt', 'import', 'delete', 'purge', 'refill'],
   ],
-  ['a store elsewhere', true, ['create', 'adopt', 'import', 'purge']],
-] as [string, boolean, Action[]][])(
+  ['a store elsewhere', 'store elsewhere', ['create', 'adopt', 'import', 'purge']],
+  ['tenants on a further server', 'tenants elsewhere', ['create', 'clone', 'adopt', 'purge', 'refill']],
+] as [string, 'here' | 'store elsewhere' | 'tenants elsewhere', Action[]][])(
   'a process killed at any statement, with %s',
-  (_where, isElsewhere, actions) => {
+  (_where, what, actions) => {
+    /** Where the registry is. */
+    let home: TestDatabase;
+    /** Where the tenants are. */
     let database: TestDatabase;
     let elsewhere: TestDatabase | undefined;
     let store: StoreElsewhere | undefined;
@@ -37,10 +41,12 @@ describe.each([
 
     beforeAll(async () => {
       database = await createTestDatabase();
-      elsewhere = isElsewhere ? await createTestDatabase() : undefined;
+      home = what === 'tenants elsewhere' ? await createTestDatabase() : database;
+      elsewhere = what === 'store elsewhere' ? await createTestDatabase() : undefined;
       store = elsewhere && (await StoreElsewhere.open(elsewhere.url));
-      running = await startAppOn(database, {
+      running = await startAppOn(home, {
         store,
+        ...(euUrl() !== '' && onFurtherServer(euUrl())),
         sweeper: { intervalMs: 0, orphanAfterMs: 0 },
       });
       const source = await running.create({ slug: 'source' });
@@ -52,8 +58,11 @@ describe.each([
       await running.close();
       await store?.close();
       await elsewhere?.drop();
+      if (home !== database) await home.drop();
       await database.drop();
     });
+
+    const euUrl = () => (home === database ? '' : database.url);
 
     /** What the action needs to be there. */
     async function prepare(action: Action, slug: string): Promise<void> {
@@ -70,7 +79,7 @@ describe.each([
 
     /** By a process of its own; whether it was killed before it had done all. */
     async function killedAt(killAt: number, action: Action, slug: string): Promise<boolean> {
-      const urls = [database.url, elsewhere?.url ?? ''];
+      const urls = [home.url, elsewhere?.url ?? '', euUrl()];
       try {
         const args = programArguments(PROGRAM, ...urls, action, String(killAt), slug);
         await promisify(execFile)(process.execPath, args, {
@@ -86,15 +95,17 @@ describe.each([
 
     /** How many statements it took. */
     const perform = (action: Action, slug: string): Promise<number> =>
-      act({ url: database.url, storeUrl: elsewhere?.url ?? '', action, slug });
+      act({ url: home.url, storeUrl: elsewhere?.url ?? '', euUrl: euUrl(), action, slug });
 
     /** PostgreSQL goes on with a statement whose client is gone. */
     async function untilItsBackendsAreGone(): Promise<void> {
-      const left = () =>
-        database.query(
-          `SELECT FROM pg_stat_activity WHERE application_name = '${APPLICATION_NAME}' AND datname = current_database()`,
-        );
-      while ((await left()).length > 0);
+      for (const each of [home, database]) {
+        const left = () =>
+          each.query(
+            `SELECT FROM pg_stat_activity WHERE application_name = '${APPLICATION_NAME}' AND datname = current_database()`,
+          );
+        while ((await left()).length > 0);
+      }
     }
 
     async function allTenants(): Promise<Tenant[]> {
@@ -119,9 +130,7 @@ describe.each([
         (await schemasOf(database)).filter((name) => OWN_NAME.test(name) && !owned.includes(name)),
       ).toEqual([]);
       expect(new Set(owned).size).toBe(owned.length);
-      await expect(database.query('SELECT FROM tenancy.purges WHERE finished_at IS NULL')).resolves.toEqual(
-        [],
-      );
+      await expect(home.query('SELECT FROM tenancy.purges WHERE finished_at IS NULL')).resolves.toEqual([]);
     }
 
     it.each(actions)(

@@ -324,6 +324,21 @@ export const RELATION_TEMPLATES_18: Readonly<Record<string, string>> = {
     ALTER TABLE old ALTER a SET NOT NULL, ALTER b SET NOT NULL;
     CREATE TABLE "$1 top" ("$1 a" integer NOT NULL); CREATE TABLE "$1 kid" () INHERITS ("$1 top");`,
 
+  'not-null constraints that a table has from one of several parents': `
+    CREATE TABLE one (a integer, b integer); CREATE TABLE two (b integer, a integer); CREATE TABLE three (c integer);
+    CREATE TABLE of_three (own integer CONSTRAINT own_own NOT NULL) INHERITS (one, two, three);
+    CREATE TABLE swapped () INHERITS (two, one);
+    CREATE TABLE under () INHERITS (swapped, of_three);
+    ALTER TABLE three ADD a integer CONSTRAINT three_a NOT NULL;
+    ALTER TABLE two ALTER a SET NOT NULL, ALTER b SET NOT NULL;
+    ALTER TABLE one ALTER a SET NOT NULL, ALTER b SET NOT NULL;
+    CREATE TABLE later () INHERITS (one, two);
+    CREATE TABLE later_swapped (b integer CONSTRAINT swapped_b NOT NULL) INHERITS (two, one);
+    CREATE TABLE own_here (a integer CONSTRAINT here NOT NULL NO INHERIT); CREATE TABLE none () INHERITS (own_here);
+    CREATE TABLE under_computing (g integer, n integer CONSTRAINT n_n NOT NULL);
+    CREATE TABLE top (n integer); ALTER TABLE under_computing INHERIT top;
+    ALTER TABLE top ADD g integer CONSTRAINT top_g NOT NULL GENERATED ALWAYS AS (n + 1) STORED;`,
+
   'generated columns that a child computes in another way': `
     CREATE TABLE top (sum integer GENERATED ALWAYS AS (a + b) STORED, a integer, b integer);
     CREATE TABLE other (x integer);

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { quoteIdentifier, type SqlExecutor } from '../../../lib/common/sql';
-import { compileBlueprint } from '../../../lib/schema/blueprint';
+import { type Blueprint, compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint } from '../../../lib/schema/clone';
 import { verifyClone } from '../../../lib/schema/verify';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
@@ -109,18 +109,23 @@ export class SchemaBench {
   }
 
   /** Its statements. What prints otherwise in the clone is an error, unless the template is `written` by hand. */
-  async clone(
+  async clone(...args: Parameters<SchemaBench['cloneByBlueprint']>): Promise<string[]> {
+    return [...(await this.cloneByBlueprint(...args)).statements];
+  }
+
+  /** Like `clone`; returns the blueprint. */
+  async cloneByBlueprint(
     template: string,
     clone: string,
     { written = false, sharedSchemas = [] as readonly string[] } = {},
-  ): Promise<string[]> {
+  ): Promise<Blueprint> {
     await this.executor.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(clone)} CASCADE`);
     return this.inTransaction(async () => {
       const blueprint = await compileBlueprint(this.executor, template, { sharedSchemas });
       await replayBlueprint(this.executor, blueprint, clone);
       const prints = await verifyClone(this.executor, blueprint, clone);
       if (!written) expect(prints.lines).toEqual([]);
-      return [...blueprint.statements];
+      return blueprint;
     });
   }
 

@@ -53,6 +53,7 @@ export function buildTable(
   types: readonly ColumnType[],
   functions: Functions,
   before: readonly Relation[],
+  isWrittenByHand: boolean,
 ): Part & { readonly relation: Relation } {
   const name = nameOf(table.name, `${index}`);
   const columns = table.columns.map((each, i) => ({
@@ -73,7 +74,7 @@ export function buildTable(
     kind: 'table',
   };
   const reactions = buildReactions(table.reactions, name);
-  const byHand = writtenByHand(table.byHand, name, `${index}`);
+  const byHand = isWrittenByHand ? writtenByHand(table.byHand, name, `${index}`) : { script: [], trials: [] };
   const second = parentOf({ ...table, parent: table.secondParent }, before);
   return {
     relation,
