@@ -155,6 +155,15 @@ describe('options', () => {
     expect(problemsOf({ servers })).toEqual([problem]);
   });
 
+  it('refuse a place for new tenants on a server that is not named', () => {
+    const placement = { default: { server: 'eu', isolation: 'schema' as const } };
+    expect(problemsOf({ placement })).toEqual([
+      "placement.default.server is 'eu', which servers does not name: name one of them, or 'default'",
+    ]);
+    expect(problemsOf({ placement, servers: { us: { url: 'postgres://us' } } })).toHaveLength(1);
+    expect(problemsOf({ placement, servers: { eu: { url: 'postgres://eu' } } })).toEqual([]);
+  });
+
   it('of servers ask for an owner with roles, and refuse replicas beside them', () => {
     const servers = { eu: { url: 'postgres://eu' } };
     const database = { url: URL, adminUrl: 'postgres://owner@home' };

@@ -3,6 +3,7 @@ import { type Given, OptionsRule } from '../common/options/option.decorator';
 import { show } from '../common/show-value';
 import { CheckedConnectionOptions, type TenancyDatabaseOptions } from '../connection/connection.options';
 import { CheckedFurtherOptions } from '../connection/typeorm/typeorm.options';
+import { DEFAULT_SERVER, isServerName } from '../placement/place';
 import { CheckedProvisioningOptions, MIGRATIONS_REMEDY } from '../provisioning/provisioning.options';
 import { CheckedRegistryOptions, type GivenRegistryOptions } from '../registry/registry.options';
 import { CheckedResolutionOptions, type ResolutionOptions } from '../resolution/resolution.options';
@@ -21,12 +22,23 @@ export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOp
 
 /** Rules between options that different folders declare. */
 @OptionsRule<CheckedTenancyOptions>(
-  ({ templateSchema, registry, servers, sharedSchemas, sharedMigrations, typeorm }, _given, environment) => {
+  (
+    { templateSchema, registry, servers, placement, sharedSchemas, sharedMigrations, typeorm },
+    _given,
+    environment,
+  ) => {
     const shared: readonly unknown[] = Array.isArray(sharedSchemas) ? sharedSchemas : [];
     const strangers = Object.keys(isObject(sharedMigrations) ? sharedMigrations : {}).filter(
       (name) => !shared.includes(name),
     );
+    const placed: unknown = isObject(placement?.default) ? placement.default.server : undefined;
     return [
+      isServerName(placed) &&
+        placed !== DEFAULT_SERVER &&
+        !Object.hasOwn(isObject(servers) ? servers : {}, placed) && {
+          field: 'placement.default.server',
+          message: `is ${show(placed)}, which servers does not name: name one of them, or ${show(DEFAULT_SERVER)}`,
+        },
       registry.schema === templateSchema && {
         field: 'registry.schema',
         message: `is ${show(registry.schema)}, and templateSchema is the same: give them different names`,

@@ -21,6 +21,6 @@ export function isServerName(name: unknown): name is string {
 }
 
 /** A store that was written before there were places leaves it out. */
-export function placeOf({ place = DEFAULT_PLACE }: { readonly place?: Place }): Place {
-  return place;
+export function placeOf({ place }: { readonly place?: Place | null }): Place {
+  return place ?? DEFAULT_PLACE;
 }

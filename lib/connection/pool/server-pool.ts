@@ -51,6 +51,9 @@ export class ServerPool {
   readonly #queue: FairQueue<CheckoutRequest>;
   /** Whether each connection has a session of its own, as far as is known: see `TenantClient.hasOwnSession`. */
   hasOwnSessions = false;
+  /** How many callers of each tenant wait for the server to be looked at. */
+  readonly #unchecked = new Map<string, number>();
+  readonly #maxUncheckedPerTenant: number;
   /** Whether it is known to be the server that it should be. */
   isChecked = false;
 
@@ -66,6 +69,7 @@ export class ServerPool {
     this.#connectTimeoutMs = config.connectionTimeoutMillis;
     this.leases = new OpenLeases(clock, leaseWarningMs);
     this.sessions = new Sessions(config, { context: all.context, clock, events: all });
+    this.#maxUncheckedPerTenant = this.sessions.max + (maxWaitingPerTenant ?? Infinity);
     this.#queue = new FairQueue({
       size: this.sessions.max,
       maxPerKey: maxConnectionsPerTenant ?? Infinity,
@@ -84,6 +88,16 @@ export class ServerPool {
 
   /** The same once the server was looked at. What that throws is what the request gets. */
   enterChecked(request: CheckoutRequest, checking: Promise<CheckedServer>): void {
+    const { key, isUnbounded } = request;
+    const count = this.#unchecked.get(key) ?? 0;
+    if (!isUnbounded && count >= this.#maxUncheckedPerTenant)
+      return this.#refuse(request, new TenantBusyError());
+    this.#unchecked.set(key, count + 1);
+    const leave = () => {
+      const left = this.#unchecked.get(key)! - 1;
+      if (left > 0) this.#unchecked.set(key, left);
+      else this.#unchecked.delete(key);
+    };
     if (this.#connectTimeoutMs)
       request.stopTimer = this.#clock.after(this.#connectTimeoutMs, () =>
         this.#refuse(
@@ -93,6 +107,7 @@ export class ServerPool {
       );
     checking.then(
       ({ pooler }) => {
+        leave();
         this.isChecked = true;
         this.hasOwnSessions = pooler === 'none';
         if (request.isAnswered) return;
@@ -100,6 +115,7 @@ export class ServerPool {
         this.enter(request);
       },
       (error: unknown) => {
+        leave();
         if (!request.isAnswered) this.#refuse(request, error as Error);
       },
     );

@@ -113,7 +113,9 @@ export class TenantPool extends Pool implements PoolOfServers {
       return callback(error as Error, undefined, () => {});
     }
     const { checkServer } = this.#options;
-    if (where === this.#default || where.server.isChecked || !checkServer) where.server.enter(request);
+    // The start has looked at the default one.
+    const isChecked = where.name === DEFAULT_SERVER || where.server.isChecked;
+    if (isChecked || !checkServer) where.server.enter(request);
     else where.server.enterChecked(request, checkServer(where.name));
   }
 
@@ -121,7 +123,8 @@ export class TenantPool extends Pool implements PoolOfServers {
     const { server: name, isolation } = tenant
       ? this.#placeOf(tenant)
       : { server: named, isolation: 'schema' };
-    if (name === DEFAULT_SERVER && isolation === 'schema') return this.#default;
+    // A store of the application's own may leave it out.
+    if (name === DEFAULT_SERVER && isolation !== 'database') return this.#default;
     const server = this.servers.get(name);
     if (!server) throw new ServerUnknownError(name);
     // The tenant's own database is called what its schema is called, which no other tenant's ever was.

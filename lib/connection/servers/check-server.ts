@@ -15,12 +15,13 @@ import type { CheckedDatabaseOptions } from '../connection.options';
 import { type CheckedServer, checkServerSession } from '../protocol/session-probe';
 import { connectionOf, ownersOf, requestConnection } from '../typeorm/own-connections';
 import { otherWays } from '../typeorm/other-ways';
+import { ServerNotReadyError } from '../../placement/placement.errors';
 
 /**
  * Looks at a server before any tenant's statement goes there: that it is the one of that name, that it has our tables, and
  * that its sessions begin with an empty path.
  *
- * @throws ServerMismatchError, UnsafeSessionError, and what `otherWays` and `migrateRegistry` throw
+ * @throws ServerMismatchError, ServerNotReadyError, UnsafeSessionError, and what `otherWays` and `migrateRegistry` throw
  */
 export async function checkServer(
   server: string,
@@ -45,6 +46,7 @@ export async function checkServer(
     const known = await findKnownServer(registry, schema, server);
     // Before anything is written there.
     requireServer(wanted, await findIdentity(tables, schema), known);
+    await requireWrites(tables, server);
     for (const way of otherWays(database, `servers.${server}`)) await way.check(tables);
     if (migrate) await migrateRegistry(tables, (transaction) => writeIdentity(transaction, schema, wanted));
     else await assertRegistryMigrated(tables);
@@ -54,4 +56,16 @@ export async function checkServer(
     if (tables.isInitialized) await tables.destroy();
   }
   return checkServerSession(requestConnection(database), database.directUrl, `servers.${server}`);
+}
+
+/** A replica has the identity of its primary. After a failover the URL may lead there for a while. */
+async function requireWrites(tables: DataSource, server: string): Promise<void> {
+  const [{ isReadOnly }] = await tables.query<{ isReadOnly: boolean }[]>(
+    `SELECT pg_catalog.current_setting('transaction_read_only')::boolean AS "isReadOnly"`,
+  );
+  if (isReadOnly)
+    throw new ServerNotReadyError(
+      server,
+      'it takes no writes. It is a replica, or default_transaction_read_only is on there.',
+    );
 }

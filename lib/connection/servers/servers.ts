@@ -86,7 +86,8 @@ export class Servers {
 
   /** Once for each reason: every request of its tenants asks. */
   #tell(name: string, { message, cause }: Error): void {
-    const why = cause instanceof Error ? `${message} ${cause.message}` : message;
+    const isTold = !(cause instanceof Error) || message.includes(cause.message);
+    const why = isTold ? message : `${message} ${cause.message}`;
     if (this.#told.get(name) === why) return;
     this.#told.set(name, why);
     this.#logger.warn(`The tenants of the server "${name}" get 503: ${why}`);
