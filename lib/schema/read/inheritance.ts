@@ -10,7 +10,7 @@ type SequenceOf = (column: Column) => Sequence | undefined;
 /**
  * For each family of tables that inherit from one another, one step a table, and one that joins them.
  *
- * Checks and keys come later (`familyChecks`), and so do defaults, because a child's may differ from its parent's.
+ * Checks and keys come later (`familyCheckSteps`), and so do defaults, because a child's may differ from its parent's.
  */
 export function inheritanceSteps(
   relations: readonly Relation[],
