@@ -2,13 +2,16 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import {
   FleetDrift,
   FleetMigrator,
+  InMemoryTenantStore,
   TenantConnection,
   TenantContext,
   TenantLifecycle,
   TenantProvisioner,
+  TenantStore,
   type Tenant,
   type TenancyOptions,
 } from '../../../lib';
+import { generateSchemaName } from '../../../lib/registry/schema-name';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { reversible } from '../migrations/written-migrations';
@@ -238,13 +241,43 @@ it('runs what says transaction = false on the server of the tenant, and settles 
   expect(Object.values(await versions())).toEqual(Array(4).fill(NEW[1].name));
 });
 
-it('notes what a process that died had not noted of tenants elsewhere', async () => {
+it('notes what a process that died had not noted, on each server', async () => {
   await makeSome();
   const app = await start(NEW);
   await fleet(app).up();
-  await world.database.query(`UPDATE tenancy.tenants SET schema_version = '${OLD[0].name}'`);
-  await expect(fleet(app).up()).resolves.toMatchObject({ state: 'done', done: 0 });
-  expect(Object.values(await versions())).toEqual(Array(4).fill(NEW[1].name));
+  for (const which of ['home-1', 'eu-1']) {
+    await world.database.query(
+      `UPDATE tenancy.tenants SET schema_version = '${OLD[0].name}' WHERE slug = '${which}'`,
+    );
+    await expect(fleet(app).up()).resolves.toMatchObject({ state: 'done', done: 0 });
+    expect(Object.values(await versions())).toEqual(Array(4).fill(NEW[1].name));
+  }
+});
+
+it('passes over a tenant elsewhere that has no schema yet', async () => {
+  await makeSome();
+  await world.app.get<TenantStore>(TenantStore).insert({
+    ...{ id: '01900000-0000-7000-8000-000000000009', slug: 'unmade', name: 'unmade' },
+    ...{ schemaName: generateSchemaName(), status: 'provisioning', domains: [], metadata: {} },
+    ...{ templateVersion: null, schemaVersion: null, place: { server: 'eu', isolation: 'schema' } },
+  });
+  const app = await start(NEW);
+  await expect(fleet(app).up()).resolves.toMatchObject({ state: 'done', done: 4, failed: [] });
+});
+
+it('migrates tenants of a store outside on all servers, and tells the store', async () => {
+  const store = new InMemoryTenantStore();
+  const old = await start(OLD, { store });
+  const provisioner = old.app.get(TenantProvisioner);
+  for (const [slug, server] of Object.entries({ home: 'default', abroad: 'eu' }))
+    await provisioner.create({ slug }, { place: { server } });
+  const seen = async () => (await store.list({ limit: 9 })).map(({ schemaVersion }) => schemaVersion);
+  const app = await start(NEW, { store });
+  await expect(fleet(app).up()).resolves.toMatchObject({ state: 'done', done: 2, failed: [] });
+  expect(await seen()).toEqual([NEW[1].name, NEW[1].name]);
+  await expect(fleet(app).status()).resolves.toMatchObject({ tenants: 2, behind: 0 });
+  await expect(fleet(app).down()).resolves.toMatchObject({ state: 'done', done: 2, failed: [] });
+  expect(await seen()).toEqual([OLD[0].name, OLD[0].name]);
 });
 
 it('leaves out a server that the registry names and the options do not', async () => {
