@@ -12,16 +12,19 @@ jest.setTimeout(400_000);
 
 describe('The isolation hammer', () => {
   let database: TestDatabase;
+  let further: TestDatabase;
   let world: HammerWorld;
 
   async function start(poolSize: number): Promise<void> {
     database = await createTestDatabase();
+    further = await createTestDatabase();
     const poolUrls = [database.poolUrl, database.poolUrl];
-    world = await startHammerWorld({ database, poolUrls, poolSize, tenants: 20 });
+    world = await startHammerWorld({ database, further, poolUrls, poolSize, tenants: 20 });
   }
   afterEach(async () => {
     jest.restoreAllMocks();
     await database.drop();
+    await further.drop();
   });
 
   /** Another one each day, and told in the report. A finding is repeated with HAMMER_SEED. */
@@ -46,6 +49,7 @@ describe('The isolation hammer', () => {
         jest.restoreAllMocks();
         world.abandon();
         await database.drop();
+        await further.drop();
       }
     }
     return 0;

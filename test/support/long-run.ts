@@ -10,6 +10,8 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Where a command that takes minutes works. */
 export interface LongRun {
   readonly database: TestDatabase;
+  /** Another one, which stands for another server. */
+  readonly further: TestDatabase;
   readonly cleanUp: CleanUp;
   /** The database through PgBouncer in transaction mode, and around it, for one role. */
   startPooler(): Promise<{ readonly pooled: string; readonly direct: string }>;
@@ -35,8 +37,11 @@ export async function longRun(work: (run: LongRun) => Promise<void>): Promise<vo
       process.env.DATABASE_URL || (await startServer(cleanUp)));
     const database = await createTestDatabase();
     cleanUp.add(() => database.drop());
+    const further = await createTestDatabase();
+    cleanUp.add(() => further.drop());
     await work({
       database,
+      further,
       cleanUp,
       startPooler: async () => {
         const direct = await createPooledRole(serverUrl);

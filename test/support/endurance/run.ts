@@ -20,9 +20,15 @@ const SAMPLES = 60;
 
 async function main(): Promise<void> {
   const { minutes, json } = readOptions(process.argv.slice(2));
-  await longRun(async ({ database, cleanUp, progress }) => {
+  await longRun(async ({ database, further, cleanUp, progress }) => {
     const poolUrls = [database.url, database.url];
-    const world = await startHammerWorld({ database, poolUrls, poolSize: POOL_SIZE, tenants: TENANTS });
+    const world = await startHammerWorld({
+      database,
+      further,
+      poolUrls,
+      poolSize: POOL_SIZE,
+      tenants: TENANTS,
+    });
     cleanUp.add(() => world.close());
     const counts: LoadCounts = { requests: 0, failedRequests: 0, tenantsMade: 0, tenantsPurged: 0 };
     const over = new AbortController();

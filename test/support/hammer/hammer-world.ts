@@ -30,6 +30,8 @@ export interface HammerInstance {
 }
 
 export interface HammerWorld {
+  /** Where the tenant's rows are. */
+  databaseOf(tenant: Tenant): Pick<TestDatabase, 'query'>;
   readonly instances: readonly HammerInstance[];
   readonly tenants: readonly Tenant[];
   /** Tenants of their own whose schemas go away and come back. */
@@ -43,6 +45,8 @@ export interface HammerWorld {
 
 export interface HammerWorldOptions {
   readonly database: Pick<TestDatabase, 'url' | 'query'>;
+  /** A further server, on which every second tenant lives. */
+  readonly further: Pick<TestDatabase, 'url' | 'poolUrl' | 'query'>;
   /** Where each instance's pool leads: to the database, or to a pooler before it. */
   readonly poolUrls: readonly string[];
   readonly poolSize: number;
@@ -78,7 +82,10 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   const { app: neighbour } = await startTestApp({ imports: [tenancy(options.database.url, NEIGHBOUR)] });
   const provisioner = instances[0].app.get(TenantProvisioner);
   const tenants: Tenant[] = [];
-  for (let i = 0; i < options.tenants; i++) tenants.push(await provisioner.create({ slug: `h${i}` }));
+  for (let i = 0; i < options.tenants; i++)
+    tenants.push(
+      await provisioner.create({ slug: `h${i}` }, { place: { server: i % 2 ? 'further' : 'default' } }),
+    );
   const absentees: Tenant[] = [];
   for (const slug of ['absent-1', 'absent-2']) {
     const tenant = await provisioner.create({ slug });
@@ -90,6 +97,7 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   const apps = [neighbour, ...instances.map(({ app }) => app)];
   const closeAll = () => Promise.all(apps.map((app) => app.close()));
   return {
+    databaseOf: ({ place }) => (place.server === 'further' ? options.further : options.database),
     instances,
     tenants,
     absentees,
@@ -106,12 +114,15 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
 }
 
 async function startInstance(
-  { database, poolSize }: HammerWorldOptions,
+  { database, further, poolSize }: HammerWorldOptions,
   poolUrl: string,
 ): Promise<HammerInstance> {
   const { app, url } = await startTestApp({
     imports: [
-      tenancy(poolUrl, { database: { url: poolUrl, directUrl: database.url, poolSize, connectAttempts: 1 } }),
+      tenancy(poolUrl, {
+        database: { url: poolUrl, directUrl: database.url, poolSize, connectAttempts: 1 },
+        servers: { further: { url: further.poolUrl, directUrl: further.url } },
+      }),
       TenancyModule.forFeature([Account, Entry]),
     ],
     controllers: [ShopController],

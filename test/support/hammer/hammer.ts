@@ -58,11 +58,13 @@ export async function hammer(
       },
       weights: over === 'http' ? {} : Object.fromEntries(COSTLY.map((kind) => [kind, misuseWeight])),
       prepare: ({ tenant, stamp }) =>
-        database.query(
-          `INSERT INTO "${tenant.schemaName}".account (id, owner) SELECT id, $1 FROM generate_series(1, $2) AS id`,
-          [stamp, KEYS],
-        ),
-      readAll: (tenant) => allEntries(database, tenant),
+        world
+          .databaseOf(tenant)
+          .query(
+            `INSERT INTO "${tenant.schemaName}".account (id, owner) SELECT id, $1 FROM generate_series(1, $2) AS id`,
+            [stamp, KEYS],
+          ),
+      readAll: (tenant) => allEntries(world.databaseOf(tenant), tenant),
       disturbances: {
         ...sweeps(world),
         ...missingSchemas(world, database),
@@ -76,7 +78,7 @@ export async function hammer(
 }
 
 /** When nothing is being written any more. */
-async function allEntries(database: Database, { schemaName }: Tenant): Promise<unknown[]> {
+async function allEntries(database: Pick<Database, 'query'>, { schemaName }: Tenant): Promise<unknown[]> {
   const busy = () =>
     database.query(
       `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()

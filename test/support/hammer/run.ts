@@ -23,12 +23,18 @@ const PROGRESS_EVERY = 10_000;
 
 async function main(): Promise<void> {
   const { operations, seed, json, pgbouncer } = readOptions(process.argv.slice(2));
-  await longRun(async ({ database, startPooler, cleanUp, progress }) => {
+  await longRun(async ({ database, further, startPooler, cleanUp, progress }) => {
     const isPooled = pgbouncer || hasPgBouncer();
     progress(isPooled ? 'Direct, and behind PgBouncer.' : 'Direct only: PgBouncer is not installed.');
     const { direct, pooled } = isPooled ? await startPooler() : { direct: database.url };
     const poolUrls = [direct, direct, ...(pooled ? [pooled, pooled] : [])];
-    const world = await startHammerWorld({ database, poolUrls, poolSize: POOL_SIZE, tenants: TENANTS });
+    const world = await startHammerWorld({
+      database,
+      further,
+      poolUrls,
+      poolSize: POOL_SIZE,
+      tenants: TENANTS,
+    });
     cleanUp.add(() => world.abandon());
     const { operations: done, ...rest } = await hammer(world, database, {
       operations,
