@@ -2,10 +2,13 @@ import { Pool } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { connectionOf, ownersOf, ownSessionConnection } from '../../connection/typeorm/own-connections';
 import { type DatabaseLogin, databaseLogin } from '../../connection/typeorm/database-login';
+import { databaseOfServer } from '../../connection/servers/server-database';
+import { DEFAULT_SERVER } from '../../placement/place';
 import { reachDatabase, reaching } from '../../connection/typeorm/reach-database';
 import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { RegistryMigration } from '../../registry/registry-migrations';
-import { type Check, type Finding, ok, type Patient, problem } from './finding';
+import { findIdentity, findKnownServer, requireServer } from '../../registry/server-identity';
+import { type Check, type Finding, ok, type Patient, problem, warning } from './finding';
 import { checkRoles } from './wall-checks';
 import {
   checkFleet,
@@ -47,6 +50,27 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   spares: checkSpares,
 };
 
+/** What is looked at on a further server. */
+const FURTHER_CHECKS: Readonly<Record<string, Check>> = {
+  PostgreSQL: checkVersion,
+  'session path': checkSessions,
+  connections: checkConnections,
+  locks: checkLocks,
+  privileges: checkPrivileges,
+  roles: checkRoles,
+  extensions: checkExtensions,
+  'shared schemas': checkSharedSchemas,
+};
+
+/** The checks that read the tables which a further server has. */
+const FURTHER_TENANT_CHECKS: Readonly<Record<string, Check>> = {
+  template: checkTemplate,
+  migrations: checkFleet,
+  schemas: checkSchemas,
+  marks: checkMarks,
+  spares: checkSpares,
+};
+
 /** One attempt only: the user is waiting for the answer. */
 const ONCE = { connectAttempts: 1, connectRetryDelayMs: 0 };
 
@@ -63,18 +87,96 @@ export async function examine(
   }
   const pool = checkupPool(options);
   try {
-    const patient = { options, registryMigrations, database, pool };
+    const patient = {
+      server: DEFAULT_SERVER,
+      options,
+      registryMigrations,
+      database,
+      pool,
+      registry: database,
+    };
     const general = await runAll(CHECKS, patient);
     const hasRegistry = general.some(({ check, severity }) => check === 'registry' && severity !== 'problem');
     return [
       ok('connection', 'PostgreSQL answers'),
       ...general,
       ...(hasRegistry ? await runAll(TENANT_CHECKS, patient) : []),
+      ...(hasRegistry ? await examineFurther(patient) : []),
     ];
   } finally {
     await pool.end();
     await database.destroy();
   }
+}
+
+/** The findings on the further servers; each begins with the server's name. */
+async function examineFurther(home: Patient): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const name of Object.keys(home.options.servers))
+    findings.push(...(await examineServer(home, name)).map((finding) => ofServer(name, finding)));
+  return findings;
+}
+
+async function examineServer(home: Patient, server: string): Promise<Finding[]> {
+  const { servers, spares } = home.options;
+  const options = {
+    ...home.options,
+    database: databaseOfServer(home.options, server),
+    // One that takes no new tenants needs none.
+    spares: { ...spares, count: servers[server].open === false ? 0 : spares.count },
+  };
+  const database = new DataSource(checkupOptions(options));
+  try {
+    await reachDatabase('The connection', loginOf(options), ONCE, () => database.initialize());
+  } catch (error) {
+    const message = `${(error as Error).message} Its tenants get 503; all others are served.`;
+    return [problem('connection', message, 'do what the message says')];
+  }
+  const pool = checkupPool(options);
+  try {
+    const patient = { ...home, server, options, database, pool };
+    const identity = await runAll({ identity: checkIdentity }, patient);
+    const isOurs = identity.every(({ severity }) => severity === 'ok');
+    return [
+      ok('connection', 'PostgreSQL answers'),
+      ...identity,
+      ...(await runAll(FURTHER_CHECKS, patient)),
+      ...(isOurs ? await runAll(FURTHER_TENANT_CHECKS, patient) : []),
+    ];
+  } finally {
+    await pool.end();
+    await database.destroy();
+  }
+}
+
+/** Whether it is the server that the registry knows by this name. */
+const checkIdentity: Check = async ({ server, options, database, registry }) => {
+  const { schema } = options.registry;
+  const found = await findIdentity(database, schema);
+  const known = await findKnownServer(registry, schema, server);
+  try {
+    requireServer({ registryId: (await findIdentity(registry, schema))!.registryId, server }, found, known);
+  } catch (error) {
+    return problem('identity', (error as Error).message, 'do what the message says');
+  }
+  return found
+    ? ok('identity', 'it is the server that the registry knows by this name')
+    : warning('identity', 'it has none of our tables yet', 'start the application, which makes them');
+};
+
+/** In its own options' names: what checks say of `database` is here of one of `servers`. */
+function ofServer(server: string, { check, message, remedy, ...finding }: Finding): Finding {
+  const own = (text: string) =>
+    text.replaceAll(
+      /\bdatabase\.(url|adminUrl|directUrl|poolSize)\b( \(TENANCY_\w+\))?/g,
+      `servers.${server}.$1`,
+    );
+  return {
+    ...finding,
+    check: `${server}: ${check}`,
+    message: own(message),
+    ...(remedy !== undefined && { remedy: own(remedy) }),
+  };
 }
 
 /** One after another, because they use the same server and there is no hurry. */

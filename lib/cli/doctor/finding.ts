@@ -15,13 +15,18 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-/** What the checks examine. */
+/** What the checks examine: one server. */
 export interface Patient {
+  /** Its name. */
+  readonly server: string;
+  /** With the way to this server as `database`. */
   readonly options: CheckedTenancyOptions;
   /** The migrations that make the registry's tables, with those of the application's modules. */
   readonly registryMigrations: readonly RegistryMigration[];
   /** Connects to the database itself, not through the pooler, without a tenant. It has the application's migrations. */
   readonly database: DataSource;
+  /** The same to the database of the registry. */
+  readonly registry: DataSource;
   /** Connects to the server in the way in which tenants' connections do. */
   readonly pool: Pool;
 }

@@ -10,7 +10,7 @@ import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { KNOWN_MIGRATIONS } from './known-migrations';
-import { type Check, ok, problem, skipped, warning } from './finding';
+import { type Check, ok, type Patient, problem, skipped, warning } from './finding';
 
 const MIGRATE = 'run: tenancy migrate up';
 
@@ -115,7 +115,8 @@ async function checkCloneable(database: DataSource, templateSchema: string) {
 }
 
 /** How many tenants lack a migration of the code, and in how many one has failed. */
-export const checkFleet: Check = async ({ options, database }) => {
+export const checkFleet: Check = async (patient) => {
+  const { options, database } = patient;
   if (options.store)
     return skipped(
       'migrations',
@@ -123,19 +124,20 @@ export const checkFleet: Check = async ({ options, database }) => {
     );
   const schema = quoteIdentifier(options.registry.schema);
   const names = namedMigrations(database.migrations).map(({ name }) => name);
+  const tenants = (await tenantsOf(patient)).filter(({ status }) => status !== 'purged');
   const [{ behind, total, failed }] = await database.query<
     { behind: number; total: number; failed: string[] | null }[]
   >(
     `SELECT pg_catalog.count(*)::int AS total,
             pg_catalog.count(*) FILTER (WHERE done < pg_catalog.cardinality($1::text[]))::int AS behind,
-            pg_catalog.array_agg(slug::text ORDER BY slug) FILTER (WHERE failed > 0) AS failed
+            pg_catalog.array_agg(slug ORDER BY slug) FILTER (WHERE failed > 0) AS failed
      FROM (SELECT slug,
                   (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
                    WHERE m.tenant_id = t.id AND m.state = 'done' AND m.name = ANY ($1::text[])) AS done,
                   (SELECT pg_catalog.count(*) FROM ${schema}.tenant_migrations m
                    WHERE m.tenant_id = t.id AND m.state <> 'done') AS failed
-           FROM ${schema}.tenants t WHERE t.status <> 'purged') AS fleet`,
-    [names],
+           FROM unnest($2::uuid[], $3::text[]) AS t (id, slug)) AS fleet`,
+    [names, tenants.map(({ id }) => id), tenants.map(({ slug }) => slug)],
   );
   if (failed !== null)
     return problem(
@@ -147,6 +149,19 @@ export const checkFleet: Check = async ({ options, database }) => {
     ? problem('migrations', `${behind} of ${total} tenants lack a migration`, MIGRATE)
     : ok('migrations', `all ${total} tenants are at the version of the code`);
 };
+
+/** All tenants whose place is this server, with those whose schema is gone for good. */
+export function tenantsOf({
+  options,
+  registry,
+  server,
+}: Patient): Promise<{ id: string; slug: string; schemaName: string; status: string }[]> {
+  return registry.query(
+    `SELECT id, slug::text AS slug, schema_name::text AS "schemaName", status::text AS status
+     FROM ${quoteIdentifier(options.registry.schema)}.tenants WHERE server = $1 ORDER BY slug`,
+    [server],
+  );
+}
 
 export async function templateMigrations(
   database: DataSource,

@@ -1,11 +1,12 @@
 import { inRemedy } from '../../common/sql';
+import { DEFAULT_SERVER } from '../../placement/place';
 import { type Check, ok, problem, warning } from './finding';
 
 /** The versions that the test suites run on. */
 const OLDEST = 15;
 const NEWEST = 18;
 
-/** The registry's two pools of two connections each, and the connection that listens for its changes. */
+/** The registry's two pools of two connections each, and the connection that listens for its changes. Only where it is. */
 const CONNECTIONS_BESIDE_POOL = 5;
 
 /** Beside the table itself, a clone locks its indexes, its TOAST table with an index, and its row type. */
@@ -33,12 +34,12 @@ export const checkVersion: Check = async ({ database }) => {
 };
 
 /** Whether the pools fit into the connections of the server, and for how many instances. */
-export const checkConnections: Check = async ({ options, database }) => {
+export const checkConnections: Check = async ({ options, database, server }) => {
   const [{ max, reserved }] = await database.query<{ max: number; reserved: number }[]>(
     `SELECT pg_catalog.current_setting('max_connections')::int AS max,
             pg_catalog.current_setting('superuser_reserved_connections')::int AS reserved`,
   );
-  const each = options.database.poolSize + CONNECTIONS_BESIDE_POOL;
+  const each = options.database.poolSize + (server === DEFAULT_SERVER ? CONNECTIONS_BESIDE_POOL : 0);
   const instances = Math.floor((max - reserved) / each);
   const message = `an instance takes up to ${each} connections, and PostgreSQL has ${max - reserved} for all: enough for ${instances}`;
   return instances >= 2

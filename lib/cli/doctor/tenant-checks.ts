@@ -17,26 +17,34 @@ import {
   tenantComment,
 } from '../../provisioning/marks/schema-marks';
 import { type Check, ok, problem, skipped, warning } from './finding';
+import { tenantsOf } from './registry-checks';
 
 const ELSEWHERE = 'the tenants are in a store of the application’s own';
 
 /** Whether there are schemas without a tenant, or tenants without a schema. */
-export const checkSchemas: Check = async ({ options, database }) => {
+export const checkSchemas: Check = async (patient) => {
+  const { options, database, registry: home } = patient;
   if (options.store) return skipped('schemas', ELSEWHERE);
   const registry = quoteIdentifier(options.registry.schema);
   const registryId = await registryIdIn(database, options.registry.schema);
   const neighbours = await findNeighbours(database, options.registry.schema);
+  const tenants = await tenantsOf(patient);
+  const purges = await home.query<{ schemaName: string }[]>(
+    `SELECT schema_name AS "schemaName" FROM ${registry}.purges`,
+  );
   const unknown = await database.query<{ name: string; owner: string | null }[]>(
     `SELECT nspname AS name, ${MARK} AS owner FROM pg_catalog.pg_namespace n WHERE nspname ~ '${OWN_NAME}'
-       AND NOT EXISTS (SELECT FROM ${registry}.tenants WHERE schema_name = n.nspname)
-       AND NOT EXISTS (SELECT FROM ${registry}.spares WHERE schema_name = n.nspname)
-       AND NOT EXISTS (SELECT FROM ${registry}.purges WHERE schema_name = n.nspname) ORDER BY 1`,
+       AND NOT EXISTS (SELECT FROM pg_catalog.unnest($1::text[]) AS known WHERE known = n.nspname)
+       AND NOT EXISTS (SELECT FROM ${registry}.spares WHERE schema_name = n.nspname) ORDER BY 1`,
+    [[...tenants, ...purges].map(({ schemaName }) => schemaName)],
   );
   const orphans = unknown.filter(({ owner }) => owner === registryId);
   const strangers = unknown.filter(({ owner }) => owner !== registryId && !isOthers(neighbours, owner));
+  const complete = tenants.filter(({ status }) => status !== 'purged' && status !== 'provisioning');
   const homeless = await database.query<{ name: string }[]>(
-    `SELECT slug AS name FROM ${registry}.tenants t WHERE status NOT IN ('purged', 'provisioning')
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = t.schema_name) ORDER BY 1`,
+    `SELECT slug AS name FROM unnest($1::text[], $2::text[]) AS t (slug, schema_name)
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = t.schema_name) ORDER BY 1`,
+    [complete.map(({ slug }) => slug), complete.map(({ schemaName }) => schemaName)],
   );
   const findings = [
     ...(orphans.length > 0
@@ -73,17 +81,18 @@ export const checkSchemas: Check = async ({ options, database }) => {
 };
 
 /** Whether there are tenants whose schemas lack the mark of this registry, so that a purge would not drop them. */
-export const checkMarks: Check = async ({ options, database }) => {
+export const checkMarks: Check = async (patient) => {
+  const { options, database } = patient;
   if (options.store) return skipped('marks', ELSEWHERE);
-  const registry = quoteIdentifier(options.registry.schema);
   const registryId = await registryIdIn(database, options.registry.schema);
   const copies = twinsAmong(await findNeighbours(database, options.registry.schema), registryId);
   if (copies.length > 0) return problem('marks', describeCopies(copies), newIdentity(copies[0]));
+  const tenants = await tenantsOf(patient);
   const unmarked = await database.query<{ name: string; schemaName: string }[]>(
-    `SELECT t.slug AS name, n.nspname AS "schemaName" FROM ${registry}.tenants t
+    `SELECT t.slug AS name, n.nspname AS "schemaName" FROM unnest($2::text[], $3::text[]) AS t (slug, schema_name)
      JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
      WHERE ${MARK} IS DISTINCT FROM $1 AND ${IS_OF_BEFORE} IS NOT TRUE ORDER BY 1`,
-    [registryId],
+    [registryId, tenants.map(({ slug }) => slug), tenants.map(({ schemaName }) => schemaName)],
   );
   if (unmarked.length === 0) return ok('marks', 'each tenant’s schema says that it belongs to this registry');
   const [{ name, schemaName }] = unmarked;

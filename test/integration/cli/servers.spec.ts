@@ -102,3 +102,68 @@ it('tells why one cannot be reached, and of one that the options do not name', a
     },
   ]);
 });
+
+describe('doctor', () => {
+  const findings = async (changes: Record<string, string> = {}) => {
+    const { stdout } = await cli.line.run(['doctor', '--json'], { ...environment, ...changes });
+    return (JSON.parse(stdout) as { findings: { check: string; severity: string; message: string }[] })
+      .findings;
+  };
+  const of = (found: Awaited<ReturnType<typeof findings>>, check: string) =>
+    found.filter((each) => each.check === check);
+
+  beforeAll(async () => {
+    await cli.database.query(`UPDATE tenancy.tenants SET server = 'eu' WHERE slug = 'old'`);
+    await run('tenant', 'list');
+  });
+
+  it('looks at each server, and names it', async () => {
+    const found = await findings();
+    expect(found.filter(({ severity }) => severity === 'problem')).toEqual([]);
+    const message = expect.stringContaining('an instance takes up to 10 connections');
+    expect(of(found, 'eu: connections')).toEqual([expect.objectContaining({ severity: 'ok', message })]);
+    for (const check of ['connection', 'identity', 'session path', 'pooler', 'template', 'spares'])
+      expect([check, of(found, `eu: ${check}`)]).toEqual([
+        check,
+        [expect.objectContaining({ severity: 'ok' })],
+      ]);
+    expect(of(found, 'schemas')).toEqual([expect.objectContaining({ severity: 'ok' })]);
+    expect(of(found, 'eu: schemas')).toEqual([expect.objectContaining({ severity: 'ok' })]);
+    expect(of(found, 'eu: migrations')).toEqual([
+      expect.objectContaining({ message: 'all 2 tenants are at the version of the code' }),
+    ]);
+    expect(of(found, 'migrations')).toEqual([
+      expect.objectContaining({ message: 'all 1 tenants are at the version of the code' }),
+    ]);
+  });
+
+  it('says whose schema is gone there, and what is nobody’s', async () => {
+    const stranger = 't_aaaaaaaaaaaaaaaaaaaa';
+    await eu.query(`ALTER SCHEMA legacy RENAME TO elsewhere; CREATE SCHEMA ${stranger}`);
+    try {
+      const messages = of(await findings(), 'eu: schemas').map(({ message }) => message);
+      expect(messages).toEqual([
+        `no tenant's, and without a mark of this registry: ${stranger}`,
+        'gone, of the tenants old',
+      ]);
+    } finally {
+      await eu.query(`ALTER SCHEMA elsewhere RENAME TO legacy; DROP SCHEMA ${stranger}`);
+    }
+  });
+
+  it('speaks of the server’s own options, and of one that is another or away', async () => {
+    const small = await findings({ TENANCY_POOL_SIZE: '150' });
+    expect(of(small, 'eu: connections')).toEqual([
+      expect.objectContaining({ remedy: expect.stringContaining('lower servers.eu.poolSize') }),
+    ]);
+    const wrong = await findings({ EU_DATABASE_URL: `${cli.database.url}?application_name=x` });
+    expect(of(wrong, 'eu: identity')).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('it is the database of the registry') }),
+    ]);
+    const away = await findings({ EU_DATABASE_URL: 'postgres://127.0.0.1:1/none' });
+    expect(of(away, 'eu: connection')).toEqual([
+      expect.objectContaining({ severity: 'problem', message: expect.stringContaining('ECONNREFUSED') }),
+    ]);
+    expect(of(away, 'start')).toEqual([expect.objectContaining({ severity: 'ok' })]);
+  });
+});
