@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isOutage } from '../../common/outage';
 import type { SqlExecutor } from '../../common/sql';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import { placeOf } from '../../placement/place';
@@ -62,11 +63,16 @@ export class HalfMade {
       if (outcome === 'activated') activated.push(tenant.slug);
       if (outcome === 'removed') removed.push(tenant.slug);
     };
+    const away = new Set<string>();
     try {
       for await (const tenant of this.store.each({ status: 'provisioning' })) {
-        await settle(tenant).catch((error: unknown) =>
-          onFailure(`settle the half-made tenant "${tenant.slug}"`, error),
-        );
+        const { server } = placeOf(tenant);
+        // Each try on a server that says nothing takes its time, and the tenants of other servers would wait.
+        if (away.has(server)) continue;
+        await settle(tenant).catch((error: unknown) => {
+          if (isOutage(error)) away.add(server);
+          onFailure(`settle the half-made tenant "${tenant.slug}"`, error);
+        });
       }
     } catch (error) {
       onFailure('read on the list of half-made tenants', error);

@@ -6,6 +6,7 @@ import {
   TenantStore,
   TenantSweeper,
 } from '../../../lib';
+import { generateSchemaName } from '../../../lib/registry/schema-name';
 import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import { Note } from '../../support/notes';
 import { startWorld, type World } from './world';
@@ -28,11 +29,11 @@ const sparesOfEu = async () =>
     await world.eu.query<{ name: string }>('SELECT schema_name AS name FROM tenancy.spares ORDER BY slot')
   ).map(({ name }) => name);
 /** A creation that was killed after it had written the tenant's row, and before its transaction on the server ended. */
-const killedWith = (schemaName: string) =>
+const killedWith = (schemaName: string, slug = 'killed', server = 'eu', number = 9) =>
   world.app.get<TenantStore>(TenantStore).insert({
-    ...{ id: '01900000-0000-7000-8000-000000000009', slug: 'killed', name: 'killed', schemaName },
+    ...{ id: `01900000-0000-7000-8000-00000000000${number}`, slug, name: slug, schemaName },
     ...{ status: 'provisioning', domains: [], metadata: {}, templateVersion: null, schemaVersion: null },
-    place: { server: 'eu', isolation: 'schema' },
+    place: { server, isolation: 'schema' },
   });
 
 it('makes tenants while the spare of a killed creation waits for the sweeper, which loses nothing', async () => {
@@ -80,4 +81,15 @@ it('leaves a tenant alone that is still being made while the sweeper is at work'
   const copy = await world.app.get(TenantProvisioner).clone('source', 'copy', { within });
   expect(copy).toMatchObject({ status: 'active', place: { server: 'eu' } });
   expect(reports).toEqual([{ activated: [], removed: [] }]);
+});
+
+it('asks a server that is away once in a sweep, and settles what others have', async () => {
+  for (const [number, server] of ['eu', 'eu', 'eu', 'default'].entries())
+    await killedWith(generateSchemaName(), `killed-${number}`, server, number);
+  await world.way.cut();
+  // Those that were idle when it was cut tell nothing of the server.
+  await sweep();
+  const { problems } = await sweep();
+  expect(problems.filter((problem) => problem.includes('half-made'))).toHaveLength(1);
+  expect(await world.app.get<TenantStore>(TenantStore).list({ limit: 9, server: 'default' })).toEqual([]);
 });
