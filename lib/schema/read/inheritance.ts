@@ -8,7 +8,8 @@ import type { Sequence } from './sequences';
 type SequenceOf = (column: Column) => Sequence | undefined;
 
 /**
- * For each family of tables that inherit from one another, one step a table, and one that joins them.
+ * For each family of tables that inherit from one another, one step a table, and one that joins them; or one step for
+ * all, where a table gets its last columns only then.
  *
  * Checks and keys come later (`familyCheckSteps`), and so do defaults, because a child's may differ from its parent's.
  */
@@ -72,6 +73,25 @@ function familySteps(
   const sequences = family.flatMap(({ columns }) => columns.flatMap((column) => sequenceOf(column) ?? []));
   const keys = family.map(({ table }) => `pg_class:${table.oid}`);
   const childrenFirst = [...makings].reverse();
+  const created = sequences.map(({ oid }) => `pg_class:${oid}`);
+  const joining = [
+    ...childrenFirst.flatMap(({ join }) => join),
+    ...childrenFirst.flatMap(({ finish }) => finish),
+    ...family.flatMap((member) => ownAlterations(member, sequenceOf)),
+    ...family.flatMap(({ quoted, table: { ofType } }) =>
+      ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
+    ),
+  ];
+  if (makings.some(({ grows }) => grows)) {
+    return [
+      {
+        phase: Phase.Table,
+        label: `table ${family[0].table.name}`,
+        creates: [...keys, ...created],
+        statements: [...makings.flatMap(({ create }) => create), ...joining],
+      },
+    ];
+  }
   return [
     ...makings.map(({ member: { table }, create }) => ({
       phase: Phase.Table,
@@ -82,16 +102,9 @@ function familySteps(
     {
       phase: Phase.Attachment,
       label: `inheritance of table ${family[0].table.name}`,
-      creates: sequences.map(({ oid }) => `pg_class:${oid}`),
+      creates: created,
       after: keys,
-      statements: [
-        ...childrenFirst.flatMap(({ join }) => join),
-        ...childrenFirst.flatMap(({ finish }) => finish),
-        ...family.flatMap((member) => ownAlterations(member, sequenceOf)),
-        ...family.flatMap(({ quoted, table: { ofType } }) =>
-          ofType === null ? [] : [`ALTER TABLE ONLY ${quoted} OF ${ofType}`],
-        ),
-      ],
+      statements: joining,
     },
   ];
 }

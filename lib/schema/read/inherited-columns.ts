@@ -19,6 +19,8 @@ export interface Making {
   readonly join: readonly string[];
   /** Run when all tables of the family have joined. */
   readonly finish: readonly string[];
+  /** Whether `join` adds columns, so that no function may read the table before. */
+  readonly grows: boolean;
 }
 
 /**
@@ -31,17 +33,18 @@ export function makingOf(member: Member, standIn: string): Making {
   const { table, quoted, columns, parents } = member;
   if (canStartUnderParents(member)) {
     const inherited = parents.flatMap((parent) => namesOf(parent.columns));
-    return { create: [createTable(table, ownLines(columns, inherited))], join: [], finish: [] };
+    return { create: [createTable(table, ownLines(columns, inherited))], join: [], finish: [], grows: false };
   }
   const late = lateColumns(member);
   const early = columns.filter((column) => !late.includes(column));
+  const grows = late.length > 0;
   const join = [
     ...late.flatMap((column) => addition(column, quoted, standIn)),
     ...parents.map((parent) => `ALTER TABLE ONLY ${quoted} INHERIT ${parent.quoted}`),
   ];
   const inheritedNotNulls = early.filter(({ notNullLocal }) => !notNullLocal).flatMap(namedNotNull);
   if (columns.every(({ local, notNullLocal }) => local && notNullLocal)) {
-    return { create: [createTable({ ...table, parents: [] }, ownLines(early))], join, finish: [] };
+    return { create: [createTable({ ...table, parents: [] }, ownLines(early))], join, finish: [], grows };
   }
   return {
     create: [
@@ -50,6 +53,7 @@ export function makingOf(member: Member, standIn: string): Making {
     ],
     join,
     finish: [`ALTER TABLE ${quoted} NO INHERIT ${standIn}`, `DROP TABLE ${standIn}`],
+    grows,
   };
 }
 

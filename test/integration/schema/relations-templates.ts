@@ -227,7 +227,8 @@ export const RELATION_TEMPLATES: Readonly<Record<string, string>> = {
     CREATE TABLE sibling (own integer) INHERITS (top);
     CREATE TABLE base (a integer); CREATE TABLE computed (s integer GENERATED ALWAYS AS (a + 1) STORED, t integer GENERATED ALWAYS AS (a + 2) STORED) INHERITS (base);
     CREATE TABLE under_computed (u integer) INHERITS (computed);
-    ALTER TABLE base ADD s integer, ADD t integer GENERATED ALWAYS AS (a + 3) STORED;`,
+    ALTER TABLE base ADD s integer, ADD t integer GENERATED ALWAYS AS (a + 3) STORED;
+    CREATE FUNCTION all_of() RETURNS SETOF top LANGUAGE sql BEGIN ATOMIC SELECT * FROM top WHERE sum > 0; END;`,
 
   'tables with columns of the row types of their relatives': `
     CREATE TABLE base (id integer);
