@@ -1,10 +1,15 @@
 import { HttpStatus } from '@nestjs/common';
-import { OperatorError, TenancyError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
+import {
+  OperatorError,
+  TenancyError,
+  TenancyUnavailableError,
+  TRY_AGAIN_SOON,
+} from '../common/tenancy.errors';
 
 /** What clients are told: the names of servers are none of their business. */
 const NOT_AVAILABLE = 'The database of this tenant is not available right now. Try again shortly.';
 
-/** The registry says that the tenant lives on a server that this application does not know. Nothing was run. */
+/** A tenant lives, or code is to work, on a server that this application does not know. Nothing was run. */
 export class ServerUnknownError extends TenancyError {
   readonly code = 'SERVER_UNKNOWN';
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
@@ -12,9 +17,22 @@ export class ServerUnknownError extends TenancyError {
 
   constructor(readonly server: string) {
     super(
-      `The registry says that this tenant lives on the server ${JSON.stringify(server)}, which the option servers does not ` +
-        'name. Add it to the options of every instance.',
+      `Somebody is to be served on the server ${JSON.stringify(server)}, which the option servers does not name. If the registry ` +
+        'has tenants there, add it to the options of every instance.',
     );
+  }
+
+  override get publicMessage(): string {
+    return NOT_AVAILABLE;
+  }
+}
+
+/** A further server cannot be reached, or has no free connection. The cause says why. */
+export class ServerAwayError extends TenancyUnavailableError {
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(server: string, options: { cause: unknown }) {
+    super(`The server ${JSON.stringify(server)}`, options);
   }
 
   override get publicMessage(): string {

@@ -123,7 +123,8 @@ export class TemplateMigrator implements OnModuleInit, OnModuleDestroy {
     await this.roles.prepareAll(server);
     await this.#warnOfUnknown();
     if (applied.length === 0) return;
-    this.#logger.log(`The template has seen ${applied.join(', ')}.`);
+    const at = server === DEFAULT_SERVER ? '' : ` on the server "${server}"`;
+    this.#logger.log(`The template${at} has seen ${applied.join(', ')}.`);
     const [tenant] = await this.store.list({ limit: 1, server });
     if (tenant) {
       this.#logger.warn(

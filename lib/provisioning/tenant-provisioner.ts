@@ -7,6 +7,7 @@ import { replayBlueprint } from '../schema/clone';
 import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../registry/schema-name';
 import { placeOf } from '../placement/place';
+import { PlaceNotPossibleError } from '../placement/placement.errors';
 import type { Tenant } from '../registry/tenant';
 import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
@@ -70,6 +71,14 @@ export class AdoptOptions extends DetailedTenantOptions {
   readonly place?: PlaceRequest;
 }
 
+/** The body of the admin API has the place beside the slug; here it would be passed over, and the tenant made elsewhere. */
+function requireNoPlace(input: TenantRequestedBy): void {
+  if ((input as { place?: unknown } | undefined)?.place === undefined) return;
+  throw new PlaceNotPossibleError(
+    'The place of a new tenant is an option: create({ slug }, { place: { server } }), not create({ slug, place }).',
+  );
+}
+
 function isMask(value: unknown): boolean {
   return isPlainObject(value) && Object.values(value).every(isPlainObject);
 }
@@ -102,6 +111,7 @@ export class TenantProvisioner {
    */
   async create(input: TenantRequestedBy, options: CreateTenantOptions = {}): Promise<Tenant> {
     const by = checkArguments('TenantProvisioner.create()', CreateTenantOptions, options);
+    requireNoPlace(input);
     const draft = this.#draft(input, by, by);
     await proveDomains(this.options.domainProof, draft, { isIdChosen: by.id !== undefined });
     await this.templates.prepare(draft.place.server);

@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { orUnavailable } from '../../common/outage';
+import { isOutage } from '../../common/outage';
 import { TenancyError } from '../../common/tenancy.errors';
 import { DEFAULT_SERVER } from '../../placement/place';
-import { ServerNotReadyError } from '../../placement/placement.errors';
+import { ServerAwayError, ServerNotReadyError } from '../../placement/placement.errors';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
 import type { CheckedServer } from '../protocol/session-probe';
@@ -96,8 +96,7 @@ export class Servers {
 
 /** A server's fault must not look like that of a start, or of a request. */
 function explain(name: string, error: unknown): Error {
-  const outage = orUnavailable(`The server "${name}"`, error);
-  if (outage !== error) return outage as Error;
+  if (isOutage(error)) return new ServerAwayError(name, { cause: error });
   const isOurs = error instanceof TenancyError && error.getStatus() === 503;
   return isOurs ? error : new ServerNotReadyError(name, error);
 }

@@ -170,7 +170,7 @@ describe('A pool with two servers, on one of which a tenant lives', () => {
   it('tells of a server that it was not given', async () => {
     await open(1, { placeOf: () => ({ server: 'us', isolation: 'schema' }) });
     await expect(find(world.acme)).rejects.toThrow(
-      'lives on the server "us", which the option servers does not name',
+      'on the server "us", which the option servers does not name',
     );
     await expect(world.context.runAsSystem(() => world.dataSource.query('SELECT 1'))).resolves.toHaveLength(
       1,

@@ -177,6 +177,12 @@ it('purges a tenant where it is, and drops orphans of our own there, and no othe
   await world.eu.query(`DROP SCHEMA ${strange}`);
 });
 
+it('refuses a place beside the slug, where it would be passed over', async () => {
+  const body = { slug: 'misplaced', place: { server: 'eu' } };
+  await expect(provisioner().create(body)).rejects.toMatchObject({ code: 'PLACE_NOT_POSSIBLE' });
+  expect(await store().find({ by: 'slug', value: 'misplaced' })).toBeUndefined();
+});
+
 it.each([
   ['a server that nobody knows', { server: 'us' }],
   ['a kind of isolation that is none', { isolation: 'rows' as never }],
