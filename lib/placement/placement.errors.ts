@@ -9,21 +9,25 @@ import {
 /** What clients are told: the names of servers are none of their business. */
 const NOT_AVAILABLE = 'The database of this tenant is not available right now. Try again shortly.';
 
-/** A tenant lives, or code is to work, on a server that this application does not know. Nothing was run. */
-export class ServerUnknownError extends TenancyError {
-  readonly code = 'SERVER_UNKNOWN';
+/** A server cannot be used. Nothing was run there. */
+abstract class ServerError extends TenancyError {
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
   override readonly headers = TRY_AGAIN_SOON;
+
+  override get publicMessage(): string {
+    return NOT_AVAILABLE;
+  }
+}
+
+/** A tenant lives, or code is to work, on a server that this application does not know. Nothing was run. */
+export class ServerUnknownError extends ServerError {
+  readonly code = 'SERVER_UNKNOWN';
 
   constructor(readonly server: string) {
     super(
       `Somebody is to be served on the server ${JSON.stringify(server)}, which the option servers does not name. If the registry ` +
         'has tenants there, add it to the options of every instance.',
     );
-  }
-
-  override get publicMessage(): string {
-    return NOT_AVAILABLE;
   }
 }
 
@@ -41,10 +45,8 @@ export class ServerAwayError extends TenancyUnavailableError {
 }
 
 /** A server's URL leads to something else than the server of that name. Nothing was run there. */
-export class ServerMismatchError extends TenancyError {
+export class ServerMismatchError extends ServerError {
   readonly code = 'SERVER_MISMATCH';
-  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
-  override readonly headers = TRY_AGAIN_SOON;
 
   /** @param found what is there instead, and what to do */
   constructor(
@@ -53,17 +55,11 @@ export class ServerMismatchError extends TenancyError {
   ) {
     super(`The option servers.${server}.url leads elsewhere: ${found}`);
   }
-
-  override get publicMessage(): string {
-    return NOT_AVAILABLE;
-  }
 }
 
 /** A server is there, and cannot serve its tenants as it is. Nothing was run there. The cause says why. */
-export class ServerNotReadyError extends TenancyError {
+export class ServerNotReadyError extends ServerError {
   readonly code = 'SERVER_NOT_READY';
-  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
-  override readonly headers = TRY_AGAIN_SOON;
 
   constructor(
     readonly server: string,
@@ -71,10 +67,6 @@ export class ServerNotReadyError extends TenancyError {
   ) {
     const why = cause instanceof Error ? cause.message : String(cause);
     super(`The server ${JSON.stringify(server)} is not ready for tenants: ${why}`, { cause });
-  }
-
-  override get publicMessage(): string {
-    return NOT_AVAILABLE;
   }
 }
 

@@ -27,7 +27,8 @@ import {
 import { checkSessions } from './pooler-checks';
 import { checkHalfDone, checkMarks, checkSchemas, checkSpares } from './tenant-checks';
 
-const CHECKS: Readonly<Record<string, Check>> = {
+/** What is looked at on every server. */
+const SERVER_CHECKS: Readonly<Record<string, Check>> = {
   PostgreSQL: checkVersion,
   'session path': checkSessions,
   connections: checkConnections,
@@ -35,6 +36,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   privileges: checkPrivileges,
   roles: checkRoles,
   extensions: checkExtensions,
+};
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  ...SERVER_CHECKS,
   registry: checkRegistry,
   registries: checkNeighbours,
   template: checkTemplate,
@@ -52,13 +57,7 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
 
 /** What is looked at on a further server. */
 const FURTHER_CHECKS: Readonly<Record<string, Check>> = {
-  PostgreSQL: checkVersion,
-  'session path': checkSessions,
-  connections: checkConnections,
-  locks: checkLocks,
-  privileges: checkPrivileges,
-  roles: checkRoles,
-  extensions: checkExtensions,
+  ...SERVER_CHECKS,
   'shared schemas': checkSharedSchemas,
 };
 
