@@ -4,7 +4,7 @@ import { checkArguments } from '../common/options/check-options';
 import { anything } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { DEFAULT_SERVER } from '../placement/place';
+import { DEFAULT_SERVER, placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
@@ -152,6 +152,12 @@ export class TenantContext implements OnApplicationShutdown {
   /** Runs `work` with one schema as the whole path, as when the template is built, and returns its result. */
   runInSchema<T>(schemaName: string, work: () => T, server = this.#server): T {
     return this.#enter({ schemaName, server }, work);
+  }
+
+  /** The server that the current code works on: the tenant's, or the system's. */
+  server(): string {
+    const tenant = this.find();
+    return tenant ? placeOf(tenant).server : this.#server;
   }
 
   /** Where the system works now. A tenant's own server says nothing of that. */

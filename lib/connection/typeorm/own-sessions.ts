@@ -11,7 +11,6 @@ import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection-start.errors';
 import { isServedByAnother } from '../protocol/session-probe';
 import { TenantContext } from '../../context/tenant-context';
-import { DEFAULT_SERVER, placeOf } from '../../placement/place';
 import {
   CONNECTION_OPTIONS,
   type CheckedDatabaseOptions,
@@ -66,9 +65,7 @@ export class OwnSessions {
 
   /** That of the tenant, or of the work of the system. */
   #database(): CheckedDatabaseOptions {
-    const { tenant, server } = this.context.frame() ?? {};
-    const name = tenant ? placeOf(tenant).server : (server ?? DEFAULT_SERVER);
-    return databaseOfServer(this.options, name);
+    return databaseOfServer(this.options, this.context.server());
   }
 
   /** How long what is asked first may take. The statements of the work take as long as they take. */

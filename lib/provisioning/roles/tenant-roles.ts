@@ -4,7 +4,6 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
-import { DEFAULT_SERVER, placeOf } from '../../placement/place';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { RolesNotSafeError } from '../provisioning-start.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -96,8 +95,7 @@ export class TenantRoles {
 
   /** The role with which requests log in, on the server where the caller works. */
   #login(): Promise<string> {
-    const { tenant, server: ofSystem } = this.context.frame() ?? {};
-    const server = tenant ? placeOf(tenant).server : (ofSystem ?? DEFAULT_SERVER);
+    const server = this.context.server();
     let login = this.#loginRoles.get(server);
     if (!login) {
       login = this.context.runAsSystem(async () => {
