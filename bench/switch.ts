@@ -1,19 +1,10 @@
 import type { Tenant } from '../lib/registry/tenant';
-import { type Bench, type BenchEnvironment, type Row, WrongAnswerError } from './bench';
+import type { Bench, BenchEnvironment, Row } from './bench';
 import { openDatabase } from './bench-database';
 import { delayed } from './delay-proxy';
-import { fleetContents, makeFleet, ROWS_PER_TENANT } from './fleet';
-import { inRounds, medians, rounded, runFor } from './measure';
-import { seededRandom } from './random';
+import { CALLERS, findInRounds, POOL_SIZE, ratioOf, TENANTS, warmUp } from './find-rounds';
+import { fleetContents, makeFleet } from './fleet';
 import { SWITCH_VARIANTS, type SwitchVariant } from './switch-variants';
-
-const TENANTS = 500;
-const CALLERS = 64;
-const POOL_SIZE = 10;
-const SEED = 20_260_101;
-
-/** So that each connection has met most tenants, and the compiler the hot paths, before the first round. */
-const WARM_UP_SECONDS = 2.5;
 
 const RATIOS = {
   vsSingleTenant: 'single-tenant',
@@ -35,60 +26,30 @@ export const switchBench: Bench = {
     const contents = fleetContents(fleet);
     progress(`building ${contents.description}, unless it is there`);
     const url = await delayed(await openDatabase(server, contents, cleanUp), options.rttMs, cleanUp);
-    return measure(environment, await openVariants(environment, url, fleet));
+    const rows = await findInRounds(environment, await openVariants(environment, url, fleet));
+    return { rows, ratios: ratiosOf(rows) };
   },
 };
 
 async function openVariants(
-  { cleanUp, progress, options }: BenchEnvironment,
+  environment: BenchEnvironment,
   url: string,
   fleet: readonly Tenant[],
 ): Promise<SwitchVariant[]> {
   const variants: SwitchVariant[] = [];
   for (const open of SWITCH_VARIANTS) {
     const variant = await open({ url, fleet, poolSize: POOL_SIZE });
-    cleanUp.add(() => variant.close());
-    progress(`warming up ${variant.name}`);
-    await runFor(Math.min(WARM_UP_SECONDS, 2 * options.seconds), CALLERS, checkedFind(variant));
-    variants.push(variant);
+    environment.cleanUp.add(() => variant.close());
+    variants.push(await warmUp(environment, variant));
   }
   return variants;
 }
 
-async function measure({ options, progress }: BenchEnvironment, variants: readonly SwitchVariant[]) {
-  const operations = new Map(variants.map((variant) => [variant, checkedFind(variant)]));
-  const samples = await inRounds(variants, options.rounds, async (variant, round) => {
-    const sample = await runFor(options.seconds, CALLERS, operations.get(variant)!);
-    progress(`round ${round + 1}: ${variant.name} ${rounded(sample.opsPerSecond)} a second`);
-    return sample;
-  });
-  const rows: Row[] = variants.map(({ name, tenants, connections }, i) => ({
-    variant: name,
-    ...medians(samples[i]),
-    tenants: tenants.length,
-    connections,
-  }));
-  return { rows, ratios: ratiosOf(rows) };
-}
-
-/** One find of a random row of a random tenant, from a sequence that is the same for every variant. */
-function checkedFind({ name, tenants, find }: SwitchVariant): () => Promise<void> {
-  const random = seededRandom(SEED);
-  return async () => {
-    const tenant = tenants[Math.floor(random() * tenants.length)];
-    const id = 1 + Math.floor(random() * ROWS_PER_TENANT);
-    const found = await find(tenant, id);
-    if (found.length !== 1 || found[0].id !== id || found[0].owner !== tenant.slug) {
-      throw new WrongAnswerError(name, { id, owner: tenant.slug }, found);
-    }
-  };
-}
-
 function ratiosOf(rows: readonly Row[]): Record<string, number> {
-  const opsPerSecond = (name: string) => rows.find(({ variant }) => variant === name)?.opsPerSecond ?? NaN;
-  const ratio = (one: string, other: string) => rounded(opsPerSecond(one) / opsPerSecond(other));
   return {
-    ...Object.fromEntries(Object.entries(RATIOS).map(([name, other]) => [name, ratio('ours', other)])),
-    rolesVsWithoutRoles: ratio('ours-with-roles', 'ours'),
+    ...Object.fromEntries(
+      Object.entries(RATIOS).map(([name, other]) => [name, ratioOf(rows, 'ours', other)]),
+    ),
+    rolesVsWithoutRoles: ratioOf(rows, 'ours-with-roles', 'ours'),
   };
 }

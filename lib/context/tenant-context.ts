@@ -154,7 +154,7 @@ export class TenantContext implements OnApplicationShutdown {
     return this.#enter({ schemaName, server }, work);
   }
 
-  /** The server that the current code works on: the tenant's, or the system's. */
+  /** The server that the current code works on: the tenant's, or the system's. @internal */
   server(): string {
     const tenant = this.find();
     return tenant ? placeOf(tenant).server : this.#server;
