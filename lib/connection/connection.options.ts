@@ -210,51 +210,40 @@ function serverProblems(
     if (!isPlainObject(server)) return [];
     const { url: own, adminUrl } = server as Partial<ServerOptions>;
     const field = `servers.${name}`;
-    const problems: FieldError[] = [];
     const same = own === undefined ? undefined : known.get(own);
     known.set(own, `${field}.url`);
-    if (same)
-      problems.push({ field: `${field}.url`, message: `is the same as ${same}: name each server once` });
-    if (roles === true && adminUrl === undefined)
-      problems.push({
-        field: `${field}.adminUrl`,
-        message: 'is missing: with roles requests own nothing, so give a URL whose role does',
-      });
-    if (roles === true && adminUrl !== undefined && adminUrl === own)
-      problems.push({
-        field: `${field}.adminUrl`,
-        message: `is the same as ${field}.url: with roles requests must come by another role than the one that owns the schemas`,
-      });
-    if (roles !== true && isPostgresUrl(adminUrl))
-      problems.push({
-        field: `${field}.adminUrl`,
-        message: `is ${showUrl(adminUrl)}, but nothing uses it without roles: set roles: true, or leave it out`,
-      });
-    return problems;
+    return [
+      ...(same ? [{ field: `${field}.url`, message: `is the same as ${same}: name each server once` }] : []),
+      ...ownerProblems(field, roles, { url: own, adminUrl }),
+    ];
   });
 }
 
+/** Whether a server has an owner of its own where there are roles, and only there. `orElse` ends what to do without one. */
+function ownerProblems(
+  server: string,
+  roles: unknown,
+  { url, adminUrl }: Pick<ServerOptions, 'adminUrl'> & { readonly url?: string },
+  orElse = '',
+): FieldError[] {
+  const refuse = (message: string): FieldError[] => [{ field: `${server}.adminUrl`, message }];
+  if (roles !== true)
+    return isPostgresUrl(adminUrl)
+      ? refuse(`is ${showUrl(adminUrl)}, but nothing uses it without roles: set roles: true, or leave it out`)
+      : [];
+  if (adminUrl === undefined)
+    return refuse(`is missing: with roles requests own nothing, so give a URL whose role does${orElse}`);
+  return adminUrl === url
+    ? refuse(
+        `is the same as ${server}.url: with roles requests must come by another role than the one that owns the schemas`,
+      )
+    : [];
+}
+
 /** What the data sources are made of. */
-@OptionsRule<CheckedConnectionOptions>(({ roles, database: { url, adminUrl }, servers }) => [
-  ...serverProblems(servers, { roles, url }),
-  roles === true &&
-    adminUrl === undefined && {
-      field: 'database.adminUrl',
-      message:
-        'is missing: with roles requests own nothing, so give a URL whose role does, or set TENANCY_ADMIN_URL',
-    },
-  roles === true &&
-    adminUrl !== undefined &&
-    adminUrl === url && {
-      field: 'database.adminUrl',
-      message:
-        'is the same as database.url: with roles requests must come by another role than the one that owns the schemas',
-    },
-  roles !== true &&
-    isPostgresUrl(adminUrl) && {
-      field: 'database.adminUrl',
-      message: `is ${showUrl(adminUrl)}, but nothing uses it without roles: set roles: true, or leave it out`,
-    },
+@OptionsRule<CheckedConnectionOptions>(({ roles, database, servers }) => [
+  ...serverProblems(servers, { roles, url: database.url }),
+  ...ownerProblems('database', roles, database, ', or set TENANCY_ADMIN_URL'),
 ])
 export class CheckedConnectionOptions {
   /** How to reach PostgreSQL. `database.url` falls back to `TENANCY_DATABASE_URL`, then `DATABASE_URL`. */
