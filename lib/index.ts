@@ -29,7 +29,7 @@ export {
 } from './common/tenancy.errors';
 export { StartFailedError } from './common/start.errors';
 
-export { type Isolation, type Place } from './placement/place';
+export { type Isolation, type Place, type Site, siteOf } from './placement/place';
 export {
   PlaceNotPossibleError,
   ServerMismatchError,

@@ -4,7 +4,7 @@ import { checkArguments } from '../common/options/check-options';
 import { anything } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { freezeDeeply } from '../common/freeze-deeply';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { DEFAULT_SERVER, type Site, siteOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TenantRequiredError, TenantsFailedError } from './context.errors';
@@ -19,6 +19,8 @@ export interface ContextFrame {
   readonly system?: true;
   /** Of a schema, or of the system: the server it works on. Default the one that has the registry. */
   readonly server?: string;
+  /** The same: the database of that server. Default the one that the server's URL leads to. */
+  readonly database?: string;
   /** The system while the data source starts. */
   readonly starting?: true;
   /** The transaction that all code in this frame shares, if it does. */
@@ -50,12 +52,13 @@ export function workOf(frame: ContextFrame): object {
 
 /** A copy, because a request's tenant may be cleared later. It names each field, which is far cheaper than a spread. */
 export function copyOf(frame: ContextFrame): ContextFrame {
-  const { tenant, schemaName, system, server, starting, transaction, unlimited, unborn } = frame;
+  const { tenant, schemaName, system, server, database, starting, transaction, unlimited, unborn } = frame;
   return {
     tenant,
     schemaName,
     system,
     server,
+    database,
     starting,
     transaction,
     unlimited,
@@ -69,7 +72,8 @@ export function frameKey(frame: ContextFrame | undefined): string | undefined {
   if (!frame) return undefined;
   if (frame.tenant) return frame.tenant.id;
   const isElsewhere = frame.server !== undefined && frame.server !== DEFAULT_SERVER;
-  const at = isElsewhere ? ` on the server "${frame.server}"` : '';
+  const inDatabase = frame.database === undefined ? '' : ` in the database "${frame.database}"`;
+  const at = inDatabase + (isElsewhere ? ` on the server "${frame.server}"` : '');
   if (frame.system) return `system${at}`;
   return frame.schemaName && `schema ${frame.schemaName}${at}`;
 }
@@ -137,11 +141,11 @@ export class TenantContext implements OnApplicationShutdown {
 
   /**
    * Runs `work` for no tenant and returns its result: its statements see a tenant's tables only by the schema's name.
-   * `server` is where: a key of the option `servers`, or `default` for the one that has the registry. Default: where the
-   * work of the system around it works, else `default`.
+   * `at` is where: a key of the option `servers`, or `default` for the one that has the registry, or a database of one of
+   * them, such as `siteOf(tenant)`. Default: where the work of the system around it works, else `default`.
    */
-  runAsSystem<T>(work: () => T, server = this.#server): T {
-    return this.#enter({ system: true, server }, work);
+  runAsSystem<T>(work: () => T, at: string | Site = this.#site): T {
+    return this.#enter({ system: true, ...toSite(at) }, work);
   }
 
   /** The same while the data source starts, which must find no current schema at all. */
@@ -150,19 +154,20 @@ export class TenantContext implements OnApplicationShutdown {
   }
 
   /** Runs `work` with one schema as the whole path, as when the template is built, and returns its result. */
-  runInSchema<T>(schemaName: string, work: () => T, server = this.#server): T {
-    return this.#enter({ schemaName, server }, work);
+  runInSchema<T>(schemaName: string, work: () => T, at: string | Site = this.#site): T {
+    return this.#enter({ schemaName, ...toSite(at) }, work);
   }
 
-  /** The server that the current code works on: the tenant's, or the system's. @internal */
-  server(): string {
+  /** The database that the current code works in: the tenant's, or the system's. @internal */
+  site(): Site {
     const tenant = this.find();
-    return tenant ? placeOf(tenant).server : this.#server;
+    return tenant ? siteOf(tenant) : this.#site;
   }
 
-  /** Where the system works now. A tenant's own server says nothing of that. */
-  get #server(): string {
-    return this.#storage.getStore()?.server ?? DEFAULT_SERVER;
+  /** Where the system works now. A tenant's own place says nothing of that. */
+  get #site(): Site {
+    const { server = DEFAULT_SERVER, database } = this.#storage.getStore() ?? {};
+    return { server, database };
   }
 
   #enter<T>(frame: ContextFrame, work: () => T): T {
@@ -228,4 +233,8 @@ export class TenantContext implements OnApplicationShutdown {
     if (broken || failures.length > 0)
       throw new TenantsFailedError(failures, { visited, listError: broken?.reason as unknown });
   }
+}
+
+function toSite(at: string | Site): Site {
+  return typeof at === 'string' ? { server: at } : { server: at.server, database: at.database };
 }

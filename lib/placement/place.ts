@@ -20,6 +20,20 @@ export function isServerName(name: unknown): name is string {
   return typeof name === 'string' && /^[a-z][a-z0-9_-]{0,62}$/.test(name);
 }
 
+/** A database in which work is done. */
+export interface Site {
+  /** A key of the option `servers`, or `default`. */
+  readonly server: string;
+  /** The name of one of the server's databases. Default the one that the server's URL leads to. */
+  readonly database?: string;
+}
+
+/** The database in which a tenant's schema is. One of its own is called what the schema is called. */
+export function siteOf(tenant: { readonly place?: Place | null; readonly schemaName: string }): Site {
+  const { server, isolation } = placeOf(tenant);
+  return isolation === 'database' ? { server, database: tenant.schemaName } : { server };
+}
+
 /** A store that was written before there were places leaves it out. */
 export function placeOf({ place }: { readonly place?: Place | null }): Place {
   return place ?? DEFAULT_PLACE;

@@ -3,6 +3,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Clock } from '../../common/clock';
 import type { TenantContext } from '../../context/tenant-context';
 import { TenantClient } from '../protocol/tenant-client';
+import { inDatabase } from './in-database';
 
 /** A session normally ends within milliseconds. If the network is cut just then, we wait no longer than this. */
 const MAX_GOODBYE_MS = 1_000;
@@ -176,14 +177,4 @@ export class DatabasePool extends Pool {
     const { newClient } = Pool.prototype as unknown as PoolInternals;
     this.context.runInFrame(undefined, () => newClient.call(this, pendingItem));
   }
-}
-
-/** The same way to the server, into another of its databases. A URL goes before all else, as pg reads it. */
-function inDatabase(config: PoolConfig, database: string | undefined): PoolConfig {
-  if (database === undefined) return config;
-  if (config.connectionString === undefined) return { ...config, database };
-  const url = new URL(config.connectionString);
-  if (url.protocol === 'socket:') url.searchParams.set('db', database);
-  else url.pathname = `/${encodeURIComponent(database)}`;
-  return { ...config, connectionString: url.href };
 }

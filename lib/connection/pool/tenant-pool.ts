@@ -2,7 +2,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import { backgroundClock } from '../../common/clock';
 import { TenantRequiredError } from '../../context/context.errors';
 import { type ContextFrame, frameKey, type TenantContext } from '../../context/tenant-context';
-import { DEFAULT_PLACE, DEFAULT_SERVER, type Place } from '../../placement/place';
+import { DEFAULT_PLACE, DEFAULT_SERVER, type Place, type Site, siteOf } from '../../placement/place';
 import { ServerUnknownError } from '../../placement/placement.errors';
 import type { Tenant } from '../../registry/tenant';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
@@ -119,20 +119,18 @@ export class TenantPool extends Pool implements PoolOfServers {
     else where.server.enterChecked(request, checkServer(where.name));
   }
 
-  #whereaboutsOf({ tenant, server: named = DEFAULT_SERVER }: ContextFrame): Whereabouts {
-    const { server: name, isolation } = tenant
-      ? this.#placeOf(tenant)
-      : { server: named, isolation: 'schema' };
-    // A store of the application's own may leave it out.
-    if (name === DEFAULT_SERVER && isolation !== 'database') return this.#default;
+  #whereaboutsOf({ tenant, server: named = DEFAULT_SERVER, database: within }: ContextFrame): Whereabouts {
+    const { server: name, database } = tenant ? this.#siteOf(tenant) : { server: named, database: within };
+    if (name === DEFAULT_SERVER && database === undefined) return this.#default;
     const server = this.servers.get(name);
     if (!server) throw new ServerUnknownError(name);
-    // The tenant's own database is called what its schema is called, which no other tenant's ever was.
-    return { name, server, database: isolation === 'database' ? tenant?.schemaName : undefined };
+    return { name, server, database };
   }
 
-  #placeOf(tenant: Tenant): Place {
-    return this.#options.placeOf?.(tenant) ?? DEFAULT_PLACE;
+  #siteOf(tenant: Tenant): Site {
+    // A store of the application's own may leave the place out.
+    const place: Place = this.#options.placeOf?.(tenant) ?? DEFAULT_PLACE;
+    return siteOf({ place, schemaName: tenant.schemaName });
   }
 
   #parametersOf(frame: ContextFrame): TransactionParameters {

@@ -11,11 +11,8 @@ import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection-start.errors';
 import { isServedByAnother } from '../protocol/session-probe';
 import { TenantContext } from '../../context/tenant-context';
-import {
-  CONNECTION_OPTIONS,
-  type CheckedDatabaseOptions,
-  type ConnectionOptions,
-} from '../connection.options';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
+import { inDatabase } from '../pool/in-database';
 import { databaseOfServer } from '../servers/server-database';
 
 export interface OwnSessionOptions {
@@ -47,7 +44,9 @@ export class OwnSessions {
     work: (queryRunner: QueryRunner) => Promise<T>,
     { schemaName, isRequired = true }: OwnSessionOptions = {},
   ): Promise<T> {
-    const client = new KeepingClient(ownSessionConnection(this.#database()));
+    const { server, database } = this.context.site();
+    const way = ownSessionConnection(databaseOfServer(this.options, server));
+    const client = new KeepingClient(inDatabase(way, database));
     // Whatever is under way fails with it, and tells.
     client.on('error', () => undefined);
     const queryRunner = this.dataSource.createQueryRunner();
@@ -61,11 +60,6 @@ export class OwnSessions {
       await queryRunner.release();
       await client.end().catch(() => undefined);
     }
-  }
-
-  /** That of the tenant, or of the work of the system. */
-  #database(): CheckedDatabaseOptions {
-    return databaseOfServer(this.options, this.context.server());
   }
 
   /** How long what is asked first may take. The statements of the work take as long as they take. */

@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
-import { DEFAULT_SERVER } from '../../placement/place';
+import { DEFAULT_SERVER, type Site } from '../../placement/place';
 
 /** Transactions that run for no tenant: what they touch, they name in full. */
 @Injectable()
@@ -14,12 +14,12 @@ export class SystemTransactions {
   ) {}
 
   /**
-   * What `work` gives: committed when it resolves, rolled back when it rejects. `server` is where it works. Default: where
-   * the work of the system around it works, see `TenantContext.runAsSystem()`.
+   * What `work` gives: committed when it resolves, rolled back when it rejects. `at` is where it works, a server or one of
+   * its databases. Default: where the work of the system around it works, see `TenantContext.runAsSystem()`.
    */
-  run<T>(work: (manager: EntityManager) => Promise<T>, server?: string): Promise<T> {
+  run<T>(work: (manager: EntityManager) => Promise<T>, at?: string | Site): Promise<T> {
     // Explicitly READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for.
-    return this.context.runAsSystem(() => this.dataSource.transaction('READ COMMITTED', work), server);
+    return this.context.runAsSystem(() => this.dataSource.transaction('READ COMMITTED', work), at);
   }
 
   /** The same where the registry is, whatever server the work around it is on. */

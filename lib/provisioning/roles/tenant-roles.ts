@@ -95,7 +95,7 @@ export class TenantRoles {
 
   /** The role with which requests log in, on the server where the caller works. */
   #login(): Promise<string> {
-    const server = this.context.server();
+    const { server } = this.context.site();
     let login = this.#loginRoles.get(server);
     if (!login) {
       login = this.context.runAsSystem(async () => {

@@ -142,6 +142,32 @@ describe('A server with a database for each tenant', () => {
     held.release();
   });
 
+  it('does the work of the system in the database that is named, and what is within it there, too', async () => {
+    open(toServer());
+    const where = async () => {
+      const { rows } = await pool.query<{ name: string }>('SELECT current_database() AS name');
+      return rows[0].name;
+    };
+    const inA = { server: 'default', database: a.schemaName };
+    const main = new URL(server.url).pathname.slice(1);
+    expect(await context.runAsSystem(where, inA)).toBe(a.schemaName);
+    expect(await context.runInSchema(a.schemaName, where, inA)).toBe(a.schemaName);
+    expect(await context.runAsSystem(() => context.runAsSystem(where), inA)).toBe(a.schemaName);
+    expect(await context.runAsSystem(() => context.runAsSystem(where, 'default'), inA)).toBe(main);
+    expect(await context.run(a, () => context.runAsSystem(where))).toBe(main);
+  });
+
+  it('refuses to work in one database on a connection of another', async () => {
+    open(toServer());
+    const inA = { server: 'default', database: a.schemaName };
+    const held = await context.runAsSystem(() => pool.connect(), inA);
+    await expect(context.runAsSystem(() => held.query('SELECT 1'))).rejects.toMatchObject({
+      code: 'TENANT_CONTEXT_MISMATCH',
+    });
+    await expect(context.runAsSystem(() => held.query('SELECT 1'), inA)).resolves.toBeDefined();
+    held.release();
+  });
+
   it('forgets databases without a session', async () => {
     open(toServer(), 1);
     for (const tenant of [...tenants, ...tenants]) await find(tenant);
