@@ -128,6 +128,13 @@ export {
   credentialResolver,
   type CredentialResolverOptions,
 } from './resolution/resolvers/credential-resolver';
+export { type CarryKey } from './resolution/carried/carried-token';
+export { type CarriedPayload, type CarryOptions, TenantCarrier } from './resolution/carried/tenant-carrier';
+export {
+  CarriedTokenError,
+  type CarriedTokenProblem,
+  CarryKeysMissingError,
+} from './resolution/carried/carried.errors';
 export { TenantLookup } from './registry/cache/tenant-lookup';
 export { CurrentTenant } from './resolution/http/current-tenant.decorator';
 export { CURRENT_TENANT } from './resolution/http/current-tenant.provider';

@@ -12,6 +12,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/cli.md'],
   [BEGIN, 'docs/limits.md'],
   [BEGIN, 'docs/observability.md'],
+  [BEGIN, 'docs/queues.md'],
   [BEGIN, 'docs/recipes.md'],
   [BEGIN, 'docs/resolving.md'],
   [BEGIN, 'docs/settings.md'],

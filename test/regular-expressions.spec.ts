@@ -18,6 +18,7 @@ const COMPOSED: Readonly<Record<string, string>> = {
   'access/key-text.ts': 'anchored, of fixed lengths',
   'common/scopes.ts': 'anchored, and checked below',
   'migrations/unqualified-sql.ts': 'a fixed text and a number',
+  'resolution/carried/carried-token.ts': 'anchored, of 512 characters that are parted by colons',
   'resolution/resolvers/token-reader.ts': 'one blank run behind a comma, of a header that Node bounds',
   'schema/mentions.ts': 'bounded repetitions: see its own spec',
   'schema/repairs.ts': 'anchored, over names of 63 bytes',

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { ContextModule } from '../context/context.module';
 import { RegistryModule } from '../registry/registry.module';
+import { TenantCarrier } from './carried/tenant-carrier';
 import { CURRENT_TENANT, currentTenantProvider } from './http/current-tenant.provider';
 import { DurableClassesCheck } from './http/durable-classes-check';
 import { EventStreamsInterceptor } from './http/event-streams.interceptor';
@@ -21,10 +22,11 @@ import { TenantResolution } from './tenant-resolution';
     MiddlewareMount,
     SharedCacheCheck,
     TenancyExceptionFilter,
+    TenantCarrier,
     TenantMiddleware,
     TenantResolution,
     { provide: APP_GUARD, useClass: TenantGuard },
   ],
-  exports: [CURRENT_TENANT, MiddlewareMount, TenantResolution],
+  exports: [CURRENT_TENANT, MiddlewareMount, TenantCarrier, TenantResolution],
 })
 export class ResolutionModule {}

@@ -1,10 +1,14 @@
-import { flag, isAccepted, kind, text, texts } from '../common/options/kinds';
+import { flag, isAccepted, kind, secret, text, texts } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
 import { isSlug } from '../registry/claim';
+import { type CarryKey, carryKeysOf, isCarryKeys } from './carried/carried-token';
 import { trustIn } from './http/tenant-request';
 import type { TenantResolver } from './resolvers/tenant-resolver';
 
 export const RESOLUTION_OPTIONS = Symbol('RESOLUTION_OPTIONS');
+
+const CARRY_KEYS_RULE =
+  'give a list of { id, secret }: ids of 1 to 32 characters of a-z A-Z 0-9 _ -, each once; secrets of at least 32 characters';
 
 /** From a request to its tenant. */
 export class CheckedResolutionOptions {
@@ -50,6 +54,23 @@ export class CheckedResolutionOptions {
    */
   @Option(flag(), { variable: 'TENANCY_VARY' })
   readonly vary: boolean = true;
+
+  /**
+   * The keys that sign carried tenants. The first one signs, all of them are good: to rotate, put the new one behind the old
+   * one in all instances, then in front, and remove the old one when nothing that it has signed is under way. In the
+   * variable they are `id:secret`, separated by commas. Default none: no tenant can be carried.
+   *
+   * @see docs/queues.md#through-any-broker
+   */
+  @Option(
+    {
+      ...secret<readonly CarryKey[]>(CARRY_KEYS_RULE, isCarryKeys),
+      read: carryKeysOf,
+      textRemedy: 'list id:secret, separated by commas; secrets of at least 32 characters',
+    },
+    { variable: 'TENANCY_CARRY_KEYS' },
+  )
+  readonly carryKeys?: readonly CarryKey[];
 }
 
 export type ResolutionOptions = Given<Omit<CheckedResolutionOptions, 'resolvers'>> &

@@ -3,7 +3,6 @@ import type { FieldError } from '../tenancy.errors';
 import { isPlainObject, showShape } from './kinds';
 import { declarationOf, type DeclaredOption, type Environment } from './option.decorator';
 import { unknownNames } from './unknown-names';
-import { show } from '../show-value';
 
 interface Reading {
   readonly environment: Environment;
@@ -202,7 +201,10 @@ function readVariable({ kind, variable = [] }: DeclaredOption, reading: Reading)
     if (!text) continue;
     const value = kind.read?.(text);
     if (value !== undefined) return value;
-    reading.ofVariables.push({ field: name, message: `is ${show(text)}: ${kind.textRemedy ?? kind.remedy}` });
+    reading.ofVariables.push({
+      field: name,
+      message: `is ${kind.show(text)}: ${kind.textRemedy ?? kind.remedy}`,
+    });
     return undefined;
   }
   return undefined;
