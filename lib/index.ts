@@ -159,6 +159,7 @@ export { type Mask } from './provisioning/template/template-data';
 export { OnProvision, type TenantProvisionHook } from './provisioning/hooks/provision-hooks';
 export { OnTransition, type TenantTransitionHook } from './provisioning/hooks/transition-hooks';
 export {
+  type CopiedTenant,
   type HookOptions,
   type ProvisionHook,
   type SparesOptions,

@@ -19,6 +19,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/switching.md'],
   [BEGIN, 'docs/transports.md'],
   ['docs/access.md'],
+  ['docs/adapters.md'],
   ['docs/admin.md'],
   ['docs/placement.md'],
 ];

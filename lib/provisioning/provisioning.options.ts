@@ -28,12 +28,24 @@ export const PROVISIONING_OPTIONS = Symbol('PROVISIONING_OPTIONS');
 /** How a tenant came to be. */
 export type TenantOrigin = 'create' | 'clone' | 'adopt' | 'import';
 
+/** What a tenant of the origin `clone` is a copy of. */
+export interface CopiedTenant {
+  readonly from: Tenant;
+  /** Whether values were masked that must not leave the original. What cannot be masked should then stay there, too. */
+  readonly isMasked: boolean;
+}
+
 /**
  * Called for each new tenant, in the transaction that makes its row and its schema. `manager` works in that
  * transaction; so does every injected repository, because the code runs for the new tenant. When it fails, nothing of
- * the tenant is kept.
+ * the tenant is kept. `copied` is given for the origin `clone`.
  */
-export type ProvisionHook = (tenant: Tenant, manager: EntityManager, origin: TenantOrigin) => unknown;
+export type ProvisionHook = (
+  tenant: Tenant,
+  manager: EntityManager,
+  origin: TenantOrigin,
+  copied?: CopiedTenant,
+) => unknown;
 
 /** A step in a tenant's life, before it is taken. */
 export type TenantStep = 'suspend' | 'activate' | 'delete' | 'restore' | 'purge';
@@ -50,8 +62,8 @@ export type TransitionHook = (tenant: Tenant, step: TenantStep) => unknown;
 
 export class CheckedHookOptions {
   /**
-   * Called with `(tenant, manager, origin)` for each new tenant, in this order, in the transaction that makes it. `origin`
-   * is `create`, `clone`, `adopt` or `import`. Default none. Providers: see `@OnProvision()`.
+   * Called with `(tenant, manager, origin, copied)` for each new tenant, in this order, in the transaction that makes it.
+   * `origin` is `create`, `clone`, `adopt` or `import`; `copied` says what a clone is a copy of. Default none. Providers: see `@OnProvision()`.
    *
    * @see docs/tenants.md#what-else-a-new-tenant-needs
    */

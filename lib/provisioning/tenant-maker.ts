@@ -16,7 +16,7 @@ import { type NewTenant, TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { ProvisionHooks } from './hooks/provision-hooks';
 import { type LeftBehind, ProvisioningFailedError } from './provisioning.errors';
-import type { ProvisionHook, TenantOrigin } from './provisioning.options';
+import type { CopiedTenant, ProvisionHook, TenantOrigin } from './provisioning.options';
 import { SchemaDrop } from './marks/schema-drop';
 import { lockHalfMade } from './purge/half-made';
 import { PurgeRecords } from './purge/purge-records';
@@ -49,8 +49,8 @@ export interface Making {
 export interface MakeOptions extends NewTenantOptions {
   readonly origin: TenantOrigin;
   readonly isolation?: IsolationLevel;
-  /** The id of the tenant whose schema is copied. Default none: the schema is a clone of the template. */
-  readonly copyOf?: string;
+  /** The tenant whose schema is copied. Default none: the schema is a clone of the template. */
+  readonly copied?: CopiedTenant;
   /** The migrations that its schema saw elsewhere. Default: those of the template, or of the tenant that it is a copy of. */
   readonly seen?: readonly SeenMigration[];
   /** The status that it gets. Default active. */
@@ -99,7 +99,7 @@ export class TenantMaker {
           await build({ manager, insert });
           await this.#recordVersion(manager, draft.id, options);
           await this.marks.write(manager, kept.tenant!.schemaName, tenantComment(draft.slug));
-          await this.hooks.run(kept.tenant!, manager, options.origin, within?.run);
+          await this.hooks.run(kept.tenant!, manager, options, within?.run);
           // Last, so that the tenant's role gets rights on what the hooks have made, too.
           await this.roles.prepare(manager, kept.tenant!.schemaName);
         }),
@@ -136,8 +136,10 @@ export class TenantMaker {
     }
   }
 
-  #recordVersion(manager: EntityManager, id: string, { seen, copyOf }: MakeOptions): Promise<void> {
-    return seen ? this.versions.recordSeen(manager, id, seen) : this.versions.record(manager, id, copyOf);
+  #recordVersion(manager: EntityManager, id: string, { seen, copied }: MakeOptions): Promise<void> {
+    return seen
+      ? this.versions.recordSeen(manager, id, seen)
+      : this.versions.record(manager, id, copied?.from.id);
   }
 
   async #settle(tenant: Tenant, status: Tenant['status'] = 'active'): Promise<Tenant> {

@@ -135,7 +135,8 @@ export class TenantProvisioner {
     const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), place: placeOf(from.tenant) };
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     const build = (making: Making) => this.copy.build(making, from, draft.schemaName, mask);
-    const by = { actor, reason, within, origin: 'clone', copyOf: from.tenant.id } as const;
+    const copied = { from: from.tenant, isMasked: mask !== undefined };
+    const by = { actor, reason, within, origin: 'clone', copied } as const;
     return this.maker.make(draft, build, { ...by, isolation: 'REPEATABLE READ' });
   }
 

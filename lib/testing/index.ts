@@ -1,5 +1,5 @@
 /**
- * A PostgreSQL and tenants for tests, the isolation hammer, the contract of a store.
+ * A PostgreSQL and tenants for tests, the isolation hammer, the contracts of a store and of an adapter.
  *
  * @module nestjs-tenancy/testing
  */
@@ -23,5 +23,7 @@ export {
   type IsolationHammerReport,
 } from './isolation-hammer.options';
 export { EmbeddedPostgresError, HammerBlindError } from './testing.errors';
+export { type AdapterFinding, type TenantAdapter } from './adapter/tenant-adapter';
+export { checkTenantAdapter } from './check-tenant-adapter';
 export { TestTenants, testTenants } from './test-tenants';
 export { runTenantStoreContract } from './tenant-store.contract';

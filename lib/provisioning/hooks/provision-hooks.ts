@@ -11,6 +11,7 @@ import { GivenTransaction } from './given-transaction';
 import { namedHooks, type NamedHook } from './named-hooks';
 import { ProvisionHookFailedError } from '../provisioning.errors';
 import {
+  type CopiedTenant,
   PROVISIONING_OPTIONS,
   type ProvisionHook,
   type ProvisioningOptions,
@@ -23,7 +24,8 @@ export interface TenantProvisionHook {
 }
 
 /**
- * Marks a provider of any module, whose method `onProvision(tenant, manager, origin)` is called for each new tenant.
+ * Marks a provider of any module, whose method `onProvision(tenant, manager, origin, copied)` is called for each new
+ * tenant.
  */
 export const OnProvision = DiscoveryService.createDecorator();
 
@@ -59,7 +61,7 @@ export class ProvisionHooks implements OnModuleInit {
   async run(
     tenant: Tenant,
     manager: EntityManager,
-    origin: TenantOrigin,
+    { origin, copied }: Beginning,
     within?: ProvisionHook,
   ): Promise<void> {
     const hooks = within ? [...this.#hooks, { name: WITHIN, run: within }] : this.#hooks;
@@ -74,7 +76,7 @@ export class ProvisionHooks implements OnModuleInit {
     try {
       for (const { name, run } of hooks) {
         const failure = await this.context
-          .runInFrame({ tenant, transaction }, async () => await run(tenant, manager, origin))
+          .runInFrame({ tenant, transaction }, async () => await run(tenant, manager, origin, copied))
           .then(() => undefined, asFailure);
         await this.#requireSound(name, origin, failure, transaction, given);
       }
@@ -107,6 +109,12 @@ export class ProvisionHooks implements OnModuleInit {
     this.#logger.error(ended.message);
     throw failure.error;
   }
+}
+
+/** How a tenant came to be, and of what it is a copy. */
+interface Beginning {
+  readonly origin: TenantOrigin;
+  readonly copied?: CopiedTenant;
 }
 
 /** The name of the caller's own function in errors. */
