@@ -1,3 +1,4 @@
+import { placesOf } from '../test/support/places';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import {
   initializeTenantDataSource,
@@ -88,7 +89,7 @@ export async function openOurs({
         maxWaitingPerTenant: 1_000,
         maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,
-        placeOf,
+        placements: placesOf(placeOf),
         servers: Object.fromEntries(
           Object.entries(servers).map(([name, connectionString]) => [
             name,

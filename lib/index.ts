@@ -35,6 +35,8 @@ export {
   ServerMismatchError,
   ServerNotReadyError,
   ServerUnknownError,
+  TenantMovedError,
+  TenantMovingError,
 } from './placement/placement.errors';
 export { type ServerOptions, type Servers as ServersOption } from './connection/servers/server.options';
 export { type NewTenantDraft, type PlacementOptions } from './provisioning/provisioning.options';

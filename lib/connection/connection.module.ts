@@ -40,8 +40,14 @@ const services = [OwnSessions, PoolStatistics, SystemTransactions, TenantConnect
     ServersModule,
     TypeOrmModule.forRootAsync({ imports: [RegistryModule], ...registryDataSource }),
     TypeOrmModule.forRootAsync(lookupsDataSource),
-    TypeOrmModule.forRootAsync({ imports: [ContextModule, ServersModule], ...tenantsDataSource }),
-    TypeOrmModule.forRootAsync({ imports: [ContextModule, ServersModule], ...adminDataSource }),
+    TypeOrmModule.forRootAsync({
+      imports: [ContextModule, RegistryModule, ServersModule],
+      ...tenantsDataSource,
+    }),
+    TypeOrmModule.forRootAsync({
+      imports: [ContextModule, RegistryModule, ServersModule],
+      ...adminDataSource,
+    }),
   ],
   providers: [turnsOfTenants, ...services],
   exports: [ContextModule, ServersModule, ...services],

@@ -19,6 +19,7 @@ import {
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
 import { showUrl } from '../common/show-value';
 import type { FieldError } from '../common/tenancy.errors';
+import { CheckedMovesOptions } from '../placement/moves.options';
 import type { CheckedRegistryPlace } from '../registry/registry.options';
 import { TenantTimeouts, type TenantTimeoutsOption } from './pool/tenant-timeouts';
 import { type ServerOptions, type Servers, servers } from './servers/server.options';
@@ -258,6 +259,10 @@ export class CheckedConnectionOptions {
    */
   @Option(servers())
   readonly servers: Servers = {};
+
+  /** How tenants move from one place to another. @see docs/placement.md */
+  @Option(group(CheckedMovesOptions))
+  readonly moves: CheckedMovesOptions = new CheckedMovesOptions();
 
   /** Every entity of the tenants' data source, as in TypeORM. Entities name no schema. */
   @Option(classes('list the entities of your tenants, [] if there are none'), { required: true })

@@ -50,6 +50,7 @@ describe('options', () => {
       templateData: [],
       hooks: { onProvision: [], onTransition: [] },
       servers: {},
+      moves: { waitMs: 10_000, drainMs: 30_000, keepMs: 86_400_000 },
       placement: { default: { server: 'default', isolation: 'schema' }, of: undefined },
       spares: { count: 0, refillConcurrency: 1 },
       sweeper: { intervalMs: 600_000, purgeAfterMs: undefined, orphanAfterMs: 86_400_000 },
@@ -97,6 +98,7 @@ describe('options', () => {
       hooks: { onProvision: [() => undefined], onTransition: [() => undefined] },
       servers: { eu: { url: 'postgres://eu', adminUrl: 'postgres://owner@eu', poolSize: 3, open: false } },
       placement: { default: { server: 'eu', isolation: 'schema' }, of: () => undefined },
+      moves: { waitMs: 0, drainMs: 0, keepMs: 0 },
       spares: { count: 1000, refillConcurrency: 2 },
       sweeper: { intervalMs: 0, purgeAfterMs: 0, orphanAfterMs: 0 },
       migrateTemplate: false,
@@ -574,6 +576,9 @@ describe('the environment', () => {
     TENANCY_CACHE_STALE_IF_ERROR_MS: '1000',
     TENANCY_ROLES: 'true',
     TENANCY_ADMIN_URL: 'postgres://owner',
+    TENANCY_MOVES_WAIT_MS: '1',
+    TENANCY_MOVES_DRAIN_MS: '2',
+    TENANCY_MOVES_KEEP_MS: '3',
   };
   const silent: TenancyOptions = { entities: [], resolvers: [resolver] };
 
@@ -606,6 +611,7 @@ describe('the environment', () => {
       hooks: { onProvision: [], onTransition: [] },
       servers: {},
       placement: { default: { server: 'default', isolation: 'schema' } },
+      moves: { waitMs: 1, drainMs: 2, keepMs: 3 },
       spares: { count: 5, refillConcurrency: 2 },
       sweeper: { intervalMs: 1000, purgeAfterMs: 2_592_000_000, orphanAfterMs: 0 },
       migrateTemplate: false,

@@ -82,7 +82,7 @@ export const DECLARED = [
 /** What `TenancyModule` is told. */
 export interface TenancyOptions
   extends
-    Given<Omit<CheckedConnectionOptions, 'database' | 'entities'>>,
+    Given<Omit<CheckedConnectionOptions, 'database' | 'entities'>, 'moves'>,
     Pick<CheckedConnectionOptions, 'entities'>,
     ResolutionOptions,
     GivenRegistryOptions,

@@ -34,6 +34,10 @@ export function siteOf(tenant: { readonly place?: Place | null; readonly schemaN
   return isolation === 'database' ? { server, database: tenant.schemaName } : { server };
 }
 
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.server === other.server && one.isolation === other.isolation;
+}
+
 /** A store that was written before there were places leaves it out. */
 export function placeOf({ place }: { readonly place?: Place | null }): Place {
   return place ?? DEFAULT_PLACE;

@@ -75,3 +75,28 @@ export class PlaceNotPossibleError extends OperatorError {
   readonly code = 'PLACE_NOT_POSSIBLE';
   override readonly statusCode = HttpStatus.CONFLICT;
 }
+
+/** A tenant is about to change its place, and a request has waited for that for `moves.waitMs`. Nothing was run. */
+export class TenantMovingError extends TenancyError {
+  readonly code = 'TENANT_MOVING';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(options?: { cause?: unknown }) {
+    super('This tenant is being moved to another place. Try again shortly.', options);
+  }
+}
+
+/**
+ * A statement was sent to the place that a tenant has just left, and PostgreSQL refused it. It is not sent again elsewhere: the
+ * transaction that it belongs to is over. The next request finds the new place.
+ */
+export class TenantMovedError extends TenancyError {
+  readonly code = 'TENANT_MOVED';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  constructor(options?: { cause?: unknown }) {
+    super('This tenant was moved to another place meanwhile, and nothing was run. Try again.', options);
+  }
+}

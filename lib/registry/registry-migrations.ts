@@ -10,6 +10,7 @@ import { IdentifyRegistry1763601000000 } from './migrations/1763601000000-identi
 import { KeepTemplatePrints1763601050000 } from './migrations/1763601050000-keep-template-prints';
 import { CreateSharedMigrations1763601100000 } from './migrations/1763601100000-create-shared-migrations';
 import { AddPlaces1763601200000 } from './migrations/1763601200000-add-places';
+import { CreateMoves1763601300000 } from './migrations/1763601300000-create-moves';
 
 /** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
@@ -33,6 +34,7 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   KeepTemplatePrints1763601050000,
   CreateSharedMigrations1763601100000,
   AddPlaces1763601200000,
+  CreateMoves1763601300000,
 ];
 
 /** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */

@@ -3,6 +3,7 @@ import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { RegistryLookups } from './cache/registry-lookup';
+import { Placements } from './cache/placements';
 import { TenantLookup } from './cache/tenant-lookup';
 import { notify, changesChannel } from './changes/tenant-changes-channel';
 import { NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
@@ -62,8 +63,18 @@ const migrations: FactoryProvider = {
 
 /** Our own tables: which tenants there are. */
 @Module({
-  providers: [changeFeed, migrations, RegistryTurns, RegistryLookups, registryTime, store, TenantLookup],
+  providers: [
+    changeFeed,
+    migrations,
+    Placements,
+    RegistryTurns,
+    RegistryLookups,
+    registryTime,
+    store,
+    TenantLookup,
+  ],
   exports: [
+    Placements,
     REGISTRY_MIGRATIONS,
     RegistryLookups,
     RegistryTime,

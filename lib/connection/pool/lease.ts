@@ -35,6 +35,8 @@ export interface LeasingPool {
   giveBack(doubt: Doubt | undefined, error: Error | undefined): void;
   /** Begins a new lease of the connection for the caller's frame; `undefined` when it is the turn of another request. */
   handOver(): Lease | undefined;
+  /** The error once it is known whether its tenant lives elsewhere by now; `undefined` when it cannot mean that. */
+  explain(error: Error): Promise<Error> | undefined;
 }
 
 /** The property of a leased client by which code of this package finds its lease. */
@@ -175,10 +177,17 @@ export class Lease implements StatementLease {
   send(give: GiveText): Promise<QueryResult | QueryResult[]> {
     return new Promise((resolve, reject) => {
       const query = new GivenStatement(this, give, (error, result) =>
-        error ? reject(query.explain(error)) : resolve(result),
+        error ? this.#tell(query.explain(error), reject) : resolve(result),
       );
       this.#send(query, this.refusal() ?? this.#mismatch(this.context.frame()));
     });
+  }
+
+  /** Tells an error at once, but one that may mean that the tenant has moved: that is asked for first. */
+  #tell(error: Error, tell: (error: Error) => void): void {
+    const explained = this.pool.explain(error);
+    if (explained) void explained.then(tell);
+    else tell(error);
   }
 
   /** Waits for ReadyForQuery, which tells the transaction's status: pg calls back before it has come. */
@@ -219,12 +228,14 @@ export class Lease implements StatementLease {
     const refusal = this.refusal() ?? this.#mismatch(caller);
     if (query.callback) {
       const tell = this.#inFrame(caller, query.callback);
-      query.callback = (error, result) => tell(error && query.explain(error), result);
+      query.callback = (error, result) =>
+        error ? this.#tell(query.explain(error), (told) => tell(told, result)) : tell(error, result);
       this.#send(query, refusal);
       return undefined;
     }
     return new Promise<QueryResult>((resolve, reject) => {
-      query.callback = (error, result) => (error ? reject(query.explain(error)) : resolve(result));
+      query.callback = (error, result) =>
+        error ? this.#tell(query.explain(error), reject) : resolve(result);
       this.#send(query, refusal);
     }).catch((error: Error) => {
       // The stack of the socket is of no use; the caller's shows which statement failed.

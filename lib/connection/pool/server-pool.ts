@@ -30,6 +30,13 @@ export interface PoolOfServers extends EventEmitter {
     database: string | undefined,
     frame: ContextFrame,
   ): TransactionParameters | undefined;
+  /** An error of a statement that may have been sent to the place that its tenant has left, once that is known. */
+  explainLeft(
+    server: ServerPool,
+    database: string | undefined,
+    frame: ContextFrame,
+    error: Error,
+  ): Promise<Error> | undefined;
 }
 
 /** How a server gives out its connections. */
@@ -205,7 +212,9 @@ export class ServerPool {
       isOver();
       return this.#leaseOf(request, client, release, { holder: copyOf(frame), parameters: nextParameters });
     };
-    const lease = new Lease(client, holder, parameters, this.context, { giveBack, handOver });
+    const explain: LeasingPool['explain'] = (error) =>
+      this.all.explainLeft(this, request.database, holder, error);
+    const lease = new Lease(client, holder, parameters, this.context, { giveBack, handOver, explain });
     this.leases.add(lease);
     if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
     return lease;
@@ -266,18 +275,22 @@ export class CheckoutRequest implements Asker {
   stopTimer: (() => void) | undefined;
   #isAnswered = false;
 
-  /** @param database of the server's; `undefined` for the one that its connection options name */
+  /**
+   * @param database of the server's; `undefined` for the one that its connection options name
+   * @param holder the frame as it was when the caller asked, if that was earlier
+   */
   constructor(
     private readonly pool: ServerPool,
     readonly database: string | undefined,
     private readonly frame: ContextFrame,
     readonly parameters: TransactionParameters,
     private readonly callback: ConnectCallback,
+    holder: ContextFrame = frame,
   ) {
     this.work = workOf(frame);
-    this.holder = copyOf(frame);
-    this.isUnbounded = frame.tenant === undefined || frame.unlimited === true;
-    this.tenantId = this.isUnbounded ? undefined : frame.tenant?.id;
+    this.holder = copyOf(holder);
+    this.isUnbounded = holder.tenant === undefined || holder.unlimited === true;
+    this.tenantId = this.isUnbounded ? undefined : holder.tenant?.id;
     this.key = this.tenantId ?? OPERATOR;
   }
 

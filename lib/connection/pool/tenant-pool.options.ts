@@ -6,13 +6,24 @@ import type { Tenant } from '../../registry/tenant';
 import type { CheckedServer } from '../protocol/session-probe';
 import type { TenantTimeoutsOption } from './tenant-timeouts';
 
+/** What the pool asks of `Placements`. */
+export interface PlacesOfTenants {
+  /** `undefined` when it must be asked for, or waited for. */
+  current(tenant: Tenant): Place | undefined;
+  settle(tenant: Tenant, waitMs: number): Promise<Place>;
+  /** Whether it does not live in that place any more, or is about to leave it. */
+  hasLeft(tenant: Tenant, place: Place): Promise<boolean>;
+}
+
 /** How the tenants' pool gives out its connections. */
 export interface TenantPoolOptions {
   readonly context: TenantContext;
   /** Servers beside the default one, by name, each as pg's pool takes it. Default none. */
   readonly servers?: Readonly<Record<string, PoolConfig>>;
-  /** Where a tenant lives. Default: on the default server, in its schema. */
-  readonly placeOf?: (tenant: Tenant) => Place;
+  /** Where tenants live. Default: on the default server, in their schemas. */
+  readonly placements?: PlacesOfTenants;
+  /** How long a caller waits for a tenant that changes its place, in milliseconds. Default 10,000. */
+  readonly moveWaitMs?: number;
   /**
    * Looks at a further server, once it leads to tenants: a connection to it is given out when this has resolved. Default:
    * nothing is looked at.

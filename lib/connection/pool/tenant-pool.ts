@@ -1,10 +1,12 @@
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
 import { backgroundClock } from '../../common/clock';
 import { TenantRequiredError } from '../../context/context.errors';
-import { type ContextFrame, frameKey, type TenantContext } from '../../context/tenant-context';
-import { DEFAULT_PLACE, DEFAULT_SERVER, type Place, type Site, siteOf } from '../../placement/place';
-import { ServerUnknownError } from '../../placement/placement.errors';
+import { type ContextFrame, copyOf, frameKey, type TenantContext } from '../../context/tenant-context';
+import { TenantBusyError } from '../../common/tenancy.errors';
+import { DEFAULT_PLACE, DEFAULT_SERVER, type Place, placeOf, type Site, siteOf } from '../../placement/place';
+import { ServerUnknownError, TenantMovedError } from '../../placement/placement.errors';
 import type { Tenant } from '../../registry/tenant';
+import { TenantSchemaMissingError } from '../connection.errors';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
 import type { Doubt } from './lease';
@@ -20,6 +22,22 @@ interface Whereabouts {
   readonly database: string | undefined;
 }
 
+/** Of a frame without a tenant, the frame itself says where it works. */
+const SYSTEMS = DEFAULT_PLACE;
+
+const DEFAULT_MOVE_WAIT_MS = 10_000;
+
+/** SQLSTATE undefined_table. */
+const NO_SUCH_TABLE = '42P01';
+
+/** What a statement gets that was sent to the place that its tenant has left. It may have other causes. */
+function mayMeanLeft(error: Error): boolean {
+  return (
+    error instanceof TenantSchemaMissingError ||
+    (error instanceof DatabaseError && error.code === NO_SUCH_TABLE)
+  );
+}
+
 /**
  * The pool that TypeORM is given. Its connections work for the tenant of the code that calls `connect`, and code without a
  * tenant gets an error. It has none itself: it asks the server where the tenant lives, see `ServerPool`.
@@ -30,6 +48,8 @@ export class TenantPool extends Pool implements PoolOfServers {
   readonly servers: ReadonlyMap<string, ServerPool>;
   readonly #options: Omit<TenantPoolOptions, 'servers' | 'clock'>;
   readonly #default: Whereabouts;
+  /** How many callers of each tenant wait until it is known where that lives. */
+  readonly #unplaced = new Map<string, number>();
   /** By tenant object, because the look-up cache gives the same object each time. */
   readonly #parameters = new WeakMap<Tenant, TransactionParameters>();
 
@@ -55,7 +75,8 @@ export class TenantPool extends Pool implements PoolOfServers {
 
   /** How many callers of `connect` wait for their turn. */
   get waiting(): number {
-    return this.#sum(({ waiting }) => waiting);
+    const unplaced = [...this.#unplaced.values()].reduce((sum, count) => sum + count, 0);
+    return unplaced + this.#sum(({ waiting }) => waiting);
   }
 
   // @ts-expect-error It is a getter of pg's, too, whatever its type says.
@@ -103,12 +124,20 @@ export class TenantPool extends Pool implements PoolOfServers {
       const client = frame.transaction.join();
       return callback(undefined, client, () => client.release());
     }
+    if (!frame.tenant) return this.#enter(frame, frame, SYSTEMS, callback);
+    const place = this.#placeOf(frame);
+    if (place) this.#enter(frame, frame, place, callback);
+    else this.#enterLater(frame, frame.tenant, callback);
+  }
+
+  /** @param holder the frame as it was when a connection was asked for: the tenant of a request may have been cleared since */
+  #enter(frame: ContextFrame, holder: ContextFrame, place: Place, callback: ConnectCallback): void {
     let request: CheckoutRequest;
     let where: Whereabouts;
     try {
-      where = this.#whereaboutsOf(frame);
+      where = this.#whereaboutsOf(holder, place);
       const { server, database } = where;
-      request = new CheckoutRequest(server, database, frame, this.#parametersOf(frame), callback);
+      request = new CheckoutRequest(server, database, frame, this.#parametersOf(holder), callback, holder);
     } catch (error) {
       return callback(error as Error, undefined, () => {});
     }
@@ -119,18 +148,50 @@ export class TenantPool extends Pool implements PoolOfServers {
     else where.server.enterChecked(request, checkServer(where.name));
   }
 
-  #whereaboutsOf({ tenant, server: named = DEFAULT_SERVER, database: within }: ContextFrame): Whereabouts {
-    const { server: name, database } = tenant ? this.#siteOf(tenant) : { server: named, database: within };
+  /** The same once it is known where the tenant lives. It may be on its way. */
+  #enterLater(frame: ContextFrame, tenant: Tenant, callback: ConnectCallback): void {
+    const { placements, maxWaitingPerTenant = Infinity, moveWaitMs = DEFAULT_MOVE_WAIT_MS } = this.#options;
+    const holder = copyOf(frame);
+    const waiting = this.#unplaced.get(tenant.id) ?? 0;
+    const tell: ConnectCallback = (...answer) => this.context.runInFrame(frame, () => callback(...answer));
+    if (!holder.unlimited && waiting >= maxWaitingPerTenant)
+      return tell(new TenantBusyError(), undefined, () => {});
+    this.#unplaced.set(tenant.id, waiting + 1);
+    const leave = () => {
+      const left = this.#unplaced.get(tenant.id)! - 1;
+      if (left > 0) this.#unplaced.set(tenant.id, left);
+      else this.#unplaced.delete(tenant.id);
+    };
+    placements!.settle(tenant, moveWaitMs).then(
+      (place) => {
+        leave();
+        this.#enter(frame, holder, place, tell);
+      },
+      (error: unknown) => {
+        leave();
+        tell(error as Error, undefined, () => {});
+      },
+    );
+  }
+
+  #whereaboutsOf({ tenant, server: named, database: within }: ContextFrame, place: Place): Whereabouts {
+    const site: Site = tenant
+      ? siteOf({ place, schemaName: tenant.schemaName })
+      : { server: named ?? DEFAULT_SERVER, database: within };
+    const { server: name, database } = site;
     if (name === DEFAULT_SERVER && database === undefined) return this.#default;
     const server = this.servers.get(name);
     if (!server) throw new ServerUnknownError(name);
     return { name, server, database };
   }
 
-  #siteOf(tenant: Tenant): Site {
-    // A store of the application's own may leave the place out.
-    const place: Place = this.#options.placeOf?.(tenant) ?? DEFAULT_PLACE;
-    return siteOf({ place, schemaName: tenant.schemaName });
+  /** `undefined` when it must be asked for. */
+  #placeOf({ tenant, unborn }: ContextFrame): Place | undefined {
+    if (!tenant) return SYSTEMS;
+    const { placements } = this.#options;
+    if (!placements) return DEFAULT_PLACE;
+    // No registry knows it yet.
+    return unborn ? placeOf(tenant) : placements.current(tenant);
   }
 
   #parametersOf(frame: ContextFrame): TransactionParameters {
@@ -152,8 +213,26 @@ export class TenantPool extends Pool implements PoolOfServers {
     database: string | undefined,
     frame: ContextFrame,
   ): TransactionParameters | undefined {
-    const where = this.#whereaboutsOf(frame);
+    const place = this.#placeOf(frame);
+    if (!place) return undefined;
+    const where = this.#whereaboutsOf(frame, place);
     return where.server === server && where.database === database ? this.#parametersOf(frame) : undefined;
+  }
+
+  explainLeft(
+    server: ServerPool,
+    database: string | undefined,
+    { tenant, unborn }: ContextFrame,
+    error: Error,
+  ): Promise<Error> | undefined {
+    const { placements } = this.#options;
+    if (!tenant || unborn || !placements || !mayMeanLeft(error)) return undefined;
+    const [name] = [...this.servers].find(([, each]) => each === server)!;
+    const place: Place = { server: name, isolation: database === undefined ? 'schema' : 'database' };
+    return placements.hasLeft(tenant, place).then(
+      (hasLeft) => (hasLeft ? new TenantMovedError({ cause: error }) : error),
+      () => error,
+    );
   }
 
   keepsConnectionOf(work: object): boolean {

@@ -32,7 +32,7 @@ import {
 } from '../../registry/registry';
 import { REGISTRY_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { RegistryTurns } from '../../registry/registry-turns';
-import { placeOf } from '../../placement/place';
+import { Placements } from '../../registry/cache/placements';
 import type { ServerOptions } from '../servers/server.options';
 import { databaseOfServer } from '../servers/server-database';
 import { Servers } from '../servers/servers';
@@ -123,10 +123,15 @@ function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions 
 export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
   name: TENANT_DATA_SOURCE,
   // Opened after the registry: two that wait for one server at the same time would say everything twice.
-  inject: [CONNECTION_OPTIONS, TenantContext, Servers],
-  useFactory: (options: ConnectionOptions, tenantContext: TenantContext, servers: Servers) =>
+  inject: [CONNECTION_OPTIONS, TenantContext, Servers, Placements],
+  useFactory: (
+    options: ConnectionOptions,
+    tenantContext: TenantContext,
+    servers: Servers,
+    placements: Placements,
+  ) =>
     ({
-      ...tenantDataSourceOptions(options, tenantContext, servers),
+      ...tenantDataSourceOptions(options, tenantContext, servers, placements),
       ...reaching(options.database, options.database, options.typeorm?.replication),
       tenantContext,
       sharedSchemas: options.sharedSchemas,
@@ -148,17 +153,18 @@ export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
  */
 export const adminDataSource: TypeOrmModuleAsyncOptions = {
   name: ADMIN_DATA_SOURCE,
-  inject: [CONNECTION_OPTIONS, TenantContext, Servers, getDataSourceToken(TENANT_DATA_SOURCE)],
+  inject: [CONNECTION_OPTIONS, TenantContext, Servers, Placements, getDataSourceToken(TENANT_DATA_SOURCE)],
   useFactory: (
     options: ConnectionOptions,
     tenantContext: TenantContext,
     servers: Servers,
+    placements: Placements,
     shared: DataSource,
   ) =>
     ({
       ...(options.roles
         ? {
-            ...tenantDataSourceOptions(forOwner(options), tenantContext, servers),
+            ...tenantDataSourceOptions(forOwner(options), tenantContext, servers, placements),
             ...reaching(ownersOf(options.database), options.database),
           }
         : { shared }),
@@ -198,6 +204,7 @@ function tenantDataSourceOptions(
   options: ConnectionOptions,
   context: TenantContext,
   servers: Servers,
+  placements: Placements,
 ): DataSourceOptions {
   const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);
@@ -213,7 +220,7 @@ function tenantDataSourceOptions(
     },
     type: 'postgres',
     driver: tenantDriver({
-      ...{ context, sharedSchemas, roles, placeOf },
+      ...{ context, sharedSchemas, roles, placements, moveWaitMs: options.moves.waitMs },
       ...poolOptionsOf(database, roles),
       servers: Object.fromEntries(
         servers.further.map((name) => [name, poolConfigOf(databaseOfServer(options, name))]),

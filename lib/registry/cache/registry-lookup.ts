@@ -156,7 +156,7 @@ export class RegistryLookup<Name, Answer extends object> {
  * How long an answer counts while the change feed proves nothing: the second within which a change is felt
  * everywhere, less the time that a new query takes.
  */
-const MAX_UNPROVEN_MS = 800;
+export const MAX_UNPROVEN_MS = 800;
 
 /** Decides whether an answer still counts, by the time of its query and by what the change feed has proven since. */
 class AnswerTrust {

@@ -8,6 +8,9 @@ export const CHANNEL_SCHEMA_LENGTH = MAX_IDENTIFIER_BYTES - SUFFIX.length;
 /** The same in SQL, as an expression over the schema of the table that a trigger runs for. */
 export const CHANNEL_IN_TRIGGER = `pg_catalog.left(TG_TABLE_SCHEMA, ${CHANNEL_SCHEMA_LENGTH}) || '${SUFFIX}'`;
 
+/** What begins the payload when a tenant's place has changed, or a move of it has come further. Its id follows. */
+export const MOVE_NEWS = 'move ';
+
 /**
  * The channel on which the registry in `schema` tells of changed tenants: `tenancy:tenants`. The payload is the id, or
  * empty for all of them. Two registries whose long names begin alike share a channel, which costs only needless

@@ -64,6 +64,7 @@ export class TenantChangesListener extends TenantChangeFeed implements OnModuleI
     return {
       begun: () => this.#subscribers.forEach((subscriber) => subscriber.begun()),
       changed: (id?: string) => this.#subscribers.forEach((subscriber) => subscriber.changed(id)),
+      moved: (id: string) => this.#subscribers.forEach((subscriber) => subscriber.moved?.(id)),
       proven: (sentAt: number) => {
         this.provenAt = sentAt;
         if (this.#failures >= FAILURES_UNTIL_WARNING) this.#logger.log('Changes of tenants are heard again.');

@@ -4,6 +4,7 @@ import { Client, type ClientConfig } from 'pg';
 import type { Clock } from '../../common/clock';
 import { quoteIdentifier } from '../../common/sql';
 import { TenancyError } from '../../common/tenancy.errors';
+import { MOVE_NEWS } from './tenant-changes-channel';
 
 /** Between two beats. */
 export const BEAT_MS = 500;
@@ -33,6 +34,7 @@ interface Beat {
 export interface TenantChangesSessionEvents {
   readonly begun: () => void;
   readonly changed: (id?: string) => void;
+  readonly moved: (id: string) => void;
   /** All that was committed before `sentAt` has been told. */
   readonly proven: (sentAt: number) => void;
 }
@@ -93,11 +95,16 @@ export class TenantChangesSession {
   }
 
   #hear(channel: string, payload: string): void {
-    if (channel === this.options.channel) return this.events.changed(payload === '' ? undefined : payload);
+    if (channel === this.options.channel) return this.#tell(payload);
     if (channel !== this.#beatChannel || payload !== this.#beat.token) return;
     this.#beat.isHeard = true;
     this.events.proven(this.#beat.sentAt);
     this.#next(BEAT_MS - (this.clock.now() - this.#beat.sentAt), () => this.#sendBeat());
+  }
+
+  #tell(payload: string): void {
+    if (payload.startsWith(MOVE_NEWS)) return this.events.moved(payload.slice(MOVE_NEWS.length));
+    this.events.changed(payload === '' ? undefined : payload);
   }
 
   #sendBeat(): void {

@@ -1,7 +1,9 @@
-/** Hears of changes. Both methods are called at once, in the order in which the changes were committed. */
+/** Hears of changes. The methods are called at once, in the order in which the changes were committed. */
 export interface TenantChangeSubscriber {
   /** A tenant, or one of its domains, was made, changed or removed; without an id, any of them. */
   changed(id?: string): void;
+  /** A tenant has another place, or a move of it has come further. It is told of by `changed`, too, where its row was changed. */
+  moved?(id: string): void;
   /** The feed begins (again). What was changed before this moment may never be told. */
   begun(): void;
 }

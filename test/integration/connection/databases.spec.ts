@@ -7,6 +7,7 @@ import { backgroundClock } from '../../../lib/common/clock';
 import { TenantContext } from '../../../lib/context/tenant-context';
 import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
 import type { Tenant } from '../../../lib/registry/tenant';
+import { placesOf } from '../../support/places';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { ManualClock, settled } from '../../support/manual-clock';
 import { makeTenant } from '../../support/tenants';
@@ -66,7 +67,7 @@ describe('A server with a database for each tenant', () => {
   const open = (config: PoolConfig, max = ROOM): void => {
     pool = new TenantPool(
       { max, ...config },
-      { context, placeOf: () => ({ server: 'default', isolation: 'database' }) },
+      { context, placements: placesOf(() => ({ server: 'default', isolation: 'database' })) },
     );
     pool.on('error', () => undefined);
   };
@@ -191,7 +192,7 @@ describe('A server with a database for each tenant', () => {
     const { port } = new URL(wire.url);
     pool = new TenantPool(
       { ...toServer({ host: '127.0.0.1', port: Number(port) }), max: 1 },
-      { context, clock, placeOf: () => ({ server: 'default', isolation: 'database' }) },
+      { context, clock, placements: placesOf(() => ({ server: 'default', isolation: 'database' })) },
     );
     await find(a);
     wire.freeze();

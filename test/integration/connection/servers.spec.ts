@@ -5,6 +5,7 @@ import type { TenantPoolOptions } from '../../../lib/connection/pool/tenant-pool
 import { withEmptySearchPathInUrl } from '../../../lib/connection/typeorm/tenant-data-source';
 import { DEFAULT_PLACE } from '../../../lib/placement/place';
 import type { Tenant } from '../../../lib/registry/tenant';
+import { placesOf } from '../../support/places';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { settled } from '../../support/manual-clock';
 import { makeTenant } from '../../support/tenants';
@@ -28,8 +29,9 @@ describe('A pool with two servers, on one of which a tenant lives', () => {
       { connectTimeoutMS: 5_000, poolErrorHandler: () => undefined },
       {
         servers: { eu: { connectionString: withEmptySearchPathInUrl(wire.url), max: size } },
-        placeOf: ({ slug }) =>
+        placements: placesOf(({ slug }) =>
           ['globex', 'umbrella'].includes(slug) ? { server: 'eu', isolation: 'schema' } : DEFAULT_PLACE,
+        ),
         ...lending,
       },
     );
@@ -168,7 +170,7 @@ describe('A pool with two servers, on one of which a tenant lives', () => {
   });
 
   it('tells of a server that it was not given', async () => {
-    await open(1, { placeOf: () => ({ server: 'us', isolation: 'schema' }) });
+    await open(1, { placements: placesOf(() => ({ server: 'us', isolation: 'schema' })) });
     await expect(find(world.acme)).rejects.toThrow(
       'on the server "us", which the option servers does not name',
     );

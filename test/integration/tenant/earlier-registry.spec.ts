@@ -45,9 +45,9 @@ async function start(modules: readonly ModuleName[], migrate = true): Promise<Te
 }
 
 /** What migrations have brought since the fixture was made. */
-const SINCE = ['AddPlaces1763601200000'];
-const NEW_TABLES = ['servers'];
-const NEW_COLUMNS = ['server', 'server_id', 'isolation'];
+const SINCE = ['AddPlaces1763601200000', 'CreateMoves1763601300000'];
+const NEW_TABLES = ['moves', 'servers'];
+const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 
 /** All rows of the registry, by table, without what is new. */
 async function rowsOf(names: readonly string[]): Promise<Record<string, unknown>> {

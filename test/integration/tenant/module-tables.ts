@@ -24,6 +24,7 @@ export const ALL = Object.keys(MODULES) as ModuleName[];
 export const CORE_TABLES = [
   ...[
     'migration_runs',
+    'moves',
     'orphans',
     'purges',
     'registry_identity',
