@@ -25,6 +25,7 @@ const THROUGH_NEST = [
   'orders-sample',
   'resolution',
   'resolution-path',
+  'schedule',
   'shared-cache',
   'tenant-transaction',
   'throttling',

@@ -17,6 +17,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/resolving.md'],
   [BEGIN, 'docs/settings.md'],
   [BEGIN, 'docs/switching.md'],
+  [BEGIN, 'docs/timers.md'],
   [BEGIN, 'docs/transports.md'],
   ['docs/access.md'],
   ['docs/adapters.md'],

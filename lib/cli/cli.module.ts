@@ -16,6 +16,7 @@ import { TenantCommand } from './tenant/tenant.command';
 import { ExportCommand } from './transfer/export.command';
 import { ImportCommand } from './transfer/import.command';
 import { Terminal } from './terminal';
+import { TimersCommand } from './timers.command';
 
 /** The commands, and what they share. The user's application is a separate one, which `Application` starts. */
 @Global()
@@ -41,6 +42,7 @@ export class CliModule {
         ImportCommand,
         SparesCommand,
         ServersCommand,
+        TimersCommand,
         DoctorCommand,
       ],
       exports: [Application],

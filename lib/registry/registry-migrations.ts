@@ -44,6 +44,7 @@ const NAMES_BESIDE_CORE: readonly string[] = [
   'CreateMasterKeyUses1763600510000',
   'CreateTenantSettings1763600800000',
   'CreateUsage1763600900000',
+  'CreateTimers1763601400000',
   'CreateAdminRecords1763600200000',
   'CreateApiKeys1763600500000',
 ];

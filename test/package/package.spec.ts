@@ -5,6 +5,7 @@ import * as library from '../../lib';
 import * as libraryAccess from '../../lib/access';
 import * as libraryAdmin from '../../lib/admin';
 import * as libraryJwt from '../../lib/jwt';
+import * as librarySchedule from '../../lib/schedule';
 import * as libraryTesting from '../../lib/testing';
 import * as libraryThrottling from '../../lib/throttling';
 import * as libraryTransports from '../../lib/transports';
@@ -30,6 +31,7 @@ it('carries the built library, its types, its documents and the licence, and not
     'access/index',
     'admin/index',
     'jwt/index',
+    'schedule/index',
     'testing/index',
     'throttling/index',
     'transports/index',
@@ -175,6 +177,7 @@ describe.each([11, 12])('installed beside Nest %i', (nest) => {
       expect(namesOf(told.names['./admin'])).toEqual(namesOf(Object.keys(libraryAdmin)));
       expect(namesOf(told.names['./jwt'])).toEqual(namesOf(Object.keys(libraryJwt)));
       expect(namesOf(told.names['./transports'])).toEqual(namesOf(Object.keys(libraryTransports)));
+      expect(namesOf(told.names['./schedule'])).toEqual(namesOf(Object.keys(librarySchedule)));
       expect(namesOf(told.names['./usage'])).toEqual(namesOf(Object.keys(libraryUsage)));
       expect(namesOf(told.names['./throttling'])).toEqual(namesOf(Object.keys(libraryThrottling)));
       expect(namesOf(told.names['./testing'])).toEqual(namesOf(Object.keys(libraryTesting)));

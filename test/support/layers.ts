@@ -21,6 +21,7 @@ const PUBLIC = [
     'cli',
     'jwt',
     'observability',
+    'schedule',
     'settings',
     'testing',
     'throttling',

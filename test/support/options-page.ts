@@ -12,6 +12,8 @@ import { CheckedObservabilityOptions } from '../../lib/observability/observabili
 import { CheckedProvisioningOptions } from '../../lib/provisioning/provisioning.options';
 import { CheckedRegistryOptions } from '../../lib/registry/registry.options';
 import { CheckedResolutionOptions } from '../../lib/resolution/resolution.options';
+import { CheckedScheduleOptions } from '../../lib/schedule/schedule.options';
+import { CheckedTenantCronOptions } from '../../lib/schedule/tenant-cron.decorator';
 import { CheckedSettingsExtras, CheckedSettingsOptions } from '../../lib/settings/settings.options';
 import { CheckedThrottlingOptions } from '../../lib/throttling/throttling.options';
 import { CheckedTransportsOptions } from '../../lib/transports/transports.options';
@@ -28,11 +30,13 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyAccessModule`', [CheckedAccessOptions, CheckedAccessExtras]],
   ['`TenancyAdminModule`', [CheckedAdminOptions, CheckedAdminExtras]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
+  ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],
   ['`TenancyThrottlingModule`', [CheckedThrottlingOptions]],
   ['`TenancyTransportsModule`', [CheckedTransportsOptions]],
   ['`TenancyUsageModule`', [CheckedUsageOptions, CheckedUsageExtras]],
   ['`fromJwtClaim()`', [CheckedJwtOptions]],
+  ['`@TenantCron()`', [CheckedTenantCronOptions]],
 ];
 
 export interface DocumentedOption extends DeclaredOption {

@@ -2,6 +2,7 @@ import { CreateTenantApiKeys1763600500000 } from '../../access/migrations/176360
 import { CreateMasterKeyUses1763600510000 } from '../../admin/migrations/1763600510000-create-master-key-uses';
 import { CreateIdempotencyKeys1763600210000 } from '../../http/migrations/1763600210000-create-idempotency-keys';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
+import { CreateTimers1763601400000 } from '../../schedule/migrations/1763601400000-create-timers';
 import { CreateTenantSettings1763600800000 } from '../../settings/migrations/1763600800000-create-tenant-settings';
 import { CreateUsage1763600900000 } from '../../usage/migrations/1763600900000-create-usage';
 
@@ -13,4 +14,5 @@ export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
   CreateMasterKeyUses1763600510000,
   CreateTenantSettings1763600800000,
   CreateUsage1763600900000,
+  CreateTimers1763601400000,
 ];

@@ -50,6 +50,7 @@ const COLUMNS = 'tenant_id, slug, schema_name, server, tables, bytes, purged_by,
 export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
   api_keys: ['CreateTenantApiKeys1763600500000', 'CreateApiKeys1763600500000'],
   tenant_settings: ['CreateTenantSettings1763600800000'],
+  timer_failures: ['CreateTimers1763601400000'],
 };
 
 /** The SQL of purges: the tombstones and their records. */

@@ -33,6 +33,37 @@ describe('an application with timers and workers', () => {
   });
 });
 
+describe('timers', () => {
+  it('are told with the tenants that failed in their last run', async () => {
+    expect(await cli.run('timers')).toMatchObject({ code: 0, stdout: 'No timers.\n' });
+    await cli.database.query(
+      `INSERT INTO tenancy.timers (name, expression, time_zone) VALUES ('reminders', '* * * * * *', 'UTC')`,
+    );
+    await cli.database.query(
+      `INSERT INTO tenancy.timer_runs (name, fire_at, state, claim_id, holder, lease_until, visited, failed)
+       VALUES ('reminders', '2026-01-01T03:00:00Z', 'done', gen_random_uuid(), 'host', now(), 7, 2)`,
+    );
+    await cli.database.query(
+      `INSERT INTO tenancy.timer_failures VALUES ('reminders', '2026-01-01T03:00:00Z', gen_random_uuid(), 'globex', E'no\\nmail')`,
+    );
+    const { code, stdout } = await cli.run('timers');
+    expect(code).toBe(4);
+    expect(stdout).toMatch(
+      /^timer +expression +time zone +next +last +state +tenants +failed +skipped\nreminders +\* \* \* \* \* \* +UTC +\S+Z +2026-01-01T03:00:00Z +done +7 +2 +0\nreminders: globex: no\\u000amail\nreminders: and 1 more\n$/,
+    );
+    const [timer] = (await cli.json('timers')).timers as object[];
+    expect(timer).toMatchObject({
+      name: 'reminders',
+      lastRun: {
+        visited: 7,
+        failures: [{ slug: 'globex', error: 'no\nmail' }],
+        error: null,
+        finishedAt: null,
+      },
+    });
+  });
+});
+
 describe('a hook', () => {
   it.each([
     ['clone', ['tenant', 'clone', 'acme', 'acme-test']],

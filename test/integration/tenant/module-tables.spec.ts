@@ -11,6 +11,7 @@ import { resolveOptions } from '../../../lib/options/resolve-options';
 import { PURGED_WITH_TENANT } from '../../../lib/provisioning/purge/purge-records';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../../lib/registry/registry-migrations';
+import { CreateTimers1763601400000 } from '../../../lib/schedule/migrations/1763601400000-create-timers';
 import { TenantSettings } from '../../../lib/settings';
 import { CreateTenantSettings1763600800000 } from '../../../lib/settings/migrations/1763600800000-create-tenant-settings';
 import { TenantUsage } from '../../../lib/usage';
@@ -165,7 +166,11 @@ describe('the purge of a tenant', () => {
   });
 
   it('names the migrations that made them', () => {
-    const brought = [CreateTenantApiKeys1763600500000, CreateTenantSettings1763600800000];
+    const brought = [
+      CreateTenantApiKeys1763600500000,
+      CreateTenantSettings1763600800000,
+      CreateTimers1763601400000,
+    ];
     const names = brought.flatMap(({ name, partOf }: RegistryMigration) => [
       name,
       ...(partOf ? [partOf] : []),
@@ -211,7 +216,7 @@ describe('the doctor', () => {
     expect(await registryOf(KNOWN_MIGRATIONS)).toMatchObject({
       severity: 'problem',
       message:
-        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000',
+        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000',
     });
   });
 

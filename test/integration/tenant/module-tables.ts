@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { TenancyAccessModule } from '../../../lib/access';
 import { TenancyAdminModule } from '../../../lib/admin';
+import { TenancyScheduleModule } from '../../../lib/schedule';
 import { defineSettings, setting, TenancySettingsModule } from '../../../lib/settings';
 import { TenancyUsageModule } from '../../../lib/usage';
 import { MASTER_KEY } from '../../support/sample-app';
@@ -10,6 +11,7 @@ import type { TestDatabase } from '../../support/database';
 export const MODULES = {
   access: () => TenancyAccessModule.forRoot(),
   admin: () => TenancyAdminModule.forRoot({ masterKey: MASTER_KEY }),
+  schedule: () => TenancyScheduleModule.forRoot(),
   settings: () =>
     TenancySettingsModule.forRoot({
       settings: defineSettings({ theme: setting({ default: 'light', tenant: 'write' }) }),
@@ -39,6 +41,7 @@ export const CORE_TABLES = [
 export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   access: ['api_key_uses', 'api_keys', 'idempotency_keys'],
   admin: ['idempotency_keys', 'master_key_uses'],
+  schedule: ['timer_failures', 'timer_runs', 'timers'],
   settings: ['tenant_settings'],
   usage: ['usage_flushes', 'usage_months'],
 };

@@ -15,6 +15,7 @@ import * as admin from 'nestjs-tenancy/admin';
 import * as jwt from 'nestjs-tenancy/jwt';
 import * as testing from 'nestjs-tenancy/testing';
 import * as throttling from 'nestjs-tenancy/throttling';
+import * as schedule from 'nestjs-tenancy/schedule';
 import * as usage from 'nestjs-tenancy/usage';
 import * as transports from 'nestjs-tenancy/transports';
 import {
@@ -119,6 +120,7 @@ async function main(): Promise<void> {
       './testing': Object.keys(testing),
       './jwt': Object.keys(jwt),
       './throttling': Object.keys(throttling),
+      './schedule': Object.keys(schedule),
       './usage': Object.keys(usage),
       './transports': Object.keys(transports),
     },

@@ -1,5 +1,6 @@
 import { BullModule, Processor, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import { TenancyScheduleModule, TenantCron } from 'nestjs-tenancy/schedule';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
 import {
   isTenancyCli,
@@ -22,6 +23,11 @@ class CreateCurrencies1700000000000 {
 
 @Injectable()
 class Jobs {
+  @TenantCron('* * * * * *', { name: 'reminders', missed: 'run-once' })
+  remind(): void {
+    console.log('ran: timer of a tenant');
+  }
+
   @Cron('* * * * * *')
   everySecond(): void {
     console.log('ran: cron');
@@ -94,6 +100,7 @@ class Currencies implements TenantProvisionHook {
 @Module({
   imports: [
     ScheduleModule.forRoot(),
+    TenancyScheduleModule.forRoot(),
     BullModule.forRoot({ connection: { host: '127.0.0.1', port: 1 } }),
     TenancyModule.forRootAsync({
       useFactory: () => ({
