@@ -15,11 +15,13 @@ const SYSTEM_CODES = new Set([
   'ETIMEDOUT',
 ]);
 
+const TOO_MANY_CONNECTIONS = '53300';
+
 /**
  * SQLSTATEs that say the server is going, coming or full: admin_shutdown, crash_shutdown, cannot_connect_now,
  * idle_session_timeout, too_many_connections. Class 08 (connection exceptions) counts as a whole, but for 08P01.
  */
-const SQL_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300']);
+const SQL_STATES = new Set(['57P01', '57P02', '57P03', '57P05', TOO_MANY_CONNECTIONS]);
 
 /** 08P01: a malformed message of ours when it is an ERROR; how PgBouncer refuses a connection when it is FATAL. */
 const PROTOCOL_VIOLATION = '08P01';
@@ -41,6 +43,11 @@ const MESSAGES = [
  */
 export function isOutage(error: unknown): boolean {
   return [...withInnerErrors(error)].some(saysOutage);
+}
+
+/** Whether PostgreSQL is there, and has no free connection. */
+export function isFull(error: unknown): boolean {
+  return [...withInnerErrors(error)].some(({ code }) => code === TOO_MANY_CONNECTIONS);
 }
 
 /** An outage as what callers are told of it, with the error as its cause; any other error as it came. */

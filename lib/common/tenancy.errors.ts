@@ -35,6 +35,11 @@ export abstract class TenancyError extends HttpException {
     return this.statusCode;
   }
 
+  /** Whether the log has it already, in one line for all whom it befalls. */
+  get isTold(): boolean {
+    return false;
+  }
+
   /** What a client is told. A mistake in the application is only logged, and the client learns nothing of it. */
   get publicMessage(): string {
     return this.statusCode === Number(HttpStatus.INTERNAL_SERVER_ERROR)

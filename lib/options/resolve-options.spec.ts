@@ -121,12 +121,12 @@ describe('options', () => {
     [
       'one that is none',
       { eu: 'postgres://secret:pw@x' },
-      'servers.eu is a text: give { url, adminUrl, directUrl, poolSize, open }',
+      'servers.eu is a text: give { url, adminUrl, directUrl, poolSize, replicas, open }',
     ],
     [
       'a misspelled option',
       { eu: { url: 'postgres://eu', poolsize: 1 } },
-      'servers.eu.poolsize is no option: did you mean poolSize? If not, leave it out, or say one of url adminUrl directUrl poolSize open',
+      'servers.eu.poolsize is no option: did you mean poolSize? If not, leave it out, or say one of url adminUrl directUrl poolSize replicas open',
     ],
     [
       'one that is called default',
@@ -149,6 +149,11 @@ describe('options', () => {
       'servers.us.url is the same as servers.eu.url: name each server once',
     ],
     [
+      'replicas that are no URLs, and shows no password',
+      { eu: { url: 'postgres://eu', replicas: ['postgres://u:hush@eu2', 'eu3'] } },
+      "servers.eu.replicas is ['postgres://…@eu2', no URL (3 characters, not shown: there may be a password)]: give a list of postgres:// URLs, each of a replica of that server",
+    ],
+    [
       'an owner without roles',
       { eu: { url: 'postgres://eu', adminUrl: 'postgres://a@eu' } },
       "servers.eu.adminUrl is 'postgres://…@eu', but nothing uses it without roles: set roles: true, or leave it out",
@@ -166,16 +171,12 @@ describe('options', () => {
     expect(problemsOf({ placement, servers: { eu: { url: 'postgres://eu' } } })).toEqual([]);
   });
 
-  it('of servers ask for an owner with roles, and refuse replicas beside them', () => {
+  it('of servers ask for an owner with roles', () => {
     const servers = { eu: { url: 'postgres://eu' } };
     const database = { url: URL, adminUrl: 'postgres://owner@home' };
     expect(problemsOf({ servers, database, roles: true })).toEqual([
       'servers.eu.adminUrl is missing: with roles requests own nothing, so give a URL whose role does',
     ]);
-    const replication = { master: { url: URL }, slaves: [{ url: URL }] };
-    expect(problemsOf({ servers, typeorm: { replication } }).join()).toContain(
-      'typeorm.replication must not be set beside servers',
-    );
   });
 
   it('that are bad are all named at once', () => {

@@ -23,7 +23,7 @@ export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOp
 /** Rules between options that different folders declare. */
 @OptionsRule<CheckedTenancyOptions>(
   (
-    { templateSchema, registry, servers, placement, sharedSchemas, sharedMigrations, typeorm },
+    { templateSchema, registry, servers, placement, sharedSchemas, sharedMigrations },
     _given,
     environment,
   ) => {
@@ -55,11 +55,6 @@ export type OptionsChange = (options: CheckedTenancyOptions) => CheckedTenancyOp
         field: 'sharedMigrations',
         message: `is ${show(sharedMigrations)}: ${MIGRATIONS_REMEDY}`,
       },
-      typeorm?.replication !== undefined &&
-        Object.keys(isObject(servers) ? servers : {}).length > 0 && {
-          field: 'typeorm.replication',
-          message: 'must not be set beside servers: it would be read from replicas of one server only',
-        },
       Boolean(environment.NODE_PG_FORCE_NATIVE) && {
         field: 'NODE_PG_FORCE_NATIVE',
         message: 'is set, but the native driver cannot carry a tenant with a statement: unset it',

@@ -14,6 +14,11 @@ abstract class ServerError extends TenancyError {
   override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
   override readonly headers = TRY_AGAIN_SOON;
 
+  /** See `Servers`. */
+  override get isTold(): boolean {
+    return true;
+  }
+
   override get publicMessage(): string {
     return NOT_AVAILABLE;
   }
@@ -31,12 +36,26 @@ export class ServerUnknownError extends ServerError {
   }
 }
 
-/** A further server cannot be reached, or has no free connection. The cause says why. */
+interface ServerAwayDetails {
+  readonly cause: unknown;
+  /** The option that has it. */
+  readonly replica?: string;
+  readonly isTold?: boolean;
+}
+
+/** A further server, or a replica of one, cannot be reached, or has no free connection. The cause says why. */
 export class ServerAwayError extends TenancyUnavailableError {
   override readonly headers = TRY_AGAIN_SOON;
 
-  constructor(server: string, options: { cause: unknown }) {
-    super(`The server ${JSON.stringify(server)}`, options);
+  readonly #isTold: boolean;
+
+  constructor(server: string, { replica, isTold = true, ...options }: ServerAwayDetails) {
+    super(replica ?? `The server ${JSON.stringify(server)}`, options);
+    this.#isTold = isTold;
+  }
+
+  override get isTold(): boolean {
+    return this.#isTold;
   }
 
   override get publicMessage(): string {
@@ -52,8 +71,9 @@ export class ServerMismatchError extends ServerError {
   constructor(
     readonly server: string,
     found: string,
+    option = `servers.${server}.url`,
   ) {
-    super(`The option servers.${server}.url leads elsewhere: ${found}`);
+    super(`The option ${option} leads elsewhere: ${found}`);
   }
 }
 

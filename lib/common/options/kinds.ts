@@ -126,6 +126,13 @@ export function postgresUrl(remedy: string): Kind<string> {
   return kind(remedy, isPostgresUrl, { show: showUrl, read: (given) => given });
 }
 
+/** A list of them. */
+export function postgresUrls(remedy: string): Kind<readonly string[]> {
+  const showEach = (value: unknown) =>
+    Array.isArray(value) ? `[${value.map((each) => showUrl(each)).join(', ')}]` : showSecret(value);
+  return { ...listOf<string>(remedy, isPostgresUrl), show: showEach };
+}
+
 /** Options within an option. `variables: false`: the variables that they have elsewhere say nothing of these. */
 export function group<T extends object>(declared: Type<T>, { variables = true } = {}): Kind<T> {
   return kind<T>('give an object, or leave it out', isPlainObject, {

@@ -44,7 +44,7 @@ export class PoolStatistics {
     return this.#reportOf(this.#pools);
   }
 
-  /** The same of each server by itself, by its name. With replicas `default` has all of them. */
+  /** The same of each server by itself, by its name. Its replicas are counted with it. */
   readByServer(): ReadonlyMap<string, PoolReport> {
     const names = [...this.#all.master.servers.keys()];
     return new Map(names.map((name) => [name, this.#reportOf(this.#poolsOf(name))]));
@@ -84,17 +84,17 @@ export class PoolStatistics {
   }
 
   get #pools(): ServerPool[] {
-    const { master, slaves } = this.#all;
-    return [master, ...slaves].flatMap(({ servers }) => [...servers.values()]);
+    return [...this.#all.master.servers.keys()].flatMap((name) => this.#poolsOf(name));
   }
 
   #poolsOf(name: string): ServerPool[] {
     const { master, slaves } = this.#all;
-    return [master, ...slaves].map(({ servers }) => servers.get(name)).filter((pool) => pool !== undefined);
+    const pools = [master, ...slaves].map(({ servers }) => servers?.get(name));
+    return [...pools, ...(master.replicas.get(name)?.pools ?? [])].filter((pool) => pool !== undefined);
   }
 
-  get #all(): { readonly master: TenantPool; readonly slaves: readonly TenantPool[] } {
-    return this.dataSource.driver as unknown as { master: TenantPool; slaves: TenantPool[] };
+  get #all(): { readonly master: TenantPool; readonly slaves: readonly Partial<TenantPool>[] } {
+    return this.dataSource.driver as unknown as { master: TenantPool; slaves: Partial<TenantPool>[] };
   }
 }
 

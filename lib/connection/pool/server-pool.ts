@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { PoolClient, PoolConfig } from 'pg';
 import type { Clock } from '../../common/clock';
 import { type Asker, FairQueue, type Share } from '../../common/fair-queue';
-import { orUnavailable } from '../../common/outage';
+import { isFull, isOutage, orUnavailable } from '../../common/outage';
 import { TenantBusyError } from '../../common/tenancy.errors';
 import {
   type ContextFrame,
@@ -11,6 +11,7 @@ import {
   type TenantContext,
   workOf,
 } from '../../context/tenant-context';
+import { ServerAwayError } from '../../placement/placement.errors';
 import type { CheckedServer } from '../protocol/session-probe';
 import type { TenantClient } from '../protocol/tenant-client';
 import type { TransactionParameters } from '../protocol/transaction-parameters';
@@ -18,6 +19,9 @@ import { Lease, type LeasingPool } from './lease';
 import { OpenLeases, PoolCounters } from './pool-use';
 import { Sessions } from './sessions';
 import type { TenantPoolOptions } from './tenant-pool.options';
+
+/** As pg-pool says it. */
+const NO_CONNECTION_IN_TIME = 'timeout exceeded when trying to connect';
 
 /** The pool that has all servers, as much of it as one of them calls. */
 export interface PoolOfServers extends EventEmitter {
@@ -45,6 +49,10 @@ export interface ServerPoolOptions extends Pick<
   'leaseWarningMs' | 'maxConnectionsPerTenant' | 'maxTenantsPerConnection' | 'maxWaitingPerTenant'
 > {
   readonly clock: Clock;
+  /** What the log and errors call it; `undefined` for the one that has the registry. */
+  readonly name?: string;
+  /** Called when it was lost, and must be looked at again. */
+  readonly lost?: (error?: Error) => void;
 }
 
 /** The connections to one server: whose turn it is, who has one, and what becomes of it afterwards. */
@@ -61,7 +69,7 @@ export class ServerPool {
   /** How many callers of each tenant wait for the server to be looked at. */
   readonly #unchecked = new Map<string, number>();
   readonly #maxUncheckedPerTenant: number;
-  /** Whether it is known to be the server that it should be. */
+  /** Whether it is known to be the server that it should be, and was not lost since. */
   isChecked = false;
 
   /** @param config as pg's pool takes it: `max` is how many sessions there may be in all databases together */
@@ -75,7 +83,12 @@ export class ServerPool {
     this.#clock = clock;
     this.#connectTimeoutMs = config.connectionTimeoutMillis;
     this.leases = new OpenLeases(clock, leaseWarningMs);
-    this.sessions = new Sessions(config, { context: all.context, clock, events: all });
+    this.sessions = new Sessions(config, {
+      context: all.context,
+      clock,
+      events: all,
+      lost: () => this.#lose(),
+    });
     this.#maxUncheckedPerTenant = this.sessions.max + (maxWaitingPerTenant ?? Infinity);
     this.#queue = new FairQueue({
       size: this.sessions.max,
@@ -107,10 +120,7 @@ export class ServerPool {
     };
     if (this.#connectTimeoutMs)
       request.stopTimer = this.#clock.after(this.#connectTimeoutMs, () =>
-        this.#refuse(
-          request,
-          orUnavailable('The database', new Error('timeout exceeded when trying to connect')),
-        ),
+        this.#refuse(request, this.#explain(new Error(NO_CONNECTION_IN_TIME))),
       );
     checking.then(
       ({ pooler }) => {
@@ -141,12 +151,7 @@ export class ServerPool {
     request.stopTimer = this.#clock.after(this.#connectTimeoutMs, () => {
       const isBusy = request.waitsSince !== undefined && this.#queue.isHeldUp(request);
       if (request.waitsSince !== undefined) this.#queue.withdraw(request);
-      this.#refuse(
-        request,
-        isBusy
-          ? new TenantBusyError()
-          : orUnavailable('The database', new Error('timeout exceeded when trying to connect')),
-      );
+      this.#refuse(request, isBusy ? new TenantBusyError() : this.#explain(new Error(NO_CONNECTION_IN_TIME)));
     });
   }
 
@@ -163,7 +168,11 @@ export class ServerPool {
     }
     const refuse = (error: Error): void => {
       this.#queue.leave(request);
-      if (!request.isAnswered) request.answer(orUnavailable('The database', error));
+      // A full one is there. To look at it would take connections that it does not have.
+      const isLost = isOutage(error) && !isFull(error);
+      const explained = this.#explain(error, isLost);
+      if (isLost) this.#lose(explained);
+      if (!request.isAnswered) request.answer(explained);
     };
     try {
       this.sessions.take(request.database, (error, client, release) => {
@@ -197,6 +206,7 @@ export class ServerPool {
     const giveBack: LeasingPool['giveBack'] = (doubt, cause) => {
       isOver();
       if (doubt) this.counters.destroy(doubt);
+      if (doubt === 'connection lost') this.#lose();
       const isUsedUp = !doubt && this.#isUsedUp(client);
       release(cause ?? (doubt !== undefined || isUsedUp));
       if (isUsedUp) this.#replace(client, request);
@@ -218,6 +228,19 @@ export class ServerPool {
     this.leases.add(lease);
     if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
     return lease;
+  }
+
+  /** Who answers there next may be another: after a failover, a restore, a change of its address. */
+  #lose(error?: Error): void {
+    if (!this.isChecked) return;
+    this.isChecked = false;
+    this.options.lost?.(error);
+  }
+
+  #explain(error: Error, isTold = false): Error {
+    const { name } = this.options;
+    if (name === undefined) return orUnavailable('The database', error);
+    return isOutage(error) ? new ServerAwayError(name, { cause: error, isTold }) : error;
   }
 
   /**
@@ -242,9 +265,7 @@ export class ServerPool {
     const ended = this.sessions.end();
     for (const request of this.#queue.waiting) {
       this.#queue.withdraw(request);
-      request.answer(
-        orUnavailable('The database', new Error('Cannot use a pool after calling end on the pool')),
-      );
+      request.answer(this.#explain(new Error('Cannot use a pool after calling end on the pool')));
     }
     return ended;
   }

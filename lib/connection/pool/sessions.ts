@@ -23,6 +23,8 @@ export interface SessionsOptions {
   readonly clock: Clock;
   /** Hears what the pg pools of all databases tell. */
   readonly events: EventEmitter;
+  /** Called when an idle session was lost. */
+  readonly lost?: () => void;
 }
 
 /**
@@ -121,9 +123,10 @@ export class Sessions {
   #newPool(database: string | undefined): DatabasePool {
     for (const [name, { expected }] of this.#pools)
       if (name !== undefined && expected === 0) this.#pools.delete(name);
-    const { context, events } = this.options;
+    const { context, events, lost } = this.options;
     const pool = new DatabasePool(inDatabase(this.config, database), context);
     for (const event of EVENTS) pool.on(event as 'error', (...told) => void events.emit(event, ...told));
+    pool.on('error', () => lost?.());
     this.#pools.set(database, pool);
     return pool;
   }

@@ -29,6 +29,14 @@ export interface TenantPoolOptions {
    * nothing is looked at.
    */
   readonly checkServer?: (server: string) => Promise<CheckedServer>;
+  /** Called when a further server was lost: it is to be looked at again. With the error that a caller got, if one did. */
+  readonly lostServer?: (server: string, error?: Error) => void;
+  /** Replicas of servers, by the server's name, for what reads through `ReadPool`. Default none. */
+  readonly replicas?: Readonly<Record<string, readonly PoolConfig[]>>;
+  /** The same as `checkServer` for a replica. */
+  readonly checkReplica?: (server: string, index: number) => Promise<CheckedServer>;
+  /** The same as `lostServer` for a replica. */
+  readonly lostReplica?: (server: string, index: number, error?: Error) => void;
   /** Schemas that every tenant's path ends with: extensions and look-up tables. Default none. */
   readonly sharedSchemas?: readonly string[];
   /** Statements run as the tenant's own PostgreSQL role. Default false: as the login role. */

@@ -1,5 +1,5 @@
 import { DatabaseError, Pool, type PoolClient, type PoolConfig } from 'pg';
-import { backgroundClock } from '../../common/clock';
+import { backgroundClock, type Clock } from '../../common/clock';
 import { TenantRequiredError } from '../../context/context.errors';
 import { type ContextFrame, copyOf, frameKey, type TenantContext } from '../../context/tenant-context';
 import { TenantBusyError } from '../../common/tenancy.errors';
@@ -11,6 +11,7 @@ import { parametersOf, type TransactionParameters } from '../protocol/transactio
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
 import type { Doubt } from './lease';
 import type { OpenLeases, PoolCounters } from './pool-use';
+import { Replicas } from './replicas';
 import { CheckoutRequest, type ConnectCallback, type PoolOfServers, ServerPool } from './server-pool';
 import type { TenantPoolOptions } from './tenant-pool.options';
 import { timeoutParameters } from './tenant-timeouts';
@@ -21,6 +22,9 @@ interface Whereabouts {
   readonly server: ServerPool;
   readonly database: string | undefined;
 }
+
+/** Goes on with a checkout when it is known where the tenant lives. */
+type Enter = (holder: ContextFrame, place: Place, callback: ConnectCallback) => void;
 
 /** Of a frame without a tenant, the frame itself says where it works. */
 const SYSTEMS = DEFAULT_PLACE;
@@ -46,7 +50,11 @@ export class TenantPool extends Pool implements PoolOfServers {
   readonly context: TenantContext;
   /** By name. */
   readonly servers: ReadonlyMap<string, ServerPool>;
-  readonly #options: Omit<TenantPoolOptions, 'servers' | 'clock'>;
+  /** The same of those that have some. */
+  readonly replicas: ReadonlyMap<string, Replicas>;
+  readonly #options: Omit<TenantPoolOptions, 'servers' | 'replicas' | 'clock'>;
+  /** Those of servers and replicas. */
+  readonly #all: readonly ServerPool[];
   readonly #default: Whereabouts;
   /** How many callers of each tenant wait until it is known where that lives. */
   readonly #unplaced = new Map<string, number>();
@@ -54,21 +62,34 @@ export class TenantPool extends Pool implements PoolOfServers {
   readonly #parameters = new WeakMap<Tenant, TransactionParameters>();
 
   /** @param config of the server called `default` */
-  constructor(config: PoolConfig, { servers = {}, clock = backgroundClock, ...options }: TenantPoolOptions) {
+  constructor(
+    config: PoolConfig,
+    { servers = {}, replicas = {}, clock = backgroundClock, ...options }: TenantPoolOptions,
+  ) {
     super(config);
     this.context = options.context;
     this.#options = options;
     const all = Object.entries({ ...servers, [DEFAULT_SERVER]: config });
     this.servers = new Map(
-      all.map(([name, each]) => [name, new ServerPool(each, { ...options, clock }, this)]),
+      all.map(([name, each]) => {
+        // What requests get while the default one is away is said of the database, as where there is one server.
+        const isDefault = name === DEFAULT_SERVER;
+        const told = isDefault ? {} : { name, lost: (error?: Error) => options.lostServer?.(name, error) };
+        return [name, new ServerPool(each, { ...options, ...told, clock }, this)];
+      }),
     );
+    this.replicas = new Map(
+      Object.entries(replicas).map(([name, configs]) => [name, this.#newReplicas(name, configs, clock)]),
+    );
+    const replicaPools = [...this.replicas.values()].flatMap(({ pools }) => pools);
+    this.#all = [...this.servers.values(), ...replicaPools];
     this.#default = { name: DEFAULT_SERVER, server: this.servers.get(DEFAULT_SERVER)!, database: undefined };
   }
 
   /** How many connections were destroyed instead of used again, by cause. */
   get destroyedByCause(): Readonly<Partial<Record<Doubt, number>>> {
     const total: Partial<Record<Doubt, number>> = {};
-    for (const { counters } of this.servers.values())
+    for (const { counters } of this.#all)
       for (const [cause, count] of counters.destroyed) total[cause] = (total[cause] ?? 0) + count;
     return total;
   }
@@ -117,31 +138,54 @@ export class TenantPool extends Pool implements PoolOfServers {
     });
   }
 
-  #checkOut(frame: ContextFrame | undefined, callback: ConnectCallback): void {
+  /** The same for what only reads: from a replica, where the tenant's server has one that is there. */
+  connectToRead(callback: ConnectCallback): void {
+    this.#checkOut(this.context.frame(), callback, true);
+  }
+
+  #checkOut(frame: ContextFrame | undefined, callback: ConnectCallback, isRead = false): void {
     if (!frame || frameKey(frame) === undefined)
       return callback(new TenantRequiredError(), undefined, () => {});
     if (frame.transaction?.isOpen && frame.transaction instanceof AmbientTransaction) {
       const client = frame.transaction.join();
       return callback(undefined, client, () => client.release());
     }
-    if (!frame.tenant) return this.#enter(frame, frame, SYSTEMS, callback);
+    const enter: Enter = (holder, place, told) => this.#enter(frame, holder, place, told, isRead);
+    if (!frame.tenant) return enter(frame, SYSTEMS, callback);
     const place = this.#placeOf(frame);
-    if (place) this.#enter(frame, frame, place, callback);
-    else this.#enterLater(frame, frame.tenant, callback);
+    if (place) enter(frame, place, callback);
+    else this.#enterLater(frame, frame.tenant, callback, enter);
   }
 
   /** @param holder the frame as it was when a connection was asked for: the tenant of a request may have been cleared since */
-  #enter(frame: ContextFrame, holder: ContextFrame, place: Place, callback: ConnectCallback): void {
+  #enter(
+    frame: ContextFrame,
+    holder: ContextFrame,
+    place: Place,
+    callback: ConnectCallback,
+    isRead: boolean,
+  ): void {
+    const { checkServer } = this.#options;
     let request: CheckoutRequest;
     let where: Whereabouts;
     try {
       where = this.#whereaboutsOf(holder, place);
       const { server, database } = where;
-      request = new CheckoutRequest(server, database, frame, this.#parametersOf(holder), callback, holder);
+      const parameters = this.#parametersOf(holder);
+      const replicas = isRead ? this.replicas.get(where.name) : undefined;
+      const chosen = replicas?.choose();
+      if (replicas && chosen) {
+        const { pool, checking } = chosen;
+        const orElse = () => this.#enter(frame, holder, place, callback, false);
+        const told = replicas.orElse(pool, callback, orElse);
+        const read = new CheckoutRequest(pool, database, frame, parameters, told, holder);
+        return checking ? pool.enterChecked(read, checking) : pool.enter(read);
+      }
+      request = new CheckoutRequest(server, database, frame, parameters, callback, holder);
     } catch (error) {
+      if (error instanceof ServerUnknownError) void checkServer?.(error.server).catch(() => undefined);
       return callback(error as Error, undefined, () => {});
     }
-    const { checkServer } = this.#options;
     // The start has looked at the default one.
     const isChecked = where.name === DEFAULT_SERVER || where.server.isChecked;
     if (isChecked || !checkServer) where.server.enter(request);
@@ -149,7 +193,7 @@ export class TenantPool extends Pool implements PoolOfServers {
   }
 
   /** The same once it is known where the tenant lives. It may be on its way. */
-  #enterLater(frame: ContextFrame, tenant: Tenant, callback: ConnectCallback): void {
+  #enterLater(frame: ContextFrame, tenant: Tenant, callback: ConnectCallback, enter: Enter): void {
     const { placements, maxWaitingPerTenant = Infinity, moveWaitMs = DEFAULT_MOVE_WAIT_MS } = this.#options;
     const holder = copyOf(frame);
     const waiting = this.#unplaced.get(tenant.id) ?? 0;
@@ -165,7 +209,7 @@ export class TenantPool extends Pool implements PoolOfServers {
     placements!.settle(tenant, moveWaitMs).then(
       (place) => {
         leave();
-        this.#enter(frame, holder, place, tell);
+        enter(holder, place, tell);
       },
       (error: unknown) => {
         leave();
@@ -227,7 +271,7 @@ export class TenantPool extends Pool implements PoolOfServers {
   ): Promise<Error> | undefined {
     const { placements } = this.#options;
     if (!tenant || unborn || !placements || !mayMeanLeft(error)) return undefined;
-    const [name] = [...this.servers].find(([, each]) => each === server)!;
+    const name = this.#nameOf(server);
     const place: Place = { server: name, isolation: database === undefined ? 'schema' : 'database' };
     return placements.hasLeft(tenant, place).then(
       (hasLeft) => (hasLeft ? new TenantMovedError({ cause: error }) : error),
@@ -235,22 +279,41 @@ export class TenantPool extends Pool implements PoolOfServers {
     );
   }
 
+  #nameOf(server: ServerPool): string {
+    const isOf = ([name, each]: [string, ServerPool]) =>
+      each === server || this.replicas.get(name)?.pools.includes(server);
+    return [...this.servers].find(isOf)![0];
+  }
+
   keepsConnectionOf(work: object): boolean {
-    for (const { leases } of this.servers.values()) if (leases.areKeptBy(work)) return true;
+    for (const { leases } of this.#all) if (leases.areKeptBy(work)) return true;
     return false;
   }
 
   #sum(of: (server: ServerPool) => number): number {
     let sum = 0;
-    for (const server of this.servers.values()) sum += of(server);
+    for (const server of this.#all) sum += of(server);
     return sum;
+  }
+
+  #newReplicas(name: string, configs: readonly PoolConfig[], clock: Clock): Replicas {
+    const { checkReplica, lostReplica } = this.#options;
+    const pools = configs.map((config, index): ServerPool => {
+      const lost = (error?: Error) => {
+        replicas.lose(pools[index]);
+        lostReplica?.(name, index, error);
+      };
+      return new ServerPool(config, { ...this.#options, name, lost, clock }, this);
+    });
+    const replicas = new Replicas(pools, checkReplica && ((index) => checkReplica(name, index)));
+    return replicas;
   }
 
   /** Resolves when all connections of all servers are back and closed. */
   override end(): Promise<void>;
   override end(callback: (error?: Error) => void): void;
   override end(callback?: (error?: Error) => void): Promise<void> | void {
-    const all = [super.end(), ...[...this.servers.values()].map((server) => server.end())];
+    const all = [super.end(), ...this.#all.map((server) => server.end())];
     const ended = Promise.all(all).then(() => undefined);
     if (!callback) return ended;
     void ended.then(() => callback(), callback);

@@ -17,7 +17,10 @@ export interface SessionReport {
 }
 
 /** What the first look at a server has found out. */
-export type CheckedServer = Pick<SessionReport, 'pooler'>;
+export interface CheckedServer extends Pick<SessionReport, 'pooler'> {
+  /** Which database of which server it is. `undefined` where that is not known. */
+  readonly mark?: string;
+}
 
 /**
  * Which of two clients asks. A pooler that gives out its sessions in turn shows it when one client asks twice, one that

@@ -15,6 +15,7 @@ import type { CheckedDatabaseOptions } from '../connection.options';
 import { type CheckedServer, checkServerSession } from '../protocol/session-probe';
 import { connectionOf, ownersOf, requestConnection } from '../typeorm/own-connections';
 import { otherWays } from '../typeorm/other-ways';
+import { readMark } from './server-mark';
 import { ServerNotReadyError } from '../../placement/placement.errors';
 
 /**
@@ -55,7 +56,9 @@ export async function checkServer(
   } finally {
     if (tables.isInitialized) await tables.destroy();
   }
-  return checkServerSession(requestConnection(database), database.directUrl, `servers.${server}`);
+  const requests = requestConnection(database);
+  const { pooler } = await checkServerSession(requests, database.directUrl, `servers.${server}`);
+  return { pooler, mark: (await readMark(requests)).mark };
 }
 
 /** A replica has the identity of its primary. After a failover the URL may lead there for a while. */

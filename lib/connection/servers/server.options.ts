@@ -1,4 +1,4 @@
-import { flag, integer, isPlainObject, kind, postgresUrl } from '../../common/options/kinds';
+import { flag, integer, isPlainObject, kind, postgresUrl, postgresUrls } from '../../common/options/kinds';
 import { problemsOf } from '../../common/options/check-options';
 import { Option } from '../../common/options/option.decorator';
 import { show } from '../../common/show-value';
@@ -22,6 +22,14 @@ export class ServerOptions {
   /** Connections that all tenants of this server share, an integer from 1. Default `database.poolSize`. */
   @Option(integer(1))
   readonly poolSize?: number;
+
+  /**
+   * URLs of its replicas, to read from. Default none: the server answers reads itself.
+   *
+   * @see docs/placement.md#replicas
+   */
+  @Option(postgresUrls('give a list of postgres:// URLs, each of a replica of that server'))
+  readonly replicas?: readonly string[];
 
   /** Whether new tenants may be made on it. Default true. */
   @Option(flag())

@@ -6,24 +6,36 @@ import { TenancyError } from '../../common/tenancy.errors';
 import { DEFAULT_SERVER } from '../../placement/place';
 import { ServerAwayError, ServerNotReadyError } from '../../placement/placement.errors';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
-import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
+import {
+  CONNECTION_OPTIONS,
+  type CheckedDatabaseOptions,
+  type ConnectionOptions,
+} from '../connection.options';
 import type { CheckedServer } from '../protocol/session-probe';
+import { requestConnection } from '../typeorm/own-connections';
+import { checkReplica } from './check-replica';
 import { checkServer } from './check-server';
-import { databaseOfServer } from './server-database';
-
-/** How long a server that was found wanting is left alone, in milliseconds: requests that want it are refused meanwhile. */
-const PAUSE_MS = 1_000;
+import { Looks } from './looks';
+import { databaseOfServer, replicaOption, replicasOf, requestsDatabaseOf } from './server-database';
+import { readMark } from './server-mark';
 
 /**
- * The servers on which tenants may live, beside the one that has the registry. Each is looked at before its first lease,
- * and only then: one that is away keeps nobody else waiting.
+ * The servers on which tenants may live, beside the one that has the registry, and the replicas of all. Each is looked at
+ * before its first lease, and only then: one that is away keeps nobody else waiting. One that was lost is looked at again.
  */
 @Injectable()
 export class Servers {
   readonly #logger = new Logger('Tenancy');
-  readonly #checked = new Map<string, CheckedServer>();
-  readonly #checking = new Map<string, Promise<CheckedServer>>();
-  readonly #told = new Map<string, string>();
+  readonly #servers = new Looks<CheckedServer>({
+    failed: (name, { message }) =>
+      this.#logger.warn(`The tenants of the server "${name}" get 503: ${message}`),
+    recovered: (name) => this.#logger.log(`The server "${name}" is there again.`),
+  });
+  readonly #replicas = new Looks<CheckedServer>({
+    failed: (option, { message }) => this.#logger.warn(`Nothing is read from ${option}: ${message}`),
+    recovered: (option) => this.#logger.log(`${option} is read from again.`),
+  });
+  readonly #marks = new Map<string, string | undefined>();
 
   constructor(
     @Inject(CONNECTION_OPTIONS) private readonly options: ConnectionOptions,
@@ -45,9 +57,9 @@ export class Servers {
     return this.names.filter((name) => name === DEFAULT_SERVER || this.options.servers[name].open !== false);
   }
 
-  /** What was found out about a server, if it was checked. */
+  /** What was found out about a server, if it was checked, and not lost since. */
   find(name: string): CheckedServer | undefined {
-    return this.#checked.get(name);
+    return this.#servers.find(name);
   }
 
   /**
@@ -56,47 +68,60 @@ export class Servers {
    * @throws ServerUnknownError, ServerMismatchError, ServerNotReadyError, TenancyUnavailableError
    */
   check(name: string): Promise<CheckedServer> {
-    const known = this.#checked.get(name);
-    if (known) return Promise.resolve(known);
-    let checking = this.#checking.get(name);
-    if (!checking) {
-      checking = this.#check(name);
-      this.#checking.set(name, checking);
-      checking.then(
-        () => this.#checking.delete(name),
-        () => setTimeout(() => this.#checking.delete(name), PAUSE_MS).unref(),
-      );
-    }
-    return checking;
+    return this.#servers.check(name, async (before) => {
+      try {
+        const database = databaseOfServer(this.options, name);
+        if (before && (await isAsBefore(database, before))) return before;
+        return await checkServer(name, database, this.options.registry, this.registry);
+      } catch (error) {
+        throw explain(name, error);
+      }
+    });
   }
 
-  async #check(name: string): Promise<CheckedServer> {
-    const database = databaseOfServer(this.options, name);
-    try {
-      const found = await checkServer(name, database, this.options.registry, this.registry);
-      this.#checked.set(name, found);
-      if (this.#told.delete(name)) this.#logger.log(`The server "${name}" is there again.`);
-      return found;
-    } catch (error) {
-      const refusal = explain(name, error);
-      this.#tell(name, refusal);
-      throw refusal;
-    }
+  /** To be called when connections to a server were lost: who answers there next may be another. */
+  lost(name: string, error?: Error): void {
+    this.#servers.lost(name, error);
   }
 
-  /** Once for each reason: every request of its tenants asks. */
-  #tell(name: string, { message, cause }: Error): void {
-    const isTold = !(cause instanceof Error) || message.includes(cause.message);
-    const why = isTold ? message : `${message} ${cause.message}`;
-    if (this.#told.get(name) === why) return;
-    this.#told.set(name, why);
-    this.#logger.warn(`The tenants of the server "${name}" get 503: ${why}`);
+  /**
+   * What was found out about a replica.
+   *
+   * @throws ServerMismatchError, ServerNotReadyError, TenancyUnavailableError
+   */
+  checkReplica(name: string, index: number): Promise<CheckedServer> {
+    const option = replicaOption(name, index);
+    return this.#replicas.check(option, async () => {
+      try {
+        if (name !== DEFAULT_SERVER && !this.#marks.has(name)) await this.check(name);
+        const checked = await checkReplica({
+          ...{ server: name, option, mark: this.#marks.get(name) },
+          replica: replicasOf(this.options, name)[index],
+          primary: requestsDatabaseOf(this.options, name),
+        });
+        this.#marks.set(name, checked.mark);
+        return checked;
+      } catch (error) {
+        throw explain(name, error, option);
+      }
+    });
+  }
+
+  lostReplica(name: string, index: number, error?: Error): void {
+    this.#replicas.lost(replicaOption(name, index), error);
   }
 }
 
+/** Whether the same server is there as before, and takes writes: what else was found out still holds then. */
+async function isAsBefore(database: CheckedDatabaseOptions, before: CheckedServer): Promise<boolean> {
+  if (before.mark === undefined) return false;
+  const { mark, isReadOnly } = await readMark(requestConnection(database));
+  return mark === before.mark && !isReadOnly;
+}
+
 /** A server's fault must not look like that of a start, or of a request. */
-function explain(name: string, error: unknown): Error {
-  if (isOutage(error)) return new ServerAwayError(name, { cause: error });
+function explain(name: string, error: unknown, replica?: string): Error {
+  if (isOutage(error)) return new ServerAwayError(name, { cause: error, replica });
   const isOurs = error instanceof TenancyError && error.getStatus() === 503;
   return isOurs ? error : new ServerNotReadyError(name, error);
 }

@@ -34,7 +34,7 @@ import { REGISTRY_MIGRATIONS, type RegistryMigration } from '../../registry/regi
 import { RegistryTurns } from '../../registry/registry-turns';
 import { Placements } from '../../registry/cache/placements';
 import type { ServerOptions } from '../servers/server.options';
-import { databaseOfServer } from '../servers/server-database';
+import { databaseOfServer, hasReplicasByServer, replicaPoolOf, replicasOf } from '../servers/server-database';
 import { Servers } from '../servers/servers';
 import type { Tenant } from '../../registry/tenant';
 
@@ -189,7 +189,7 @@ function forOwner(options: ConnectionOptions): ConnectionOptions {
   const { database, servers, typeorm } = options;
   const owners = Object.entries(servers).map(([name, { adminUrl, directUrl: _, ...server }]) => [
     name,
-    { ...server, url: adminUrl ?? server.url },
+    { ...server, url: adminUrl ?? server.url, replicas: undefined },
   ]);
   return {
     ...options,
@@ -209,7 +209,14 @@ function tenantDataSourceOptions(
   const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);
   const { extra } = connection;
-  const replication = typeorm?.replication;
+  const isByServer = hasReplicasByServer(options);
+  const replication =
+    typeorm?.replication && (isByServer ? { ...typeorm.replication, slaves: [] } : typeorm.replication);
+  const replicas = Object.fromEntries(
+    (isByServer ? servers.names : [])
+      .map((name) => [name, replicasOf(options, name).map(replicaPoolOf)] as const)
+      .filter(([, pools]) => pools.length > 0),
+  );
   return {
     ...typeorm,
     ...withEmptyPath(connection, extra?.options),
@@ -225,7 +232,11 @@ function tenantDataSourceOptions(
       servers: Object.fromEntries(
         servers.further.map((name) => [name, poolConfigOf(databaseOfServer(options, name))]),
       ),
+      replicas,
       checkServer: (name) => servers.check(name),
+      lostServer: (name, error) => servers.lost(name, error),
+      checkReplica: (name, index) => servers.checkReplica(name, index),
+      lostReplica: (name, index, error) => servers.lostReplica(name, index, error),
     }),
     entities,
     migrations,

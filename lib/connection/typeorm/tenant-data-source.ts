@@ -1,5 +1,5 @@
 import * as pg from 'pg';
-import type { PoolConfig } from 'pg';
+import type { Pool, PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { endWhenSilent } from '../../common/silence';
 import type { TenantContext } from '../../context/tenant-context';
@@ -9,6 +9,7 @@ import { UnsafeSessionError } from '../connection-start.errors';
 import { checkEntitySchemas } from './entity-schemas';
 import { checkSession, explainRefusal, probeSession } from '../protocol/session-probe';
 import { guardLazyRelations } from './lazy-relations';
+import { ReadPool } from '../pool/read-pool';
 import { TenantPool } from '../pool/tenant-pool';
 import type { TenantPoolOptions } from '../pool/tenant-pool.options';
 
@@ -72,6 +73,7 @@ export async function initializeTenantDataSource(
         if (!sessionPathIsEmpty) throw new UnsafeSessionError(searchPath);
         slave.hasOwnSessions = pooler === 'none';
       }
+      readByServer(dataSource);
     } catch (error) {
       await dataSource.destroy();
       throw error;
@@ -80,6 +82,21 @@ export async function initializeTenantDataSource(
     nameUnknownEntities(dataSource);
     return dataSource;
   });
+}
+
+/** As much of TypeORM's driver as decides where reads go. */
+interface ReplicatedDriver {
+  readonly master: TenantPool;
+  slaves: Pool[];
+  isReplicated: boolean;
+}
+
+/** TypeORM knows replicas of one server. It is given one that knows those of all. */
+function readByServer({ driver }: DataSource): void {
+  const replicated = driver as unknown as ReplicatedDriver;
+  if (replicated.master.replicas.size === 0) return;
+  replicated.isReplicated = true;
+  replicated.slaves = [new ReadPool(replicated.master)];
 }
 
 /** What TypeORM calls when a runner is released, and with an error when its connection is lost. */

@@ -25,7 +25,7 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     const type = host.getType<string>();
     if (type !== 'http' && type !== 'rpc' && type !== 'graphql') throw exception;
     const error = unwrapError(exception);
-    if (error instanceof TenancyError && error.statusCode >= 500)
+    if (error instanceof TenancyError && error.statusCode >= 500 && !error.isTold)
       this.#logger.error(error.message, error.stack);
     if (type === 'rpc') return this.#answerMessage(error);
     if (type === 'graphql') return this.#answerOperation(error, host);

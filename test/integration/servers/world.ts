@@ -9,6 +9,8 @@ export interface Way {
   readonly url: string;
   cut(): Promise<void>;
   mend(): Promise<void>;
+  /** From now on new connections are to another database of the same PostgreSQL, whatever they ask for. */
+  leadTo(other: TestDatabase): void;
 }
 
 /** An application on one server, and another one, `eu`, which is a database of the same PostgreSQL. */
@@ -43,6 +45,11 @@ export async function startWorld(
 export async function startWay({ url }: TestDatabase): Promise<Way> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
+  const nameOf = (database: Pick<TestDatabase, 'url'>) => new URL(database.url).pathname.slice(1);
+  let led = nameOf({ url });
+  /** The start-up message has the name. All are equally long. */
+  const rename = (message: Buffer) =>
+    Buffer.from(message.toString('latin1').replace(nameOf({ url }), led), 'latin1');
   const pass = (socket: Socket) => {
     const server = connect(Number(target.port), target.hostname);
     for (const [one, other] of [
@@ -51,8 +58,9 @@ export async function startWay({ url }: TestDatabase): Promise<Way> {
     ]) {
       sockets.add(one);
       one.on('error', () => other.destroy()).on('close', () => (sockets.delete(one), other.destroy()));
-      one.pipe(other);
     }
+    server.pipe(socket);
+    socket.once('data', (message: Buffer) => (server.write(rename(message)), socket.pipe(server)));
   };
   let server: Server | undefined = createServer(pass);
   const listen = (port: number) =>
@@ -73,6 +81,7 @@ export async function startWay({ url }: TestDatabase): Promise<Way> {
       for (const socket of sockets) socket.destroy();
       await closed;
     },
+    leadTo: (other) => void (led = nameOf(other)),
     mend: async () => {
       server = createServer(pass);
       await listen(port);
