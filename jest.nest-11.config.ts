@@ -17,7 +17,7 @@ const THROUGH_NEST = [
   'emissions',
   'entities-ahead',
   'failed-start',
-  'graphql',
+  'graphql{,-subscriptions}',
   'jwt',
   'module',
   'module-checks',

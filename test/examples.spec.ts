@@ -10,6 +10,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/data.md', 'docs/template.md', 'docs/tenants.md', 'docs/fleet.md'],
   [BEGIN, 'docs/data.md', 'docs/transactions.md', 'docs/connections.md', 'docs/testing.md'],
   [BEGIN, 'docs/cli.md'],
+  [BEGIN, 'docs/graphql.md'],
   [BEGIN, 'docs/limits.md'],
   [BEGIN, 'docs/observability.md'],
   [BEGIN, 'docs/queues.md'],

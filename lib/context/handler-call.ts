@@ -4,7 +4,7 @@ import { TransportUnknownError } from '../common/tenancy.errors';
 import { TenantRequiredError } from './context.errors';
 import { type RequestFrame, type TenantContext, workOf } from './tenant-context';
 
-/** How work comes to a handler: queries and mutations of GraphQL come by HTTP. */
+/** How work comes to a handler: GraphQL comes by HTTP, of which its sockets are a part as long as they are kept. */
 export type Arrival = 'http' | 'ws' | 'rpc';
 
 /** The part of a GraphQL resolver's last argument that we read. */
@@ -17,7 +17,8 @@ interface ResolveInfo {
  * How the call came for which a guard, an interceptor or a parameter decorator runs. All of ours ask here, so that
  * none of them lets a call of an unknown kind pass.
  *
- * @throws TransportUnknownError for subscriptions of GraphQL, and for all that is not HTTP, WebSocket or microservice
+ * @throws TransportUnknownError for subscriptions of GraphQL over a socket that `TenantSubscriptions` does not keep, and
+ * for all that is not HTTP, WebSocket or microservice
  */
 export function arrivalOf(context: ExecutionContext): Arrival {
   const type = context.getType<string>();
@@ -25,7 +26,7 @@ export function arrivalOf(context: ExecutionContext): Arrival {
   if (type !== 'graphql')
     throw new TransportUnknownError(nameOf(context), `something of the kind "${type}"`, OF_NOBODY);
   const operation = resolveInfoOf(context)?.info.operation.operation;
-  if (operation === 'query' || operation === 'mutation') return 'http';
+  if (operation === 'query' || operation === 'mutation' || isKept(graphqlRequestOf(context))) return 'http';
   throw new TransportUnknownError(
     nameOf(context),
     `a GraphQL ${operation ?? 'server of an unknown kind'}`,
@@ -36,7 +37,13 @@ export function arrivalOf(context: ExecutionContext): Arrival {
 const OF_NOBODY =
   'Mark the handler with @TenantFree(), and with @Public() of nestjs-tenancy/access if that is there; in it give the work its ' +
   'tenant with TenantContext.run(tenant, work).';
-const BY_HTTP = 'Ask for the same by a query or a mutation over HTTP.';
+const BY_HTTP =
+  'Import TenancyGraphqlModule of nestjs-tenancy/graphql and give its TenantSubscriptions to GraphQLModule, or ask for the same by ' +
+  'a query or a mutation over HTTP.';
+
+function isKept(request: object | undefined): boolean {
+  return request !== undefined && getRequestState(request as HttpRequest)?.frame.lasting === true;
+}
 
 /** Transports that `arrivalOf` refuses, unless the handler is marked as needing no tenant. */
 export function isUnknownKind(context: ExecutionContext): boolean {
@@ -93,8 +100,8 @@ export class RequestState {
     /** Node's own. */
     readonly response: ServerResponse,
     private readonly context: TenantContext,
-    /** Why there is no tenant. In a box, since what was thrown may be `undefined`. */
-    readonly failure?: { readonly error: unknown },
+    /** Why there is no tenant. In a box, since what was thrown may be `undefined`. Of a connection it changes. */
+    public failure?: { readonly error: unknown },
   ) {}
 
   /** Whether the current code runs for this request, not for another one. */

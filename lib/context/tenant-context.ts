@@ -11,7 +11,7 @@ import { TenantRequiredError, TenantsFailedError } from './context.errors';
 
 /**
  * For whom a piece of code runs: a tenant, one schema by name (the template), the system, or nobody yet. A request's
- * frame is made before its tenant is known, so `tenant` may be set and cleared; the other fields never change.
+ * frame is made before its tenant is known, so `tenant` may be set and cleared; the other fields stay.
  */
 export interface ContextFrame {
   tenant?: Tenant;
@@ -33,6 +33,8 @@ export interface ContextFrame {
    * Work that makes the tenant's schema, or checks it itself. All other work is refused while the schema is missing.
    */
   readonly unborn?: true;
+  /** Of a connection, which outlives what is asked over it: nothing that it read is true for its whole life. */
+  lasting?: true;
   /** The outermost of the frames that this one was entered in: all of them are one piece of work. See `workOf`. */
   readonly work?: object;
 }
@@ -42,8 +44,8 @@ export interface SharedTransaction {
   readonly isOpen: boolean;
 }
 
-/** The frame of one request. */
-export type RequestFrame = Pick<ContextFrame, 'tenant'>;
+/** The frame of one request, or of one connection. */
+export type RequestFrame = Pick<ContextFrame, 'tenant' | 'lasting'>;
 
 /** Scopes that were entered one inside another are one piece of work, which can wait for itself. */
 export function workOf(frame: ContextFrame): object {

@@ -19,6 +19,7 @@ const PUBLIC = [
     'access',
     'admin',
     'cli',
+    'graphql',
     'jwt',
     'observability',
     'schedule',

@@ -138,6 +138,14 @@ function headerOf(raw: IncomingMessage, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** Adds a header that came later than the others, as Node would have read it among them. `name` in lower case. */
+export function addHeader({ headers, rawHeaders }: IncomingMessage, name: string, value: string): void {
+  rawHeaders.push(name, value);
+  const before = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  if (before === undefined) headers[name] = value;
+  else if (!KEPT_ONCE.has(name)) headers[name] = [before, value].flat().join(name === 'cookie' ? '; ' : ', ');
+}
+
 /** Every value of a header. `rawHeaders` lists names and values in turn. */
 function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
   return rawHeaders.filter((_text, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1], name));

@@ -54,3 +54,16 @@ export function credentialsOf(
   const raw = 'raw' in request ? request.raw : request;
   return (raw as Carrier)[CREDENTIALS] ?? [];
 }
+
+/**
+ * The same request for resolvers to read once more, as of a connection, which lives longer than what it was opened with:
+ * what they verify now is kept apart until `replaceCredentials`.
+ */
+export function readAnew(raw: IncomingMessage): IncomingMessage {
+  return Object.create(raw, { [CREDENTIALS]: { value: undefined, writable: true } }) as IncomingMessage;
+}
+
+/** Puts what was verified of `anew` in the place of what was verified of `raw` before. */
+export function replaceCredentials(raw: IncomingMessage, anew: IncomingMessage): void {
+  (raw as Carrier)[CREDENTIALS] = (anew as Carrier)[CREDENTIALS];
+}

@@ -1,0 +1,64 @@
+import type DataLoader from 'dataloader';
+import { explainAbsent } from '../common/absent-package';
+import { type ContextFrame, type TenantContext, workOf } from '../context/tenant-context';
+
+function load(): typeof DataLoader {
+  try {
+    return require('dataloader') as typeof DataLoader;
+  } catch (error) {
+    throw explainAbsent(error, 'dataloader', 'tenantLoader()');
+  }
+}
+
+/** What a loader offers, as of the package `dataloader`. */
+export type TenantLoader<Key, Value> = Pick<
+  DataLoader<Key, Value>,
+  'load' | 'loadMany' | 'prime' | 'clear' | 'clearAll'
+>;
+
+/** All options of `dataloader` but `cacheMap`: one map for all tenants would be what this is against. */
+export type TenantLoaderOptions<Key, Value> = Omit<DataLoader.Options<Key, Value>, 'cacheMap'>;
+
+/**
+ * A DataLoader for each tenant and each request, behind one name that a singleton may keep: `batch` runs for one tenant,
+ * with keys of that tenant alone, and what it has read is remembered until the request ends. Over a connection of
+ * GraphQL, which outlives what is asked over it, keys are gathered, but nothing is remembered.
+ *
+ * The functions of what it gives throw `TenantRequiredError` where there is no tenant.
+ *
+ * @throws TypeError for a `cacheMap`
+ * @throws PackageMissingError when `dataloader` is not installed
+ */
+export function tenantLoader<Key, Value>(
+  context: TenantContext,
+  batch: DataLoader.BatchLoadFn<Key, Value>,
+  options: TenantLoaderOptions<Key, Value> = {},
+): TenantLoader<Key, Value> {
+  if ('cacheMap' in options)
+    throw new TypeError('tenantLoader() takes no cacheMap: all tenants and requests would share that map.');
+  const Loader = load();
+  // By piece of work, and in it by tenant: code of one request may work for another tenant inside of it.
+  const known = new WeakMap<object, Map<string, DataLoader<Key, Value>>>();
+
+  const current = (): DataLoader<Key, Value> => {
+    const { id } = context.tenant();
+    const work: ContextFrame = workOf(context.frame()!);
+    let byTenant = known.get(work);
+    if (!byTenant) known.set(work, (byTenant = new Map<string, DataLoader<Key, Value>>()));
+    let loader = byTenant.get(id);
+    if (!loader) {
+      const lasting = work.lasting ? { cache: false } : {};
+      byTenant.set(id, (loader = new Loader(batch, { ...options, ...lasting })));
+    }
+    return loader;
+  };
+
+  const loader: TenantLoader<Key, Value> = {
+    load: (key) => current().load(key),
+    loadMany: (keys) => current().loadMany(keys),
+    prime: (key, value) => (current().prime(key, value), loader as never),
+    clear: (key) => (current().clear(key), loader as never),
+    clearAll: () => (current().clearAll(), loader as never),
+  };
+  return loader;
+}
