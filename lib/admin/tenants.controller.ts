@@ -13,6 +13,7 @@ import {
 } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { ValidationFailedError } from '../common/tenancy.errors';
+import { Servers } from '../connection/servers/servers';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
 import { type CreateTenantOptions, TenantProvisioner } from '../provisioning/tenant-provisioner';
 import { HalfMade } from '../provisioning/purge/half-made';
@@ -53,6 +54,7 @@ export class TenantsController {
     private readonly conditions: TenantConditions,
     private readonly firstKey: FirstKey,
     private readonly halfMade: HalfMade,
+    private readonly servers: Servers,
   ) {}
 
   @Post()
@@ -102,7 +104,15 @@ export class TenantsController {
     const limit = Number(query.limit);
     const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
     const tenants = await this.store.list({ ...query, limit: limit + 1, afterId });
+    // The registry may name one that the options do not, so tenants decide first.
+    if (tenants.length === 0 && query.server !== undefined) this.#requireServer(query.server);
     return pageOf(tenants, limit, toTenantView);
+  }
+
+  #requireServer(server: string): void {
+    const { names } = this.servers;
+    if (names.includes(server)) return;
+    throw new ValidationFailedError([{ field: 'server', message: `must be one of ${names.join(', ')}` }]);
   }
 
   @Get(':tenant')

@@ -235,6 +235,7 @@ export class FleetMigrator {
         failed,
         halted,
         shared: [],
+        leftOut: [...tally.leftOut].map(([server, why]) => ({ server, why })),
         warnings: [...tally.leftOut].map(([server, why]) => tellLeftOut(server, why)),
       },
       notReached,
@@ -291,6 +292,6 @@ function nothingToDo(migrations: readonly string[], warnings: readonly string[],
       skipped: 0,
       failed: [],
     },
-    ...{ notReached: 0, halted: undefined, warnings, ms: Math.round(performance.now() - start) },
+    ...{ notReached: 0, halted: undefined, leftOut: [], warnings, ms: Math.round(performance.now() - start) },
   };
 }

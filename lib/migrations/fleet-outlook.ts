@@ -64,11 +64,15 @@ export class FleetOutlook {
   async status(): Promise<FleetStatus> {
     const { migrations, state, warnings } = await this.#state();
     const { troubles, count: troubleCount } = await this.#troubles(state);
-    const reach = ({ name }: NamedMigration) => ({
-      name,
-      template: state.servers.every(({ template }) => template.has(name)),
-      tenants: sumOf(state, ({ having }) => having.get(name) ?? 0),
-    });
+    const reach = ({ name }: NamedMigration) => {
+      const lacking = state.servers.filter(({ template }) => !template.has(name));
+      return {
+        name,
+        template: lacking.length === 0,
+        lackedBy: lacking.map(({ server }) => server),
+        tenants: sumOf(state, ({ having }) => having.get(name) ?? 0),
+      };
+    };
     const unasked = state.away.reduce((sum, { tenants }) => sum + tenants, 0);
     const tenants = sumOf(state, (each) => each.tenants) + unasked;
     const behind = sumOf(state, (each) => each.behind) + unasked;

@@ -25,9 +25,17 @@ export interface FleetReport {
   readonly notReached: number;
   /** Why the run ended early, if it did. */
   readonly halted?: string;
-  /** Servers that were left out, and why. Migrations that were edited after they ran, or that the code does not have. */
+  /** Further servers that the run went on without, the first reason of each. Their tenants count as not reached. */
+  readonly leftOut: readonly ServerLeftOut[];
+  /** What of that is to be done. Migrations that were edited after they ran, or that the code does not have. */
   readonly warnings: readonly string[];
   readonly ms: number;
+}
+
+/** A server that a run went on without. */
+export interface ServerLeftOut {
+  readonly server: string;
+  readonly why: string;
 }
 
 /** How many tenants a run has ended with. */
@@ -53,6 +61,11 @@ export class FleetTally {
 
   get finished(): number {
     return this.done + this.skipped + this.failed.length;
+  }
+
+  finishedOn(server: string): number {
+    const { done, skipped, failed } = this.of(server);
+    return done + skipped + failed;
   }
 
   count(server: string, outcome: keyof Count): void {

@@ -36,7 +36,7 @@ export interface FleetTask {
  */
 const NOTES_AT_ONCE = 100;
 
-/** Migrates the fleet wave by wave, one server after the other, until no tenant is left or the run must stop. */
+/** Migrates the fleet wave by wave, and in each wave one server after the other, until no tenant is left or the run must stop. */
 @Injectable()
 export class FleetRun {
   constructor(
@@ -50,9 +50,10 @@ export class FleetRun {
 
   /** Tenants of servers that the tally has left out are not visited; those that are away while it works are left out then. */
   async visit(task: FleetTask, tally: FleetTally): Promise<void> {
-    const total = await this.countLeft(task, tally);
+    const sizes = await this.#countEach(task, tally);
+    const total = sumOf(sizes);
     if (total === 0) return;
-    const waves = planWaves(total, task.options);
+    const waves = planWaves(sizes, task.options);
     for (const [index, wave] of waves.entries()) {
       // Tenants that were added during a pass are found by the next one.
       while (tally.halted === undefined && (await this.#pass(task, tally, wave, total)));
@@ -62,13 +63,17 @@ export class FleetRun {
 
   /** How many tenants are still to be migrated, on the servers that are not left out. */
   async countLeft(task: FleetTask, tally: FleetTally): Promise<number> {
-    let total = 0;
+    return sumOf(await this.#countEach(task, tally));
+  }
+
+  async #countEach(task: FleetTask, tally: FleetTally): Promise<ReadonlyMap<string, number>> {
+    const sizes = new Map<string, number>();
     for (const server of this.reached(tally)) {
       await leavingOut(tally, async () => {
-        total += await this.members.count(namesOf(task), missingIn(task), { server });
+        sizes.set(server, await this.members.count(namesOf(task), missingIn(task), { server }));
       });
     }
-    return total;
+    return sizes;
   }
 
   /** Servers that the registry names and the options do not. */
@@ -86,10 +91,12 @@ export class FleetRun {
   async #pass(task: FleetTask, tally: FleetTally, wave: Wave, total: number): Promise<boolean> {
     const before = tally.finished;
     for (const server of this.reached(tally)) {
-      if (tally.halted !== undefined || tally.finished >= wave.upTo) break;
+      if (tally.halted !== undefined) break;
+      if (tally.finishedOn(server) >= wave.upTo(server)) continue;
       await leavingOut(tally, () => this.#passOn(server, task, tally, wave, total));
     }
-    return tally.finished > before && tally.finished < wave.upTo;
+    const isLeft = this.reached(tally).some((server) => tally.finishedOn(server) < wave.upTo(server));
+    return tally.finished > before && isLeft;
   }
 
   async #passOn(
@@ -99,14 +106,13 @@ export class FleetRun {
     wave: Wave,
     total: number,
   ): Promise<void> {
-    const before = tally.finished;
     const { runId, direction, options } = task;
     const run: TenantRunOptions = { ...options, runId, direction };
     /** Ids of tenants whose version is to be noted. */
     const notes: string[] = [];
     const when = this.versions.whenToNote(server, direction);
     const members = this.members.find(namesOf(task), missingIn(task), server);
-    let begun = before;
+    let begun = tally.finishedOn(server);
     const visit = async (member: FleetMember, turn: LaneTurn): Promise<Visit> => {
       const done = await this.#visitOne(task, run, tally, member, turn);
       if (done === 'withdrawn') return done;
@@ -121,7 +127,7 @@ export class FleetRun {
       try {
         for await (const member of members) {
           if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) continue;
-          if (begun >= wave.upTo || !mayGoOn(task, tally, server)) break;
+          if (begun >= wave.upTo(server) || !mayGoOn(task, tally, server)) break;
           begun++;
           tally.settled.add(member.tenant.id);
           if (await visits.go(member, () => mayGoOn(task, tally, server))) continue;
@@ -229,6 +235,10 @@ async function leavingOut(tally: FleetTally, work: () => Promise<void>): Promise
     if (!(error instanceof ServerLeftOutError)) throw error;
     tally.leaveOut(error.server, error);
   }
+}
+
+function sumOf(sizes: ReadonlyMap<string, number>): number {
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 function namesOf({ migrations }: FleetTask): string[] {

@@ -24,6 +24,8 @@ export interface MigrationReach {
   readonly name: string;
   /** Whether the template has it, on every server. */
   readonly template: boolean;
+  /** The servers whose template lacks it, of those that could be asked. */
+  readonly lackedBy: readonly string[];
   /** How many tenants have it. */
   readonly tenants: number;
 }

@@ -4,7 +4,7 @@ import { TenantTransactions } from '../connection/typeorm/tenant-transactions';
 import { TenantContext } from '../context/tenant-context';
 import type { TenantRequestedBy } from '../provisioning/tenant-input';
 import { TenantLifecycle } from '../provisioning/tenant-lifecycle';
-import { TenantProvisioner } from '../provisioning/tenant-provisioner';
+import { type CreateTenantOptions, TenantProvisioner } from '../provisioning/tenant-provisioner';
 import { TenantPurge } from '../provisioning/purge/tenant-purge';
 import type { Tenant } from '../registry/tenant';
 import { TestAppNotReadyError } from './testing.errors';
@@ -36,13 +36,16 @@ export class TestTenants {
 
   /**
    * Makes a new active tenant with the structure and the rows of the template. Without a slug it gets a random one, so
-   * that parallel workers on one database do not collide.
+   * that parallel workers on one database do not collide. `place` is where it lives, as of `TenantProvisioner.create()`.
    *
    * @throws the errors of `TenantProvisioner.create()`
    */
-  async make(tenant: Partial<TenantRequestedBy> = {}): Promise<Tenant> {
+  async make(
+    tenant: Partial<TenantRequestedBy> = {},
+    { place }: Pick<CreateTenantOptions, 'place'> = {},
+  ): Promise<Tenant> {
     const slug = tenant.slug ?? `test-${randomBytes(8).toString('hex')}`;
-    const made = await this.app.get(TenantProvisioner).create({ ...tenant, slug });
+    const made = await this.app.get(TenantProvisioner).create({ ...tenant, slug }, { place });
     this.#made.add(made.id);
     return made;
   }
@@ -71,12 +74,12 @@ export class TestTenants {
   }
 
   /**
-   * Makes the tenant again, with the same slug, name, domains and metadata, and only the template's rows. It gets
-   * another id.
+   * Makes the tenant again, with the same slug, name, domains and metadata, in the same place, and only the template's
+   * rows. It gets another id.
    */
-  async reset({ id, slug, name, domains, metadata }: Tenant): Promise<Tenant> {
+  async reset({ id, slug, name, domains, metadata, place }: Tenant): Promise<Tenant> {
     await this.drop(id);
-    return this.make({ slug, name, domains: [...domains], metadata });
+    return this.make({ slug, name, domains: [...domains], metadata }, { place });
   }
 
   /** Purges a tenant, by its id. It is not an error if the tenant no longer exists. */

@@ -13,6 +13,7 @@ import { checkRoles } from './wall-checks';
 import {
   checkFleet,
   checkNeighbours,
+  checkPlaces,
   checkRegistry,
   checkSharedSchemas,
   checkTemplate,
@@ -53,6 +54,7 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   marks: checkMarks,
   'half-done': checkHalfDone,
   spares: checkSpares,
+  servers: checkPlaces,
 };
 
 /** What is looked at on a further server. */

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
+import { DEFAULT_SERVER } from '../../placement/place';
 import { namedMigrations } from '../../provisioning/template/named-migrations';
 import { describeNeighbours, findNeighbours } from '../../provisioning/marks/registry-neighbours';
 import { findSharedSchemaProblems } from '../../provisioning/shared-schemas';
@@ -13,6 +14,9 @@ import { KNOWN_MIGRATIONS } from './known-migrations';
 import { type Check, ok, type Patient, problem, skipped, warning } from './finding';
 
 const MIGRATE = 'run: tenancy migrate up';
+
+/** A run goes on without a further server whose template cannot be migrated, so to run it again may be of no use. */
+const MIGRATE_ALL = 'run: tenancy migrate up. If that leaves the server out, do what its warning says first';
 
 /** Whether the registry has the tables that the application and its modules need. */
 export const checkRegistry: Check = async ({ options, registryMigrations, database }) => {
@@ -77,7 +81,7 @@ export const checkSharedSchemas: Check = async ({ options, database }) => {
 };
 
 /** Whether the template has all migrations, and can be cloned. */
-export const checkTemplate: Check = async ({ options, database }) => {
+export const checkTemplate: Check = async ({ options, database, server }) => {
   const wanted = namedMigrations(database.migrations).map(({ name }) => name);
   const seen = await templateMigrations(database, options);
   if (!seen) return skipped('template', 'there is no registry that says which migrations it has');
@@ -85,7 +89,11 @@ export const checkTemplate: Check = async ({ options, database }) => {
   const unknown = seen.filter((name) => !wanted.includes(name));
   return [
     pending.length > 0
-      ? problem('template', `it lacks ${pending.join(', ')}`, MIGRATE)
+      ? problem(
+          'template',
+          `it lacks ${pending.join(', ')}`,
+          server === DEFAULT_SERVER ? MIGRATE : MIGRATE_ALL,
+        )
       : ok('template', wanted.length > 0 ? `is at ${wanted.at(-1)}` : 'there are no migrations'),
     ...(unknown.length > 0
       ? [
@@ -148,6 +156,23 @@ export const checkFleet: Check = async (patient) => {
   return behind > 0
     ? problem('migrations', `${behind} of ${total} tenants lack a migration`, MIGRATE)
     : ok('migrations', `all ${total} tenants are at the version of the code`);
+};
+
+/** Tenants of servers that the options do not name: nothing else looks at them. */
+export const checkPlaces: Check = async ({ options, registry }) => {
+  if (options.store) return [];
+  const strangers = await registry.query<{ server: string; tenants: number }[]>(
+    `SELECT server, pg_catalog.count(*)::int AS tenants FROM ${quoteIdentifier(options.registry.schema)}.tenants
+     WHERE status <> 'purged' AND server <> ALL ($1::text[]) GROUP BY server ORDER BY server`,
+    [[DEFAULT_SERVER, ...Object.keys(options.servers)]],
+  );
+  return strangers.map(({ server, tenants }) =>
+    problem(
+      'servers',
+      `${tenants} ${tenants === 1 ? 'tenant gets' : 'tenants get'} 503: the server ${JSON.stringify(server)} is not in the option servers`,
+      'add it to the options of every instance',
+    ),
+  );
 };
 
 /** All tenants whose place is this server, with those whose schema is gone for good. */

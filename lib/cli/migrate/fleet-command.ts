@@ -20,7 +20,7 @@ export interface FleetCommandOptions extends CommonOptions {
 export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
   @Option({
     flags: '--canary <slugs|n>',
-    description: 'these tenants first, or this many of the oldest: acme,globex',
+    description: 'these tenants first, or this many of the oldest of each server: acme,globex',
   })
   parseCanary(canary: string): readonly string[] | number {
     return /^\d+$/.test(canary) ? integer('--canary', canary, 0) : canary.split(',');
@@ -28,7 +28,7 @@ export abstract class FleetCommand extends TenancyCommand<FleetCommandOptions> {
 
   @Option({
     flags: '--percents <list>',
-    description: 'then these percentages of the fleet, wave by wave: 10,50',
+    description: 'then these percentages of each server, wave by wave: 10,50',
   })
   parsePercents(percents: string): readonly number[] {
     return percents.split(',').map((each) => integer('--percents', each, 1, 99));

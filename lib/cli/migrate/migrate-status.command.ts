@@ -1,6 +1,7 @@
 import { SubCommand } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
 import type { FleetStatus } from '../../migrations/fleet-status';
+import { DEFAULT_SERVER } from '../../placement/place';
 import { EXIT } from '../exit-codes';
 import { table } from '../table';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
@@ -36,9 +37,14 @@ function toText({
   lastRun,
   warnings,
 }: FleetStatus): string {
-  const reach = migrations.map(({ name, template, tenants: seen }) => [
+  const reach = migrations.map(({ name, template, lackedBy, tenants: seen }) => [
     name,
-    template ? 'yes' : 'no',
+    // With one server it says nothing that this server lacks it.
+    template
+      ? 'yes'
+      : lackedBy.every((server) => server === DEFAULT_SERVER)
+        ? 'no'
+        : `not on ${lackedBy.join(', ')}`,
     `${seen} of ${tenants}`,
   ]);
   return [

@@ -5,12 +5,14 @@ import { Command, Option } from 'nest-commander';
 import { TenantImport } from '../../transfer/tenant-import';
 import { CommandLineError, InterruptedError } from '../cli.errors';
 import { integer } from '../option-values';
+import { placeIn } from '../tenant/new-tenant-command';
 import { AuditedCommand, type AuditedOptions, byWhom } from '../tenant/audited-command';
 import { tenantAnswer } from '../tenant/tenant-answer';
 import type { Answer } from '../tenancy-command';
 import { exportKey } from './export-key';
 
 interface ImportCommandOptions extends AuditedOptions {
+  readonly server?: string;
   readonly slug?: string;
   readonly name?: string;
   readonly domains?: boolean;
@@ -27,6 +29,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
   protected readonly examples = [
     'tenancy import acme.tenant',
     'tenancy import acme.tenant --slug acme-copy --name "Acme, a copy"',
+    'tenancy import acme.tenant --slug acme-eu --server eu',
     'tenancy import acme.tenant --keep-id --domains   # it has moved for good',
   ];
 
@@ -51,6 +54,14 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
   })
   parseKeepId(): boolean {
     return true;
+  }
+
+  @Option({
+    flags: '--server <name>',
+    description: 'where it is to live (default: as the option placement says, wherever it lived before)',
+  })
+  parseServer(server: string): string {
+    return server;
   }
 
   @Option({
@@ -79,6 +90,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
           limits: { maxBytes: maxGb && maxGb * 1024 ** 3 },
           signal,
           onProgress,
+          ...placeIn(options),
           ...byWhom(options),
         });
       } catch (error) {

@@ -77,12 +77,25 @@ it('tells of each server where it is, and what it has, without its password', as
   expect((await run('servers')).stdout).toMatch(/^eu +\S+ +yes +yes +2 +0 of 0$/m);
 });
 
+it('counts the spares of every server, and imports to where --server says', async () => {
+  environment.TENANCY_SPARES_COUNT = '1';
+  expect(await json('spares', '--refill')).toEqual({
+    ...{ code: 0, wanted: 2, ready: 2, stale: 0 },
+    servers: ['default', 'eu'].map((server) => ({ server, wanted: 1, ready: 1, stale: 0, reason: null })),
+  });
+  delete environment.TENANCY_SPARES_COUNT;
+  await run('export', 'globex', '--to', 'globex.tenant');
+  expect(await json('import', 'globex.tenant', '--slug', 'moved', '--server', 'eu')).toMatchObject({
+    tenant: { place: { server: 'eu' } },
+  });
+});
+
 it('tells why one cannot be reached, and of one that the options do not name', async () => {
   await way.cut();
   try {
     const { code, stdout } = await run('servers');
     expect(code).toBe(4);
-    expect(stdout).toMatch(/^eu +\S+ +yes +no +2 +–$/m);
+    expect(stdout).toMatch(/^eu +\S+ +yes +no +3 +–$/m);
     expect(stdout).toMatch(/^eu: .*ECONNREFUSED/m);
   } finally {
     await way.mend();
@@ -130,8 +143,9 @@ describe('doctor', () => {
     expect(of(found, 'schemas')).toEqual([expect.objectContaining({ severity: 'ok' })]);
     expect(of(found, 'eu: schemas')).toEqual([expect.objectContaining({ severity: 'ok' })]);
     expect(of(found, 'eu: migrations')).toEqual([
-      expect.objectContaining({ message: 'all 2 tenants are at the version of the code' }),
+      expect.objectContaining({ message: 'all 3 tenants are at the version of the code' }),
     ]);
+    expect(of(found, 'servers')).toEqual([]);
     expect(of(found, 'migrations')).toEqual([
       expect.objectContaining({ message: 'all 1 tenants are at the version of the code' }),
     ]);
@@ -152,7 +166,15 @@ describe('doctor', () => {
   });
 
   it('speaks of the server’s own options, and of one that is another or away', async () => {
+    await cli.database.query(`UPDATE tenancy.tenants SET server = 'us' WHERE slug = 'moved'`);
     const small = await findings({ TENANCY_POOL_SIZE: '150' });
+    await cli.database.query(`UPDATE tenancy.tenants SET server = 'eu' WHERE slug = 'moved'`);
+    expect(of(small, 'servers')).toEqual([
+      expect.objectContaining({
+        severity: 'problem',
+        message: '1 tenant gets 503: the server "us" is not in the option servers',
+      }),
+    ]);
     expect(of(small, 'eu: connections')).toEqual([
       expect.objectContaining({ remedy: expect.stringContaining('lower servers.eu.poolSize') }),
     ]);

@@ -58,7 +58,10 @@ it('makes a tenant where it is asked for, and lists those of a server', async ()
   };
   expect(await slugsOf('server=eu')).toEqual(['acme']);
   expect(await slugsOf('server=default')).toEqual(['globex']);
-  expect(await slugsOf('server=us')).toEqual([]);
+  await expect(call('GET /admin/tenants?server=us')).resolves.toMatchObject({
+    status: 400,
+    body: { errors: [{ field: 'server', message: 'must be one of default, eu' }] },
+  });
 });
 
 it.each([

@@ -115,9 +115,14 @@ it('brings tenants of all servers to the version of the code, and back', async (
   const tenants = await makeSome();
   await world.app.get(TenantLifecycle).suspend('eu-2');
   const app = await start(NEW);
-  await expect(fleet(app).up()).resolves.toMatchObject({
-    ...{ state: 'done', done: 4, skipped: 0, failed: [], notReached: 0, warnings: [] },
+  const afterWaves: unknown[] = [];
+  const afterWave = async (name: string) =>
+    void afterWaves.push(name, await columns(app, [tenants[0], tenants[1], tenants[2]]));
+  await expect(fleet(app).up({ canary: 1, afterWave })).resolves.toMatchObject({
+    ...{ state: 'done', done: 4, skipped: 0, failed: [], notReached: 0, leftOut: [], warnings: [] },
   });
+  // A canary on each server.
+  expect(afterWaves).toEqual(['canary', [3, 3, 2]]);
   const [to] = NEW.slice(-1);
   expect(await versions()).toEqual({
     'eu-1': to.name,
@@ -152,6 +157,9 @@ it('goes on without a server that is away, and finishes when it is back', async 
   expect(plan.warnings).toEqual([expect.stringContaining('The server "eu" was not asked')]);
   const report = await fleet(app).up();
   expect(report).toMatchObject({ state: 'failed', done: 2, failed: [], notReached: 2 });
+  expect(report.leftOut).toEqual([
+    { server: 'eu', why: expect.stringContaining('The server "eu" is not available') },
+  ]);
   expect(report.warnings).toEqual([expect.stringContaining('The server "eu" was left out: ')]);
   expect(await columns(app, [tenants[0], tenants[2]])).toEqual([3, 3]);
   await expect(fleet(app).status()).resolves.toMatchObject({ tenants: 4, behind: 2 });
@@ -302,7 +310,14 @@ it('confirms an edited migration on every server', async () => {
     await database.query(`UPDATE tenancy.template_migrations SET checksum = 'another'`);
   await expect(fleet(world).status()).resolves.toMatchObject({ warnings: [expect.any(String)] });
   await expect(fleet(world).acknowledge(OLD[0].name)).resolves.toBe(true);
-  await expect(fleet(world).status()).resolves.toMatchObject({ warnings: [] });
+  await expect(fleet(world).status()).resolves.toMatchObject({
+    migrations: [{ lackedBy: [] }],
+    warnings: [],
+  });
+  await world.eu.query('DELETE FROM tenancy.template_migrations');
+  await expect(fleet(world).status()).resolves.toMatchObject({
+    migrations: [{ template: false, lackedBy: ['eu'] }],
+  });
 });
 
 it('compares tenants with the template of their server, and repairs them there', async () => {

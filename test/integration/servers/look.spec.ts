@@ -195,3 +195,57 @@ it('is made ready by ten instances at once', async () => {
   expect(made.every(({ place }) => place.server === 'eu')).toBe(true);
   expect(await home.query('SELECT name FROM tenancy.servers')).toEqual([{ name: 'eu' }]);
 });
+
+it('keeps one of two databases that two instances call by one new name', async () => {
+  const [home, one, two] = [await database(), await database(), await database()];
+  const apps = await Promise.all(
+    [one, two].map((eu) => startAppOn(home, { servers: { eu: { url: eu.url } } })),
+  );
+  for (const app of apps) later(app);
+  const made = await Promise.all(
+    apps.map((app, index) => create(app, `tenant-${index}`, 'eu').catch(({ code }: TenancyError) => code)),
+  );
+  const loser = made.indexOf('SERVER_MISMATCH');
+  expect([loser, made[1 - loser]]).toEqual([
+    expect.any(Number),
+    expect.objectContaining({ status: 'active' }),
+  ]);
+  expect(loser).toBeGreaterThanOrEqual(0);
+  // What it has got is empty tables of ours, which are to be dropped there by hand.
+  const [wrong, right] = loser === 0 ? [one, two] : [two, one];
+  expect(
+    await wrong.query(`SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^(t_|template|tenancy)'`),
+  ).toEqual([{ name: 'tenancy' }]);
+  await expect(ask(apps[loser], made[1 - loser] as Tenant)).rejects.toMatchObject({
+    code: 'SERVER_MISMATCH',
+  });
+  await expect(ask(apps[1 - loser], made[1 - loser] as Tenant)).resolves.toEqual([{ one: 1 }]);
+  expect(await right.query(`SELECT FROM pg_namespace WHERE nspname = 'template'`)).toHaveLength(1);
+});
+
+it('ends work that crosses between two pools of one connection, and serves afterwards', async () => {
+  const world: World = later(await startWorld({ database: { poolSize: 1, connectTimeoutMs: 2_000 } }));
+  const [home, acme] = [await create(world, 'home', 'default'), await create(world, 'acme', 'eu')];
+  const transactions = world.app.get(TenantConnection);
+  let holders = 0;
+  let both!: () => void;
+  const bothHold = new Promise<void>((resolve) => (both = resolve));
+  /** Keeps the connection of one server, and asks for that of the other when both are taken. */
+  const cross = (from: Tenant, to: Tenant) =>
+    world.app.get(TenantContext).run(from, () =>
+      transactions.transaction(async (manager) => {
+        await manager.query('SELECT 1');
+        if (++holders === 2) both();
+        await bothHold;
+        return ask(world, to);
+      }),
+    );
+  const outcomes = await Promise.allSettled([cross(home, acme), cross(acme, home)]);
+  const refused = outcomes.flatMap((each) =>
+    each.status === 'rejected' ? [each.reason as TenancyError] : [],
+  );
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { statusCode } of refused) expect(statusCode).toBe(503);
+  await expect(ask(world, home)).resolves.toEqual([{ one: 1 }]);
+  await expect(ask(world, acme)).resolves.toEqual([{ one: 1 }]);
+});

@@ -13,7 +13,10 @@ import {
   type Tenant,
 } from '../../../lib';
 import { generateSchemaName } from '../../../lib/registry/schema-name';
+import { testTenants } from '../../../lib/testing';
+import { createTestDatabase } from '../../support/database';
 import { Note } from '../../support/notes';
+import { startAppOn } from '../provisioning/app';
 import { startWorld, type World } from './world';
 
 /** Tables that say something only where the registry is. */
@@ -193,4 +196,62 @@ it.each([
     statusCode: 409,
   });
   expect(await store().find({ by: 'slug', value: 'nowhere' })).toBeUndefined();
+});
+
+it('makes tenants of tests where they are asked for, and again in the same place', async () => {
+  const tenants = testTenants({ app: world.app });
+  const first = await tenants.make({}, { place: { server: 'eu' } });
+  const again = await tenants.reset(first);
+  expect([first.place.server, again.place.server, again.slug]).toEqual(['eu', 'eu', first.slug]);
+  expect(await schemasOfEu()).not.toContain(first.schemaName);
+  await tenants.dropAll();
+  expect(await schemasOfEu()).not.toContain(again.schemaName);
+});
+
+it('touches nothing of another registry that has tenants on the same server', async () => {
+  const home = await createTestDatabase();
+  const other = await startAppOn(home, {
+    servers: { eu: { url: world.eu.url } },
+    ...{ registry: { schema: 'other_tenancy' }, templateSchema: 'other_template' },
+    ...{ spares: { count: 1 }, sweeper: { intervalMs: 0, orphanAfterMs: 0 } },
+  });
+  try {
+    const get = other.app.get.bind(other.app);
+    const own = await inEurope('shared-1');
+    const [theirs, purged] = [
+      await get(TenantProvisioner).create({ slug: 'theirs' }, { place: { server: 'eu' } }),
+      await get(TenantProvisioner).create({ slug: 'purged' }, { place: { server: 'eu' } }),
+    ];
+    await write(own, 'ours');
+    // Of each a schema that no tenant has, and that only its own registry may drop.
+    const [ourOrphan, theirOrphan] = [
+      await inEurope('shared-2'),
+      await get(TenantProvisioner).create({ slug: 'lost' }, { place: { server: 'eu' } }),
+    ];
+    await get(TenantSweeper).sweep();
+    await world.database.query(`DELETE FROM tenancy.tenants WHERE slug = 'shared-2'`);
+    await home.query(`DELETE FROM other_tenancy.tenants WHERE slug = 'lost'`);
+    const spares = () =>
+      world.eu.query<{ name: string }>('SELECT schema_name AS name FROM other_tenancy.spares');
+    const before = await schemasOfEu();
+    const [spare] = await spares();
+    expect(before).toEqual(expect.arrayContaining([spare.name]));
+
+    // The first look notes an orphan, the second drops it.
+    await sweep();
+    await sweep();
+    expect(await schemasOfEu()).toEqual(before.filter((name) => name !== ourOrphan.schemaName));
+    await get(TenantSweeper).sweep();
+    await get(TenantSweeper).sweep();
+    await get(TenantLifecycle).delete('purged');
+    await get(TenantPurge).purge('purged');
+    const gone = [ourOrphan, theirOrphan, purged].map(({ schemaName }) => schemaName);
+    expect(await schemasOfEu()).toEqual(before.filter((name) => !gone.includes(name)));
+    expect(await spares()).toEqual([spare]);
+    expect(await read(own)).toEqual(['ours']);
+    expect(await schemasOfEu()).toContain(theirs.schemaName);
+  } finally {
+    await other.close();
+    await home.drop();
+  }
 });
