@@ -12,7 +12,7 @@ import {
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
 
-const KEYS = [{ id: '1', secret: 'a secret of the suite, long enough to be one' }];
+const KEYS = [{ id: '1', secret: 'a secret of the suite that is long enough' }];
 
 describe('docs/queues.md, through any broker', () => {
   let examples: Examples;

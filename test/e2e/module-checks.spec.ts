@@ -15,6 +15,7 @@ import {
 } from '../../lib';
 import { ApiKeys, fromApiKey, TenancyAccessModule } from '../../lib/access';
 import { TenancyAdminModule } from '../../lib/admin';
+import { TenancyBullmqModule } from '../../lib/bullmq';
 import { fromJwtClaim } from '../../lib/jwt';
 import { TenancyObservabilityModule } from '../../lib/observability';
 import { feature, RequireFeature, TenancySettingsModule } from '../../lib/settings';
@@ -68,6 +69,7 @@ describe('A module of ours', () => {
   it.each<[string, () => NonNullable<ModuleMetadata['imports']>]>([
     ['TenancyAccessModule', () => [TenancyAccessModule.forRoot()]],
     ['TenancyAdminModule', () => [TenancyAdminModule.forRoot({ masterKey })]],
+    ['TenancyBullmqModule', () => [TenancyBullmqModule.forRoot()]],
     ['TenancyObservabilityModule', () => [TenancyObservabilityModule.forRoot({})]],
     ['TenancySettingsModule', () => [TenancySettingsModule.forRoot({ settings: {} })]],
     ['TenancyThrottlingModule', () => [TenancyThrottlingModule.forRoot(limits)]],
@@ -112,6 +114,7 @@ describe('A module of ours', () => {
     ['TenancyModule', () => [TenancyAccessModule.forRoot(), TenancyModule]],
     ['TenancyModule', () => [TenancyModule, TenancyAdminModule.forRoot({ masterKey })]],
     ['TenancyAccessModule', () => [tenancy({ resolvers: [fromApiKey()] }), TenancyAccessModule]],
+    ['TenancyBullmqModule', () => [tenancy(), TenancyBullmqModule]],
     ['TenancyObservabilityModule', () => [tenancy(), TenancyObservabilityModule]],
     ['TenancySettingsModule', () => [tenancy(), TenancySettingsModule]],
     ['TenancyThrottlingModule', () => [tenancy(), TenancyThrottlingModule]],
@@ -287,6 +290,12 @@ describe('A module of ours', () => {
       ],
       'INVALID_ACCESS_OPTIONS',
       'routes is given too late, by a factory: give it beside imports, inject and useFactory',
+    ],
+    [
+      'TenancyBullmqModule',
+      () => [tenancy(), TenancyBullmqModule.forRoot(misspelled({ holdMin: 5 }))],
+      'BULLMQ_OPTIONS_INVALID',
+      'holdMin is no option: did you mean holdMinMs?',
     ],
     [
       'TenancyTransportsModule',

@@ -18,6 +18,7 @@ const PUBLIC = [
   ...[
     'access',
     'admin',
+    'bullmq',
     'cli',
     'graphql',
     'jwt',

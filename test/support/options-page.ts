@@ -5,6 +5,7 @@ import ts from 'typescript';
 import { declarationOf, type DeclaredOption } from '../../lib/common/options/option.decorator';
 import { CheckedAccessExtras, CheckedAccessOptions } from '../../lib/access/access.options';
 import { CheckedAdminExtras, CheckedAdminOptions } from '../../lib/admin/admin.options';
+import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
 import { CheckedFurtherOptions } from '../../lib/connection/typeorm/typeorm.options';
 import { CheckedJwtOptions } from '../../lib/jwt/jwt.options';
@@ -29,6 +30,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['TypeORM', [CheckedFurtherOptions]],
   ['`TenancyAccessModule`', [CheckedAccessOptions, CheckedAccessExtras]],
   ['`TenancyAdminModule`', [CheckedAdminOptions, CheckedAdminExtras]],
+  ['`TenancyBullmqModule`', [CheckedBullmqOptions]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
   ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],

@@ -1,0 +1,36 @@
+import { InvalidOptionsError } from '../common/options/invalid-options.errors';
+import { StartError } from '../common/start.errors';
+import { type FieldError, TenancyError } from '../common/tenancy.errors';
+
+/** The module cannot work with its options. Thrown at the start, and names everything that is wrong. */
+export class InvalidBullmqOptionsError extends InvalidOptionsError {
+  readonly code = 'BULLMQ_OPTIONS_INVALID';
+
+  constructor(problems: readonly FieldError[]) {
+    super('TenancyBullmqModule', problems);
+  }
+}
+
+/** A processor would run the jobs of tenants without their tenant. Thrown at the start. */
+export class ProcessorNotTenantsError extends StartError {
+  readonly code = 'PROCESSOR_NOT_TENANTS';
+
+  constructor(processor: string, queue: string) {
+    super(
+      `${processor} would run the jobs of the queue "${queue}" without their tenants. Put @TenantProcessor('${queue}') of ` +
+        'nestjs-tenancy/bullmq in the place of @Processor() on the class itself, which Nest must make (useClass).',
+    );
+  }
+}
+
+/** A job was to be added with an option that cannot be had together with fair turns. Nothing was added. */
+export class JobNotFairError extends TenancyError {
+  readonly code = 'JOB_NOT_FAIR';
+
+  constructor(option: string, queue: string) {
+    super(
+      `A job of the queue "${queue}" was given ${option}. Tenants have fair turns there by their jobs' priorities: leave the option ` +
+        `out, or register the queue with fair: false, where the jobs of one tenant hold up those of others.`,
+    );
+  }
+}

@@ -1,0 +1,155 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Job, RedisQueueBackend } from 'bullmq';
+import { TenancyUnavailableError } from '../common/tenancy.errors';
+import { TenantContext } from '../context/tenant-context';
+import { TenantLookup } from '../registry/cache/tenant-lookup';
+import type { Tenant } from '../registry/tenant';
+import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
+import { CarriedTokenError } from '../resolution/carried/carried.errors';
+import { BULLMQ_OPTIONS, CheckedBullmqOptions } from './bullmq.options';
+import { FairPlaces } from './fair-places';
+import { JobStamps } from './job-stamps';
+import { bullmq } from './packages';
+
+const { DelayedError, UnrecoverableError } = bullmq;
+
+/** Thrown by a job that is to be tried again at a time, or when its children are done: it has not failed. */
+const NOT_FAILED = ['DelayedError', 'WaitingError', 'WaitingChildrenError', 'RateLimitError'];
+
+/** Runs the jobs of tenants, each for its own. */
+@Injectable()
+export class TenantJobs {
+  readonly #logger = new Logger('Tenancy');
+  /** Of jobs that have run in this process. `null`: for nobody. */
+  readonly #tenants = new WeakMap<Job, Tenant | null>();
+
+  constructor(
+    @Inject(BULLMQ_OPTIONS) private readonly options: CheckedBullmqOptions,
+    private readonly stamps: JobStamps,
+    private readonly places: FairPlaces,
+    private readonly context: TenantContext,
+    private readonly lookup: TenantLookup,
+  ) {}
+
+  /**
+   * Runs `work` for the tenant of a job, such as one that a listener of `QueueEvents` has fetched, and returns its result.
+   *
+   * @throws CarriedTokenError when the job is not as it was added
+   * @throws TenantNotFoundError when its tenant was purged
+   * @throws TenantNotActiveError when its tenant is suspended or deleted
+   * @throws TenancyUnavailableError when the registry cannot be asked
+   */
+  async run<T>(job: Job, work: () => T): Promise<Awaited<T>> {
+    const tenant = await this.#tenantOf(job);
+    return await this.#within(tenant, work);
+  }
+
+  /** The same for a worker: a job that cannot run now is held, and one that never can fails at once. @internal */
+  async process<T>(job: Job, lock: string | undefined, work: () => T): Promise<Awaited<T>> {
+    const tenant = await this.#admit(job, lock);
+    this.#tenants.set(job, tenant ?? null);
+    this.#signNewData(job, tenant);
+    try {
+      return await this.#within(tenant, work);
+    } catch (error) {
+      await this.#beforeRetry(job, error, tenant);
+      throw error;
+    }
+  }
+
+  /**
+   * Calls the listener of a worker's event for the tenant of its job. For nobody when the event has no job, or one whose
+   * tenant is not served. @internal
+   */
+  observe(job: unknown, listener: () => unknown): unknown {
+    if (!isJob(job)) return this.#within(undefined, listener);
+    const known = this.#tenants.get(job);
+    if (known !== undefined) return this.#within(known ?? undefined, listener);
+    return this.#observeUnknown(job, listener);
+  }
+
+  /** An emitter does not wait for its listeners, nor hear of their failures. */
+  async #observeUnknown(job: Job, listener: () => unknown): Promise<void> {
+    try {
+      const tenant = await this.#tenantOf(job).catch(() => undefined);
+      await this.#within(tenant, listener);
+    } catch (error) {
+      this.#logger.error(error);
+    }
+  }
+
+  #within<T>(tenant: Tenant | undefined, work: () => T): T {
+    return tenant ? this.context.run(tenant, work) : this.context.runInFrame({}, work);
+  }
+
+  async #tenantOf(job: Job): Promise<Tenant | undefined> {
+    const value = this.stamps.read(job);
+    if (value === undefined) return undefined;
+    const tenant = await this.lookup.find({ by: 'id', value });
+    if (!tenant) throw new TenantNotFoundError();
+    if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);
+    return tenant;
+  }
+
+  async #admit(job: Job, lock: string | undefined): Promise<Tenant | undefined> {
+    try {
+      return await this.#tenantOf(job);
+    } catch (error) {
+      if (error instanceof CarriedTokenError) throw unrecoverable(error, error.message);
+      if (error instanceof TenantNotFoundError) throw unrecoverable(error, PURGED);
+      if (error instanceof TenantNotActiveError || error instanceof TenancyUnavailableError)
+        return this.#hold(job, lock, error);
+      throw error;
+    }
+  }
+
+  async #hold(
+    job: Job,
+    lock: string | undefined,
+    error: TenantNotActiveError | TenancyUnavailableError,
+  ): Promise<never> {
+    const { failHeldAfterMs, holdMinMs, holdMaxMs } = this.options;
+    const now = Date.now();
+    const known = this.stamps.heldSince(job);
+    const waited = now - (known ?? now);
+    if (waited >= failHeldAfterMs)
+      throw unrecoverable(error, `${error.message} The job was held for ${Math.round(waited / 1000)} s.`);
+    if (known === undefined) await this.stamps.holdSince(job, now);
+    await this.#renewPlace(job, this.stamps.read(job));
+    await job.moveToDelayed(now + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
+    throw new DelayedError();
+  }
+
+  /** A job that replaces its data, step by step, goes on with them after a failure. */
+  #signNewData(job: Job, tenant: Tenant | undefined): void {
+    const update = job.updateData.bind(job);
+    job.updateData = (data: unknown) => this.stamps.replaceData(job, tenant, data, () => update(data));
+  }
+
+  /** Many that fail together would else all come back to the places that they had, in front of others. */
+  async #beforeRetry(job: Job, error: unknown, tenant: Tenant | undefined): Promise<void> {
+    const { name } = (error ?? {}) as { name?: unknown };
+    const attempts = job.opts.attempts ?? 0;
+    if (NOT_FAILED.includes(String(name)) || name === 'UnrecoverableError') return;
+    if (job.attemptsMade + 1 >= attempts) return;
+    // The handler's own error is told, whatever becomes of the place.
+    await this.#renewPlace(job, tenant?.id).catch(() => undefined);
+  }
+
+  async #renewPlace(job: Job, owner: string | undefined): Promise<void> {
+    const { backend } = job as unknown as { backend: object };
+    if (job.priority > 0 && 'client' in backend)
+      await this.places.renew(backend as RedisQueueBackend, job.id!, owner);
+  }
+}
+
+function isJob(value: unknown): value is Job {
+  return value instanceof bullmq.Job;
+}
+
+/** BullMQ does not try such a job again. */
+function unrecoverable(error: { readonly code: string }, message: string): Error {
+  return Object.assign(new UnrecoverableError(`${error.code}: ${message}`), { cause: error });
+}
+
+const PURGED = 'The tenant of this job is not there any more: it was purged. The job was not run.';

@@ -1,0 +1,132 @@
+import { type BeforeApplicationShutdown, Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import type { Job, Queue, RedisQueueBackend, Worker } from 'bullmq';
+import { OnTransition, type TenantTransitionHook } from '../provisioning/hooks/transition-hooks';
+import type { TenantStep } from '../provisioning/provisioning.options';
+import type { Tenant } from '../registry/tenant';
+import { TenantCarrier } from '../resolution/carried/tenant-carrier';
+import { CarryKeysMissingError } from '../resolution/carried/carried.errors';
+import { ProcessorNotTenantsError } from './bullmq.errors';
+import { FairPlaces } from './fair-places';
+import { claimedOwner } from './job-stamps';
+import { isOfTenants } from './tenant-processor.decorator';
+
+/** Nest's metadata of `@Processor()`. */
+const PROCESSOR = 'bullmq:processor_metadata';
+
+const STATES = ['waiting', 'prioritized', 'delayed', 'waiting-children', 'completed', 'failed'] as const;
+const PAGE = 1_000;
+
+/** A client of Redis that is not connected waits for ever, and a purge must not. */
+const STEP_TIMEOUT_MS = 30_000;
+
+/** The queues of this application whose jobs are tenants'. */
+@Injectable()
+@OnTransition()
+export class TenantQueues implements TenantTransitionHook, BeforeApplicationShutdown, OnModuleInit {
+  readonly #fair = new Map<string, boolean>();
+  readonly #queues = new Set<Queue>();
+
+  constructor(
+    private readonly carrier: TenantCarrier,
+    private readonly discovery: DiscoveryService,
+    private readonly places: FairPlaces,
+  ) {}
+
+  /** @throws CarryKeysMissingError */
+  onModuleInit(): void {
+    if (!this.carrier.hasKeys) throw new CarryKeysMissingError();
+  }
+
+  /**
+   * Told of each queue before it is made.
+   *
+   * @throws ProcessorNotTenantsError when a processor of it knows of no tenants
+   */
+  declare(name: string, isFair: boolean): void {
+    this.#fair.set(name, isFair);
+    for (const { metatype, instance, name: processor } of this.#processorsOf(name)) {
+      const prototype = (metatype?.prototype ?? Object.getPrototypeOf(instance)) as object;
+      if (!isOfTenants(prototype)) throw new ProcessorNotTenantsError(processor, name);
+    }
+  }
+
+  add(queue: Queue): void {
+    this.#queues.add(queue);
+  }
+
+  /** `undefined`: it is none of this application's. */
+  isFair(name: string): boolean | undefined {
+    return this.#fair.get(name);
+  }
+
+  /** Removes all that a tenant has in the queues, but for what runs at the moment. @throws when a queue cannot be reached */
+  async onTransition(tenant: Tenant, step: TenantStep): Promise<void> {
+    if (step !== 'purge') return;
+    for (const queue of this.#queues) await this.#empty(queue, tenant);
+  }
+
+  /** Jobs under way end while they still have a tenant and a database. Afterwards Nest would close the workers together with these. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const workers = [...this.#fair.keys()].flatMap((name) =>
+      this.#processorsOf(name).map(({ instance }) => (instance as { _worker?: Worker } | undefined)?._worker),
+    );
+    await Promise.all(workers.flatMap((worker) => (worker ? [worker.close()] : [])));
+  }
+
+  async #empty(queue: Queue, { id }: Tenant): Promise<void> {
+    const schedulers = await this.#pages(queue, (start, end) => queue.getJobSchedulers(start, end));
+    for (const { key, template } of schedulers)
+      if (claimedOwner(template?.opts) === id) await step(queue, queue.removeJobScheduler(key));
+    for (const state of STATES) {
+      const jobs = (await this.#pages(queue, (start, end) => queue.getJobs(state, start, end))) as (
+        Job | undefined
+      )[];
+      const own = jobs.filter((job) => claimedOwner(job?.opts) === id);
+      for (let start = 0; start < own.length; start += PAGE)
+        await step(queue, Promise.all(own.slice(start, start + PAGE).map((job) => queue.remove(job!.id!))));
+    }
+    const backend: object = queue.backend;
+    if ('client' in backend) await step(queue, this.places.forget(backend as RedisQueueBackend, id));
+  }
+
+  async #pages<T>(queue: Queue, page: (start: number, end: number) => Promise<T[]>): Promise<T[]> {
+    const all: T[] = [];
+    for (let start = 0; ; start += PAGE) {
+      const found = await step(queue, page(start, start + PAGE - 1));
+      all.push(...found);
+      if (found.length < PAGE) return all;
+    }
+  }
+
+  #processorsOf(queue: string) {
+    return this.discovery
+      .getProviders()
+      .map(({ metatype, inject, instance, name }) => {
+        // A factory's own class is known by what it has made.
+        const isClass = typeof metatype === 'function' && !inject;
+        const type = (isClass ? metatype : (instance as object | undefined)?.constructor) as
+          (abstract new () => unknown) | undefined;
+        return { metatype: type, instance: instance as unknown, name: String(name) };
+      })
+      .filter(({ metatype }) => {
+        const options =
+          metatype && (Reflect.getMetadata(PROCESSOR, metatype) as { name?: string } | undefined);
+        return options && (options.name ?? 'default') === queue;
+      });
+  }
+}
+
+async function step<T>(queue: Queue, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = () =>
+      new Error(`The queue "${queue.name}" did not answer within ${STEP_TIMEOUT_MS / 1000} s.`);
+    timer = setTimeout(() => reject(error()), STEP_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

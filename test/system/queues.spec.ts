@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import { QueueEvents, type Job, type JobsOptions } from 'bullmq';
+import { type Tenant, TenantContext, TenantLifecycle, TenantPurge } from '../../lib';
+import { TenantJobs } from '../../lib/bullmq';
+import { checkTenantAdapter } from '../../lib/testing';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { type NoteJob, type QueueApp, startQueueApp } from '../support/queue-app';
+import { type TestRedis, startRedis } from '../support/system/redis';
+
+describe('Queues of BullMQ on Redis', () => {
+  let redis: TestRedis;
+  let database: TestDatabase;
+  let test: QueueApp;
+  let events: QueueEvents;
+  let acme: Tenant;
+  let globex: Tenant;
+
+  beforeAll(async () => {
+    [redis, database] = await Promise.all([startRedis(), createTestDatabase()]);
+    test = await startQueueApp(database, redis.port, { holdMinMs: 100, holdMaxMs: 100 });
+    events = new QueueEvents('notes', { connection: { host: '127.0.0.1', port: redis.port } });
+    await events.waitUntilReady();
+    acme = await test.create({ slug: 'acme' });
+    globex = await test.create({ slug: 'globex' });
+  });
+  afterAll(async () => {
+    await events?.close();
+    await test?.close();
+    await redis?.stop();
+    await database?.drop();
+  });
+
+  const within = <T>(tenant: Tenant, work: () => T): T => test.app.get(TenantContext).run(tenant, work);
+  const add = (tenant: Tenant, data: NoteJob, options?: JobsOptions) =>
+    within(tenant, () => test.queue.add('note', data, options));
+  const done = (job: Job) => job.waitUntilFinished(events, 60_000);
+  const texts = async ({ schemaName }: Tenant) =>
+    (await database.query<{ text: string }>(`SELECT text FROM "${schemaName}".note ORDER BY 1`)).map(
+      ({ text }) => text,
+    );
+  /** What is kept in Redis of a job. */
+  const edit = async (job: Job, field: string, change: (value: string) => string) => {
+    const client = await test.queue.backend.client;
+    const key = test.queue.toKey(job.id!);
+    await client.hset(key, { [field]: change((await client.hget(key, field))!) });
+  };
+  const linesOf = (text: string) => test.diary.about(` ${text} `);
+
+  it('run the jobs of each tenant for it, and their listeners too', async () => {
+    const jobs = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => add(i % 2 ? acme : globex, { text: `mixed-${i}` })),
+    );
+    await Promise.all(jobs.map(done));
+    for (const [tenant, odd] of [
+      [acme, 1],
+      [globex, 0],
+    ] as const)
+      expect((await texts(tenant)).filter((text) => text.startsWith('mixed'))).toEqual(
+        Array.from({ length: 10 }, (_, i) => `mixed-${i * 2 + odd}`).sort(),
+      );
+    await test.diary.until('completed mixed', 20);
+    await test.diary.until('active mixed', 20);
+    for (const [i, slug] of [
+      [0, 'globex'],
+      [1, 'acme'],
+    ] as const)
+      expect(linesOf(`mixed-${i}`).sort()).toEqual(
+        ['active', 'completed', 'process', 'processed'].map((event) => `${event} mixed-${i} ${slug}`),
+      );
+  });
+
+  it('try again for the same tenant, with data that the job has replaced itself', async () => {
+    const options = { attempts: 3, backoff: 10 };
+    const jobs = [
+      await add(acme, { text: 'tried', failures: 2 }, options),
+      await add(acme, { text: 'step-1', then: { text: 'step-2', then: { text: 'step-3' } } }, options),
+    ];
+    await Promise.all(jobs.map(done));
+    expect(await texts(acme)).toEqual(expect.arrayContaining(['tried', 'step-3']));
+    expect(linesOf('tried').filter((line) => line.startsWith('process '))).toHaveLength(3);
+    expect([...linesOf('tried'), ...linesOf('step-2')].filter((line) => !line.endsWith(' acme'))).toEqual([]);
+  });
+
+  it('carry the tenant in bulk, through flows, and through the jobs of schedulers', async () => {
+    const bulk = await within(acme, () =>
+      test.queue.addBulk([1, 2, 3].map((i) => ({ name: 'note', data: { text: `bulk-${i}` } }))),
+    );
+    const flow = await within(globex, () =>
+      test.flows.add({
+        name: 'parent',
+        queueName: 'notes',
+        data: { text: 'parent' },
+        children: ['child-1', 'child-2'].map((text) => ({
+          name: 'child',
+          queueName: 'notes',
+          data: { text },
+        })),
+      }),
+    );
+    await within(acme, () =>
+      test.queue.upsertJobScheduler('ticks', { every: 50, limit: 3 }, { data: { text: 'tick' } }),
+    );
+    await Promise.all([...bulk, flow.job].map((job) => done(job)));
+    await test.diary.until('completed tick', 3);
+    expect(await texts(acme)).toEqual(expect.arrayContaining(['bulk-1', 'bulk-2', 'bulk-3', 'tick']));
+    expect(await texts(globex)).toEqual(expect.arrayContaining(['parent', 'child-1', 'child-2']));
+    expect(test.diary.about('tick').filter((line) => !line.endsWith(' acme'))).toEqual([]);
+  });
+
+  it('refuse a job without a tenant, unless it is marked, and run that for nobody', async () => {
+    const missing = expect.objectContaining({ code: 'TENANT_REQUIRED' });
+    const data = { text: 'whose' };
+    await expect(test.queue.add('note', data)).rejects.toEqual(missing);
+    await expect(test.queue.addBulk([{ name: 'note', data }])).rejects.toEqual(missing);
+    await expect(test.queue.upsertJobScheduler('whose', { every: 1e6 }, { data })).rejects.toEqual(missing);
+    await expect(test.flows.add({ name: 'a', queueName: 'notes', data })).rejects.toEqual(missing);
+    await expect(test.queue.getJobCounts('waiting', 'delayed', 'prioritized')).resolves.toEqual({
+      waiting: 0,
+      delayed: 0,
+      prioritized: 0,
+    });
+    const free = await within(acme, () => test.queue.add('note', { text: 'free' }, { tenantFree: true }));
+    await done(free);
+    await test.diary.until('completed free');
+    expect(linesOf('free').filter((line) => !line.endsWith(' nobody'))).toEqual([]);
+  });
+
+  it('never run a job that somebody has changed, or put there', async () => {
+    await test.queue.pause();
+    const changed = {
+      data: await add(acme, { text: 'changed data' }, { attempts: 5 }),
+      name: await add(acme, { text: 'changed name' }),
+      tenant: await add(acme, { text: 'changed tenant' }),
+      gone: await add(acme, { text: 'no token' }),
+    };
+    await edit(changed.data, 'data', (json) => json.replace('changed', 'edited'));
+    await edit(changed.name, 'name', () => 'other');
+    await edit(changed.tenant, 'opts', (json) => json.replace(acme.id, globex.id));
+    await edit(changed.gone, 'opts', (json) => JSON.stringify({ ...JSON.parse(json), tenancy: undefined }));
+    await test.queue.resume();
+    for (const job of Object.values(changed))
+      await expect(done(job)).rejects.toThrow('CARRIED_TOKEN_INVALID');
+    const { attemptsMade } = (await test.queue.getJob(changed.data.id!))!;
+    expect(attemptsMade).toBe(1);
+    await test.diary.until('failed', 4);
+    expect(test.diary.about('process edited')).toEqual([]);
+    expect(test.diary.about('process changed')).toEqual([]);
+  });
+
+  it('hold the jobs of a suspended tenant until it is back', async () => {
+    const hooli = await test.create({ slug: 'hooli' });
+    await test.app.get(TenantLifecycle).suspend('hooli');
+    const job = await within(hooli, () => test.queue.add('note', { text: 'held' }));
+    await test.diary.until('active held', 2);
+    expect(test.diary.about('process held')).toEqual([]);
+    await test.app.get(TenantLifecycle).activate('hooli');
+    await expect(done(job)).resolves.toBe('held');
+    expect(await texts(hooli)).toEqual(['held']);
+    expect((await test.queue.getJob(job.id!))!.attemptsMade).toBe(1);
+  });
+
+  it('fail the jobs of a tenant that stays suspended for a week', async () => {
+    const umbrella = await test.create({ slug: 'umbrella' });
+    await test.app.get(TenantLifecycle).suspend('umbrella');
+    const job = await within(umbrella, () => test.queue.add('note', { text: 'long' }, { attempts: 5 }));
+    await test.diary.until('active long');
+    // Since when it is held, as if a week had passed.
+    const held = (json: string) => json.replace(/"s":\d+/, `"s":${Date.now() - 7 * 24 * 3_600_000}`);
+    while (!(await test.queue.getJob(job.id!))!.delay);
+    await edit(job, 'opts', held);
+    await expect(done(job)).rejects.toThrow(/^TENANT_NOT_ACTIVE: .*"umbrella".* held for 60\d+ s/);
+    await test.diary.until('failed long nobody');
+    expect(test.diary.about('process long')).toEqual([]);
+  });
+
+  it('remove all that a purged tenant has in the queue, and never run what is put there later', async () => {
+    const initech = await test.create({ slug: 'initech' });
+    const inInitech = <T>(work: () => T) => within(initech, work);
+    await done(await inInitech(() => test.queue.add('note', { text: 'finished' })));
+    await test.queue.pause();
+    await inInitech(() =>
+      test.queue.addBulk(Array.from({ length: 1_100 }, () => ({ name: 'n', data: { text: 'waits' } }))),
+    );
+    await inInitech(() => test.queue.add('note', { text: 'later' }, { delay: 1e6 }));
+    await inInitech(() => test.queue.upsertJobScheduler('its', { every: 1e6 }, { data: { text: 'tick' } }));
+    const others = await add(acme, { text: 'of another' });
+    await test.app.get(TenantLifecycle).delete('initech');
+    await test.app.get(TenantPurge).purge('initech');
+    const left = await test.queue.getJobs(['waiting', 'prioritized', 'delayed', 'completed'], 0, 5_000);
+    expect(left.filter(({ opts }) => JSON.stringify(opts).includes(initech.id))).toEqual([]);
+    expect((await test.queue.getJobSchedulers()).map(({ key }) => key)).not.toContain('its');
+    const late = await inInitech(() => test.queue.add('note', { text: 'too late' }));
+    await test.queue.resume();
+    await expect(done(others)).resolves.toBe('of another');
+    await expect(done(late)).rejects.toThrow(
+      'TENANT_NOT_FOUND: The tenant of this job is not there any more',
+    );
+    expect(test.diary.about('process too late')).toEqual([]);
+  });
+
+  it('keep the contract of adapters', async () => {
+    const enter = async (work: () => Promise<void>) => {
+      const text = `work-${randomUUID()}`;
+      test.diary.work.set(text, work);
+      await done(await test.queue.add('note', { text }));
+    };
+    expect(await checkTenantAdapter({ app: test.app, enter, isDeferred: true })).toEqual([]);
+  });
+
+  it('let a listener of the queue’s events work for the tenant of a job', async () => {
+    const job = await add(globex, { text: 'told' });
+    await done(job);
+    const fetched = (await test.queue.getJob(job.id!))!;
+    await expect(
+      test.app.get(TenantJobs).run(fetched, () => test.app.get(TenantContext).tenant().slug),
+    ).resolves.toBe('globex');
+    fetched.data = { text: 'edited' };
+    await expect(test.app.get(TenantJobs).run(fetched, () => 0)).rejects.toMatchObject({
+      problem: 'payload',
+    });
+  });
+});
