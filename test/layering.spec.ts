@@ -14,11 +14,14 @@ it('imports point one way, without cycles, inner barrels or utils', () => {
   expect(findViolations(lib)).toEqual([]);
 });
 
-it('drops schemas in one place, which looks whose they are', () => {
+it.each([
+  ['schemas', /DROP SCHEMA/, 'provisioning/marks/schema-drop'],
+  ['databases', /DROP DATABASE/, 'provisioning/homes/tenant-databases'],
+])('drops %s in one place, where it is looked whose they are', (_what, statement, place) => {
   const dropping = Object.keys(lib).filter((file) =>
-    /DROP SCHEMA/.test(readFileSync(join(__dirname, '../lib', `${file}.ts`), 'utf8')),
+    statement.test(readFileSync(join(__dirname, '../lib', `${file}.ts`), 'utf8')),
   );
-  expect(dropping).toEqual(['provisioning/marks/schema-drop']);
+  expect(dropping).toEqual([place]);
 });
 
 it('names each provider in the module of its own folder', () => {

@@ -6,7 +6,7 @@ import { toApiKeyView } from '../access/api-key.dto';
 import { ApiKeys } from '../access/api-keys';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import type { Attempt } from '../http/idempotency-attempt';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { isBesideRegistry } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 
 /** A tenant with the key that was made together with it. */
@@ -46,7 +46,7 @@ export class FirstKey {
       {
         actor,
         id: attempt && tenant.id,
-        manager: placeOf(tenant).server === DEFAULT_SERVER ? manager : undefined,
+        manager: isBesideRegistry(tenant) ? manager : undefined,
       },
     )) as ShownApiKey;
     return { ...tenant, apiKey: toApiKeyView(key) };

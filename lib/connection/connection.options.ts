@@ -114,6 +114,15 @@ export class CheckedDatabaseOptions {
   readonly adminUrl?: string;
 
   /**
+   * The database that tenants' own databases are made from: with the extensions and `sharedSchemas` that your template needs, and
+   * with no sessions in it. Default `template0`, which has none of them.
+   *
+   * @see docs/placement.md#a-database-of-its-own
+   */
+  @Option(text('give the name of a database'))
+  readonly databaseTemplate?: string;
+
+  /**
    * Connections that all tenants share, an integer from 1. Default 10. The registry has four more of its own, two of
    * them for look-ups alone, and one that hears of its changes.
    *

@@ -38,6 +38,12 @@ export function isSamePlace(one: Place, other: Place): boolean {
   return one.server === other.server && one.isolation === other.isolation;
 }
 
+/** Whether the tenant's schema is in the database that has the registry: one transaction then reaches both. */
+export function isBesideRegistry(tenant: { readonly place?: Place | null }): boolean {
+  const { server, isolation } = placeOf(tenant);
+  return server === DEFAULT_SERVER && isolation === 'schema';
+}
+
 /** A store that was written before there were places leaves it out. */
 export function placeOf({ place }: { readonly place?: Place | null }): Place {
   return place ?? DEFAULT_PLACE;

@@ -12,7 +12,10 @@ export type PlaceRequest = Partial<Place>;
 
 /** The option with which callers ask for a place. */
 export function placeRequest() {
-  return kind<PlaceRequest>("give { server, isolation: 'schema' }, or a part of it", isPlainObject);
+  return kind<PlaceRequest>(
+    "give { server, isolation: 'schema' | 'database' }, or a part of it",
+    isPlainObject,
+  );
 }
 
 /** Decides where a new tenant lives. */
@@ -52,10 +55,6 @@ export class Placement {
     if (!(ISOLATIONS as readonly Isolation[]).includes(isolation))
       throw new PlaceNotPossibleError(
         `${show(isolation)} is no isolation: say ${ISOLATIONS.map((each) => show(each)).join(' or ')}.`,
-      );
-    if (isolation === 'database')
-      throw new PlaceNotPossibleError(
-        'A database for a tenant of its own cannot be made by this version: say "schema".',
       );
   }
 }

@@ -44,9 +44,10 @@ export class SchemaNotMarkedError extends TenancyError {
     readonly schemaName: string,
     readonly owner: string | null,
     remedy: string,
+    what: 'schema' | 'database' = 'schema',
   ) {
     super(
-      `The schema "${schemaName}" is not dropped, because its comment ` +
+      `The ${what} "${schemaName}" is not dropped, because its comment ` +
         (owner === null ? 'does not say whose it is' : `says that it belongs to another registry, ${owner}`) +
         `. If you are sure that it belongs to this registry, mark it and try again: ${remedy}`,
     );

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConnectionModule } from '../connection/connection.module';
 import { RegistryModule } from '../registry/registry.module';
 import { EntitiesAhead } from './entities-ahead';
+import { HomesModule } from './homes/homes.module';
 import { HooksModule } from './hooks/hooks.module';
 import { MarksModule } from './marks/marks.module';
 import { PurgeModule } from './purge/purge.module';
@@ -18,7 +19,7 @@ import { TenantLifecycle } from './tenant-lifecycle';
 import { TenantMaker } from './tenant-maker';
 import { TenantProvisioner } from './tenant-provisioner';
 
-const rooms = [HooksModule, MarksModule, PurgeModule, RolesModule, SparesModule, TemplateModule];
+const rooms = [HomesModule, HooksModule, MarksModule, PurgeModule, RolesModule, SparesModule, TemplateModule];
 
 /** A tenant's life, from the template to the purge. */
 @Module({

@@ -12,7 +12,7 @@ import { RegistryNeighbours } from './marks/registry-neighbours';
 import { SchemaMarks } from './marks/schema-marks';
 import { Spares } from './spares/spares';
 import { Template } from './template/template';
-import type { Making } from './tenant-maker';
+import type { HomePlan } from './homes/tenant-home';
 
 /** Makes an existing schema a tenant's. */
 @Injectable()
@@ -41,7 +41,7 @@ export class SchemaAdoption {
   }
 
   /** @throws SchemaNotAdoptableError, SchemaDiffersError */
-  async build({ manager, insert }: Making, schemaName: string, force: boolean): Promise<void> {
+  async plan(manager: EntityManager, schemaName: string, force: boolean): Promise<HomePlan> {
     await this.template.lockShared(manager);
     const found = await manager.query<unknown[]>('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [
       schemaName,
@@ -59,7 +59,7 @@ export class SchemaAdoption {
     const differences = await compare(manager, blueprint, schemaName);
     if (differences.length > 0 && !force) throw new SchemaDiffersError(schemaName, differences);
     const templateVersion = differences.length > 0 ? null : blueprint.fingerprint;
-    await insert({ schemaName, templateVersion, schemaVersion });
+    return { schemaName, templateVersion, schemaVersion };
   }
 
   /**

@@ -4,7 +4,7 @@ import { mergeMetadata } from '../registry/metadata';
 import type { Tenant } from '../registry/tenant';
 import { type TenantUpdate, TenantStore } from '../registry/store/tenant.store';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
-import { SchemaComment } from './marks/schema-comment';
+import { HomeComment } from './homes/home-comment';
 import { TenantChanger, type TenantChangeOptions } from './tenant-changer';
 import { checkDomain, checkMetadata, checkTenantPatch, type TenantPatch } from './tenant-input';
 import {
@@ -29,7 +29,7 @@ export class TenantLifecycle {
   constructor(
     private readonly store: TenantStore,
     private readonly changer: TenantChanger,
-    private readonly schemaComment: SchemaComment,
+    private readonly homeComment: HomeComment,
     private readonly hooks: TransitionHooks,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
@@ -77,7 +77,7 @@ export class TenantLifecycle {
       // Metadata was merged into the version that was read: a later change must not be lost.
       return this.store.update(tenant.id, changes, { expected: { version: tenant.version }, audit });
     });
-    if (renamed) await this.schemaComment.write(updated);
+    if (renamed) await this.homeComment.write(updated);
     return updated;
   }
 

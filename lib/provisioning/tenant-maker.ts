@@ -1,15 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
 import { callback } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { isOutage } from '../common/outage';
 import { TenancyError, TenancyUnavailableError } from '../common/tenancy.errors';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import type { IsolationLevel } from '../connection/typeorm/tenant-connection';
-import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
-import { TenantContext } from '../context/tenant-context';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { isBesideRegistry, placeOf } from '../placement/place';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { type NewTenant, TenantStore } from '../registry/store/tenant.store';
@@ -17,7 +14,8 @@ import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { ProvisionHooks } from './hooks/provision-hooks';
 import { type LeftBehind, ProvisioningFailedError } from './provisioning.errors';
 import type { CopiedTenant, ProvisionHook, TenantOrigin } from './provisioning.options';
-import { SchemaDrop } from './marks/schema-drop';
+import { Homes } from './homes/homes';
+import type { Draft, HomePlan } from './homes/tenant-home';
 import { lockHalfMade } from './purge/half-made';
 import { PurgeRecords } from './purge/purge-records';
 import { SchemaMarks, tenantComment } from './marks/schema-marks';
@@ -26,9 +24,6 @@ import { TenantEvents } from './hooks/tenant-events';
 import { ActorAndReason } from './tenant-input';
 import { TenantRoles } from './roles/tenant-roles';
 import { type SeenMigration, TenantVersions } from './template/tenant-versions';
-
-/** The fields of a tenant before it has a schema. */
-export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersion'> & Pick<Tenant, 'place'>;
 
 export class NewTenantOptions extends ActorAndReason {
   /**
@@ -39,12 +34,8 @@ export class NewTenantOptions extends ActorAndReason {
   readonly within?: ProvisionHook;
 }
 
-/** A tenant that is being made, in a transaction of its own. */
-export interface Making {
-  readonly manager: EntityManager;
-  /** Inserts the tenant's row. Call it once, before costly work, so that a taken slug costs nothing. */
-  insert(schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>): Promise<void>;
-}
+/** Says what is to be made for a tenant, in a transaction on its server. Costly work comes after the tenant's row. */
+export type PlanHome = (manager: EntityManager) => Promise<HomePlan>;
 
 export interface MakeOptions extends NewTenantOptions {
   readonly origin: TenantOrigin;
@@ -63,15 +54,13 @@ export class TenantMaker {
   readonly #logger = new Logger(TenantMaker.name);
 
   constructor(
-    @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
-    private readonly context: TenantContext,
     private readonly transactions: SystemTransactions,
     private readonly store: TenantStore,
     private readonly lookup: TenantLookup,
     private readonly spares: Spares,
     private readonly versions: TenantVersions,
     private readonly marks: SchemaMarks,
-    private readonly drop: SchemaDrop,
+    private readonly homes: Homes,
     private readonly records: PurgeRecords,
     private readonly hooks: ProvisionHooks,
     private readonly roles: TenantRoles,
@@ -79,31 +68,33 @@ export class TenantMaker {
   ) {}
 
   /**
-   * The tenant, once it is committed and its hooks have run. `build` makes the schema.
+   * The tenant, once it is committed and its hooks have run. `plan` says how its schema is made.
    *
    * @throws ProvisionHookFailedError, ProvisioningFailedError, TenancyUnavailableError, and what `within` throws; nothing is left
    * then
    */
-  async make(draft: Draft, build: (making: Making) => Promise<void>, options: MakeOptions): Promise<Tenant> {
+  async make(draft: Draft, plan: PlanHome, options: MakeOptions): Promise<Tenant> {
     const kept: { tenant?: Tenant } = {};
     const within = options.within && new WorkWithin(options.within);
     try {
-      // It runs for the tenant from the start, so that hooks can work in the same transaction.
-      await this.context.runUnborn(unborn(draft), () =>
-        this.dataSource.transaction(options.isolation ?? 'READ COMMITTED', async (manager) => {
-          const insert = async (
-            schema: Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'>,
-          ) => {
-            kept.tenant = await this.#insert(manager, { ...draft, ...schema }, options);
-          };
-          await build({ manager, insert });
-          await this.#recordVersion(manager, draft.id, options);
-          await this.marks.write(manager, kept.tenant!.schemaName, tenantComment(draft.slug));
+      await this.homes.of(draft).make(draft, {
+        isolation: options.isolation ?? 'READ COMMITTED',
+        choose: async (manager) => {
+          const chosen = await plan(manager);
+          const { schemaName, templateVersion, schemaVersion } = chosen;
+          const row = { ...draft, schemaName, templateVersion, schemaVersion };
+          kept.tenant = await this.#insert(manager, row, options);
+          return chosen;
+        },
+        note: (manager) => this.#recordVersion(manager, draft.id, options),
+        fill: async (manager, { schemaName, fill }) => {
+          await fill?.(manager);
+          await this.marks.write(manager, schemaName, tenantComment(draft.slug));
           await this.hooks.run(kept.tenant!, manager, options, within?.run);
           // Last, so that the tenant's role gets rights on what the hooks have made, too.
-          await this.roles.prepare(manager, kept.tenant!.schemaName);
-        }),
-      );
+          await this.roles.prepare(manager, schemaName);
+        },
+      });
       const made = await this.#settle(kept.tenant!, options.status);
       this.lookup.forget(made);
       await this.events.emit('created', made, options.origin);
@@ -122,7 +113,7 @@ export class TenantMaker {
   ): Promise<Tenant> {
     const audit = { action: origin, actor, reason };
     // A row outside of the transaction is seen before its schema is there.
-    const isInside = this.store instanceof TypeOrmTenantStore && placeOf(tenant).server === DEFAULT_SERVER;
+    const isInside = this.store instanceof TypeOrmTenantStore && isBesideRegistry(tenant);
     const draft = { ...tenant, status: isInside ? wanted : ('provisioning' as const) };
     const queryRunner = manager.queryRunner as QueryRunner;
     if (!isInside) await lockHalfMade(manager, tenant.id);
@@ -170,9 +161,9 @@ export class TenantMaker {
       // The row first: a tenant without a schema cannot work, but a schema without a tenant is swept away.
       await this.store.remove(id);
       await this.transactions.inRegistry((manager) => this.records.forget(manager, id));
-      if (server !== DEFAULT_SERVER)
+      if (!isBesideRegistry(tenant))
         await this.transactions.run((manager) => this.versions.forget(manager, id), server);
-      if (origin !== 'adopt') await this.#dropSchema(schemaName, server);
+      if (origin !== 'adopt') await this.#discard(tenant);
       return undefined;
     } catch (error) {
       this.#logger.error(
@@ -184,14 +175,12 @@ export class TenantMaker {
     }
   }
 
-  async #dropSchema(schemaName: string, server: string): Promise<void> {
-    for (let isGone = false; !isGone;) {
-      isGone = await this.transactions.run(async (manager) => {
-        // After the rollback a spare waits again. Any other schema was made for this tenant alone.
-        if (await this.spares.has(manager, schemaName)) return true;
-        return (await this.drop.dropNextPart(manager, schemaName)).isLast;
-      }, server);
-    }
+  /** After the rollback a spare waits again. Any other schema was made for this tenant alone. */
+  async #discard(tenant: Tenant): Promise<void> {
+    const { schemaName } = tenant;
+    const { server } = placeOf(tenant);
+    const isSpare = await this.transactions.run((manager) => this.spares.has(manager, schemaName), server);
+    if (!isSpare) await this.homes.of(tenant).discard({ schemaName, server });
   }
 }
 
@@ -213,22 +202,6 @@ class WorkWithin {
   hasThrown(error: unknown): boolean {
     return error !== undefined && error === this.#thrown;
   }
-}
-
-/** A stand-in for `TenantContext.run()` before the tenant exists. */
-function unborn(draft: Draft): Tenant {
-  const now = new Date();
-  return {
-    ...draft,
-    status: 'provisioning',
-    statusReason: null,
-    deletedFrom: null,
-    templateVersion: null,
-    schemaVersion: null,
-    version: 1,
-    createdAt: now,
-    updatedAt: now,
-  };
 }
 
 function explain(slug: string, error: unknown, left: LeftBehind | undefined): unknown {

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { checkArguments } from '../common/options/check-options';
 import { anything, flag, isPlainObject, kind, text } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
-import { replayBlueprint } from '../schema/clone';
-import { verifyClone } from '../schema/verify';
 import { generateSchemaName } from '../registry/schema-name';
 import { placeOf } from '../placement/place';
 import { PlaceNotPossibleError } from '../placement/placement.errors';
@@ -16,6 +15,7 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.o
 import { SchemaAdoption } from './schema-adoption';
 import { SpareRefill } from './spares/spare-refill';
 import { Spares } from './spares/spares';
+import { replayInto } from './template/rows-across';
 import { Template } from './template/template';
 import type { Mask } from './template/template-data';
 import { TemplateMigrator } from './template-migrator';
@@ -26,7 +26,8 @@ import {
   checkNewTenant,
   type TenantRequestedBy,
 } from './tenant-input';
-import { type Draft, type Making, NewTenantOptions, TenantMaker } from './tenant-maker';
+import type { Draft, HomePlan } from './homes/tenant-home';
+import { NewTenantOptions, TenantMaker } from './tenant-maker';
 
 /** Further options for a new tenant. */
 export type TenantDetails = Omit<TenantRequestedBy, 'slug'>;
@@ -115,8 +116,8 @@ export class TenantProvisioner {
     const draft = this.#draft(input, by, by);
     await proveDomains(this.options.domainProof, draft, { isIdChosen: by.id !== undefined });
     await this.templates.prepare(draft.place.server);
-    const build = (making: Making) => this.#takeOrClone(making, draft);
-    const tenant = await this.maker.make(draft, build, { ...by, origin: 'create' });
+    const plan = (manager: EntityManager) => this.#takeOrClone(manager, draft);
+    const tenant = await this.maker.make(draft, plan, { ...by, origin: 'create' });
     if (this.options.spares.count > 0) this.refill.start();
     return tenant;
   }
@@ -134,10 +135,10 @@ export class TenantProvisioner {
     const from = await this.copy.prepare(source);
     const draft = { ...this.#draft({ ...details, slug }, { actor, reason }), place: placeOf(from.tenant) };
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
-    const build = (making: Making) => this.copy.build(making, from, draft.schemaName, mask);
+    const plan = (manager: EntityManager) => this.copy.plan(manager, from, draft.schemaName, mask);
     const copied = { from: from.tenant, isMasked: mask !== undefined };
     const by = { actor, reason, within, origin: 'clone', copied } as const;
-    return this.maker.make(draft, build, { ...by, isolation: 'REPEATABLE READ' });
+    return this.maker.make(draft, plan, { ...by, isolation: 'REPEATABLE READ' });
   }
 
   /**
@@ -152,8 +153,13 @@ export class TenantProvisioner {
     await proveDomains(this.options.domainProof, draft, { isIdChosen: false });
     await this.templates.prepare(draft.place.server);
     this.adoption.check(schemaName);
-    const build = (making: Making) => this.adoption.build(making, schemaName, force);
-    return this.maker.make(draft, build, { actor, reason, within, origin: 'adopt' });
+    if (draft.place.isolation !== 'schema')
+      throw new PlaceNotPossibleError(
+        "A schema is adopted where it is, in the main database of its server. Say isolation: 'schema'; to bring its rows into a " +
+          'database of its own, export the tenant and import it there.',
+      );
+    const plan = (manager: EntityManager) => this.adoption.plan(manager, schemaName, force);
+    return this.maker.make(draft, plan, { actor, reason, within, origin: 'adopt' });
   }
 
   #draft(
@@ -167,14 +173,15 @@ export class TenantProvisioner {
     return { ...wanted, schemaName: generateSchemaName(), place: this.placement.choose(wanted, place) };
   }
 
-  async #takeOrClone({ manager, insert }: Making, { schemaName, place }: Draft): Promise<void> {
+  async #takeOrClone(manager: EntityManager, { schemaName, place }: Draft): Promise<HomePlan> {
     await this.template.lockShared(manager);
     const { blueprint, version, schemaVersion } = await this.template.current(manager);
     const templateVersion = blueprint.fingerprint;
-    const spare = await this.spares.take(manager, version, place.server);
-    await insert({ schemaName: spare ?? schemaName, templateVersion, schemaVersion });
-    if (spare !== undefined) return;
-    await replayBlueprint(manager, blueprint, schemaName);
-    await verifyClone(manager, blueprint, schemaName);
+    const spare =
+      place.isolation === 'schema' ? await this.spares.take(manager, version, place.server) : undefined;
+    if (spare !== undefined) return { schemaName: spare, templateVersion, schemaVersion };
+    const rows = { tables: this.options.templateData };
+    const fill = (home: EntityManager) => replayInto(home, manager, blueprint, schemaName, rows);
+    return { schemaName, templateVersion, schemaVersion, fill };
   }
 }

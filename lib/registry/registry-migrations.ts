@@ -11,6 +11,7 @@ import { KeepTemplatePrints1763601050000 } from './migrations/1763601050000-keep
 import { CreateSharedMigrations1763601100000 } from './migrations/1763601100000-create-shared-migrations';
 import { AddPlaces1763601200000 } from './migrations/1763601200000-add-places';
 import { CreateMoves1763601300000 } from './migrations/1763601300000-create-moves';
+import { NoteTenantDatabases1763601350000 } from './migrations/1763601350000-note-tenant-databases';
 
 /** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
@@ -35,6 +36,7 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   CreateSharedMigrations1763601100000,
   AddPlaces1763601200000,
   CreateMoves1763601300000,
+  NoteTenantDatabases1763601350000,
 ];
 
 /** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */

@@ -13,7 +13,8 @@ import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { Template } from '../provisioning/template/template';
 import { ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
 import { TemplateMigrator } from '../provisioning/template-migrator';
-import { type Draft, type Making, TenantMaker } from '../provisioning/tenant-maker';
+import type { Draft } from '../provisioning/homes/tenant-home';
+import { TenantMaker } from '../provisioning/tenant-maker';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
 import type { Tenant } from '../registry/tenant';
@@ -118,24 +119,23 @@ export class TenantImport {
       await this.#requireVersion(header, server);
       const { sharedSchemas } = this.options;
       const outcome: { rows: Record<string, number>; verification?: Verification } = { rows: {} };
-      const build = async (making: Making) => {
-        await making.insert({
-          schemaName: draft.schemaName,
+      const { schemaName } = draft;
+      const plan = async (manager: EntityManager) => {
+        const mark = await this.marks.statement(manager, schemaName, IMPORT_COMMENT);
+        return {
+          schemaName,
           templateVersion: await this.#templateVersion(header, server),
           schemaVersion: header.migrations.at(-1)?.name ?? null,
-        });
-        const { manager } = making;
-        const mark = await this.marks.statement(manager, draft.schemaName, IMPORT_COMMENT);
-        outcome.rows = await fill(
-          manager,
-          { header, reader, streams, options, mark, sharedSchemas },
-          draft.schemaName,
-        );
-        outcome.verification = await verifyImport(making.manager, header, draft);
-        options.signal?.throwIfAborted();
+          fill: async (home: EntityManager) => {
+            const from = { header, reader, streams, options, mark, sharedSchemas };
+            outcome.rows = await fill(home, from, schemaName);
+            outcome.verification = await verifyImport(home, header, draft);
+            options.signal?.throwIfAborted();
+          },
+        };
       };
       const { actor, reason } = options;
-      const tenant = await this.maker.make(draft, build, {
+      const tenant = await this.maker.make(draft, plan, {
         ...{ actor, reason, origin: 'import', seen: header.migrations },
         status: header.tenant.status === 'active' ? 'active' : 'suspended',
       });

@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '../common/sql';
-import type { Draft } from '../provisioning/tenant-maker';
+import type { Draft } from '../provisioning/homes/tenant-home';
 import type { ExportHeader } from './export-format';
 import { readContents } from './schema-contents';
 import { majorOf, serverVersion } from './server-version';

@@ -17,8 +17,14 @@ export function databaseOfServer(
 ): CheckedDatabaseOptions {
   if (name === DEFAULT_SERVER) return database;
   if (!Object.hasOwn(servers, name)) throw new ServerUnknownError(name);
-  const { url, adminUrl, directUrl, poolSize = database.poolSize } = servers[name];
-  return { ...withoutWay(database), url, adminUrl, directUrl, poolSize };
+  const {
+    url,
+    adminUrl,
+    directUrl,
+    poolSize = database.poolSize,
+    databaseTemplate = database.databaseTemplate,
+  } = servers[name];
+  return { ...withoutWay(database), url, adminUrl, directUrl, poolSize, databaseTemplate };
 }
 
 /** The way that requests take to a server: with `typeorm.replication` that decides on the default one's. */

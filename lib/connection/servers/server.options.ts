@@ -1,4 +1,12 @@
-import { flag, integer, isPlainObject, kind, postgresUrl, postgresUrls } from '../../common/options/kinds';
+import {
+  flag,
+  integer,
+  isPlainObject,
+  kind,
+  postgresUrl,
+  postgresUrls,
+  text,
+} from '../../common/options/kinds';
 import { problemsOf } from '../../common/options/check-options';
 import { Option } from '../../common/options/option.decorator';
 import { show } from '../../common/show-value';
@@ -18,6 +26,10 @@ export class ServerOptions {
   /** As `database.directUrl`: a URL that leads around a pooler. Default none. */
   @Option(postgresUrl('give a postgres:// URL that leads around the pooler, or leave it out'))
   readonly directUrl?: string;
+
+  /** As `database.databaseTemplate`: the database that tenants' own databases are made from here. */
+  @Option(text('give the name of a database'))
+  readonly databaseTemplate?: string;
 
   /** Connections that all tenants of this server share, an integer from 1. Default `database.poolSize`. */
   @Option(integer(1))

@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { ConnectionModule } from '../../connection/connection.module';
+import { DatabaseMarks } from './database-marks';
 import { RegistryNeighbours } from './registry-neighbours';
-import { SchemaComment } from './schema-comment';
 import { SchemaDrop } from './schema-drop';
 import { SchemaMarks } from './schema-marks';
 
-const services = [RegistryNeighbours, SchemaComment, SchemaDrop, SchemaMarks];
+const services = [DatabaseMarks, RegistryNeighbours, SchemaDrop, SchemaMarks];
 
 /** Which schemas are ours, and who may drop them. */
 @Module({ imports: [ConnectionModule], providers: services, exports: services })

@@ -12,9 +12,14 @@ export function tenantComment(slug: string): string {
   return `tenant ${slug}`;
 }
 
-/** SQL: the id of the registry that the schema `n` says it belongs to, and NULL when its comment has no mark. */
-export const MARK = `pg_catalog.substring(pg_catalog.obj_description(n.oid, 'pg_namespace'),
+/** SQL: the id of the registry that a comment names, and NULL when it has no mark. */
+export function markIn(comment: string): string {
+  return `pg_catalog.substring(${comment},
   '(?:^|; )registry ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$')`;
+}
+
+/** SQL: the id of the registry that the schema `n` says it belongs to, and NULL when its comment has no mark. */
+export const MARK = markIn(`pg_catalog.obj_description(n.oid, 'pg_namespace')`);
 
 /** SQL: whether the schema `n` has a comment of an old version, without a mark. The next sweep marks it. */
 export const IS_OF_BEFORE = `pg_catalog.obj_description(n.oid, 'pg_namespace') ~ '^(tenant [a-z0-9-]+|${SPARE_COMMENT})$'`;
@@ -53,7 +58,7 @@ export class SchemaMarks {
 
   /** Marks a schema of this registry if a version without marks has made it. Returns whether it did. */
   async markOfBefore(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
-    await lock(transaction, schemaName);
+    await lockMark(transaction, schemaName);
     const [old] = (await transaction.query(
       `SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') AS comment FROM pg_catalog.pg_namespace n
        WHERE n.nspname = $1 AND ${IS_OF_BEFORE}`,
@@ -86,11 +91,12 @@ export class SchemaMarks {
     const owner = await this.#lockAndRead(transaction, schemaName);
     const registryId = await this.registryId(transaction);
     if (owner === undefined) return;
-    if (owner === registryId) return this.#requireOnly(transaction, schemaName, registryId);
+    if (owner === registryId) return this.requireOnly(transaction, schemaName, registryId);
     throw new SchemaNotMarkedError(schemaName, owner, commentOn(schemaName, tenantComment('…'), registryId));
   }
 
-  async #requireOnly(transaction: SqlExecutor, schemaName: string, registryId: string): Promise<void> {
+  /** @throws RegistryCopiedError when another registry has the same id */
+  async requireOnly(transaction: SqlExecutor, schemaName: string, registryId: string): Promise<void> {
     const copies = twinsAmong(await findNeighbours(transaction, this.options.registrySchema), registryId);
     if (copies.length > 0) throw new RegistryCopiedError(schemaName, copies, newIdentity(copies[0]));
   }
@@ -100,7 +106,7 @@ export class SchemaMarks {
    * that was restored from an older backup lists spares that are tenants by now.
    */
   async isWaiting(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
-    await lock(transaction, schemaName);
+    await lockMark(transaction, schemaName);
     const found = (await transaction.query(
       `SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND ${isSpareOf(this.options.registrySchema)}`,
       [schemaName],
@@ -110,7 +116,7 @@ export class SchemaMarks {
 
   /** `null` when the schema has no mark, `undefined` when there is no such schema. */
   async #lockAndRead(transaction: SqlExecutor, schemaName: string): Promise<string | null | undefined> {
-    await lock(transaction, schemaName);
+    await lockMark(transaction, schemaName);
     const [found] = (await transaction.query(
       `SELECT ${MARK} AS owner FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`,
       [schemaName],
@@ -120,7 +126,7 @@ export class SchemaMarks {
 }
 
 /** The lock is the same for all registries. When two of them want one schema, the second sees the mark of the first. */
-async function lock(transaction: SqlExecutor, schemaName: string): Promise<void> {
+export async function lockMark(transaction: SqlExecutor, schemaName: string): Promise<void> {
   await transaction.query(
     `SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('tenancy mark'), pg_catalog.hashtext($1))`,
     [schemaName],

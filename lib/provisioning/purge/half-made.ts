@@ -5,7 +5,7 @@ import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import { placeOf } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
 import { TenantStore } from '../../registry/store/tenant.store';
-import { SchemaMarks, tenantComment } from '../marks/schema-marks';
+import { Homes } from '../homes/homes';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { PurgeRecords } from './purge-records';
 import { Template } from '../template/template';
@@ -46,7 +46,7 @@ export class HalfMade {
     private readonly store: TenantStore,
     private readonly template: Template,
     private readonly lookup: TenantLookup,
-    private readonly marks: SchemaMarks,
+    private readonly homes: Homes,
     private readonly records: PurgeRecords,
   ) {}
 
@@ -82,18 +82,14 @@ export class HalfMade {
 
   /** Activates one of them, or removes it. `undefined`: it is none any more. */
   async settle(tenant: Tenant): Promise<'activated' | 'removed' | undefined> {
-    const { id, slug, schemaName } = tenant;
+    const { id } = tenant;
+    const home = this.homes.of(tenant);
     const hasSchema = await this.transactions.run(async (manager) => {
       // A copy of a large tenant takes longer than from one sweep to the next.
       if (await isBeingMade(manager, id)) return undefined;
       // Creations by an older version hold only this lock, so all of them that were running have now ended.
       await this.template.lockExclusive(manager);
-      const found = await manager.query<unknown[]>(
-        `SELECT FROM pg_catalog.pg_namespace
-         WHERE nspname = $1 AND pg_catalog.obj_description(oid, 'pg_namespace') IN ($2, $2 || '; registry ' || $3)`,
-        [schemaName, tenantComment(slug), await this.marks.registryId(manager)],
-      );
-      return found.length > 0;
+      return home.isComplete(manager, tenant);
     }, placeOf(tenant).server);
     if (hasSchema === undefined) return undefined;
     const now = await this.store.find({ by: 'id', value: id });
@@ -105,6 +101,7 @@ export class HalfMade {
       await this.store.remove(id);
       return 'removed';
     }
+    await home.finish(now);
     const expected = { status: ['provisioning' as const] };
     return (await this.store.update(id, { status: 'active' }, { expected })) ? 'activated' : undefined;
   }

@@ -2,14 +2,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { TenantContext } from '../../context/tenant-context';
-import { OWN_NAME } from '../../registry/schema-name';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../../registry/store/typeorm-tenant.store';
-import { explainOwnRows, hasOwnRows } from './own-rows';
+import { Homes } from '../homes/homes';
+import { explainOwnRows } from '../homes/own-rows';
+import type { FoundHome, TenantHome } from '../homes/tenant-home';
+import type { Located } from '../marks/database-marks';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { isOthers, RegistryNeighbours, twinsAmong } from '../marks/registry-neighbours';
-import { SchemaDrop } from '../marks/schema-drop';
-import { MARK, SchemaMarks } from '../marks/schema-marks';
+import { SchemaMarks } from '../marks/schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { Template } from '../template/template';
 
@@ -21,10 +22,8 @@ export interface OrphanReport {
   readonly unmarked: readonly string[];
 }
 
-interface Candidate {
-  readonly name: string;
-  /** The registry that its comment names. */
-  readonly owner: string | null;
+interface Candidate extends FoundHome {
+  readonly home: TenantHome;
 }
 
 /**
@@ -42,7 +41,7 @@ export class Orphans {
     private readonly store: TenantStore,
     private readonly template: Template,
     private readonly marks: SchemaMarks,
-    private readonly schemaDrop: SchemaDrop,
+    private readonly homes: Homes,
     private readonly neighbours: RegistryNeighbours,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {
@@ -51,18 +50,19 @@ export class Orphans {
 
   /** On one server: drops the empty ones that were first seen long enough ago, and records the others. */
   sweep(server: string): Promise<OrphanReport> {
-    return this.context.runAsSystem(() => this.#sweep(), server);
+    return this.context.runAsSystem(() => this.#sweep(server), server);
   }
 
-  async #sweep(): Promise<OrphanReport> {
-    const candidates = await this.#candidates();
+  async #sweep(server: string): Promise<OrphanReport> {
+    const candidates = await this.#candidates(server);
     const unknown = await this.#unknownToStore(candidates.map(({ name }) => name));
     const { ours, unmarked } = await this.#divide(candidates.filter(({ name }) => unknown.has(name)));
     const due = await this.transactions.run((manager) => this.#note(manager, ours));
     const dropped: string[] = [];
     const withRows: string[] = [];
     for (const schemaName of due) {
-      const outcome = await this.#drop(schemaName);
+      const { home } = candidates.find(({ name }) => name === schemaName)!;
+      const outcome = await this.#drop(home, { schemaName, server });
       if (outcome === 'dropped') dropped.push(schemaName);
       if (outcome === 'has rows') withRows.push(schemaName);
     }
@@ -87,14 +87,12 @@ export class Orphans {
    * A creation that is running holds the template's lock, and its schema is not visible before it has ended. The registry
    * is asked after that, and knows by then of all that are seen: a tenant's row is never committed after its schema.
    */
-  async #candidates(): Promise<Candidate[]> {
-    const found = await this.transactions.run((manager) =>
-      manager.query<Candidate[]>(
-        `SELECT nspname AS name, ${MARK} AS owner FROM pg_catalog.pg_namespace n WHERE nspname ~ $1
-           AND NOT EXISTS (SELECT FROM ${this.#registry}.spares WHERE schema_name = n.nspname) ORDER BY 1`,
-        [OWN_NAME],
-      ),
-    );
+  async #candidates(server: string): Promise<Candidate[]> {
+    const found: Candidate[] = [];
+    for (const home of this.homes.all) {
+      const some = await this.transactions.run((manager) => home.listFound(manager, server));
+      found.push(...some.map((each) => ({ ...each, home })));
+    }
     if (found.length === 0) return [];
     const unknown = await this.transactions.inRegistry((manager) =>
       this.#unknownToRegistry(
@@ -170,10 +168,10 @@ export class Orphans {
     return due.map(({ name }) => name);
   }
 
-  async #drop(schemaName: string): Promise<'dropped' | 'has rows' | 'is taken' | 'is busy'> {
+  async #drop(home: TenantHome, orphan: Located): Promise<'dropped' | 'has rows' | 'is taken' | 'is busy'> {
     try {
       for (;;) {
-        const outcome = await this.transactions.run((manager) => this.#dropPart(manager, schemaName));
+        const outcome = await this.transactions.run((manager) => this.#dropPart(manager, home, orphan));
         if (outcome) return outcome;
       }
     } catch (error) {
@@ -183,27 +181,23 @@ export class Orphans {
     }
   }
 
-  async #dropPart(manager: EntityManager, schemaName: string) {
+  async #dropPart(manager: EntityManager, home: TenantHome, orphan: Located) {
     // The lock keeps others from creating or adopting schemas in the meantime.
     await this.template.lockExclusive(manager);
-    if (await this.#isTaken(manager, schemaName)) return 'is taken';
-    if (await hasOwnRows(manager, schemaName, this.options)) return 'has rows';
-    return (await this.schemaDrop.dropNextPart(manager, schemaName)).isLast ? 'dropped' : undefined;
+    if (await this.#isTaken(manager, home, orphan)) return 'is taken';
+    if (await home.hasOwnRows(manager, orphan)) return 'has rows';
+    return (await home.dropNextPart(manager, orphan, true)).isLast ? 'dropped' : undefined;
   }
 
   /** Whether it became a tenant's or a spare since it was recorded, or its mark was changed. */
-  async #isTaken(executor: SqlExecutor, schemaName: string): Promise<boolean> {
-    const spares = (await executor.query(
-      `SELECT schema_name FROM ${this.#registry}.spares WHERE schema_name = $1`,
-      [schemaName],
-    )) as unknown[];
-    if (spares.length > 0) return true;
+  async #isTaken(manager: EntityManager, home: TenantHome, orphan: Located): Promise<boolean> {
+    const { schemaName } = orphan;
+    if (await home.isSpare(manager, schemaName)) return true;
     const unknown = await this.transactions.inRegistry((registry) =>
       this.#unknownToRegistry(registry, [schemaName]),
     );
     if (!unknown.has(schemaName)) return true;
-    if ((await this.marks.ownerOf(executor, schemaName)) !== (await this.marks.registryId(executor)))
-      return true;
+    if ((await home.ownerOf(manager, orphan)) !== (await this.marks.registryId(manager))) return true;
     if (this.store instanceof TypeOrmTenantStore) return false;
     return !(await this.#unknownToStore([schemaName])).has(schemaName);
   }

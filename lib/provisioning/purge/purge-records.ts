@@ -144,15 +144,6 @@ export class PurgeRecords {
     return found.length > 0;
   }
 
-  /** The record as it is now. */
-  async read(executor: SqlExecutor, id: string): Promise<PurgeRecord> {
-    const [row] = (await executor.query(
-      `SELECT ${COLUMNS} FROM ${this.#schema}.purges WHERE tenant_id = $1`,
-      [id],
-    )) as PurgeRow[];
-    return toRecord(row);
-  }
-
   /** The record, and the tenant as it was. They stay locked until the transaction ends, so nobody else drops a part. */
   async lock(transaction: SqlExecutor, id: string): Promise<{ record: PurgeRecord; tenant: Tenant | null }> {
     const [row] = (await transaction.query(
@@ -168,21 +159,6 @@ export class PurgeRecords {
         updatedAt: new Date(tenant.updatedAt),
       },
     };
-  }
-
-  /** Who holds locks on tables of a schema: `process 4711, idle in transaction since 09:12:33`. */
-  async listHolders(executor: SqlExecutor, schemaName: string): Promise<string[]> {
-    const found = (await executor.query(
-      `SELECT DISTINCT pg_catalog.format('process %s, %s since %s', a.pid, a.state,
-                pg_catalog.to_char(a.xact_start, 'HH24:MI:SS')) AS holder
-       FROM pg_catalog.pg_namespace n
-       JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-       JOIN pg_catalog.pg_locks l ON l.relation = c.oid AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
-       JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-       WHERE n.nspname = $1`,
-      [schemaName],
-    )) as { holder: string }[];
-    return found.map(({ holder }) => holder);
   }
 
   async addTables(transaction: SqlExecutor, id: string, tables: readonly DroppedTable[]): Promise<void> {

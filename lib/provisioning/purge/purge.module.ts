@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ConnectionModule } from '../../connection/connection.module';
 import { RegistryModule } from '../../registry/registry.module';
+import { HomesModule } from '../homes/homes.module';
 import { HooksModule } from '../hooks/hooks.module';
 import { MarksModule } from '../marks/marks.module';
 import { RolesModule } from '../roles/roles.module';
@@ -11,11 +12,13 @@ import { Orphans } from './orphans';
 import { PurgeRecords } from './purge-records';
 import { TenantPurge } from './tenant-purge';
 import { TenantSweeper } from './tenant-sweeper';
+import { UnfinishedDatabases } from './unfinished-databases';
 
 /** Purges of tenants, and the sweeper in the background. */
 @Module({
   imports: [
     ConnectionModule,
+    HomesModule,
     HooksModule,
     MarksModule,
     RegistryModule,
@@ -23,7 +26,7 @@ import { TenantSweeper } from './tenant-sweeper';
     SparesModule,
     TemplateModule,
   ],
-  providers: [HalfMade, Orphans, PurgeRecords, TenantPurge, TenantSweeper],
+  providers: [HalfMade, Orphans, PurgeRecords, TenantPurge, TenantSweeper, UnfinishedDatabases],
   exports: [HalfMade, PurgeRecords, TenantPurge, TenantSweeper],
 })
 export class PurgeModule {}

@@ -13,8 +13,8 @@ import { TenantStore } from '../../registry/store/tenant.store';
 import { isUuid } from '../../registry/claim';
 import { PurgeBlockedError, PurgeFailedError } from '../provisioning.errors';
 import { type PurgeRecord, PurgeRecords } from './purge-records';
-import { findOutsideDependents } from '../marks/schema-dependents';
-import { SchemaDrop } from '../marks/schema-drop';
+import { Homes } from '../homes/homes';
+import type { TenantHome } from '../homes/tenant-home';
 import { SchemaMarks } from '../marks/schema-marks';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { TenantVersions } from '../template/tenant-versions';
@@ -48,7 +48,7 @@ export class TenantPurge {
     private readonly lookup: TenantLookup,
     private readonly records: PurgeRecords,
     private readonly marks: SchemaMarks,
-    private readonly drop: SchemaDrop,
+    private readonly homes: Homes,
     private readonly versions: TenantVersions,
     private readonly hooks: TransitionHooks,
     private readonly events: TenantEvents,
@@ -128,11 +128,9 @@ export class TenantPurge {
         const isBuried = await this.records.bury(registry, tenant, actor);
         if (isBuried === false) return false;
         // Checked now, while the tenant can still be restored.
-        await this.#at(placeOf(tenant).server, registry, async (manager) => {
-          await this.#refuseDependents(manager, tenant);
-          await this.marks.markOfBefore(manager, tenant.schemaName);
-          await this.marks.requireOurs(manager, tenant.schemaName);
-        });
+        await this.#at(placeOf(tenant).server, registry, (manager) =>
+          this.homes.of(tenant).requireDroppable(manager, tenant),
+        );
         await this.records.begin(registry, tenant, actor);
         return true;
       });
@@ -143,16 +141,6 @@ export class TenantPurge {
     }
   }
 
-  /** Refuses objects outside that depend on the schema, because DROP … CASCADE would drop them silently. */
-  async #refuseDependents(manager: EntityManager, { slug, schemaName }: Tenant): Promise<void> {
-    const dependents = await findOutsideDependents(manager, schemaName);
-    if (dependents.length === 0) return;
-    throw new PurgeBlockedError(
-      slug,
-      `${dependents.join(', ')} would be dropped with its schema "${schemaName}", but lie outside of it. Drop or change them first.`,
-    );
-  }
-
   /** `ended`: the tenant as it was. Only the caller that dropped the last part gets it. */
   #dropNextPart(id: string): Promise<{ record: PurgeRecord; ended?: Tenant | null }> {
     return this.transactions.inRegistry(async (registry) => {
@@ -160,10 +148,12 @@ export class TenantPurge {
       await registry.query('SET LOCAL statement_timeout = 0');
       const { record, tenant } = await this.records.lock(registry, id);
       if (record.finishedAt) return { record };
+      const home = this.#homeOf(tenant);
       const { tables, isLast } = await this.#at(record.server, registry, async (manager) => {
         await manager.query('SET LOCAL statement_timeout = 0');
         await manager.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-        const dropped = await this.drop.dropNextPart(manager, record.schemaName);
+        const isCounted = Object.keys(record.tables).length > 0;
+        const dropped = await home.dropNextPart(manager, record, isCounted);
         // Nobody needs the migrations of a schema that is gone.
         if (dropped.isLast) await this.versions.forget(manager, id);
         return dropped;
@@ -182,11 +172,16 @@ export class TenantPurge {
     return server === DEFAULT_SERVER ? work(registry) : this.transactions.run(work, server);
   }
 
+  /** A purge that an earlier version has begun may have no tenant in its record. */
+  #homeOf(tenant: Tenant | null): TenantHome {
+    return this.homes.of(tenant ?? {});
+  }
+
   async #holders(id: string): Promise<string[]> {
-    const { schemaName, server } = await this.transactions.inRegistry((manager) =>
-      this.records.read(manager, id),
+    const { record, tenant } = await this.transactions.inRegistry((manager) =>
+      this.records.lock(manager, id),
     );
-    return this.transactions.run((manager) => this.records.listHolders(manager, schemaName), server);
+    return this.#homeOf(tenant).listHolders(record);
   }
 
   async #explain(name: string, id: string, error: unknown): Promise<unknown> {

@@ -20,6 +20,7 @@ import { SpareRefill } from '../spares/spare-refill';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { TenantPurge } from './tenant-purge';
 import { Template } from '../template/template';
+import { UnfinishedDatabases } from './unfinished-databases';
 import { TenantRoles } from '../roles/tenant-roles';
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
@@ -60,6 +61,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly purge: TenantPurge,
     private readonly halfMade: HalfMade,
     private readonly orphans: Orphans,
+    private readonly databases: UnfinishedDatabases,
     private readonly refill: SpareRefill,
     private readonly roles: TenantRoles,
     private readonly servers: Servers,
@@ -153,6 +155,10 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const orphans: Mutable<OrphanReport> = { dropped: [], withRows: [], unmarked: [] };
     for (const server of this.servers.names.filter((each) => this.template.isReadyOn(each))) {
       const at = server === DEFAULT_SERVER ? '' : ` on the server "${server}"`;
+      const unfinished = await attempt(`look for unfinished databases${at}`, [], () =>
+        this.databases.sweep(server, note),
+      );
+      orphans.dropped = [...orphans.dropped, ...unfinished];
       const found = await attempt(`look for orphans${at}`, undefined, () => this.orphans.sweep(server));
       for (const kind of ORPHANS) orphans[kind] = [...orphans[kind], ...(found?.[kind] ?? [])];
       await attempt(`give tenants their roles${at}`, [], () => this.roles.prepareAll(server));

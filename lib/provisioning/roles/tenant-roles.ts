@@ -45,6 +45,11 @@ export class TenantRoles {
     if (this.options.roles) await prepareTenantRole(transaction, schemaName, await this.#login());
   }
 
+  /** The role with which requests log in, where tenants have roles of their own. */
+  async loginRole(): Promise<string | undefined> {
+    return this.options.roles ? this.#login() : undefined;
+  }
+
   /**
    * Makes the missing roles of tenants and spares on a server, and returns their schemas. Each role has a transaction of its
    * own; several instances may do this at once.

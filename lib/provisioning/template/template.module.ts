@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ConnectionModule } from '../../connection/connection.module';
+import { OwnLedger } from './own-ledger';
 import { SessionMigrations } from './session-migrations';
 import { SharedMigrator } from './shared-migrator';
 import { Template } from './template';
@@ -8,6 +9,7 @@ import { TenantVersions } from './tenant-versions';
 import { UnfinishedMigrations } from './unfinished-migrations';
 
 const services = [
+  OwnLedger,
   SessionMigrations,
   SharedMigrator,
   Template,

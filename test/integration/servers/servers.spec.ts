@@ -189,7 +189,6 @@ it('refuses a place beside the slug, where it would be passed over', async () =>
 it.each([
   ['a server that nobody knows', { server: 'us' }],
   ['a kind of isolation that is none', { isolation: 'rows' as never }],
-  ['a database of its own', { isolation: 'database' as const }],
 ])('refuses %s as a place', async (_what, place) => {
   await expect(provisioner().create({ slug: 'nowhere' }, { place })).rejects.toMatchObject({
     code: 'PLACE_NOT_POSSIBLE',

@@ -45,8 +45,8 @@ async function start(modules: readonly ModuleName[], migrate = true): Promise<Te
 }
 
 /** What migrations have brought since the fixture was made. */
-const SINCE = ['AddPlaces1763601200000', 'CreateMoves1763601300000'];
-const NEW_TABLES = ['moves', 'servers'];
+const SINCE = ['AddPlaces1763601200000', 'CreateMoves1763601300000', 'NoteTenantDatabases1763601350000'];
+const NEW_TABLES = ['databases', 'moves', 'servers'];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 
 /** All rows of the registry, by table, without what is new. */
