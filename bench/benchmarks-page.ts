@@ -54,6 +54,10 @@ const READINGS: Readonly<Record<string, string>> = {
   fairness:
     'Four callers of 99 tenants find rows while 100 callers of one more tenant send slow statements to the same ten ' +
     'connections: how long the four wait, beside what they wait for without the flood.',
+  jobs:
+    '10,000 jobs of 20 tenants that do nothing, added in batches and run 32 at once by the same process, on Redis, beside plain ' +
+    'BullMQ; and 32 callers that add one after another (`-add`). Then one tenant’s job of 5 ms, from its `add()` to its end, ' +
+    'alone and behind 100,000 such jobs of another tenant, 4 at once.',
   access:
     'One caller is let in by 100 keys and tokens that are known by then, beside a guard of Nest that looks into a `Map`; ' +
     'and 10,000 unknown keys are refused.',

@@ -10,6 +10,7 @@ import { driftBench } from './drift';
 import { fairnessBench } from './fairness';
 import { guardsBench } from './guards';
 import { httpBench } from './http';
+import { jobsBench } from './jobs';
 import { memoryBench } from './memory';
 import { migrateBench } from './migrate';
 import { provisionBench } from './provision';
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   drift: driftBench,
   memory: memoryBench,
   fairness: fairnessBench,
+  jobs: jobsBench,
   access: accessBench,
   testing: testingBench,
 };

@@ -20,6 +20,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/switching.md'],
   [BEGIN, 'docs/timers.md'],
   [BEGIN, 'docs/transports.md'],
+  [BEGIN, 'docs/who-runs.md'],
   ['docs/access.md'],
   ['docs/adapters.md'],
   ['docs/admin.md'],
