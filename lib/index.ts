@@ -74,6 +74,7 @@ export { forSubscriber } from './context/own-emissions';
 export { ForeignEmissionError, TenantRequiredError, TenantsFailedError } from './context/context.errors';
 
 export { ADMIN_DATA_SOURCE, TENANT_DATA_SOURCE } from './connection/typeorm/tenant-data-source';
+export { type FleetQueryOptions, FleetReader, type FleetRow } from './connection/typeorm/fleet-reader';
 export { type IsolationLevel, TenantConnection } from './connection/typeorm/tenant-connection';
 export { type TenantTransactionOptions, TenantTransactions } from './connection/typeorm/tenant-transactions';
 export { TenantTransaction } from './connection/typeorm/tenant-transaction.interceptor';
@@ -83,6 +84,7 @@ export { type TenantLoad } from './connection/pool/pool-use';
 export { type TenantTimeouts, type TenantTimeoutsOption } from './connection/pool/tenant-timeouts';
 export {
   CommitOutcomeUnknownError,
+  FleetTextError,
   IdleTransactionError,
   LeaseEndedError,
   LockTimeoutError,

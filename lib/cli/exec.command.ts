@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Command, Option } from 'nest-commander';
 import type { PoolClient, QueryResult } from 'pg';
 import type { QueryRunner } from 'typeorm';
 import { runReadOnly } from '../connection/protocol/run-read-only';
+import { FleetReader } from '../connection/typeorm/fleet-reader';
 import { TenantConnection } from '../connection/typeorm/tenant-connection';
 import { TenantsFailedError } from '../context/context.errors';
 import { TenantContext } from '../context/tenant-context';
@@ -11,7 +13,8 @@ import type { Tenant } from '../registry/tenant';
 import { CommandLineError } from './cli.errors';
 import { EXIT } from './exit-codes';
 import { integer, readText } from './option-values';
-import { printable } from './printable';
+import { CsvLines, jsonLine, type RowLines } from './row-lines';
+import { printable, printableLines } from './printable';
 import { table } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
 
@@ -20,6 +23,9 @@ interface ExecOptions extends CommonOptions {
   readonly all?: boolean;
   readonly file?: string;
   readonly write?: boolean;
+  readonly readOnly?: boolean;
+  readonly csv?: boolean;
+  readonly jsonLines?: boolean;
   readonly concurrency?: number;
 }
 
@@ -47,6 +53,7 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
   protected readonly examples = [
     `tenancy exec --tenant acme 'SELECT count(*) FROM orders'`,
     `tenancy exec --all --json 'SELECT max(created_at) FROM orders'`,
+    `tenancy exec --all --csv 'SELECT id, total FROM orders' > orders.csv`,
     `tenancy exec --all --write --yes --file fix-totals.sql`,
   ];
 
@@ -70,6 +77,21 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
     return true;
   }
 
+  @Option({ flags: '-r, --read-only', description: 'let it only read, as without --write' })
+  parseReadOnly(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--csv', description: 'print the rows of one statement as CSV, as they come' })
+  parseCsv(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--json-lines', description: 'the same as one JSON document on each line' })
+  parseJsonLines(): boolean {
+    return true;
+  }
+
   @Option({
     flags: '--concurrency <n>',
     description: 'tenants at once, from 1 to the pool’s size (default: 1)',
@@ -79,10 +101,17 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
   }
 
   protected async work([given]: readonly string[], options: ExecOptions): Promise<Answer> {
-    const { tenant, all = false, write = false, concurrency = 1 } = options;
+    const { tenant, all = false, write = false, readOnly = false, concurrency = 1 } = options;
+    const formats = [options.json, options.csv, options.jsonLines].filter(Boolean).length;
+    if (formats > 1) throw new CommandLineError('Choose one of --json, --csv and --json-lines.');
+    if (write && readOnly) throw new CommandLineError('Choose one of --write and --read-only.');
+    if (write && (options.csv || options.jsonLines))
+      throw new CommandLineError('--csv and --json-lines are for what only reads: leave out --write.');
     if ((tenant === undefined) === !all)
       throw new CommandLineError('Name the tenant: --tenant acme, or --all for every one.');
     const sql = await readSql(given, options.file);
+    if (options.csv) return this.#printRows(sql, options, new CsvLines());
+    if (options.jsonLines) return this.#printRows(sql, options, jsonLine);
     if (write && all) await this.confirmation.ask('run SQL that may write in every active tenant', options);
     const lifecycle = await this.application.get(TenantLifecycle, 'look', options);
     const context = await this.application.get(TenantContext, 'look', options);
@@ -112,6 +141,37 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
       text: [...outcomes.map(toText), broken].filter(Boolean).join('\n\n') || 'No active tenant.',
       exitCode,
     };
+  }
+
+  /** Prints rows as they come. Those that cannot be had are told of on stderr. */
+  async #printRows(sql: string, options: ExecOptions, lines: RowLines): Promise<Answer> {
+    const fleet = await this.application.get(FleetReader, 'look', options);
+    const concurrency = Math.min(options.concurrency ?? 1, this.application.configured.database.poolSize);
+    const tenants = options.tenant === undefined ? undefined : [options.tenant];
+    const out = this.terminal.bytes();
+    let exitCode: number = EXIT.done;
+    try {
+      for await (const { tenant, row } of fleet.query(sql, [], { tenants, concurrency })) {
+        const line = lines.lineOf(tenant, row);
+        // In JSON it changes no value; in CSV it would, and a file is to have what is in the table.
+        const isSafe = options.csv && !this.terminal.isShown;
+        if (!out.write(isSafe ? line : printableLines(line))) await once(out, 'drain');
+      }
+    } catch (error) {
+      if (!(error instanceof TenantsFailedError)) throw error;
+      for (const { tenant, error: why } of error.failures)
+        this.terminal.tell(printable(`${tenant.slug}: error: ${(why as Error).message}`));
+      if (error.listError !== undefined) this.terminal.tell(error.message);
+      exitCode = error.failures.length === error.visited ? EXIT.failed : EXIT.findings;
+    }
+    await new Promise((resolve) => out.end(resolve));
+    for (const misfit of lines.misfits) {
+      this.terminal.tell(
+        printable(`${misfit}: error: its rows have other columns than those printed before`),
+      );
+      exitCode = EXIT.findings;
+    }
+    return { value: undefined, text: '', exitCode };
   }
 }
 

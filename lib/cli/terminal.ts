@@ -34,6 +34,11 @@ export class Terminal {
     return process.stdin.isTTY && process.stderr.isTTY;
   }
 
+  /** Whether the result is read on a terminal, rather than by a file or a pipe. */
+  get isShown(): boolean {
+    return process.stdout.isTTY;
+  }
+
   /** A line of the result. */
   print(text: string): void {
     this.#write(`${printableLines(text)}\n`);

@@ -153,6 +153,18 @@ export class ReadOnlyTextError extends TenancyError {
   }
 }
 
+/** A question to all tenants is not one statement that reads. None of them was asked. */
+export class FleetTextError extends TenancyError {
+  readonly code = 'FLEET_TEXT_REFUSED';
+
+  /** @param what is wrong with the text: "has 2 statements" */
+  constructor(what: string) {
+    super(
+      `All tenants are asked one statement that reads: SELECT, VALUES, TABLE, WITH, SHOW or EXPLAIN. This text ${what}.`,
+    );
+  }
+}
+
 /** A query names an entity that the tenants' data source does not know. */
 export class EntityUnknownError extends TenancyError {
   readonly code = 'ENTITY_NOT_LISTED';

@@ -12,6 +12,7 @@ import {
   tenantsDataSource,
 } from './typeorm/data-sources';
 import { ServersModule } from './servers/servers.module';
+import { FleetReader } from './typeorm/fleet-reader';
 import { OwnSessions } from './typeorm/own-sessions';
 import { SystemTransactions } from './typeorm/system-transactions';
 import { TenantConnection } from './typeorm/tenant-connection';
@@ -30,7 +31,14 @@ const turnsOfTenants: FactoryProvider = {
   },
 };
 
-const services = [OwnSessions, PoolStatistics, SystemTransactions, TenantConnection, TenantTransactions];
+const services = [
+  FleetReader,
+  OwnSessions,
+  PoolStatistics,
+  SystemTransactions,
+  TenantConnection,
+  TenantTransactions,
+];
 
 /** The data sources, and how work reaches them. */
 @Module({

@@ -16,6 +16,7 @@ const PAGES = ['docs/data.md', 'docs/transactions.md', 'docs/connections.md'];
 
 const PROVIDERS = {
   PoolHealth: 'pool-health.ts',
+  OrdersOfAll: 'orders-of-all.ts',
   VacuumJob: 'vacuum.job.ts',
   CopyOrders: 'copy-orders.ts',
   OrderWithGift: 'order-with-gift.ts',
@@ -70,6 +71,21 @@ describe('docs/data.md, docs/transactions.md and docs/connections.md, the exampl
     );
     return rows.map(({ description }) => description);
   };
+
+  it('ask all tenants one question, and stop when there is enough', async () => {
+    for (const { schemaName } of [acme, globex])
+      await database.query(
+        `INSERT INTO ${schemaName}.orders (description) VALUES ('green tea'), ('milk'), ('black tea')`,
+      );
+    const found = (await the.OrdersOfAll.find('tea', 10)) as string[];
+    expect(found.sort()).toEqual([
+      'acme: black tea',
+      'acme: green tea',
+      'globex: black tea',
+      'globex: green tea',
+    ]);
+    expect(await the.OrdersOfAll.find('tea', 3)).toHaveLength(3);
+  });
 
   it('vacuum every tenant’s table', async () => {
     await the.VacuumJob.run();

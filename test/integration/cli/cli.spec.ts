@@ -280,6 +280,53 @@ describe('exec', () => {
     expect(stdout).toBe('support: SELECT 1\na     b           c\nNULL  \\u001b[31m  {"k":1}\n');
   });
 
+  it('prints rows of all tenants as CSV and as JSON lines, and tells on stderr where it could not', async () => {
+    const sql = `SELECT 1 AS one, NULL AS nothing, '' AS empty, e'a"b,\n\\u009b' AS text`;
+    const csv = await cli.run('exec', '--all', '--read-only', '--csv', '--concurrency', '2', sql);
+    const [head, ...rows] = csv.stdout.split(/(?<=\u009b"|text)\n/);
+    expect({ head, code: csv.code, stderr: csv.stderr }).toEqual({
+      head: 'tenant,one,nothing,empty,text',
+      code: 0,
+      stderr: '',
+    });
+    expect(rows).toContain('support,1,,"","a""b,\n\u009b"');
+    const lines = await cli.run('exec', '--all', '--json-lines', sql);
+    const parsed = lines.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { tenant: string; row: object });
+    expect(parsed).toHaveLength(rows.length - 1);
+    expect(parsed).toContainEqual({
+      tenant: 'support',
+      row: { one: 1, nothing: null, empty: '', text: 'a"b,\n\u009b' },
+    });
+    expect(lines.stdout).not.toContain('\u009b');
+    // The adopted schema has other columns.
+    const some = await cli.run('exec', '--all', '--csv', 'SELECT count(description) AS n FROM orders');
+    expect(some).toMatchObject({
+      code: 4,
+      stdout: expect.stringMatching(/^tenant,n\n.*support,\d+\n/s) as string,
+    });
+    expect(some.stderr).toMatch(/^old: error: column "description" does not exist\n$/);
+    expect(await cli.run('exec', '--tenant', 'support', '--json-lines', 'SELECT nothing')).toMatchObject({
+      code: 1,
+      stdout: '',
+    });
+    const misfits = await cli.run('exec', '--all', '--csv', 'SELECT * FROM orders LIMIT 1');
+    expect(misfits.stdout.split('\n')[0]).toMatch(/^tenant,/);
+    for (const args of [
+      ['--csv', '--json'],
+      ['--csv', '--json-lines'],
+      ['--csv', '--write'],
+      ['--read-only', '--write'],
+    ])
+      expect(await cli.run('exec', '--tenant', 'support', ...args, 'SELECT 1')).toMatchObject({ code: 2 });
+    expect(await cli.run('exec', '--all', '--csv', 'SELECT 1; COMMIT')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('has 2 statements') as string,
+    });
+  });
+
   it('shows nothing that a terminal would obey, wherever it comes from: errors, arguments, JSON', async () => {
     const raise = `DO $$ BEGIN RAISE EXCEPTION e'\\x1b]0;owned\\x07\\nold: SELECT 1\\x7f'; END $$`;
     const failed = await cli.run('exec', '--tenant', 'support', raise);
