@@ -4,7 +4,7 @@ import { checkArguments } from '../common/options/check-options';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { MAX_CONCURRENCY, TenantContext } from '../context/tenant-context';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { DEFAULT_SERVER, placeOf, siteOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -15,7 +15,7 @@ import { orLeftOut, ServerLeftOutError } from './fleet-servers';
 import { requireInteger } from './fleet-migrator.options';
 import { TemplateMovedError } from './migrations.errors';
 import { type DriftStandard, SchemaDrift } from './schema-drift';
-import { TenantRepair } from './tenant-repair';
+import { saysNoDatabase, TenantRepair } from './tenant-repair';
 import { saysMoving, untilStill } from './until-still';
 
 /** How many schemas one query compares: enough to share the cost of planning it, and few enough to show progress. */
@@ -24,7 +24,8 @@ const TENANTS_PER_QUERY = 50;
 /** A backend keeps 2 MB of caches for a schema of 30 tables, and frees them only when it ends. */
 const QUERIES_PER_SESSION = 2;
 
-type Look = (tenants: readonly Tenant[], session: QueryRunner) => Promise<void>;
+/** Without a session: their database is not there. */
+type Look = (tenants: readonly Tenant[], session: QueryRunner | undefined) => Promise<void>;
 type Examine = (standard: DriftStandard, tenant: Tenant) => ReturnType<TenantRepair['look']>;
 
 /** Finds tenants whose schemas differ from the template of their server, and repairs them where that is safe. */
@@ -101,7 +102,7 @@ export class FleetDrift {
     const standard = await there((manager) => this.drift.readStandard(manager));
     const look: Look = async (group, session) => {
       const names = group.map(({ schemaName }) => schemaName);
-      const different = await this.#findDifferent(session, standard, names);
+      const different = session ? await this.#findDifferent(session, standard, names) : new Set(names);
       for (const tenant of group.filter(({ schemaName }) => different.has(schemaName))) {
         const found = await examine(standard, tenant);
         if (found) tally.add(found);
@@ -170,24 +171,29 @@ export class FleetDrift {
     look: Look,
   ): Promise<void> {
     let failed = false;
-    const visit = async (session: QueryRunner, group: Tenant[]): Promise<boolean> => {
+    /** Ends with a group that is in another database, or with none. */
+    const visit = async (session: QueryRunner, group: Tenant[]): Promise<IteratorResult<Tenant[]>> => {
       let next: IteratorResult<Tenant[]> = { value: group };
-      for (let count = 1; !next.done; count++) {
+      for (
+        let count = 0;
+        !next.done && count < QUERIES_PER_SESSION && isTogether(next.value, group);
+        count++
+      ) {
         await look(next.value, session);
-        if (count === QUERIES_PER_SESSION) return true;
         next = await groups.next();
       }
-      return false;
+      return next;
     };
     const worker = async (): Promise<void> => {
-      for (let goOn = true; goOn && !failed;) {
-        const first = await groups.next();
-        if (first.done) return;
-        goOn = await orLeftOut(server, () =>
-          this.context.runAsSystem(
-            () => this.sessions.run((session) => visit(session, first.value), { isRequired: false }),
-            server,
-          ),
+      for (let next = await groups.next(); !next.done && !failed;) {
+        const group = next.value;
+        const run = () => this.sessions.run((session) => visit(session, group), { isRequired: false });
+        next = await orLeftOut(server, () => this.context.runAsSystem(run, siteOf(group[0]))).catch(
+          async (error: unknown) => {
+            if (!saysNoDatabase(error)) throw error;
+            await look(group, undefined);
+            return groups.next();
+          },
         );
       }
     };
@@ -209,9 +215,18 @@ export class FleetDrift {
   }
 }
 
+function isTogether([one]: readonly Tenant[], [other]: readonly Tenant[]): boolean {
+  return siteOf(one).database === siteOf(other).database;
+}
+
+/** Those of one database together: a tenant that has its own is a group by itself. */
 async function* inGroups(tenants: AsyncIterable<Tenant> | Iterable<Tenant>): AsyncGenerator<Tenant[]> {
   let group: Tenant[] = [];
   for await (const tenant of tenants) {
+    if (siteOf(tenant).database !== undefined) {
+      yield [tenant];
+      continue;
+    }
     if (group.push(tenant) < TENANTS_PER_QUERY) continue;
     yield group;
     group = [];

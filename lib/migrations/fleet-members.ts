@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { quoteIdentifier } from '../common/sql';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { DEFAULT_SERVER, isBesideRegistry, placeOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
@@ -111,7 +111,7 @@ export class FleetMembers {
     if (server === DEFAULT_SERVER && this.store instanceof TypeOrmTenantStore) {
       const [{ count }] = await this.#query<{ count: number }>(
         `SELECT pg_catalog.count(*)::integer AS count FROM ${this.#schema}.tenants t
-         WHERE t.server = '${DEFAULT_SERVER}' AND t.status <> 'purged' AND ${this.#condition(missing)}`,
+         WHERE t.server = '${DEFAULT_SERVER}' AND t.status <> 'purged' AND ${this.#isMade()} AND ${this.#condition(missing)}`,
         [names],
         server,
         transaction,
@@ -130,7 +130,7 @@ export class FleetMembers {
         `SELECT t.id AS tenant_id, entries.done FROM ${this.#schema}.tenants t
          CROSS JOIN LATERAL (${this.#entries('t.id')}) entries
          WHERE t.server = '${DEFAULT_SERVER}' AND t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
-           AND ${this.#condition(missing)}
+           AND ${this.#isMade()} AND ${this.#condition(missing)}
          ORDER BY t.id LIMIT ${PAGE_SIZE}`,
         [names, afterId ?? null],
       );
@@ -159,6 +159,12 @@ export class FleetMembers {
       WHERE m.tenant_id = ${id} AND m.state = 'done' AND m.name = ANY ($1::text[])`;
   }
 
+  /** As `hasSchema` says it. */
+  #isMade(): string {
+    return `(t.status <> 'provisioning' OR t.isolation = 'schema'
+      OR EXISTS (SELECT FROM ${this.#schema}.tenant_migrations m WHERE m.tenant_id = t.id AND m.state = 'done'))`;
+  }
+
   #condition(missing: Missing): string {
     return `(SELECT pg_catalog.count(*) FROM ${this.#schema}.tenant_migrations m
       WHERE m.tenant_id = t.id AND m.state = 'done' AND m.name = ANY ($1::text[]))
@@ -182,9 +188,9 @@ function toMember(tenant: Tenant | undefined, row: LedgerRow | undefined): Fleet
 }
 
 /**
- * A tenant on a further server is written into the registry before its schema is made, which comes with entries in the
+ * A tenant elsewhere than beside the registry is written there before its schema is made, which comes with entries in the
  * ledger, at the version of the template.
  */
 function hasSchema({ tenant, done }: FleetMember): boolean {
-  return tenant.status !== 'provisioning' || done.length > 0 || placeOf(tenant).server === DEFAULT_SERVER;
+  return tenant.status !== 'provisioning' || done.length > 0 || isBesideRegistry(tenant);
 }

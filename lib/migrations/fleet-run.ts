@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { DEFAULT_SERVER, isBesideRegistry, placeOf } from '../placement/place';
 import { ServerUnknownError } from '../placement/placement.errors';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
@@ -116,8 +116,9 @@ export class FleetRun {
     const visit = async (member: FleetMember, turn: LaneTurn): Promise<Visit> => {
       const done = await this.#visitOne(task, run, tally, member, turn);
       if (done === 'withdrawn') return done;
-      if (done > 0 && when !== 'done') notes.push(member.tenant.id);
-      if (notes.length >= (when === 'at once' ? 1 : NOTES_AT_ONCE))
+      // What is in a database of its own was not noted with its migration.
+      if (done > 0 && (when !== 'done' || !isBesideRegistry(member.tenant))) notes.push(member.tenant.id);
+      if (notes.length >= (when === 'together' ? NOTES_AT_ONCE : 1))
         await this.versions.note(server, notes.splice(0));
       options.onProgress?.(tally.finished, Math.max(total, tally.finished));
       return 'ended';

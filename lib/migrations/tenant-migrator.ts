@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { DEFAULT_SERVER, isBesideRegistry, placeOf, siteOf } from '../placement/place';
 import {
   HeardStatements,
   explainPlace,
@@ -12,6 +12,7 @@ import {
   runMigration,
 } from '../provisioning/template/migration-run';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { OwnLedger } from '../provisioning/template/own-ledger';
 import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import type { Tenant } from '../registry/tenant';
@@ -76,6 +77,7 @@ export class TenantMigrator {
     private readonly ledger: MigrationLedger,
     private readonly sessions: SessionMigrations,
     private readonly unfinished: UnfinishedMigrations,
+    private readonly own: OwnLedger,
   ) {}
 
   readonly #claims = new PreparedClaims();
@@ -92,6 +94,28 @@ export class TenantMigrator {
    * @throws TenantMigrationFailure; WithdrawnError when nothing has run because the COMMIT of the tenant before has failed
    */
   async run(
+    tenant: Tenant,
+    migrations: readonly NamedMigration[],
+    options: TenantRunOptions,
+    turn: LaneTurn,
+  ): Promise<number> {
+    if (siteOf(tenant).database === undefined) return this.#runAll(tenant, migrations, options, turn);
+    let failure: unknown;
+    // Each COMMIT is sent at once: the next tenant has another database, and the ledger is copied after the last.
+    const done = await this.#runAll(tenant, migrations, options, { lane: turn.lane }).catch(
+      (error: unknown) => {
+        failure = error;
+        return 0;
+      },
+    );
+    const [copied] = await Promise.allSettled([this.own.copy(tenant)]);
+    if (failure !== undefined) throw failure as Error;
+    if (copied.status === 'rejected')
+      throw new TenantMigrationFailure(migrations[0], copied.reason as unknown, done);
+    return done;
+  }
+
+  async #runAll(
     tenant: Tenant,
     migrations: readonly NamedMigration[],
     options: TenantRunOptions,
@@ -146,7 +170,7 @@ export class TenantMigrator {
           // Who asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
           // tenant's row waits for a migration.
           last:
-            direction === 'down' && isWithRegistry(tenant)
+            direction === 'down' && isBesideRegistry(tenant)
               ? this.ledger.versionStatement(tenant.id)
               : undefined,
           onHeld,
@@ -167,7 +191,8 @@ export class TenantMigrator {
     const { runId, direction, lockTimeoutMs } = options;
     await lane.settle();
     const { id, slug, schemaName } = tenant;
-    const owner = { id, label: `tenant "${slug}"`, schemaName, server: placeOf(tenant).server };
+    const owner = { id, label: `tenant "${slug}"`, schemaName, site: siteOf(tenant) };
+    const hasOwn = owner.site.database !== undefined;
     const isDown = direction === 'down';
     return this.context.run(tenant, () =>
       this.sessions.run({
@@ -178,17 +203,14 @@ export class TenantMigrator {
             from: isDown ? 'done' : 'failed',
           }),
         complete: async (transaction) => {
+          if (hasOwn) await this.own.note(tenant, migration, isDown ? 'undone' : 'done');
           await this.unfinished[isDown ? 'forget' : 'complete'](transaction, tenant.id, migration.name);
-          if (isWithRegistry(tenant)) await this.ledger.writeVersion(transaction, tenant.id);
+          if (placeOf(tenant).server === DEFAULT_SERVER)
+            await this.ledger.writeVersion(transaction, tenant.id);
         },
       }),
     );
   }
-}
-
-/** The registry's row can then be changed in the transaction of the migration. */
-function isWithRegistry(tenant: Tenant): boolean {
-  return placeOf(tenant).server === DEFAULT_SERVER;
 }
 
 /** A connection that was lost has taken its transaction along, or the ledger tells that it has not. */

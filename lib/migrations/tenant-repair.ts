@@ -6,7 +6,7 @@ import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { statementsOf } from '../schema/repairs';
 import { SchemaNotFoundError } from '../schema/schema.errors';
-import { placeOf } from '../placement/place';
+import { type Site, siteOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import type { TenantDrift } from './drift-report';
@@ -59,11 +59,26 @@ export class TenantRepair {
   }
 
   #read(standard: DriftStandard, tenant: Tenant) {
+    const site = siteOf(tenant);
+    const compare = (manager: EntityManager) => this.#compare(manager, standard, tenant.schemaName);
     const read = async (manager: EntityManager) => {
       const pending = await this.ledger.pendingOf(manager, tenant.id);
-      return { pending, found: await this.#compare(manager, standard, tenant.schemaName) };
+      const isHere = site.database === undefined;
+      return { pending, found: await (isHere ? compare(manager) : this.#compareIn(site, compare)) };
     };
-    return untilStill(() => this.transactions.run(read, placeOf(tenant).server));
+    return untilStill(() => this.transactions.run(read, site.server));
+  }
+
+  async #compareIn(
+    site: Site,
+    compare: (manager: EntityManager) => Promise<RepairableDifference[] | 'gone'>,
+  ): Promise<RepairableDifference[] | 'gone'> {
+    try {
+      return await this.transactions.run(compare, site);
+    } catch (error) {
+      if (saysNoDatabase(error)) return 'gone';
+      throw error;
+    }
   }
 
   async #compare(
@@ -97,6 +112,11 @@ export class TenantRepair {
     };
     return this.context.run(tenant, () => this.sessions.run(work, { schemaName: tenant.schemaName }));
   }
+}
+
+/** Whether PostgreSQL has no database of that name: SQLSTATE invalid_catalog_name. */
+export function saysNoDatabase(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === '3D000';
 }
 
 function safeStatements(found: readonly RepairableDifference[]): string[] {

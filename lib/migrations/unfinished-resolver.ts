@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
+import { OwnLedger } from '../provisioning/template/own-ledger';
 import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { TemplateOutside } from '../provisioning/template/template-outside';
 import { TEMPLATE_ID, UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
-import { DEFAULT_SERVER, placeOf } from '../placement/place';
+import { DEFAULT_SERVER, placeOf, siteOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -25,6 +26,7 @@ export class UnfinishedResolver {
     private readonly versions: FleetVersions,
     private readonly ledger: MigrationLedger,
     private readonly templateOutside: TemplateOutside,
+    private readonly own: OwnLedger,
   ) {}
 
   /**
@@ -60,17 +62,23 @@ export class UnfinishedResolver {
       const wasWaiting =
         id === TEMPLATE_ID
           ? await this.templateOutside.resolve(migration, outcome === 'done')
-          : await this.#settle(server, id, migration.name, outcome);
+          : await this.#settle(server, id, migration, outcome);
       if (wasWaiting) settled++;
     }
     return settled;
   }
 
-  async #settle(server: string, id: string, name: string, outcome: 'done' | 'rerun'): Promise<boolean> {
+  async #settle(
+    server: string,
+    id: string,
+    migration: NamedMigration,
+    outcome: 'done' | 'rerun',
+  ): Promise<boolean> {
+    const { name } = migration;
     const tenant = await this.store.find({ by: 'id', value: id });
     const isWithRegistry = server === DEFAULT_SERVER;
     const wasWaiting = await this.sessions.settle(
-      { id, label: `tenant "${tenant?.slug ?? id}"` },
+      { id, label: `tenant "${tenant?.slug ?? id}"`, site: tenant && siteOf(tenant) },
       name,
       async (transaction) => {
         const found = await this.unfinished[outcome === 'done' ? 'complete' : 'forget'](
@@ -78,6 +86,8 @@ export class UnfinishedResolver {
           id,
           name,
         );
+        if (found && tenant && siteOf(tenant).database !== undefined)
+          await this.own.note(tenant, migration, outcome === 'done' ? 'done' : 'undone');
         if (found && isWithRegistry) await this.ledger.writeVersion(transaction, id);
         return found;
       },

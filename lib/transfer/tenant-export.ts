@@ -15,7 +15,7 @@ import { listTables, lockTables } from '../provisioning/tenant-tables';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
 import { compileBlueprint } from '../schema/blueprint';
 import { withSearchPath } from '../schema/catalog';
-import { placeOf } from '../placement/place';
+import { siteOf } from '../placement/place';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -91,8 +91,8 @@ export class TenantExport {
     const streams = loadCopyStreams();
     const tenant = await this.#find(reference);
     const { schemaName } = tenant;
-    const { server } = placeOf(tenant);
-    const tables = await this.transactions.run((manager) => listTables(manager, schemaName), server);
+    const site = siteOf(tenant);
+    const tables = await this.transactions.run((manager) => listTables(manager, schemaName), site);
     const work = () =>
       this.dataSource.transaction('REPEATABLE READ', async (manager) => {
         // This takes no snapshot, unlike the statements that follow.
@@ -121,7 +121,7 @@ export class TenantExport {
           rows: counts.reduce((sum, count) => sum + count, 0),
         };
       });
-    return this.context.runAsSystem(work, server);
+    return this.context.runAsSystem(work, site);
   }
 
   async #find(reference: string): Promise<Tenant> {

@@ -50,7 +50,7 @@ export class SessionMigrations {
    */
   run(task: SessionTask, { wait = false } = {}): Promise<boolean> {
     const { owner, migration, lockTimeoutMs } = task;
-    const { server } = owner;
+    const server = owner.site?.server;
     return this.sessions.run(
       async (session) => {
         await requireSchema(session, owner);
@@ -75,7 +75,7 @@ export class SessionMigrations {
   async explain(executor: SqlExecutor, owner: MigrationOwner): Promise<MigrationUnfinishedError | undefined> {
     const [found] = await this.unfinished.find(executor, { tenantId: owner.id });
     if (!found) return undefined;
-    const invalid = await findInvalidIndexes(executor, owner.schemaName);
+    const invalid = await this.#findInvalidIndexes(executor, owner);
     return new MigrationUnfinishedError(found.name, owner, found.error, invalid);
   }
 
@@ -86,18 +86,25 @@ export class SessionMigrations {
    * @throws MigrationBusyError while a session is running it
    */
   settle(
-    { id, label, server }: Omit<MigrationOwner, 'schemaName'>,
+    { id, label, site }: Omit<MigrationOwner, 'schemaName'>,
     name: string,
     settle: (transaction: EntityManager) => Promise<boolean>,
   ): Promise<boolean> {
+    // The lock is where the schema is, the ledger in the main database of the server.
     return this.transactions.run(async (manager) => {
       const [{ locked }] = await manager.query<{ locked: boolean }[]>(
         'SELECT pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 0)) AS locked',
         [this.#lockName(id)],
       );
       if (!locked) throw new MigrationBusyError(name, label);
-      return settle(manager);
-    }, server);
+      return site?.database === undefined ? settle(manager) : this.transactions.run(settle, site.server);
+    }, site);
+  }
+
+  #findInvalidIndexes(executor: SqlExecutor, { schemaName, site }: MigrationOwner): Promise<string[]> {
+    return site?.database === undefined
+      ? findInvalidIndexes(executor, schemaName)
+      : this.transactions.run((manager) => findInvalidIndexes(manager, schemaName), site);
   }
 
   #lockName(id: string): string {
@@ -123,8 +130,8 @@ export class SessionMigrations {
       const statement = typeof query === 'string' ? query : undefined;
       const invalid = await this.transactions.run(async (manager) => {
         await this.unfinished.fail(manager, owner.id, migration.name, message, statement);
-        return findInvalidIndexes(manager, owner.schemaName);
-      }, owner.server);
+        return this.#findInvalidIndexes(manager, owner);
+      }, owner.site?.server);
       throw new MigrationUnfinishedError(migration.name, owner, message, invalid, { cause: error });
     }
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import type { Site } from '../../placement/place';
 import { checksumOf } from './migration-checksum';
 import type { NamedMigration } from './named-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -14,7 +15,7 @@ export interface MigrationOwner {
   readonly label: string;
   readonly schemaName: string;
   /** Where it is. Default: where the work of the system around it works. */
-  readonly server?: string;
+  readonly site?: Site;
 }
 
 export function templateOwner(schemaName: string): MigrationOwner {
