@@ -75,7 +75,7 @@ export class NamedStatements {
     if (holder === this.#holder) return;
     this.#holder = holder;
     this.#areOthers = true;
-    this.#texts.clear();
+    if (this.#texts.size > 0) this.#texts.clear();
     this.#forget();
   }
 

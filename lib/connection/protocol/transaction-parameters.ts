@@ -30,7 +30,7 @@ export class TransactionParameters {
   }
 
   /**
-   * In front of a statement. PostgreSQL looks for the schema as it reads, before it could miss a role: a purge takes both.
+   * In front of a statement. PostgreSQL looks for the schema before it could miss a role: a purge takes both.
    *
    * @param inBlock whether PostgreSQL takes a message group for a transaction block. If not, it would warn of each SET
    *   LOCAL: then it is one SELECT, which has to be planned, and so it is with roles, whose right to the schema is asked for
@@ -52,8 +52,8 @@ export class TransactionParameters {
   }
 
   #riderOfSets(): Rider {
-    const looks = this.schemaCheck ? [`SELECT ${this.schemaCheck.look}`] : [];
-    return Rider.of(this.commands, Array<Answered>(this.commands.length).fill('parameter'), looks);
+    const answers = Array<Answered>(this.commands.length).fill('parameter');
+    return Rider.of(this.commands, answers, this.schemaCheck?.schemaName);
   }
 
   #riderOfSelect(): Rider {
@@ -128,7 +128,9 @@ const SCHEMA_IS_MISSING = '3F000';
  * where they are gone with the session.
  */
 export class SchemaCheck {
-  /** The schema's name as a literal, which PostgreSQL looks for as soon as it reads it. */
+  /** As a value of the type regnamespace. */
+  readonly schemaName: string;
+  /** The same as a literal, which PostgreSQL looks for as soon as it reads it. */
   readonly #name: string;
   #rider: Rider | undefined;
 
@@ -137,7 +139,8 @@ export class SchemaCheck {
     schemaName: string,
     private readonly role?: string,
   ) {
-    this.#name = `${quoteLiteral(quoteIdentifier(schemaName))}::pg_catalog.regnamespace`;
+    this.schemaName = quoteIdentifier(schemaName);
+    this.#name = `${quoteLiteral(this.schemaName)}::pg_catalog.regnamespace`;
   }
 
   /** Whether the role is not the session's own: somebody may have taken the schema from it. */
@@ -211,12 +214,16 @@ export class Rider {
 
   /**
    * @param commands run one after the other, each with what its CommandComplete answers
-   * @param looks PostgreSQL reads these before, and does not run them: it may find there that something is missing
+   * @param schemaName the first is not run unless this schema is there. It is given a parameter of the type regnamespace,
+   *   of which it makes no use, but whose value PostgreSQL looks for before
    */
-  static of(commands: readonly string[], answers: readonly Answered[], looks: readonly string[] = []): Rider {
-    const run = commands.flatMap((sql) => [parseMessage(sql), BIND_AND_EXECUTE]);
-    const bytes = Buffer.concat([...looks.map(parseMessage), ...run]);
-    return new Rider(inOwnMemory(bytes), looks.length + commands.length, answers);
+  static of(commands: readonly string[], answers: readonly Answered[], schemaName?: string): Rider {
+    const messages = commands.flatMap((sql, index) =>
+      index === 0 && schemaName !== undefined
+        ? [parseMessage(sql, [REGNAMESPACE]), bindMessage([schemaName]), EXECUTE]
+        : [parseMessage(sql), BIND, EXECUTE],
+    );
+    return new Rider(inOwnMemory(Buffer.concat(messages)), commands.length, answers);
   }
 
   /** Both, this one first. */
@@ -235,16 +242,24 @@ function inOwnMemory(bytes: Buffer): Buffer {
   return own;
 }
 
-/** Of the unnamed statement. The types of parameters are left to PostgreSQL: there are none. */
-function parseMessage(sql: string): Buffer {
-  return message('P', [text(''), text(sql), int16(0)]);
+/** The type's number, which is the same on every server. */
+const REGNAMESPACE = 4089;
+
+/** Of the unnamed statement, with the types of its parameters. */
+function parseMessage(sql: string, types: readonly number[] = []): Buffer {
+  return message('P', [text(''), text(sql), int16(types.length), ...types.map(int32)]);
 }
 
-/** Bind of the unnamed statement to the unnamed portal, without parameters and with results as texts; and Execute. */
-const BIND_AND_EXECUTE = Buffer.concat([
-  message('B', [text(''), text(''), int16(0), int16(0), int16(0)]),
-  message('E', [text(''), int32(0)]),
-]);
+/** Of the unnamed statement to the unnamed portal, with parameters and results as texts. */
+function bindMessage(values: readonly string[] = []): Buffer {
+  const parameters = values
+    .map((value) => Buffer.from(value))
+    .flatMap((value) => [int32(value.length), value]);
+  return message('B', [text(''), text(''), int16(0), int16(values.length), ...parameters, int16(0)]);
+}
+
+const BIND = bindMessage();
+const EXECUTE = message('E', [text(''), int32(0)]);
 
 /** Type, length of what follows and of itself, and what follows. */
 function message(type: string, parts: readonly Buffer[]): Buffer {

@@ -32,8 +32,8 @@ describe('What a tenant costs on the wire', () => {
     // CLOSE ALL, DISCARD TEMP, and where PostgreSQL does not tell us of the path, its reset.
     const emptying = behindPooler || !is18 ? 'PBEPBEPBE' : 'PBEPBE';
     const later = behindPooler ? emptying : is18 ? 'PBE' : '';
-    // The look for the schema and SET LOCAL, or both as one SELECT.
-    const parameters = is18 ? 'PPBE' : 'PBE';
+    // SET LOCAL, to which the schema's name is bound, or both as one SELECT.
+    const parameters = 'PBE';
     await world.context.run(world.acme, async () => {
       const client = await world.pool.connect();
       for (const first of [emptying, later, later]) {
