@@ -7,7 +7,8 @@ import {
 } from 'typeorm';
 import { splitStatements } from '../common/split-statements';
 import { CommitOutcomeUnknownError } from '../connection/connection.errors';
-import { type Lease, LEASE, type LeasedClient } from '../connection/pool/lease';
+import type { Lease, LeasedClient } from '../connection/pool/lease';
+import { LEASE } from '../connection/pool/lease-handle';
 import { transactionCommand } from '../connection/protocol/transaction-text';
 import type { TenantContext } from '../context/tenant-context';
 import { PLACE_CHECK } from '../provisioning/template/migration-run';

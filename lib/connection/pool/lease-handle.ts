@@ -20,6 +20,15 @@ const CHANGES_CLIENT: ReadonlySet<PropertyKey> = new Set<keyof TenantClient>([
   'emit',
 ]);
 
+/** The property of a leased client by which code of this package finds its lease. */
+export const LEASE = Symbol('lease');
+
+/** What a borrower is given in place of the client's own. */
+interface HandledLease {
+  readonly query: unknown;
+  readonly release: unknown;
+}
+
 type Method = (...args: unknown[]) => unknown;
 type Listener = (...args: unknown[]) => void;
 
@@ -30,21 +39,20 @@ type Listener = (...args: unknown[]) => void;
 export class LeaseHandle {
   readonly proxy: PoolClient;
   /** Listeners that it has added and not removed, in turns: an event, and the listener. */
-  readonly #listeners: [event: string, listener: Listener][] = [];
+  #listeners: [event: string, listener: Listener][] | undefined;
   #parsersBefore: TypeOverrides | undefined;
   #isOver = false;
 
-  /** @param own what this handle has in place of the client's */
   constructor(
     private readonly client: TenantClient,
-    own: Readonly<Record<string, unknown>>,
+    lease: HandledLease,
   ) {
     // What the borrower writes is kept here, and hides what the client has.
-    const target = Object.assign(Object.create(Object.getPrototypeOf(client) as object) as object, own);
-    this.proxy = new Proxy(target, {
-      get: (_, property) => this.#get(target, property),
-      has: (_, property) => property in target || property in client,
-    }) as unknown as PoolClient;
+    const target = Object.create(Object.getPrototypeOf(client) as object) as Record<PropertyKey, unknown>;
+    target.query = lease.query;
+    target.release = lease.release;
+    target[LEASE] = lease;
+    this.proxy = new Proxy(target, this) as unknown as PoolClient;
   }
 
   /** Restores the client. From now on the handle does not reach it. */
@@ -54,7 +62,13 @@ export class LeaseHandle {
     if (this.#parsersBefore) this.client._types = this.#parsersBefore;
   }
 
-  #get(target: object, property: PropertyKey): unknown {
+  /** Of the proxy. */
+  has(target: object, property: PropertyKey): boolean {
+    return property in target || property in this.client;
+  }
+
+  /** The same. */
+  get(target: object, property: PropertyKey): unknown {
     if (Object.hasOwn(target, property)) return Reflect.get(target, property);
     const { client } = this;
     // pg's methods need the client itself, whose private fields no handle has.
@@ -71,7 +85,7 @@ export class LeaseHandle {
   #mayReach(property: PropertyKey, args: unknown[]): boolean {
     if (ADDS_LISTENER.has(property)) {
       if (this.#isOver) return false;
-      this.#listeners.push(args as [string, Listener]);
+      (this.#listeners ??= []).push(args as [string, Listener]);
     } else if (REMOVES_LISTENER.has(property)) {
       return this.#forget(args as [string, Listener]);
     } else if (property === 'removeAllListeners') {
@@ -85,14 +99,15 @@ export class LeaseHandle {
   }
 
   #forget([event, listener]: [string, Listener]): boolean {
-    const index = this.#listeners.findLastIndex((each) => each[0] === event && each[1] === listener);
-    if (index !== -1) this.#listeners.splice(index, 1);
+    const listeners = this.#listeners ?? [];
+    const index = listeners.findLastIndex((each) => each[0] === event && each[1] === listener);
+    if (index !== -1) listeners.splice(index, 1);
     return index !== -1;
   }
 
   /** Removes only the listeners that this handle has added. */
   #removeAll(only?: unknown): void {
-    for (const [event, listener] of this.#listeners)
+    for (const [event, listener] of this.#listeners ?? [])
       if (only === undefined || event === only) this.client.removeListener(event, listener);
   }
 

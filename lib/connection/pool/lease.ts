@@ -11,7 +11,7 @@ import {
 import type { Submittable } from '../protocol/foreign-query';
 import { GivenStatement, type GiveText } from '../protocol/given-statement';
 import { explainLimit, IDLE_IN_TRANSACTION } from './limit-errors';
-import { LeaseHandle } from './lease-handle';
+import { type LEASE, LeaseHandle } from './lease-handle';
 import type { QueryCallback } from '../protocol/pg-internals';
 import { leavesSessionState } from '../protocol/session-state';
 import type { TransactionParameters } from '../protocol/transaction-parameters';
@@ -32,15 +32,12 @@ export type Doubt =
 
 /** The part of the pool that a lease calls. */
 export interface LeasingPool {
-  giveBack(doubt: Doubt | undefined, error: Error | undefined): void;
+  giveBack(lease: Lease, doubt: Doubt | undefined, error: Error | undefined): void;
   /** Begins a new lease of the connection for the caller's frame; `undefined` when it is the turn of another request. */
-  handOver(): Lease | undefined;
+  handOver(lease: Lease): Lease | undefined;
   /** The error once it is known whether its tenant lives elsewhere by now; `undefined` when it cannot mean that. */
   explain(error: Error): Promise<Error> | undefined;
 }
-
-/** The property of a leased client by which code of this package finds its lease. */
-export const LEASE = Symbol('lease');
 
 export interface LeasedClient extends PoolClient {
   readonly [LEASE]: Lease;
@@ -80,8 +77,7 @@ export class Lease implements StatementLease {
   /** Made when it is asked for: a lease that is handed over and used by code of this package needs none. */
   get handle(): LeasedClient {
     if (!this.#handle) {
-      const own = { query: this.#query, release: this.release, [LEASE]: this };
-      this.#handle = new LeaseHandle(this.client, own);
+      this.#handle = new LeaseHandle(this.client, this);
       if (this.#released) this.#handle.takeOff();
     }
     return this.#handle.proxy as LeasedClient;
@@ -165,7 +161,7 @@ export class Lease implements StatementLease {
       this.#doubt === undefined && !client.farewell && !client.hasChangedParameters && !client.hasNames;
     if (this.#released || !isClean || !client.isIdle() || client.getTransactionStatus() !== 'T')
       return undefined;
-    const next = this.pool.handOver();
+    const next = this.pool.handOver(this);
     if (!next) return undefined;
     this.#released = true;
     client.removeListener('error', this.#onConnectionError);
@@ -204,7 +200,7 @@ export class Lease implements StatementLease {
     this.client.removeListener('error', this.#onConnectionError);
     // The listeners stay on a connection that is destroyed, so that the borrower hears its end.
     if (this.#doubt === undefined) this.#handle?.takeOff();
-    this.pool.giveBack(this.#doubt, error instanceof Error ? error : undefined);
+    this.pool.giveBack(this, this.#doubt, error instanceof Error ? error : undefined);
   }
 
   /** A statement that is still queued would run for the next tenant. */
@@ -215,7 +211,7 @@ export class Lease implements StatementLease {
     else if (this.client.hasChangedParameters || this.client.cannotBeEmptied) this.doubt('session state');
   }
 
-  readonly #query = (
+  readonly query = (
     config: string | QueryConfig | Submittable,
     values?: unknown,
     callback?: unknown,

@@ -6,9 +6,20 @@ import type { Doubt, Lease } from './lease';
 /** The check runs this many times within one threshold, so a warning is late by that part at most. */
 const LOOKS_PER_THRESHOLD = 4;
 
+class OpenLease {
+  constructor(
+    readonly lease: Lease,
+    readonly since: number,
+  ) {}
+}
+
 /** The leases of a pool that have not ended, with a warning for each that takes too long. */
 export class OpenLeases {
-  readonly #leases = new Map<Lease, number>();
+  /**
+   * In no order. A Map that is filled and emptied all the time is copied every few entries, and V8 links each copy to the
+   * next: once one of them is old, the collector of young objects frees none of their leases.
+   */
+  readonly #leases: OpenLease[] = [];
   readonly #warned = new WeakSet<Lease>();
   readonly #logger = new Logger('Tenancy');
   #isWatching = false;
@@ -22,22 +33,24 @@ export class OpenLeases {
   ) {}
 
   add(lease: Lease): void {
-    this.#leases.set(lease, this.clock.now());
+    this.#leases.push(new OpenLease(lease, this.clock.now()));
     this.#watch();
   }
 
   remove(lease: Lease): void {
-    this.#leases.delete(lease);
+    const index = this.#leases.findIndex((open) => open.lease === lease);
+    if (index === -1) return;
+    const last = this.#leases.pop()!;
+    if (index < this.#leases.length) this.#leases[index] = last;
   }
 
   get size(): number {
-    return this.#leases.size;
+    return this.#leases.length;
   }
 
   /** Whether a piece of work has a connection that it keeps after the current statement. */
   areKeptBy(work: object): boolean {
-    for (const lease of this.#leases.keys()) if (lease.work === work && lease.isKept) return true;
-    return false;
+    return this.#leases.some(({ lease }) => lease.work === work && lease.isKept);
   }
 
   /** One timer for all, and only while there is a lease: most end in milliseconds. */
@@ -47,13 +60,13 @@ export class OpenLeases {
     this.clock.after(this.thresholdMs / LOOKS_PER_THRESHOLD, () => {
       this.#isWatching = false;
       this.#look();
-      if (this.#leases.size > 0) this.#watch();
+      if (this.size > 0) this.#watch();
     });
   }
 
   #look(): void {
     const now = this.clock.now();
-    for (const [lease, since] of this.#leases) {
+    for (const { lease, since } of this.#leases) {
       if (now - since < this.thresholdMs || this.#warned.has(lease)) continue;
       this.#warned.add(lease);
       this.longLeases++;

@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import type { ConnectCallback } from './server-pool';
+import type { ConnectCallback } from './checkout';
 import type { TenantPool } from './tenant-pool';
 
 /** What TypeORM takes for its one replica. It has no connections itself: a read goes where its tenant's server has them. */

@@ -1,6 +1,7 @@
 import { isOutage } from '../../common/outage';
 import type { CheckedServer } from '../protocol/session-probe';
-import type { ConnectCallback, ServerPool } from './server-pool';
+import type { ConnectCallback } from './checkout';
+import type { ServerPool } from './server-pool';
 
 /** A replica that was chosen for one read. */
 export interface ChosenReplica {

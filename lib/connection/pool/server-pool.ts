@@ -1,21 +1,16 @@
 import type { EventEmitter } from 'node:events';
-import type { PoolClient, PoolConfig } from 'pg';
+import type { PoolConfig } from 'pg';
 import type { Clock } from '../../common/clock';
-import { type Asker, FairQueue, type Share } from '../../common/fair-queue';
+import { FairQueue } from '../../common/fair-queue';
 import { isFull, isOutage, orUnavailable } from '../../common/outage';
 import { TenantBusyError } from '../../common/tenancy.errors';
-import {
-  type ContextFrame,
-  copyOf,
-  frameKey,
-  type TenantContext,
-  workOf,
-} from '../../context/tenant-context';
+import { type ContextFrame, copyOf, frameKey, type TenantContext } from '../../context/tenant-context';
 import { ServerAwayError } from '../../placement/placement.errors';
 import type { CheckedServer } from '../protocol/session-probe';
 import type { TenantClient } from '../protocol/tenant-client';
 import type { TransactionParameters } from '../protocol/transaction-parameters';
-import { Lease, type LeasingPool } from './lease';
+import { Checkout, type CheckoutRequest, type Release } from './checkout';
+import { type Doubt, Lease } from './lease';
 import { OpenLeases, PoolCounters } from './pool-use';
 import { Sessions } from './sessions';
 import type { TenantPoolOptions } from './tenant-pool.options';
@@ -193,41 +188,41 @@ export class ServerPool {
   #leaseOf(
     request: CheckoutRequest,
     client: TenantClient,
-    release: (error?: Error | boolean) => void,
+    release: Release,
     { holder, parameters }: Pick<CheckoutRequest, 'holder' | 'parameters'> = request,
   ): Lease {
     client.hasOwnSession ||= this.hasOwnSessions;
-    const busyBefore = client.busyMs;
-    const returned = this.counters.acquire(request.tenantId);
-    const isOver = () => {
-      this.leases.remove(lease);
-      returned(client.busyMs + client.tookMs() - busyBefore);
-    };
-    const giveBack: LeasingPool['giveBack'] = (doubt, cause) => {
-      isOver();
-      if (doubt) this.counters.destroy(doubt);
-      if (doubt === 'connection lost') this.#lose();
-      const isUsedUp = !doubt && this.#isUsedUp(client);
-      release(cause ?? (doubt !== undefined || isUsedUp));
-      if (isUsedUp) this.#replace(client, request);
-      else this.#queue.leave(request);
-    };
-    const handOver = () => {
-      const frame = this.context.frame();
-      // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
-      if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
-      if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
-      const nextParameters = this.all.parametersAt(this, request.database, frame);
-      if (!nextParameters) return undefined;
-      isOver();
-      return this.#leaseOf(request, client, release, { holder: copyOf(frame), parameters: nextParameters });
-    };
-    const explain: LeasingPool['explain'] = (error) =>
-      this.all.explainLeft(this, request.database, holder, error);
-    const lease = new Lease(client, holder, parameters, this.context, { giveBack, handOver, explain });
+    const checkout = new Checkout(this, request, client, release, holder);
+    const lease = new Lease(client, holder, parameters, this.context, checkout);
     this.leases.add(lease);
     if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
     return lease;
+  }
+
+  giveBack({ request, client, release }: Checkout, doubt: Doubt | undefined, cause: Error | undefined): void {
+    if (doubt) this.counters.destroy(doubt);
+    if (doubt === 'connection lost') this.#lose();
+    const isUsedUp = !doubt && this.#isUsedUp(client);
+    release(cause ?? (doubt !== undefined || isUsedUp));
+    if (isUsedUp) this.#replace(client, request);
+    else this.#queue.leave(request);
+  }
+
+  /** Makes the next lease of the connection; `undefined` when there may be none. */
+  handOver({ request, client, release }: Checkout): (() => Lease) | undefined {
+    const frame = this.context.frame();
+    // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
+    if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
+    if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
+    const parameters = this.all.parametersAt(this, request.database, frame);
+    return (
+      parameters && (() => this.#leaseOf(request, client, release, { holder: copyOf(frame), parameters }))
+    );
+  }
+
+  /** See `PoolOfServers.explainLeft`. */
+  explainLeft({ request, holder }: Checkout, error: Error): Promise<Error> | undefined {
+    return this.all.explainLeft(this, request.database, holder, error);
   }
 
   /** Who answers there next may be another: after a failover, a restore, a change of its address. */
@@ -268,72 +263,5 @@ export class ServerPool {
       request.answer(this.#explain(new Error('Cannot use a pool after calling end on the pool')));
     }
     return ended;
-  }
-}
-
-export type ConnectCallback = (
-  error: Error | undefined,
-  client: PoolClient | undefined,
-  release: (error?: Error | boolean) => void,
-) => void;
-
-/** Work of the application itself takes turns with the tenants as if it were one more tenant. */
-const OPERATOR = 'operator';
-
-/** One call of the pool's `connect`, until it is answered. */
-export class CheckoutRequest implements Asker {
-  readonly key: string;
-  readonly work: object;
-  readonly isUnbounded: boolean;
-  share: Share<this> | undefined;
-  /** The tenant that the counters count it for. */
-  readonly tenantId: string | undefined;
-  /** The frame of a request can be cleared while a connection is waited for; the lease is for the tenant that asked. */
-  readonly holder: ContextFrame;
-  /** Set while it waits for its turn. */
-  waitsSince: number | undefined;
-  /** Cancels its timeout. */
-  stopTimer: (() => void) | undefined;
-  #isAnswered = false;
-
-  /**
-   * @param database of the server's; `undefined` for the one that its connection options name
-   * @param holder the frame as it was when the caller asked, if that was earlier
-   */
-  constructor(
-    private readonly pool: ServerPool,
-    readonly database: string | undefined,
-    private readonly frame: ContextFrame,
-    readonly parameters: TransactionParameters,
-    private readonly callback: ConnectCallback,
-    holder: ContextFrame = frame,
-  ) {
-    this.work = workOf(frame);
-    this.holder = copyOf(holder);
-    this.isUnbounded = holder.tenant === undefined || holder.unlimited === true;
-    this.tenantId = this.isUnbounded ? undefined : holder.tenant?.id;
-    this.key = this.tenantId ?? OPERATOR;
-  }
-
-  get isAnswered(): boolean {
-    return this.#isAnswered;
-  }
-
-  isNested(): boolean {
-    return this.pool.keepsConnectionOf(this.work);
-  }
-
-  start(): void {
-    this.pool.open(this);
-  }
-
-  answer(
-    error: Error | undefined,
-    client?: PoolClient,
-    release: (error?: Error | boolean) => void = () => {},
-  ): void {
-    this.#isAnswered = true;
-    this.stopTimer?.();
-    this.pool.context.runInFrame(this.frame, () => this.callback(error, client, release));
   }
 }

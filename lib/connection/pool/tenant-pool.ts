@@ -9,10 +9,11 @@ import type { Tenant } from '../../registry/tenant';
 import { TenantSchemaMissingError } from '../connection.errors';
 import { parametersOf, type TransactionParameters } from '../protocol/transaction-parameters';
 import { AmbientTransaction } from '../typeorm/ambient-transaction';
+import { CheckoutRequest, type ConnectCallback } from './checkout';
 import type { Doubt } from './lease';
 import type { OpenLeases, PoolCounters } from './pool-use';
 import { Replicas } from './replicas';
-import { CheckoutRequest, type ConnectCallback, type PoolOfServers, ServerPool } from './server-pool';
+import { type PoolOfServers, ServerPool } from './server-pool';
 import type { TenantPoolOptions } from './tenant-pool.options';
 import { timeoutParameters } from './tenant-timeouts';
 

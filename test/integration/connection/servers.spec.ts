@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { PoolStatistics } from '../../../lib';
-import { LEASE, type LeasedClient } from '../../../lib/connection/pool/lease';
+import type { LeasedClient } from '../../../lib/connection/pool/lease';
+import { LEASE } from '../../../lib/connection/pool/lease-handle';
 import type { TenantPoolOptions } from '../../../lib/connection/pool/tenant-pool.options';
 import { withEmptySearchPathInUrl } from '../../../lib/connection/typeorm/tenant-data-source';
 import { DEFAULT_PLACE } from '../../../lib/placement/place';
