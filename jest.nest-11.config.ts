@@ -13,6 +13,7 @@ const THROUGH_NEST = [
   'admin-openapi',
   'after-commit',
   'app-{enhancers,http,middleware,several,shutdown}',
+  'bullmq-start',
   'durable-classes',
   'emissions',
   'entities-ahead',
@@ -38,6 +39,8 @@ const config: Config = {
   testMatch: [
     ...THROUGH_NEST.map((name) => `<rootDir>/test/e2e/${name}.spec.ts`),
     '<rootDir>/test/nest-11/*.spec.ts',
+    // They need Redis, which must be installed.
+    '<rootDir>/test/system/queues.spec.ts',
   ],
   moduleNameMapper: { ...base.moduleNameMapper, '^(@nestjs/.*)$': `${NEST_11}/$1` },
   // It is CommonJS, but for what Mercurius imports.
