@@ -31,6 +31,7 @@ export { StartFailedError } from './common/start.errors';
 
 export { type Isolation, type Place, type Site, siteOf } from './placement/place';
 export {
+  MoveUnderWayError,
   PlaceNotPossibleError,
   ServerMismatchError,
   ServerNotReadyError,
@@ -249,4 +250,21 @@ export { type ImportLimits } from './transfer/import-limits';
 export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';
 export { type Verification } from './transfer/verify-import';
 export { ExportFileError, ImportNotFaithfulError } from './transfer/transfer.errors';
+
+export {
+  type Move,
+  type MoveHow,
+  type MoveProgress,
+  type MoveState,
+  type MoveVerification,
+} from './moves/move';
+export { MoveSweeper, type MoveSweepReport } from './moves/move-sweeper';
+export {
+  MoveFailedError,
+  MoveInterruptedError,
+  MoveLostError,
+  MoveNotFoundError,
+  MoveNotPossibleError,
+} from './moves/moves.errors';
+export { type CancelMoveOptions, type MoveOptions, TenantMover } from './moves/tenant-mover';
 export { tenantDataSource, type TenantDataSourceOptions } from './migrations/cli-data-source';

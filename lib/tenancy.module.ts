@@ -16,6 +16,7 @@ import { ContextModule } from './context/context.module';
 import { MigrationsModule } from './migrations/migrations.module';
 import { type TenancyAsyncOptions, TenancyOptionsModule } from './options/options.module';
 import type { TenancyOptions } from './options/tenancy.options';
+import { MovesModule } from './moves/moves.module';
 import { ProvisioningModule } from './provisioning/provisioning.module';
 import { RegistryModule } from './registry/registry.module';
 import { STORE_MAKER } from './registry/registry.options';
@@ -31,6 +32,7 @@ const folders = [
   ProvisioningModule,
   MigrationsModule,
   TransferModule,
+  MovesModule,
 ];
 
 /** Turns the application into one for many tenants. Import it once, in the root module. */

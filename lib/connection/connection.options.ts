@@ -269,7 +269,7 @@ export class CheckedConnectionOptions {
   @Option(servers())
   readonly servers: Servers = {};
 
-  /** How tenants move from one place to another. @see docs/placement.md */
+  /** How tenants move from one place to another. @see docs/placement.md#moving-a-tenant */
   @Option(group(CheckedMovesOptions))
   readonly moves: CheckedMovesOptions = new CheckedMovesOptions();
 

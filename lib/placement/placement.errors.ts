@@ -120,3 +120,20 @@ export class TenantMovedError extends TenancyError {
     super('This tenant was moved to another place meanwhile, and nothing was run. Try again.', options);
   }
 }
+
+/** A tenant is being moved, and what was asked for must wait until that has ended. Nothing was done. */
+export class MoveUnderWayError extends OperatorError {
+  readonly code = 'MOVE_UNDER_WAY';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  /** @param what must wait: `be purged` */
+  constructor(
+    readonly slug: string,
+    what: string,
+  ) {
+    super(
+      `The tenant ${JSON.stringify(slug)} cannot ${what} now, because it is being moved to another place. Wait for the end of the ` +
+        'move, or cancel it.',
+    );
+  }
+}

@@ -7,6 +7,7 @@ import { HooksModule } from './hooks/hooks.module';
 import { MarksModule } from './marks/marks.module';
 import { PurgeModule } from './purge/purge.module';
 import { RolesModule } from './roles/roles.module';
+import { OpenMoves } from './open-moves';
 import { Placement } from './placement';
 import { SchemaAdoption } from './schema-adoption';
 import { SharedSchemas } from './shared-schemas';
@@ -26,6 +27,7 @@ const rooms = [HomesModule, HooksModule, MarksModule, PurgeModule, RolesModule, 
   imports: [ConnectionModule, RegistryModule, ...rooms],
   providers: [
     EntitiesAhead,
+    OpenMoves,
     Placement,
     SchemaAdoption,
     SharedSchemas,
@@ -38,6 +40,7 @@ const rooms = [HomesModule, HooksModule, MarksModule, PurgeModule, RolesModule, 
   ],
   exports: [
     ...rooms,
+    OpenMoves,
     Placement,
     TemplateMigrator,
     TenantChanger,

@@ -13,6 +13,7 @@ import { replayInto } from './template/rows-across';
 import { type Mask, withRows } from './template/template-data';
 import type { HomePlan } from './homes/tenant-home';
 import { TenantDatabases } from './homes/tenant-databases';
+import { OpenMoves } from './open-moves';
 import { listTables, lockTables } from './tenant-tables';
 
 /** A tenant to be copied. */
@@ -29,15 +30,17 @@ export class TenantCopy {
     private readonly store: TenantStore,
     private readonly transactions: SystemTransactions,
     private readonly databases: TenantDatabases,
+    private readonly moves: OpenMoves,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
-  /** @throws TenantNotFoundError, InvalidTransitionError */
+  /** @throws TenantNotFoundError, InvalidTransitionError, MoveUnderWayError */
   async prepare(source: string): Promise<CopySource> {
     const tenant = await this.store.find({ by: isUuid(source) ? 'id' : 'slug', value: source });
     if (!tenant) throw new TenantNotFoundError();
     if (tenant.status !== 'active' && tenant.status !== 'suspended')
       throw new InvalidTransitionError(tenant.slug, tenant.status, 'clone');
+    await this.moves.requireNone(tenant, 'be cloned');
     const tables = await this.transactions.run(
       (manager) => listTables(manager, tenant.schemaName),
       siteOf(tenant),

@@ -63,6 +63,7 @@ const DONE = {
   purge: 'purged',
   clone: 'cloned',
   export: 'exported',
+  move: 'moved',
 };
 
 /** The step is not allowed in the tenant's state. Nothing was done. */

@@ -12,6 +12,7 @@ import { TenantContext } from '../context/tenant-context';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { readDataColumns, TYPEORM_METADATA } from '../provisioning/template/template-data';
 import { listTables, lockTables } from '../provisioning/tenant-tables';
+import { OpenMoves } from '../provisioning/open-moves';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
 import { compileBlueprint } from '../schema/blueprint';
 import { withSearchPath } from '../schema/catalog';
@@ -72,6 +73,7 @@ export class TenantExport {
     private readonly transactions: SystemTransactions,
     private readonly store: TenantStore,
     private readonly versions: TenantVersions,
+    private readonly moves: OpenMoves,
   ) {}
 
   /**
@@ -81,6 +83,7 @@ export class TenantExport {
    *
    * @throws TenantNotFoundError when there is no such tenant
    * @throws InvalidTransitionError while it is still being created
+   * @throws MoveUnderWayError while it is being moved
    * @throws SchemaNotCloneableError when its schema holds objects that cannot be exported
    * @throws PackageMissingError when `pg-copy-streams` is not installed
    * @throws RangeError when the key is too short
@@ -127,8 +130,10 @@ export class TenantExport {
   async #find(reference: string): Promise<Tenant> {
     const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
     if (!tenant) throw new TenantNotFoundError();
-    if (tenant.status !== 'provisioning') return tenant;
-    throw new InvalidTransitionError(tenant.slug, tenant.status, 'export');
+    if (tenant.status === 'provisioning')
+      throw new InvalidTransitionError(tenant.slug, tenant.status, 'export');
+    await this.moves.requireNone(tenant, 'be exported');
+    return tenant;
   }
 
   async #header(manager: EntityManager, tenant: Tenant): Promise<ExportHeader> {

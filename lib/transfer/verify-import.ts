@@ -1,7 +1,7 @@
 import type { SqlExecutor } from '../common/sql';
 import type { Draft } from '../provisioning/homes/tenant-home';
 import type { ExportHeader } from './export-format';
-import { readContents } from './schema-contents';
+import { readContents, type SchemaContents } from './schema-contents';
 import { majorOf, serverVersion } from './server-version';
 import { ImportNotFaithfulError } from './transfer.errors';
 
@@ -24,16 +24,36 @@ export async function verifyImport(
   header: ExportHeader,
   { slug, schemaName }: Draft,
 ): Promise<Verification> {
+  const found = await compareContents(header, executor, schemaName);
+  if (typeof found === 'string') return found;
+  throw new ImportNotFaithfulError(slug, found);
+}
+
+/** How a schema differs from one that was read elsewhere, in words; nothing when it does not. */
+export async function differencesBetween(
+  { contents, postgres }: { readonly contents: SchemaContents; readonly postgres: number },
+  executor: SqlExecutor,
+  schemaName: string,
+): Promise<string[]> {
+  const found = await compareContents({ ...contents, postgres }, executor, schemaName);
+  return typeof found === 'string' ? [] : [...found];
+}
+
+async function compareContents(
+  wanted: Pick<ExportHeader, 'fingerprint' | 'codeless' | 'objects' | 'postgres'>,
+  executor: SqlExecutor,
+  schemaName: string,
+): Promise<Verification | readonly string[]> {
   const { fingerprint, codeless, objects } = await readContents(executor, schemaName);
-  if (fingerprint === header.fingerprint) return 'fingerprint';
+  if (fingerprint === wanted.fingerprint) return 'fingerprint';
   // Code was run as it stands in the export. Hand-written code may print differently after that, so it is not compared.
-  if (codeless === header.codeless) return 'fingerprint';
-  const isSameVersion = majorOf(await serverVersion(executor)) === majorOf(header.postgres);
-  const differences = compare(header.objects, objects, isSameVersion);
+  if (codeless === wanted.codeless) return 'fingerprint';
+  const isSameVersion = majorOf(await serverVersion(executor)) === majorOf(wanted.postgres);
+  const differences = compare(wanted.objects, objects, isSameVersion);
   if (differences.length === 0 && !isSameVersion) return 'objects';
   const words =
     differences.length > 0 ? differences : ['a property of an object, such as an owner or a default'];
-  throw new ImportNotFaithfulError(slug, words.slice(0, MAX_DIFFERENCES));
+  return words.slice(0, MAX_DIFFERENCES);
 }
 
 function compare(wanted: readonly string[], made: readonly string[], isSameVersion: boolean): string[] {

@@ -8,7 +8,7 @@ export type ImportGraph = Readonly<Record<string, readonly string[]>>;
 /** A folder imports only from those before it. `.` are the files right in `lib/`; `*` any folder not named. */
 const ORDER = [
   ...['common', 'placement', 'registry', 'context', 'connection', 'schema', 'resolution'],
-  ...['provisioning', 'options', 'migrations', 'transfer'],
+  ...['provisioning', 'options', 'migrations', 'transfer', 'moves'],
   ...['.', 'http', '*', 'admin', 'cli', 'testing'],
 ];
 

@@ -3,9 +3,21 @@ import { freezeDeeply } from '../../common/freeze-deeply';
 import type { Tenant } from '../../registry/tenant';
 import type { TenantOrigin } from '../provisioning.options';
 
-/** Events of tenants, named in the past tense because they are sent after the commit. */
+/**
+ * Events of tenants, named in the past tense because they are sent after the commit. `moving`: a move to another place has begun;
+ * `moved` or `move-failed` follows.
+ */
 export type TenantEvent =
-  'created' | 'updated' | 'suspended' | 'activated' | 'deleted' | 'restored' | 'purged';
+  | 'created'
+  | 'updated'
+  | 'suspended'
+  | 'activated'
+  | 'deleted'
+  | 'restored'
+  | 'purged'
+  | 'moving'
+  | 'moved'
+  | 'move-failed';
 
 /** Events of a tenant that exists already. */
 export type TenantChangeEvent = Exclude<TenantEvent, 'created'>;

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
 import { placeOf } from '../../placement/place';
+import { MoveUnderWayError } from '../../placement/placement.errors';
 import type { Tenant } from '../../registry/tenant';
 import { isUuid } from '../../registry/claim';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -66,17 +67,21 @@ export class PurgeRecords {
    * Turns a deleted tenant into a tombstone: its slug becomes free, its id and its schema's name do not, and nothing
    * else of it is kept. Returns `undefined` when the registry's own tables have no such tenant, and false when it is
    * not deleted.
+   *
+   * @throws MoveUnderWayError
    */
   async bury(
     transaction: SqlExecutor,
-    { id }: Tenant,
+    { id, slug }: Tenant,
     purgedBy: string | undefined,
   ): Promise<boolean | undefined> {
     const [row] = (await transaction.query(
-      `SELECT status FROM ${this.#schema}.tenants WHERE id = $1 FOR UPDATE`,
+      `SELECT status, move_id AS "moveId" FROM ${this.#schema}.tenants WHERE id = $1 FOR UPDATE`,
       [id],
-    )) as { status: string }[];
+    )) as { status: string; moveId: string | null }[];
     if (row?.status !== 'deleted') return row && false;
+    // The move would go on with rows that nobody is to have any more.
+    if (row.moveId) throw new MoveUnderWayError(slug, 'be purged');
     await transaction.query(
       `UPDATE ${this.#schema}.tenants SET status = 'purged', name = slug, metadata = '{}', status_reason = NULL,
          deleted_from = NULL, version = version + 1, updated_at = pg_catalog.clock_timestamp() WHERE id = $1`,

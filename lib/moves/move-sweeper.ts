@@ -1,0 +1,132 @@
+import { hostname } from 'node:os';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  Optional,
+} from '@nestjs/common';
+import { backgroundClock, CLOCK, type Clock } from '../common/clock';
+import { uuidV7 } from '../common/uuid-v7';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import type { Move } from './move';
+import { MoveEndings } from './move-endings';
+import { MoveRecords, SILENT_SECONDS } from './move-records';
+import { MoveRemains } from './move-remains';
+import { MoveSessions } from './move-sessions';
+
+/** A tenant whose move has stopped may be served nowhere, so this is looked for more often than all else. */
+const INTERVAL_MS = 10_000;
+
+/** What a sweep did. */
+export interface MoveSweepReport {
+  /** Moves whose worker had died, and that were brought to their end. */
+  readonly ended: readonly Move[];
+  /** Moves whose remains were dropped. */
+  readonly dropped: readonly Move[];
+  /** What failed, in words; the next sweep tries it again. */
+  readonly problems: readonly string[];
+}
+
+/** Goes on with moves whose worker has died, or undoes them, and drops what moves have left. Any instance may do it. */
+@Injectable()
+export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(MoveSweeper.name);
+  #running: Promise<MoveSweepReport> | undefined;
+  #cancel: (() => void) | undefined;
+  #isClosing = false;
+  #told = '';
+
+  constructor(
+    private readonly records: MoveRecords,
+    private readonly sessions: MoveSessions,
+    private readonly endings: MoveEndings,
+    private readonly remains: MoveRemains,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.options.sweeper.intervalMs > 0) this.#later();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#isClosing = true;
+    this.#cancel?.();
+    await this.#running?.catch(() => undefined);
+  }
+
+  /** Runs a sweep and returns its report. While one is running, all callers get the same report. */
+  sweep(): Promise<MoveSweepReport> {
+    return (this.#running ??= this.#sweep().finally(() => {
+      this.#running = undefined;
+    }));
+  }
+
+  #later(): void {
+    this.#cancel = this.clock.after(Math.min(INTERVAL_MS, this.options.sweeper.intervalMs), () => {
+      void this.sweep().then(({ problems }) => {
+        if (this.#isClosing) return;
+        this.#tell(problems);
+        this.#later();
+      });
+    });
+  }
+
+  /** Once, and again when they change: a server may be away for hours. */
+  #tell(problems: readonly string[]): void {
+    const told = problems.join('\n');
+    if (told !== this.#told) for (const problem of problems) this.#logger.warn(problem);
+    this.#told = told;
+  }
+
+  async #sweep(): Promise<MoveSweepReport> {
+    const ended: Move[] = [];
+    const dropped: Move[] = [];
+    const problems: string[] = [];
+    const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
+      if (this.#isClosing) return undefined;
+      return work().catch((error: unknown) => {
+        problems.push(`The sweeper could not ${what}: ${messageOf(error)}`);
+        return undefined;
+      });
+    };
+    const open = (await attempt('look for moves', () => this.records.listOpen())) ?? [];
+    for (const move of open) {
+      const what = `end the move ${move.id} of the tenant ${move.tenantId}, which is ${move.state}`;
+      const end = await attempt(what, () => this.#end(move));
+      if (end) ended.push(end);
+    }
+    const left = (await attempt('look for remains of moves', () => this.records.listToDrop())) ?? [];
+    for (const move of left)
+      await attempt(`drop what the move ${move.id} has left`, async () => {
+        await this.remains.drop(move);
+        dropped.push(move);
+      });
+    return { ended, dropped, problems };
+  }
+
+  /** `undefined` while its worker lives. */
+  async #end(move: Move): Promise<Move | undefined> {
+    const isDead = (await this.records.silentSeconds(move)) > SILENT_SECONDS;
+    return this.sessions.asWorker(
+      move.id,
+      async () => {
+        const own = await this.records.takeOver(move, `${hostname()}, process ${process.pid}, ${uuidV7()}`);
+        if (!own) return undefined;
+        const why =
+          own.cancelledBy === undefined
+            ? `Its worker (${move.worker}) has died.`
+            : `It was cancelled by ${own.cancelledBy}.`;
+        return this.endings.settle(own, why);
+      },
+      { isDead },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  const { message = String(error), cause } = error as { message?: string; cause?: unknown };
+  return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
+}

@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { ConnectionModule } from '../connection/connection.module';
+import { ProvisioningModule } from '../provisioning/provisioning.module';
+import { RegistryModule } from '../registry/registry.module';
+import { MoveChecks } from './move-checks';
+import { MoveEndings } from './move-endings';
+import { MoveRecords } from './move-records';
+import { MoveRemains } from './move-remains';
+import { MoveSessions } from './move-sessions';
+import { MoveSweeper } from './move-sweeper';
+import { StopCopy } from './stop-copy';
+import { TenantMover } from './tenant-mover';
+
+/** Moves tenants from one place to another. */
+@Module({
+  imports: [ConnectionModule, ProvisioningModule, RegistryModule],
+  providers: [
+    MoveChecks,
+    MoveEndings,
+    MoveRecords,
+    MoveRemains,
+    MoveSessions,
+    MoveSweeper,
+    StopCopy,
+    TenantMover,
+  ],
+  exports: [MoveSweeper, TenantMover],
+})
+export class MovesModule {}

@@ -1,0 +1,269 @@
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { checkArguments } from '../common/options/check-options';
+import { anything, callback, oneOf } from '../common/options/kinds';
+import { Option } from '../common/options/option.decorator';
+import { TenancyError } from '../common/tenancy.errors';
+import { uuidV7 } from '../common/uuid-v7';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
+import { TenantEvents } from '../provisioning/hooks/tenant-events';
+import type { PlaceRequest } from '../provisioning/placement';
+import { checkActorAndReason } from '../provisioning/tenant-input';
+import { isUuid } from '../registry/claim';
+import { TenantStore } from '../registry/store/tenant.store';
+import type { Tenant } from '../registry/tenant';
+import { TenantNotFoundError } from '../registry/tenant.errors';
+import { isTaken } from './fence';
+import type { Move, MoveHow, MoveProgress, MoveVerification } from './move';
+import { MoveChecks } from './move-checks';
+import { MoveEndings } from './move-endings';
+import { MoveRecords } from './move-records';
+import { MoveRemains } from './move-remains';
+import { MoveSessions } from './move-sessions';
+import {
+  MoveFailedError,
+  MoveInterruptedError,
+  MoveLostError,
+  MoveNotFoundError,
+  MoveNotPossibleError,
+} from './moves.errors';
+import { type MoveTold, StopCopy } from './stop-copy';
+
+export class MoveOptions {
+  /** `stop`, which is the default: the tenant's writes are stopped while its rows are copied. */
+  @Option(oneOf<MoveHow>('stop'))
+  readonly how?: MoveHow;
+
+  /** `rows`: the copy is compared row by row, too. Default `count`: its structure, sequences and numbers of rows. */
+  @Option(oneOf<MoveVerification>('count', 'rows'))
+  readonly verify?: MoveVerification;
+
+  /** Who asks for it, 1 to 200 characters; stored in the record. */
+  @Option(anything<string>())
+  readonly actor?: string;
+
+  /** Called when the move has another state, and after each table. A promise that it gives is awaited. */
+  @Option(callback<(move: Move) => unknown>('give a function'))
+  readonly onProgress?: (move: Move) => unknown;
+}
+
+export class CancelMoveOptions {
+  /** Who asks for it, 1 to 200 characters; stored in the record. */
+  @Option(anything<string>())
+  readonly actor?: string;
+}
+
+/** Between two signs of life of a worker. */
+const BEAT_MS = 5_000;
+
+/** Between two tries to get the tables of a tenant. */
+const RETRY_MS = 200;
+
+/** Moves tenants from one place to another. Records of moves say how far each is, on whatever instance it runs. */
+@Injectable()
+export class TenantMover implements OnModuleDestroy {
+  readonly #logger = new Logger(TenantMover.name);
+  readonly #working = new Map<string, { readonly ended: Promise<Move>; readonly stop: AbortController }>();
+
+  constructor(
+    private readonly store: TenantStore,
+    private readonly checks: MoveChecks,
+    private readonly records: MoveRecords,
+    private readonly sessions: MoveSessions,
+    private readonly remains: MoveRemains,
+    private readonly copy: StopCopy,
+    private readonly endings: MoveEndings,
+    private readonly events: TenantEvents,
+    @Inject(CONNECTION_OPTIONS) private readonly options: ConnectionOptions,
+  ) {}
+
+  /** Moves that can still be undone are. */
+  async onModuleDestroy(): Promise<void> {
+    for (const { stop } of this.#working.values()) stop.abort(new Error('The application is closing.'));
+    await Promise.allSettled([...this.#working.values()].map(({ ended }) => ended));
+  }
+
+  /**
+   * Moves a tenant, and resolves with the record when it is served at the new place. What the place leaves out stays as it is.
+   * `reference` is an id or a slug.
+   *
+   * @throws what `begin` throws
+   * @throws MoveFailedError when it is served where it was
+   * @throws MoveInterruptedError when a server that is needed is away: the sweeper goes on
+   */
+  async move(reference: string, place: PlaceRequest, options: MoveOptions = {}): Promise<Move> {
+    return this.ended((await this.begin(reference, place, options)).id);
+  }
+
+  /**
+   * Begins a move, which goes on in the background, and resolves with its record.
+   *
+   * @throws TenantNotFoundError, InvalidTransitionError, PlaceNotPossibleError, MoveNotPossibleError, MoveUnderWayError
+   */
+  async begin(reference: string, place: PlaceRequest, given: MoveOptions = {}): Promise<Move> {
+    const options = checkArguments('TenantMover.move()', MoveOptions, given);
+    checkActorAndReason({ actor: options.actor });
+    const tenant = await this.#find(reference);
+    const to = await this.checks.check(tenant, place);
+    await this.remains.clearWay(tenant, to);
+    const worker = `${hostname()}, process ${process.pid}, ${uuidV7()}`;
+    const { actor, verify = 'count' } = options;
+    const move = await this.records.begin(uuidV7(), tenant, to, { actor, verify, worker });
+    const stop = new AbortController();
+    const ended = this.#work(move, tenant, options, stop.signal).finally(() => this.#working.delete(move.id));
+    this.#working.set(move.id, { ended, stop });
+    ended.catch((error: unknown) => {
+      const { message } = error as Error;
+      this.#logger.warn(`The move ${move.id} of the tenant "${tenant.slug}": ${message}`);
+    });
+    return move;
+  }
+
+  /** Resolves with the record of a move that this instance works on, once it has ended; else with the record as it is. */
+  async ended(id: string): Promise<Move> {
+    return this.#working.get(id)?.ended ?? this.find(id);
+  }
+
+  /** The record of a move, as it is now. @throws MoveNotFoundError */
+  async find(id: string): Promise<Move> {
+    const move = isUuid(id) ? await this.records.find(id) : undefined;
+    if (!move) throw new MoveNotFoundError();
+    return move;
+  }
+
+  /** The moves of a tenant, the latest first. @throws TenantNotFoundError */
+  async list(reference: string): Promise<Move[]> {
+    return this.records.listOf((await this.#find(reference)).id);
+  }
+
+  /** Those that are under way, the oldest first. */
+  listOpen(): Promise<Move[]> {
+    return this.records.listOpen();
+  }
+
+  /**
+   * Stops a move that can still be undone, and resolves with its record; its worker, or the sweeper, undoes it soon.
+   *
+   * @throws MoveNotFoundError
+   * @throws MoveNotPossibleError when it has ended, or the tenant is no longer served at the old place
+   */
+  async cancel(id: string, given: CancelMoveOptions = {}): Promise<Move> {
+    const { actor } = checkArguments('TenantMover.cancel()', CancelMoveOptions, given);
+    checkActorAndReason({ actor });
+    const before = await this.find(id);
+    const move = await this.records.cancel(id, actor ?? 'somebody');
+    if (!move)
+      throw new MoveNotPossibleError(`The move ${id} is ${before.state}: it is too late to cancel it.`);
+    this.#working.get(id)?.stop.abort(new Error(cancelled(move)));
+    return move;
+  }
+
+  async #work(begun: Move, tenant: Tenant, { onProgress }: MoveOptions, stopped: AbortSignal): Promise<Move> {
+    const lost = new AbortController();
+    const signal = AbortSignal.any([stopped, lost.signal]);
+    let move = begun;
+    let progress: MoveProgress = begun.progress;
+    const told: MoveTold = {
+      state: async (now) => {
+        move = now;
+        await onProgress?.({ ...now, progress });
+      },
+      progress: async (now) => {
+        progress = now;
+        await onProgress?.({ ...move, progress });
+      },
+      signal,
+    };
+    const timer = setInterval(() => {
+      this.records.beat(move, progress).then(
+        ({ cancelledBy, ...now }) => cancelledBy && lost.abort(new Error(cancelled({ ...now, cancelledBy }))),
+        // While the registry is away nothing is known; whatever the move does next asks it.
+        (error: unknown) => error instanceof MoveLostError && lost.abort(error),
+      );
+    }, BEAT_MS);
+    try {
+      const outcome = await this.sessions.asWorker(begun.id, () => this.#run(begun, tenant, told));
+      if (!outcome) throw new MoveLostError(begun.id);
+      const noted = await this.records.beat(outcome, progress).catch(() => ({ ...outcome, progress }));
+      if (noted.state === 'failed') throw new MoveFailedError(noted);
+      return noted;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #run(begun: Move, tenant: Tenant, told: MoveTold): Promise<Move> {
+    try {
+      await told.state(begun);
+      const copying = await this.records.advance(begun, 'planned', 'copying');
+      await told.state(copying);
+      await this.events.emit('moving', tenant);
+      let move = await this.#copyWhenFree(copying, told);
+      if (move.state === 'fencing') {
+        move = await this.records.advance(move, 'fencing', 'switching');
+        await told.state(move);
+        return await this.endings.switch(move, 'The copy was lost.', told.state);
+      }
+      await told.state(move);
+      return await this.endings.clean(move);
+    } catch (error) {
+      return this.#settle(begun, error);
+    }
+  }
+
+  /** Tries again while others have the tenant's tables. */
+  async #copyWhenFree(move: Move, told: MoveTold): Promise<Move> {
+    const until = performance.now() + this.options.moves.drainMs;
+    for (;;) {
+      try {
+        return await this.copy.run(move, told);
+      } catch (error) {
+        const { state } = await this.find(move.id);
+        if (!isTaken(error) || state !== 'copying') throw error;
+        if (performance.now() > until)
+          throw new MoveNotPossibleError(await this.#whoHolds(move), { cause: error });
+        await delay(RETRY_MS, undefined, { signal: told.signal });
+      }
+    }
+  }
+
+  async #whoHolds(move: Move): Promise<string> {
+    const holders = await this.copy.holders(move).catch(() => []);
+    return (
+      `its tables could not be had for ${this.options.moves.drainMs} ms, because open transactions write to them ` +
+      `(${holders.join(', ') || 'they have ended meanwhile'}). Try again when they have ended, or raise moves.drainMs.`
+    );
+  }
+
+  /** After an error: whatever state the move is in, it is brought to its end, or left to the sweeper. */
+  async #settle(begun: Move, error: unknown): Promise<Move> {
+    if (error instanceof MoveLostError) throw error;
+    const now = await this.records.find(begun.id).catch(() => undefined);
+    if (now && now.worker !== begun.worker) throw new MoveLostError(begun.id);
+    try {
+      if (!now) throw error;
+      return await this.endings.settle(now, reasonOf(now, error));
+    } catch (cause) {
+      throw new MoveInterruptedError(now ?? begun, { cause });
+    }
+  }
+
+  async #find(reference: string): Promise<Tenant> {
+    const tenant = await this.store.find({ by: isUuid(reference) ? 'id' : 'slug', value: reference });
+    if (!tenant) throw new TenantNotFoundError();
+    return tenant;
+  }
+}
+
+function cancelled({ cancelledBy }: Pick<Move, 'cancelledBy'>): string {
+  return `It was cancelled by ${cancelledBy}.`;
+}
+
+function reasonOf(move: Move, error: unknown): string {
+  if (move.cancelledBy !== undefined) return cancelled(move);
+  const { cause, message } = error as Error;
+  if (error instanceof TenancyError && cause instanceof Error && !message.includes(cause.message))
+    return `${message} ${cause.message}`;
+  return error instanceof Error ? message : String(error);
+}
