@@ -9,6 +9,7 @@ const APPLICATIONS = [
   ['README.md'],
   [BEGIN, 'docs/data.md', 'docs/template.md', 'docs/tenants.md', 'docs/fleet.md'],
   [BEGIN, 'docs/data.md', 'docs/transactions.md', 'docs/connections.md', 'docs/testing.md'],
+  [BEGIN, 'docs/cache.md'],
   [BEGIN, 'docs/cli.md'],
   [BEGIN, 'docs/graphql.md'],
   [BEGIN, 'docs/limits.md'],

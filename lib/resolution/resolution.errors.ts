@@ -67,8 +67,9 @@ export class SharedCacheError extends StartError {
     const named = handlers.slice(0, 10).join(', ') + (handlers.length > 10 ? ', …' : '');
     super(
       `CacheInterceptor of @nestjs/cache-manager stands before ${named}. Its keys are URLs and @CacheKey(), which are the same for ` +
-        'all tenants: one would get the answer of another. Use a class of your own that extends it, whose trackBy(context) puts ' +
-        'TenantContext.tenant().id in front of the key, or mark with @TenantFree() what belongs to no tenant.',
+        'all tenants: one would get the answer of another. Use TenantCacheInterceptor of nestjs-tenancy/cache in its place, or a class ' +
+        'of your own that extends it, whose trackBy(context) puts TenantContext.tenant().id in front of the key; or mark with ' +
+        '@TenantFree() what belongs to no tenant.',
       { details: { handlers } },
     );
   }

@@ -19,6 +19,7 @@ const PUBLIC = [
     'access',
     'admin',
     'bullmq',
+    'cache',
     'cli',
     'graphql',
     'jwt',

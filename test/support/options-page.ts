@@ -6,6 +6,7 @@ import { declarationOf, type DeclaredOption } from '../../lib/common/options/opt
 import { CheckedAccessExtras, CheckedAccessOptions } from '../../lib/access/access.options';
 import { CheckedAdminExtras, CheckedAdminOptions } from '../../lib/admin/admin.options';
 import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
+import { CheckedCacheOptions } from '../../lib/cache/cache.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
 import { CheckedFurtherOptions } from '../../lib/connection/typeorm/typeorm.options';
 import { CheckedJwtOptions } from '../../lib/jwt/jwt.options';
@@ -31,6 +32,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyAccessModule`', [CheckedAccessOptions, CheckedAccessExtras]],
   ['`TenancyAdminModule`', [CheckedAdminOptions, CheckedAdminExtras]],
   ['`TenancyBullmqModule`', [CheckedBullmqOptions]],
+  ['`TenancyCacheModule`', [CheckedCacheOptions]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
   ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],

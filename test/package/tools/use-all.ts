@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import * as tenancy from 'nestjs-tenancy';
 import * as access from 'nestjs-tenancy/access';
 import * as admin from 'nestjs-tenancy/admin';
+import * as cache from 'nestjs-tenancy/cache';
 import { fromJwtClaim } from 'nestjs-tenancy/jwt';
 import * as observability from 'nestjs-tenancy/observability';
 import * as settings from 'nestjs-tenancy/settings';
@@ -21,7 +22,18 @@ function token(payload: object): string {
 
 /** Every entry point, and the one package that is an ES module only. What it resolves with is `acme`. */
 export async function useAll(): Promise<unknown> {
-  const entries = [tenancy, access, admin, observability, settings, testing, throttling, transports, usage];
+  const entries = [
+    tenancy,
+    access,
+    admin,
+    cache,
+    observability,
+    settings,
+    testing,
+    throttling,
+    transports,
+    usage,
+  ];
   for (const entry of entries)
     if (Object.keys(entry).length === 0) throw new Error('an entry point is empty');
   const jwt = token({ tenant: 'acme', exp: Math.ceil(Date.now() / 1000) + 60 });
