@@ -18,7 +18,7 @@ import {
 } from '../context/handler-call';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
-import { PUBLIC } from './public-route.decorator';
+import { PUBLIC } from '../http/public-route.decorator';
 import { TenantMismatchError } from '../resolution/resolution.errors';
 import { middlewareMissing } from '../resolution/http/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';

@@ -22,7 +22,7 @@ import {
   ApiKeyRevokedError,
 } from './access.errors';
 import { ACCESS_OPTIONS, type CheckedAccessOptions } from './access.options';
-import { allowedIps } from './allowed-ips';
+import { allowedIps } from '../http/allowed-ips';
 import { ApiKeyRows, type KeySecrets } from './api-key-rows';
 import { ApiKeyUses } from './api-key-uses';
 import { statusOf } from './api-key';

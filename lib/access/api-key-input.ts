@@ -1,7 +1,7 @@
 import { isInteger } from '../common/options/kinds';
 import { isScope } from '../common/scopes';
 import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
-import { isIpRange } from './allowed-ips';
+import { isIpRange } from '../http/allowed-ips';
 import { MAX_OVERLAP_MS } from './access.options';
 
 /** What a caller says about a new key. */

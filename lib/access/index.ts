@@ -10,7 +10,7 @@ export { fromApiKey, type FromApiKeyOptions } from './from-api-key';
 export { Principal } from './principal';
 export { CurrentPrincipal } from './current-principal.decorator';
 export { RequireScopes } from './require-scopes.decorator';
-export { Public } from './public-route.decorator';
+export { Public } from '../http/public-route.decorator';
 export {
   type ApiKeyChangeOptions,
   ApiKeys,

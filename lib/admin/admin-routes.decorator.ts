@@ -1,5 +1,5 @@
 import { applyDecorators, SetMetadata, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { Public } from '../access/public-route.decorator';
+import { Public } from '../http/public-route.decorator';
 import { TenantFree } from '../resolution/http/tenant-route.decorator';
 import { AcceptedGuard } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';

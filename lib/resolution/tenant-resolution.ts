@@ -7,7 +7,13 @@ import { InvalidClaimError, TenantChoiceRequiredError, TenantMismatchError } fro
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from './resolution.options';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { type PlatformRequest, toTenantRequest, type ProxyTrust, trustIn } from './http/tenant-request';
-import type { Providers, RequestClaim, TenantRequest, TenantResolver } from './resolvers/tenant-resolver';
+import {
+  type Providers,
+  type RequestClaim,
+  type TenantRequest,
+  type TenantResolver,
+  VARY_OF_HOST,
+} from './resolvers/tenant-resolver';
 
 /** From a request to the active tenant it names. */
 @Injectable()
@@ -115,6 +121,23 @@ export class TenantResolution {
     for (const resolver of this.#resolvers) if (resolver.credential) await resolver(request);
   }
 
+  /**
+   * The tenant that our resolvers by host would find for requests to a host, whatever its status. Others may read what no
+   * host tells.
+   */
+  async ofHost(host: string): Promise<Tenant | undefined> {
+    const request: TenantRequest = { host, url: '/', header: () => undefined, raw: NO_REQUEST };
+    for (const resolver of this.#resolvers) {
+      if (resolver.vary !== VARY_OF_HOST) continue;
+      const claim = await resolver(request);
+      const tenant = claim && (await this.#find(claim));
+      if (tenant) return tenant;
+      // As for requests: a registered domain is one of many hosts, a subdomain decides.
+      if (claim && claim.by !== 'domain') return undefined;
+    }
+    return undefined;
+  }
+
   async #find(claim: RequestClaim): Promise<Tenant | undefined> {
     const tenant = await this.lookup.find(claim);
     if (tenant || claim.by !== 'domain' || claim.wildcard === undefined) return tenant;
@@ -127,6 +150,9 @@ export class TenantResolution {
     return requireActive(required(await this.lookup.find({ by: 'slug', value: fallbackTenant })));
   }
 }
+
+/** Resolvers by host do not look at it. */
+const NO_REQUEST = { headers: {}, rawHeaders: [] } as unknown as TenantRequest['raw'];
 
 function isChoice(claims: unknown): claims is readonly RequestClaim[] {
   return Array.isArray(claims) && claims.every(isClaim);

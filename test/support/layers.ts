@@ -21,6 +21,7 @@ const PUBLIC = [
     'bullmq',
     'cache',
     'cli',
+    'domains',
     'graphql',
     'jwt',
     'observability',

@@ -7,6 +7,7 @@ import { CheckedAccessExtras, CheckedAccessOptions } from '../../lib/access/acce
 import { CheckedAdminExtras, CheckedAdminOptions } from '../../lib/admin/admin.options';
 import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
 import { CheckedCacheOptions } from '../../lib/cache/cache.options';
+import { CheckedDomainsOptions } from '../../lib/domains/domains.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
 import { CheckedFurtherOptions } from '../../lib/connection/typeorm/typeorm.options';
 import { CheckedJwtOptions } from '../../lib/jwt/jwt.options';
@@ -33,6 +34,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyAdminModule`', [CheckedAdminOptions, CheckedAdminExtras]],
   ['`TenancyBullmqModule`', [CheckedBullmqOptions]],
   ['`TenancyCacheModule`', [CheckedCacheOptions]],
+  ['`TenancyDomainsModule`', [CheckedDomainsOptions]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
   ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],
