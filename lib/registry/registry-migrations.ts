@@ -12,6 +12,7 @@ import { CreateSharedMigrations1763601100000 } from './migrations/1763601100000-
 import { AddPlaces1763601200000 } from './migrations/1763601200000-add-places';
 import { CreateMoves1763601300000 } from './migrations/1763601300000-create-moves';
 import { NoteTenantDatabases1763601350000 } from './migrations/1763601350000-note-tenant-databases';
+import { SpendLessOnFleetRuns1763601400000 } from './migrations/1763601400000-spend-less-on-fleet-runs';
 
 /** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
@@ -37,6 +38,7 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   AddPlaces1763601200000,
   CreateMoves1763601300000,
   NoteTenantDatabases1763601350000,
+  SpendLessOnFleetRuns1763601400000,
 ];
 
 /** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */

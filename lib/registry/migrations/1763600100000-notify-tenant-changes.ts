@@ -31,9 +31,9 @@ export class NotifyTenantChanges1763600100000 implements MigrationInterface {
  * Runs as whoever makes the change, and finds nothing but PostgreSQL's own functions, whatever path that one has set.
  * The channel is that of the schema at the time of the change, so a schema that was renamed is heard as well.
  */
-function notifyFunction(schema: string): string {
+export function notifyFunction(schema: string): string {
   return `
-    CREATE FUNCTION ${schema}.notify_tenant_change() RETURNS trigger
+    CREATE OR REPLACE FUNCTION ${schema}.notify_tenant_change() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
       channel text := ${CHANNEL_IN_TRIGGER};

@@ -45,7 +45,12 @@ async function start(modules: readonly ModuleName[], migrate = true): Promise<Te
 }
 
 /** What migrations have brought since the fixture was made. */
-const SINCE = ['AddPlaces1763601200000', 'CreateMoves1763601300000', 'NoteTenantDatabases1763601350000'];
+const SINCE = [
+  'AddPlaces1763601200000',
+  'CreateMoves1763601300000',
+  'NoteTenantDatabases1763601350000',
+  'SpendLessOnFleetRuns1763601400000',
+];
 const NEW_TABLES = ['databases', 'moves', 'servers'];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 
