@@ -41,8 +41,11 @@ const READINGS: Readonly<Record<string, string>> = {
   migrate:
     '1,000 tenants of 30 tables: a run with nothing to do, and one `ALTER TABLE ADD COLUMN` for every ' +
     'tenant (`fleet`) beside the same statement sent raw on as many connections, alone (`raw`) and in a transaction with a ' +
-    'line in a ledger (`raw-ledger`), without which a run cannot go on after a crash. `clientCpuMicros` is what a tenant ' +
-    'costs the process that migrates, which is what counts where PostgreSQL has many cores. ' +
+    'line in a ledger (`raw-ledger`), without which a run cannot go on after a crash. None of them waits for the disk at each ' +
+    'COMMIT, so that no disk is measured, and each turn alters another table. `clientCpuMicros` is what a tenant ' +
+    'costs the process that migrates, which is what counts where PostgreSQL has many cores, and `serverCpuMicros` what it ' +
+    'costs the server’s sessions; `cpuVsRaw` and `cpuVsRawLedger` compare the sums of both, which depend least on what ' +
+    'else a machine does. ' +
     '`upHeapPeakMb` is what such a run holds of the heap at most, beyond what the process held before it (a page of 500 ' +
     'tenants), and `upHeapGrowthMb` what a run over 500 does not: nearly nothing, since memory does not follow the fleet.',
   drift:

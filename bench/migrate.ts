@@ -2,14 +2,16 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { Client } from 'pg';
 import type { Logger } from 'typeorm';
 import { FleetMigrator } from '../lib/index';
+import { SystemTransactions } from '../lib/connection/typeorm/system-transactions';
 import { TemplateMigrator } from '../lib/provisioning/template-migrator';
 import { type Bench, type BenchEnvironment, WrongAnswerError } from './bench';
 import { openDatabase } from './bench-database';
 import { queryAt } from './bench-server';
 import { inRounds, median, rounded } from './measure';
-import { fleetDatabase, rowOf, startApp, STATEMENT, TENANTS } from './migrate-fleet';
+import { AlteredTables, fleetDatabase, rowOf, startApp, TENANTS } from './migrate-fleet';
 import { measureHeap } from './migrate-heap';
 import { TEMPLATE_DDL } from './provision-template';
+import { sessionCpuMicros } from './session-cpu';
 
 const CONCURRENCY = 4;
 
@@ -37,9 +39,10 @@ export const migrateBench: Bench = {
 
 async function measure({ options, cleanUp, progress }: BenchEnvironment, url: string) {
   const queries = new QueryCounter();
-  const app = await startApp(url, queries);
+  const tables = await AlteredTables.of(url);
+  const app = await startApp(url, tables, queries);
   cleanUp.add(() => app.close());
-  const fleet = fleetContender(app, url);
+  const fleet = fleetContender(app, url, tables);
   // An earlier run that was interrupted may have left some.
   await fleet.prepare?.();
   await fleet.migrate();
@@ -50,21 +53,27 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
   const task = { migrator, tenants: TENANTS, concurrency: CONCURRENCY, rounds: options.rounds };
   const heap = await measureHeap({ ...task, undo: fleet.undo });
   progress(`a run holds ${rounded(heap.peakMb)} MB`);
-  const contenders = [fleet, ...(await rawContenders(url, cleanUp))];
+  const contenders = [fleet, ...(await rawContenders(url, tables, cleanUp))];
   const samples = await inRounds(contenders, options.rounds, async (contender, round) => {
     await contender.prepare?.();
+    const serverBefore = await sessionCpuMicros(url);
     const before = process.cpuUsage();
     const ms = await contender.migrate();
     const { user, system } = process.cpuUsage(before);
-    await requireColumns(contender.name, url);
+    const server = ((await sessionCpuMicros(url)) ?? NaN) - (serverBefore ?? NaN);
+    await requireColumns(contender.name, url, tables);
     await contender.undo();
     progress(`round ${round + 1}: ${contender.name}: ${rounded(ms)} ms`);
-    return { ms, cpuMicros: (user + system) / TENANTS };
+    return { ms, clientCpu: (user + system) / TENANTS, serverCpu: server / TENANTS };
   });
   const msOf = (i: number) => samples[i].map(({ ms }) => ms);
+  const cpuOf = (i: number) => median(samples[i].map(({ clientCpu, serverCpu }) => clientCpu + serverCpu));
   const rows = contenders.map(({ name }, i) => ({
     ...rowOf(name, msOf(i)),
-    clientCpuMicros: rounded(median(samples[i].map(({ cpuMicros }) => cpuMicros))),
+    clientCpuMicros: rounded(median(samples[i].map(({ clientCpu }) => clientCpu))),
+    ...(Number.isFinite(cpuOf(i)) && {
+      serverCpuMicros: rounded(median(samples[i].map(({ serverCpu }) => serverCpu))),
+    }),
   }));
   return {
     rows,
@@ -73,6 +82,10 @@ async function measure({ options, cleanUp, progress }: BenchEnvironment, url: st
       noopQueries: noop.queries,
       vsRaw: rounded(median(msOf(0)) / median(msOf(1))),
       vsRawLedger: rounded(median(msOf(0)) / median(msOf(2))),
+      ...(Number.isFinite(cpuOf(0)) && {
+        cpuVsRaw: rounded(cpuOf(0) / cpuOf(1)),
+        cpuVsRawLedger: rounded(cpuOf(0) / cpuOf(2)),
+      }),
       upHeapPeakMb: rounded(heap.peakMb),
       upHeapGrowthMb: rounded(heap.growthMb),
     },
@@ -92,12 +105,16 @@ async function measureNoop(app: INestApplicationContext, queries: QueryCounter, 
   return { ms: median(samples), queries: queries.count };
 }
 
-function fleetContender(app: INestApplicationContext, url: string): Contender {
+function fleetContender(app: INestApplicationContext, url: string, tables: AlteredTables): Contender {
   const migrator = app.get(FleetMigrator);
   return {
     name: 'fleet',
-    // As at the start of the new version.
-    prepare: () => app.get(TemplateMigrator).migrate(),
+    // As at the start of the new version; and with connections that are open, as those of the others are.
+    prepare: async () => {
+      await app.get(TemplateMigrator).migrate();
+      const wait = () => app.get(SystemTransactions).run((manager) => manager.query('SELECT pg_sleep(0.2)'));
+      await Promise.all(Array.from({ length: CONCURRENCY + 1 }, wait));
+    },
     migrate: async () => {
       const { state, ms } = await migrator.up({ concurrency: CONCURRENCY });
       if (state !== 'done') throw new WrongAnswerError('fleet', 'done', state);
@@ -107,7 +124,8 @@ function fleetContender(app: INestApplicationContext, url: string): Contender {
       const { state, migrations } = await migrator.down({ concurrency: CONCURRENCY });
       if (state !== 'done' || !migrations[0].startsWith('AddColumn'))
         throw new WrongAnswerError('fleet', 'done', state);
-      await queryAt(url, 'VACUUM (ANALYZE) tenancy.tenant_migrations');
+      tables.next();
+      await queryAt(url, 'VACUUM (ANALYZE) tenancy.tenant_migrations, tenancy.tenants');
     },
   };
 }
@@ -115,11 +133,19 @@ function fleetContender(app: INestApplicationContext, url: string): Contender {
 /**
  * The same statement, sent to each schema on as many connections: alone (`raw`), and in one message with what a run
  * needs that can go on after a crash (`raw-ledger`): a transaction that keeps a line of what was done along with it.
+ *
+ * None of them waits for the disk at each COMMIT, as a run of ours does not before its end: otherwise the comparison would be
+ * one of disks.
  */
-async function rawContenders(url: string, cleanUp: BenchEnvironment['cleanUp']): Promise<Contender[]> {
+async function rawContenders(
+  url: string,
+  tables: AlteredTables,
+  cleanUp: BenchEnvironment['cleanUp'],
+): Promise<Contender[]> {
   const clients = Array.from({ length: CONCURRENCY }, () => new Client({ connectionString: url }));
   for (const client of clients) {
     await client.connect();
+    await client.query('SET synchronous_commit = off');
     cleanUp.add(() => client.end());
   }
   await queryAt(
@@ -138,10 +164,14 @@ async function rawContenders(url: string, cleanUp: BenchEnvironment['cleanUp']):
     return performance.now() - start;
   };
   const undo = async () => {
-    await everywhere((schema) => `ALTER TABLE ${schema}.item_0 DROP COLUMN added`);
+    await everywhere((schema) => tables.drop(schema));
+    tables.next();
     await queryAt(url, `TRUNCATE ${LEDGER}`);
   };
-  const alone = (schema: string) => STATEMENT.replace('item_0', `${schema}.item_0`);
+  const alone = (schema: string) => tables.add(schema);
+  const withLedger = (schema: string) => `
+    BEGIN; SET LOCAL lock_timeout = 5000; SET LOCAL search_path = ${schema};
+    INSERT INTO ${LEDGER} VALUES ('${schema}', 'AddColumn'); ${tables.add()}; COMMIT`;
   return [
     { name: 'raw', migrate: () => everywhere(alone), undo },
     { name: 'raw-ledger', migrate: () => everywhere(withLedger), undo },
@@ -150,17 +180,11 @@ async function rawContenders(url: string, cleanUp: BenchEnvironment['cleanUp']):
 
 const LEDGER = 'public.raw_ledger';
 
-/** As a run of ours does, it leaves waiting for the disk to the end of the run. */
-function withLedger(schema: string): string {
-  return `BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = 5000; SET LOCAL search_path = ${schema};
-    INSERT INTO ${LEDGER} VALUES ('${schema}', 'AddColumn'); ${STATEMENT}; COMMIT`;
-}
-
-async function requireColumns(variant: string, url: string): Promise<void> {
+async function requireColumns(variant: string, url: string, tables: AlteredTables): Promise<void> {
   const [{ count }] = await queryAt<{ count: number }>(
     url,
     `SELECT count(*)::int AS count FROM pg_attribute WHERE attname = 'added' AND NOT attisdropped
-       AND attrelid IS DISTINCT FROM 'template.item_0'::regclass`,
+       AND attrelid IS DISTINCT FROM 'template.${tables.current}'::regclass`,
   );
   if (count !== TENANTS) throw new WrongAnswerError(variant, TENANTS, count);
 }
