@@ -46,12 +46,18 @@ export class FleetMembers {
     missing: Missing = 'lacking',
     server = DEFAULT_SERVER,
   ): AsyncGenerator<FleetMember> {
-    const pages =
-      server === DEFAULT_SERVER && this.store instanceof TypeOrmTenantStore
-        ? this.#pagesOfRegistry(names, missing)
-        : this.#wanted(names, missing, server);
-    // Not `yield*`, which makes several promises more for each.
-    for await (const members of pages) for (const member of members) yield member;
+    for await (const members of this.findPages(names, missing, server)) yield* members;
+  }
+
+  /** The same in lists. */
+  findPages(
+    names: readonly string[],
+    missing: Missing,
+    server: string,
+  ): AsyncGenerator<readonly FleetMember[], void> {
+    return server === DEFAULT_SERVER && this.store instanceof TypeOrmTenantStore
+      ? this.#pagesOfRegistry(names, missing)
+      : this.#wanted(names, missing, server);
   }
 
   /** Every member, with which of the migrations it has. @throws ServerLeftOutError */
@@ -62,7 +68,7 @@ export class FleetMembers {
   ): AsyncGenerator<FleetMember[]> {
     for await (const tenants of this.store.eachPage({ server }, PAGE_SIZE)) {
       const rows = await this.#query<LedgerRow>(
-        `SELECT member.id AS tenant_id, entries.done
+        `SELECT member.id AS tenant_id, ${DONE}
          FROM pg_catalog.unnest($2::uuid[]) AS member (id) CROSS JOIN LATERAL (${this.#entries('member.id')}) entries`,
         [names, tenants.map(({ id }) => id)],
         server,
@@ -124,13 +130,13 @@ export class FleetMembers {
   }
 
   /** Members that are up to date cost nothing: one query finds that nothing is to do. */
-  async *#pagesOfRegistry(names: readonly string[], missing: Missing): AsyncGenerator<FleetMember[]> {
+  async *#pagesOfRegistry(names: readonly string[], missing: Missing): AsyncGenerator<FleetMember[], void> {
     for (let afterId: string | undefined; ;) {
       const rows = await this.#query<LedgerRow>(
-        `SELECT t.id AS tenant_id, entries.done FROM ${this.#schema}.tenants t
+        `SELECT t.id AS tenant_id, ${DONE} FROM ${this.#schema}.tenants t
          CROSS JOIN LATERAL (${this.#entries('t.id')}) entries
          WHERE t.server = '${DEFAULT_SERVER}' AND t.status <> 'purged' AND t.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
-           AND ${this.#isMade()} AND ${this.#condition(missing)}
+           AND ${this.#isMade()} AND entries.count ${isMissing(missing)}
          ORDER BY t.id LIMIT ${PAGE_SIZE}`,
         [names, afterId ?? null],
       );
@@ -146,16 +152,15 @@ export class FleetMembers {
     missing: Missing,
     server: string,
     transaction?: EntityManager,
-  ): AsyncGenerator<FleetMember[]> {
+  ): AsyncGenerator<FleetMember[], void> {
     const wanted = ({ done }: FleetMember) =>
       missing === 'lacking' ? done.length < names.length : done.length > 0;
     for await (const members of this.pages(names, server, transaction)) yield members.filter(wanted);
   }
 
-  /** As JSON, which Node reads faster than an array of PostgreSQL's. */
   #entries(id: string): string {
     return `
-      SELECT pg_catalog.json_agg(m.name) AS done FROM ${this.#schema}.tenant_migrations m
+      SELECT pg_catalog.array_agg(m.name) AS names, pg_catalog.count(*) AS count FROM ${this.#schema}.tenant_migrations m
       WHERE m.tenant_id = ${id} AND m.state = 'done' AND m.name = ANY ($1::text[])`;
   }
 
@@ -168,7 +173,7 @@ export class FleetMembers {
   #condition(missing: Missing): string {
     return `(SELECT pg_catalog.count(*) FROM ${this.#schema}.tenant_migrations m
       WHERE m.tenant_id = t.id AND m.state = 'done' AND m.name = ANY ($1::text[]))
-      ${missing === 'lacking' ? '< pg_catalog.cardinality($1::text[])' : '> 0'}`;
+      ${isMissing(missing)}`;
   }
 
   #query<Row>(
@@ -180,6 +185,14 @@ export class FleetMembers {
     const ask = (manager: EntityManager) => manager.query<Row[]>(sql, parameters);
     return transaction ? ask(transaction) : orLeftOut(server, () => this.transactions.run(ask, server));
   }
+}
+
+/** As JSON, which Node reads faster than an array of PostgreSQL's. */
+const DONE = 'pg_catalog.to_json(entries.names) AS done';
+
+/** What is true of the number of those migrations that a member has. */
+function isMissing(missing: Missing): string {
+  return missing === 'lacking' ? '< pg_catalog.cardinality($1::text[])' : '> 0';
 }
 
 /** An empty list for a tenant that was purged between two queries. */

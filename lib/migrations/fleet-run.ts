@@ -9,7 +9,8 @@ import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';
 import { FleetServers, orLeftOut, saysAway, ServerLeftOutError } from './fleet-servers';
 import { FleetVersions } from './fleet-versions';
-import { LaneVisits, type Visit } from './lane-visits';
+import { FleetLane, type LanePass } from './fleet-lane';
+import { MemberFeed } from './member-feed';
 import { WithdrawnError } from './migration-lane';
 import { type MigrationFailure, MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
@@ -111,38 +112,52 @@ export class FleetRun {
     /** Ids of tenants whose version is to be noted. */
     const notes: string[] = [];
     const when = this.versions.whenToNote(server, direction);
-    const members = this.members.find(namesOf(task), missingIn(task), server);
     let begun = tally.finishedOn(server);
-    const visit = async (member: FleetMember, turn: LaneTurn): Promise<Visit> => {
-      const done = await this.#visitOne(task, run, tally, member, turn);
-      if (done === 'withdrawn') return done;
+    const note = async (member: FleetMember): Promise<void> => {
       // What is in a database of its own was not noted with its migration.
-      if (done > 0 && (when !== 'done' || !isBesideRegistry(member.tenant))) notes.push(member.tenant.id);
+      if (when !== 'done' || !isBesideRegistry(member.tenant)) notes.push(member.tenant.id);
       if (notes.length >= (when === 'together' ? NOTES_AT_ONCE : 1))
         await this.versions.note(server, notes.splice(0));
-      options.onProgress?.(tally.finished, Math.max(total, tally.finished));
-      return 'ended';
     };
-    const worker = async (): Promise<void> => {
-      const visits = new LaneVisits(this.migrator.openLane(), visit);
-      try {
-        for await (const member of members) {
-          if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) continue;
-          if (begun >= wave.upTo(server) || !mayGoOn(task, tally, server)) break;
-          begun++;
-          tally.settled.add(member.tenant.id);
-          if (await visits.go(member, () => mayGoOn(task, tally, server))) continue;
-          begun--;
-          tally.settled.delete(member.tenant.id);
-          break;
-        }
-      } finally {
-        await visits.end();
-      }
+    const tellProgress = () => options.onProgress?.(tally.finished, Math.max(total, tally.finished));
+    const pages = this.members.findPages(namesOf(task), missingIn(task), server);
+    const feed = new MemberFeed(pages, (member) => {
+      if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) return 'passed over';
+      if (begun >= wave.upTo(server) || !mayGoOn(task, tally, server)) return 'stop';
+      begun++;
+      tally.settled.add(member.tenant.id);
+      return 'begun';
+    });
+    const pass: LanePass = {
+      feed,
+      share: () => Math.ceil((Math.min(wave.upTo(server), total) - begun) / (2 * options.concurrency)),
+      mayGoOn: () => mayGoOn(task, tally, server),
+      turnOf: (member) => ({ tenant: member.tenant, migrations: migrationsFor(task, member) }),
+      visit: async (member, turn) => {
+        const done = await this.#visitOne(task, run, tally, member, turn);
+        if (done === 'withdrawn') return done;
+        if (done > 0) await note(member);
+        tellProgress();
+        return 'ended';
+      },
+      ran: async (member, done) => {
+        const migrations = migrationsFor(task, member);
+        await note(member);
+        if (done < migrations.length) return withRun(task, member, migrations, done);
+        tally.count(server, 'done');
+        tellProgress();
+        return undefined;
+      },
+      giveBack: (members) => {
+        begun -= members.length;
+        for (const { tenant } of members) tally.settled.delete(tenant.id);
+      },
     };
-    const [end] = await Promise.allSettled([
-      this.#allOf(Array.from({ length: task.options.concurrency }, worker), tally),
-    ]);
+    const lanes = Array.from({ length: options.concurrency }, () =>
+      new FleetLane(this.migrator, run, pass).work(),
+    );
+    const [end] = await Promise.allSettled([this.#allOf(lanes, tally)]);
+    await feed.end();
     // What was done is noted even if the list of tenants broke off. The first error is thrown.
     const [noted] = await Promise.allSettled([this.versions.note(server, notes)]);
     throwWorst([end, noted]);
@@ -158,10 +173,8 @@ export class FleetRun {
   ): Promise<number | 'withdrawn'> {
     const { tenant } = member;
     const { server } = placeOf(tenant);
-    const isDown = task.direction === 'down';
-    const migrations = task.migrations.filter(({ name }) => member.done.includes(name) === isDown);
     try {
-      const done = await this.migrator.run(tenant, migrations, run, turn);
+      const done = await this.migrator.run(tenant, migrationsFor(task, member), run, turn);
       tally.count(server, done > 0 ? 'done' : 'skipped');
       return done;
     } catch (error) {
@@ -248,6 +261,24 @@ function namesOf({ migrations }: FleetTask): string[] {
 
 function missingIn({ direction }: FleetTask): 'lacking' | 'having' {
   return direction === 'up' ? 'lacking' : 'having';
+}
+
+/** What is to run in a tenant, in the order of its age. */
+function migrationsFor({ migrations, direction }: FleetTask, { done }: FleetMember): NamedMigration[] {
+  return migrations.filter(({ name }) => done.includes(name) === (direction === 'down'));
+}
+
+/** The member once the first so many of its migrations have run. */
+function withRun(
+  { direction }: FleetTask,
+  member: FleetMember,
+  migrations: readonly NamedMigration[],
+  count: number,
+): FleetMember {
+  if (direction === 'up')
+    return { ...member, done: [...member.done, ...migrations.slice(0, count).map(({ name }) => name)] };
+  const reverted = migrations.slice(-count).map(({ name }) => name);
+  return { ...member, done: member.done.filter((name) => !reverted.includes(name)) };
 }
 
 function isIn({ slugs }: Wave, { tenant }: FleetMember): boolean {

@@ -1,6 +1,7 @@
 import type { QueryResult } from 'pg';
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { Lease, LeasedClient } from '../connection/pool/lease';
+import { isBare, type PlainWatch } from './plain-migrations';
 
 /** A transaction that has begun. */
 export interface Begun {
@@ -11,6 +12,14 @@ export interface Begun {
   readonly error?: unknown;
   /** Whether the path was the given one behind it. */
   readonly isInPlace?: boolean;
+}
+
+export interface HeldRunnerOptions {
+  /** Begins the transaction, if it can along with the statement. */
+  open(first?: string): Promise<Begun>;
+  /** Whether the code that asks runs for whom the transaction is. */
+  isOwnScope(): boolean;
+  readonly watch?: PlainWatch;
 }
 
 /** What TypeORM keeps of a query runner's transaction. */
@@ -33,23 +42,32 @@ export class HeldRunner {
   #isLent = false;
   /** From when the first statement is asked for until TypeORM sends it. */
   #waitsForFirst = false;
+  /** While TypeORM asks for a connection to send a statement on. */
+  #isAsking = false;
 
-  /**
-   * @param open begins the transaction, if it can along with the statement
-   * @param isOwnScope whether the code that asks runs for whom the transaction is
-   */
   constructor(
     dataSource: DataSource,
-    private readonly open: (first?: string) => Promise<Begun>,
-    private readonly isOwnScope: () => boolean,
+    private readonly options: HeldRunnerOptions,
   ) {
+    const { isOwnScope, watch } = options;
     this.queryRunner = dataSource.createQueryRunner();
     const query = this.queryRunner.query.bind(this.queryRunner);
-    const connect = () => (this.#isFirst ? Promise.resolve(this.#carrier) : this.#client());
+    const connect = () => {
+      if (this.#isFirst) return Promise.resolve(this.#carrier);
+      if (!this.#isAsking) watch?.spoil();
+      return this.#client();
+    };
     this.queryRunner.connect = connect as QueryRunner['connect'];
     this.queryRunner.query = ((text: string, parameters?: unknown[], ...rest: []) => {
-      const ask = () => query(text, parameters as never, ...rest);
-      return this.#begun || parameters?.length || !this.isOwnScope() ? ask() : this.#askFirst(ask);
+      const isOwn = isOwnScope();
+      const ask = () => {
+        this.#isAsking = true;
+        const asked = query(text, parameters as never, ...rest);
+        this.#isAsking = false;
+        return asked;
+      };
+      const send = () => (this.#begun || parameters?.length || !isOwn ? ask() : this.#askFirst(ask));
+      return watch ? watch.ask(text, isOwn && isBare([parameters, ...rest]), send) : send();
     }) as QueryRunner['query'];
     Object.assign(this.#state, { isTransactionActive: true, transactionDepth: 1 });
   }
@@ -70,7 +88,7 @@ export class HeldRunner {
 
   /** Begins it, unless it has begun. Rejects when that failed, whatever the migration made of it. */
   begin(): Promise<Begun> {
-    return (this.#begun ??= this.open());
+    return (this.#begun ??= this.options.open());
   }
 
   /** Whose connection is to be rolled back, if it has begun. Rejects as `begin` does. */
@@ -98,7 +116,7 @@ export class HeldRunner {
       let begun: Promise<Begun> | undefined;
       this.#send = (first) => {
         this.#waitsForFirst = false;
-        begun ??= this.open(first);
+        begun ??= this.options.open(first);
         resolve(begun);
         return begun;
       };

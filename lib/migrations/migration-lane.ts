@@ -12,10 +12,14 @@ import { LEASE } from '../connection/pool/lease-handle';
 import { transactionCommand } from '../connection/protocol/transaction-text';
 import type { TenantContext } from '../context/tenant-context';
 import { PLACE_CHECK } from '../provisioning/template/migration-run';
+import type { NamedMigration } from '../provisioning/template/named-migrations';
 import type { Tenant } from '../registry/tenant';
 import { type Begun, HeldRunner } from './held-runner';
+import { type ForeseenWork, LaneBundle, START } from './lane-bundle';
 import { countBehind, type Parameters, sendMessage } from './lane-message';
 import type { Claim } from './migration-ledger';
+import type { RunDirection } from './migration-runs';
+import { PlainMigrations, type PlainWatch } from './plain-migrations';
 import { claimText, type PreparedClaim, type PreparedClaims } from './prepared-claims';
 
 /** What is done in one transaction of a lane. */
@@ -26,6 +30,8 @@ export interface LaneWork {
   /** Fails when there is nothing to run: then nothing behind it in the message runs either. */
   readonly claim: Claim;
   run(queryRunner: QueryRunner): Promise<unknown>;
+  /** Is told what it asks of its query runner. */
+  readonly watch?: PlainWatch;
   /** A statement that travels with its COMMIT. */
   readonly last?: string;
   /** Called when all is done but COMMIT, which then waits for what the lane does next. Left out: it is sent at once. */
@@ -34,9 +40,6 @@ export interface LaneWork {
 
 /** What was to run after a transaction whose COMMIT then failed. Nothing of it has run. */
 export class WithdrawnError extends Error {}
-
-/** READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for. */
-const START = 'START TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
 /** Of statements that are longer nobody looks whether they are one. */
 const MAX_TRAVELLING = 100_000;
@@ -84,6 +87,8 @@ export class MigrationLane {
   #ending: Ending | undefined;
   /** First statements that PostgreSQL was able to read. */
   readonly #read = new Set<string>();
+  /** Migrations that need not be asked one tenant at a time. */
+  readonly plain = new PlainMigrations();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -98,9 +103,10 @@ export class MigrationLane {
    */
   async run(work: LaneWork): Promise<void> {
     const before = this.#ending;
-    const { tenant } = work;
+    const { tenant, watch } = work;
     const open = (first?: string) => this.context.runUnborn(tenant, () => this.#open(work, before, first));
-    const held = new HeldRunner(this.dataSource, open, () => this.context.find()?.id === tenant.id);
+    const isOwnScope = () => this.context.find()?.id === tenant.id;
+    const held = new HeldRunner(this.dataSource, { open, isOwnScope, watch });
     let begun: Begun;
     try {
       begun = await this.#work(work, held);
@@ -110,6 +116,34 @@ export class MigrationLane {
       await held.release();
     }
     await this.#end(begun.lease, work, !held.isLent && begun.isInPlace === true);
+  }
+
+  /** What a plain migration would send for the tenant that the current code runs for; `undefined` when that cannot be told. */
+  foresee(migration: NamedMigration, direction: RunDirection): Promise<readonly string[] | undefined> {
+    return this.plain.foresee(migration, direction, this.dataSource.createQueryRunner());
+  }
+
+  /**
+   * Runs transactions of one or more tenants in one message. Tells how many are committed, from the first on; the others are
+   * not, unless the connection was lost.
+   */
+  async runTogether(works: readonly ForeseenWork[]): Promise<number> {
+    await this.settle();
+    return this.context.runUnborn(works[0].tenant, async () => {
+      // Why there is none is told by the one that is run by itself then.
+      const lease = await this.#connect().catch(() => undefined);
+      if (!lease) return 0;
+      if (!lease.client.standardStrings) {
+        lease.release();
+        return 0;
+      }
+      const bundle = new LaneBundle(lease, this.context, this.claims);
+      bundle.addAll(works);
+      const committed = await bundle.send(this.dataSource.logger);
+      if (committed < bundle.size) await rollBack(lease);
+      else lease.release();
+      return committed;
+    });
   }
 
   /** Whether the COMMIT of the latest waits, or has been sent and not been answered. */

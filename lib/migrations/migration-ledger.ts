@@ -150,17 +150,29 @@ export class MigrationLedger {
    * where one for each tenant would cost as much as its migration.
    */
   async writeVersions(transaction: SqlExecutor, tenantIds?: readonly string[]): Promise<void> {
+    if (!tenantIds) {
+      await transaction.query(this.#versionUpdate(`t.status <> 'purged'`));
+      return;
+    }
+    // OFFSET has PostgreSQL look it up once for each.
     await transaction.query(
-      this.#versionUpdate(tenantIds ? 't.id = ANY ($1::uuid[])' : `t.status <> 'purged'`),
-      tenantIds && [tenantIds],
+      `UPDATE ${this.#tenants} t SET version = version + 1, schema_version = seen.name
+       FROM (SELECT tenant.id, ${this.#lastOf('tenant.id')} AS name
+         FROM pg_catalog.unnest($1::uuid[]) AS tenant (id) OFFSET 0) seen
+       WHERE t.id = seen.id AND t.server = '${DEFAULT_SERVER}' AND t.schema_version IS DISTINCT FROM seen.name`,
+      [tenantIds],
     );
+  }
+
+  /** The migration that a tenant has seen last, as an expression. */
+  #lastOf(id: string): string {
+    return `(SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = ${id} AND m.state = 'done'
+      ORDER BY m.timestamp DESC, m.name DESC LIMIT 1)`;
   }
 
   /** A tenant's `updatedAt` stays: nobody has changed it in that sense. */
   #versionUpdate(whose: string): string {
-    const seen = `(
-      SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = t.id AND m.state = 'done'
-      ORDER BY m.timestamp DESC, m.name DESC LIMIT 1)`;
+    const seen = this.#lastOf('t.id');
     return `
       UPDATE ${this.#tenants} t SET version = version + 1, schema_version = ${seen}
       WHERE ${whose} AND t.server = '${DEFAULT_SERVER}' AND schema_version IS DISTINCT FROM ${seen}`;
@@ -172,9 +184,7 @@ export class MigrationLedger {
     tenantIds: readonly string[],
   ): Promise<Map<string, string | null>> {
     const rows = (await executor.query(
-      `SELECT tenant.id, (
-         SELECT m.name FROM ${this.#table} m WHERE m.tenant_id = tenant.id AND m.state = 'done'
-         ORDER BY m.timestamp DESC, m.name DESC LIMIT 1) AS name
+      `SELECT tenant.id, ${this.#lastOf('tenant.id')} AS name
        FROM pg_catalog.unnest($1::uuid[]) AS tenant (id)`,
       [tenantIds],
     )) as { id: string; name: string | null }[];

@@ -16,7 +16,9 @@ import { OwnLedger } from '../provisioning/template/own-ledger';
 import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import type { Tenant } from '../registry/tenant';
+import type { ForeseenWork } from './lane-bundle';
 import { MigrationLane, WithdrawnError } from './migration-lane';
+import { PlainWatch } from './plain-migrations';
 import { PreparedClaims } from './prepared-claims';
 import { MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
@@ -56,6 +58,12 @@ export class TenantMigrationFailure extends Error {
   ) {
     super(cause instanceof Error ? cause.message : String(cause));
   }
+}
+
+/** A tenant, and what is to run there, in the order of its age. */
+export interface TenantTurn {
+  readonly tenant: Tenant;
+  readonly migrations: readonly NamedMigration[];
 }
 
 /** One migration of one tenant. */
@@ -122,7 +130,7 @@ export class TenantMigrator {
     { lane, onHeld }: LaneTurn,
   ): Promise<number> {
     let done = 0;
-    const ordered = options.direction === 'up' ? migrations : [...migrations].reverse();
+    const ordered = inOrder(migrations, options);
     for (const migration of ordered) {
       const step: Step = { tenant, migration, options };
       const turn = { lane, onHeld: migration === ordered.at(-1) ? onHeld : undefined };
@@ -136,6 +144,57 @@ export class TenantMigrator {
       }
     }
     return done;
+  }
+
+  /**
+   * Whether a tenant may be run together with others: it shares its database with them, and all its migrations are such that
+   * they need not be asked one tenant at a time, see `PlainMigrations`.
+   */
+  isPlain({ tenant, migrations }: TenantTurn, { plain }: MigrationLane): boolean {
+    if (siteOf(tenant).database !== undefined) return false;
+    return migrations.length > 0 && migrations.every((migration) => plain.has(migration));
+  }
+
+  /**
+   * Runs plain migrations of several tenants in one message, one transaction for each migration. Gives how many of each
+   * tenant's have run; the others are to be run by `run()`, which tells what is in the way.
+   */
+  async runTogether(
+    turns: readonly TenantTurn[],
+    options: TenantRunOptions,
+    lane: MigrationLane,
+  ): Promise<number[]> {
+    const works: ForeseenWork[] = [];
+    const done = turns.map(() => 0);
+    /** Whose turn each of the works is. */
+    const turnOf: number[] = [];
+    for (const [i, { tenant, migrations }] of turns.entries()) {
+      const own = await this.#foresee(tenant, migrations, options, lane);
+      if (!own) break;
+      works.push(...own);
+      turnOf.push(...own.map(() => i));
+    }
+    if (works.length === 0) return done;
+    const committed = await lane.runTogether(works);
+    for (const i of turnOf.slice(0, committed)) done[i]++;
+    return done;
+  }
+
+  #foresee(
+    tenant: Tenant,
+    migrations: readonly NamedMigration[],
+    options: TenantRunOptions,
+    lane: MigrationLane,
+  ): Promise<ForeseenWork[] | undefined> {
+    return this.context.runUnborn(tenant, async () => {
+      const works: ForeseenWork[] = [];
+      for (const migration of inOrder(migrations, options)) {
+        const texts = await lane.foresee(migration, options.direction);
+        if (!texts) return undefined;
+        works.push({ ...this.#beginning({ tenant, migration, options }), texts });
+      }
+      return works;
+    });
   }
 
   /** False: somebody else has done it. */
@@ -155,26 +214,22 @@ export class TenantMigrator {
     }
   }
 
-  #runInside({ tenant, migration, options }: Step, { lane, onHeld }: LaneTurn): Promise<boolean> {
-    const { runId, direction, lockTimeoutMs } = options;
+  #runInside(step: Step, { lane, onHeld }: LaneTurn): Promise<boolean> {
+    const { tenant, migration, options } = step;
     const heard = new HeardStatements();
+    const watch = lane.plain.has(migration) ? undefined : new PlainWatch();
     return this.context.runUnborn(tenant, async () => {
       try {
         await lane.run({
-          tenant,
-          // Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for
-          // all that was committed before, and what a crash of the server takes until then it takes whole.
-          settings: { synchronous_commit: 'off', lock_timeout: String(lockTimeoutMs) },
-          claim: this.ledger.claim(direction, tenant, migration, runId),
-          run: (queryRunner) => runMigration(migration, direction, queryRunner, heard),
-          // Who asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
-          // tenant's row waits for a migration.
-          last:
-            direction === 'down' && isBesideRegistry(tenant)
-              ? this.ledger.versionStatement(tenant.id)
-              : undefined,
+          ...this.#beginning(step),
+          run: (queryRunner) => {
+            const run = () => runMigration(migration, options.direction, queryRunner, heard);
+            return watch ? watch.run(run) : run();
+          },
+          watch,
           onHeld,
         });
+        lane.plain.note(migration, watch?.texts);
         return true;
       } catch (error) {
         const refusal = this.ledger.refusalIn(error, tenant);
@@ -184,6 +239,24 @@ export class TenantMigrator {
         throw error;
       }
     });
+  }
+
+  /** What a step's transaction has beside the migration's own statements. */
+  #beginning({ tenant, migration, options }: Step): Omit<ForeseenWork, 'texts'> {
+    const { runId, direction, lockTimeoutMs } = options;
+    return {
+      tenant,
+      // Nobody waits for the disk at the end of it: whatever is committed later, such as the end of the run, waits for
+      // all that was committed before, and what a crash of the server takes until then it takes whole.
+      settings: { synchronous_commit: 'off', lock_timeout: String(lockTimeoutMs) },
+      claim: this.ledger.claim(direction, tenant, migration, runId),
+      // Who asks for the version must not be told of what is no longer there. Last, so that nobody who changes the
+      // tenant's row waits for a migration.
+      last:
+        direction === 'down' && isBesideRegistry(tenant)
+          ? this.ledger.versionStatement(tenant.id)
+          : undefined,
+    };
   }
 
   /** False: somebody else has done it. */
@@ -211,6 +284,13 @@ export class TenantMigrator {
       }),
     );
   }
+}
+
+function inOrder(
+  migrations: readonly NamedMigration[],
+  { direction }: TenantRunOptions,
+): readonly NamedMigration[] {
+  return direction === 'up' ? migrations : [...migrations].reverse();
 }
 
 /** A connection that was lost has taken its transaction along, or the ledger tells that it has not. */

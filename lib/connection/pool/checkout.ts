@@ -15,6 +15,7 @@ interface CheckoutPool {
   open(request: CheckoutRequest): void;
   giveBack(checkout: Checkout, doubt: Doubt | undefined, cause: Error | undefined): void;
   handOver(checkout: Checkout): (() => Lease) | undefined;
+  join(checkout: Checkout): TransactionParameters | undefined;
   explainLeft(checkout: Checkout, error: Error): Promise<Error> | undefined;
 }
 
@@ -50,6 +51,10 @@ export class Checkout implements LeasingPool {
     if (!next) return undefined;
     this.#end(lease);
     return next();
+  }
+
+  join(): TransactionParameters | undefined {
+    return this.pool.join(this);
   }
 
   explain(error: Error): Promise<Error> | undefined {

@@ -37,6 +37,8 @@ export interface LeasingPool {
   handOver(lease: Lease): Lease | undefined;
   /** The error once it is known whether its tenant lives elsewhere by now; `undefined` when it cannot mean that. */
   explain(error: Error): Promise<Error> | undefined;
+  /** With what the connection works for the caller's frame; `undefined` when it is the turn of another request. */
+  join(): TransactionParameters | undefined;
 }
 
 export interface LeasedClient extends PoolClient {
@@ -167,6 +169,14 @@ export class Lease implements StatementLease {
     client.removeListener('error', this.#onConnectionError);
     this.#handle?.takeOff();
     return next;
+  }
+
+  /**
+   * With what a transaction of the caller's frame works, for code of this package that sends several of them in one text;
+   * `undefined` when it is not to work for that now.
+   */
+  join(): TransactionParameters | undefined {
+    return this.pool.join();
   }
 
   /** Sends a text of code of this package. */

@@ -195,7 +195,7 @@ export class ServerPool {
     const checkout = new Checkout(this, request, client, release, holder);
     const lease = new Lease(client, holder, parameters, this.context, checkout);
     this.leases.add(lease);
-    if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
+    this.#noteServed(client, holder);
     return lease;
   }
 
@@ -209,20 +209,36 @@ export class ServerPool {
   }
 
   /** Makes the next lease of the connection; `undefined` when there may be none. */
-  handOver({ request, client, release }: Checkout): (() => Lease) | undefined {
+  handOver(checkout: Checkout): (() => Lease) | undefined {
+    const { request, client, release } = checkout;
+    const next = this.#nextOf(checkout);
+    return next && (() => this.#leaseOf(request, client, release, { ...next, holder: copyOf(next.holder) }));
+  }
+
+  /** With what the connection works for the caller's frame besides; `undefined` when it may not. */
+  join(checkout: Checkout): TransactionParameters | undefined {
+    const next = this.#nextOf(checkout);
+    if (next) this.#noteServed(checkout.client, next.holder);
+    return next?.parameters;
+  }
+
+  /** The caller's frame, with its parameters, if it may work on the connection next. */
+  #nextOf({ request, client }: Checkout) {
     const frame = this.context.frame();
     // The turn was that of the application's own work, whose turns have no bounds; those who wait come before its next.
     if (!frame?.tenant || !frame.unlimited || !request.isUnbounded) return undefined;
     if (this.waiting > 0 || this.#isUsedUp(client)) return undefined;
     const parameters = this.all.parametersAt(this, request.database, frame);
-    return (
-      parameters && (() => this.#leaseOf(request, client, release, { holder: copyOf(frame), parameters }))
-    );
+    return parameters && { holder: frame, parameters };
   }
 
   /** See `PoolOfServers.explainLeft`. */
   explainLeft({ request, holder }: Checkout, error: Error): Promise<Error> | undefined {
     return this.all.explainLeft(this, request.database, holder, error);
+  }
+
+  #noteServed(client: TenantClient, holder: ContextFrame): void {
+    if (this.#maxTenants > 0 && !holder.system) client.served.add(frameKey(holder)!);
   }
 
   /** Who answers there next may be another: after a failover, a restore, a change of its address. */

@@ -123,10 +123,10 @@ it('A run whose list of tenants breaks off has noted what it has done', async ()
   await first.create({ slug: 'globex' });
   const { app } = await start(SECOND);
   const members = app.get(FleetMembers);
-  const find = members.find.bind(members);
-  jest.spyOn(members, 'find').mockImplementation(async function* (...args) {
-    for await (const member of find(...args)) {
-      yield member;
+  const findPages = members.findPages.bind(members);
+  jest.spyOn(members, 'findPages').mockImplementation(async function* (...args) {
+    for await (const [member] of findPages(...args)) {
+      yield [member];
       throw new Error('no other page');
     }
   });

@@ -1,0 +1,97 @@
+import type { Logger } from 'typeorm';
+import { quoteLiteral } from '../common/sql';
+import type { Lease } from '../connection/pool/lease';
+import type { TenantContext } from '../context/tenant-context';
+import type { Tenant } from '../registry/tenant';
+import { type Parameters, sendMessage } from './lane-message';
+import type { Claim } from './migration-ledger';
+import { claimText, type PreparedClaims } from './prepared-claims';
+
+/** READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for. */
+export const START = 'START TRANSACTION ISOLATION LEVEL READ COMMITTED';
+
+/** One transaction, all of whose statements are known before it begins. */
+export interface ForeseenWork {
+  readonly tenant: Tenant;
+  /** For the transaction, beside those of the tenant. */
+  readonly settings: Parameters;
+  readonly claim: Claim;
+  readonly texts: readonly string[];
+  /** A statement that travels with its COMMIT. */
+  readonly last?: string;
+}
+
+/**
+ * Transactions of several tenants in one message. Each is committed by itself, and PostgreSQL runs the message up to the first
+ * error: those before it are kept, and nothing of those behind it has run.
+ */
+export class LaneBundle {
+  readonly #statements: string[] = [];
+  /** For each transaction, how many statements there are up to its COMMIT. */
+  readonly #ends: number[] = [];
+  readonly #prepared = new Set<string>();
+
+  constructor(
+    private readonly lease: Lease,
+    private readonly context: TenantContext,
+    private readonly claims: PreparedClaims,
+  ) {}
+
+  /** How many transactions are in it. */
+  get size(): number {
+    return this.#ends.length;
+  }
+
+  /** Puts them in, up to the first one for whose tenant the connection cannot work now. */
+  addAll(works: readonly ForeseenWork[]): void {
+    let parameters: Parameters | undefined = this.lease.parameters.values;
+    for (const [i, work] of works.entries()) {
+      if (i > 0 && work.tenant !== works[i - 1].tenant)
+        parameters = this.context.runUnborn(work.tenant, () => this.lease.join())?.values;
+      if (!parameters) return;
+      this.#add(work, parameters);
+    }
+  }
+
+  /** Sends it, and tells how many transactions are committed, as far as PostgreSQL has answered. */
+  async send(logger: Logger): Promise<number> {
+    const { client } = this.lease;
+    if (this.#prepared.size > 0) client.notePrepared();
+    try {
+      await sendMessage(this.lease, { ours: () => this.#statements }, logger);
+      return this.size;
+    } catch {
+      // What has failed is run again by itself, and then tells why.
+      const answered = this.#statements.length - client.unanswered;
+      return this.#ends.filter((end) => end <= answered).length;
+    }
+  }
+
+  #add({ settings, claim, texts, last }: ForeseenWork, own: Parameters): void {
+    const { client } = this.lease;
+    const begun = { claim, parameters: { ...own, ...settings } };
+    // Behind a pooler the next transaction may be another session's.
+    const prepared = client.hasOwnSession ? this.claims.in(client.connection, begun) : undefined;
+    this.#statements.push(START);
+    if (this.size > 0) this.#statements.push(...client.emptyingButNames.commands);
+    if (prepared) {
+      if (prepared.prepare !== undefined && !this.#prepared.has(prepared.name)) {
+        this.#statements.push(prepared.prepare);
+        this.#prepared.add(prepared.name);
+      }
+      this.#statements.push(prepared.execute);
+    } else {
+      this.#statements.push(claimText(begun));
+    }
+    this.#statements.push(...texts, pathCheck(own.search_path));
+    if (last !== undefined) this.#statements.push(last);
+    this.#statements.push('COMMIT');
+    this.#ends.push(this.#statements.length);
+  }
+}
+
+/** A statement that fails when the path is another one. */
+function pathCheck(path: string): string {
+  return `SELECT 1 OPERATOR(pg_catalog./)
+    (pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.=) ${quoteLiteral(path)})::pg_catalog.int4`;
+}
