@@ -16,9 +16,14 @@ const SEARCH_MS = COUNT * 3_750;
 const TIMEOUT_MS = SEARCH_MS + 30_000;
 
 let bench: SchemaBench;
+let isBefore18: boolean;
 
 beforeAll(async () => {
   bench = await SchemaBench.open();
+  const [{ version }] = (await bench.executor.query(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  )) as { version: number }[];
+  isBefore18 = version < 180_000;
   // Policies do not hold for a superuser.
   await bench.executor.query(
     'DO $$ BEGIN CREATE ROLE random_template_user; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$',
@@ -31,7 +36,7 @@ it(
   async () => {
     await fc.assert(
       fc.asyncProperty(randomTemplate, async ({ script, trials, isWrittenByHand }) => {
-        await bench.build('template', script);
+        await bench.build('template', isBefore18 ? withoutUnproven(script) : script);
         await bench.clone('template', 'clone', { written: isWrittenByHand });
         // What was written by hand may print otherwise the first time, and no more then.
         const { fingerprint } = await bench.cloneByBlueprint('clone', 'again');
@@ -44,6 +49,11 @@ it(
   },
   TIMEOUT_MS,
 );
+
+/** Before PostgreSQL 18 a partitioned table can have no foreign key that is NOT VALID. */
+function withoutUnproven(script: string): string {
+  return script.replaceAll(/(CONSTRAINT "to parent" FOREIGN KEY .*?) NOT VALID;/g, '$1;');
+}
 
 /** What each statement gives, as somebody who is no superuser: rows, or SQLSTATE. All is rolled back. */
 async function outcomes(schema: string, statements: readonly string[]): Promise<unknown[]> {
