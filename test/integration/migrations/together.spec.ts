@@ -249,7 +249,9 @@ describe('Tenants for which a migration sends what it sent before', () => {
     ],
   ])('go one after the other when a migration %s', async (_what, more) => {
     let running = 0;
+    let calls = 0;
     place = async (queryRunner) => {
+      calls++;
       expect(++running).toBe(1);
       await queryRunner.query(ADD);
       await more(queryRunner);
@@ -258,6 +260,7 @@ describe('Tenants for which a migration sends what it sent before', () => {
     index = async () => {};
     await expect(up()).resolves.toMatchObject({ state: 'done', done: FLEET, failed: [] });
     expect(messages.shared).toEqual([]);
+    expect(calls).toBe(FLEET);
     await expectToHave(
       () => 'place',
       () => all,
