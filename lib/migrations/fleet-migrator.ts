@@ -73,7 +73,11 @@ export class FleetMigrator {
       const ran = await this.templates.migrate(tally);
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
       await this.fleet.visit(task, tally);
-      for (const { server, unnoted } of state.servers) if (unnoted > 0) await this.#putRight(server, tally);
+      for (const server of this.fleet.reached(tally)) {
+        const before = state.servers.find((each) => each.server === server);
+        // One that was away when the run began may be back.
+        if (!before || before.unnoted > 0) await this.#putRight(server, tally);
+      }
       await this.#renewSpares(tally);
       const report = await this.#report(task, tally, ran.template, start);
       return { ...report, shared: ran.shared, warnings: [...report.warnings, ...warnings] };
