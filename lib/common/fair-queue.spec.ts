@@ -20,7 +20,7 @@ class OperatorCaller extends Caller {
   override readonly isUnbounded = true as never;
 }
 
-function queueOf(options: Partial<FairQueueOptions>) {
+function queueOf(options: Partial<FairQueueOptions<Caller>>) {
   const turns: Caller[] = [];
   const queue = new FairQueue<Caller>({
     size: 1,
@@ -50,6 +50,28 @@ describe('A fair queue', () => {
     enter('x0', 'a1', 'a2', 'a3', 'b1', 'b2', 'c1');
     drain();
     expect(served()).toEqual(['x0', 'a1', 'b1', 'c1', 'a2', 'b2', 'a3']);
+  });
+
+  it('serves those first for whom nothing must be closed, but at most 16 in a row', () => {
+    const { enter, drain, served } = queueOf({ isServable: ({ key }) => key !== 'c' });
+    enter('x0', 'c1', ...Array.from({ length: 20 }, (_, i) => `a${i}`), 'b1', 'c2');
+    drain();
+    expect(served().indexOf('c1')).toBe(17);
+    expect(
+      served()
+        .filter((name) => name !== 'c1')
+        .slice(0, 4),
+    ).toEqual(['x0', 'a0', 'b1', 'a1']);
+    expect(served()).toHaveLength(24);
+  });
+
+  it('gives a key no more than it may have itself, where that is less', () => {
+    const { queue, caller, served } = queueOf({ size: 4, maxPerKey: 3 });
+    for (const name of ['a1', 'a2', 'b1', 'b2', 'b3']) {
+      const each = caller(name);
+      queue.enter(name.startsWith('a') ? Object.assign(each, { maxPerKey: 1 }) : each);
+    }
+    expect(served()).toEqual(['a1', 'b1', 'b2', 'b3']);
   });
 
   it('lets a newcomer wait for one of each other tenant, however many these have sent', () => {

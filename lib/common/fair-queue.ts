@@ -6,6 +6,8 @@ export interface Asker {
   readonly work: object;
   /** Its key has no upper bound, because it is work of the application itself. */
   readonly isUnbounded: boolean;
+  /** How many connections its key may have at once, where that is fewer than others may have. */
+  readonly maxPerKey?: number;
   /** For the queue, from `enter` on. */
   share: Share<this> | undefined;
   /** Whether its work keeps another connection while it waits for this one. Called only when it may have to wait. */
@@ -14,18 +16,27 @@ export interface Asker {
   start(): void;
 }
 
-export interface FairQueueOptions {
+export interface FairQueueOptions<A> {
   /** How many connections there are. */
   readonly size: number;
   /** How many of them one key may have at once. */
   readonly maxPerKey: number;
   /** How many requests of one key may wait, and how many more whose work keeps a connection. */
   readonly maxWaitingPerKey: number;
+  /**
+   * Whether a connection is open that serves the request as it is. One for which another connection must be closed lets such
+   * ones go first, at most 16 in a row. Default: every connection serves every request.
+   */
+  readonly isServable?: (asker: A) => boolean;
 }
+
+/** Then it is the turn of the request that has waited for longest, whatever it costs. */
+const MAX_AHEAD = 16;
 
 /** The connections that one key has, and its waiting requests. It exists as long as there are any. */
 export interface Share<A> {
   readonly isUnbounded: boolean;
+  readonly max: number;
   held: number;
   nested: number;
   /** In the order in which they came. */
@@ -41,14 +52,16 @@ export interface Share<A> {
  * it and asks for no third one ends, and then the next can run.
  */
 export class FairQueue<A extends Asker> {
-  readonly #options: FairQueueOptions;
+  readonly #options: FairQueueOptions<A>;
   readonly #shares = new Map<string, Share<A>>();
   /** Shares with somebody waiting, in the order of their turns. */
   readonly #turns = new Set<Share<A>>();
   readonly #nested = new Set<A>();
   #free: number;
+  /** How many in a row went before one whose turn it was. */
+  #ahead = 0;
 
-  constructor(options: FairQueueOptions) {
+  constructor(options: FairQueueOptions<A>) {
     this.#options = options;
     this.#free = options.size;
   }
@@ -123,8 +136,20 @@ export class FairQueue<A extends Asker> {
   }
 
   #nextInTurn(): A | undefined {
-    for (const share of this.#turns) if (this.#hasRoom(share)) return share.waiting[0];
-    return undefined;
+    const { isServable } = this.#options;
+    let first: A | undefined;
+    for (const share of this.#turns) {
+      if (!this.#hasRoom(share)) continue;
+      const [asker] = share.waiting;
+      if (first !== undefined && isServable!(asker)) {
+        this.#ahead++;
+        return asker;
+      }
+      first ??= asker;
+      if (!isServable || this.#ahead >= MAX_AHEAD || isServable(first)) break;
+    }
+    this.#ahead = 0;
+    return first;
   }
 
   #start(asker: A, share: Share<A>): 'started' {
@@ -145,8 +170,8 @@ export class FairQueue<A extends Asker> {
     if (share.waiting.length > 0) this.#turns.add(share);
   }
 
-  #hasRoom({ isUnbounded, held }: Share<A>, beyond = 0): boolean {
-    return isUnbounded || held < this.#options.maxPerKey + beyond;
+  #hasRoom({ isUnbounded, held, max }: Share<A>, beyond = 0): boolean {
+    return isUnbounded || held < max + beyond;
   }
 
   #hasRoomBeyond(share: Share<A>): boolean {
@@ -157,8 +182,9 @@ export class FairQueue<A extends Asker> {
     return (asker.share ??= this.#shares.get(asker.key) ?? this.#newShare(asker));
   }
 
-  #newShare({ key, isUnbounded }: A): Share<A> {
-    const share = { isUnbounded, held: 0, nested: 0, waiting: [] };
+  #newShare({ key, isUnbounded, maxPerKey = Infinity }: A): Share<A> {
+    const max = Math.min(maxPerKey, this.#options.maxPerKey);
+    const share = { isUnbounded, max, held: 0, nested: 0, waiting: [] };
     this.#shares.set(key, share);
     return share;
   }

@@ -157,6 +157,15 @@ export class CheckedDatabaseOptions {
   })
   readonly maxConnectionsPerTenant!: number;
 
+  /**
+   * How many connections a tenant with a database of its own may have at once, an integer from 1, where `maxConnectionsPerTenant`
+   * allows more. Default 2: they serve nobody else, and each takes a place that others must close theirs for.
+   *
+   * @see docs/placement.md#the-connections-of-many-databases
+   */
+  @Option(integer(1))
+  readonly maxConnectionsPerDatabase: number = 2;
+
   /** How many requests of one tenant may wait for a connection, an integer from 0; others get 503 `TENANT_BUSY`. Default 1,000. */
   @Option(integer(0), { variable: 'TENANCY_MAX_WAITING_PER_TENANT' })
   readonly maxWaitingPerTenant: number = 1_000;

@@ -92,6 +92,10 @@ export class CheckedSparesOptions {
   @Option(integer(0, MAX_SPARES), { variable: 'TENANCY_SPARES_COUNT' })
   readonly count: number = 0;
 
+  /** The same of databases, for tenants with `isolation: 'database'`. Default 0. Each is a whole database, on each server. */
+  @Option(integer(0, MAX_SPARES))
+  readonly databases: number = 0;
+
   /** How many of them one instance makes at once, an integer from 1. Default 1. Each takes a connection of the pool. */
   @Option(integer(1), { variable: 'TENANCY_SPARES_REFILL_CONCURRENCY' })
   readonly refillConcurrency: number = 1;

@@ -118,7 +118,8 @@ export class TenantProvisioner {
     await this.templates.prepare(draft.place.server);
     const plan = (manager: EntityManager) => this.#takeOrClone(manager, draft);
     const tenant = await this.maker.make(draft, plan, { ...by, origin: 'create' });
-    if (this.options.spares.count > 0) this.refill.start();
+    const { count, databases } = this.options.spares;
+    if (count > 0 || databases > 0) this.refill.start();
     return tenant;
   }
 
@@ -177,8 +178,7 @@ export class TenantProvisioner {
     await this.template.lockShared(manager);
     const { blueprint, version, schemaVersion } = await this.template.current(manager);
     const templateVersion = blueprint.fingerprint;
-    const spare =
-      place.isolation === 'schema' ? await this.spares.take(manager, version, place.server) : undefined;
+    const spare = await this.spares.take(manager, version, place);
     if (spare !== undefined) return { schemaName: spare, templateVersion, schemaVersion };
     const rows = { tables: this.options.templateData };
     const fill = (home: EntityManager) => replayInto(home, manager, blueprint, schemaName, rows);

@@ -8,6 +8,8 @@ import type { OpenLeases, PoolCounters } from './pool-use';
 
 /** The server's pool, as much of it as a checkout calls. */
 interface CheckoutPool {
+  /** How many connections a tenant with a database of its own may have. */
+  readonly maxPerDatabase: number;
   readonly context: TenantContext;
   readonly counters: PoolCounters;
   readonly leases: OpenLeases;
@@ -113,6 +115,11 @@ export class CheckoutRequest implements Asker {
 
   get isAnswered(): boolean {
     return this.#isAnswered;
+  }
+
+  /** The sessions of one database serve nobody else. */
+  get maxPerKey(): number | undefined {
+    return this.database === undefined ? undefined : this.pool.maxPerDatabase;
   }
 
   isNested(): boolean {

@@ -41,7 +41,11 @@ export interface PoolOfServers extends EventEmitter {
 /** How a server gives out its connections. */
 export interface ServerPoolOptions extends Pick<
   TenantPoolOptions,
-  'leaseWarningMs' | 'maxConnectionsPerTenant' | 'maxTenantsPerConnection' | 'maxWaitingPerTenant'
+  | 'leaseWarningMs'
+  | 'maxConnectionsPerDatabase'
+  | 'maxConnectionsPerTenant'
+  | 'maxTenantsPerConnection'
+  | 'maxWaitingPerTenant'
 > {
   readonly clock: Clock;
   /** What the log and errors call it; `undefined` for the one that has the registry. */
@@ -89,7 +93,13 @@ export class ServerPool {
       size: this.sessions.max,
       maxPerKey: maxConnectionsPerTenant ?? Infinity,
       maxWaitingPerKey: maxWaitingPerTenant ?? Infinity,
+      isServable: ({ database }) => this.sessions.isAtHand(database),
     });
+  }
+
+  /** How many connections a tenant with a database of its own may have. */
+  get maxPerDatabase(): number {
+    return this.options.maxConnectionsPerDatabase ?? Infinity;
   }
 
   /** How many callers of `connect` wait for their turn. */

@@ -74,8 +74,7 @@ export class Sessions {
   take(database: string | undefined, callback: TakeCallback): void {
     if (this.#isEnding) throw new Error('Cannot use a pool after calling end on the pool');
     const pool = this.#poolOf(database);
-    const isRoom = pool.spare > 0 || this.#sum(({ expected }) => expected) + this.#closing < this.max;
-    const other = isRoom ? undefined : this.#leastRecentlyUsed();
+    const other = pool.spare > 0 || this.#hasRoom ? undefined : this.#leastNeeded();
     if (!other) return pool.connect(callback as Parameters<Pool['connect']>[0]);
     this.#closing++;
     this.whenEnded(other.closeSpare(), () => {
@@ -86,6 +85,16 @@ export class Sessions {
         callback(error as Error, undefined, undefined);
       }
     });
+  }
+
+  /** Whether a session of the database can be given without closing one of another. */
+  isAtHand(database: string | undefined): boolean {
+    if (this.#pools.size === 1 && database === undefined) return true;
+    return (this.#pools.get(database)?.spare ?? 0) > 0 || this.#hasRoom;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#sum(({ expected }) => expected) + this.#closing < this.max;
   }
 
   /** Calls back when the server has closed the session, because before there may be no room for another. */
@@ -105,9 +114,14 @@ export class Sessions {
     await Promise.all(this.pools.map((pool) => pool.end()));
   }
 
-  #leastRecentlyUsed(): DatabasePool | undefined {
-    for (const pool of this.#pools.values()) if (pool.spare > 0) return pool;
-    return undefined;
+  /** The second idle one of a database before the only one of another, and of these the least recently used. */
+  #leastNeeded(): DatabasePool | undefined {
+    let only: DatabasePool | undefined;
+    for (const pool of this.#pools.values()) {
+      if (pool.spare > 1) return pool;
+      if (pool.spare > 0) only ??= pool;
+    }
+    return only;
   }
 
   #poolOf(database: string | undefined): DatabasePool {

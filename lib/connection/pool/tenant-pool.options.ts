@@ -43,6 +43,8 @@ export interface TenantPoolOptions {
   readonly roles?: boolean;
   /** How many connections one tenant may have at once. Default all of them. */
   readonly maxConnectionsPerTenant?: number;
+  /** The same for a tenant with a database of its own, where that is fewer. Default as many as any. */
+  readonly maxConnectionsPerDatabase?: number;
   /** How many requests of one tenant may wait for a connection. Default any number. */
   readonly maxWaitingPerTenant?: number;
   /** After how many different tenants a connection is replaced; 0 for never. Default 0. */

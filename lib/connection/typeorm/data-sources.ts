@@ -266,6 +266,7 @@ function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
   const {
     answerTimeoutMs,
     maxConnectionsPerTenant,
+    maxConnectionsPerDatabase,
     maxWaitingPerTenant,
     maxTenantsPerConnection,
     leaseWarningMs,
@@ -276,6 +277,7 @@ function poolOptionsOf(database: CheckedDatabaseOptions, hasRoles: boolean) {
   return {
     answerTimeoutMs,
     maxConnectionsPerTenant,
+    maxConnectionsPerDatabase,
     maxWaitingPerTenant,
     maxTenantsPerConnection,
     leaseWarningMs,

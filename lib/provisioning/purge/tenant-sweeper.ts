@@ -75,7 +75,8 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
    * would log errors.
    */
   onApplicationBootstrap(): void {
-    if (this.options.spares.count > 0) this.refill.start();
+    const { count, databases } = this.options.spares;
+    if (count > 0 || databases > 0) this.refill.start();
     if (this.options.sweeper.intervalMs > 0) this.#inBackground();
   }
 

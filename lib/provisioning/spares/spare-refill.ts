@@ -5,6 +5,7 @@ import { verifyClone } from '../../schema/verify';
 import { generateSchemaName } from '../../registry/schema-name';
 import { RegistryCopiedError } from '../provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
+import { DatabaseRefill } from './database-refill';
 import { SchemaDrop } from '../marks/schema-drop';
 import { SchemaMarks, SPARE_COMMENT } from '../marks/schema-marks';
 import { type Spare, Spares } from './spares';
@@ -31,6 +32,7 @@ export class SpareRefill {
     private readonly roles: TenantRoles,
     private readonly marks: SchemaMarks,
     private readonly drop: SchemaDrop,
+    private readonly databases: DatabaseRefill,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -76,7 +78,10 @@ export class SpareRefill {
       const workers = Array.from({ length: this.options.spares.refillConcurrency }, async () => {
         for (const slot of slots) await this.#fill(slot, server);
       });
-      const outcomes = await Promise.allSettled(workers);
+      const outcomes = await Promise.allSettled([
+        ...workers,
+        this.databases.refill(server, () => !this.#closing),
+      ]);
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     }, server);
   }
@@ -124,7 +129,7 @@ export class SpareRefill {
    */
   async #dropPart(manager: EntityManager, { schemaName, isThere }: Spare, server: string): Promise<boolean> {
     if (!isThere) return true;
-    if (await this.spares.isTenants(schemaName, server)) {
+    if (await this.spares.isTenants(schemaName, { server, isolation: 'schema' })) {
       this.#logger.warn(
         `A spare on the server "${server}" is given up: in the registry the schema "${schemaName}" is a tenant's.`,
       );

@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
-import { DEFAULT_SERVER } from '../../placement/place';
+import { isBesideRegistry, type Place } from '../../placement/place';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
+import { isSpareDatabaseOf } from '../marks/database-marks';
 import { isSpareOf, SchemaMarks } from '../marks/schema-marks';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 
@@ -28,6 +29,9 @@ const IS_THERE = 'EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = s.
 export class Spares {
   readonly #table: string;
   readonly #tenants: string;
+  readonly #databases: string;
+  /** SQL: whether the database of the spare `s` exists and has the mark of a spare. */
+  readonly #databaseWaits: string;
   /** SQL: whether the schema of the spare `s` exists and has the mark of a spare. */
   readonly #waits: string;
 
@@ -37,6 +41,9 @@ export class Spares {
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {
     this.#waits = `EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = s.schema_name AND ${isSpareOf(options.registrySchema)})`;
+    this.#databases = `${quoteIdentifier(options.registrySchema)}.databases`;
+    this.#databaseWaits = `EXISTS (SELECT FROM pg_catalog.pg_database d WHERE d.datname = s.name AND d.datconnlimit <> -2
+      AND ${isSpareDatabaseOf(options.registrySchema)})`;
     this.#table = `${quoteIdentifier(options.registrySchema)}.spares`;
     this.#tenants = `${quoteIdentifier(options.registrySchema)}.tenants`;
   }
@@ -45,12 +52,17 @@ export class Spares {
    * Takes a spare of that version and returns its schema, which nobody else can take; `undefined` when there is none.
    * `transaction` is on `server`.
    */
-  async take(transaction: SqlExecutor, version: string, server: string): Promise<string | undefined> {
+  async take(
+    transaction: SqlExecutor,
+    version: string,
+    { server, isolation }: Place,
+  ): Promise<string | undefined> {
     for (;;) {
-      const name = await this.#takeRow(transaction, version);
+      const isDatabase = isolation === 'database';
+      const name = await this.#takeRow(transaction, version, isDatabase);
       if (name === undefined) return undefined;
-      if ((await this.marks.isWaiting(transaction, name)) && !(await this.isTenants(name, server)))
-        return name;
+      if (!isDatabase && !(await this.marks.isWaiting(transaction, name))) continue;
+      if (!(await this.isTenants(name, { server, isolation }))) return name;
     }
   }
 
@@ -58,8 +70,8 @@ export class Spares {
    * Whether a spare of that server is the schema of a tenant in the registry. On a further server it can be: a creation that a
    * crash has ended leaves the tenant's row and gives the spare back, and a backup of the server is older than the registry.
    */
-  async isTenants(schemaName: string, server: string): Promise<boolean> {
-    if (server === DEFAULT_SERVER) return false;
+  async isTenants(schemaName: string, place: Place): Promise<boolean> {
+    if (isBesideRegistry({ place })) return false;
     const found = await this.registry.query<unknown[]>(
       `SELECT FROM ${this.#tenants} WHERE schema_name = $1`,
       [schemaName],
@@ -67,9 +79,20 @@ export class Spares {
     return found.length > 0;
   }
 
-  async #takeRow(transaction: SqlExecutor, version: string): Promise<string | undefined> {
+  async #takeRow(
+    transaction: SqlExecutor,
+    version: string,
+    isDatabase: boolean,
+  ): Promise<string | undefined> {
     const [row] = (await transaction.query(
-      `WITH taken AS (
+      isDatabase
+        ? `WITH taken AS (
+         DELETE FROM ${this.#databases} WHERE name = (
+           SELECT name FROM ${this.#databases} s WHERE template_version = $1 AND ${this.#databaseWaits}
+           ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED)
+         RETURNING name)
+       SELECT name FROM taken`
+        : `WITH taken AS (
          DELETE FROM ${this.#table} WHERE slot = (
            SELECT slot FROM ${this.#table} s WHERE template_version = $1 AND ${this.#waits}
            ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -129,7 +152,46 @@ export class Spares {
     const found = (await transaction.query(`SELECT FROM ${this.#table} WHERE schema_name = $1 FOR SHARE`, [
       schemaName,
     ])) as unknown[];
-    return found.length > 0;
+    if (found.length > 0) return true;
+    const databases = (await transaction.query(
+      `SELECT FROM ${this.#databases} WHERE name = $1 AND slot IS NOT NULL FOR SHARE`,
+      [schemaName],
+    )) as unknown[];
+    return databases.length > 0;
+  }
+
+  /** As `listOpenSlots`, of databases. */
+  async listOpenDatabaseSlots(transaction: SqlExecutor, version: string, count: number): Promise<number[]> {
+    const found = (await transaction.query(
+      `SELECT slot FROM (
+         SELECT pg_catalog.generate_series(0, $2::int - 1) AS slot
+         UNION SELECT slot FROM ${this.#databases} WHERE slot IS NOT NULL) slots
+       WHERE slot >= $2 OR slot NOT IN (
+         SELECT slot FROM ${this.#databases} s WHERE slot IS NOT NULL AND template_version = $1 AND ${this.#databaseWaits})
+       ORDER BY slot`,
+      [version, count],
+    )) as { slot: number }[];
+    return found.map(({ slot }) => slot);
+  }
+
+  /** The database in a slot. One that is not complete has no version, and does not wait. */
+  async findDatabase(
+    transaction: SqlExecutor,
+    slot: number,
+  ): Promise<{ name: string; version: string | null; isWaiting: boolean } | undefined> {
+    const [row] = (await transaction.query(
+      `SELECT name, template_version AS version, ${this.#databaseWaits} AS "isWaiting" FROM ${this.#databases} s WHERE slot = $1`,
+      [slot],
+    )) as { name: string; version: string | null; isWaiting: boolean }[];
+    return row;
+  }
+
+  /** Says that a database is complete, and may be taken. */
+  async complete(transaction: SqlExecutor, name: string, version: string): Promise<void> {
+    await transaction.query(`UPDATE ${this.#databases} SET template_version = $2 WHERE name = $1`, [
+      name,
+      version,
+    ]);
   }
 
   async add(

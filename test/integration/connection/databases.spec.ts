@@ -102,7 +102,8 @@ describe('A server with a database for each tenant', () => {
     const found = await Promise.all(asked.map(find));
     expect(found.map(({ owner }) => owner)).toEqual(asked.map(({ slug }) => slug));
     expect(found.map(({ database }) => database)).toEqual(asked.map(({ schemaName }) => schemaName));
-    expect(pool.totalCount).toBe(ROOM);
+    expect(pool.totalCount).toBeLessThanOrEqual(ROOM);
+    expect(await sessions()).toBeLessThanOrEqual(ROOM);
   });
 
   it('opens a session in a wanted database only when none there is idle', async () => {
@@ -130,6 +131,37 @@ describe('A server with a database for each tenant', () => {
     for (const tenant of before) await find(tenant);
     const found = await Promise.all(atOnce.map(find));
     expect(found.map(({ owner }) => owner)).toEqual(atOnce.map(({ slug }) => slug));
+  });
+
+  it('closes the second session of a database before the only one of another', async () => {
+    open(toServer());
+    await find(a);
+    const held = [await borrow(b), await borrow(b)];
+    for (const client of held) client.release();
+    const ofA = (await find(a)).pid;
+    await find(b);
+    await find(c);
+    // That of a was idle for longer than those of b.
+    expect((await find(a)).pid).toBe(ofA);
+  });
+
+  it('gives a tenant with a database no more than its share of the sessions', async () => {
+    pool = new TenantPool(
+      { ...toServer(), max: ROOM },
+      {
+        context,
+        maxConnectionsPerDatabase: 2,
+        placements: placesOf(() => ({ server: 'default', isolation: 'database' })),
+      },
+    );
+    const held = [await borrow(a), await borrow(a)];
+    const third = borrow(a);
+    await settled();
+    expect(pool.waiting).toBe(1);
+    expect((await find(b)).owner).toBe('b');
+    held[0].release();
+    (await third).release();
+    held[1].release();
   });
 
   it('closes none that is lent, and lets none wait for it', async () => {

@@ -10,6 +10,8 @@ import {
   TenantSweeper,
 } from '../../../lib';
 import { generateSchemaName } from '../../../lib/registry/schema-name';
+import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
+import { startAppOn } from '../provisioning/app';
 import { type DatabasesWorld, startDatabases, urlOf } from './world';
 
 jest.mock('../../../lib/registry/schema-name', () => {
@@ -193,6 +195,39 @@ it('drops a marked database that belongs to no tenant when it is empty, and keep
   expect(problems).toEqual([]);
   expect(orphans).toEqual({ dropped: [empty.schemaName], withRows: [filled.schemaName], unmarked: [] });
   expect(await world.databases()).toContain(filled.schemaName);
+});
+
+it('keeps databases ready under their final names, and takes them', async () => {
+  const waiting = async () =>
+    world.database.query<{ name: string; slot: number }>(
+      'SELECT name, slot FROM tenancy.databases ORDER BY slot',
+    );
+  const spare = await startAppOn(world.database, {
+    servers: { eu: { url: world.way.url, open: false } },
+    sweeper: { intervalMs: 0 },
+    spares: { databases: 2 },
+  });
+  const refill = spare.app.get(SpareRefill);
+  await refill.refill();
+  const [first, second] = await waiting();
+  expect([first.slot, second.slot]).toEqual([0, 1]);
+  const place = { isolation: 'database' } as const;
+  const fast = await spare.app.get(TenantProvisioner).create({ slug: 'fast' }, { place });
+  expect(fast.schemaName).toBe(first.name);
+  await expect(world.read(fast)).resolves.toEqual([]);
+  const within = () => Promise.reject(new Error('changed my mind'));
+  await refill.refill();
+  const undone = spare.app.get(TenantProvisioner).create({ slug: 'undone' }, { place, within });
+  await expect(undone).rejects.toThrow('changed my mind');
+  // It waits again, and the sweeper of an application that wants none drops what waits.
+  expect((await waiting()).map(({ slot }) => slot)).toEqual([0, 1]);
+  await spare.close();
+  await world.database.query(`UPDATE tenancy.databases SET template_version = 'older' WHERE slot = 1`);
+  const { problems } = await sweep();
+  expect(problems).toEqual([]);
+  expect(await waiting()).toEqual([]);
+  expect(await world.databases()).toContain(fast.schemaName);
+  expect(await world.databases()).not.toContain(second.name);
 });
 
 it('refuses a place on a server that has Citus', async () => {

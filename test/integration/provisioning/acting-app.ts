@@ -21,7 +21,7 @@ export interface Acting {
   readonly url: string;
   /** Empty: the registry is in the tenants' database. */
   readonly storeUrl: string;
-  /** A further server, on which tenants live then. Empty: they live where the registry is. */
+  /** A further server, on which tenants live then. Empty: they live where the registry is. `own`: in databases of their own. */
   readonly euUrl: string;
   readonly action: Action;
   readonly slug: string;
@@ -86,6 +86,7 @@ export async function act(
 
 /** All tenants of an application there. */
 export function onFurtherServer(url: string): Partial<TenancyOptions> {
+  if (url === 'own') return { placement: { default: { server: 'default', isolation: 'database' } } };
   return { servers: { eu: { url } }, placement: { default: { server: 'eu', isolation: 'schema' } } };
 }
 
