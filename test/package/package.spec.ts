@@ -30,6 +30,7 @@ it('carries the built library, its types, its documents and the licence, and not
     'index',
     'access/index',
     'admin/index',
+    'bullmq/index',
     'graphql/index',
     'jwt/index',
     'schedule/index',

@@ -106,10 +106,10 @@ export interface QueueApp extends TestApp {
   readonly diary: Diary;
 }
 
-/** An application with a queue of notes. */
+/** An application with a queue of notes, on the Redis of a port, or on PostgreSQL. */
 export async function startQueueApp(
   database: TestDatabase,
-  port: number,
+  connection: number | { connectionString: string; migrate: boolean },
   options: TenancyBullmqOptions = {},
   metadata: ModuleMetadata = {},
 ): Promise<QueueApp> {
@@ -117,7 +117,12 @@ export async function startQueueApp(
     imports: [
       TenancyModule.forRoot(notesOptions(database, { carryKeys: CARRY_KEYS })),
       TenancyBullmqModule.forRoot(options),
-      BullModule.forRoot({ connection: { host: '127.0.0.1', port, retryStrategy: () => 20 } }),
+      BullModule.forRoot({
+        connection:
+          typeof connection === 'number'
+            ? { host: '127.0.0.1', port: connection, retryStrategy: () => 20 }
+            : connection,
+      }),
       TenancyBullmqModule.registerQueue({ name: 'notes' }),
       TenancyBullmqModule.registerFlowProducer({ name: 'notes' }),
       ...(metadata.imports ?? []),

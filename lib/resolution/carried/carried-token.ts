@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import { CarriedTokenError, type CarriedTokenProblem } from './carried.errors';
 
 /** A secret, and the name by which tokens say that they were signed with it. */
@@ -139,7 +139,7 @@ function refuse(problem: CarriedTokenProblem, what: string): never {
 }
 
 function digestOf(payload: string | Uint8Array | undefined): string {
-  return payload === undefined ? '' : createHash('sha256').update(payload).digest('base64url');
+  return payload === undefined ? '' : hash('sha256', payload, 'base64url');
 }
 
 function sign(secret: string, text: string): string {
