@@ -29,6 +29,7 @@ import { FirstKey } from './first-key';
 import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
 import { MigrationsController } from './migrations.controller';
+import { MovesController } from './moves.controller';
 import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantApiKeysController } from './tenant-api-keys.controller';
 import { SettingsController } from './settings.controller';
@@ -67,7 +68,7 @@ function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvi
   );
 }
 
-const PATHS = /\/admin\/(?:tenants|migrations|drift)(?:[/?]|$)/i;
+const PATHS = /\/admin\/(?:tenants|migrations|drift|moves)(?:[/?]|$)/i;
 
 const OPENAPI = Symbol('OPENAPI');
 
@@ -77,7 +78,13 @@ const OPENAPI = Symbol('OPENAPI');
  */
 @BringsTables(CreateMasterKeyUses1763600510000, CreateIdempotencyKeys1763600210000)
 @Module({
-  controllers: [TenantsController, TenantDomainsController, TenantAuditController, MigrationsController],
+  controllers: [
+    TenantsController,
+    TenantDomainsController,
+    TenantAuditController,
+    MigrationsController,
+    MovesController,
+  ],
   // These need the modules that forRoot() has checked.
   providers: [
     optionsProvider({

@@ -8,6 +8,8 @@ import { InitCommand } from './init/init.command';
 import { Interrupts } from './interrupts';
 import { KeyCommand } from './key/key.command';
 import { MigrateCommand } from './migrate/migrate.command';
+import { MoveCommand } from './move/move.command';
+import { MovesCommand } from './move/moves.command';
 import { Program } from './program';
 import { Progress } from './progress';
 import { ServersCommand } from './servers.command';
@@ -40,6 +42,8 @@ export class CliModule {
         ExecCommand,
         ExportCommand,
         ImportCommand,
+        MoveCommand,
+        ...MovesCommand.registerWithSubCommands(),
         SparesCommand,
         ServersCommand,
         TimersCommand,

@@ -34,3 +34,9 @@ export function integer(option: string, text: string, from: number, to = Number.
   const upTo = to === Number.MAX_SAFE_INTEGER ? '' : ` to ${to}`;
   throw new CommandLineError(`${option} must be an integer from ${from}${upTo}, got "${text}".`);
 }
+
+/** The value of an option. @throws CommandLineError when it is none of `choices` */
+export function oneOf(option: string, text: string, choices: readonly string[]): string {
+  if (choices.includes(text)) return text;
+  throw new CommandLineError(`${option} must be ${choices.join(' or ')}, got "${text}".`);
+}

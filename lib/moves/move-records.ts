@@ -64,6 +64,7 @@ export class MoveRecords {
         ],
       );
       await manager.query(`UPDATE ${this.#schema}.tenants SET move_id = $2 WHERE id = $1`, [tenant.id, id]);
+      await this.#audit(manager, toMove(move), 'move');
       return toMove(move);
     });
   }
@@ -122,6 +123,7 @@ export class MoveRecords {
         `UPDATE ${this.#schema}.tenants SET move_id = NULL WHERE id = $1 AND move_id = $2`,
         [tenantId, id],
       );
+      await this.#audit(manager, move, outcome === 'done' ? 'moved' : 'move-failed');
       return move;
     });
   }
@@ -210,6 +212,14 @@ export class MoveRecords {
       ),
     );
     return Number(row?.seconds ?? 0);
+  }
+
+  /** In the tenant's audit. */
+  async #audit(transaction: SqlExecutor, { id, tenantId, actor, from, to }: Move, action: string) {
+    await transaction.query(
+      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor, details) VALUES ($1, $2, $3, $4)`,
+      [tenantId, action, actor, JSON.stringify({ move: id, from, to })],
+    );
   }
 
   async #change(

@@ -5,6 +5,7 @@ import { PATCH_BODY } from '../../http/accepted.guard';
 import { AuditPageModel, TenantModel, TenantPageModel } from './models';
 import { UsageModel } from './usage-models';
 import { DriftModel, RunModel, StartedRunModel } from './migration-models';
+import { MoveModel, MovesModel } from './move-models';
 
 /** The errors of every call. */
 export const COMMON_ERRORS: Readonly<Record<number, string>> = {
@@ -131,6 +132,46 @@ export const MIGRATION_CALLS: Readonly<Record<string, DocumentedCall>> = {
     summary: 'Tell how tenants differ from the template',
     answers: { 200: DriftModel },
     errors: { 404: 'TENANT_NOT_FOUND', 409: 'TEMPLATE_MOVED' },
+  },
+};
+
+/** By the names of the handlers of `MovesController`. */
+export const MOVE_CALLS: Readonly<Record<string, DocumentedCall>> = {
+  begin: {
+    summary: 'Move a tenant to another place',
+    answers: { 202: MoveModel },
+    errors: {
+      ...CHANGED,
+      ...BODY_ERRORS,
+      ...IDEMPOTENCY_ERRORS,
+      409: 'MOVE_NOT_POSSIBLE, PLACE_NOT_POSSIBLE, MOVE_UNDER_WAY, INVALID_TRANSITION, IDEMPOTENCY_IN_PROGRESS',
+    },
+    headers: ['Idempotency-Key', 'If-Match'],
+    params: ['tenant'],
+  },
+  listOf: {
+    summary: 'List the moves of a tenant, the latest first',
+    answers: { 200: MovesModel },
+    errors: UNKNOWN,
+    params: ['tenant'],
+  },
+  listOpen: { summary: 'List the moves that are under way', answers: { 200: MovesModel } },
+  find: {
+    summary: 'Tell how far a move is',
+    answers: { 200: MoveModel },
+    errors: { 404: 'MOVE_NOT_FOUND' },
+    params: ['move'],
+  },
+  cancel: {
+    summary: 'Stop a move that can still be undone',
+    answers: { 202: MoveModel },
+    errors: {
+      ...IDEMPOTENCY_ERRORS,
+      404: 'MOVE_NOT_FOUND',
+      409: 'MOVE_NOT_POSSIBLE, IDEMPOTENCY_IN_PROGRESS',
+    },
+    headers: ['Idempotency-Key'],
+    params: ['move'],
   },
 };
 

@@ -2,6 +2,7 @@ import { KEY_CALLS } from '../../access/openapi/calls';
 import { KEY_MODELS, TAGGED_MODELS } from '../../access/openapi/models';
 import { describeApi } from '../../http/openapi/describe-api';
 import { MigrationsController } from '../migrations.controller';
+import { MovesController } from '../moves.controller';
 import { SettingsController } from '../settings.controller';
 import { TenantApiKeysController } from '../tenant-api-keys.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
@@ -13,6 +14,7 @@ import {
   COMMON_ERRORS,
   DOMAIN_CALLS,
   MIGRATION_CALLS,
+  MOVE_CALLS,
   TENANT_CALLS,
   USAGE_CALLS,
 } from './calls';
@@ -46,6 +48,7 @@ export function documentAdminApi(): void {
       [TenantDomainsController, DOMAIN_CALLS],
       [TenantAuditController, AUDIT_CALLS],
       [MigrationsController, MIGRATION_CALLS],
+      [MovesController, MOVE_CALLS],
       [AdminTenantUsageController, USAGE_CALLS],
       [SettingsController, SETTING_CALLS],
     ],

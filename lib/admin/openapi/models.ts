@@ -2,6 +2,7 @@ import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
 import { PageQuery } from '../../http/page-query';
 import { MIGRATION_MODELS } from './migration-models';
+import { MOVE_MODELS } from './move-models';
 import { MAX_NAME_LENGTH, MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
 import { DEFAULT_PLACE, ISOLATIONS } from '../../placement/place';
 import { TENANT_STATUSES, type TenantField } from '../../registry/tenant';
@@ -58,6 +59,7 @@ const REASON = {
 
 export const MODELS: readonly Model[] = [
   ...MIGRATION_MODELS,
+  ...MOVE_MODELS,
   {
     type: TenantModel,
     name: 'AdminTenant',

@@ -24,6 +24,7 @@ export const PATH_PARAMS = {
   tenant: 'The id or the slug of a tenant',
   domain: 'A host name, in any case, in punycode or not',
   run: 'The id of a migration run',
+  move: 'The id of a move',
   key: 'The id of an API key',
   setting: 'The key of a declared setting',
 } as const;

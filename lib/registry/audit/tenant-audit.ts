@@ -2,7 +2,7 @@
 export interface TenantAction {
   /**
    * What was done: `create`, `update`, `suspend`, `activate`, `delete`, `restore`, `add-domain`, `remove-domain`,
-   * `purge`.
+   * `purge`, `move`, `moved`, `move-failed`.
    */
   readonly action: string;
   /** Who did it: the name of a master key, or a name that the calling code chose. At most 200 characters. */

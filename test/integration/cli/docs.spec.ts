@@ -79,7 +79,10 @@ function mask(text: string): string {
     .replaceAll(/at [A-Z]\w+\d{13}/g, 'at …')
     .replaceAll(/^(\w+ +)[\w.]+:\d+\/\w+ +(?=yes|no)/gm, '$1…        ')
     .replaceAll(/address +open/g, 'address  open')
-    .replaceAll(/by \S+, process \d+/g, 'by …');
+    .replaceAll(/by \S+, process \d+/g, 'by …')
+    .replaceAll(/^id {36}tenant/gm, 'id tenant')
+    .replaceAll(/worker( +)\S+, process .*/g, 'worker$1…')
+    .replaceAll(/actor( +)cli:.*/g, 'actor$1…');
 }
 
 const program = () => ({ PATH: `${bin}:${process.env.PATH}`, TENANCY_TEST_SOCKET: join(bin, 'socket') });

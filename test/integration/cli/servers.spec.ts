@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { REPOSITORY } from '../../support/commands';
+import { text } from 'node:stream/consumers';
+import { Client } from 'pg';
+import { cleanEnvironment, REPOSITORY } from '../../support/commands';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { startWay, type Way } from '../servers/world';
 import { type CliApp, startCliApp } from './cli-app';
@@ -87,6 +91,75 @@ it('counts the spares of every server, and imports to where --server says', asyn
   await run('export', 'globex', '--to', 'globex.tenant');
   expect(await json('import', 'globex.tenant', '--slug', 'moved', '--server', 'eu')).toMatchObject({
     tenant: { place: { server: 'eu' } },
+  });
+});
+
+describe('move', () => {
+  const place = async (tenant: string) => (await json('tenant', 'show', tenant)).place.server as string;
+
+  it('asks first, and refuses what is not possible', async () => {
+    expect((await run('move', 'globex', '--server', 'eu')).code).toBe(6);
+    expect((await run('move', 'globex', '--yes')).code).toBe(2);
+    expect((await run('move', 'globex', '--isolation', 'rows', '--yes')).code).toBe(2);
+    expect((await run('move', 'globex', '--server', 'eu', '--verify', 'all', '--yes')).code).toBe(2);
+    expect((await run('move', 'nobody', '--server', 'eu', '--yes')).code).toBe(3);
+    const { code, stderr } = await run('move', 'globex', '--server', 'default', '--yes');
+    expect([code, stderr]).toEqual([3, expect.stringContaining('lives there already')]);
+    expect(await place('globex')).toBe('default');
+  });
+
+  it('moves a tenant, and moves show it', async () => {
+    const moved = await json(
+      'move',
+      'globex',
+      '--server',
+      'eu',
+      '--verify',
+      'rows',
+      '--yes',
+      '--actor',
+      'ops',
+    );
+    expect(moved).toMatchObject({ code: 0, state: 'done', verify: 'rows', actor: 'ops' });
+    expect(await place('globex')).toBe('eu');
+    const { code, stdout, stderr } = await run('move', 'globex', '--server', 'default', '--yes');
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/moving globex: \d of \d/)]);
+    expect(stdout).toMatch(/^state +done$/m);
+    expect(stdout).toMatch(/^to +default$/m);
+    const { data } = await json('moves', 'list', 'globex');
+    expect(data.map(({ to }: { to: { server: string } }) => to.server)).toEqual(['default', 'eu']);
+    expect(await json('moves', 'show', moved.id)).toMatchObject({ code: 0, id: moved.id, actor: 'ops' });
+    expect((await run('moves', 'list')).stdout).toBe('No move.\n');
+    expect((await run('moves', 'cancel', moved.id)).code).toBe(3);
+    expect((await run('moves', 'show', 'nothing')).code).toBe(3);
+  });
+
+  it('Ctrl-C undoes it, and says so', async () => {
+    const { schemaName } = await json('tenant', 'show', 'globex');
+    const client = new Client({ connectionString: cli.database.url });
+    await client.connect();
+    try {
+      await client.query(`BEGIN; INSERT INTO ${schemaName}.orders VALUES (1)`);
+      const child = spawn(process.execPath, [cli.line.program, 'move', 'globex', '--server', 'eu', '--yes'], {
+        cwd: cli.line.directory,
+        env: cleanEnvironment(environment),
+      });
+      const stderr = text(child.stderr);
+      const ended = once(child, 'close');
+      for (let open = ''; open === '' && child.exitCode === null;) {
+        const rows = await cli.database.query<{ id: string }>(
+          `SELECT id FROM tenancy.moves WHERE state = 'copying'`,
+        );
+        open = rows[0]?.id ?? '';
+      }
+      child.kill('SIGINT');
+      expect((await ended)[0]).toBe(130);
+      expect(await stderr).toContain('The move was undone: the tenant is served where it was.');
+    } finally {
+      await client.end();
+    }
+    expect(await place('globex')).toBe('default');
+    expect((await json('moves', 'list', 'globex')).data[0]).toMatchObject({ state: 'failed' });
   });
 });
 

@@ -1,0 +1,36 @@
+import { HasFieldsOf, IfGiven, IsIn, IsObject } from '../http/validation';
+import type { Move, MoveVerification } from '../moves/move';
+import { PlaceBody } from './tenant.dto';
+
+/** What the place leaves out stays as it is. */
+export class MoveTenantBody {
+  @IsObject()
+  @HasFieldsOf(PlaceBody)
+  place!: PlaceBody;
+
+  @IfGiven()
+  @IsIn(['count', 'rows'])
+  verify?: MoveVerification;
+}
+
+type Missing = 'actor' | 'reason' | 'cancelledBy' | 'finishedAt' | 'dropAfter' | 'droppedAt';
+
+/** The record of a move as the API shows it: what it does not have is `null`. */
+export type MoveView = Omit<Move, Missing> & { readonly [Key in Missing]: NonNullable<Move[Key]> | null };
+
+export interface MovesView {
+  readonly data: readonly MoveView[];
+}
+
+export function toMoveView(move: Move): MoveView {
+  const { actor, reason, cancelledBy, finishedAt, dropAfter, droppedAt } = move;
+  return {
+    ...move,
+    actor: actor ?? null,
+    reason: reason ?? null,
+    cancelledBy: cancelledBy ?? null,
+    finishedAt: finishedAt ?? null,
+    dropAfter: dropAfter ?? null,
+    droppedAt: droppedAt ?? null,
+  };
+}
