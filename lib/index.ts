@@ -6,7 +6,7 @@
 
 export { TenancyModule } from './tenancy.module';
 export { type TenancyOptions } from './options/tenancy.options';
-export { type TenancyDatabaseOptions } from './connection/connection.options';
+export { type TenancyDatabaseOptions } from './connection/database.options';
 export { type TenancyTypeOrmOptions } from './connection/typeorm/typeorm.options';
 export {
   ModuleImportedTwiceError,

@@ -1,7 +1,8 @@
 import { isObject } from '../common/options/kinds';
 import { type Given, OptionsRule } from '../common/options/option.decorator';
 import { show } from '../common/show-value';
-import { CheckedConnectionOptions, type TenancyDatabaseOptions } from '../connection/connection.options';
+import { CheckedConnectionOptions } from '../connection/connection.options';
+import type { TenancyDatabaseOptions } from '../connection/database.options';
 import { CheckedFurtherOptions } from '../connection/typeorm/typeorm.options';
 import { DEFAULT_SERVER, isServerName } from '../placement/place';
 import { CheckedProvisioningOptions, MIGRATIONS_REMEDY } from '../provisioning/provisioning.options';

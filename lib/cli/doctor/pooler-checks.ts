@@ -1,5 +1,5 @@
 import { Client, type Pool } from 'pg';
-import type { CheckedDatabaseOptions } from '../../connection/connection.options';
+import type { CheckedDatabaseOptions } from '../../connection/database.options';
 import { probeSession, probeWay } from '../../connection/protocol/session-probe';
 import { directConnection } from '../../connection/typeorm/own-connections';
 import { isSameDatabase } from '../../connection/typeorm/other-ways';

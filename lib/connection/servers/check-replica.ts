@@ -1,5 +1,5 @@
 import { ServerMismatchError, ServerNotReadyError } from '../../placement/placement.errors';
-import type { CheckedDatabaseOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import { type CheckedServer, checkServerSession } from '../protocol/session-probe';
 import { isSameDatabase } from '../typeorm/other-ways';
 import { requestConnection } from '../typeorm/own-connections';

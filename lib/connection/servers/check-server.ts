@@ -11,7 +11,7 @@ import {
   type ServerIdentity,
   writeIdentity,
 } from '../../registry/server-identity';
-import type { CheckedDatabaseOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import { type CheckedServer, checkServerSession } from '../protocol/session-probe';
 import { connectionOf, ownersOf, requestConnection } from '../typeorm/own-connections';
 import { otherWays } from '../typeorm/other-ways';

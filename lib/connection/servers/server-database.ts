@@ -1,7 +1,8 @@
 import type { PoolConfig } from 'pg';
 import { DEFAULT_SERVER } from '../../placement/place';
 import { ServerUnknownError } from '../../placement/placement.errors';
-import type { CheckedDatabaseOptions, ConnectionOptions } from '../connection.options';
+import type { ConnectionOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import { poolConfigOf } from '../typeorm/own-connections';
 
 type Given = Pick<ConnectionOptions, 'database' | 'servers' | 'typeorm'>;

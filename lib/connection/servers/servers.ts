@@ -6,11 +6,8 @@ import { TenancyError } from '../../common/tenancy.errors';
 import { DEFAULT_SERVER } from '../../placement/place';
 import { ServerAwayError, ServerNotReadyError } from '../../placement/placement.errors';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
-import {
-  CONNECTION_OPTIONS,
-  type CheckedDatabaseOptions,
-  type ConnectionOptions,
-} from '../connection.options';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import type { CheckedServer } from '../protocol/session-probe';
 import { requestConnection } from '../typeorm/own-connections';
 import { checkReplica } from './check-replica';

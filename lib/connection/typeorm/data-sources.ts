@@ -18,11 +18,8 @@ import { TenantContext } from '../../context/tenant-context';
 import { connectionOf, ownersOf, poolConfigOf, withOptions } from './own-connections';
 import { otherWays, type Way } from './other-ways';
 import { type Reaching, reachDatabase, reaching } from './reach-database';
-import {
-  CONNECTION_OPTIONS,
-  type ConnectionOptions,
-  type CheckedDatabaseOptions,
-} from '../connection.options';
+import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import {
   LOOKUPS_DATA_SOURCE,
   openRegistry,

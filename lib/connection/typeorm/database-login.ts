@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Environment } from '../../common/options/option.decorator';
-import type { TenancyDatabaseOptions } from '../connection.options';
+import type { TenancyDatabaseOptions } from '../database.options';
 import type { TenancyTypeOrmOptions } from './typeorm.options';
 
 /** Where an application logs in and as whom, to be named when it cannot. The password is not in it. */

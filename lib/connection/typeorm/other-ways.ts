@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import type { SqlExecutor } from '../../common/sql';
 import { orSilence } from '../../common/silence';
 import { AdminUrlElsewhereError, DirectUrlElsewhereError } from '../connection-start.errors';
-import type { CheckedDatabaseOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import { findPooler, isServedByAnother, warnOfSharedSessions } from '../protocol/session-probe';
 import { databaseLogin, type DatabaseLogin } from './database-login';
 import { directConnection } from './own-connections';

@@ -1,6 +1,6 @@
 import type { ClientConfig, PoolConfig } from 'pg';
 import { KEEP_ALIVE } from '../../common/silence';
-import type { CheckedDatabaseOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 import { withEmptySearchPath, withEmptySearchPathInUrl } from './tenant-data-source';
 
 /** What TypeORM is given of a connection: these, and nothing that is ours. */

@@ -9,7 +9,7 @@ import {
   DatabaseUnreachableError,
   EntityNotListedError,
 } from '../connection-start.errors';
-import type { CheckedDatabaseOptions } from '../connection.options';
+import type { CheckedDatabaseOptions } from '../database.options';
 
 /** How a data source is reached: what travels with its options. */
 export interface Reaching {
