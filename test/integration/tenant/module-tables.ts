@@ -25,6 +25,7 @@ export const ALL = Object.keys(MODULES) as ModuleName[];
 
 export const CORE_TABLES = [
   ...[
+    'databases',
     'migration_runs',
     'moves',
     'orphans',
