@@ -21,6 +21,7 @@ export interface WireConnection {
   readonly submittedNamedStatements?: Record<string, string | undefined>;
   query(text: string): void;
   sync(): void;
+  close(what: { readonly type: 'S'; readonly name: string }): void;
   sendCopyFail(reason: string): void;
   on(event: 'parameterStatus', listener: (status: ParameterStatus) => void): unknown;
   removeListener(event: string, listener: () => void): void;
@@ -42,6 +43,8 @@ export interface WireQuery {
   query_timeout?: number;
   submit(connection: WireConnection): Error | null;
   prepare(connection: WireConnection): void;
+  /** Whether it has a name that the session knows, or has been sent. */
+  hasBeenParsed(connection: WireConnection): unknown;
   requiresPreparation(): boolean;
   handleCopyInResponse(connection: WireConnection): void;
   handleError(error: Error, connection: WireConnection): void;

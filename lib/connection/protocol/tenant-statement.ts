@@ -127,6 +127,9 @@ export class TenantStatement extends BaseQuery {
   override prepare(connection: WireConnection): void {
     if (this.#mode === 'riding' || this.#mode === 'single')
       this.#lease.client.ride(this.#lease.parameters, connection, this.text);
+    // A function may have given the name to another statement. To forget one that is not there is no error.
+    if (this.name !== undefined && !this.hasBeenParsed(connection))
+      connection.close({ type: 'S', name: this.name });
     super.prepare(connection);
   }
 

@@ -263,6 +263,22 @@ describe('What a function of one tenant leaves in the session', () => {
       ]);
     });
 
+    it('by a name that the application has not used yet', async () => {
+      if (behindPooler) return;
+      for (const begin of [[], ['BEGIN'], ['BEGIN', 'SELECT 1']]) {
+        // A session in which nothing has been sent by name.
+        (await borrow()).release(true);
+        const name = `first of ${begin.length}`;
+        await world.query(world.acme, `DO $$ BEGIN EXECUTE 'PRE' || 'PARE "${name}" AS SELECT 1'; END $$`);
+        const client = await borrow();
+        for (const text of begin) await client.query(text);
+        const { rows } = await client
+          .query({ name, text: 'SELECT owner FROM note' })
+          .finally(() => client.release(begin.length > 0));
+        expect(rows).toEqual([{ owner: 'globex' }]);
+      }
+    });
+
     it('of the application’s, which is then prepared anew', async () => {
       await expect(ask()).resolves.toEqual([{ owner: 'globex' }]);
       await expect(ask(world.acme)).resolves.toEqual([{ owner: 'acme' }]);
