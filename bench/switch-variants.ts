@@ -86,6 +86,7 @@ export async function openOurs({
       driver: tenantDriver({
         context,
         maxConnectionsPerTenant: poolSize / 2,
+        maxConnectionsPerDatabase: 2,
         maxWaitingPerTenant: 1_000,
         maxTenantsPerConnection: 1_000,
         leaseWarningMs: 30_000,

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { DynamicModule, INestApplication } from '@nestjs/common';
+import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import {
   type TenancyOptions,
@@ -38,6 +39,8 @@ export interface HammerWorld {
   readonly absentees: readonly Tenant[];
   /** Another application in the same database, with a registry of its own, that drops whatever it may. */
   readonly neighbour: INestApplication;
+  /** Those that tenants have of their own. */
+  dropDatabases(): Promise<void>;
   /** Without waiting for what is lent: what is broken on purpose may never give it back. */
   abandon(): void;
   close(): Promise<void>;
@@ -45,7 +48,7 @@ export interface HammerWorld {
 
 export interface HammerWorldOptions {
   readonly database: Pick<TestDatabase, 'url' | 'query'>;
-  /** A further server, on which every second tenant lives. */
+  /** A further server, on which every second tenant lives. Every third has a database of its own, on either. */
   readonly further: Pick<TestDatabase, 'url' | 'poolUrl' | 'query'>;
   /** Where each instance's pool leads: to the database, or to a pooler before it. */
   readonly poolUrls: readonly string[];
@@ -75,6 +78,22 @@ function tenancy(url: string, options: Partial<TenancyOptions>): DynamicModule {
   });
 }
 
+/** Another database of the same server, over a connection for each statement. */
+function inside({ url }: Pick<TestDatabase, 'url'>, name: string): Pick<TestDatabase, 'query'> {
+  const connectionString = Object.assign(new URL(url), { pathname: `/${name}` }).href;
+  return {
+    query: async <Row>(sql: string, values?: unknown[]) => {
+      const client = new Client({ connectionString });
+      await client.connect();
+      try {
+        return (await client.query(sql, values)).rows as Row[];
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
 /** Instances of one application on one database, and its tenants. */
 export async function startHammerWorld(options: HammerWorldOptions): Promise<HammerWorld> {
   const instances: HammerInstance[] = [];
@@ -84,8 +103,12 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   const tenants: Tenant[] = [];
   for (let i = 0; i < options.tenants; i++)
     tenants.push(
-      await provisioner.create({ slug: `h${i}` }, { place: { server: i % 2 ? 'further' : 'default' } }),
+      await provisioner.create(
+        { slug: `h${i}` },
+        { place: { server: i % 2 ? 'further' : 'default', isolation: i % 3 === 2 ? 'database' : 'schema' } },
+      ),
     );
+  const own = tenants.filter(({ place }) => place.isolation === 'database');
   const absentees: Tenant[] = [];
   for (const slug of ['absent-1', 'absent-2']) {
     const tenant = await provisioner.create({ slug });
@@ -97,7 +120,14 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   const apps = [neighbour, ...instances.map(({ app }) => app)];
   const closeAll = () => Promise.all(apps.map((app) => app.close()));
   return {
-    databaseOf: ({ place }) => (place.server === 'further' ? options.further : options.database),
+    databaseOf: ({ place, schemaName }) => {
+      const server = place.server === 'further' ? options.further : options.database;
+      return place.isolation === 'database' ? inside(server, schemaName) : server;
+    },
+    async dropDatabases() {
+      for (const { schemaName } of own)
+        await options.database.query(`DROP DATABASE IF EXISTS ${schemaName} WITH (FORCE)`);
+    },
     instances,
     tenants,
     absentees,

@@ -35,6 +35,7 @@ async function main(): Promise<void> {
       poolSize: POOL_SIZE,
       tenants: TENANTS,
     });
+    cleanUp.add(() => world.dropDatabases());
     cleanUp.add(() => world.abandon());
     const { operations: done, ...rest } = await hammer(world, database, {
       operations,
