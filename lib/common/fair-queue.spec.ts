@@ -53,7 +53,7 @@ describe('A fair queue', () => {
   });
 
   it('serves those first for whom nothing must be closed, but at most 16 in a row', () => {
-    const { enter, drain, served } = queueOf({ isServable: ({ key }) => key !== 'c' });
+    const { enter, drain, served } = queueOf({ costOf: ({ key }) => (key === 'c' ? 'closing' : 'free') });
     enter('x0', 'c1', ...Array.from({ length: 20 }, (_, i) => `a${i}`), 'b1', 'c2');
     drain();
     expect(served().indexOf('c1')).toBe(17);
@@ -63,6 +63,21 @@ describe('A fair queue', () => {
         .slice(0, 4),
     ).toEqual(['x0', 'a0', 'b1', 'a1']);
     expect(served()).toHaveLength(24);
+  });
+
+  it('lets one wait for what is lent to its own, though a connection is free', () => {
+    let isBack = false;
+    const { enter, queue, caller, served } = queueOf({
+      size: 4,
+      costOf: ({ name }) => (name === 'a2' && !isBack ? 'later' : 'free'),
+    });
+    const first = caller('a1');
+    queue.enter(first);
+    enter('a2', 'b1', 'c1');
+    expect(served()).toEqual(['a1', 'b1', 'c1']);
+    isBack = true;
+    queue.leave(first);
+    expect(served()).toEqual(['a1', 'b1', 'c1', 'a2']);
   });
 
   it('gives a key no more than it may have itself, where that is less', () => {

@@ -24,10 +24,10 @@ export interface FairQueueOptions<A> {
   /** How many requests of one key may wait, and how many more whose work keeps a connection. */
   readonly maxWaitingPerKey: number;
   /**
-   * Whether a connection is open that serves the request as it is. One for which another connection must be closed lets such
-   * ones go first, at most 16 in a row. Default: every connection serves every request.
+   * What it takes to serve a request. `free`: a connection that is open, or one more. `closing`: another one must be closed; so
+   * `free` ones go first, at most 16 in a row. `later`: it waits for one that is lent. Default: always `free`.
    */
-  readonly isServable?: (asker: A) => boolean;
+  readonly costOf?: (asker: A) => 'free' | 'closing' | 'later';
 }
 
 /** Then it is the turn of the request that has waited for longest, whatever it costs. */
@@ -70,7 +70,8 @@ export class FairQueue<A extends Asker> {
   enter(asker: A): 'started' | 'waiting' | 'refused' {
     const share = this.#shareOf(asker);
     // A request that waits already cannot be served now, so this one overtakes nobody.
-    if (this.#free > 0 && this.#hasRoom(share)) return this.#start(asker, share);
+    if (this.#free > 0 && this.#hasRoom(share) && this.#costOf(asker) !== 'later')
+      return this.#start(asker, share);
     const isNested = asker.isNested();
     if (isNested && this.#hasRoomBeyond(share)) return this.#start(asker, share);
     const waiting = isNested ? share.nested : share.waiting.length;
@@ -136,20 +137,25 @@ export class FairQueue<A extends Asker> {
   }
 
   #nextInTurn(): A | undefined {
-    const { isServable } = this.#options;
     let first: A | undefined;
     for (const share of this.#turns) {
       if (!this.#hasRoom(share)) continue;
       const [asker] = share.waiting;
-      if (first !== undefined && isServable!(asker)) {
+      const cost = this.#costOf(asker);
+      if (cost === 'later') continue;
+      if (first !== undefined && cost === 'free') {
         this.#ahead++;
         return asker;
       }
       first ??= asker;
-      if (!isServable || this.#ahead >= MAX_AHEAD || isServable(first)) break;
+      if (cost === 'free' || this.#ahead >= MAX_AHEAD) break;
     }
     this.#ahead = 0;
     return first;
+  }
+
+  #costOf(asker: A): 'free' | 'closing' | 'later' {
+    return this.#options.costOf?.(asker) ?? 'free';
   }
 
   #start(asker: A, share: Share<A>): 'started' {

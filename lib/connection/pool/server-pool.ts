@@ -93,7 +93,7 @@ export class ServerPool {
       size: this.sessions.max,
       maxPerKey: maxConnectionsPerTenant ?? Infinity,
       maxWaitingPerKey: maxWaitingPerTenant ?? Infinity,
-      isServable: ({ database }) => this.sessions.isAtHand(database),
+      costOf: ({ database }) => this.sessions.costOf(database),
     });
   }
 
