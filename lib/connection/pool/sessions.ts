@@ -89,14 +89,13 @@ export class Sessions {
 
   /**
    * What it takes to give a session of the database: nothing, or that one of another is closed. A database with a session waits
-   * for that one rather than have the only one of another closed: else two that fit side by side would take turns.
+   * for that one rather than have one of another closed: else databases that fit side by side would take turns.
    */
   costOf(database: string | undefined): 'free' | 'closing' | 'later' {
     if (this.#pools.size === 1 && database === undefined) return 'free';
     const pool = this.#pools.get(database);
     if ((pool?.spare ?? 0) > 0 || this.#hasRoom) return 'free';
-    if (database === undefined || !pool || pool.expected === 0) return 'closing';
-    return (this.#leastNeeded()?.spare ?? 0) > 1 ? 'closing' : 'later';
+    return database === undefined || !pool || pool.expected === 0 ? 'closing' : 'later';
   }
 
   get #hasRoom(): boolean {
