@@ -18,7 +18,53 @@ export function isTaken(error: unknown): boolean {
  */
 export async function stopWrites(transaction: SqlExecutor, tables: readonly string[]): Promise<void> {
   await transaction.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-  if (tables.length > 0) await transaction.query(`LOCK TABLE ONLY ${tables.join(', ONLY ')} IN SHARE MODE`);
+  if (tables.length > 0)
+    await transaction.query(`LOCK TABLE ONLY ${tables.join(', ONLY ')} IN SHARE ROW EXCLUSIVE MODE`);
+}
+
+/** What refuses writes in a schema that was put away. */
+const GUARD = 'tenancy_has_moved';
+
+/**
+ * Lets nobody write to tables of a schema that is put away. A write by name finds them no more, but views, rules, functions with a
+ * body of SQL and open cursors know them by number: what has waited there for the lock would be written after the copy.
+ *
+ * @param tables which `stopWrites` has locked, qualified with the name that the schema has now
+ */
+export async function guard(
+  transaction: SqlExecutor,
+  schemaName: string,
+  tables: readonly string[],
+): Promise<void> {
+  const name = `${quoteIdentifier(schemaName)}.${GUARD}`;
+  const triggers = tables.map(
+    (table) =>
+      `CREATE TRIGGER ${GUARD} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table} EXECUTE FUNCTION ${name}();
+       ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${GUARD};`,
+  );
+  await transaction.query(
+    `CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
+       AS $$BEGIN RAISE EXCEPTION 'the tenant lives elsewhere' USING ERRCODE = 'undefined_table'; END$$;
+     ${triggers.join('\n')}`,
+  );
+}
+
+/** The schema is the tenant's again. */
+export async function unguard(transaction: SqlExecutor, schemaName: string): Promise<void> {
+  await transaction.query(`DROP FUNCTION IF EXISTS ${quoteIdentifier(schemaName)}.${GUARD}() CASCADE`);
+}
+
+/** Whether somebody else makes a table or a view in the schema, in a transaction that is still open. */
+export async function isBeingBuiltIn(transaction: SqlExecutor, schemaName: string): Promise<boolean> {
+  const [{ isBuilt }] = (await transaction.query(
+    `SELECT EXISTS (
+       SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database
+       WHERE l.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.datname = pg_catalog.current_database()
+         AND l.objid = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) AND l.pid <> pg_catalog.pg_backend_pid()
+     ) AS "isBuilt"`,
+    [schemaName],
+  )) as { isBuilt: boolean }[];
+  return isBuilt;
 }
 
 /** Where a sequence stands. */

@@ -7,7 +7,7 @@ import { SchemaMarks, tenantComment } from '../provisioning/marks/schema-marks';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
-import { isTaken, purposeOf, putAway } from './fence';
+import { isTaken, purposeOf, putAway, unguard } from './fence';
 import { type Move, moveComment, nameOfMoved } from './move';
 import { MoveRecords } from './move-records';
 import { MoveRemains } from './move-remains';
@@ -99,6 +99,7 @@ export class MoveEndings {
       if ((await purposeOf(manager, away)) !== moveComment(move)) return;
       const comment = await this.marks.statement(manager, schemaName, tenantComment(tenant?.slug ?? '…'));
       await putAway(manager, away, schemaName, comment);
+      await unguard(manager, schemaName);
     });
     return this.#fail(move, `${why} The copy at the new place was lost, so the tenant was brought back.`);
   }

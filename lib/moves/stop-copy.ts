@@ -19,7 +19,7 @@ import type { ExportedTable } from '../transfer/export-format';
 import { readContents, type SchemaContents } from '../transfer/schema-contents';
 import { serverVersion } from '../transfer/server-version';
 import { differencesBetween } from '../transfer/verify-import';
-import { putAway, readPositions, setPositions, stopWrites } from './fence';
+import { guard, isBeingBuiltIn, putAway, readPositions, setPositions, stopWrites } from './fence';
 import { type Move, moveComment, type MoveProgress, nameOfMoved } from './move';
 import { MoveRecords } from './move-records';
 import { MoveSessions } from './move-sessions';
@@ -33,6 +33,8 @@ interface Source {
   readonly contents: SchemaContents;
   readonly postgres: number;
   readonly tables: readonly ExportedTable[];
+  /** All that are locked, quoted and qualified. */
+  readonly locked: readonly string[];
 }
 
 /** What a move tells of itself on its way. */
@@ -71,7 +73,7 @@ export class StopCopy {
       told.signal.throwIfAborted();
       const fencing = await this.records.advance(move, 'copying', 'fencing');
       await told.state(fencing);
-      return this.#fence(manager, fencing);
+      return this.#fence(source, fencing);
     });
   }
 
@@ -81,7 +83,8 @@ export class StopCopy {
   }
 
   async #stop(manager: EntityManager, { schemaName }: Move): Promise<Source> {
-    await stopWrites(manager, await listTables(manager, schemaName));
+    const locked = await listTables(manager, schemaName);
+    await stopWrites(manager, locked);
     // If a policy hides rows from the owner, the copy fails instead of leaving them out.
     await manager.query('SET LOCAL row_security = off');
     const blueprint = await compileBlueprint(manager, schemaName, {
@@ -96,6 +99,7 @@ export class StopCopy {
       postgres: await serverVersion(manager),
       // The rows of this table are structure, and are among the statements.
       tables: columns.filter(({ name }) => name !== TYPEORM_METADATA),
+      locked,
     };
   }
 
@@ -161,15 +165,21 @@ export class StopCopy {
   }
 
   /** Commits with the caller's transaction: from then on the tenant is not to be found at the old place. */
-  async #fence(manager: EntityManager, move: Move): Promise<Move> {
+  async #fence({ manager, locked }: Source, move: Move): Promise<Move> {
     const { schemaName } = move;
     const atTarget = await this.sessions.at(move, move.to, (target) => readPositions(target, schemaName));
     const positions = await readPositions(manager, schemaName, { areKept: true });
     const later = positions.filter((each) => !atTarget.some((other) => isDeepStrictEqual(each, other)));
     if (later.length > 0)
       await this.sessions.at(move, move.to, (target) => setPositions(target, schemaName, later));
+    const isBuilt = await isBeingBuiltIn(manager, schemaName);
+    if (isBuilt || !isDeepStrictEqual((await listTables(manager, schemaName)).sort(), [...locked].sort()))
+      throw new MoveNotPossibleError(
+        'somebody made tables in its schema while it was copied. Move it again.',
+      );
     const away = nameOfMoved(move);
     await putAway(manager, schemaName, away, await this.marks.statement(manager, away, moveComment(move)));
+    await guard(manager, away, await listTables(manager, away));
     if (!isInRegistrysDatabase(move)) return move;
     await manager.query(`SET LOCAL lock_timeout = '5s'`);
     return this.records.switch(manager, move, 'fencing');

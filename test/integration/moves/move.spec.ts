@@ -28,7 +28,11 @@ class CreateShop1700000000001 implements MigrationInterface {
       CREATE INDEX ON child (parent_id);
       CREATE SEQUENCE invoice START 1000;
       CREATE MATERIALIZED VIEW reds AS SELECT id FROM parent WHERE colour = 'red';
-      CREATE FUNCTION how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM child';`);
+      CREATE FUNCTION how_many() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM child';
+      CREATE VIEW notes AS SELECT text FROM note;
+      CREATE VIEW inbox AS SELECT ''::text AS text;
+      CREATE RULE keep AS ON INSERT TO inbox DO INSTEAD INSERT INTO note (text) VALUES (NEW.text);
+      CREATE FUNCTION add_note(t text) RETURNS void BEGIN ATOMIC INSERT INTO note (text) VALUES (t); END;`);
   }
 
   async down(): Promise<void> {}
@@ -229,6 +233,80 @@ it('refuses at the end what has waited for the lock in PostgreSQL, and loses no 
   const rows = await world.eu.query<{ text: string }>(`SELECT text FROM ${tenant.schemaName}.note`);
   const kept = rows.map(({ text }) => text).sort();
   expect(kept).toEqual(answers.filter((each) => each.startsWith('write')).sort());
+});
+
+it('refuses as well what knows the tables by number: views, rules, functions of SQL, and cursors', async () => {
+  const tenant = await shop('numbers');
+  const outcome = (work: Promise<unknown>) =>
+    work.then(
+      () => 'written',
+      ({ code }) => code as string,
+    );
+  let opened!: () => void;
+  const isOpen = new Promise<void>((resolve) => (opened = resolve));
+  let end!: () => void;
+  const isMoved = new Promise<void>((resolve) => (end = resolve));
+  const reading = world.app.get(TenantContext).run(tenant, () =>
+    world.app.get(TenantConnection).transaction(async (manager) => {
+      await manager.query(
+        `DECLARE writer CURSOR FOR SELECT add_note('by cursor') FROM generate_series(1, 3)`,
+      );
+      opened();
+      await isMoved;
+      await manager.query('FETCH 1 FROM writer');
+    }),
+  );
+  const outcomes: Promise<string>[] = [outcome(reading)];
+  await isOpen;
+  await mover().move('numbers', EU, {
+    onProgress: async ({ state, progress }) => {
+      if (state !== 'copying' || progress.tables !== 3) return;
+      for (const sql of [
+        `INSERT INTO notes VALUES ('by view')`,
+        `INSERT INTO inbox VALUES ('by rule')`,
+        `SELECT add_note('by function')`,
+      ])
+        outcomes.push(outcome(query(tenant, sql)));
+      const waiting = () =>
+        world.database.query(
+          `SELECT FROM pg_locks WHERE NOT granted AND relation = '${tenant.schemaName}.note'::regclass`,
+        );
+      while ((await waiting()).length < 3);
+    },
+  });
+  end();
+  expect(await Promise.all(outcomes)).toEqual(Array(4).fill('TENANT_MOVED'));
+  const kept = `moved_${tenant.schemaName}.note`;
+  expect(await world.database.query(`SELECT text FROM ${kept}`)).toEqual([]);
+  expect(await query(tenant, 'SELECT text FROM note')).toEqual([]);
+});
+
+it('does not leave a table behind that is made while it copies', async () => {
+  const tenant = await shop('builder');
+  let end!: () => void;
+  const isOver = new Promise<void>((resolve) => (end = resolve));
+  let building: Promise<unknown> | undefined;
+  const move = mover().move('builder', EU, {
+    onProgress: ({ state, progress }) => {
+      if (state !== 'copying' || progress.tables !== 1) return undefined;
+      return new Promise<void>((resolve) => {
+        building = world.app.get(TenantContext).run(tenant, () =>
+          world.app.get(TenantConnection).transaction(async (manager) => {
+            await manager.query(`CREATE TABLE extra AS SELECT 'kept' AS text`);
+            resolve();
+            await isOver;
+          }),
+        );
+      });
+    },
+  });
+  await expect(move).rejects.toMatchObject({
+    code: 'MOVE_FAILED',
+    message: expect.stringContaining('made tables') as string,
+  });
+  end();
+  await building;
+  expect(await query(tenant, 'SELECT text FROM extra')).toEqual([{ text: 'kept' }]);
 });
 
 it('stops when it is cancelled, and leaves nothing at the new place', async () => {
