@@ -1,5 +1,6 @@
 import { Command, Option } from 'nest-commander';
 import { Servers } from '../connection/servers/servers';
+import { DEFAULT_SERVER } from '../placement/place';
 import { SpareRefill } from '../provisioning/spares/spare-refill';
 import { type SpareCounts, SpareState } from '../provisioning/spares/spare-state';
 import { EXIT } from './exit-codes';
@@ -32,12 +33,18 @@ export class SparesCommand extends TenancyCommand<SparesCommandOptions> {
     const purpose = options.refill ? 'spares' : 'look';
     const state = await this.application.get(SpareState, purpose, options);
     if (options.refill) await (await this.application.get(SpareRefill, purpose, options)).refill();
-    const { names, further } = await this.application.get(Servers, purpose, options);
+    const { names, further, openNames } = await this.application.get(Servers, purpose, options);
+    const { count } = this.application.configured.spares;
+    // A command that only looks is started with none, so that it makes none.
+    const read = async (server: string) => ({
+      ...(await state.read(server)),
+      wanted: openNames.includes(server) ? count : 0,
+    });
     if (further.length === 0) {
-      const found = await state.read();
+      const found = await read(DEFAULT_SERVER);
       return { value: found, text: list(toTexts(found)) };
     }
-    const servers = await Promise.all(names.map((server) => this.#read(state, server)));
+    const servers = await Promise.all(names.map((server) => orReason(server, read)));
     const sum = (of: keyof SpareCounts) => servers.reduce((total, each) => total + (each[of] ?? 0), 0);
     const reasons = servers.flatMap(({ server, reason }) =>
       reason === null ? [] : [`${server}: ${reason}`],
@@ -48,14 +55,17 @@ export class SparesCommand extends TenancyCommand<SparesCommandOptions> {
       exitCode: reasons.length > 0 ? EXIT.findings : EXIT.done,
     };
   }
+}
 
-  /** One that is away keeps nobody from reading of the others. */
-  async #read(state: SpareState, server: string): Promise<ServerSpares> {
-    try {
-      return { server, ...(await state.read(server)), reason: null };
-    } catch (error) {
-      return { server, reason: (error as Error).message };
-    }
+/** One that is away keeps nobody from reading of the others. */
+async function orReason(
+  server: string,
+  read: (server: string) => Promise<SpareCounts>,
+): Promise<ServerSpares> {
+  try {
+    return { server, ...(await read(server)), reason: null };
+  } catch (error) {
+    return { server, reason: (error as Error).message };
   }
 }
 
