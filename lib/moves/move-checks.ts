@@ -1,10 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { SqlExecutor } from '../common/sql';
 import { Servers } from '../connection/servers/servers';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { DEFAULT_SERVER, isSamePlace, type Place, placeOf, siteOf } from '../placement/place';
+import { findOutsideDependents } from '../provisioning/marks/schema-dependents';
 import { Placement, type PlaceRequest } from '../provisioning/placement';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { Template } from '../provisioning/template/template';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
 import { TemplateMigrator } from '../provisioning/template-migrator';
@@ -22,6 +24,13 @@ interface Needs {
   readonly extensions: readonly string[];
   readonly collations: readonly string[];
   readonly migrations: readonly string[];
+  /** What lies outside of its schema and depends on it. It would show the rows of before, and be dropped with them. */
+  readonly dependents: readonly string[];
+  /**
+   * Its tables of which a shared schema has one by the same name: what waits for the lock is looked for anew after the move, and
+   * would be found there.
+   */
+  readonly shadowed: readonly string[];
 }
 
 /** Says before anything is copied why a tenant cannot move. */
@@ -35,6 +44,7 @@ export class MoveChecks {
     private readonly templates: TemplateMigrator,
     private readonly template: Template,
     private readonly versions: TenantVersions,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
   /**
@@ -78,6 +88,8 @@ export class MoveChecks {
       extensions: await names(manager, EXTENSIONS_OF_SCHEMA, [schemaName]),
       collations: await names(manager, COLLATIONS_OF_SCHEMA, [schemaName]),
       migrations: (await this.versions.list(manager, id)).map(({ name }) => name),
+      dependents: await findOutsideDependents(manager, schemaName),
+      shadowed: await names(manager, SHADOWED, [schemaName, this.options.sharedSchemas]),
     };
   }
 
@@ -107,6 +119,13 @@ export class MoveChecks {
         (name) =>
           `the template there has not seen the migration ${name}, which the tenant has. Migrate the template of "${server}".`,
       ),
+      ...needs.dependents.map(
+        (what) => `${what} depends on the tenant's schema, and lies outside of it. Drop or change it first.`,
+      ),
+      ...needs.shadowed.map(
+        (name) =>
+          `a shared schema has "${name}", too: what waits for the tenant's would be written there. Rename one of both.`,
+      ),
     ];
   }
 }
@@ -121,7 +140,14 @@ const OWN = `
   JOIN pg_catalog.pg_namespace n ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
   WHERE n.nspname = $1`;
 
-/** SQL: the same, with what belongs to these: indexes, defaults, constraints, triggers. */
+const SHADOWED = `
+  SELECT DISTINCT own.relname AS name FROM pg_catalog.pg_class own
+  JOIN pg_catalog.pg_namespace n ON n.oid = own.relnamespace AND n.nspname = $1
+  JOIN pg_catalog.pg_class other ON other.relname = own.relname AND other.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  JOIN pg_catalog.pg_namespace shared ON shared.oid = other.relnamespace AND shared.nspname = ANY ($2::text[])
+  WHERE own.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1`;
+
+/** SQL: those objects, with what belongs to these: indexes, defaults, constraints, triggers. */
 const OWN_AND_PARTS = `
   WITH RECURSIVE own AS (
     ${OWN}

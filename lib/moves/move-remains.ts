@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isSamePlace, type Place, placeOf, siteOf } from '../placement/place';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { findOutsideDependents } from '../provisioning/marks/schema-dependents';
 import { SchemaDrop } from '../provisioning/marks/schema-drop';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
 import type { Tenant } from '../registry/tenant';
@@ -9,6 +10,7 @@ import { purposeOf } from './fence';
 import { type Move, moveComment, nameOfMoved } from './move';
 import { MoveRecords } from './move-records';
 import { MoveSessions } from './move-sessions';
+import { MoveNotPossibleError } from './moves.errors';
 
 /** What moves leave: the tenant as it was at the old place, and after a failure the unfinished copy at the new one. */
 @Injectable()
@@ -29,6 +31,13 @@ export class MoveRemains {
     for (let isGone = false; !isGone;) {
       isGone = await this.sessions.alone(move, place, async (manager) => {
         if ((await purposeOf(manager, name)) !== moveComment(move)) return true;
+        // DROP … CASCADE would drop them silently.
+        const dependents = await findOutsideDependents(manager, name);
+        if (dependents.length > 0)
+          throw new MoveNotPossibleError(
+            `${dependents.join(', ')} would be dropped with the schema "${name}", which a move has left on the server ` +
+              `"${place.server}", but lie outside of it. Drop or change them first.`,
+          );
         return (await this.schemaDrop.dropNextPart(manager, name)).isLast;
       });
     }

@@ -44,9 +44,11 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld({
     migrations: MIGRATIONS,
+    sharedSchemas: ['shared'],
     sweeper: { intervalMs: 0 },
     moves: { drainMs: 600, waitMs: 2_000 },
   });
+  await world.eu.query('CREATE SCHEMA shared');
 });
 afterAll(() => world.close());
 
@@ -146,6 +148,19 @@ it('keeps what it has left at the old place for as long as it is told, by the cl
   expect([dropped.map((each) => each.id), problems]).toEqual([[id], []]);
   expect(await left()).toEqual([]);
   expect(await query(tenant, 'SELECT how_many()::int AS many')).toEqual([{ many: 500 }]);
+});
+
+it('drops nothing outside of what it has left', async () => {
+  const tenant = await shop('seen');
+  const { id } = await mover().move('seen', EU);
+  await world.database.query(
+    `CREATE SCHEMA reporting; CREATE TABLE reporting.kept (colour moved_${tenant.schemaName}.colour, text text)`,
+  );
+  await world.database.query(`UPDATE tenancy.moves SET drop_after = now() WHERE id = $1`, [id]);
+  const { problems } = await world.app.get(MoveSweeper).sweep();
+  expect(problems).toEqual([expect.stringMatching(/table reporting.kept would be dropped/) as string]);
+  await world.database.query('DROP TABLE reporting.kept');
+  expect((await world.app.get(MoveSweeper).sweep()).dropped).toHaveLength(1);
 });
 
 it('never drops a schema with that name that is not its own', async () => {
@@ -271,7 +286,7 @@ it('refuses as well what knows the tables by number: views, rules, functions of 
         world.database.query(
           `SELECT FROM pg_locks WHERE NOT granted AND relation = '${tenant.schemaName}.note'::regclass`,
         );
-      while ((await waiting()).length < 3);
+      for (let tries = 0; tries < 500 && (await waiting()).length < 3; tries += 1);
     },
   });
   end();
@@ -388,6 +403,17 @@ describe('what cannot be moved is refused before anything is copied', () => {
     for (const what of ['the extension "citext"', 'the collation "klingon"', 'the migration Later1'])
       expect(said).toContain(what);
     expect(await mover().list('needy')).toEqual([]);
+  });
+
+  it('because of what depends on it elsewhere, or has a name that a shared schema has, too', async () => {
+    const tenant = await shop('named');
+    await world.database.query(
+      `CREATE VIEW public.seen AS SELECT text FROM ${tenant.schemaName}.note; CREATE TABLE shared.child (id int)`,
+    );
+    const said = await refusal('named');
+    expect(said).toMatch(/view (public\.)?seen depends on the tenant's schema/);
+    expect(said).toContain('a shared schema has "child", too');
+    await world.database.query('DROP VIEW public.seen; DROP TABLE shared.child');
   });
 
   it('because a migration run is under way', async () => {
