@@ -30,11 +30,12 @@ export class DatabaseRefill {
   /** @throws PlaceNotPossibleError when the server cannot have any */
   async refill(server: string, mayGoOn: () => boolean): Promise<void> {
     const { databases: count } = this.options.spares;
-    const open = await this.databases.keeping(server, async (keeper) => {
-      await this.template.lockShared(keeper);
-      const { version } = await this.template.current(keeper);
-      return this.spares.listOpenDatabaseSlots(keeper, version, count);
-    });
+    // In the pool: most have no such spares, and a session of one's own is for those who do.
+    const open = await this.transactions.run(async (manager) => {
+      await this.template.lockShared(manager);
+      const { version } = await this.template.current(manager);
+      return this.spares.listOpenDatabaseSlots(manager, version, count);
+    }, server);
     if (open.length === 0) return;
     if (count > 0) await this.databases.requirePossible(server);
     for (const slot of open)

@@ -292,11 +292,11 @@ describe('the sweeper', () => {
     @Module({ providers: [{ provide: CLOCK, useValue: clock }], exports: [CLOCK] })
     class ClockModule {}
     running = await startProvisioningApp(
-      { sweeper: { intervalMs: 1234, purgeAfterMs: 0 } },
+      { sweeper: { intervalMs: 12_345, purgeAfterMs: 0 } },
       { imports: [ClockModule] },
     );
     await sweep();
-    const own = () => pauses.filter(({ ms }) => ms === 1234);
+    const own = () => pauses.filter(({ ms }) => ms === 12_345);
     expect(own()).toHaveLength(1);
     const { schemaName } = await deleted('acme');
     own()[0].work();
