@@ -40,10 +40,34 @@ export class DatabaseRows {
         )) as { isFilled: boolean }[];
         if (isFilled && (await hashOf(session, fullName)) !== given.get(name)) return true;
       }
-      return false;
+      return this.#hasOthers(session, schemaName);
     });
   }
+
+  /** Whether there is anything in tables beside its schema that it was not made with, or a large object. */
+  async #hasOthers(session: SqlExecutor, schemaName: string): Promise<boolean> {
+    const { registrySchema, sharedSchemas } = this.options;
+    const others = (await session.query(OTHER_TABLES, [
+      [schemaName, registrySchema, ...sharedSchemas],
+    ])) as Table[];
+    const places = ['pg_catalog.pg_largeobject_metadata', ...others.map(({ fullName }) => fullName)];
+    for (const place of places) {
+      const [{ isFilled }] = (await session.query(`SELECT EXISTS (SELECT FROM ${place}) AS "isFilled"`)) as {
+        isFilled: boolean;
+      }[];
+      if (isFilled) return true;
+    }
+    return false;
+  }
 }
+
+/** SQL: the tables outside of the schemas $1, but those of PostgreSQL and of extensions. */
+const OTHER_TABLES = `
+  SELECT c.relname::text AS name, pg_catalog.format('%I.%I', n.nspname, c.relname) AS "fullName"
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND n.nspname <> ALL ($1::name[]) AND n.nspname !~ '^(pg_|information_schema$)'
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND d.objid = c.oid AND d.deptype = 'e')`;
 
 async function listTables(executor: SqlExecutor, schemaName: string): Promise<Table[]> {
   return (await executor.query(

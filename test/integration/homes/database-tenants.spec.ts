@@ -186,15 +186,20 @@ it('answers for one that somebody has dropped by hand, serves the others, and le
   await expect(world.app.get(TenantPurge).purge('gone')).resolves.toMatchObject({ rows: 0 });
 });
 
-it('drops a marked database that belongs to no tenant when it is empty, and keeps one with rows', async () => {
-  const [empty, filled] = [await world.own('empty'), await world.own('filled')];
-  const client = await inside(empty, `DELETE FROM ${empty.schemaName}.note`);
-  expect(client).toEqual([]);
-  await world.database.query(`DELETE FROM tenancy.tenants WHERE slug IN ('empty', 'filled')`);
+it('drops a marked database that belongs to no tenant when it is empty, and keeps one with rows, wherever in it they are', async () => {
+  const slugs = ['empty', 'filled', 'elsewhere', 'large'];
+  const made: Tenant[] = [];
+  for (const slug of slugs) made.push(await world.own(slug));
+  const [empty, filled, elsewhere, large] = made;
+  for (const each of [empty, elsewhere, large]) await inside(each, `DELETE FROM ${each.schemaName}.note`);
+  await inside(elsewhere, `CREATE TABLE public.other AS SELECT 'kept' AS text`);
+  await inside(large, `SELECT lo_from_bytea(0, 'kept')`);
+  await world.database.query(`DELETE FROM tenancy.tenants WHERE slug = ANY ($1)`, [slugs]);
   const { orphans, problems } = await sweep();
   expect(problems).toEqual([]);
-  expect(orphans).toEqual({ dropped: [empty.schemaName], withRows: [filled.schemaName], unmarked: [] });
-  expect(await world.databases()).toContain(filled.schemaName);
+  const withRows = [filled, elsewhere, large].map(({ schemaName }) => schemaName).sort();
+  expect(orphans).toEqual({ dropped: [empty.schemaName], withRows, unmarked: [] });
+  expect(await world.databases()).toEqual(expect.arrayContaining(withRows));
 });
 
 it('keeps databases ready under their final names, and takes them', async () => {
