@@ -64,7 +64,7 @@ describe('A plan', () => {
     await expect(fleet.status()).resolves.toEqual({
       tenants: 2,
       behind: 0,
-      migrations: [{ name: 'CreateNotes1700000000000', template: true, tenants: 2 }],
+      migrations: [{ name: 'CreateNotes1700000000000', template: true, tenants: 2, lackedBy: [] }],
       shared: [],
       troubles: [],
       troubleCount: 0,
