@@ -31,8 +31,13 @@ export interface HammerInstance {
 }
 
 export interface HammerWorld {
-  /** Where the tenant's rows are. */
-  databaseOf(tenant: Tenant): Pick<TestDatabase, 'query'>;
+  /** Where the tenant's rows are, as the registry says now. */
+  databaseOf(tenant: Tenant): Promise<Pick<TestDatabase, 'query'>>;
+  serverOf(tenant: Tenant): Promise<string>;
+  at(server: string): Pick<TestDatabase, 'query'>;
+  /** Ways to both that lead through no pooler, for another process. */
+  readonly directUrl: string;
+  readonly furtherUrl: string;
   readonly instances: readonly HammerInstance[];
   readonly tenants: readonly Tenant[];
   /** Tenants of their own whose schemas go away and come back. */
@@ -52,6 +57,8 @@ export interface HammerWorldOptions {
   readonly further: Pick<TestDatabase, 'url' | 'poolUrl' | 'query'>;
   /** Where each instance's pool leads: to the database, or to a pooler before it. */
   readonly poolUrls: readonly string[];
+  /** The database without a pooler, for the role of the pools. Default that of `database`. */
+  readonly directUrl?: string;
   readonly poolSize: number;
   readonly tenants: number;
 }
@@ -94,6 +101,11 @@ function inside({ url }: Pick<TestDatabase, 'url'>, name: string): Pick<TestData
   };
 }
 
+/** Of a process that only moves tenants. */
+export function moverModule(url: string, furtherUrl: string): DynamicModule {
+  return tenancy(url, { servers: { further: { url: furtherUrl } } });
+}
+
 /** Instances of one application on one database, and its tenants. */
 export async function startHammerWorld(options: HammerWorldOptions): Promise<HammerWorld> {
   const instances: HammerInstance[] = [];
@@ -118,16 +130,29 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
   // Without a row: a neighbour that takes what is empty for nobody's would drop it.
   await provisioner.create({ slug: 'resting' });
   const apps = [neighbour, ...instances.map(({ app }) => app)];
+  const serverOf = async ({ id }: Tenant) => {
+    const [{ server }] = await options.database.query<{ server: string }>(
+      'SELECT server FROM tenancy.tenants WHERE id = $1',
+      [id],
+    );
+    return server;
+  };
+  const at = (server: string) => (server === 'further' ? options.further : options.database);
   const closeAll = () => Promise.all(apps.map((app) => app.close()));
   return {
-    databaseOf: ({ place, schemaName }) => {
-      const server = place.server === 'further' ? options.further : options.database;
+    databaseOf: async (tenant) => {
+      const { place, schemaName } = tenant;
+      const server = at(await serverOf(tenant));
       return place.isolation === 'database' ? inside(server, schemaName) : server;
     },
     async dropDatabases() {
       for (const { schemaName } of own)
         await options.database.query(`DROP DATABASE IF EXISTS ${schemaName} WITH (FORCE)`);
     },
+    serverOf,
+    at,
+    directUrl: options.directUrl ?? options.database.url,
+    furtherUrl: options.further.url,
     instances,
     tenants,
     absentees,
@@ -144,13 +169,13 @@ export async function startHammerWorld(options: HammerWorldOptions): Promise<Ham
 }
 
 async function startInstance(
-  { database, further, poolSize }: HammerWorldOptions,
+  { database, directUrl = database.url, further, poolSize }: HammerWorldOptions,
   poolUrl: string,
 ): Promise<HammerInstance> {
   const { app, url } = await startTestApp({
     imports: [
       tenancy(poolUrl, {
-        database: { url: poolUrl, directUrl: database.url, poolSize, connectAttempts: 1 },
+        database: { url: poolUrl, directUrl, poolSize, connectAttempts: 1 },
         servers: { further: { url: further.poolUrl, directUrl: further.url } },
       }),
       TenancyModule.forFeature([Account, Entry]),

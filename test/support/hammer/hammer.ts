@@ -10,6 +10,7 @@ import { FUNCTIONS } from './functions';
 import type { HammerWorld } from './hammer-world';
 import { headersOf, lifeCycle } from './life-cycle';
 import { MISUSE } from './misuse';
+import type { HammerMoves } from './moves';
 import { missingSchemas } from './missing-schemas';
 import { sweeps } from './neighbours';
 import { inProcess, type Operation } from './operation';
@@ -29,6 +30,8 @@ export interface HammerOptions extends Pick<
   readonly over?: 'process' | 'http';
   /** How often an operation comes that costs its connection, compared to the others. Default 1. */
   readonly misuseWeight?: number;
+  /** Tenants move meanwhile. */
+  readonly moving?: HammerMoves;
 }
 
 /** TypeORM gives a stream's connection back before PostgreSQL has said its last word, so that is destroyed, too. */
@@ -38,7 +41,7 @@ const COSTLY = [...Object.keys(MISUSE), ...Object.keys(FUNCTIONS), 'readQueryBui
 export async function hammer(
   world: HammerWorld,
   database: Database,
-  { over, misuseWeight = 1, ...options }: HammerOptions,
+  { over, misuseWeight = 1, moving, onProgress, ...options }: HammerOptions,
 ): Promise<IsolationHammerReport> {
   const { instances, tenants } = world;
   const http = new HttpHammer<Tenant>({ urls: instances.map(({ url }) => url), headersOf });
@@ -57,14 +60,19 @@ export async function hammer(
         ...(over !== 'process' && requests(http)),
       },
       weights: over === 'http' ? {} : Object.fromEntries(COSTLY.map((kind) => [kind, misuseWeight])),
-      prepare: ({ tenant, stamp }) =>
-        world
-          .databaseOf(tenant)
-          .query(
-            `INSERT INTO "${tenant.schemaName}".account (id, owner) SELECT id, $1 FROM generate_series(1, $2) AS id`,
-            [stamp, KEYS],
-          ),
-      readAll: (tenant) => allEntries(world.databaseOf(tenant), tenant),
+      prepare: async ({ tenant, stamp }) =>
+        (await world.databaseOf(tenant)).query(
+          `INSERT INTO "${tenant.schemaName}".account (id, owner) SELECT id, $1 FROM generate_series(1, $2) AS id`,
+          [stamp, KEYS],
+        ),
+      readAll: async (tenant) => {
+        await moving?.settled();
+        return allEntries(await world.databaseOf(tenant), tenant);
+      },
+      onProgress: (number) => {
+        moving?.onProgress(number);
+        onProgress?.(number);
+      },
       disturbances: {
         ...sweeps(world),
         ...missingSchemas(world, database),

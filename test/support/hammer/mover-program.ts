@@ -1,0 +1,28 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { type Move, TenantMover } from '../../../lib';
+import { moverModule } from './hammer-world';
+
+/** Begins one move, stands still in a state, and says so, to be killed then. */
+const [url, furtherUrl, tenant, server, where] = process.argv.slice(2);
+
+const ORDER = ['planned', 'copying', 'copied', 'fencing', 'switching', 'cleaning'];
+
+async function main(): Promise<void> {
+  const app = await NestFactory.createApplicationContext(moverModule(url, furtherUrl), { logger: false });
+  const onProgress = ({ state, progress }: Move) => {
+    const at = state === 'copying' && progress.tables > 0 ? 'copied' : state;
+    // A move that begins beside the registry is never switching.
+    if (ORDER.indexOf(at) < ORDER.indexOf(where)) return undefined;
+    console.log('stands still');
+    setInterval(() => undefined, 1_000);
+    return new Promise(() => undefined);
+  };
+  await app.get(TenantMover).move(tenant, { server }, { onProgress });
+  process.exit();
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});
