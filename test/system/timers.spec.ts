@@ -108,6 +108,8 @@ describe('A timer whose instance is killed in the middle of its tenants', () => 
       `SELECT after_id FROM tenancy.timer_runs WHERE name = 'killed'`,
     );
     const written = Number(afterId.slice(-12));
+    // Else the other one would begin anew, and all that follows would hold.
+    expect(written).toBeGreaterThan(0);
     await instance('killed');
     await until(() => isDone('killed'));
     const all = await visits();
@@ -123,7 +125,6 @@ describe('A timer whose instance is killed in the middle of its tenants', () => 
     // Those before the written position that were in flight there, and those that came after it.
     expect(twice.filter((index) => index <= written).length).toBeLessThanOrEqual(CONCURRENCY);
     expect(twice.length).toBeLessThanOrEqual(CONCURRENCY + Math.max(0, byFirst - written));
-    expect(all.filter(({ pid }) => pid !== first.pid).length).toBeLessThan(TENANTS * 0.6);
   });
 
   it('hands over to another at once when it is told to end', async () => {
