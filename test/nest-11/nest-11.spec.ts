@@ -11,6 +11,7 @@ const OWN_COUNT: Readonly<Record<string, number>> = {
   '@nestjs/config': 4,
   '@nestjs/graphql': 13,
   '@nestjs/mercurius': 13,
+  '@nestjs/schedule': 6,
   '@nestjs/throttler': 6,
 };
 
