@@ -5,6 +5,7 @@ import { type Tenant, TenancyModule, TenantConnection, TenantContext } from '../
 import { TenancyScheduleModule, TenantCron } from '../../lib/schedule';
 import type { TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
+import { YEARLY } from './yearly';
 
 /** An instance whose timer writes down each tenant it was called for, with its process; until it is killed. */
 const [url, directUrl, name, workMs] = process.argv.slice(2);
@@ -16,7 +17,7 @@ class Visits {
     private readonly connection: TenantConnection,
   ) {}
 
-  @TenantCron('* * * * *', { name, concurrency: 4, missed: 'run-once' })
+  @TenantCron(YEARLY, { name, concurrency: 4, missed: 'run-once', timeZone: 'UTC' })
   async visit({ slug }: Tenant): Promise<void> {
     const values = [this.context.tenant().slug, slug, process.pid];
     await this.context.runAsSystem(() =>
