@@ -102,6 +102,7 @@ function placesOf(backend: RedisQueueBackend): string {
   return backend.toKey('tenancy-places');
 }
 
-function ownerKey(owner = NOBODY, isLater = false): string {
+/** Under which a tenant's turns are counted. */
+export function ownerKey(owner = NOBODY, isLater = false): string {
   return isLater ? `${owner} later` : owner;
 }

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { IQueueBackend, RedisQueueBackend } from 'bullmq';
+import type { IQueueBackend } from 'bullmq';
 import { JobNotFairError } from './bullmq.errors';
-import { FairPlaces } from './fair-places';
+import { FairPlaces, ownerKey } from './fair-places';
 import { claimedOwner, JobStamps } from './job-stamps';
+import { isRedis } from './packages';
 
 /** A job that is to be added, with whatever options its kind has. */
 export interface NewJob<Options extends object> {
@@ -49,10 +50,11 @@ export class JobPreparation {
     if (!backend || !isRedis(backend)) return stamped;
     for (const options of stamped) refuseOwnTurn(options, queue);
     const priorities = new Map<Options, number>();
-    for (const [key, group] of grouped(stamped, groupOf)) {
-      const isLater = key.endsWith(LATER);
-      const owner = claimedOwner(group[0]);
-      const places = await this.places.take(backend, { owner, count: group.length, isLater });
+    const groupOf = (options: object) => ownerKey(claimedOwner(options), isForLater(options));
+    for (const group of grouped(stamped, groupOf).values()) {
+      const [first] = group;
+      const turns = { owner: claimedOwner(first), count: group.length, isLater: isForLater(first) };
+      const places = await this.places.take(backend, turns);
       group.forEach((options, index) => priorities.set(options, places[index]));
     }
     return stamped.map((options) => ({ ...options, priority: priorities.get(options) }));
@@ -71,19 +73,12 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
   return groups;
 }
 
-const LATER = ' later';
-
-function groupOf(options: object): string {
-  return `${claimedOwner(options)}${((options as Turn).delay ?? 0) > 0 ? LATER : ''}`;
+function isForLater(options: object): boolean {
+  return ((options as Turn).delay ?? 0) > 0;
 }
 
 function refuseOwnTurn(options: object, queue: string): void {
   const { priority, lifo } = options as Turn;
   if (priority) throw new JobNotFairError(`the priority ${priority}`, queue);
   if (lifo) throw new JobNotFairError('lifo: true', queue);
-}
-
-/** The backend on PostgreSQL has no place to keep turns in. */
-function isRedis(backend: IQueueBackend): backend is RedisQueueBackend {
-  return 'client' in backend;
 }

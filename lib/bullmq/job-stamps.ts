@@ -6,6 +6,7 @@ import type { Tenant } from '../registry/tenant';
 import { claimedTenantId } from '../resolution/carried/carried-token';
 import { CarriedTokenError } from '../resolution/carried/carried.errors';
 import { TenantCarrier } from '../resolution/carried/tenant-carrier';
+import { isRedis } from './packages';
 
 /** The key in a job's options under which all of ours is. */
 const KEY = 'tenancy';
@@ -137,7 +138,7 @@ function isGood(read: () => unknown): boolean {
 async function write(job: Job, stamp: Stamp): Promise<void> {
   Object.assign(job.opts, { [KEY]: stamp });
   const { backend } = job as unknown as { backend: RedisQueueBackend | PostgresQueueBackend };
-  if (!('client' in backend)) return writePostgres(backend, job, stamp);
+  if (!isRedis(backend)) return writePostgres(backend, job, stamp);
   const client = await backend.client;
   const key = backend.toKey(job.id!);
   const kept = JSON.parse((await client.hget(key, 'opts')) ?? '{}') as object;

@@ -1,15 +1,15 @@
-import { explainAbsent } from '../common/absent-package';
+import type { RedisQueueBackend } from 'bullmq';
+import { loadPackage } from '../common/absent-package';
+
+const PURPOSE = 'nestjs-tenancy/bullmq';
 
 /** The packages of the application, loaded when the first class of this folder is. */
-export const bullmq = load<typeof import('bullmq')>('bullmq', () => require('bullmq'));
-export const nestBullmq = load<typeof import('@nestjs/bullmq')>('@nestjs/bullmq', () =>
+export const bullmq = loadPackage<typeof import('bullmq')>('bullmq', PURPOSE, () => require('bullmq'));
+export const nestBullmq = loadPackage<typeof import('@nestjs/bullmq')>('@nestjs/bullmq', PURPOSE, () =>
   require('@nestjs/bullmq'),
 );
 
-function load<Package>(name: string, require: () => unknown): Package {
-  try {
-    return require() as Package;
-  } catch (error) {
-    throw explainAbsent(error, name, 'nestjs-tenancy/bullmq');
-  }
+/** The backend on PostgreSQL has no place to keep turns in. */
+export function isRedis(backend: object): backend is RedisQueueBackend {
+  return 'client' in backend;
 }

@@ -1,6 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import type { Job, Queue, RedisQueueBackend, Worker } from 'bullmq';
+import type { Job, Queue, Worker } from 'bullmq';
+import { NoAnswerError, within } from '../common/within';
 import { OnTransition, type TenantTransitionHook } from '../provisioning/hooks/transition-hooks';
 import type { TenantStep } from '../provisioning/provisioning.options';
 import type { Tenant } from '../registry/tenant';
@@ -9,6 +10,7 @@ import { CarryKeysMissingError } from '../resolution/carried/carried.errors';
 import { ProcessorNotTenantsError } from './bullmq.errors';
 import { FairPlaces } from './fair-places';
 import { claimedOwner } from './job-stamps';
+import { isRedis } from './packages';
 import { isOfTenants } from './tenant-processor.decorator';
 
 /** Nest's metadata of `@Processor()`. */
@@ -86,8 +88,8 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
       for (let start = 0; start < own.length; start += PAGE)
         await step(queue, Promise.all(own.slice(start, start + PAGE).map((job) => queue.remove(job!.id!))));
     }
-    const backend: object = queue.backend;
-    if ('client' in backend) await step(queue, this.places.forget(backend as RedisQueueBackend, id));
+    const { backend } = queue;
+    if (isRedis(backend)) await step(queue, this.places.forget(backend, id));
   }
 
   async #pages<T>(queue: Queue, page: (start: number, end: number) => Promise<T[]>): Promise<T[]> {
@@ -118,15 +120,8 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
 }
 
 async function step<T>(queue: Queue, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = () =>
-      new Error(`The queue "${queue.name}" did not answer within ${STEP_TIMEOUT_MS / 1000} s.`);
-    timer = setTimeout(() => reject(error()), STEP_TIMEOUT_MS);
+  return within(STEP_TIMEOUT_MS, work).catch((error: unknown) => {
+    if (!(error instanceof NoAnswerError)) throw error;
+    throw new Error(`The queue "${queue.name}" did not answer within ${STEP_TIMEOUT_MS / 1000} s.`);
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

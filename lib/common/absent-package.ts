@@ -12,3 +12,16 @@ export function isAbsentPackage(error: unknown, name: string): boolean {
 export function explainAbsent(error: unknown, name: string, purpose: string): unknown {
   return isAbsentPackage(error, name) ? new PackageMissingError(name, purpose, { cause: error }) : error;
 }
+
+/**
+ * What `load` requires. It names the package itself, so that bundlers see it.
+ *
+ * @throws PackageMissingError when it is not installed
+ */
+export function loadPackage<Package>(name: string, purpose: string, load: () => unknown): Package {
+  try {
+    return load() as Package;
+  } catch (error) {
+    throw explainAbsent(error, name, purpose);
+  }
+}

@@ -1,14 +1,6 @@
 import type DataLoader from 'dataloader';
-import { explainAbsent } from '../common/absent-package';
+import { loadPackage } from '../common/absent-package';
 import { type ContextFrame, type TenantContext, workOf } from '../context/tenant-context';
-
-function load(): typeof DataLoader {
-  try {
-    return require('dataloader') as typeof DataLoader;
-  } catch (error) {
-    throw explainAbsent(error, 'dataloader', 'tenantLoader()');
-  }
-}
 
 /** What a loader offers, as of the package `dataloader`. */
 export type TenantLoader<Key, Value> = Pick<
@@ -36,7 +28,7 @@ export function tenantLoader<Key, Value>(
 ): TenantLoader<Key, Value> {
   if ('cacheMap' in options)
     throw new TypeError('tenantLoader() takes no cacheMap: all tenants and requests would share that map.');
-  const Loader = load();
+  const Loader = loadPackage<typeof DataLoader>('dataloader', 'tenantLoader()', () => require('dataloader'));
   // By piece of work, and in it by tenant: code of one request may work for another tenant inside of it.
   const known = new WeakMap<object, Map<string, DataLoader<Key, Value>>>();
 

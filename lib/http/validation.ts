@@ -1,14 +1,12 @@
 import type { Type } from '@nestjs/common';
-import { explainAbsent } from '../common/absent-package';
+import { loadPackage } from '../common/absent-package';
 
 export type { ValidationError } from 'class-validator';
 
 function load(): typeof import('class-validator') {
-  try {
-    return require('class-validator') as typeof import('class-validator');
-  } catch (error) {
-    throw explainAbsent(error, 'class-validator', 'each of nestjs-tenancy/access, admin and usage');
-  }
+  return loadPackage('class-validator', 'each of nestjs-tenancy/access, admin and usage', () =>
+    require('class-validator'),
+  );
 }
 
 /** The rules by which our HTTP APIs check bodies and queries. */

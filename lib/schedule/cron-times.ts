@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { explainAbsent } from '../common/absent-package';
+import { loadPackage } from '../common/absent-package';
 
 interface CronTime {
   getNextDateFrom(start: Date, timeZone: string): { toMillis(): number };
@@ -9,12 +9,9 @@ export type CronTimeClass = new (expression: string, timeZone: string) => CronTi
 
 /** The package that reads the expressions of `@Cron()`. It is a dependency of `@nestjs/schedule`, and found as such. */
 export function loadCronTime(): CronTimeClass {
-  try {
-    const ofSchedule = createRequire(require.resolve('@nestjs/schedule'));
-    return (ofSchedule('cron') as { readonly CronTime: CronTimeClass }).CronTime;
-  } catch (error) {
-    throw explainAbsent(error, '@nestjs/schedule', 'TenancyScheduleModule');
-  }
+  const load = (): unknown => createRequire(require.resolve('@nestjs/schedule'))('cron');
+  return loadPackage<{ readonly CronTime: CronTimeClass }>('@nestjs/schedule', 'TenancyScheduleModule', load)
+    .CronTime;
 }
 
 const SECOND_MS = 1_000;

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { ThrottlerRequest } from '@nestjs/throttler';
-import { explainAbsent } from '../common/absent-package';
+import { loadPackage } from '../common/absent-package';
 import { arrivalOf, getRequestState, isGraphql, requestOf, RouteMetadata } from '../context/handler-call';
 import { TENANT_NEED, type TenantNeed } from '../resolution/http/tenant-route.decorator';
 import type { Tenant } from '../registry/tenant';
@@ -13,15 +13,11 @@ import { RateLimitStorage } from './rate-limit-storage';
 import { RateLimitsOfTenants } from './rate-limits-of-tenants';
 import { RateLimitedError } from './throttling.errors';
 
-function load(): typeof import('@nestjs/throttler') {
-  try {
-    return require('@nestjs/throttler') as typeof import('@nestjs/throttler');
-  } catch (error) {
-    throw explainAbsent(error, '@nestjs/throttler', 'nestjs-tenancy/throttling');
-  }
-}
-
-const { ThrottlerGuard } = load();
+const { ThrottlerGuard } = loadPackage<typeof import('@nestjs/throttler')>(
+  '@nestjs/throttler',
+  'nestjs-tenancy/throttling',
+  () => require('@nestjs/throttler'),
+);
 
 /** Nest's guard gets this number for every limit, so that another number can only come from `@Throttle()`. */
 const AS_THE_TENANT_HAS_IT = Number.POSITIVE_INFINITY;
