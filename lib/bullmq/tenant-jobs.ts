@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Job, RedisQueueBackend } from 'bullmq';
+import type { Job } from 'bullmq';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { TenantContext } from '../context/tenant-context';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
@@ -9,7 +9,7 @@ import { CarriedTokenError } from '../resolution/carried/carried.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions } from './bullmq.options';
 import { FairPlaces } from './fair-places';
 import { JobStamps } from './job-stamps';
-import { bullmq } from './packages';
+import { bullmq, isRedis } from './packages';
 
 const { DelayedError, UnrecoverableError } = bullmq;
 
@@ -84,11 +84,7 @@ export class TenantJobs {
 
   async #tenantOf(job: Job): Promise<Tenant | undefined> {
     const value = this.stamps.read(job);
-    if (value === undefined) return undefined;
-    const tenant = await this.lookup.find({ by: 'id', value });
-    if (!tenant) throw new TenantNotFoundError();
-    if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);
-    return tenant;
+    return value === undefined ? undefined : this.lookup.findActive({ by: 'id', value });
   }
 
   async #admit(job: Job, lock: string | undefined): Promise<Tenant | undefined> {
@@ -138,8 +134,7 @@ export class TenantJobs {
 
   async #renewPlace(job: Job, owner: string | undefined): Promise<void> {
     const { backend } = job as unknown as { backend: object };
-    if (job.priority > 0 && 'client' in backend)
-      await this.places.renew(backend as RedisQueueBackend, job.id!, owner);
+    if (job.priority > 0 && isRedis(backend)) await this.places.renew(backend, job.id!, owner);
   }
 }
 

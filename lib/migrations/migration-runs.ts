@@ -1,7 +1,7 @@
-import { hostname } from 'node:os';
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier } from '../common/sql';
+import { thisProcess } from '../common/this-process';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { MigrationRunActiveError } from './migrations.errors';
@@ -52,7 +52,7 @@ export class MigrationRuns {
         `INSERT INTO ${this.#table} (id, direction, state, holder, migrations, lease_until)
         VALUES ($1, $2, 'running', $3, $4, pg_catalog.clock_timestamp() + '${LOCK_SECONDS} s')
          ON CONFLICT DO NOTHING RETURNING id`,
-        [id, direction, `${hostname()}, process ${process.pid}`, JSON.stringify(migrations)],
+        [id, direction, thisProcess(), JSON.stringify(migrations)],
       );
       if (begun.length === 1) return id;
       const [active] = await manager.query<{ id: string; holder: string; started_at: Date }[]>(

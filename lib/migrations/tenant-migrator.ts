@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
+import { sqlStateOf } from '../common/sql';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
 import { DEFAULT_SERVER, isBesideRegistry, placeOf, siteOf } from '../placement/place';
@@ -297,6 +298,5 @@ function inOrder(
 function mayTryAgain(error: unknown): boolean {
   if (isOutage(error)) return true;
   const thrown = error instanceof MigrationProblem ? error.cause : error;
-  const { code, driverError } = (thrown ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
-  return [code, driverError?.code].some((each) => typeof each === 'string' && IN_THE_WAY.has(each));
+  return IN_THE_WAY.has(sqlStateOf(thrown) ?? '');
 }

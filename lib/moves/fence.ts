@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
+import { quoteIdentifier, quoteLiteral, type SqlExecutor, sqlStateOf } from '../common/sql';
 
 /** Below PostgreSQL's deadlock_timeout, which is a second: who waits for a lock makes all others wait behind it. */
 const LOCK_TIMEOUT = '500ms';
@@ -7,8 +7,7 @@ const LOCK_TIMEOUT = '500ms';
 const TAKEN = new Set(['55P03', '40P01']);
 
 export function isTaken(error: unknown): boolean {
-  const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
-  return TAKEN.has(String(driverError?.code ?? code));
+  return TAKEN.has(sqlStateOf(error) ?? '');
 }
 
 /**

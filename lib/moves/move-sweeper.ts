@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import {
   Inject,
   Injectable,
@@ -8,6 +7,7 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../common/clock';
+import { thisProcess } from '../common/this-process';
 import { uuidV7 } from '../common/uuid-v7';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import type { Move } from './move';
@@ -113,7 +113,7 @@ export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     return this.sessions.asWorker(
       move.id,
       async () => {
-        const own = await this.records.takeOver(move, `${hostname()}, process ${process.pid}, ${uuidV7()}`);
+        const own = await this.records.takeOver(move, `${thisProcess()}, ${uuidV7()}`);
         if (!own) return undefined;
         const why =
           own.cancelledBy === undefined

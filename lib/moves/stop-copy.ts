@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { quoteIdentifier } from '../common/sql';
-import { DEFAULT_SERVER } from '../placement/place';
+import { quoteIdentifier, sqlStateOf } from '../common/sql';
+import { isBesideRegistry } from '../placement/place';
 import { Homes } from '../provisioning/homes/homes';
 import { SchemaMarks } from '../provisioning/marks/schema-marks';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -180,15 +180,11 @@ export class StopCopy {
     const away = nameOfMoved(move);
     await putAway(manager, schemaName, away, await this.marks.statement(manager, away, moveComment(move)));
     await guard(manager, away, await listTables(manager, away));
-    if (!isInRegistrysDatabase(move)) return move;
+    // One transaction then changes both.
+    if (!isBesideRegistry({ place: move.from })) return move;
     await manager.query(`SET LOCAL lock_timeout = '5s'`);
     return this.records.switch(manager, move, 'fencing');
   }
-}
-
-/** Whether the old place is in the database of the registry, so that one transaction changes both. */
-function isInRegistrysDatabase({ from }: Move): boolean {
-  return from.server === DEFAULT_SERVER && from.isolation === 'schema';
 }
 
 /** Locks keep tables from being changed, but not others from making a table or an index. */
@@ -202,12 +198,8 @@ async function requireUnchanged({ manager, contents }: Source, { schemaName }: M
 const NOT_THERE = new Set(['42704', '42883', '3F000', '0A000', '42P01', '22023']);
 
 function explainMissing(error: unknown, { to }: Move): unknown {
-  const { code, driverError, message } = error as {
-    code?: unknown;
-    driverError?: { code?: unknown };
-    message?: string;
-  };
-  if (!NOT_THERE.has(String(driverError?.code ?? code))) return error;
+  if (!NOT_THERE.has(sqlStateOf(error) ?? '')) return error;
+  const { message } = error as Error;
   return new MoveNotPossibleError(
     `the server "${to.server}" lacks something that the tenant needs: ${message}. Make it there, and move the tenant again.`,
     { cause: error },

@@ -1,10 +1,10 @@
-import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { checkArguments } from '../common/options/check-options';
 import { anything, callback, oneOf } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { TenancyError } from '../common/tenancy.errors';
+import { thisProcess } from '../common/this-process';
 import { uuidV7 } from '../common/uuid-v7';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
 import { TenantEvents } from '../provisioning/hooks/tenant-events';
@@ -107,7 +107,7 @@ export class TenantMover implements OnModuleDestroy {
     const tenant = await this.#find(reference);
     const to = await this.checks.check(tenant, place);
     await this.remains.clearWay(tenant, to);
-    const worker = `${hostname()}, process ${process.pid}, ${uuidV7()}`;
+    const worker = `${thisProcess()}, ${uuidV7()}`;
     const { actor, verify = 'count' } = options;
     const move = await this.records.begin(uuidV7(), tenant, to, { actor, verify, worker });
     const stop = new AbortController();

@@ -147,7 +147,7 @@ export class TenantResolution {
   async #fallback(): Promise<Tenant | undefined> {
     const { fallbackTenant } = this.options;
     if (fallbackTenant === undefined) return undefined;
-    return requireActive(required(await this.lookup.find({ by: 'slug', value: fallbackTenant })));
+    return this.lookup.findActive({ by: 'slug', value: fallbackTenant });
   }
 }
 

@@ -1,9 +1,9 @@
-import { hostname } from 'node:os';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { orUnavailable } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
+import { thisProcess } from '../common/this-process';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { isIdle, type TimerDecision, type TimerState } from './timer-decision';
@@ -96,7 +96,7 @@ export class TimerRows {
     { begin, resume }: TimerDecision,
   ): Promise<ClaimedRun | undefined> {
     const lease = `pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $5::float8 / 1000)`;
-    const values = [name, begin ?? resume, claimId, `${hostname()}, process ${process.pid}`, leaseMs];
+    const values = [name, begin ?? resume, claimId, thisProcess(), leaseMs];
     if (begin) {
       const begun = await manager.query<ClaimedRun[]>(
         `INSERT INTO ${this.#schema}.timer_runs (name, fire_at, state, claim_id, holder, lease_until)

@@ -2,7 +2,6 @@ import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { isClaim } from '../registry/claim';
 import type { Tenant } from '../registry/tenant';
-import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { MessageTenantReaderError } from './transports.errors';
 import { TRANSPORTS_OPTIONS, type TenancyTransportsOptions } from './transports.options';
 
@@ -29,9 +28,6 @@ export class MessageTenants {
     if (claim === undefined) return undefined;
     if (!isClaim(claim))
       throw new MessageTenantReaderError('tenantOf() returned something that is not a claim.');
-    const tenant = await this.lookup.find(claim);
-    if (!tenant) throw new TenantNotFoundError();
-    if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);
-    return tenant;
+    return this.lookup.findActive(claim);
   }
 }

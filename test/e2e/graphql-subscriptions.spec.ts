@@ -15,9 +15,6 @@ import {
   Resolver,
   Subscription,
 } from '@nestjs/graphql';
-import { MercuriusDriver } from '@nestjs/mercurius';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import {
   CurrentTenant,
   fromHeader,
@@ -40,6 +37,7 @@ import {
 import { TenancyGraphqlModule, tenantLoader, TenantSubscriptions, TenantTopics } from '../../lib/graphql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { GraphqlSocket, type Message } from '../support/graphql-socket';
+import { GRAPHQL_SERVERS } from '../support/graphql-servers';
 import { Note, notesOptions } from '../support/notes';
 import { startTestApp, type TestApp } from '../support/test-app';
 
@@ -110,18 +108,6 @@ class NotesResolver {
   }
 }
 
-type Server = readonly [
-  name: string,
-  adapter: () => ExpressAdapter | FastifyAdapter,
-  driver: GqlModuleOptions['driver'],
-];
-
-const SERVERS: readonly Server[] = [
-  ['Apollo on Express', () => new ExpressAdapter(), ApolloDriver],
-  ['Apollo on Fastify', () => new FastifyAdapter(), ApolloDriver],
-  ['Mercurius', () => new FastifyAdapter(), MercuriusDriver],
-];
-
 function subscriptionsOf(tenants: TenantSubscriptions, driver: GqlModuleOptions['driver']): GqlModuleOptions {
   const options =
     driver === ApolloDriver
@@ -132,7 +118,7 @@ function subscriptionsOf(tenants: TenantSubscriptions, driver: GqlModuleOptions[
 
 const NOTED = 'subscription { noted { id text whose } }';
 
-describe.each(SERVERS)('subscriptions by %s', (_name, adapter, driver) => {
+describe.each(GRAPHQL_SERVERS)('subscriptions by %s', (_name, adapter, driver) => {
   let database: TestDatabase;
   let app: TestApp;
   const tenants: Record<string, Tenant> = {};

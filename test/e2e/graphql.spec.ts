@@ -16,9 +16,6 @@ import {
   Resolver,
   Subscription,
 } from '@nestjs/graphql';
-import { MercuriusDriver } from '@nestjs/mercurius';
-import { ExpressAdapter } from '@nestjs/platform-express';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { WebSocket } from 'ws';
 import {
   CurrentTenant,
@@ -43,6 +40,7 @@ import {
 import { TenancyThrottlingModule } from '../../lib/throttling';
 import { Metered, TenancyUsageModule } from '../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { GRAPHQL_SERVERS, type GraphqlServer } from '../support/graphql-servers';
 import { Note, notesOptions } from '../support/notes';
 import { startTestApp, type TestApp } from '../support/test-app';
 
@@ -118,18 +116,6 @@ class NotesResolver {
   }
 }
 
-type Server = readonly [
-  name: string,
-  adapter: () => ExpressAdapter | FastifyAdapter,
-  driver: GqlModuleOptions['driver'],
-];
-
-const SERVERS: readonly Server[] = [
-  ['Apollo on Express', () => new ExpressAdapter(), ApolloDriver],
-  ['Apollo on Fastify', () => new FastifyAdapter(), ApolloDriver],
-  ['Mercurius', () => new FastifyAdapter(), MercuriusDriver],
-];
-
 /** As each of the two servers calls it. */
 const SUBSCRIPTIONS = { subscription: true, subscriptions: { 'graphql-ws': true } };
 
@@ -137,7 +123,7 @@ const LIMIT = 10_000;
 
 function graphqlApp(
   database: TestDatabase,
-  [, adapter, driver]: Server,
+  [, adapter, driver]: GraphqlServer,
   options: Partial<GqlModuleOptions> = {},
 ): Promise<TestApp> {
   @Module({ providers: [NotesResolver] })
@@ -210,7 +196,7 @@ const refused = (code: string) =>
     errors: [expect.objectContaining({ extensions: expect.objectContaining({ code }) })],
   });
 
-describe.each(SERVERS)('GraphQL by %s', (...server) => {
+describe.each(GRAPHQL_SERVERS)('GraphQL by %s', (...server) => {
   let database: TestDatabase;
   let app: TestApp;
   let acme: Tenant;

@@ -1,6 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import { listed } from '../../common/listed';
-import type { SqlExecutor } from '../../common/sql';
+import { type SqlExecutor, sqlStateOf } from '../../common/sql';
 import { EXTENSION_HINT, REFUSES_TRANSACTION } from '../../connection/protocol/hints';
 import type { NamedMigration } from './named-migrations';
 import type { StrayObject } from './outside-objects';
@@ -201,8 +201,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** The error's message, and what a migration has to do with it. */
 function whyFailed(error: unknown, heard: HeardStatements): string {
   const message = error instanceof Error ? error.message : String(error);
-  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
-  const remedy = REMEDIES[String(code ?? driverError?.code)];
+  const remedy = REMEDIES[sqlStateOf(error) ?? ''];
   const told = [message, ...(remedy === undefined || message.includes(remedy) ? [] : [remedy])];
   const names = heard.namesIn((schema) => schema === 'public');
   if (names.length > 0)

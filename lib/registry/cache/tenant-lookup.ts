@@ -3,6 +3,7 @@ import { freezeDeeply } from '../../common/freeze-deeply';
 import { normalizeClaim } from '../claim';
 import type { Tenant, TenantClaim } from '../tenant';
 import { TenantStore } from '../store/tenant.store';
+import { TenantNotActiveError, TenantNotFoundError } from '../tenant.errors';
 import { type RegistryLookup, RegistryLookups } from './registry-lookup';
 import { REGISTRY_OPTIONS, type RegistryModuleOptions } from '../registry.options';
 import { createHash, randomUUID } from 'node:crypto';
@@ -34,6 +35,18 @@ export class TenantLookup {
   find(claim: TenantClaim): Promise<Tenant | undefined> {
     const name = claimNameOf(claim);
     return this.#answers.find(name.key, name);
+  }
+
+  /**
+   * The same for work that is to be done for the tenant now.
+   *
+   * @throws TenantNotFoundError, TenantNotActiveError, TenancyUnavailableError
+   */
+  async findActive(claim: TenantClaim): Promise<Tenant> {
+    const tenant = await this.find(claim);
+    if (!tenant) throw new TenantNotFoundError();
+    if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);
+    return tenant;
   }
 
   /** The tenant of a claim if it is cached; `undefined` when it is not. */

@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { TenantContext } from '../../context/tenant-context';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import type { Tenant } from '../../registry/tenant';
-import { TenantNotActiveError, TenantNotFoundError } from '../../registry/tenant.errors';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../resolution.options';
 import { CarriedTokenError, CarryKeysMissingError } from './carried.errors';
 import { type CarriedExpectation, type CarryKey, readCarried, signCarried } from './carried-token';
@@ -68,9 +67,7 @@ export class TenantCarrier {
   ): Promise<Awaited<T>> {
     const tenantId = this.read(token, { purpose, payload });
     if (tenantId === undefined) throw new CarriedTokenError('nobody', 'the token names no tenant.');
-    const tenant = await this.lookup.find({ by: 'id', value: tenantId });
-    if (!tenant) throw new TenantNotFoundError();
-    if (tenant.status !== 'active') throw new TenantNotActiveError(tenant.slug, tenant.status);
+    const tenant = await this.lookup.findActive({ by: 'id', value: tenantId });
     return await this.context.run(tenant, () => work(tenant));
   }
 
