@@ -12,7 +12,6 @@ export const START = 'START TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
 /** One transaction, all of whose statements are known before it begins. */
 export interface ForeseenWork {
-  readonly tenant: Tenant;
   /** For the transaction, beside those of the tenant. */
   readonly settings: Parameters;
   readonly claim: Claim;
@@ -30,45 +29,34 @@ export class LaneBundle {
   /** For each transaction, how many statements there are up to its COMMIT. */
   readonly #ends: number[] = [];
   readonly #prepared = new Set<string>();
+  /** Of the tenant that is worked for next. */
+  #parameters: Parameters;
 
+  /** @param lease of the first tenant */
   constructor(
     private readonly lease: Lease,
     private readonly context: TenantContext,
     private readonly claims: PreparedClaims,
-  ) {}
+  ) {
+    this.#parameters = lease.parameters.values;
+  }
 
   /** How many transactions are in it. */
   get size(): number {
     return this.#ends.length;
   }
 
-  /** Puts them in, up to the first one for whose tenant the connection cannot work now. */
-  addAll(works: readonly ForeseenWork[]): void {
-    let parameters: Parameters | undefined = this.lease.parameters.values;
-    for (const [i, work] of works.entries()) {
-      if (i > 0 && work.tenant !== works[i - 1].tenant)
-        parameters = this.context.runUnborn(work.tenant, () => this.lease.join())?.values;
-      if (!parameters) return;
-      this.#add(work, parameters);
-    }
+  /** Whether the connection may work for this tenant, too. From then on it does. */
+  join(tenant: Tenant): boolean {
+    const next = this.context.runUnborn(tenant, () => this.lease.join())?.values;
+    if (next) this.#parameters = next;
+    return next !== undefined;
   }
 
-  /** Sends it, and tells how many transactions are committed, as far as PostgreSQL has answered. */
-  async send(logger: Logger): Promise<number> {
+  /** Puts a transaction in, of the tenant that has joined last. */
+  add({ settings, claim, texts, last }: ForeseenWork): void {
     const { client } = this.lease;
-    if (this.#prepared.size > 0) client.notePrepared();
-    try {
-      await sendMessage(this.lease, { ours: () => this.#statements }, logger);
-      return this.size;
-    } catch {
-      // What has failed is run again by itself, and then tells why.
-      const answered = this.#statements.length - client.unanswered;
-      return this.#ends.filter((end) => end <= answered).length;
-    }
-  }
-
-  #add({ settings, claim, texts, last }: ForeseenWork, own: Parameters): void {
-    const { client } = this.lease;
+    const own = this.#parameters;
     const begun = { claim, parameters: { ...own, ...settings } };
     // Behind a pooler the next transaction may be another session's.
     const prepared = client.hasOwnSession ? this.claims.in(client.connection, begun) : undefined;
@@ -87,6 +75,20 @@ export class LaneBundle {
     if (last !== undefined) this.#statements.push(last);
     this.#statements.push('COMMIT');
     this.#ends.push(this.#statements.length);
+  }
+
+  /** Sends it, and tells how many transactions are committed, as far as PostgreSQL has answered. */
+  async send(logger: Logger): Promise<number> {
+    const { client } = this.lease;
+    if (this.#prepared.size > 0) client.notePrepared();
+    try {
+      await sendMessage(this.lease, { ours: () => this.#statements }, logger);
+      return this.size;
+    } catch {
+      // What has failed is run again by itself, and then tells why.
+      const answered = this.#statements.length - client.unanswered;
+      return this.#ends.filter((end) => end <= answered).length;
+    }
   }
 }
 

@@ -38,6 +38,13 @@ export interface LaneWork {
   readonly onHeld?: () => void;
 }
 
+/** A tenant of which it may be told what is to be done. */
+export interface ForeseenTurn {
+  readonly tenant: Tenant;
+  /** Its transactions; `undefined` when that cannot be told. It never rejects. */
+  readonly foresee: () => Promise<readonly ForeseenWork[] | undefined>;
+}
+
 /** What was to run after a transaction whose COMMIT then failed. Nothing of it has run. */
 export class WithdrawnError extends Error {}
 
@@ -124,12 +131,13 @@ export class MigrationLane {
   }
 
   /**
-   * Runs transactions of one or more tenants in one message. Tells how many are committed, from the first on; the others are
-   * not, unless the connection was lost.
+   * Runs transactions of several tenants in one message. Tells how many are committed, from the first on; the others are
+   * not, unless the connection was lost. What comes behind a tenant that cannot be foreseen, or for which the connection
+   * cannot work now, is not asked.
    */
-  async runTogether(works: readonly ForeseenWork[]): Promise<number> {
+  async runTogether(turns: readonly ForeseenTurn[]): Promise<number> {
     await this.settle();
-    return this.context.runUnborn(works[0].tenant, async () => {
+    return this.context.runUnborn(turns[0].tenant, async () => {
       // Why there is none is told by the one that is run by itself then.
       const lease = await this.#connect().catch(() => undefined);
       if (!lease) return 0;
@@ -138,8 +146,8 @@ export class MigrationLane {
         return 0;
       }
       const bundle = new LaneBundle(lease, this.context, this.claims);
-      bundle.addAll(works);
-      const committed = await bundle.send(this.dataSource.logger);
+      await fill(bundle, turns);
+      const committed = bundle.size > 0 ? await bundle.send(this.dataSource.logger) : 0;
       if (committed < bundle.size) await rollBack(lease);
       else lease.release();
       return committed;
@@ -315,6 +323,16 @@ export class MigrationLane {
 
   #send(lease: Lease, ours: (own: Parameters) => readonly string[], first?: string) {
     return sendMessage(lease, { ours, first }, this.dataSource.logger);
+  }
+}
+
+/** A migration is not asked for a tenant before it is known that the connection may work for it: it would be asked again. */
+async function fill(bundle: LaneBundle, turns: readonly ForeseenTurn[]): Promise<void> {
+  for (const [i, { tenant, foresee }] of turns.entries()) {
+    if (i > 0 && !bundle.join(tenant)) return;
+    const works = await foresee();
+    if (!works) return;
+    for (const work of works) bundle.add(work);
   }
 }
 

@@ -18,7 +18,7 @@ import { SessionMigrations } from '../provisioning/template/session-migrations';
 import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import type { Tenant } from '../registry/tenant';
 import type { ForeseenWork } from './lane-bundle';
-import { MigrationLane, WithdrawnError } from './migration-lane';
+import { type LaneWork, MigrationLane, WithdrawnError } from './migration-lane';
 import { PlainWatch } from './plain-migrations';
 import { PreparedClaims } from './prepared-claims';
 import { MigrationLedger } from './migration-ledger';
@@ -165,20 +165,17 @@ export class TenantMigrator {
     options: TenantRunOptions,
     lane: MigrationLane,
   ): Promise<number[]> {
-    const works: ForeseenWork[] = [];
-    const done = turns.map(() => 0);
-    /** Whose turn each of the works is. */
-    const turnOf: number[] = [];
-    for (const [i, { tenant, migrations }] of turns.entries()) {
-      const own = await this.#foresee(tenant, migrations, options, lane);
-      if (!own) break;
-      works.push(...own);
-      turnOf.push(...own.map(() => i));
-    }
-    if (works.length === 0) return done;
-    const committed = await lane.runTogether(works);
-    for (const i of turnOf.slice(0, committed)) done[i]++;
-    return done;
+    let left = await lane.runTogether(
+      turns.map(({ tenant, migrations }) => ({
+        tenant,
+        foresee: () => this.#foresee(tenant, migrations, options, lane),
+      })),
+    );
+    return turns.map(({ migrations }) => {
+      const done = Math.min(left, migrations.length);
+      left -= done;
+      return done;
+    });
   }
 
   #foresee(
@@ -243,7 +240,7 @@ export class TenantMigrator {
   }
 
   /** What a step's transaction has beside the migration's own statements. */
-  #beginning({ tenant, migration, options }: Step): Omit<ForeseenWork, 'texts'> {
+  #beginning({ tenant, migration, options }: Step): Pick<LaneWork, 'tenant' | 'settings' | 'claim' | 'last'> {
     const { runId, direction, lockTimeoutMs } = options;
     return {
       tenant,

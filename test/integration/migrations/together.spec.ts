@@ -9,7 +9,7 @@ import {
   TenantStore,
 } from '../../../lib';
 import { CreateNotes1700000000000 } from '../../support/notes';
-import { type ProvisioningApp, startProvisioningApp } from '../provisioning/app';
+import { type ProvisioningApp, startAppOn, startProvisioningApp } from '../provisioning/app';
 
 const FLEET = 12;
 
@@ -129,6 +129,27 @@ describe('Tenants for which a migration sends what it sent before', () => {
     expect(transactions).toBe(2 * FLEET);
     const versions = (await readTenants()).map(({ schemaVersion }) => schemaVersion);
     expect(new Set(versions)).toEqual(new Set(['IndexPlace1700000002000']));
+  });
+
+  it('are asked for once each, also where a connection has served as many as it may in the middle of a message', async () => {
+    const other = await startAppOn(app.database, {
+      migrations: [CreateNotes1700000000000, AddPlace1700000001000, IndexPlace1700000002000],
+      database: { maxTenantsPerConnection: 5 },
+      typeorm: { logger: messages, logging: ['query'] },
+    });
+    try {
+      const asked: string[] = [];
+      place = (queryRunner) => {
+        asked.push(other.app.get(TenantContext).tenant().slug);
+        return send(ADD)(queryRunner);
+      };
+      await other.app.get(FleetMigrator).up({ concurrency: 1 });
+      await expectToHave(() => all);
+      expect(asked.sort()).toEqual(tenants.map(({ slug }) => slug).sort());
+      expect(messages.shared).not.toEqual([]);
+    } finally {
+      await other.close();
+    }
   });
 
   it('lose it together, too, and are told of it in the same transaction', async () => {
