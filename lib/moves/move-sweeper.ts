@@ -7,6 +7,7 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../common/clock';
+import { SweepLoop, type SweepProblems } from '../common/sweep-loop';
 import { thisProcess } from '../common/this-process';
 import { uuidV7 } from '../common/uuid-v7';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -33,9 +34,7 @@ export interface MoveSweepReport {
 @Injectable()
 export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(MoveSweeper.name);
-  #running: Promise<MoveSweepReport> | undefined;
-  #cancel: (() => void) | undefined;
-  #isClosing = false;
+  readonly #loop: SweepLoop<MoveSweepReport>;
   #told = '';
 
   constructor(
@@ -44,34 +43,24 @@ export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly endings: MoveEndings,
     private readonly remains: MoveRemains,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
-    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
-  ) {}
+    @Optional() @Inject(CLOCK) clock: Clock = backgroundClock,
+  ) {
+    this.#loop = new SweepLoop((problems) => this.#sweep(problems), clock);
+  }
 
   onApplicationBootstrap(): void {
-    if (this.options.sweeper.intervalMs > 0) this.#later();
+    const { intervalMs } = this.options.sweeper;
+    if (intervalMs > 0)
+      this.#loop.startLater(Math.min(INTERVAL_MS, intervalMs), ({ problems }) => this.#tell(problems));
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.#isClosing = true;
-    this.#cancel?.();
-    await this.#running?.catch(() => undefined);
+    await this.#loop.stop();
   }
 
   /** Runs a sweep and returns its report. While one is running, all callers get the same report. */
   sweep(): Promise<MoveSweepReport> {
-    return (this.#running ??= this.#sweep().finally(() => {
-      this.#running = undefined;
-    }));
-  }
-
-  #later(): void {
-    this.#cancel = this.clock.after(Math.min(INTERVAL_MS, this.options.sweeper.intervalMs), () => {
-      void this.sweep().then(({ problems }) => {
-        if (this.#isClosing) return;
-        this.#tell(problems);
-        this.#later();
-      });
-    });
+    return this.#loop.run();
   }
 
   /** Once, and again when they change: a server may be away for hours. */
@@ -81,30 +70,22 @@ export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     this.#told = told;
   }
 
-  async #sweep(): Promise<MoveSweepReport> {
+  async #sweep(problems: SweepProblems): Promise<MoveSweepReport> {
     const ended: Move[] = [];
     const dropped: Move[] = [];
-    const problems: string[] = [];
-    const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
-      if (this.#isClosing) return undefined;
-      return work().catch((error: unknown) => {
-        problems.push(`The sweeper could not ${what}: ${messageOf(error)}`);
-        return undefined;
-      });
-    };
-    const open = (await attempt('look for moves', () => this.records.listOpen())) ?? [];
+    const open = (await problems.attempt('look for moves', () => this.records.listOpen())) ?? [];
     for (const move of open) {
       const what = `end the move ${move.id} of the tenant ${move.tenantId}, which is ${move.state}`;
-      const end = await attempt(what, () => this.#end(move));
+      const end = await problems.attempt(what, () => this.#end(move));
       if (end) ended.push(end);
     }
-    const left = (await attempt('look for remains of moves', () => this.records.listToDrop())) ?? [];
+    const left = (await problems.attempt('look for remains of moves', () => this.records.listToDrop())) ?? [];
     for (const move of left)
-      await attempt(`drop what the move ${move.id} has left`, async () => {
+      await problems.attempt(`drop what the move ${move.id} has left`, async () => {
         await this.remains.drop(move);
         dropped.push(move);
       });
-    return { ended, dropped, problems };
+    return { ended, dropped, problems: problems.list };
   }
 
   /** `undefined` while its worker lives. */
@@ -124,9 +105,4 @@ export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       { isDead },
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  const { message = String(error), cause } = error as { message?: string; cause?: unknown };
-  return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
 }

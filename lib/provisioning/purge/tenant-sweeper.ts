@@ -7,6 +7,7 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
+import { SweepLoop, type SweepProblems } from '../../common/sweep-loop';
 import { Servers } from '../../connection/servers/servers';
 import { DEFAULT_SERVER } from '../../placement/place';
 import type { Tenant } from '../../registry/tenant';
@@ -49,9 +50,7 @@ export interface SweepReport {
 @Injectable()
 export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #logger = new Logger(TenantSweeper.name);
-  #running: Promise<SweepReport> | undefined;
-  #cancel: (() => void) | undefined;
-  #closing = false;
+  readonly #loop: SweepLoop<SweepReport>;
   #toldUnmarked = '';
 
   constructor(
@@ -67,8 +66,10 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly servers: Servers,
     private readonly template: Template,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
-    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
-  ) {}
+    @Optional() @Inject(CLOCK) clock: Clock = backgroundClock,
+  ) {
+    this.#loop = new SweepLoop((problems) => this.#sweep(problems), clock);
+  }
 
   /**
    * All background work is started and stopped here. If spares and sweeper were stopped one after another, the second
@@ -77,36 +78,27 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   onApplicationBootstrap(): void {
     const { count, databases } = this.options.spares;
     if (count > 0 || databases > 0) this.refill.start();
-    if (this.options.sweeper.intervalMs > 0) this.#inBackground();
+    const { intervalMs } = this.options.sweeper;
+    if (intervalMs > 0) this.#loop.start(intervalMs, (report) => this.#tell(report));
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.#closing = true;
-    this.#cancel?.();
-    await Promise.all([this.refill.stop(), this.#running?.catch(() => undefined)]);
+    await Promise.all([this.refill.stop(), this.#loop.stop()]);
   }
 
   /** Runs a sweep and returns its report. While one is running, all callers get the same report. */
   sweep(): Promise<SweepReport> {
-    return (this.#running ??= this.#sweep().finally(() => {
-      this.#running = undefined;
-    }));
+    return this.#loop.run();
   }
 
-  /** Runs one sweep after another, with the whole pause between the end of one and the beginning of the next. */
-  #inBackground(): void {
-    void this.sweep().then(({ problems, orphans }) => {
-      // Errors during the shutdown are not logged, because the next start sweeps again.
-      if (this.#closing) return;
-      for (const problem of problems) this.#logger.warn(problem);
-      this.#tellUnmarked(orphans.unmarked);
-      if (orphans.withRows.length > 0) {
-        this.#logger.warn(
-          `Schemas that belong to no tenant have rows in them: ${orphans.withRows.join(', ')}. They are kept: adopt them, or drop them by hand.`,
-        );
-      }
-      this.#cancel = this.clock.after(this.options.sweeper.intervalMs, () => this.#inBackground());
-    });
+  #tell({ problems, orphans }: SweepReport): void {
+    for (const problem of problems) this.#logger.warn(problem);
+    this.#tellUnmarked(orphans.unmarked);
+    if (orphans.withRows.length > 0) {
+      this.#logger.warn(
+        `Schemas that belong to no tenant have rows in them: ${orphans.withRows.join(', ')}. They are kept: adopt them, or drop them by hand.`,
+      );
+    }
   }
 
   /** Warned about once, and again when the list changes, because no sweep will change them. */
@@ -121,52 +113,49 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     );
   }
 
-  async #sweep(): Promise<SweepReport> {
-    const problems: string[] = [];
-    const note = (what: string, error: unknown) => {
-      problems.push(
-        `The sweeper could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    };
-    /** The result of `work`. If it fails, `otherwise`, and the sweep continues. */
-    const attempt = async <T>(what: string, otherwise: T, work: () => Promise<T>): Promise<T> => {
-      if (this.#closing) return otherwise;
-      return work().catch((error: unknown) => {
-        note(what, error);
-        return otherwise;
-      });
-    };
-    await attempt('mark schemas', [], () => this.orphans.markThoseOfBefore());
-    const purged: string[] = [];
-    const unfinished = await attempt('look for unfinished purges', [], () =>
-      this.transactions.run((manager) => this.records.listUnfinished(manager)),
-    );
-    for (const id of unfinished) {
-      const record = await attempt(`finish the purge of ${id}`, undefined, () => this.purge.finish(id));
-      if (record) purged.push(record.slug);
-    }
-    const due = await attempt('look for deleted tenants', [], () => this.#dueForPurge());
-    for (const { id, version } of due) {
-      const record = await attempt(`purge ${id}`, undefined, () => this.#purgeUnchanged(id, version));
-      if (record) purged.push(record.slug);
-    }
-    const halfMade = await attempt('settle half-made tenants', { activated: [], removed: [] }, () =>
-      this.halfMade.sweep(note),
-    );
+  async #sweep(problems: SweepProblems): Promise<SweepReport> {
+    const note = (what: string, error: unknown) => problems.note(what, error);
+    await problems.attempt('mark schemas', () => this.orphans.markThoseOfBefore());
+    const purged = [...(await this.#finishPurges(problems)), ...(await this.#purgeDue(problems))];
+    const halfMade = await problems.attempt('settle half-made tenants', () => this.halfMade.sweep(note));
     const orphans: Mutable<OrphanReport> = { dropped: [], withRows: [], unmarked: [] };
     for (const server of this.servers.names.filter((each) => this.template.isReadyOn(each))) {
       const at = server === DEFAULT_SERVER ? '' : ` on the server "${server}"`;
-      const unfinished = await attempt(`look for unfinished databases${at}`, [], () =>
+      const unfinished = await problems.attempt(`look for unfinished databases${at}`, () =>
         this.databases.sweep(server, note),
       );
-      orphans.dropped = [...orphans.dropped, ...unfinished];
-      const found = await attempt(`look for orphans${at}`, undefined, () => this.orphans.sweep(server));
+      orphans.dropped = [...orphans.dropped, ...(unfinished ?? [])];
+      const found = await problems.attempt(`look for orphans${at}`, () => this.orphans.sweep(server));
       for (const kind of ORPHANS) orphans[kind] = [...orphans[kind], ...(found?.[kind] ?? [])];
-      await attempt(`give tenants their roles${at}`, [], () => this.roles.prepareAll(server));
-      await attempt(`drop unused roles${at}`, [], () => this.roles.dropUnused(server));
+      await problems.attempt(`give tenants their roles${at}`, () => this.roles.prepareAll(server));
+      await problems.attempt(`drop unused roles${at}`, () => this.roles.dropUnused(server));
     }
-    await attempt('refill the spares', undefined, () => this.refill.refill());
-    return { purged, halfMade, orphans, problems };
+    await problems.attempt('refill the spares', () => this.refill.refill());
+    return { purged, halfMade: halfMade ?? { activated: [], removed: [] }, orphans, problems: problems.list };
+  }
+
+  /** Returns their slugs. */
+  async #finishPurges(problems: SweepProblems): Promise<string[]> {
+    const unfinished = await problems.attempt('look for unfinished purges', () =>
+      this.transactions.run((manager) => this.records.listUnfinished(manager)),
+    );
+    const purged: string[] = [];
+    for (const id of unfinished ?? []) {
+      const record = await problems.attempt(`finish the purge of ${id}`, () => this.purge.finish(id));
+      if (record) purged.push(record.slug);
+    }
+    return purged;
+  }
+
+  /** Returns their slugs. */
+  async #purgeDue(problems: SweepProblems): Promise<string[]> {
+    const due = await problems.attempt('look for deleted tenants', () => this.#dueForPurge());
+    const purged: string[] = [];
+    for (const { id, version } of due ?? []) {
+      const record = await problems.attempt(`purge ${id}`, () => this.#purgeUnchanged(id, version));
+      if (record) purged.push(record.slug);
+    }
+    return purged;
   }
 
   /** Deleted tenants that have not been changed for `purgeAfterMs`. */
