@@ -1,7 +1,7 @@
 import { type Job, type JobsOptions, Queue, Worker } from 'bullmq';
 import { TenantJobs } from '../lib/bullmq/tenant-jobs';
 import { CheckedBullmqOptions } from '../lib/bullmq/bullmq.options';
-import { FairPlaces } from '../lib/bullmq/fair-places';
+import { FairPriorities } from '../lib/bullmq/fair-priorities';
 import { JobPreparation } from '../lib/bullmq/job-preparation';
 import { JobStamps } from '../lib/bullmq/job-stamps';
 import { TenantQueue } from '../lib/bullmq/tenant-queue';
@@ -65,7 +65,7 @@ export async function oursOf(fleet: readonly Tenant[], setting: JobsSetting): Pr
   const lookup = new TenantLookup(store, {});
   const secret = 'a secret of the bench that is long enough';
   const carrier = new TenantCarrier({ resolvers: [], carryKeys: [{ id: '1', secret }] }, context, lookup);
-  const [stamps, places] = [new JobStamps(carrier, context), new FairPlaces()];
+  const [stamps, places] = [new JobStamps(carrier, context), new FairPriorities()];
   const jobs = new TenantJobs(new CheckedBullmqOptions(), stamps, places, context, lookup);
 
   const { port, queue: name, concurrency, handler } = setting;

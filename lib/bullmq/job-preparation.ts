@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { IQueueBackend } from 'bullmq';
 import { JobNotFairError } from './bullmq.errors';
-import { FairPlaces, ownerKey } from './fair-places';
+import { FairPriorities, ownerKey } from './fair-priorities';
 import { claimedOwner, JobStamps } from './job-stamps';
 import { isRedis } from './packages';
 
@@ -12,22 +12,22 @@ export interface NewJob<Options extends object> {
   readonly opts?: Options & { readonly tenantFree?: boolean };
 }
 
-interface Turn {
+interface OrderOptions {
   readonly priority?: number;
   readonly lifo?: boolean;
   readonly delay?: number;
 }
 
-/** Gives new jobs their tenant, and their place among those of other tenants. */
+/** Gives new jobs their tenant, and their priority among those of other tenants. */
 @Injectable()
 export class JobPreparation {
   constructor(
     private readonly stamps: JobStamps,
-    private readonly places: FairPlaces,
+    private readonly priorities: FairPriorities,
   ) {}
 
   /**
-   * The options of a job that takes no place, since there is one at a time.
+   * The options of a job that needs no priority, because there is only one of its kind at a time.
    *
    * @throws TenantRequiredError without a tenant
    */
@@ -48,14 +48,14 @@ export class JobPreparation {
   ): Promise<Options[]> {
     const stamped = jobs.map((job) => this.stamped<Options>(queue, job));
     if (!backend || !isRedis(backend)) return stamped;
-    for (const options of stamped) refuseOwnTurn(options, queue);
+    for (const options of stamped) refuseOwnOrder(options, queue);
     const priorities = new Map<Options, number>();
     const groupOf = (options: object) => ownerKey(claimedOwner(options), isForLater(options));
     for (const group of grouped(stamped, groupOf).values()) {
       const [first] = group;
-      const turns = { owner: claimedOwner(first), count: group.length, isLater: isForLater(first) };
-      const places = await this.places.take(backend, turns);
-      group.forEach((options, index) => priorities.set(options, places[index]));
+      const wanted = { owner: claimedOwner(first), count: group.length, isLater: isForLater(first) };
+      const given = await this.priorities.take(backend, wanted);
+      group.forEach((options, index) => priorities.set(options, given[index]));
     }
     return stamped.map((options) => ({ ...options, priority: priorities.get(options) }));
   }
@@ -74,11 +74,11 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
 }
 
 function isForLater(options: object): boolean {
-  return ((options as Turn).delay ?? 0) > 0;
+  return ((options as OrderOptions).delay ?? 0) > 0;
 }
 
-function refuseOwnTurn(options: object, queue: string): void {
-  const { priority, lifo } = options as Turn;
+function refuseOwnOrder(options: object, queue: string): void {
+  const { priority, lifo } = options as OrderOptions;
   if (priority) throw new JobNotFairError(`the priority ${priority}`, queue);
   if (lifo) throw new JobNotFairError('lifo: true', queue);
 }

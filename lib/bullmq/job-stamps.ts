@@ -11,6 +11,10 @@ import { isRedis } from './packages';
 /** The key in a job's options under which all of ours is. */
 const KEY = 'tenancy';
 
+const TIME = 'tenancyTime';
+
+type Backend = RedisQueueBackend | PostgresQueueBackend;
+
 /** What a job's options hold of ours. Short names, since each job has it. */
 interface Stamp {
   /** The signed token: for which tenant, queue, name and data. */
@@ -79,7 +83,7 @@ export class JobStamps {
     await replace();
   }
 
-  /** Since when a job is held, in milliseconds since 1970. */
+  /** Since when a job is held, in milliseconds since 1970, by the clock of `queueTime`. */
   heldSince(job: Job): number | undefined {
     const { h, s } = stampOf(job) ?? {};
     return h === job.id && typeof s === 'number' ? s : undefined;
@@ -97,6 +101,25 @@ export class JobStamps {
 /** Whose these options say that they are. It proves nothing. */
 export function claimedOwner(options: unknown): string | undefined {
   return claimedTenantId((options as { [KEY]?: Partial<Stamp> } | undefined)?.[KEY]?.t);
+}
+
+/**
+ * Milliseconds since 1970 by the clock of the queue's server. By an instance's own one, which may be ahead, a job that has just
+ * been held would fail.
+ */
+export async function queueTime(job: Job): Promise<number> {
+  const { backend } = job as unknown as { backend: Backend };
+  if (!isRedis(backend)) {
+    const { rows } = await poolOf(backend).query(
+      'SELECT EXTRACT(epoch FROM clock_timestamp()) * 1000 AS now',
+      [],
+    );
+    return Math.floor(Number(rows[0].now));
+  }
+  const client = await backend.client;
+  client.defineCommand(TIME, { numberOfKeys: 1, lua: `return redis.call('TIME')` });
+  const [seconds, micros] = (await client.runCommand(TIME, [backend.toKey(job.id!)])) as [string, string];
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
 
 function stampOf(job: Job): Stamp | undefined {
@@ -137,7 +160,7 @@ function isGood(read: () => unknown): boolean {
 /** Changes what is kept of a job's options. BullMQ has no call for it. */
 async function write(job: Job, stamp: Stamp): Promise<void> {
   Object.assign(job.opts, { [KEY]: stamp });
-  const { backend } = job as unknown as { backend: RedisQueueBackend | PostgresQueueBackend };
+  const { backend } = job as unknown as { backend: Backend };
   if (!isRedis(backend)) return writePostgres(backend, job, stamp);
   const client = await backend.client;
   const key = backend.toKey(job.id!);
@@ -146,11 +169,16 @@ async function write(job: Job, stamp: Stamp): Promise<void> {
 }
 
 async function writePostgres(backend: PostgresQueueBackend, job: Job, stamp: Stamp): Promise<void> {
-  const { connection } = backend as unknown as {
-    connection: { pool: { query(sql: string, values: unknown[]): Promise<unknown> } };
-  };
   const sql = 'UPDATE job SET opts = opts || $3::jsonb WHERE queue = $1 AND id = $2';
-  await connection.pool.query(sql, [job.queueName, job.id, JSON.stringify({ [KEY]: stamp })]);
+  await poolOf(backend).query(sql, [job.queueName, job.id, JSON.stringify({ [KEY]: stamp })]);
+}
+
+interface QueryPool {
+  query(sql: string, values: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
+}
+
+function poolOf(backend: PostgresQueueBackend): QueryPool {
+  return (backend as unknown as { connection: { pool: QueryPool } }).connection.pool;
 }
 
 const NO_TENANT = (queue: string, name: string) =>

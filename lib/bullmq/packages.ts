@@ -9,7 +9,7 @@ export const nestBullmq = loadPackage<typeof import('@nestjs/bullmq')>('@nestjs/
   require('@nestjs/bullmq'),
 );
 
-/** The backend on PostgreSQL has no place to keep turns in. */
+/** The backend on PostgreSQL cannot keep the priorities that were given. */
 export function isRedis(backend: object): backend is RedisQueueBackend {
   return 'client' in backend;
 }

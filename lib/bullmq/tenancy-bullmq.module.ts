@@ -15,7 +15,7 @@ import { optionsProvider } from '../common/options/options-provider';
 import { TENANCY } from '../tenancy.module';
 import { InvalidBullmqOptionsError } from './bullmq.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions, type TenancyBullmqOptions } from './bullmq.options';
-import { FairPlaces } from './fair-places';
+import { FairPriorities } from './fair-priorities';
 import { JobPreparation } from './job-preparation';
 import { JobStamps } from './job-stamps';
 import { nestBullmq } from './packages';
@@ -60,7 +60,7 @@ export type TenantFlowProducerRegistration = RegisterFlowProducerOptions & Tenan
         Refusal: InvalidBullmqOptionsError,
       }),
       JobStamps,
-      FairPlaces,
+      FairPriorities,
       JobPreparation,
       TenantJobs,
       TenantQueues,

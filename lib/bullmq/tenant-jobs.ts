@@ -7,8 +7,8 @@ import type { Tenant } from '../registry/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { CarriedTokenError } from '../resolution/carried/carried.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions } from './bullmq.options';
-import { FairPlaces } from './fair-places';
-import { JobStamps } from './job-stamps';
+import { FairPriorities } from './fair-priorities';
+import { JobStamps, queueTime } from './job-stamps';
 import { bullmq, isRedis } from './packages';
 
 const { DelayedError, UnrecoverableError } = bullmq;
@@ -26,7 +26,7 @@ export class TenantJobs {
   constructor(
     @Inject(BULLMQ_OPTIONS) private readonly options: CheckedBullmqOptions,
     private readonly stamps: JobStamps,
-    private readonly places: FairPlaces,
+    private readonly priorities: FairPriorities,
     private readonly context: TenantContext,
     private readonly lookup: TenantLookup,
   ) {}
@@ -105,14 +105,14 @@ export class TenantJobs {
     error: TenantNotActiveError | TenancyUnavailableError,
   ): Promise<never> {
     const { failHeldAfterMs, holdMinMs, holdMaxMs } = this.options;
-    const now = Date.now();
+    const now = await queueTime(job);
     const known = this.stamps.heldSince(job);
     const waited = now - (known ?? now);
     if (waited >= failHeldAfterMs)
       throw unrecoverable(error, `${error.message} The job was held for ${Math.round(waited / 1000)} s.`);
     if (known === undefined) await this.stamps.holdSince(job, now);
-    await this.#renewPlace(job, this.stamps.read(job));
-    await job.moveToDelayed(now + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
+    await this.#renewPriority(job, this.stamps.read(job));
+    await job.moveToDelayed(Date.now() + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
     throw new DelayedError();
   }
 
@@ -122,19 +122,19 @@ export class TenantJobs {
     job.updateData = (data: unknown) => this.stamps.replaceData(job, tenant, data, () => update(data));
   }
 
-  /** Many that fail together would else all come back to the places that they had, in front of others. */
+  /** Many that fail together would else all come back with the priorities that they had, in front of others. */
   async #beforeRetry(job: Job, error: unknown, tenant: Tenant | undefined): Promise<void> {
     const { name } = (error ?? {}) as { name?: unknown };
     const attempts = job.opts.attempts ?? 0;
     if (NOT_FAILED.includes(String(name)) || name === 'UnrecoverableError') return;
     if (job.attemptsMade + 1 >= attempts) return;
-    // The handler's own error is told, whatever becomes of the place.
-    await this.#renewPlace(job, tenant?.id).catch(() => undefined);
+    // The handler's own error is told, whatever becomes of the priority.
+    await this.#renewPriority(job, tenant?.id).catch(() => undefined);
   }
 
-  async #renewPlace(job: Job, owner: string | undefined): Promise<void> {
+  async #renewPriority(job: Job, owner: string | undefined): Promise<void> {
     const { backend } = job as unknown as { backend: object };
-    if (job.priority > 0 && isRedis(backend)) await this.places.renew(backend, job.id!, owner);
+    if (job.priority > 0 && isRedis(backend)) await this.priorities.renew(backend, job.id!, owner);
   }
 }
 

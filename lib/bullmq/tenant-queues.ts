@@ -8,7 +8,7 @@ import type { Tenant } from '../registry/tenant';
 import { TenantCarrier } from '../resolution/carried/tenant-carrier';
 import { CarryKeysMissingError } from '../resolution/carried/carried.errors';
 import { ProcessorNotTenantsError } from './bullmq.errors';
-import { FairPlaces } from './fair-places';
+import { FairPriorities } from './fair-priorities';
 import { claimedOwner } from './job-stamps';
 import { isRedis } from './packages';
 import { isOfTenants } from './tenant-processor.decorator';
@@ -20,7 +20,7 @@ const STATES = ['waiting', 'prioritized', 'delayed', 'waiting-children', 'comple
 const PAGE = 1_000;
 
 /** A client of Redis that is not connected waits for ever, and a purge must not. */
-const STEP_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /** The queues of this application whose jobs are tenants'. */
 @Injectable()
@@ -32,7 +32,7 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
   constructor(
     private readonly carrier: TenantCarrier,
     private readonly discovery: DiscoveryService,
-    private readonly places: FairPlaces,
+    private readonly priorities: FairPriorities,
   ) {}
 
   /** @throws CarryKeysMissingError */
@@ -79,23 +79,23 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
   async #empty(queue: Queue, { id }: Tenant): Promise<void> {
     const schedulers = await this.#pages(queue, (start, end) => queue.getJobSchedulers(start, end));
     for (const { key, template } of schedulers)
-      if (claimedOwner(template?.opts) === id) await step(queue, queue.removeJobScheduler(key));
+      if (claimedOwner(template?.opts) === id) await inTime(queue, queue.removeJobScheduler(key));
     for (const state of STATES) {
       const jobs = (await this.#pages(queue, (start, end) => queue.getJobs(state, start, end))) as (
         Job | undefined
       )[];
       const own = jobs.filter((job) => claimedOwner(job?.opts) === id);
       for (let start = 0; start < own.length; start += PAGE)
-        await step(queue, Promise.all(own.slice(start, start + PAGE).map((job) => queue.remove(job!.id!))));
+        await inTime(queue, Promise.all(own.slice(start, start + PAGE).map((job) => queue.remove(job!.id!))));
     }
     const { backend } = queue;
-    if (isRedis(backend)) await step(queue, this.places.forget(backend, id));
+    if (isRedis(backend)) await inTime(queue, this.priorities.forget(backend, id));
   }
 
   async #pages<T>(queue: Queue, page: (start: number, end: number) => Promise<T[]>): Promise<T[]> {
     const all: T[] = [];
     for (let start = 0; ; start += PAGE) {
-      const found = await step(queue, page(start, start + PAGE - 1));
+      const found = await inTime(queue, page(start, start + PAGE - 1));
       all.push(...found);
       if (found.length < PAGE) return all;
     }
@@ -119,9 +119,9 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
   }
 }
 
-async function step<T>(queue: Queue, work: Promise<T>): Promise<T> {
-  return within(STEP_TIMEOUT_MS, work).catch((error: unknown) => {
+async function inTime<T>(queue: Queue, work: Promise<T>): Promise<T> {
+  return within(ANSWER_TIMEOUT_MS, work).catch((error: unknown) => {
     if (!(error instanceof NoAnswerError)) throw error;
-    throw new Error(`The queue "${queue.name}" did not answer within ${STEP_TIMEOUT_MS / 1000} s.`);
+    throw new Error(`The queue "${queue.name}" did not answer within ${ANSWER_TIMEOUT_MS / 1000} s.`);
   });
 }

@@ -42,7 +42,7 @@ export class CronTimes {
   last(start: Date, end: Date): Date | undefined {
     if (this.next(start) > end) return undefined;
     let [early, late] = [start.getTime(), end.getTime()];
-    // Something is left of `early`, and nothing of `late`: where they meet is the last one.
+    // There is a fire between `early` and `end`, and none between `late` and `end`: where the two meet is the last one.
     while (late - early > SECOND_MS) {
       const middle = Math.floor((early + late) / 2);
       if (this.next(new Date(middle)) <= end) early = middle;

@@ -57,13 +57,13 @@ export class TenantTimers implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#timers = this.declared.find();
   }
 
-  /** A command has the application look up what it has, and serves nobody. */
+  /** The CLI only reads what the application declares. It runs no timers. */
   onApplicationBootstrap(): void {
     if (isTenancyCli() || this.#timers.length === 0) return;
     this.#loop = this.context.runInFrame(undefined, () => this.#keepLooking());
   }
 
-  /** Before the hooks of the application in which what the timers' work needs may be closed. */
+  /** Nest calls this before the application's later shutdown hooks, which may close what the timers' work needs. */
   async onModuleDestroy(): Promise<void> {
     this.#isClosing = true;
     this.#wake();
@@ -76,7 +76,7 @@ export class TenantTimers implements OnModuleInit, OnApplicationBootstrap, OnMod
     for (const each of released)
       if (each.status === 'rejected')
         this.#logger.warn(
-          `A run was not given up at shutdown, and is over its lease: ${String(each.reason)}`,
+          `A run was not handed over at shutdown. Another instance goes on with it when its lease ends: ${String(each.reason)}`,
         );
   }
 

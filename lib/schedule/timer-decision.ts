@@ -4,7 +4,7 @@ import type { MissedFires } from './tenant-cron.decorator';
 /** What the registry says of a timer. All times are PostgreSQL's. */
 export interface TimerState {
   readonly now: Date;
-  /** Of all fires up to then it has been decided. */
+  /** What becomes of the fires up to this time is decided. */
   readonly decidedUntil: Date;
   /** The run that has not ended. `isHeld`: an instance still renews its lease. */
   readonly run?: { readonly fireAt: Date; readonly isHeld: boolean };
@@ -13,7 +13,7 @@ export interface TimerState {
 /** What is to be done about a timer, by whichever instance comes first. */
 export interface TimerDecision {
   readonly decidedUntil: Date;
-  /** How many fires come to nothing; at most 100 are counted. */
+  /** How many fires get no run; at most 100 are counted. */
   readonly skipped: number;
   /** The last of them. */
   readonly skippedAt?: Date;

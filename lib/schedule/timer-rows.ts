@@ -7,7 +7,7 @@ import { thisProcess } from '../common/this-process';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { isIdle, type TimerDecision, type TimerState } from './timer-decision';
-import type { ClaimedRun, RunPosition } from './run-position';
+import type { ClaimedRun, RunPosition } from './run-progress';
 import { MAX_FAILURES, type TenantTimerRun } from './timer-report';
 
 /** What a timer is registered with. */

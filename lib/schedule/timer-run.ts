@@ -5,7 +5,7 @@ import type { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../registry/tenant';
 import type { TenantStore } from '../registry/store/tenant.store';
 import type { DeclaredTimer } from './declared-timers';
-import { type ClaimedRun, RunProgress } from './run-position';
+import { type ClaimedRun, RunProgress } from './run-progress';
 import { errorText, type TenantTimerRun } from './timer-report';
 import type { TimerRows } from './timer-rows';
 

@@ -67,7 +67,7 @@ describe('Queues of BullMQ, when something breaks', () => {
     await test.queue.pause();
     const jobs = await bulk(acme, 'first', 2);
     const client = new Redis(redis.port, '127.0.0.1');
-    const places = test.queue.toKey('tenancy-places');
+    const places = test.queue.toKey('tenancy-priorities');
     // As after two million rounds in which something has always waited.
     const last = 2 ** 21 - 2;
     for (const [i, { id }] of jobs.entries())

@@ -173,6 +173,22 @@ describe('Queues of BullMQ on Redis', () => {
     expect(test.diary.about('process long')).toEqual([]);
   });
 
+  it('go on holding them when the clock of this instance is a month ahead', async () => {
+    const wayne = await test.create({ slug: 'wayne' });
+    await test.app.get(TenantLifecycle).suspend('wayne');
+    const job = await within(wayne, () => test.queue.add('note', { text: 'early' }));
+    await test.diary.until('active early');
+    const now = Date.now.bind(Date);
+    const ahead = jest.spyOn(Date, 'now').mockImplementation(() => now() + 30 * 24 * 3_600_000);
+    try {
+      await test.diary.until('active early', 3);
+      await test.app.get(TenantLifecycle).activate('wayne');
+      await expect(done(job)).resolves.toBe('early');
+    } finally {
+      ahead.mockRestore();
+    }
+  });
+
   it('remove all that a purged tenant has in the queue, and never run what is put there later', async () => {
     const initech = await test.create({ slug: 'initech' });
     const inInitech = <T>(work: () => T) => within(initech, work);

@@ -24,11 +24,11 @@ interface Known {
   readonly isHeld: boolean;
 }
 
-/** A tenant of which the feed has told: what was found out since, and when that was asked for. */
+/** What is known of a tenant since the feed told that its place changes, and when it was asked for. */
 interface Told {
   readonly known?: Known;
   readonly askedAt: number;
-  /** Something was told since. */
+  /** The feed has told more since then. */
   readonly isStale?: boolean;
 }
 
@@ -45,8 +45,8 @@ const POLL_MS = 250;
 const MAX_TOLD = 10_000;
 
 /**
- * The newest known place of a tenant. Code may hold a `Tenant` for hours, in which it moves. While the change feed vouches and
- * has told of no move, its place is the one that the object says, and nothing is asked.
+ * The newest known place of a tenant. Code may hold a `Tenant` for hours, in which it moves. While the change feed
+ * works and has told of no move, its place is the one that the object says, and nothing is asked.
  *
  * What is known here decides only how smooth a move is: PostgreSQL refuses what is sent to the wrong place.
  */

@@ -2,32 +2,32 @@ import { Injectable } from '@nestjs/common';
 import type { IRedisClient, RedisQueueBackend } from 'bullmq';
 
 /** BullMQ's own limit. */
-const LAST_PLACE = 2 ** 21 - 1;
+const LAST_PRIORITY = 2 ** 21 - 1;
 
-/** Beside the uuids of tenants, in the hash of places. */
+/** Beside the uuids of tenants, in the hash of priorities. */
 const NOBODY = 'nobody';
 
-const COMMAND = 'tenancyPlaces';
+const COMMAND = 'tenancyPriorities';
 
 /**
- * Gives `n` places to a tenant: start-time fair queueing, with the priorities of BullMQ as its times. The time of now is the
- * priority of the job that is next; a tenant's jobs come one place behind another, the first not before now. So a round
- * through all places runs one job of each tenant that has some. When nothing waits, time begins anew. Priorities are
- * bounded: when they are used up, all that waits is moved to the front together.
+ * Gives `n` priorities to a tenant. This is start-time fair queueing, with the priorities of BullMQ as its times. The present
+ * time is the priority of the job that is next. Each job of a tenant gets the priority behind the tenant's last one, but none
+ * before the present. So a round through all priorities runs one job of each tenant that has some. When nothing waits, time
+ * begins anew. Priorities are bounded: when they are used up, all that waits is moved to the front together.
  */
 const TAKE = `
-  local waiting, places = KEYS[1], KEYS[2]
+  local waiting, given = KEYS[1], KEYS[2]
   local owner, n, last = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
   local unit = 4294967296
   local head = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
   local now = 1
   if head then
-    local known = tonumber(redis.call('HGET', places, 'now')) or 1
+    local known = tonumber(redis.call('HGET', given, 'now')) or 1
     now = math.max(math.floor(tonumber(head) / unit), known)
   else
-    redis.call('DEL', places)
+    redis.call('DEL', given)
   end
-  local first = math.max(now, (tonumber(redis.call('HGET', places, owner)) or 0) + 1)
+  local first = math.max(now, (tonumber(redis.call('HGET', given, owner)) or 0) + 1)
   if head and first + n - 1 > last then
     local by = math.floor(tonumber(head) / unit) - 1
     if by > 0 then
@@ -36,16 +36,16 @@ const TAKE = `
         local page = redis.call('ZRANGE', waiting, start, start + 999, 'WITHSCORES')
         for i = 1, #page, 2 do redis.call('ZINCRBY', waiting, string.format('%.0f', -by * unit), page[i]) end
       end
-      local all = redis.call('HGETALL', places)
-      for i = 1, #all, 2 do redis.call('HSET', places, all[i], math.max(0, tonumber(all[i + 1]) - by)) end
+      local all = redis.call('HGETALL', given)
+      for i = 1, #all, 2 do redis.call('HSET', given, all[i], math.max(0, tonumber(all[i + 1]) - by)) end
       now, first = math.max(1, now - by), first - by
     end
   end
-  redis.call('HSET', places, owner, math.min(last, first + n - 1), 'now', now)
+  redis.call('HSET', given, owner, math.min(last, first + n - 1), 'now', now)
   if ARGV[4] then redis.call('HSET', KEYS[3], 'priority', math.min(last, first)) end
   return first`;
 
-interface PlacesFor {
+interface PrioritiesFor {
   readonly owner: string | undefined;
   readonly count: number;
   /**
@@ -57,29 +57,29 @@ interface PlacesFor {
 
 /** Fair turns between the tenants of a queue, whichever of them has added more jobs. */
 @Injectable()
-export class FairPlaces {
+export class FairPriorities {
   readonly #known = new WeakSet<IRedisClient>();
 
   /** The priorities of so many jobs, in the order in which they are added. */
-  async take(backend: RedisQueueBackend, wanted: PlacesFor): Promise<readonly number[]> {
+  async take(backend: RedisQueueBackend, wanted: PrioritiesFor): Promise<readonly number[]> {
     const first = await this.#run(backend, wanted);
-    return Array.from({ length: wanted.count }, (_, index) => Math.min(LAST_PLACE, first + index));
+    return Array.from({ length: wanted.count }, (_, index) => Math.min(LAST_PRIORITY, first + index));
   }
 
-  /** Gives a job that runs its place for when it comes back to wait. */
+  /** Gives a job that runs the priority with which it comes back to wait. */
   async renew(backend: RedisQueueBackend, jobId: string, owner: string | undefined): Promise<void> {
     await this.#run(backend, { owner, count: 1, isLater: true }, backend.toKey(jobId));
   }
 
-  /** Forgets what places a tenant had. */
+  /** Forgets which priorities a tenant was given. */
   async forget(backend: RedisQueueBackend, owner: string): Promise<void> {
     const client = await backend.client;
-    await client.hdel(placesOf(backend), ownerKey(owner), ownerKey(owner, true));
+    await client.hdel(prioritiesOf(backend), ownerKey(owner), ownerKey(owner, true));
   }
 
   async #run(
     backend: RedisQueueBackend,
-    { owner, count, isLater }: PlacesFor,
+    { owner, count, isLater }: PrioritiesFor,
     jobKey?: string,
   ): Promise<number> {
     const client = await backend.client;
@@ -88,18 +88,18 @@ export class FairPlaces {
       this.#known.add(client);
     }
     const { prioritized } = backend.keys;
-    const places = placesOf(backend);
-    const keys = [prioritized, places, jobKey ?? places];
+    const given = prioritiesOf(backend);
+    const keys = [prioritized, given, jobKey ?? given];
     const renewal = jobKey === undefined ? [] : ['renew'];
     return Number(
-      await client.runCommand(COMMAND, [...keys, ownerKey(owner, isLater), count, LAST_PLACE, ...renewal]),
+      await client.runCommand(COMMAND, [...keys, ownerKey(owner, isLater), count, LAST_PRIORITY, ...renewal]),
     );
   }
 }
 
 /** In the same slot of a Redis Cluster as the queue's other keys. */
-function placesOf(backend: RedisQueueBackend): string {
-  return backend.toKey('tenancy-places');
+function prioritiesOf(backend: RedisQueueBackend): string {
+  return backend.toKey('tenancy-priorities');
 }
 
 /** Under which a tenant's turns are counted. */
