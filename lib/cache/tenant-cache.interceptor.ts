@@ -16,7 +16,7 @@ import { TenantContext } from '../context/tenant-context';
 import { answerKey, callerOf } from './answer-caller';
 import { CACHE_OPTIONS, type CheckedCacheOptions } from './cache.options';
 import { SAME_FOR_EVERY_CALLER } from './same-for-every-caller.decorator';
-import { type CachePlace, TenantCache } from './tenant-cache';
+import { TenantCache } from './tenant-cache';
 
 /** As `@CacheKey()` and `@CacheTTL()` of `@nestjs/cache-manager` mark a route. The package need not be there. */
 const CACHE_KEY = 'cache_module:cache_key';
@@ -63,6 +63,9 @@ export class TenantCacheInterceptor implements NestInterceptor {
     const answer = context.switchToHttp().getResponse<Answer>();
     this.host.httpAdapter.setHeader(answer, 'X-Cache', isKept ? 'HIT' : 'MISS');
     if (isKept) return of(kept);
+    const ttlMs = await given(routeMetadata<OrFunction<number>>(CACHE_TTL, context), context);
+    // 0 is for ever elsewhere. A time that is none keeps nothing.
+    if (ttlMs !== undefined && !(ttlMs >= 1)) return next.handle();
     let last: unknown;
     return next.handle().pipe(
       tap({
@@ -70,16 +73,10 @@ export class TenantCacheInterceptor implements NestInterceptor {
           last = value;
         },
         complete: () => {
-          if (mayBeKept(context, last)) void this.#keep(context, place, last);
+          if (mayBeKept(context, last)) void place.set(last, ttlMs && Math.floor(ttlMs));
         },
       }),
     );
-  }
-
-  async #keep(context: ExecutionContext, place: CachePlace, value: unknown): Promise<void> {
-    const ttlMs = await given(routeMetadata<OrFunction<number>>(CACHE_TTL, context), context);
-    // 0 is for ever elsewhere. A time that is none keeps nothing.
-    if (ttlMs === undefined || ttlMs >= 1) await place.set(value, ttlMs && Math.floor(ttlMs));
   }
 
   /** `undefined` for what is not kept: all that is not a tenant's GET, and what is answered to a caller unknown to us. */

@@ -89,6 +89,12 @@ class PricesController {
     return answer(slug);
   }
 
+  @Get('bad-ttl')
+  @CacheTTL(() => Promise.reject(new Error('No time.')))
+  badTtl(@CurrentTenant('slug') slug: string) {
+    return answer(slug);
+  }
+
   @Get('same')
   @SameForEveryCaller()
   same(@CurrentTenant('slug') slug: string) {
@@ -220,6 +226,11 @@ describe.each([
     jest.spyOn(Date, 'now').mockReturnValue(now + 60_000);
     expect(await (await ask('/short')).text()).not.toBe(early);
     expect(await isKept('/never')).toBe(false);
+  });
+
+  it('answers 500 when @CacheTTL() fails, as Nest does, and goes on', async () => {
+    expect((await ask('/bad-ttl')).status).toBe(500);
+    expect((await ask('/keyed')).status).toBe(200);
   });
 
   it('gives no caller the answer of another, unless the route says that it is the same', async () => {
