@@ -18,6 +18,7 @@ const THROUGH_NEST = [
   'emissions',
   'entities-ahead',
   'failed-start',
+  'files',
   'graphql{,-subscriptions}',
   'jwt',
   'module',

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
 import { givenExtras, optionsProvider } from '../common/options/options-provider';
+import { ResourceMeter } from '../context/resource-meter';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { CreateUsage1763600900000 } from './migrations/1763600900000-create-usage';
@@ -55,13 +56,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
       RefusedCounts,
       Reservations,
       TenantUsage,
+      { provide: ResourceMeter, useExisting: TenantUsage },
       TenantStorage,
       UsageReports,
       // Done while Nest makes the providers, so before any document can be created.
       { provide: OPENAPI, useFactory: documentUsageApi },
     ],
   ),
-  exports: [TenantUsage, UsageReports],
+  exports: [TenantUsage, UsageReports, ResourceMeter],
 })
 export class TenancyUsageModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {

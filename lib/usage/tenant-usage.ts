@@ -9,6 +9,7 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, type Clock, CLOCK } from '../common/clock';
+import type { ResourceMeter } from '../context/resource-meter';
 import { TenantContext } from '../context/tenant-context';
 import { RegistryTime } from '../registry/registry-time';
 import type { Tenant } from '../registry/tenant';
@@ -33,7 +34,7 @@ export interface UsageReservation {
  * down.
  */
 @Injectable()
-export class TenantUsage implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+export class TenantUsage implements ResourceMeter, OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   readonly #logger = new Logger('Tenancy');
   readonly #instanceId = randomUUID();
   #waiting = new UsageBatch();

@@ -22,6 +22,7 @@ const PUBLIC = [
     'cache',
     'cli',
     'domains',
+    'files',
     'graphql',
     'jwt',
     'observability',

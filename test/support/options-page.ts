@@ -8,6 +8,7 @@ import { CheckedAdminExtras, CheckedAdminOptions } from '../../lib/admin/admin.o
 import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
 import { CheckedCacheOptions } from '../../lib/cache/cache.options';
 import { CheckedDomainsOptions } from '../../lib/domains/domains.options';
+import { CheckedFilesExtras, CheckedFilesOptions } from '../../lib/files/files.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
 import { CheckedFurtherOptions } from '../../lib/connection/typeorm/typeorm.options';
 import { CheckedJwtOptions } from '../../lib/jwt/jwt.options';
@@ -35,6 +36,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyBullmqModule`', [CheckedBullmqOptions]],
   ['`TenancyCacheModule`', [CheckedCacheOptions]],
   ['`TenancyDomainsModule`', [CheckedDomainsOptions]],
+  ['`TenancyFilesModule`', [CheckedFilesOptions, CheckedFilesExtras]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
   ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],

@@ -4,6 +4,7 @@ import * as tenancy from 'nestjs-tenancy';
 import * as access from 'nestjs-tenancy/access';
 import * as admin from 'nestjs-tenancy/admin';
 import * as cache from 'nestjs-tenancy/cache';
+import * as files from 'nestjs-tenancy/files';
 import { fromJwtClaim } from 'nestjs-tenancy/jwt';
 import * as observability from 'nestjs-tenancy/observability';
 import * as settings from 'nestjs-tenancy/settings';
@@ -27,6 +28,7 @@ export async function useAll(): Promise<unknown> {
     access,
     admin,
     cache,
+    files,
     observability,
     settings,
     testing,
