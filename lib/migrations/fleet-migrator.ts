@@ -10,7 +10,7 @@ import { pendingOf } from '../provisioning/template/shared-migrator';
 import { SpareRefill } from '../provisioning/spares/spare-refill';
 import { checkFleetOptions, type FleetMigrationOptions } from './fleet-migrator.options';
 import { FleetMembers } from './fleet-members';
-import { type FleetReport, FleetTally } from './fleet-report';
+import { type FleetReport, FleetTally, tellMoving } from './fleet-report';
 import { FleetRun, type FleetTask } from './fleet-run';
 import { saysAway, ServerLeftOutError, tellLeftOut } from './fleet-servers';
 import { type FleetState, FleetStates, type ServerState } from './fleet-state';
@@ -240,7 +240,10 @@ export class FleetMigrator {
         halted,
         shared: [],
         leftOut: [...tally.leftOut].map(([server, why]) => ({ server, why })),
-        warnings: [...tally.leftOut].map(([server, why]) => tellLeftOut(server, why)),
+        warnings: [
+          ...[...tally.leftOut].map(([server, why]) => tellLeftOut(server, why)),
+          ...(tally.moving.size > 0 ? [tellMoving([...tally.moving.values()])] : []),
+        ],
       },
       notReached,
       ms: Math.round(performance.now() - start),

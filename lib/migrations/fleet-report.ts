@@ -1,3 +1,4 @@
+import type { Tenant } from '../registry/tenant';
 import type { MigrationFailure } from './migration-ledger';
 import type { RunDirection, RunState } from './migration-runs';
 
@@ -41,6 +42,15 @@ export interface ServerLeftOut {
 /** How many tenants a run has ended with. */
 type Count = Record<'done' | 'skipped' | 'failed', number>;
 
+/** How many tenants a sentence names. */
+const MAX_NAMED = 10;
+
+export function tellMoving(slugs: readonly string[]): string {
+  const named = slugs.slice(0, MAX_NAMED).map((slug) => JSON.stringify(slug));
+  const others = slugs.length > MAX_NAMED ? ` and ${slugs.length - MAX_NAMED} others` : '';
+  return `Not migrated, because they are being moved to another place: ${named.join(', ')}${others}. Run again when that has ended.`;
+}
+
 /** A report that is being filled. */
 export class FleetTally {
   readonly failed: MigrationFailure[] = [];
@@ -49,6 +59,8 @@ export class FleetTally {
   readonly settled = new Set<string>();
   /** Servers that the run goes on without, and why. */
   readonly leftOut = new Map<string, string>();
+  /** Slugs of tenants that were passed over because they are being moved, by their ids. */
+  readonly moving = new Map<string, string>();
   readonly #counts = new Map<string, Count>();
 
   get done(): number {
@@ -87,9 +99,16 @@ export class FleetTally {
     this.leftOut.set(server, error instanceof Error ? error.message : String(error));
   }
 
+  /** Whether it is being moved, which is noted. */
+  passOver({ id, slug }: Pick<Tenant, 'id' | 'slug'>, moving: ReadonlyMap<string, string>): boolean {
+    if (moving.has(id)) this.moving.set(id, slug);
+    else this.moving.delete(id);
+    return moving.has(id);
+  }
+
   get state(): FleetReport['state'] {
     if (this.halted !== undefined) return 'halted';
-    return this.failed.length + this.leftOut.size > 0 ? 'failed' : 'done';
+    return this.failed.length + this.leftOut.size + this.moving.size > 0 ? 'failed' : 'done';
   }
 
   #sum(outcome: keyof Count): number {

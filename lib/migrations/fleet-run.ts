@@ -4,6 +4,7 @@ import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { DEFAULT_SERVER, isBesideRegistry, placeOf } from '../placement/place';
 import { ServerUnknownError } from '../placement/placement.errors';
+import { OpenMoves } from '../provisioning/open-moves';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import { type FleetMember, FleetMembers } from './fleet-members';
 import { FleetTally } from './fleet-report';
@@ -47,6 +48,7 @@ export class FleetRun {
     private readonly transactions: SystemTransactions,
     private readonly servers: FleetServers,
     private readonly versions: FleetVersions,
+    private readonly moves: OpenMoves,
   ) {}
 
   /** Tenants of servers that the tally has left out are not visited; those that are away while it works are left out then. */
@@ -120,9 +122,13 @@ export class FleetRun {
         await this.versions.note(server, notes.splice(0));
     };
     const tellProgress = () => options.onProgress?.(tally.finished, Math.max(total, tally.finished));
+    // None begins during the run, and it does not wait for the end of those, which may take hours.
+    const moving = await this.moves.list();
     const pages = this.members.findPages(namesOf(task), missingIn(task), server);
     const feed = new MemberFeed(pages, (member) => {
-      if (tally.settled.has(member.tenant.id) || !isIn(wave, member)) return 'passed over';
+      if (!isIn(wave, member)) return 'passed over';
+      if (tally.passOver(member.tenant, moving)) return 'passed over';
+      if (tally.settled.has(member.tenant.id)) return 'passed over';
       if (begun >= wave.upTo(server) || !mayGoOn(task, tally, server)) return 'stop';
       begun++;
       tally.settled.add(member.tenant.id);

@@ -7,6 +7,7 @@ import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { statementsOf } from '../schema/repairs';
 import { SchemaNotFoundError } from '../schema/schema.errors';
 import { type Site, siteOf } from '../placement/place';
+import { OpenMoves } from '../provisioning/open-moves';
 import type { Tenant } from '../registry/tenant';
 import { TenantStore } from '../registry/store/tenant.store';
 import type { TenantDrift } from './drift-report';
@@ -29,6 +30,7 @@ export class TenantRepair {
     private readonly sessions: OwnSessions,
     private readonly drift: SchemaDrift,
     private readonly ledger: MigrationLedger,
+    private readonly moves: OpenMoves,
   ) {}
 
   /** `undefined` when it does not differ after all, or was purged in the meantime. */
@@ -49,7 +51,7 @@ export class TenantRepair {
     const statements = pending.length > 0 ? [] : safeStatements(found);
     if (statements.length === 0) return found.length === 0 ? undefined : toDrift(tenant, pending, found);
     try {
-      await this.#run(tenant, statements, lockTimeoutMs);
+      await this.moves.keepAway(tenant, 'be repaired', () => this.#run(tenant, statements, lockTimeoutMs));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return { ...toDrift(tenant, pending, found), error: message };
@@ -96,6 +98,10 @@ export class TenantRepair {
 
   async #gone(tenant: Tenant, pending: readonly string[]): Promise<TenantDrift | undefined> {
     if (!(await this.store.find({ by: 'id', value: tenant.id }))) return undefined;
+    const moved = await this.moves
+      .requireNone(tenant, 'be compared')
+      .catch((error: unknown) => error as Error);
+    if (moved) return { ...toDrift(tenant, pending, []), error: moved.message };
     const object = `schema ${tenant.schemaName}`;
     const sentences = [`The ${object} is missing. Restore it from a backup, or delete and purge the tenant.`];
     const differences = [{ object, kind: 'missing', sentences, repair: null, isSafe: false } as const];

@@ -9,6 +9,7 @@ import { Placement, type PlaceRequest } from '../provisioning/placement';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { Template } from '../provisioning/template/template';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
+import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import { TemplateMigrator } from '../provisioning/template-migrator';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError } from '../registry/tenant.errors';
@@ -24,6 +25,8 @@ interface Needs {
   readonly extensions: readonly string[];
   readonly collations: readonly string[];
   readonly migrations: readonly string[];
+  /** Those of which nobody knows how much has run. */
+  readonly unfinished: readonly string[];
   /** What lies outside of its schema and depends on it. It would show the rows of before, and be dropped with them. */
   readonly dependents: readonly string[];
   /**
@@ -44,6 +47,7 @@ export class MoveChecks {
     private readonly templates: TemplateMigrator,
     private readonly template: Template,
     private readonly versions: TenantVersions,
+    private readonly unfinished: UnfinishedMigrations,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -88,6 +92,7 @@ export class MoveChecks {
       extensions: await names(manager, EXTENSIONS_OF_SCHEMA, [schemaName]),
       collations: await names(manager, COLLATIONS_OF_SCHEMA, [schemaName]),
       migrations: (await this.versions.list(manager, id)).map(({ name }) => name),
+      unfinished: (await this.unfinished.find(manager, { tenantId: id })).map(({ name }) => name),
       dependents: await findOutsideDependents(manager, schemaName),
       shadowed: await names(manager, SHADOWED, [schemaName, this.options.sharedSchemas]),
     };
@@ -118,6 +123,10 @@ export class MoveChecks {
       ...lacking(needs.migrations, seen).map(
         (name) =>
           `the template there has not seen the migration ${name}, which the tenant has. Migrate the template of "${server}".`,
+      ),
+      ...needs.unfinished.map(
+        (name) =>
+          `the tenant's migration ${name} is unfinished. Tell its outcome first, as tenancy migrate resolve does.`,
       ),
       ...needs.dependents.map(
         (what) => `${what} depends on the tenant's schema, and lies outside of it. Drop or change it first.`,

@@ -5,6 +5,7 @@ import { isSamePlace, type Isolation, type Place, placeOf } from '../placement/p
 import { MoveUnderWayError } from '../placement/placement.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import type { Tenant } from '../registry/tenant';
+import { isTaken } from './fence';
 import type { Move, MoveHow, MoveProgress, MoveState, MoveVerification } from './move';
 import { MoveLostError, MoveNotPossibleError } from './moves.errors';
 
@@ -38,7 +39,10 @@ export class MoveRecords {
     given: { readonly verify: MoveVerification; readonly actor?: string; readonly worker: string },
   ): Promise<Move> {
     const from = placeOf(tenant);
-    return this.transactions.inRegistry(async (manager) => {
+    const asked = this.transactions.inRegistry(async (manager) => {
+      await manager.query(`SET LOCAL lock_timeout = '2s'`);
+      // A run that begins at the same time sees this move, or is seen.
+      await manager.query(`LOCK TABLE ${this.#schema}.migration_runs IN SHARE MODE`);
       const [row] = await manager.query<{ server: string; isolation: Isolation; moveId: string | null }[]>(
         `SELECT server, isolation, move_id AS "moveId" FROM ${this.#schema}.tenants
          WHERE id = $1 AND status IN ('active', 'suspended', 'deleted') FOR UPDATE`,
@@ -66,6 +70,13 @@ export class MoveRecords {
       await manager.query(`UPDATE ${this.#schema}.tenants SET move_id = $2 WHERE id = $1`, [tenant.id, id]);
       await this.#audit(manager, toMove(move), 'move');
       return toMove(move);
+    });
+    return asked.catch((cause: unknown) => {
+      if (!isTaken(cause)) throw cause;
+      throw new MoveNotPossibleError(
+        `The tenant "${tenant.slug}" is being repaired or purged right now. Try again soon.`,
+        { cause },
+      );
     });
   }
 

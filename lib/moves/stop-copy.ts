@@ -9,6 +9,7 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/
 import { TenantRoles } from '../provisioning/roles/tenant-roles';
 import { readDataColumns, TYPEORM_METADATA } from '../provisioning/template/template-data';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
+import { UnfinishedMigrations } from '../provisioning/template/unfinished-migrations';
 import { listTables } from '../provisioning/tenant-tables';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { withSearchPath } from '../schema/catalog';
@@ -52,6 +53,7 @@ export class StopCopy {
     private readonly sessions: MoveSessions,
     private readonly records: MoveRecords,
     private readonly versions: TenantVersions,
+    private readonly unfinished: UnfinishedMigrations,
     private readonly marks: SchemaMarks,
     private readonly roles: TenantRoles,
     private readonly homes: Homes,
@@ -69,7 +71,6 @@ export class StopCopy {
     return this.sessions.at(move, move.from, async (manager) => {
       const source = await this.#stop(manager, move);
       await this.#copy(source, move, streams, told);
-      await requireUnchanged(source, move);
       told.signal.throwIfAborted();
       const fencing = await this.records.advance(move, 'copying', 'fencing');
       await told.state(fencing);
@@ -107,6 +108,8 @@ export class StopCopy {
     const { schemaName, tenantId } = move;
     const { blueprint, tables } = source;
     const seen = await this.versions.list(source.manager, tenantId);
+    if ((await this.unfinished.find(source.manager, { tenantId })).length > 0)
+      throw new MoveNotPossibleError('a migration of it is unfinished. Tell its outcome, and move it again.');
     await this.sessions.at(move, move.to, async (target) => {
       await target.query('SET LOCAL lock_timeout = 0');
       const mark = await this.marks.statement(target, schemaName, moveComment(move));
@@ -165,7 +168,8 @@ export class StopCopy {
   }
 
   /** Commits with the caller's transaction: from then on the tenant is not to be found at the old place. */
-  async #fence({ manager, locked }: Source, move: Move): Promise<Move> {
+  async #fence(source: Source, move: Move): Promise<Move> {
+    const { manager, locked } = source;
     const { schemaName } = move;
     const atTarget = await this.sessions.at(move, move.to, (target) => readPositions(target, schemaName));
     const positions = await readPositions(manager, schemaName, { areKept: true });
@@ -177,6 +181,8 @@ export class StopCopy {
       throw new MoveNotPossibleError(
         'somebody made tables in its schema while it was copied. Move it again.',
       );
+    // In the last moment: until the rename is committed, others find the schema.
+    await requireUnchanged(source, schemaName);
     const away = nameOfMoved(move);
     await putAway(manager, schemaName, away, await this.marks.statement(manager, away, moveComment(move)));
     await guard(manager, away, await listTables(manager, away));
@@ -188,7 +194,7 @@ export class StopCopy {
 }
 
 /** Locks keep tables from being changed, but not others from making a table or an index. */
-async function requireUnchanged({ manager, contents }: Source, { schemaName }: Move): Promise<void> {
+async function requireUnchanged({ manager, contents }: Source, schemaName: string): Promise<void> {
   const { fingerprint } = await readContents(manager, schemaName);
   if (fingerprint === contents.fingerprint) return;
   throw new MoveNotPossibleError('its structure was changed while it was copied. Move it again.');

@@ -130,10 +130,12 @@ export class MoveUnderWayError extends OperatorError {
   constructor(
     readonly slug: string,
     what: string,
+    options?: { cause?: unknown },
   ) {
     super(
       `The tenant ${JSON.stringify(slug)} cannot ${what} now, because it is being moved to another place. Wait for the end of the ` +
         'move, or cancel it.',
+      options,
     );
   }
 }

@@ -54,6 +54,11 @@ export class SchemaAdoption {
         schemaName,
         'it is of a tenant that is being purged, which drops all of it',
       );
+    if (await this.marks.isOfMove(manager, schemaName))
+      throw new SchemaNotAdoptableError(
+        schemaName,
+        'it is of a tenant that is being moved, or what a move has left, which is dropped later',
+      );
     await this.#refuseOthers(manager, schemaName);
     const { blueprint, schemaVersion } = await this.template.current(manager);
     const differences = await compare(manager, blueprint, schemaName);

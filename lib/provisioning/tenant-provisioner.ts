@@ -10,6 +10,7 @@ import { PlaceNotPossibleError } from '../placement/placement.errors';
 import type { Tenant } from '../registry/tenant';
 import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
+import { OpenMoves } from './open-moves';
 import { Placement, placeRequest, type PlaceRequest } from './placement';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
@@ -101,6 +102,7 @@ export class TenantProvisioner {
     private readonly refill: SpareRefill,
     private readonly copy: TenantCopy,
     private readonly adoption: SchemaAdoption,
+    private readonly moves: OpenMoves,
     private readonly placement: Placement,
     private readonly templates: TemplateMigrator,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
@@ -139,7 +141,9 @@ export class TenantProvisioner {
     const plan = (manager: EntityManager) => this.copy.plan(manager, from, draft.schemaName, mask);
     const copied = { from: from.tenant, isMasked: mask !== undefined };
     const by = { actor, reason, within, origin: 'clone', copied } as const;
-    return this.maker.make(draft, plan, { ...by, isolation: 'REPEATABLE READ' });
+    return this.moves.overtaken(from.tenant, 'be cloned', () =>
+      this.maker.make(draft, plan, { ...by, isolation: 'REPEATABLE READ' }),
+    );
   }
 
   /**

@@ -95,9 +95,9 @@ export class TenantExport {
     const tenant = await this.#find(reference);
     const { schemaName } = tenant;
     const site = siteOf(tenant);
-    const tables = await this.transactions.run((manager) => listTables(manager, schemaName), site);
-    const work = () =>
-      this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+    const work = async () => {
+      const tables = await this.transactions.run((manager) => listTables(manager, schemaName));
+      return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
         // This takes no snapshot, unlike the statements that follow.
         await lockTables(manager, tables);
         // If a policy hides rows from the owner, this makes the export fail instead of leaving them out.
@@ -124,7 +124,8 @@ export class TenantExport {
           rows: counts.reduce((sum, count) => sum + count, 0),
         };
       });
-    return this.context.runAsSystem(work, site);
+    };
+    return this.moves.overtaken(tenant, 'be exported', () => this.context.runAsSystem(work, site));
   }
 
   async #find(reference: string): Promise<Tenant> {

@@ -115,6 +115,16 @@ export class SchemaMarks {
   }
 
   /** `null` when the schema has no mark, `undefined` when there is no such schema. */
+  /** Whether the schema says that it is the copy of a tenant that is being moved, or what a move has left. */
+  async isOfMove(executor: SqlExecutor, schemaName: string): Promise<boolean> {
+    const found = (await executor.query(
+      `SELECT FROM pg_catalog.pg_namespace n
+       WHERE n.nspname = $1 AND pg_catalog.obj_description(n.oid, 'pg_namespace') ~ '^move [0-9a-f-]{36}; registry '`,
+      [schemaName],
+    )) as unknown[];
+    return found.length > 0;
+  }
+
   async #lockAndRead(transaction: SqlExecutor, schemaName: string): Promise<string | null | undefined> {
     await lockMark(transaction, schemaName);
     const [found] = (await transaction.query(
