@@ -27,6 +27,9 @@ import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
 import { requireSameRows } from './same-rows';
 
+/** The logins of the two servers may have different names. */
+const COMPARED = { isOwnerLeftOut: true };
+
 /** What is read of the tenant at the old place, while nobody writes there. */
 interface Source {
   readonly manager: EntityManager;
@@ -96,7 +99,7 @@ export class StopCopy {
     return {
       manager,
       blueprint,
-      contents: await readContents(manager, schemaName),
+      contents: await readContents(manager, schemaName, COMPARED),
       postgres: await serverVersion(manager),
       // The rows of this table are structure, and are among the statements.
       tables: columns.filter(({ name }) => name !== TYPEORM_METADATA),
@@ -152,7 +155,7 @@ export class StopCopy {
     counts: ReadonlyMap<string, number>,
   ): Promise<void> {
     const { schemaName } = move;
-    const differences = await differencesBetween(source, target, schemaName);
+    const differences = await differencesBetween(source, target, schemaName, COMPARED);
     for (const [table, count] of counts) {
       const [{ rows }] = await target.query<{ rows: string }[]>(
         `SELECT count(*) AS rows FROM ONLY ${quoteIdentifier(schemaName)}.${quoteIdentifier(table)}`,
@@ -195,7 +198,7 @@ export class StopCopy {
 
 /** Locks keep tables from being changed, but not others from making a table or an index. */
 async function requireUnchanged({ manager, contents }: Source, schemaName: string): Promise<void> {
-  const { fingerprint } = await readContents(manager, schemaName);
+  const { fingerprint } = await readContents(manager, schemaName, COMPARED);
   if (fingerprint === contents.fingerprint) return;
   throw new MoveNotPossibleError('its structure was changed while it was copied. Move it again.');
 }

@@ -2,7 +2,7 @@ import type { SqlExecutor } from '../common/sql';
 import { inSchema } from '../schema/catalog';
 import { structureFingerprint } from '../schema/fingerprint';
 import { withoutCode } from '../schema/prints';
-import { readStructure } from '../schema/structure';
+import { readStructure, type StructureLine } from '../schema/structure';
 
 /** What a schema contains. */
 export interface SchemaContents {
@@ -14,9 +14,19 @@ export interface SchemaContents {
   readonly codeless: string;
 }
 
-export function readContents(executor: SqlExecutor, schemaName: string): Promise<SchemaContents> {
+export interface ReadContentsOptions {
+  /** Leaves out whose the objects are that belong to the role that reads them. Default false. */
+  readonly isOwnerLeftOut?: boolean;
+}
+
+export function readContents(
+  executor: SqlExecutor,
+  schemaName: string,
+  { isOwnerLeftOut = false }: ReadContentsOptions = {},
+): Promise<SchemaContents> {
   return inSchema(executor, schemaName, async (schema, reader) => {
-    const lines = await readStructure(reader, schema);
+    const found = await readStructure(reader, schema);
+    const lines = isOwnerLeftOut ? await withoutOwner(executor, found) : found;
     const bare = lines.map(({ object, properties }) => ({ object, properties: withoutCode(properties) }));
     return {
       objects: lines.map(({ object }) => object).sort(),
@@ -24,4 +34,17 @@ export function readContents(executor: SqlExecutor, schemaName: string): Promise
       codeless: structureFingerprint(bare),
     };
   });
+}
+
+/** Servers know one application by different logins, and on each what is a tenant's belongs to the login there. */
+async function withoutOwner(
+  executor: SqlExecutor,
+  lines: readonly StructureLine[],
+): Promise<readonly StructureLine[]> {
+  const [{ role }] = (await executor.query('SELECT pg_catalog.quote_ident(current_user) AS role')) as {
+    role: string;
+  }[];
+  const isOwn = ({ object, properties }: StructureLine) =>
+    object.startsWith('owner of ') && (JSON.parse(properties) as { role: unknown }).role === role;
+  return lines.filter((line) => !isOwn(line));
 }

@@ -1,7 +1,7 @@
 import type { SqlExecutor } from '../common/sql';
 import type { Draft } from '../provisioning/homes/tenant-home';
 import type { ExportHeader } from './export-format';
-import { readContents, type SchemaContents } from './schema-contents';
+import { readContents, type ReadContentsOptions, type SchemaContents } from './schema-contents';
 import { majorOf, serverVersion } from './server-version';
 import { ImportNotFaithfulError } from './transfer.errors';
 
@@ -29,13 +29,14 @@ export async function verifyImport(
   throw new ImportNotFaithfulError(slug, found);
 }
 
-/** How a schema differs from one that was read elsewhere, in words; nothing when it does not. */
+/** How a schema differs from one that was read elsewhere with the same options, in words; nothing when it does not. */
 export async function differencesBetween(
   { contents, postgres }: { readonly contents: SchemaContents; readonly postgres: number },
   executor: SqlExecutor,
   schemaName: string,
+  options: ReadContentsOptions,
 ): Promise<string[]> {
-  const found = await compareContents({ ...contents, postgres }, executor, schemaName);
+  const found = await compareContents({ ...contents, postgres }, executor, schemaName, options);
   return typeof found === 'string' ? [] : [...found];
 }
 
@@ -43,8 +44,9 @@ async function compareContents(
   wanted: Pick<ExportHeader, 'fingerprint' | 'codeless' | 'objects' | 'postgres'>,
   executor: SqlExecutor,
   schemaName: string,
+  options?: ReadContentsOptions,
 ): Promise<Verification | readonly string[]> {
-  const { fingerprint, codeless, objects } = await readContents(executor, schemaName);
+  const { fingerprint, codeless, objects } = await readContents(executor, schemaName, options);
   if (fingerprint === wanted.fingerprint) return 'fingerprint';
   // Code was run as it stands in the export. Hand-written code may print differently after that, so it is not compared.
   if (codeless === wanted.codeless) return 'fingerprint';
