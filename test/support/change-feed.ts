@@ -1,10 +1,10 @@
 import { TenantChangeFeed } from '../../lib/registry/changes/tenant-changes';
 import type { TestApp } from './test-app';
 
-/** Asks until the answer is as wanted; gives the milliseconds that took. */
-export async function felt(ask: () => Promise<boolean>): Promise<number> {
+/** Asks until the answer is as wanted; gives the milliseconds that took, and Infinity after `limitMs`. */
+export async function felt(ask: () => Promise<boolean>, limitMs = 5_000): Promise<number> {
   const start = performance.now();
-  while (!(await ask())) if (performance.now() - start > 5_000) return Infinity;
+  while (!(await ask())) if (performance.now() - start > limitMs) return Infinity;
   return performance.now() - start;
 }
 

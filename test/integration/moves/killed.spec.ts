@@ -109,7 +109,7 @@ it('undoes what was not put away at the old place, and goes on with the rest', a
     await sweep();
     return (await world.app.get(TenantMover).listOpen()).length === 0;
   };
-  expect(await felt(isOver)).toBeLessThan(Infinity);
+  expect(await felt(isOver, 60_000)).toBeLessThan(Infinity);
   for (const [slug, server, , end] of KILLED) {
     const { state, reason } = await moveOf(slug);
     expect([slug, state, (await find(slug)).place.server]).toEqual([

@@ -175,7 +175,14 @@ async function startInstance(
   const { app, url } = await startTestApp({
     imports: [
       tenancy(poolUrl, {
-        database: { url: poolUrl, directUrl, poolSize, connectAttempts: 1 },
+        // Who writes to a tenant that is copied waits for the end of that; on a slow machine for longer than the hammer does.
+        database: {
+          url: poolUrl,
+          directUrl,
+          poolSize,
+          connectAttempts: 1,
+          timeouts: { lockTimeoutMs: 10_000 },
+        },
         servers: { further: { url: further.poolUrl, directUrl: further.url } },
       }),
       TenancyModule.forFeature([Account, Entry]),
