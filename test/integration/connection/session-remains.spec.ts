@@ -10,12 +10,27 @@ import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 describe('What a function of one tenant leaves in the session', () => {
   let world: TwoTenants;
   const run = <T>(work: () => Promise<T>, tenant = world.globex) => world.context.run(tenant, work);
-  const borrow = (tenant = world.globex): Promise<PoolClient> => run(() => world.pool.connect(), tenant);
+  const borrowed: PoolClient[] = [];
+  const borrow = async (tenant = world.globex): Promise<PoolClient> => {
+    const client = await run(() => world.pool.connect(), tenant);
+    borrowed.push(client);
+    return client;
+  };
 
   beforeAll(async () => {
     world = await twoTenants(1);
   });
   afterAll(() => world.close());
+  // A test that fails in the middle would keep the only connection, and all that come would wait for it.
+  afterEach(() => {
+    for (const client of borrowed.splice(0)) {
+      try {
+        client.release(true);
+      } catch {
+        // It was released.
+      }
+    }
+  });
   beforeEach(async () => {
     await world.reset();
     for (const tenant of [world.acme, world.globex]) {
