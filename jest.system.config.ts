@@ -14,7 +14,7 @@ const {
 
 const CONNECTION = 'test/integration/connection';
 /** What PostgreSQL's version and the pooler have a part in. The rest is between the pool and its users. */
-const STATEMENTS = `${CONNECTION}/{application-name,cancel,fail-closed,hidden-commands,missing-schema,round-trips,session-remains,sql-lexer,statements,transactions}.spec.ts`;
+const STATEMENTS = `${CONNECTION}/{application-name,cancel,copy,fail-closed,hidden-commands,missing-schema,round-trips,session-remains,sql-lexer,statements,transactions}.spec.ts`;
 const ISOLATION = 'test/isolation';
 /** What a server has that is not the registry's. */
 const SERVERS = 'test/integration/servers';
