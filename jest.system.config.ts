@@ -43,6 +43,9 @@ const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
  */
 const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`, `${CONNECTION}/session-not-clean.spec.ts`];
 
+/** It brings servers of its own, of one version and with a pooler: once is enough. */
+const RUN_ONCE = ['test/system/standby.spec.ts'];
+
 /**
  * The suites of the connection layer on the oldest and the newest PostgreSQL, directly and behind PgBouncer. They need
  * system packages, and fail without them.
@@ -61,6 +64,7 @@ const config: Config = {
     testPathIgnorePatterns: [
       '/node_modules/',
       ...(displayName.endsWith('behind PgBouncer') ? OF_OWN_SESSIONS : []),
+      ...(displayName === 'PostgreSQL 18 behind PgBouncer' ? RUN_ONCE : []),
     ],
     globals: { systemTestEnvironment: displayName },
     setupFiles: ['<rootDir>/test/support/system/choose-environment.ts'],

@@ -9,7 +9,8 @@ export interface PostgresProcess {
   stop(): Promise<void>;
 }
 
-const READY = 'database system is ready to accept connections';
+/** A standby is ready to accept read-only ones. */
+const READY = /database system is ready to accept (?:read-only )?connections/;
 
 /** The last lines of the log, for the error of a start that fails. */
 const MAX_LOG_LINES = 40;
@@ -50,7 +51,7 @@ export async function startPostgres(
     child.once('close', (code, signal) => resolve(`it ended with ${signal ?? `exit code ${code}`}`));
   });
   const ready = new Promise<undefined>((resolve) => {
-    lines.on('line', (line) => line.includes(READY) && resolve(undefined));
+    lines.on('line', (line) => READY.test(line) && resolve(undefined));
   });
   const failure = await Promise.race([ready, ended]);
   if (failure !== undefined) {

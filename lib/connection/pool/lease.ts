@@ -215,7 +215,9 @@ export class Lease implements StatementLease {
 
   /** A statement that is still queued would run for the next tenant. */
   #doubtUnlessClean(): void {
-    if (this.client.farewell) this.doubt('idle transaction');
+    // A standby that was promoted has to be looked at again, as a server that was lost: it is nobody's replica.
+    if (this.client.isPromoted) this.doubt('connection lost');
+    else if (this.client.farewell) this.doubt('idle transaction');
     else if (!this.client.isIdle()) this.doubt('query in flight');
     else if (this.client.inTransaction()) this.doubt('open transaction');
     else if (this.client.hasChangedParameters || this.client.cannotBeEmptied) this.doubt('session state');

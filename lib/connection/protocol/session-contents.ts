@@ -16,8 +16,16 @@ export class ReportedParameters {
   #initial: ReadonlyMap<string, string> | undefined;
   /** Names of those that are not what they were initially. */
   readonly #changed = new Set<string>();
+  #isPromoted = false;
+
+  /** Whether its server was a standby when the session began, and is none any more. PostgreSQL says so with its next answer. */
+  get isPromoted(): boolean {
+    return this.#isPromoted;
+  }
 
   note({ parameterName, parameterValue }: ParameterStatus): void {
+    if (parameterName === NOT_THE_SESSIONS_OWN && this.#values.get(parameterName) === 'on')
+      this.#isPromoted = parameterValue === 'off';
     this.#values.set(parameterName, parameterValue);
     if (!this.#initial || parameterName === NOT_THE_SESSIONS_OWN) return;
     if (this.#initial.get(parameterName) === parameterValue) this.#changed.delete(parameterName);

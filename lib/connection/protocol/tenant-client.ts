@@ -92,6 +92,11 @@ export class TenantClient extends BaseClient {
     return this.hasOwnSession && this.#reported.areChanged(this.inTransaction());
   }
 
+  /** See `ReportedParameters.isPromoted`. Poolers do not tell of it. */
+  get isPromoted(): boolean {
+    return this.#reported.isPromoted;
+  }
+
   constructor(config?: ClientConfig) {
     super(config);
     this.connection.on('parameterStatus', (status) => {

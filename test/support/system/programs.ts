@@ -10,6 +10,10 @@ export function findPostgres15(): { initdb: string; postgres: string; pgCtl: str
   return { initdb: program('initdb'), postgres: program('postgres'), pgCtl: program('pg_ctl') };
 }
 
+export function findPgBaseBackup(): string {
+  return find('pg_basebackup', [POSTGRES_15], 'apt-get install -y postgresql-15');
+}
+
 export function findPgDump(): string {
   return find('pg_dump', [POSTGRES_15], 'apt-get install -y postgresql-15');
 }
