@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
+import { storableText } from '../common/storable';
 import { checksumOf } from '../provisioning/template/migration-checksum';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { TEMPLATE_ID } from '../provisioning/template/unfinished-migrations';
@@ -214,8 +215,7 @@ export class MigrationLedger {
        ON CONFLICT (tenant_id, name) DO UPDATE SET at = pg_catalog.clock_timestamp(), run_id = excluded.run_id,
          error = excluded.error, statement = excluded.statement
        WHERE ledger.state = 'failed'`,
-      // PostgreSQL's text holds no NUL.
-      [tenantId, name, timestamp, runId, withoutNul(message), statement && withoutNul(statement)],
+      [tenantId, name, timestamp, runId, storableText(message), statement && storableText(statement)],
     );
   }
 
@@ -233,8 +233,4 @@ export class MigrationLedger {
     )) as (Omit<MigrationTrouble, 'slug'> & { count: number })[];
     return { troubles: found.map(({ count: _count, ...trouble }) => trouble), count: found[0]?.count ?? 0 };
   }
-}
-
-function withoutNul(text: string): string {
-  return text.replaceAll('\0', '\\0');
 }

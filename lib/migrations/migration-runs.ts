@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { uuidV7 } from '../common/uuid-v7';
 import { quoteIdentifier } from '../common/sql';
+import { storableJson } from '../common/storable';
 import { thisProcess } from '../common/this-process';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
@@ -83,7 +84,7 @@ export class MigrationRuns {
       manager.query(
         `UPDATE ${this.#table} SET state = $2, report = $3, finished_at = pg_catalog.clock_timestamp()
          WHERE id = $1 AND state = 'running'`,
-        [id, state, JSON.stringify(report)],
+        [id, state, storableJson(report)],
       ),
     );
   }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { isOutage } from '../common/outage';
+import { messageOf } from '../common/storable';
 import { sqlStateOf } from '../common/sql';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
@@ -57,7 +58,7 @@ export class TenantMigrationFailure extends Error {
     /** How many ran before it, and stay. */
     readonly done: number,
   ) {
-    super(cause instanceof Error ? cause.message : String(cause));
+    super(messageOf(cause));
   }
 }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { storableText } from '../common/storable';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { isSamePlace, type Isolation, type Place, placeOf } from '../placement/place';
@@ -128,7 +129,7 @@ export class MoveRecords {
         `UPDATE ${this.#moves} SET state = $4, reason = $5, state_at = pg_catalog.clock_timestamp(),
            finished_at = pg_catalog.clock_timestamp(), drop_after = pg_catalog.clock_timestamp() + $6 * interval '1 millisecond'
          WHERE id = $1 AND worker = $2 AND state = $3 RETURNING ${COLUMNS}`,
-        [id, worker, state, outcome, reason, keepMs],
+        [id, worker, state, outcome, reason && storableText(reason), keepMs],
       );
       await manager.query(
         `UPDATE ${this.#schema}.tenants SET move_id = NULL WHERE id = $1 AND move_id = $2`,

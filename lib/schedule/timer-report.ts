@@ -1,3 +1,5 @@
+import { messageOf, storableText } from '../common/storable';
+
 /** A run of a timer: its work for all active tenants, at one fire. */
 export interface TenantTimerRun {
   readonly name: string;
@@ -44,10 +46,9 @@ export interface TenantTimerStatus {
 export const MAX_FAILURES = 100;
 const MAX_ERROR_LENGTH = 500;
 
-/** An error as the record has it. PostgreSQL keeps no NUL. */
+/** An error as the record has it. It may be cut in the middle of a character. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.slice(0, MAX_ERROR_LENGTH).replaceAll('\0', '\uFFFD');
+  return storableText(messageOf(error).slice(0, MAX_ERROR_LENGTH));
 }
 
 /** A run in one line, for the log. */

@@ -51,6 +51,16 @@ class CheckLater1700000003000 implements MigrationInterface {
   async down(): Promise<void> {}
 }
 
+/** Reads rows of strangers, and puts what it finds into its errors. */
+class ReadFile1700000002000 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    const [note] = (await queryRunner.query('SELECT text FROM note')) as { text: string }[];
+    if (note) throw new Error(`line 1: \0 and \ud83d`);
+  }
+
+  async down(): Promise<void> {}
+}
+
 class Outside1700000002500 implements MigrationInterface {
   readonly transaction = false;
 
@@ -175,6 +185,26 @@ describe('A fleet', () => {
       .run(tenants[1], () => app.app.get(TenantConnection).query('DELETE FROM note'));
     await expect(up(app)).resolves.toMatchObject({ state: 'done', done: 3, notReached: 0 });
     expect(await ledger('failed')).toEqual([]);
+  });
+
+  it('ends a run, and tells of it, whatever a migration throws', async () => {
+    const old = await start(OLD);
+    const tenants = await makeTenants(old, 3);
+    await insertNote(old, tenants[1], 'cut');
+    const app = await start([...OLD, ReadFile1700000002000]);
+    const report = await up(app, { concurrency: 1, maxFailures: 10 });
+    expect(report).toMatchObject({
+      state: 'failed',
+      done: 2,
+      failed: [{ message: 'line 1: \0 and \ud83d' }],
+    });
+    const kept = 'line 1: \uFFFD and \uFFFD';
+    expect(await ledger('failed')).toMatchObject([{ error: kept }]);
+    const [run] = await database.query<{ state: string; report: FleetReport }>(
+      'SELECT state, report FROM tenancy.migration_runs ORDER BY started_at DESC LIMIT 1',
+    );
+    expect(run.state).toBe('failed');
+    expect(run.report.failed[0].message).toBe(kept);
   });
 
   it('begins no other tenant when one fails at its very end', async () => {
