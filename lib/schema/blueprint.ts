@@ -4,6 +4,7 @@ import { withoutOwnName } from './own-name';
 import { structureFingerprint } from './fingerprint';
 import { SchemaMentions } from './mentions';
 import { readObjects } from './objects';
+import { type ObjectSet, readObjectSet } from './outside-dependencies';
 import type { SchemaSource } from './read/source';
 import { readSteps } from './read-steps';
 import { type Obstacle, SchemaNotCloneableError } from './schema.errors';
@@ -27,6 +28,8 @@ export interface Blueprint {
    */
   readonly hash: string | undefined;
   readonly hashQuery: HashQuery;
+  /** What that schema consisted of, so that a clone need not be read to see that neither depends on the other. */
+  readonly objects: ObjectSet;
   /** How the clones may print differently without a difference in meaning. */
   readonly prints: Prints;
   /** In an order that works, each without a final semicolon. `OWN_SCHEMA` stands in the place of the clone's name. */
@@ -84,6 +87,7 @@ export function compileBlueprint(
       fingerprint: structureFingerprint(structure),
       hash: hashes.get(schemaName),
       hashQuery,
+      objects: await readObjectSet(executor, schema.oid, source.objects.keys()),
       prints: NO_PRINTS,
       sharedSchemas,
       statements: ordered.flatMap(({ statements }) => statements),

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { replayBlueprint } from '../../schema/clone';
-import { verifyClone } from '../../schema/verify';
+import { verifyReplay } from '../../schema/verify';
 import { generateSchemaName } from '../../registry/schema-name';
 import { RegistryCopiedError } from '../provisioning.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -117,7 +117,7 @@ export class SpareRefill {
     const schemaName = generateSchemaName();
     await this.spares.add(manager, slot, { schemaName, version });
     await replayBlueprint(manager, blueprint, schemaName);
-    await verifyClone(manager, blueprint, schemaName);
+    await verifyReplay(manager, blueprint, schemaName);
     await this.roles.prepare(manager, schemaName);
     await this.marks.write(manager, schemaName, SPARE_COMMENT);
     return true;

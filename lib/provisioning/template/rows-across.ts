@@ -1,7 +1,7 @@
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import type { Blueprint } from '../../schema/blueprint';
 import { replayBlueprint } from '../../schema/clone';
-import { verifyClone } from '../../schema/verify';
+import { verifyReplay } from '../../schema/verify';
 import { type Mask, readDataColumns, type TableColumns, TYPEORM_METADATA } from './template-data';
 
 /** Rows in one message. */
@@ -32,7 +32,7 @@ export async function replayInto(
 ): Promise<void> {
   if (home === source) await replayBlueprint(home, blueprint, schemaName);
   else await replayAcross(home, source, blueprint, schemaName, rows);
-  await verifyClone(home, blueprint, schemaName);
+  await verifyReplay(home, blueprint, schemaName);
 }
 
 async function replayAcross(

@@ -1,6 +1,6 @@
 import { compileBlueprint } from '../../../lib/schema/blueprint';
 import { replayBlueprint } from '../../../lib/schema/clone';
-import { verifyClone } from '../../../lib/schema/verify';
+import { verifyClone, verifyReplay } from '../../../lib/schema/verify';
 import { fingerprintSchema } from '../../../lib/schema/fingerprint';
 import { CloneNotFaithfulError } from '../../../lib/schema/schema.errors';
 import { KITCHEN_SINK, SHARED } from './kitchen-sink';
@@ -394,19 +394,19 @@ describe('replaying', () => {
 });
 
 describe('verifying', () => {
-  const verify = (tamper: string) =>
+  const verifyBy = (check: typeof verifyClone, tamper: string) =>
     bench.inTransaction(async () => {
       const blueprint = await compileBlueprint(bench.executor, 'origin');
       await replayBlueprint(bench.executor, blueprint, 'copy');
       await bench.executor.query(tamper);
-      await verifyClone(bench.executor, blueprint, 'copy');
+      await check(bench.executor, blueprint, 'copy');
     });
 
   beforeAll(() =>
     bench.build('origin', "CREATE TABLE a (id integer PRIMARY KEY); CREATE TYPE e AS ENUM ('x')"),
   );
 
-  it.each([
+  const WRONG: readonly (readonly [what: string, tamper: string, message: string])[] = [
     ['lacks an object', 'DROP TABLE copy.a', 'column a.id is missing'],
     ['has one more', 'CREATE TABLE copy.b ()', 'relation b is not in the template'],
     ['differs', 'ALTER TABLE copy.a ALTER id TYPE bigint', 'column a.id is'],
@@ -417,19 +417,31 @@ describe('verifying', () => {
       'table copy.a depends on type origin.e',
     ],
     [
-      'is referred to by the template',
-      'ALTER TABLE origin.a ADD FOREIGN KEY (id) REFERENCES copy.a',
-      'depends on',
+      'has a type that the template uses',
+      'ALTER TABLE origin.a ADD s copy.e',
+      'table origin.a depends on type copy.e',
     ],
     [
       'names the template’s schema',
       `ALTER TABLE copy.a ADD n regnamespace DEFAULT 'origin'`,
       'depends on schema origin',
     ],
-  ])('refuses a clone that %s', async (_, tamper, message) => {
-    const failure: unknown = await verify(tamper).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(CloneNotFaithfulError);
-    expect((failure as Error).message).toContain(message);
+  ];
+
+  describe.each([
+    ['a clone', verifyClone],
+    ['one that was made right now', verifyReplay],
+  ])('refuses %s', (_, check) => {
+    it.each(WRONG)('that %s', async (_, tamper, message) => {
+      const failure: unknown = await verifyBy(check, tamper).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(CloneNotFaithfulError);
+      expect((failure as Error).message).toContain(message);
+    });
+  });
+
+  it('refuses a clone that an object refers to which is new in the template', async () => {
+    const tamper = 'ALTER TABLE origin.a ADD FOREIGN KEY (id) REFERENCES copy.a';
+    await expect(verifyBy(verifyClone, tamper)).rejects.toThrow('depends on');
   });
 });
 
