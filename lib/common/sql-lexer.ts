@@ -17,10 +17,14 @@ const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
 const NUMBER = /\d[\w\u0080-\uffff]*/y;
 const PARAMETER = /\$\d+/y;
 const DOLLAR_QUOTE = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
+const ASCII_WORD = /^[\w$]*$/;
+/** The most frequent ones, for which no expression need be tried. */
+const SIGNS = '(),.;:=';
 const LINE_END = /[\n\r]/g;
 const COMMENT_EDGE = /\/\*|\*\//g;
 const QUOTE_OR_ESCAPE = /['\\]/g;
 const SPACE = ' \t\n\r\f\v';
+const SLASH = '/'.charCodeAt(0);
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /**
@@ -61,6 +65,8 @@ export function isWord(token: SqlToken | undefined, word: string): boolean {
 function skipBlank(text: string, start: number): number | undefined {
   let position: number | undefined = start;
   while (position !== undefined && position < text.length) {
+    // Space and comments begin with no character above it, and most tokens do.
+    if (text.charCodeAt(position) > SLASH) break;
     if (SPACE.includes(text[position])) position++;
     else if (text.startsWith('--', position)) position = find(LINE_END, text, position)?.index ?? text.length;
     else if (text.startsWith('/*', position)) position = endOfComment(text, position);
@@ -86,6 +92,7 @@ function readToken(text: string, start: number, standardStrings: boolean): SqlTo
   if (first === "'") return readText(text, start, start, standardStrings ? 'standard' : 'escaping');
   if (first === '"') return readName(text, start, start);
   if (first === '$') return readDollar(text, start);
+  if (SIGNS.includes(first)) return token('sign', start, first);
   const number = at(NUMBER, text, start);
   if (number !== undefined) return token('number', start, number);
   const word = at(WORD, text, start);
@@ -193,7 +200,7 @@ function unended(text: string, start: number): SqlToken {
 /** What a sticky expression matches at this position. */
 function at(pattern: RegExp, text: string, position: number): string | undefined {
   pattern.lastIndex = position;
-  return pattern.exec(text)?.[0];
+  return pattern.test(text) ? text.slice(position, pattern.lastIndex) : undefined;
 }
 
 /** The next match of a global expression. */
@@ -204,5 +211,6 @@ function find(pattern: RegExp, text: string, position: number): RegExpExecArray 
 
 /** As PostgreSQL does with keywords: of ASCII only, lest a letter that is not in it becomes one that is. */
 function lowerCase(word: string): string {
+  if (ASCII_WORD.test(word)) return word.toLowerCase();
   return word.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
