@@ -29,9 +29,10 @@ const READINGS: Readonly<Record<string, string>> = {
     'a second of `router` over those of `one-pool`, is what it costs to have several.',
   http:
     'A handler that says who the tenant is, without a database. `plain` reads a header, and so does `als`, in a process ' +
-    'that has entered an AsyncLocalStorage once: what Node charges for having one at all. `by-hand` is a middleware with ' +
-    'AsyncLocalStorage and a guard that look nothing up, `cls` is nestjs-cls, `request-scoped` and `durable` are Nest’s own ' +
-    'scopes, as its documentation shows them. `addedCpuMicros` is what a request costs the server more than `plain`; it and the ' +
+    'that has entered an AsyncLocalStorage once: what Node charges for having one at all. `by-hand` is a middleware that ' +
+    'finds the tenant in a Map and runs the rest in AsyncLocalStorage, and a guard that refuses unknown ones, `cls` is ' +
+    'nestjs-cls, `request-scoped` and `durable` are Nest’s own scopes, as its documentation shows them. `addedCpuMicros` is ' +
+    'what a request costs the server more than `plain`; it and the ' +
     'ratios, ours over the other, are medians of what each round gives.',
   resolve: 'One caller resolves requests of 1,000 tenants, remembered (`cached`) or not (`cold`).',
   provision:

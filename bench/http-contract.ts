@@ -3,8 +3,8 @@ export type Adapter = (typeof ADAPTERS)[number];
 
 /**
  * `plain` knows no tenant: its handler reads the header. `als` is the same in a process that has entered an
- * AsyncLocalStorage once: from then on Node 20 runs a hook for every promise. `by-hand` is the least that any middleware
- * with a context and a guard costs on Nest.
+ * AsyncLocalStorage once: from then on Node 20 runs a hook for every promise. `by-hand` is what one would write
+ * without a library: a Map of tenants, a context, a guard that refuses.
  */
 export const HTTP_VARIANTS = ['plain', 'als', 'by-hand', 'ours', 'cls', 'request-scoped', 'durable'] as const;
 export type HttpVariant = (typeof HTTP_VARIANTS)[number];

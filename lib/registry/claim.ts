@@ -5,7 +5,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Whether `value` has the shape of a uuid of any version, in either case (RFC 9562 reads both). */
 export function isUuid(value: unknown): value is string {
-  return typeof value === 'string' && UUID.test(value);
+  return typeof value === 'string' && value.length === 36 && UUID.test(value);
 }
 
 /** Names that hosts and paths of a product commonly use for itself. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type OutgoingHttpHeader } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import { CACHE_MANAGER, CacheInterceptor, CacheKey, CacheModule } from '@nestjs/cache-manager';
 import {
   Controller,
@@ -308,7 +308,7 @@ describe.each(ADAPTERS)('Vary on %s', (_platform, adapter) => {
     await expect(ask('/varied/star', { 'x-tenant-id': 'acme' })).resolves.toBe('*');
   });
 
-  it.each<[string, unknown[]]>([
+  it.each<[string, unknown]>([
     ['a list', ['Set-Cookie', 'a=1', 'vary', 'Accept', 'Set-Cookie', 'b=2']],
     ['a list without it', ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']],
     [
@@ -320,10 +320,11 @@ describe.each(ADAPTERS)('Vary on %s', (_platform, adapter) => {
       ],
     ],
     ['a list with several values', ['Set-Cookie', ['a=1', 'b=2'], 'Vary', ['Accept']]],
+    ['an object', { 'Set-Cookie': ['a=1', 'b=2'], vary: 'Accept' }],
   ])('loses no header of those that are given to writeHead() as %s', async (_form, headers) => {
     const server = createServer((_request, response) => {
-      new VaryHeader('x-tenant-id').addTo(response, {});
-      response.writeHead(200, headers as OutgoingHttpHeader[]).end();
+      new VaryHeader('x-tenant-id', () => ({})).addTo(response);
+      response.writeHead(200, headers as OutgoingHttpHeaders).end();
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
@@ -332,6 +333,15 @@ describe.each(ADAPTERS)('Vary on %s', (_platform, adapter) => {
     expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
     const isGiven = JSON.stringify(headers).includes('Accept');
     expect(answer.headers.get('vary')).toBe(isGiven ? 'Accept, x-tenant-id' : 'x-tenant-id');
+  });
+
+  it('leaves an object to a writeHead() that was there before, which may know no lists', () => {
+    const response = new ServerResponse(new IncomingMessage(new Socket()));
+    const before = jest.fn<ServerResponse, unknown[]>(() => response);
+    response.writeHead = before;
+    new VaryHeader('x-tenant-id', () => ({})).addTo(response);
+    response.writeHead(200, { vary: 'Accept', 'Content-Type': 'text/plain' });
+    expect(before).toHaveBeenCalledWith(200, { 'Content-Type': 'text/plain', Vary: 'Accept, x-tenant-id' });
   });
 
   it('is not on what belongs to no tenant, nor without the option', async () => {

@@ -51,8 +51,11 @@ export class TenantLookup {
 
   /** The tenant of a claim if it is cached; `undefined` when it is not. */
   remembered(claim: TenantClaim): Tenant | undefined {
+    // As it came, for that is how nearly all come: what is not in the registry's spelling is no key of the cache.
+    const tenant = this.#answers.remembered(keyOf(claim));
+    if (tenant) return tenant;
     const known = normalizeClaim(claim);
-    return known && this.#answers.remembered(keyOf(known));
+    return known && known.value !== claim.value ? this.#answers.remembered(keyOf(known)) : undefined;
   }
 
   /** Drops the cached answers about a tenant, and all unknown names, because a changed tenant may have a new name. */

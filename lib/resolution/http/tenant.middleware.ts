@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import { Injectable, type MiddlewareConsumer, type NestMiddleware } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { TenantContext } from '../../context/tenant-context';
@@ -25,7 +25,7 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
 
   /** Prepares all answers that inherit from `prototype`, so that none of them has to be changed for itself. */
   prepareAnswers(prototype: ServerResponse): void {
-    this.#vary.addToAll(prototype, ({ req }) => getRequestState(req));
+    this.#vary.addTo(prototype);
     this.#isVaryInherited = true;
   }
 
@@ -53,7 +53,7 @@ export class TenantMiddleware implements NestMiddleware<PlatformRequest, ServerR
     const frame = { tenant };
     const state = new RequestState(frame, response, this.context, failure);
     setRequestState(request, state);
-    if (!this.#isVaryInherited) this.#vary.addTo(response, state);
+    if (!this.#isVaryInherited) this.#vary.addTo(response);
     this.context.runInFrame(frame, next);
   }
 }
@@ -119,54 +119,59 @@ export class MiddlewareMount {
 
 type WriteHead = (...args: unknown[]) => ServerResponse;
 
-/** As much of a request's state as `Vary` depends on. */
-type Answer = Pick<RequestState, 'isFree'>;
+const NODES_WRITE_HEAD = ServerResponse.prototype.writeHead as WriteHead;
 
 /** A header may have several values. */
 type Pair = readonly [name: string, value: unknown];
+
+/** As much of a request's state as `Vary` depends on. */
+type Answer = Pick<RequestState, 'isFree'>;
 
 /** The `Vary` of answers that are made for one tenant. */
 export class VaryHeader {
   /** What was in the last answer's `Vary`, and what came of it: a server's answers rarely differ in it. */
   #before: string | undefined;
   #after = '';
-
-  /** `names` as the header lists them; `''` adds nothing. */
-  constructor(private readonly names: string) {}
+  /** In the place of Node's own `writeHead()`: one for all answers, since to make one for each costs more. */
+  readonly #writeHead: WriteHead;
 
   /**
-   * Adds the names when the answer's headers are written, to whatever else is in its `Vary` by then, unless the answer is
-   * nobody's. Express and middleware set it on the response, Fastify gives it to `writeHead()`.
+   * @param names as the header lists them; `''` adds nothing
+   * @param answerOf `undefined` for an answer to what the middleware has not seen
    */
-  addTo(response: ServerResponse, answer: Answer): void {
-    if (this.names === '') return;
-    const writeHead = response.writeHead as WriteHead;
-    response.writeHead = (...args: unknown[]) => this.#write(writeHead, response, args, answer);
+  constructor(
+    private readonly names: string,
+    private readonly answerOf: (response: ServerResponse) => Answer | undefined = stateOf,
+  ) {
+    this.#writeHead = this.#around(NODES_WRITE_HEAD);
   }
 
   /**
-   * The same for all that inherit from `prototype`, where an application of Express puts what its answers have in common:
-   * a property of an answer's own would make that slower, as it does a request (see `holderOf`).
+   * Adds the names when the headers are written, to whatever else is in the answer's `Vary` by then, unless the answer is
+   * nobody's. Express and middleware set it on the response, Fastify gives it to `writeHead()`.
    *
-   * @param answerOf `undefined` for one that the middleware has not seen
+   * @param response an answer, or what all answers of an application of Express inherit from: there a property of an
+   * answer's own would make that slower, as it does a request (see `holderOf`)
    */
-  addToAll(prototype: ServerResponse, answerOf: (response: ServerResponse) => Answer | undefined): void {
+  addTo(response: ServerResponse): void {
     if (this.names === '') return;
-    const writeHead = prototype.writeHead as WriteHead;
-    const write = (response: ServerResponse, args: unknown[]) =>
-      this.#write(writeHead, response, args, answerOf(response));
-    prototype.writeHead = function (this: ServerResponse, ...args: unknown[]) {
-      return write(this, args);
+    const writeHead = response.writeHead as WriteHead;
+    response.writeHead = writeHead === NODES_WRITE_HEAD ? this.#writeHead : this.#around(writeHead);
+  }
+
+  #around(writeHead: WriteHead): WriteHead {
+    const add = (response: ServerResponse, args: unknown[]): void => {
+      const answer = this.answerOf(response);
+      if (answer && answer.isFree !== true) this.#add(response, args, writeHead === NODES_WRITE_HEAD);
+    };
+    return function (this: ServerResponse, ...args: unknown[]) {
+      add(this, args);
+      return writeHead.apply(this, args);
     };
   }
 
-  #write(writeHead: WriteHead, response: ServerResponse, args: unknown[], answer?: Answer): ServerResponse {
-    if (answer && answer.isFree !== true) this.#add(response, args);
-    return writeHead.apply(response, args);
-  }
-
   /** To the last of the arguments of `writeHead()`, if that is headers; else to the response. */
-  #add(response: ServerResponse, args: unknown[]): void {
+  #add(response: ServerResponse, args: unknown[], isNodes: boolean): void {
     const headers = args.at(-1);
     const kept = response.getHeader('vary');
     if (typeof headers !== 'object' || headers === null) {
@@ -175,20 +180,22 @@ export class VaryHeader {
       args[args.length - 1] = this.#inList(kept, pairsOf(headers));
     } else {
       // Not set on the response: Node writes what it is given far sooner when nothing is set beside it.
-      args[args.length - 1] = this.#inObject(kept, headers as Record<string, unknown>);
+      const list = this.#listOf(kept, headers as Record<string, unknown>);
+      // Node takes the list as it is. Others, such as those who log headers, may know objects only.
+      args[args.length - 1] = isNodes ? list : Object.fromEntries(pairsOf(list));
     }
   }
 
-  #inObject(kept: unknown, headers: Record<string, unknown>): Record<string, unknown> {
+  /** Names and values in turn: V8 makes an object of names that differ from answer to answer several times slower. */
+  #listOf(kept: unknown, headers: Record<string, unknown>): unknown[] {
     const given: unknown[] = [];
-    // Name by name: V8 spreads an object of header names, which differ from answer to answer, ten times slower.
-    const all: Record<string, unknown> = {};
+    const list: unknown[] = [];
     for (const name of Object.keys(headers)) {
       if (isVary(name)) given.push(headers[name]);
-      else all[name] = headers[name];
+      else list.push(name, headers[name]);
     }
-    all.Vary = this.#with(kept, given);
-    return all;
+    list.push('Vary', this.#with(kept, given));
+    return list;
   }
 
   #inList(kept: unknown, pairs: readonly Pair[]): unknown[] {
@@ -206,6 +213,10 @@ export class VaryHeader {
     }
     return this.#after;
   }
+}
+
+function stateOf({ req }: ServerResponse): Answer | undefined {
+  return getRequestState(req);
 }
 
 /** Node takes a list of names and values in turn, and a list of pairs. */
