@@ -13,6 +13,7 @@ import { httpBench } from './http';
 import { jobsBench } from './jobs';
 import { memoryBench } from './memory';
 import { migrateBench } from './migrate';
+import { moveBench } from './move';
 import { provisionBench } from './provision';
 import { formatReport, makeReport } from './report';
 import { resolveBench } from './resolve';
@@ -23,6 +24,7 @@ import { testingBench } from './testing';
 const BENCHES: Readonly<Record<string, Bench>> = {
   switch: switchBench,
   servers: serversBench,
+  move: moveBench,
   guards: guardsBench,
   http: httpBench,
   resolve: resolveBench,
