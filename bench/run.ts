@@ -5,6 +5,7 @@ import type { Bench } from './bench';
 import { BenchUsageError, parseBenchOptions, type BenchOptions } from './bench-options';
 import { keepDatabase } from './bench-database';
 import { type BenchServer, openServer } from './bench-server';
+import { cacheBench } from './cache';
 import { CleanUp } from './clean-up';
 import { driftBench } from './drift';
 import { fairnessBench } from './fairness';
@@ -34,6 +35,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   memory: memoryBench,
   fairness: fairnessBench,
   jobs: jobsBench,
+  cache: cacheBench,
   access: accessBench,
   testing: testingBench,
 };

@@ -83,10 +83,9 @@ export class CacheStore implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Resolves also when it cannot be kept. */
-  async set(key: string, value: unknown, ttlMs: number): Promise<void> {
+  set(key: string, value: unknown, ttlMs: number): Promise<unknown> {
     const { cache, isLocal } = this.#open();
-    if (isLocal) await cache.set(key, value, ttlMs);
-    else await this.#leniently(() => cache.set(key, value, ttlMs));
+    return isLocal ? cache.set(key, value, ttlMs) : this.#leniently(() => cache.set(key, value, ttlMs));
   }
 
   async setMany(entries: { key: string; value: unknown; ttl: number }[]): Promise<void> {

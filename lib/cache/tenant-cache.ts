@@ -21,7 +21,7 @@ export interface CacheEntry {
 /** A place for one value, of the generation that the tenant had when it was asked for. */
 export interface CachePlace {
   get(): Promise<unknown>;
-  set(value: unknown, ttlMs?: number): Promise<void>;
+  set(value: unknown, ttlMs?: number): Promise<unknown>;
 }
 
 /** A value that is being computed. */
@@ -52,11 +52,23 @@ export class TenantCache implements TenantTransitionHook {
   ) {}
 
   /** The value; `undefined` when there is none, and while the store is away. */
-  async get<T>(key: string): Promise<T | undefined> {
-    const tenant = this.context.tenant();
-    const suffix = suffixOf(key);
-    const prefix = this.generations.remembered(tenant) ?? (await this.generations.find(tenant));
-    return prefix === undefined ? undefined : (this.store.get(prefix + suffix) as Promise<T | undefined>);
+  get<T>(key: string): Promise<T | undefined>;
+  // Not async: promises around that of the store are much of what a read from a map costs.
+  get(key: string): Promise<unknown> {
+    try {
+      const tenant = this.context.tenant();
+      const suffix = suffixOf(key);
+      const prefix = this.generations.remembered(tenant);
+      return prefix === undefined ? this.#getAnew(tenant, suffix) : this.store.get(prefix + suffix);
+    } catch (error) {
+      const reason = error as Error;
+      return Promise.reject(reason);
+    }
+  }
+
+  async #getAnew(tenant: Tenant, suffix: string): Promise<unknown> {
+    const prefix = await this.generations.find(tenant);
+    return prefix === undefined ? undefined : this.store.get(prefix + suffix);
   }
 
   /** The values in the order of the keys, in one question where the store can do that. */
@@ -76,7 +88,15 @@ export class TenantCache implements TenantTransitionHook {
    * @throws RangeError for another time
    */
   async set(key: string, value: unknown, ttlMs: number = this.options.ttlMs): Promise<void> {
-    await this.mset([{ key, value, ttlMs }]);
+    const tenant = this.context.tenant();
+    requireValue(key, value);
+    requireTime(ttlMs);
+    const suffix = suffixOf(key);
+    const prefix = this.generations.remembered(tenant) ?? (await this.generations.find(tenant));
+    if (prefix === undefined) return;
+    const name = prefix + suffix;
+    this.#outdate(name);
+    await this.store.set(name, value, ttlMs);
   }
 
   /** Keeps several values. @throws the errors of `set()` */
@@ -91,8 +111,7 @@ export class TenantCache implements TenantTransitionHook {
     if (prefix === undefined) return;
     const kept = checked.map(({ suffix, value, ttl }) => ({ key: prefix + suffix, value, ttl }));
     for (const { key } of kept) this.#outdate(key);
-    if (kept.length === 1) await this.store.set(kept[0].key, kept[0].value, kept[0].ttl);
-    else await this.store.setMany(kept);
+    await this.store.setMany(kept);
   }
 
   /** Removes a value. @throws TenancyUnavailableError when it may still be there */
@@ -182,6 +201,7 @@ export class TenantCache implements TenantTransitionHook {
 
   /** What is being computed was asked for before the value changed. */
   #outdate(name: string): void {
+    if (this.#flights.size === 0) return;
     const flight = this.#flights.get(name);
     if (!flight) return;
     flight.isStale = true;
@@ -193,8 +213,13 @@ export class TenantCache implements TenantTransitionHook {
 function suffixOf(key: string): string {
   if (typeof key !== 'string') throw new TypeError(`The key of a cached value is a text, not ${show(key)}.`);
   // Half of a character has no form of its own in UTF-8.
-  if (key.length <= MAX_KEY_LENGTH && !/\p{Surrogate}/u.test(key)) return `=${key}`;
+  if (key.length <= MAX_KEY_LENGTH && isWellFormed(key)) return `=${key}`;
   return `#${createHash('sha256').update(key, 'utf16le').digest('base64url')}`;
+}
+
+/** ES2024, which Node 20 has: it looks into no text of Latin letters, other than a regular expression. */
+function isWellFormed(key: string): boolean {
+  return (key as string & { isWellFormed(): boolean }).isWellFormed();
 }
 
 function requireValue(key: string, value: unknown): void {

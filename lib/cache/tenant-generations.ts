@@ -39,7 +39,8 @@ export class TenantGenerations {
 
   /** The prefix of a tenant's keys, if it need not be asked for. */
   remembered({ schemaName }: Named): string | undefined {
-    const known = this.#remembered.get(schemaName);
+    // Without a use counting: whoever is used is remembered anew when its time is over.
+    const known = this.#remembered.peek(schemaName);
     return known && known.until > this.clock.now() ? known.prefix : undefined;
   }
 
