@@ -29,6 +29,7 @@ import { checkTenantAdapter } from '../../lib/testing';
 import { TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
+import { resetClock, setClock } from '../support/set-clock';
 import { startTestApp, type TestApp } from '../support/test-app';
 
 const KEYS = [{ id: '1', secret: 'a secret of at least thirty-two characters' }];
@@ -245,7 +246,10 @@ describe('TenantFiles in a directory', () => {
     for (const name of ['old', 'young']) await writeFile(join(stale, name), 'x');
     const dayAgo = Date.now() / 1_000 - 86_500;
     await utimes(join(stale, 'old'), dayAgo, dayAgo);
+    // The clock of this process is a month ahead.
+    setClock(30 * 86_400_000);
     await new DirectoryFileStore(join(root, 'other')).head({ owner: 'x', key: 'a' });
+    resetClock();
     expect(await readdir(stale)).toEqual(['young']);
   });
 

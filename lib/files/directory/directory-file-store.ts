@@ -6,7 +6,6 @@ import {
   lstat,
   mkdir,
   open,
-  readdir,
   realpath,
   rename,
   rm,
@@ -29,21 +28,10 @@ import {
   type OpenedFile,
 } from '../file-store';
 import { FileDamagedError, FileRangeError } from '../files.errors';
+import { openRoot, OWN_DIRECTORY, OWN_FILE, UPLOADS, WRITE_NEW } from './directory-root';
 import { listKeys } from './disk-list';
 import { directoryOfOwner, pathOfKey } from './disk-names';
 import { endOf, infoOf, openKept, sizesOf } from './kept-file';
-
-/** Uploads of all tenants, until they are complete. */
-const UPLOADS = 'uploads';
-
-/** What a killed process has left is removed after a day: no upload takes as long. */
-const STALE_UPLOAD_MS = 86_400_000;
-
-const WRITE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-
-/** Only the application reads what it keeps. */
-const OWN_FILE = 0o600;
-const OWN_DIRECTORY = 0o700;
 
 /**
  * Files in a directory that nothing else writes to. Several processes may use it, on one machine or over a network file
@@ -238,17 +226,6 @@ export class DirectoryFileStore extends FileStore {
     });
     return this.#root;
   }
-}
-
-async function openRoot(path: string): Promise<string> {
-  await mkdir(join(path, UPLOADS), { recursive: true, mode: OWN_DIRECTORY });
-  const root = await realpath(path);
-  for (const name of await readdir(join(root, UPLOADS))) {
-    const upload = join(root, UPLOADS, name);
-    const stats = await stat(upload).catch(() => undefined);
-    if (stats && Date.now() - stats.mtimeMs > STALE_UPLOAD_MS) await rm(upload, { force: true });
-  }
-  return root;
 }
 
 /** It was there when the store was opened. */
