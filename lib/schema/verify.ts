@@ -67,8 +67,10 @@ async function verify(
     async ({ oids: [oid], catalogs }) => {
       if (oid === undefined) throw new SchemaNotFoundError(schemaName);
       const { hashQuery, prints } = blueprint;
+      // Before the hashes: these put the schema on the path, and with it names that hide PostgreSQL's own.
+      const dependencies = await readDependencies(oid, catalogs);
       const hashes = await readHashes(executor, catalogs, hashQuery, [schemaName], prints.hashes);
-      return { dependencies: await readDependencies(oid, catalogs), hash: hashes.get(schemaName) };
+      return { dependencies, hash: hashes.get(schemaName) };
     },
   );
   // Comparing in words costs far more than the hash, and the hash is equal for most clones.
