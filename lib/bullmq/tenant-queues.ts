@@ -1,6 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { Job, Queue, Worker } from 'bullmq';
+import { providerClass } from '../common/provider-class';
 import { NoAnswerError, within } from '../common/within';
 import { OnTransition, type TenantTransitionHook } from '../provisioning/hooks/transition-hooks';
 import type { TenantStep } from '../provisioning/provisioning.options';
@@ -104,13 +105,11 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
   #processorsOf(queue: string) {
     return this.discovery
       .getProviders()
-      .map(({ metatype, inject, instance, name }) => {
-        // A factory's own class is known by what it has made.
-        const isClass = typeof metatype === 'function' && !inject;
-        const type = (isClass ? metatype : (instance as object | undefined)?.constructor) as
-          (abstract new () => unknown) | undefined;
-        return { metatype: type, instance: instance as unknown, name: String(name) };
-      })
+      .map((provider) => ({
+        metatype: providerClass(provider),
+        instance: provider.instance as unknown,
+        name: String(provider.name),
+      }))
       .filter(({ metatype }) => {
         const options =
           metatype && (Reflect.getMetadata(PROCESSOR, metatype) as { name?: string } | undefined);

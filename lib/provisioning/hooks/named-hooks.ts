@@ -1,4 +1,6 @@
+import type { Type } from '@nestjs/common';
 import type { DiscoverableDecorator, DiscoveryService } from '@nestjs/core';
+import { providerClass } from '../../common/provider-class';
 import { InvalidHookError } from '../provisioning-start.errors';
 
 export interface NamedHook<Hook> {
@@ -28,7 +30,11 @@ export function namedHooks<Hook extends (...args: never[]) => unknown>(
   { functions, decorator, decoratorName, method }: HookSources<Hook>,
 ): NamedHook<Hook>[] {
   const ofOptions = functions.map((run, place) => ({ name: run.name || `hooks.${method}[${place}]`, run }));
-  const ofClasses = discovery.getProviders({ metadataKey: decorator.KEY }).map((provider) => {
+  // Nest 11 itself remembers one decorator of a class, so that one with two kinds of hooks would lose one.
+  const isMarked = (type: Type | undefined) =>
+    type !== undefined && Reflect.hasOwnMetadata(decorator.KEY, type);
+  const marked = discovery.getProviders().filter((provider) => isMarked(providerClass(provider)));
+  const ofClasses = marked.map((provider) => {
     const name = String(provider.name);
     const instance = provider.instance as Record<string, unknown> | undefined;
     const run = instance?.[method];
