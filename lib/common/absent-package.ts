@@ -14,7 +14,9 @@ export function explainAbsent(error: unknown, name: string, purpose: string): un
 }
 
 /**
- * What `load` requires. It names the package itself, so that bundlers see it.
+ * What `load` requires, for a folder that needs the package. It names the package itself, so that bundlers see it. Where an
+ * application may do without the package, write `try` around `require` and throw `explainAbsent()`: else esbuild refuses to
+ * bundle that application.
  *
  * @throws PackageMissingError when it is not installed
  */

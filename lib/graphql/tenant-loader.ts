@@ -1,5 +1,5 @@
 import type DataLoader from 'dataloader';
-import { loadPackage } from '../common/absent-package';
+import { explainAbsent } from '../common/absent-package';
 import { type ContextFrame, type TenantContext, workOf } from '../context/tenant-context';
 
 /** What a loader offers, as of the package `dataloader`. */
@@ -28,7 +28,7 @@ export function tenantLoader<Key, Value>(
 ): TenantLoader<Key, Value> {
   if ('cacheMap' in options)
     throw new TypeError('tenantLoader() takes no cacheMap: all tenants and requests would share that map.');
-  const Loader = loadPackage<typeof DataLoader>('dataloader', 'tenantLoader()', () => require('dataloader'));
+  const Loader = loadDataLoader();
   // By piece of work, and in it by tenant: code of one request may work for another tenant inside of it.
   const known = new WeakMap<object, Map<string, DataLoader<Key, Value>>>();
 
@@ -53,4 +53,12 @@ export function tenantLoader<Key, Value>(
     clearAll: () => (current().clearAll(), loader as never),
   };
   return loader;
+}
+
+function loadDataLoader(): typeof DataLoader {
+  try {
+    return require('dataloader') as typeof DataLoader;
+  } catch (error) {
+    throw explainAbsent(error, 'dataloader', 'tenantLoader()');
+  }
 }

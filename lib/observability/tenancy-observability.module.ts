@@ -10,7 +10,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { loadPackage } from '../common/absent-package';
+import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
 import { optionsProvider } from '../common/options/options-provider';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
@@ -33,11 +33,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancyObservabilityOptions>().setClassMethodName('forRoot').build();
 
 function loadPromClient(): typeof import('prom-client') {
-  return loadPackage('prom-client', '`metrics`', () => require('prom-client'));
+  try {
+    return require('prom-client') as typeof import('prom-client');
+  } catch (error) {
+    throw explainAbsent(error, 'prom-client', '`metrics`');
+  }
 }
 
 function loadOpenTelemetry(): typeof import('@opentelemetry/api') {
-  return loadPackage('@opentelemetry/api', '`spans`', () => require('@opentelemetry/api'));
+  try {
+    return require('@opentelemetry/api') as typeof import('@opentelemetry/api');
+  } catch (error) {
+    throw explainAbsent(error, '@opentelemetry/api', '`spans`');
+  }
 }
 
 const providers: Provider[] = checkedProviders(

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { loadPackage } from '../common/absent-package';
+import { explainAbsent } from '../common/absent-package';
 import { type RateLimitState, RateLimitStorage } from './rate-limit-storage';
 import type { RateLimit } from './rate-limit';
 
@@ -84,9 +84,11 @@ export class RedisRateLimits extends RateLimitStorage {
 }
 
 function loadLimiters(): typeof import('rate-limiter-flexible') {
-  return loadPackage('rate-limiter-flexible', 'counting requests in Redis', () =>
-    require('rate-limiter-flexible'),
-  );
+  try {
+    return require('rate-limiter-flexible') as typeof import('rate-limiter-flexible');
+  } catch (error) {
+    throw explainAbsent(error, 'rate-limiter-flexible', 'counting requests in Redis');
+  }
 }
 
 /** The client in the shape of one from the package `redis`, which the library calls. */

@@ -1,4 +1,4 @@
-import { loadPackage } from '../common/absent-package';
+import { explainAbsent } from '../common/absent-package';
 
 export type CopyStreams = Pick<typeof import('pg-copy-streams'), 'from' | 'to'>;
 
@@ -6,8 +6,10 @@ export type CopyStreams = Pick<typeof import('pg-copy-streams'), 'from' | 'to'>;
  * `pg-copy-streams`, which copies the rows of a table as a stream. @throws PackageMissingError when it is not installed
  */
 export function loadCopyStreams(): CopyStreams {
-  return loadPackage('pg-copy-streams', 'exporting and importing tenants', () => {
+  try {
     const { from, to } = require('pg-copy-streams') as CopyStreams;
     return { from, to };
-  });
+  } catch (error) {
+    throw explainAbsent(error, 'pg-copy-streams', 'exporting and importing tenants');
+  }
 }
