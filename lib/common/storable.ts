@@ -9,13 +9,3 @@ export function storableJson(value: unknown): string {
     typeof each === 'string' ? storableText(each) : each,
   );
 }
-
-/** What an error says. Strangers throw anything, also what cannot be made a text. */
-export function messageOf(error: unknown): string {
-  try {
-    const said: unknown = error instanceof Error ? error.message : error;
-    return String(said);
-  } catch {
-    return 'It has no text.';
-  }
-}

@@ -1,4 +1,5 @@
 import type { Clock } from './clock';
+import { messageWithCause } from './error-message';
 
 /** What a sweep could not do, in words; the next one tries it again. */
 export class SweepProblems {
@@ -18,7 +19,7 @@ export class SweepProblems {
   }
 
   note(what: string, error: unknown): void {
-    this.list.push(`The sweeper could not ${what}: ${messageOf(error)}`);
+    this.list.push(`The sweeper could not ${what}: ${messageWithCause(error)}`);
   }
 }
 
@@ -63,11 +64,4 @@ export class SweepLoop<Report> {
     this.#callOff?.();
     await this.#running?.catch(() => undefined);
   }
-}
-
-/** With the cause's, where it says more. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { message, cause } = error;
-  return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
 }

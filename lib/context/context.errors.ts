@@ -1,3 +1,4 @@
+import { messageOf } from '../common/error-message';
 import { TenancyError } from '../common/tenancy.errors';
 import type { Tenant } from '../registry/tenant';
 
@@ -62,5 +63,5 @@ function describeEnd(listError: unknown): string {
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager, QueryRunner } from 'typeorm';
+import { messageOf } from '../common/error-message';
 import { checkArguments } from '../common/options/check-options';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
@@ -115,7 +116,7 @@ export class FleetDrift {
       (error: unknown) => {
         // The report still shows what was found and repaired. An error before that is thrown.
         if (tally.checked === 0 || error instanceof ServerLeftOutError) throw error;
-        return `it failed after ${tally.checked} tenants: ${error instanceof Error ? error.message : String(error)}`;
+        return `it failed after ${tally.checked} tenants: ${messageOf(error)}`;
       },
     );
     const now = await there((manager) => this.drift.hashTemplate(manager, standard.hashQuery));

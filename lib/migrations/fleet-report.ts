@@ -1,3 +1,4 @@
+import { messageOf } from '../common/error-message';
 import type { Tenant } from '../registry/tenant';
 import type { MigrationFailure } from './migration-ledger';
 import type { RunDirection, RunState } from './migration-runs';
@@ -96,7 +97,7 @@ export class FleetTally {
 
   leaveOut(server: string, error: unknown): void {
     if (this.leftOut.has(server)) return;
-    this.leftOut.set(server, error instanceof Error ? error.message : String(error));
+    this.leftOut.set(server, messageOf(error));
   }
 
   /** Whether it is being moved, which is noted. */

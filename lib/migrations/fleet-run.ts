@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { messageOf } from '../common/error-message';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { DEFAULT_SERVER, isBesideRegistry, placeOf } from '../placement/place';
@@ -305,9 +306,7 @@ async function askToGoOn(
   try {
     await afterWave?.(name, { done: tally.done, failed: tally.failed });
   } catch (error) {
-    tally.halt(
-      `afterWave failed after the wave "${name}": ${error instanceof Error ? error.message : String(error)}`,
-    );
+    tally.halt(`afterWave failed after the wave "${name}": ${messageOf(error)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { messageOf } from '../common/error-message';
 import {
   HeardStatements,
   hearStatements,
@@ -88,7 +89,7 @@ export class Play {
           ? ` (${this.#leftOut.slice(0, -1).join(', ')} did not run there)`
           : '';
       if (usesNewValue(error) && !heard.addsEnumValue) return { sql, note: NEEDS_COMMIT, problems };
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       return { sql, problems: [`On an empty copy of the structure it fails${told}: ${why}`, ...problems] };
     }
   }

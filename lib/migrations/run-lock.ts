@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { messageOf } from '../common/error-message';
 import type { CheckedFleetOptions } from './fleet-migrator.options';
 import type { FleetReport } from './fleet-report';
 import { LOCK_SECONDS, MigrationRuns, type RunDirection } from './migration-runs';
@@ -86,7 +87,7 @@ export class RunLock implements OnModuleDestroy {
   }
 
   async #fail(runId: string, error: unknown): Promise<void> {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     await this.runs.finish(runId, 'failed', { error: message }).catch((why: unknown) => {
       this.#logger.warn(`The end of run ${runId} was not recorded: ${String(why)}`);
     });

@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { messageOf } from '../common/error-message';
 import { quoteIdentifier } from '../common/sql';
 import { type Blueprint, compileBlueprint } from '../schema/blueprint';
 import { replayBlueprint } from '../schema/clone';
@@ -21,7 +22,7 @@ export async function replaceByCopies(
     await session.query('SAVEPOINT copies');
     await work().catch(async (error: unknown) => {
       await session.query('ROLLBACK TO SAVEPOINT copies');
-      obstacles.set(schemaName, error instanceof Error ? error.message : String(error));
+      obstacles.set(schemaName, messageOf(error));
     });
   };
   const blueprints = new Map<string, Blueprint>();

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager, QueryRunner } from 'typeorm';
+import { messageOf } from '../common/error-message';
 import type { SqlExecutor } from '../common/sql';
 import { TenantContext } from '../context/tenant-context';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
@@ -53,7 +54,7 @@ export class TenantRepair {
     try {
       await this.moves.keepAway(tenant, 'be repaired', () => this.#run(tenant, statements, lockTimeoutMs));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       return { ...toDrift(tenant, pending, found), error: message };
     }
     const left = await this.#read(standard, tenant);

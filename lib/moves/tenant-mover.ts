@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { messageOf, messageWithCause } from '../common/error-message';
 import { checkArguments } from '../common/options/check-options';
 import { anything, callback, oneOf } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
@@ -262,8 +263,5 @@ function cancelled({ cancelledBy }: Pick<Move, 'cancelledBy'>): string {
 
 function reasonOf(move: Move, error: unknown): string {
   if (move.cancelledBy !== undefined) return cancelled(move);
-  const { cause, message } = error as Error;
-  if (error instanceof TenancyError && cause instanceof Error && !message.includes(cause.message))
-    return `${message} ${cause.message}`;
-  return error instanceof Error ? message : String(error);
+  return error instanceof TenancyError ? messageWithCause(error) : messageOf(error);
 }

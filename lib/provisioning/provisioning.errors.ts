@@ -1,4 +1,5 @@
 import { HttpStatus } from '@nestjs/common';
+import { messageOf } from '../common/error-message';
 import { withHint } from '../common/database-hint';
 import { OperatorError, TenancyError } from '../common/tenancy.errors';
 
@@ -117,10 +118,6 @@ function endedBy(cause: unknown): string {
     'may be committed, and cannot be taken back: look for it there, and send no COMMIT or ROLLBACK in a hook' +
     (cause === undefined ? '' : `. It failed afterwards: ${messageOf(cause)}`)
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 const TELL_APART = 'the hook gets the origin as its third argument, and can leave them as they are.';

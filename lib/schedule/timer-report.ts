@@ -1,4 +1,5 @@
-import { messageOf, storableText } from '../common/storable';
+import { messageOf } from '../common/error-message';
+import { storableText } from '../common/storable';
 
 /** A run of a timer: its work for all active tenants, at one fire. */
 export interface TenantTimerRun {

@@ -1,3 +1,4 @@
+import { messageOf } from '../common/error-message';
 import { Found } from './adapter/adapter-check';
 import { checksOfState } from './adapter/state-checks';
 import type { AdapterFinding, TenantAdapter } from './adapter/tenant-adapter';
@@ -29,7 +30,7 @@ export async function checkTenantAdapter(adapter: TenantAdapter): Promise<Adapte
         const why = error instanceof Found ? '' : 'it failed: ';
         findings.push({
           check: name,
-          finding: why + (error instanceof Error ? error.message : String(error)),
+          finding: why + messageOf(error),
         });
       });
     return findings;

@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { messageOf } from '../../common/error-message';
 import { listed } from '../../common/listed';
 import { type SqlExecutor, sqlStateOf } from '../../common/sql';
 import { EXTENSION_HINT, REFUSES_TRANSACTION } from '../../connection/protocol/hints';
@@ -200,7 +201,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** The error's message, and what a migration has to do with it. */
 function whyFailed(error: unknown, heard: HeardStatements): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const remedy = REMEDIES[sqlStateOf(error) ?? ''];
   const told = [message, ...(remedy === undefined || message.includes(remedy) ? [] : [remedy])];
   const names = heard.namesIn((schema) => schema === 'public');

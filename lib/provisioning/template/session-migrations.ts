@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager, QueryRunner } from 'typeorm';
+import { messageOf } from '../../common/error-message';
 import type { SqlExecutor } from '../../common/sql';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { pathChanged, readPlace, runMigration } from './migration-run';
@@ -125,7 +126,7 @@ export class SessionMigrations {
       const { path: found } = await readPlace(session);
       if (found !== path) throw pathChanged(found, heard);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       const { query } = ((error as Error).cause ?? {}) as { query?: unknown };
       const statement = typeof query === 'string' ? query : undefined;
       const invalid = await this.transactions.run(async (manager) => {
