@@ -42,6 +42,8 @@ export interface IsolationHammerOptions<T extends HammerTenant = string> {
   readonly timeoutMs?: number;
   /** Whether to end at the first finding. Default false. */
   readonly stopAtFinding?: boolean;
+  /** Called at once with each of the first findings, so that a run that is stopped has not looked for nothing. */
+  readonly onFinding?: (finding: string) => void;
   /** Called after each operation with the number of operations done. */
   readonly onProgress?: (operations: number) => void;
 }

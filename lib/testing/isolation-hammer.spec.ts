@@ -66,9 +66,12 @@ describe('runIsolationHammer()', () => {
       call.wrong('was served');
       return Promise.resolve();
     };
-    const run = { ...options, kinds: { wrong }, operations: 10_000, concurrency: 1, stopAtFinding: true };
-    const report = await runIsolationHammer(run);
+    const told: string[] = [];
+    const onFinding = (finding: string) => void told.push(finding);
+    const ways = { concurrency: 1, stopAtFinding: true, onFinding };
+    const report = await runIsolationHammer({ ...options, ...ways, kinds: { wrong }, operations: 10_000 });
     expect(report.findings[0]).toMatch(/^(acme|globex): was served$/);
+    expect(told).toEqual(report.findings);
     expect(calls).toBeLessThan(10_000);
   });
 });

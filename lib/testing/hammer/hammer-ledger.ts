@@ -21,7 +21,10 @@ export class HammerLedger {
   hangs = 0;
 
   /** Tenants are identified by their place in this list. */
-  constructor(private readonly names: readonly string[]) {
+  constructor(
+    private readonly names: readonly string[],
+    private readonly onFinding: (finding: string) => void = () => undefined,
+  ) {
     this.found = new Promise((resolve) => (this.#tellFound = resolve));
   }
 
@@ -94,7 +97,10 @@ export class HammerLedger {
   }
 
   #note(finding: string): void {
-    if (this.findings.length < MAX_FINDINGS) this.findings.push(finding);
+    if (this.findings.length < MAX_FINDINGS) {
+      this.findings.push(finding);
+      this.onFinding(finding);
+    }
     this.#tellFound();
   }
 }

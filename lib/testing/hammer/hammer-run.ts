@@ -29,7 +29,7 @@ export class HammerRun<T extends HammerTenant> {
     private readonly options: IsolationHammerOptions<T>,
     seed: number,
   ) {
-    this.ledger = new HammerLedger(options.tenants.map(nameOf));
+    this.ledger = new HammerLedger(options.tenants.map(nameOf), options.onFinding);
     this.#random = new SeededRandom(seed);
     this.#kinds = weighted(Object.keys(options.kinds), options.weights);
   }

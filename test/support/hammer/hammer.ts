@@ -24,7 +24,7 @@ type Database = Pick<TestDatabase, 'url' | 'query'>;
 
 export interface HammerOptions extends Pick<
   IsolationHammerOptions<Tenant>,
-  'operations' | 'seed' | 'operationsPerFault' | 'stopAtFinding' | 'timeoutMs' | 'onProgress'
+  'operations' | 'seed' | 'operationsPerFault' | 'stopAtFinding' | 'timeoutMs' | 'onFinding' | 'onProgress'
 > {
   /** Which operations: in the process, over HTTP, or both. Default both. */
   readonly over?: 'process' | 'http';

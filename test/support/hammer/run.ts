@@ -61,6 +61,7 @@ async function main(): Promise<void> {
       moving,
       misuseWeight: MISUSE_WEIGHT,
       operationsPerFault: OPERATIONS_PER_FAULT,
+      onFinding: (finding) => progress(`Found: ${finding}`),
       onProgress: (number) => {
         if (number % PROGRESS_EVERY === 0) progress(`${number} of ${operations}`);
       },
