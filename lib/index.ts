@@ -161,7 +161,11 @@ export {
   TenantProvisioner,
 } from './provisioning/tenant-provisioner';
 export { type Mask } from './provisioning/template/template-data';
-export { OnProvision, type TenantProvisionHook } from './provisioning/hooks/provision-hooks';
+export {
+  OnProvision,
+  type ProvisionFailedHook,
+  type TenantProvisionHook,
+} from './provisioning/hooks/provision-hooks';
 export { OnTransition, type TenantTransitionHook } from './provisioning/hooks/transition-hooks';
 export {
   type CopiedTenant,
@@ -246,6 +250,13 @@ export {
   UnknownMigrationError,
 } from './migrations/migrations.errors';
 export { type ExportOptions, type ExportReport, TenantExport } from './transfer/tenant-export';
+export {
+  type ImportedItem,
+  type ItemCount,
+  OnTransfer,
+  type TenantTransferHook,
+  type TransferItem,
+} from './transfer/transfer-hooks';
 export { type ImportLimits } from './transfer/import-limits';
 export { type ImportOptions, type ImportReport, TenantImport } from './transfer/tenant-import';
 export { type Verification } from './transfer/verify-import';

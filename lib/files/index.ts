@@ -6,7 +6,8 @@
 
 export { TenancyFilesModule } from './tenancy-files.module';
 export { type TenancyFilesExtras, type TenancyFilesOptions } from './files.options';
-export { type FileBody, type FileList, type ListOptions, type PutOptions, TenantFiles } from './tenant-files';
+export { type FileBody } from './file-body';
+export { type FileList, type ListOptions, type PutOptions, TenantFiles } from './tenant-files';
 export { type SignedUrlOptions } from './file-links';
 export {
   type BeforeKept,

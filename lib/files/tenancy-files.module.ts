@@ -4,6 +4,7 @@ import { givenExtras, optionsProvider } from '../common/options/options-provider
 import { TENANCY } from '../tenancy.module';
 import { FileLinks } from './file-links';
 import { FileLinksController } from './file-links.controller';
+import { FilesOfTenants } from './files-of-tenants';
 import { InvalidFilesOptionsError } from './files.errors';
 import {
   CheckedFilesExtras,
@@ -39,6 +40,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         extras: CheckedFilesExtras,
       }),
       FileLinks,
+      FilesOfTenants,
       TenantFiles,
     ],
   ),

@@ -2,23 +2,18 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { isInteger } from '../common/options/kinds';
 import { type MeteredUse, ResourceMeter } from '../context/resource-meter';
 import { TenantContext } from '../context/tenant-context';
-import { OnProvision, type TenantProvisionHook } from '../provisioning/hooks/provision-hooks';
-import { OnTransition, type TenantTransitionHook } from '../provisioning/hooks/transition-hooks';
-import type { CopiedTenant, TenantOrigin, TenantStep } from '../provisioning/provisioning.options';
-import type { Tenant } from '../registry/tenant';
+import { bounded, type FileBody } from './file-body';
 import { checkFileAbout, checkFileKey, checkFilePrefix } from './file-checks';
 import { FileLinks, type SignedUrlOptions } from './file-links';
 import type { FileAbout, FileInfo, FilePlace, FileRange, ListedFile, OpenedFile } from './file-store';
-import { FileNotFoundError, FileTooLargeError, InvalidFileError } from './files.errors';
+import { FileNotFoundError, InvalidFileError } from './files.errors';
 import { type CheckedFilesOptions, FILES_OPTIONS } from './files.options';
 
 /** What the bytes of files are counted as. */
 const METRIC = 'files.bytes';
 
-const MAX_PAGE = 1_000;
-
-/** The bytes of a file: all at once, or as they come, such as a request. */
-export type FileBody = string | Uint8Array | AsyncIterable<Uint8Array | string>;
+/** S3 lists no more at once. */
+export const MAX_PAGE = 1_000;
 
 export interface PutOptions extends Partial<FileAbout> {
   /** Stops it; nothing is kept. */
@@ -46,9 +41,7 @@ export interface FileList {
  * none, and with `TenancyUnavailableError` when the store is away or full.
  */
 @Injectable()
-@OnTransition()
-@OnProvision()
-export class TenantFiles implements TenantTransitionHook, TenantProvisionHook {
+export class TenantFiles {
   constructor(
     private readonly context: TenantContext,
     private readonly links: FileLinks,
@@ -128,38 +121,6 @@ export class TenantFiles implements TenantTransitionHook, TenantProvisionHook {
     return this.links.sign(this.context.tenant(), key, options);
   }
 
-  /** Called by the library. */
-  async onTransition({ schemaName }: Tenant, step: TenantStep): Promise<void> {
-    if (step === 'purge') await this.options.store.removeAll(schemaName);
-  }
-
-  /** Called by the library: a copy of a tenant gets its files, unless values are masked, which nobody can do in files. */
-  async onProvision(
-    { schemaName }: Tenant,
-    _manager: unknown,
-    _origin: TenantOrigin,
-    copied?: CopiedTenant,
-  ): Promise<void> {
-    if (!copied || copied.isMasked) return;
-    try {
-      await this.#copyAll(copied.from.schemaName, schemaName);
-    } catch (error) {
-      await this.options.store.removeAll(schemaName).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  async #copyAll(from: string, to: string): Promise<void> {
-    const { store } = this.options;
-    let after: string | undefined;
-    do {
-      const { files, next } = await store.list(from, { prefix: '', after, limit: MAX_PAGE });
-      for (const { key } of files)
-        await store.copy({ owner: from, key }, { owner: to, key }, () => Promise.resolve());
-      after = next;
-    } while (after !== undefined);
-  }
-
   /** Counts what is about to be kept, and takes it back when it is not. */
   async #metered<T>(keep: (beforeKept: (size: number) => Promise<void>) => Promise<T>): Promise<T> {
     const tenant = this.context.tenant();
@@ -189,17 +150,4 @@ function afterOf(cursor: string): string {
   } catch {
     throw new InvalidFileError('cursor', cursor, 'give the cursor of the page before');
   }
-}
-
-async function* bounded(body: FileBody, maxBytes: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  let size = 0;
-  const whole = typeof body === 'string' || ArrayBuffer.isView(body) ? [body] : body;
-  for await (const piece of whole) {
-    signal?.throwIfAborted();
-    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-    size += bytes.length;
-    if (size > maxBytes) throw new FileTooLargeError(maxBytes);
-    yield bytes;
-  }
-  signal?.throwIfAborted();
 }

@@ -78,10 +78,13 @@ export class TemplateForeignError extends StartError {
 export class InvalidHookError extends StartError {
   readonly code = 'HOOK_INVALID';
 
-  constructor(hook: string, decorator: string, why: string) {
-    super(
-      `The provider ${hook} has ${decorator}, but ${why}. It must be a class of the default scope with that method.`,
-    );
+  constructor(
+    hook: string,
+    decorator: string,
+    why: string,
+    remedy = 'It must be a class of the default scope with that method.',
+  ) {
+    super(`The provider ${hook} has ${decorator}, but ${why}. ${remedy}`);
   }
 }
 

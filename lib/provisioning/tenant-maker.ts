@@ -88,7 +88,7 @@ export class TenantMaker {
         },
         note: (manager) => this.#recordVersion(manager, draft.id, options),
         fill: async (manager, { schemaName, fill }) => {
-          await fill?.(manager);
+          await fill?.(manager, kept.tenant!);
           await this.marks.write(manager, schemaName, tenantComment(draft.slug));
           await this.hooks.run(kept.tenant!, manager, options, within?.run);
           // Last, so that the tenant's role gets rights on what the hooks have made, too.
@@ -164,6 +164,7 @@ export class TenantMaker {
       if (!isBesideRegistry(tenant))
         await this.transactions.run((manager) => this.versions.forget(manager, id), server);
       if (origin !== 'adopt') await this.#discard(tenant);
+      await this.hooks.undo(tenant, origin);
       return undefined;
     } catch (error) {
       this.#logger.error(

@@ -1,5 +1,6 @@
 import { TENANT_STATUSES } from '../registry/tenant';
 import type { ExportHeader } from './export-format';
+import { isTransferName } from './transfer-hooks';
 import { ExportFileError } from './transfer.errors';
 
 type Shape = (value: unknown) => boolean;
@@ -41,7 +42,12 @@ const HEADER = has({
   statements: isListOf(isText),
   rowsAt: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   tables: isListOf(has({ name: isText, columns: isListOf(isText) })),
+  items: (value) => value === undefined || (isListOf(isTransferName)(value) && hasNoTwins(value as string[])),
 });
+
+function hasNoTwins(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
+}
 
 /** The header, if it has the right form. Its seal is not checked here. @throws ExportFileError when it has not */
 export function checkHeader(value: unknown): ExportHeader {

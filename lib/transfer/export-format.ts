@@ -2,16 +2,22 @@ import { createHash, createHmac } from 'node:crypto';
 import type { SeenMigration } from '../provisioning/template/tenant-versions';
 import type { Tenant } from '../registry/tenant';
 
-/** The beginning of every export, after it was decrypted and unzipped. The number is the version of the format. */
+/**
+ * The beginning of every export, after it was decrypted and unzipped. The number is the version of the format: 2 where
+ * items of modules follow the tables, so that a package which knows only 1 does not pass over them.
+ */
 export const MAGIC = Buffer.from('nestjs-tenancy export 1\n');
+export const MAGIC_WITH_ITEMS = Buffer.from('nestjs-tenancy export 2\n');
 
 /**
  * Sections follow: a letter, the payload's length in four bytes, the highest first, and the payload.
  *
  * `H` header (JSON) · `S` seal (32 bytes) · for each table `T` its name (JSON), `R` its rows in the format of COPY, in
- * pieces, `E` their number (JSON) · `Z` the numbers of tables and rows (JSON) · `S` seal, and the end.
+ * pieces, `E` their number (JSON) · for each module `P` its name (JSON), for each of its items `I` what is said of it
+ * (JSON) and `B` its bytes in pieces, `Q` how many items and bytes there were (JSON) · `Z` the number of tables (JSON) ·
+ * `S` seal, and the end.
  */
-export type SectionType = 'H' | 'S' | 'T' | 'R' | 'E' | 'Z';
+export type SectionType = 'H' | 'S' | 'T' | 'R' | 'E' | 'P' | 'I' | 'B' | 'Q' | 'Z';
 
 /** The letter and the length. */
 export const SECTION_HEAD_BYTES = 5;
@@ -22,6 +28,10 @@ export const MAX_PAYLOAD_BYTES: Readonly<Record<Exclude<SectionType, 'H'>, numbe
   T: 64 * 1024,
   R: 16 * 1024 * 1024,
   E: 64 * 1024,
+  P: 64 * 1024,
+  I: 64 * 1024,
+  B: 16 * 1024 * 1024,
+  Q: 64 * 1024,
   Z: 64 * 1024,
 };
 
@@ -54,6 +64,8 @@ export interface ExportHeader {
   /** How many of them run before rows are copied. */
   readonly rowsAt: number;
   readonly tables: readonly ExportedTable[];
+  /** What items of modules follow the tables, by name. Absent where there are none. */
+  readonly items?: readonly string[];
 }
 
 /**

@@ -8,11 +8,13 @@ import {
   SECTION_HEAD_BYTES,
   type SectionType,
   MAGIC,
+  MAGIC_WITH_ITEMS,
   MAX_PAYLOAD_BYTES,
   RunningSeal,
 } from './export-format';
 import { type ImportLimits, parseWithin, toLimits } from './import-limits';
 import { openEnvelope } from './sealed-envelope';
+import type { ImportedItem, ItemCount } from './transfer-hooks';
 import { ExportFileError } from './transfer.errors';
 
 /** Options beside the stream. */
@@ -20,6 +22,11 @@ interface ReaderOptions {
   readonly key?: string;
   readonly limits?: ImportLimits;
   readonly signal?: AbortSignal;
+}
+
+interface Section {
+  readonly type: SectionType;
+  readonly payload: Buffer;
 }
 
 /** Reads an export once from its beginning to its end, and uses nothing that it has not checked. */
@@ -55,12 +62,15 @@ export class ExportReader {
    */
   async header(): Promise<ExportHeader> {
     const magic = await this.#bytes.take(MAGIC.length);
-    if (!magic.equals(MAGIC))
+    const hasItems = magic.equals(MAGIC_WITH_ITEMS);
+    if (!hasItems && !magic.equals(MAGIC))
       throw new ExportFileError('it is not an export of this package, or one of a newer version.');
     this.#seal.add(magic);
     const payload = await this.#expect('H');
     await this.#checkSeal();
     const header = checkHeader(this.#json(payload));
+    if (hasItems !== (header.items !== undefined))
+      throw new ExportFileError('it is damaged: its header does not fit the version of its format.');
     if (header.seal === (this.#innerKey === undefined ? 'sha256' : 'hmac-sha256')) return header;
     throw new ExportFileError('it is damaged: its header names another kind of seal than it has.');
   }
@@ -77,6 +87,34 @@ export class ExportReader {
         throw new ExportFileError(`it is damaged: the end of the table "${name}" is missing.`);
       yield payload;
     }
+  }
+
+  /** The items of a module, and at the end their number. What is not read of an item is passed over. */
+  async *items(name: string): AsyncGenerator<ImportedItem, ItemCount> {
+    const module = this.#json(await this.#expect('P')) as { name?: unknown } | null;
+    if (module?.name !== name)
+      throw new ExportFileError(`its items are in another order than in its header, at "${name}".`);
+    let [items, bytes] = [0, 0];
+    let section = await this.#section();
+    while (section.type === 'I') {
+      const { about } = (this.#json(section.payload) ?? {}) as { about?: unknown };
+      let next: Section | undefined;
+      const rest = async (): Promise<Buffer | undefined> => {
+        if (next) return undefined;
+        const found = await this.#section();
+        if (found.type !== 'B') next = found;
+        else bytes += found.payload.length;
+        return next ? undefined : found.payload;
+      };
+      yield { about, body: piecesOf(rest) };
+      while (!next) await rest();
+      items += 1;
+      section = next;
+    }
+    const counted = (section.type === 'Q' ? this.#json(section.payload) : null) as ItemCount | null;
+    if (counted?.items !== items || counted.bytes !== bytes)
+      throw new ExportFileError(`it is damaged: there are not as many items of "${name}" as it says.`);
+    return { items, bytes };
   }
 
   /**
@@ -124,7 +162,7 @@ export class ExportReader {
     return payload;
   }
 
-  async #section({ isSeal = false } = {}): Promise<{ type: SectionType; payload: Buffer }> {
+  async #section({ isSeal = false } = {}): Promise<Section> {
     const head = await this.#bytes.take(SECTION_HEAD_BYTES);
     const type = head.toString('latin1', 0, 1) as SectionType;
     const length = head.readUInt32BE(1);
@@ -170,6 +208,10 @@ export class ExportReader {
       throw error;
     }
   }
+}
+
+async function* piecesOf(rest: () => Promise<Buffer | undefined>): AsyncGenerator<Buffer> {
+  for (let piece = await rest(); piece; piece = await rest()) yield piece;
 }
 
 function countOf(value: unknown): number {

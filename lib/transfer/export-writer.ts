@@ -1,12 +1,13 @@
-import { SECTION_HEAD_BYTES, type SectionType, MAGIC, RunningSeal } from './export-format';
+import { SECTION_HEAD_BYTES, type SectionType, MAGIC, MAGIC_WITH_ITEMS, RunningSeal } from './export-format';
 
 /** Makes the bytes of an export, section by section. */
 export class ExportWriter {
   readonly #seal = new RunningSeal();
 
-  begin(): Buffer {
-    this.#seal.add(MAGIC);
-    return MAGIC;
+  begin({ hasItems }: { readonly hasItems: boolean }): Buffer {
+    const magic = hasItems ? MAGIC_WITH_ITEMS : MAGIC;
+    this.#seal.add(magic);
+    return magic;
   }
 
   json(type: SectionType, value: unknown): Buffer {

@@ -1,11 +1,11 @@
-import { Readable, type Writable } from 'node:stream';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { checkArguments } from '../common/options/check-options';
-import { abortSignal, anything, callback } from '../common/options/kinds';
+import { abortSignal, anything, callback, texts } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { ADMIN_DATA_SOURCE } from '../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../context/tenant-context';
@@ -21,6 +21,7 @@ import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isUuid } from '../registry/claim';
+import { itemsOut } from './copy-items';
 import { copyOut } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
 import { checkKey, type ExportHeader } from './export-format';
@@ -28,6 +29,7 @@ import { ExportWriter } from './export-writer';
 import { readContents } from './schema-contents';
 import { SealedEnvelope } from './sealed-envelope';
 import { serverVersion } from './server-version';
+import { type ItemCount, requireKnown, TransferHooks } from './transfer-hooks';
 
 export class ExportOptions {
   /**
@@ -37,11 +39,15 @@ export class ExportOptions {
   @Option(anything<string>())
   readonly key?: string;
 
+  /** What is left out of all that modules keep outside of PostgreSQL: `['files']`. Default: nothing. */
+  @Option(texts('give a list of names, such as files'))
+  readonly without?: readonly string[];
+
   /** Stops the export. What was written by then is not a valid export. */
   @Option(abortSignal())
   readonly signal?: AbortSignal;
 
-  /** Called after each table, for a progress bar. */
+  /** Called after each table, and after the items of each module, for a progress bar. */
   @Option(callback<(finished: number, total: number) => void>('give a function'))
   readonly onProgress?: (finished: number, total: number) => void;
 }
@@ -53,18 +59,27 @@ export interface ExportReport {
   readonly tables: Readonly<Record<string, number>>;
   /** The sum over all tables. */
   readonly rows: number;
+  /** What modules keep outside of PostgreSQL, by name, such as `files`. */
+  readonly items: Readonly<Record<string, ItemCount>>;
 }
 
-/** What an export reads from, in a transaction of its own. */
-interface ExportSource {
-  readonly manager: EntityManager;
+/** What is written and how far that is. */
+interface ExportWork {
+  readonly tenant: Tenant;
   readonly streams: CopyStreams;
-  readonly header: ExportHeader;
+  readonly options: ExportOptions;
+  readonly writer: ExportWriter;
+  /** The names of the items that follow the rows. */
+  readonly names: readonly string[];
   /** Filled in while the tables are read. */
   readonly rows: Record<string, number>;
+  readonly items: Record<string, ItemCount>;
 }
 
-/** Writes a tenant (its row in the registry, its schema, its rows) as one stream, to be imported here or elsewhere. */
+/**
+ * Writes a tenant (its row in the registry, its schema, its rows, and what modules with `@OnTransfer()` keep of it) as one
+ * stream, to be imported here or elsewhere.
+ */
 @Injectable()
 export class TenantExport {
   constructor(
@@ -74,12 +89,13 @@ export class TenantExport {
     private readonly store: TenantStore,
     private readonly versions: TenantVersions,
     private readonly moves: OpenMoves,
+    private readonly hooks: TransferHooks,
   ) {}
 
   /**
-   * Exports the tenant as of one moment, while it remains in use, whatever its status. `destination` is ended when
-   * everything is written, and destroyed when the export fails. Memory does not grow with the number of rows.
-   * docs/cli.md describes the format.
+   * Exports the tenant as of one moment, while it remains in use, whatever its status; what modules keep outside of
+   * PostgreSQL is read after that. `destination` is ended when everything is written, and destroyed when the export fails.
+   * Memory does not grow with the number of rows. docs/cli.md describes the format.
    *
    * @throws TenantNotFoundError when there is no such tenant
    * @throws InvalidTransitionError while it is still being created
@@ -87,45 +103,80 @@ export class TenantExport {
    * @throws SchemaNotCloneableError when its schema holds objects that cannot be exported
    * @throws PackageMissingError when `pg-copy-streams` is not installed
    * @throws RangeError when the key is too short
+   * @throws ValidationFailedError when `without` names something that no module keeps
+   * @throws what a module's `exportItems()` throws
    */
   async export(reference: string, destination: Writable, given: ExportOptions = {}): Promise<ExportReport> {
     const options = checkArguments('TenantExport.export()', ExportOptions, given);
     checkKey(options.key);
     const streams = loadCopyStreams();
     const tenant = await this.#find(reference);
-    const { schemaName } = tenant;
-    const site = siteOf(tenant);
-    const work = async () => {
-      const tables = await this.transactions.run((manager) => listTables(manager, schemaName));
-      return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-        // This takes no snapshot, unlike the statements that follow.
-        await lockTables(manager, tables);
-        // If a policy hides rows from the owner, this makes the export fail instead of leaving them out.
-        await manager.query('SET LOCAL row_security = off');
-        const header = await this.#header(manager, tenant);
-        const source: ExportSource = { manager, streams, header, rows: {} };
-        const { signal } = options;
-        // `withSearchPath` also sets the parameters that decide how values are printed.
-        await withSearchPath(manager, schemaName, () =>
-          pipeline(
-            [
-              Readable.from(sections(source, options), { objectMode: false }),
-              createGzip(),
-              ...(options.key === undefined ? [] : [new SealedEnvelope(options.key)]),
-              destination,
-            ],
-            { signal },
-          ),
-        );
-        const counts = Object.values(source.rows);
-        return {
-          tenant: tenant.slug,
-          tables: source.rows,
-          rows: counts.reduce((sum, count) => sum + count, 0),
-        };
-      });
+    const { names } = this.hooks;
+    const { without = [] } = options;
+    requireKnown(without, names);
+    const work: ExportWork = {
+      ...{ tenant, streams, options, rows: {}, items: {} },
+      writer: new ExportWriter(),
+      names: names.filter((name) => !without.includes(name)),
     };
-    return this.moves.overtaken(tenant, 'be exported', () => this.context.runAsSystem(work, site));
+    await this.moves.overtaken(tenant, 'be exported', () =>
+      this.context.runAsSystem(() => this.#write(work, destination), siteOf(tenant)),
+    );
+    const { rows, items } = work;
+    const sum = Object.values(rows).reduce((all, count) => all + count, 0);
+    return { tenant: tenant.slug, tables: rows, rows: sum, items };
+  }
+
+  async #write(work: ExportWork, destination: Writable): Promise<void> {
+    const { key, signal } = work.options;
+    const source = new PassThrough();
+    const written = pipeline(
+      [source, createGzip(), ...(key === undefined ? [] : [new SealedEnvelope(key)]), destination],
+      { signal },
+    );
+    // It is awaited below, perhaps long after it has failed.
+    written.catch(() => undefined);
+    try {
+      await this.#writeRows(work, source);
+      // By now no transaction holds up migrations while files are read.
+      await pipeline(Readable.from(this.#items(work), { objectMode: false }), source);
+    } catch (error) {
+      source.destroy(error as Error);
+      // When the destination has failed, all before it fails for that reason.
+      await written;
+      throw error;
+    }
+    await written;
+  }
+
+  async #writeRows(work: ExportWork, source: PassThrough): Promise<void> {
+    const { tenant, names } = work;
+    const { schemaName } = tenant;
+    const tables = await this.transactions.run((manager) => listTables(manager, schemaName));
+    await this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+      // This takes no snapshot, unlike the statements that follow.
+      await lockTables(manager, tables);
+      // If a policy hides rows from the owner, this makes the export fail instead of leaving them out.
+      await manager.query('SET LOCAL row_security = off');
+      const header = await this.#header(manager, tenant, names);
+      // `withSearchPath` also sets the parameters that decide how values are printed.
+      await withSearchPath(manager, schemaName, () =>
+        pipeline(Readable.from(rowsOf(work, manager, header), { objectMode: false }), source, { end: false }),
+      );
+    });
+  }
+
+  async *#items({ tenant, names, writer, rows, items, options }: ExportWork): AsyncGenerator<Buffer> {
+    const tables = Object.keys(rows).length;
+    for (const [place, name] of names.entries()) {
+      items[name] = yield* itemsOut(writer, this.hooks.find(name)!, tenant);
+      options.onProgress?.(tables + place + 1, tables + names.length);
+    }
+    // A purge that began meanwhile has removed some of them, which nobody would miss in the export.
+    if (names.length > 0 && !(await this.store.find({ by: 'id', value: tenant.id })))
+      throw new TenantNotFoundError();
+    yield writer.json('Z', { tables });
+    yield writer.seal();
   }
 
   async #find(reference: string): Promise<Tenant> {
@@ -137,7 +188,7 @@ export class TenantExport {
     return tenant;
   }
 
-  async #header(manager: EntityManager, tenant: Tenant): Promise<ExportHeader> {
+  async #header(manager: EntityManager, tenant: Tenant, names: readonly string[]): Promise<ExportHeader> {
     const { statements, rowsAt } = await compileBlueprint(manager, tenant.schemaName, {
       filled: 'all',
     });
@@ -154,25 +205,24 @@ export class TenantExport {
       rowsAt,
       // The rows of this table are structure, and are among the statements.
       tables: columns.filter((table) => table.name !== TYPEORM_METADATA),
+      ...(names.length > 0 && { items: names }),
     };
   }
 }
 
-async function* sections(
-  { manager, streams, header, rows }: ExportSource,
-  { onProgress }: ExportOptions,
+async function* rowsOf(
+  { writer, streams, rows, names, options }: ExportWork,
+  manager: EntityManager,
+  header: ExportHeader,
 ): AsyncGenerator<Buffer> {
   const { tables } = header;
-  const writer = new ExportWriter();
-  yield writer.begin();
+  yield writer.begin({ hasItems: names.length > 0 });
   yield writer.json('H', header);
   yield writer.seal();
   for (const [place, table] of tables.entries()) {
     yield writer.json('T', { name: table.name });
     rows[table.name] = yield* writer.pieces(copyOut(manager, streams, table));
     yield writer.json('E', { rows: rows[table.name] });
-    onProgress?.(place + 1, tables.length);
+    options.onProgress?.(place + 1, tables.length + names.length);
   }
-  yield writer.json('Z', { tables: tables.length });
-  yield writer.seal();
 }

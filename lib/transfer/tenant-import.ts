@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { checkArguments } from '../common/options/check-options';
-import { abortSignal, anything, callback, flag, isPlainObject, kind } from '../common/options/kinds';
+import { abortSignal, anything, callback, flag, isPlainObject, kind, texts } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { proveDomains } from '../provisioning/domains/domain-proof';
@@ -10,6 +10,7 @@ import { Placement, placeRequest, type PlaceRequest } from '../provisioning/plac
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { IMPORT_COMMENT, SchemaMarks } from '../provisioning/marks/schema-marks';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
+import { TenantContext } from '../context/tenant-context';
 import { Template } from '../provisioning/template/template';
 import { ActorAndReason, checkActorAndReason, checkNewTenant } from '../provisioning/tenant-input';
 import { TemplateMigrator } from '../provisioning/template-migrator';
@@ -18,6 +19,7 @@ import { TenantMaker } from '../provisioning/tenant-maker';
 import { replayBlueprint } from '../schema/clone';
 import { generateSchemaName } from '../registry/schema-name';
 import type { Tenant } from '../registry/tenant';
+import { itemsIn } from './copy-items';
 import { copyIn } from './copy-rows';
 import { type CopyStreams, loadCopyStreams } from './copy-streams';
 import { checkKey, type ExportHeader } from './export-format';
@@ -25,6 +27,7 @@ import { ExportReader } from './export-reader';
 import type { ImportLimits } from './import-limits';
 import { majorOf, serverVersion } from './server-version';
 import { ExportFileError } from './transfer.errors';
+import { type ItemCount, requireKnown, TransferHooks } from './transfer-hooks';
 import { type Verification, verifyImport } from './verify-import';
 
 export class ImportOptions extends ActorAndReason {
@@ -58,6 +61,10 @@ export class ImportOptions extends ActorAndReason {
   @Option(anything<string>())
   readonly key?: string;
 
+  /** What is left out of the items of modules in the export: `['files']`. Default: nothing. */
+  @Option(texts('give a list of names, such as files'))
+  readonly without?: readonly string[];
+
   /** How much of the file is accepted. */
   @Option(kind<ImportLimits>('give an object', isPlainObject))
   readonly limits?: ImportLimits;
@@ -66,7 +73,7 @@ export class ImportOptions extends ActorAndReason {
   @Option(abortSignal())
   readonly signal?: AbortSignal;
 
-  /** Called after each table, for a progress bar. */
+  /** Called after each table, and after the items of each module, for a progress bar. */
   @Option(callback<(finished: number, total: number) => void>('give a function'))
   readonly onProgress?: (finished: number, total: number) => void;
 }
@@ -78,6 +85,8 @@ export interface ImportReport {
   readonly tables: Readonly<Record<string, number>>;
   /** The sum over all tables. */
   readonly rows: number;
+  /** What modules keep outside of PostgreSQL, by name, such as `files`. */
+  readonly items: Readonly<Record<string, ItemCount>>;
   readonly verification: Verification;
 }
 
@@ -91,6 +100,8 @@ export class TenantImport {
     private readonly marks: SchemaMarks,
     private readonly placement: Placement,
     private readonly templates: TemplateMigrator,
+    private readonly context: TenantContext,
+    private readonly hooks: TransferHooks,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
@@ -99,11 +110,11 @@ export class TenantImport {
    * code. Do not import a file from someone whom you would not let write your migrations, unless it is sealed with your
    * `key`.
    *
-   * @throws ExportFileError when the file is not an export, was cut off or changed, is not sealed with the key, or
-   * exceeds `limits`
+   * @throws ExportFileError when the file is not an export, was cut off or changed, is not sealed with the key,
+   * exceeds `limits`, or has items that no module here takes, unless they are left out
    * @throws ImportNotFaithfulError when the result differs from the export
    * @throws PackageMissingError when `pg-copy-streams` is not installed
-   * @throws the errors of `TenantProvisioner.create()`
+   * @throws what a module's `importItems()` throws, and the errors of `TenantProvisioner.create()`
    */
   async import(source: Readable, given: ImportOptions = {}): Promise<ImportReport> {
     const options = checkArguments('TenantImport.import()', ImportOptions, given);
@@ -113,12 +124,13 @@ export class TenantImport {
     const reader = new ExportReader(source, options);
     try {
       const header = await reader.header();
+      this.#requireTaken(header, options);
       const draft = await this.#draft(header, options);
       const { server } = draft.place;
       await this.templates.prepare(server);
       await this.#requireVersion(header, server);
       const { sharedSchemas } = this.options;
-      const outcome: { rows: Record<string, number>; verification?: Verification } = { rows: {} };
+      const outcome: Outcome = { rows: {}, items: {} };
       const { schemaName } = draft;
       const plan = async (manager: EntityManager) => {
         const mark = await this.marks.statement(manager, schemaName, IMPORT_COMMENT);
@@ -126,10 +138,12 @@ export class TenantImport {
           schemaName,
           templateVersion: await this.#templateVersion(header, server),
           schemaVersion: header.migrations.at(-1)?.name ?? null,
-          fill: async (home: EntityManager) => {
+          fill: async (home: EntityManager, born: Tenant) => {
             const from = { header, reader, streams, options, mark, sharedSchemas };
             outcome.rows = await fill(home, from, schemaName);
             outcome.verification = await verifyImport(home, header, draft);
+            outcome.items = await this.#takeItems(home, from, born);
+            await reader.end();
             options.signal?.throwIfAborted();
           },
         };
@@ -140,10 +154,46 @@ export class TenantImport {
         status: header.tenant.status === 'active' ? 'active' : 'suspended',
       });
       const rows = Object.values(outcome.rows).reduce((sum, count) => sum + count, 0);
-      return { tenant, tables: outcome.rows, rows, verification: outcome.verification! };
+      return {
+        tenant,
+        tables: outcome.rows,
+        rows,
+        items: outcome.items,
+        verification: outcome.verification!,
+      };
     } finally {
       reader.close();
     }
+  }
+
+  async #takeItems(
+    home: EntityManager,
+    { header, reader, options }: ImportSource,
+    born: Tenant,
+  ): Promise<Record<string, ItemCount>> {
+    const { items: names = [], tables } = header;
+    const { without = [], onProgress } = options;
+    const taken: Record<string, ItemCount> = {};
+    // While many files come, nothing is sent to PostgreSQL.
+    if (names.length > 0) await home.query('SET LOCAL idle_in_transaction_session_timeout = 0');
+    for (const [place, name] of names.entries()) {
+      const hook = without.includes(name) ? undefined : this.hooks.find(name);
+      const count = await this.context.runAsSystem(() => itemsIn(reader, name, born, hook));
+      if (hook) taken[name] = count;
+      onProgress?.(tables.length + place + 1, tables.length + names.length);
+    }
+    return taken;
+  }
+
+  /** What an export says of a tenant is never dropped in silence. @throws ExportFileError, ValidationFailedError */
+  #requireTaken({ items = [] }: ExportHeader, { without = [] }: ImportOptions): void {
+    requireKnown(without, [...items, ...this.hooks.names]);
+    const homeless = items.find((name) => !without.includes(name) && !this.hooks.find(name));
+    if (homeless === undefined) return;
+    throw new ExportFileError(
+      `it has "${homeless}" of the tenant in it, which no module of this application takes. Import the module that keeps ` +
+        `such, or leave them out: without: ['${homeless}'], on the command line --without ${homeless}.`,
+    );
   }
 
   async #draft(
@@ -188,6 +238,13 @@ export class TenantImport {
   }
 }
 
+/** What has come so far. */
+interface Outcome {
+  rows: Readonly<Record<string, number>>;
+  items: Readonly<Record<string, ItemCount>>;
+  verification?: Verification;
+}
+
 interface ImportSource {
   readonly header: ExportHeader;
   readonly reader: ExportReader;
@@ -198,22 +255,21 @@ interface ImportSource {
   readonly mark: string;
 }
 
-/** Makes the schema with its rows, reads up to the end of the export, and returns the number of rows of each table. */
+/** Makes the schema with its rows, and returns the number of rows of each table. */
 async function fill(
   manager: EntityManager,
   { header, reader, streams, options, sharedSchemas, mark }: ImportSource,
   schemaName: string,
 ): Promise<Record<string, number>> {
   const rows: Record<string, number> = {};
-  const { tables, statements, rowsAt } = header;
+  const { tables, statements, rowsAt, items = [] } = header;
   const marked = { statements: [mark, ...statements], rowsAt: rowsAt + 1, sharedSchemas };
   const transaction = await transactionId(manager);
   await replayBlueprint(manager, marked, schemaName, async () => {
     for (const [place, table] of tables.entries()) {
       rows[table.name] = await copyIn(manager, streams, table, reader.rows(table.name));
-      options.onProgress?.(place + 1, tables.length);
+      options.onProgress?.(place + 1, tables.length + items.length);
     }
-    await reader.end();
   });
   if ((await transactionId(manager)) === transaction) return rows;
   throw new ExportFileError('its DDL ends the transaction in which it is run.');

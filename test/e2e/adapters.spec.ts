@@ -1,9 +1,13 @@
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { type AdapterFinding, checkTenantAdapter, type TenantAdapter } from '../../lib/testing';
 import {
   type CopiedTenant,
   TenancyModule,
   type Tenant,
   TenantContext,
+  TenantExport,
+  TenantImport,
   TenantLifecycle,
   TenantProvisioner,
 } from '../../lib';
@@ -23,12 +27,13 @@ describe('docs/adapters.md', () => {
     database = await createTestDatabase();
     examples = writeExamples('docs/adapters.md');
     const { Drafts } = await examples.import('drafts.ts');
+    const { DraftsTransfer } = await examples.import('drafts-transfer.ts');
     const onProvision = [
       (_tenant: Tenant, _manager: unknown, _origin: unknown, copied?: CopiedTenant) => copies.push(copied),
     ];
     running = await startTestApp({
       imports: [TenancyModule.forRoot(notesOptions(database, { hooks: { onProvision } }))],
-      providers: [Drafts],
+      providers: [Drafts, DraftsTransfer],
     });
     context = running.app.get(TenantContext);
   });
@@ -44,6 +49,30 @@ describe('docs/adapters.md', () => {
   it('has an adapter that keeps its contract', async () => {
     const { checkDrafts } = await examples.import('check-drafts.ts');
     expect(await checkDrafts(running.app)).toEqual([]);
+  });
+
+  it('and takes its state along when a tenant is exported and imported', async () => {
+    const { Drafts } = await examples.import('drafts.ts');
+    const drafts = running.app.get(Drafts);
+    const tenant = await running.create({ slug: 'exported' });
+    await context.run(tenant, () => drafts.save('menu', 'tea'));
+    const sink = new PassThrough();
+    const [bytes] = await Promise.all([buffer(sink), running.app.get(TenantExport).export('exported', sink)]);
+    const importing = (slug: string, source: Buffer) =>
+      running.app.get(TenantImport).import(Readable.from([source], { objectMode: false }), { slug });
+    const { tenant: copy, items } = await importing('imported', bytes);
+    expect(items).toEqual({ drafts: { items: 1, bytes: 3 } });
+    expect(await context.run(copy, () => drafts.find('menu'))).toBe('tea');
+
+    const saved: Tenant[] = [];
+    const save = jest.spyOn(drafts, 'save').mockImplementation(() => {
+      saved.push(context.tenant());
+      return Promise.reject(new Error('full'));
+    });
+    const forgotten = jest.spyOn(drafts, 'onTransition');
+    await expect(importing('never', bytes)).rejects.toThrow('full');
+    expect(forgotten.mock.calls).toEqual([[expect.objectContaining({ id: saved[0].id }), 'purge']]);
+    save.mockRestore();
   });
 
   it('and lets later work wait for a suspended tenant', async () => {

@@ -12,20 +12,12 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { buffer, text } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import {
-  TenancyModule,
-  type Tenant,
-  TenantContext,
-  TenantLifecycle,
-  TenantProvisioner,
-  TenantPurge,
-} from '../../lib';
+import { TenancyModule, type Tenant, TenantContext, TenantLifecycle, TenantPurge } from '../../lib';
 import { DirectoryFileStore, TenancyFilesModule, TenantFiles } from '../../lib/files';
-import { checkTenantAdapter } from '../../lib/testing';
+import { FilesOfTenants } from '../../lib/files/files-of-tenants';
 import { TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { notesOptions } from '../support/notes';
@@ -35,9 +27,6 @@ import { startTestApp, type TestApp } from '../support/test-app';
 const KEYS = [{ id: '1', secret: 'a secret of at least thirty-two characters' }];
 const UNAVAILABLE = expect.objectContaining({ code: 'TENANCY_UNAVAILABLE', statusCode: 503 });
 const DAMAGED = expect.objectContaining({ code: 'FILE_DAMAGED', statusCode: 500 });
-
-/** 1,024 bytes, which are three times as many characters on the disk. */
-const LONGEST = 'Ä'.repeat(512);
 
 describe('TenantFiles in a directory', () => {
   let database: TestDatabase;
@@ -81,163 +70,6 @@ describe('TenantFiles in a directory', () => {
   };
   const fresh = async (slug: string, metadata = {}) => running.create({ slug, metadata });
   const directoryOf = ({ schemaName }: Tenant) => join(root, 'store', `t-${schemaName}`);
-  const uploads = () => readdir(join(root, 'store', 'uploads'));
-
-  it('keeps the contract of an adapter', async () => {
-    const findings = await checkTenantAdapter({
-      app: running.app,
-      put: (key, value) => files.put(key, value),
-      get: textOf,
-      list: async () => (await files.list()).files.map(({ key }) => key),
-    });
-    expect(findings).toEqual([]);
-  });
-
-  it('gives back what was kept, with all that is known of it', () =>
-    inside(acme, async () => {
-      const kept = await files.put('reports/2026.pdf', Readable.from(['one ', Buffer.from('two')]), {
-        contentType: 'application/pdf',
-        metadata: { by: 'Zoë', 'page-count': '2' },
-      });
-      expect(kept).toEqual({
-        key: 'reports/2026.pdf',
-        size: 7,
-        contentType: 'application/pdf',
-        metadata: { by: 'Zoë', 'page-count': '2' },
-        sha256: '8ab63e29a4ba14e4e1688f9c15e5af90895421358c945b0431f85d66977bd3d2',
-        modifiedAt: expect.any(Date),
-      });
-      expect(await files.head('reports/2026.pdf')).toEqual(kept);
-      const file = await files.get('reports/2026.pdf');
-      expect([file?.info, await text(file!.stream)]).toEqual([kept, 'one two']);
-      await files.put('empty', '');
-      expect(await textOf('empty')).toBe('');
-      expect((await files.head('empty'))?.size).toBe(0);
-      expect([await files.get('nothing'), await files.head('nothing')]).toEqual([undefined, undefined]);
-      await files.delete('reports/2026.pdf');
-      await files.delete('reports/2026.pdf');
-      expect(await files.head('reports/2026.pdf')).toBeUndefined();
-    }));
-
-  it.each([
-    ...['', '/a', 'a/', 'a//b', '.', '..', 'a/..', '../a', 'a/./b', 'a\\b', 'a\0b', 'a\nb', '\ud800'],
-    ...['A\u0308', `${LONGEST}a`, 7, null, undefined, ['a']],
-  ])('refuses the key %j in words', async (key) => {
-    const refused = { code: 'FILE_INVALID', statusCode: 400, field: 'key' };
-    const calls: (() => Promise<unknown>)[] = [
-      () => files.put(key as string, 'x'),
-      () => files.get(key as string),
-      () => files.delete(key as string),
-      () => files.copy('a', key as string),
-      () => files.signedUrl(key as string),
-    ];
-    for (const work of calls) await expect(inside(acme, work)).rejects.toMatchObject(refused);
-  });
-
-  it('refuses content types and metadata that cannot be kept', () =>
-    inside(acme, async () => {
-      for (const contentType of ['png', 'text/html\r\nX: y', '', `a/${'b'.repeat(200)}`])
-        await expect(files.put('a', 'x', { contentType })).rejects.toMatchObject({ field: 'contentType' });
-      for (const metadata of [
-        { A: 'x' },
-        { a: 'x'.repeat(3_000) },
-        { a: 7 as never },
-        { a: '\ud800' },
-      ] as never[])
-        await expect(files.put('a', 'x', { metadata })).rejects.toMatchObject({ field: 'metadata' });
-    }));
-
-  it('tells all keys apart, and lists them in order, page by page', async () => {
-    const tenant = await fresh('keys');
-    const keys = [
-      'a',
-      'a/b',
-      'A',
-      'a.',
-      'a!',
-      'a0',
-      'con',
-      '%41',
-      'd-x',
-      'ä',
-      '💶',
-      '.hidden',
-      ' a',
-      'a:b',
-      LONGEST,
-    ];
-    const long = 'x'.repeat(80);
-    keys.push(
-      long,
-      `${long}!`,
-      `${long}/y`,
-      `${long}0`,
-      `${long}${long}`,
-      `${long}${long}z`,
-      `${'x'.repeat(79)}z`,
-    );
-    const sorted = [...keys].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
-    await inside(tenant, async () => {
-      for (const key of keys) await files.put(key, `of ${key}`);
-      for (const key of keys) expect(await textOf(key)).toBe(`of ${key}`);
-      for (const limit of [1, 2, 3, 1_000]) {
-        const listed: string[] = [];
-        let cursor: string | undefined;
-        do {
-          const page = await files.list({ limit, cursor });
-          listed.push(...page.files.map(({ key }) => key));
-          expect(page.files.length).toBeLessThanOrEqual(limit);
-          cursor = page.cursor;
-        } while (cursor !== undefined);
-        expect(listed).toEqual(sorted);
-      }
-      for (const prefix of ['a', 'a/', long.slice(1), `${long}x`, 'nothing', 'Ä'])
-        expect((await files.list({ prefix })).files.map(({ key }) => key)).toEqual(
-          sorted.filter((key) => key.startsWith(prefix)),
-        );
-      const [first] = (await files.list({ prefix: 'a/b' })).files;
-      expect(first).toEqual({ key: 'a/b', size: 6, modifiedAt: expect.any(Date) });
-      for (const wrong of [
-        { limit: 0 },
-        { limit: 1_001 },
-        { cursor: 'Li4' },
-        { prefix: '../' },
-        { prefix: '/' },
-      ])
-        await expect(files.list(wrong)).rejects.toMatchObject({ code: 'FILE_INVALID' });
-    });
-  });
-
-  it('shows nothing of a file before it is complete, and keeps the earlier one when that fails', () =>
-    inside(acme, async () => {
-      async function* failing() {
-        yield 'half ';
-        expect(await uploads()).toHaveLength(1);
-        expect([await textOf('draft'), await files.head('new')]).toEqual(['before', undefined]);
-        throw new Error('the line broke');
-      }
-      await files.put('draft', 'before');
-      for (const key of ['draft', 'new'])
-        await expect(files.put(key, failing())).rejects.toThrow('the line broke');
-      expect([await textOf('draft'), await files.head('new'), await uploads()]).toEqual([
-        'before',
-        undefined,
-        [],
-      ]);
-
-      const signal = AbortSignal.abort(new Error('called off'));
-      await expect(files.put('draft', 'x', { signal })).rejects.toThrow('called off');
-      const source = Readable.from(Array.from({ length: 11 }, () => Buffer.alloc(1_000_000)));
-      await expect(files.put('draft', source)).rejects.toMatchObject({
-        code: 'FILE_TOO_LARGE',
-        statusCode: 413,
-      });
-      expect([source.destroyed, await textOf('draft'), await uploads()]).toEqual([true, 'before', []]);
-
-      const reading = await files.get('draft');
-      await files.put('draft', 'after, and longer');
-      expect([await text(reading!.stream), await textOf('draft')]).toEqual(['before', 'after, and longer']);
-    }));
 
   it('removes what a killed process had begun a day ago, and nothing younger', async () => {
     const stale = join(root, 'other', 'uploads');
@@ -252,43 +84,6 @@ describe('TenantFiles in a directory', () => {
     resetClock();
     expect(await readdir(stale)).toEqual(['young']);
   });
-
-  it('gives the part that was asked for', () =>
-    inside(acme, async () => {
-      await files.put('digits', '0123456789');
-      const part = async (range: Parameters<TenantFiles['get']>[1]) => {
-        const file = await files.get('digits', range);
-        return [file?.range, (await buffer(file!.stream)).toString()];
-      };
-      expect(await part({ start: 2, end: 4 })).toEqual([{ start: 2, end: 4 }, '234']);
-      expect(await part({ start: 8 })).toEqual([{ start: 8, end: 9 }, '89']);
-      expect(await part({ start: 8, end: 1_000 })).toEqual([{ start: 8, end: 9 }, '89']);
-      expect(await part({ last: 3 })).toEqual([{ start: 7, end: 9 }, '789']);
-      expect(await part({ last: 1_000 })).toEqual([{ start: 0, end: 9 }, '0123456789']);
-      for (const range of [
-        { start: 10 },
-        { start: 5, end: 4 },
-        { start: -1 },
-        { last: 0 },
-        { start: 0.5 },
-        { last: NaN },
-      ])
-        await expect(files.get('digits', range)).rejects.toMatchObject({
-          code: 'FILE_RANGE_INVALID',
-          statusCode: 416,
-        });
-    }));
-
-  it('copies within the tenant', () =>
-    inside(acme, async () => {
-      const source = await files.put('from', 'tea', { contentType: 'text/plain', metadata: { by: 'x' } });
-      const copy = await files.copy('from', 'to/here');
-      expect(copy).toEqual({ ...source, key: 'to/here', modifiedAt: expect.any(Date) });
-      expect([await textOf('to/here'), await files.head('to/here')]).toEqual(['tea', copy]);
-      await files.copy('from', 'from');
-      expect(await textOf('from')).toBe('tea');
-      await expect(files.copy('nothing', 'x')).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
-    }));
 
   it('follows no symbolic link, and gives nothing that it has not written', async () => {
     const tenant = await fresh('links');
@@ -341,7 +136,7 @@ describe('TenantFiles in a directory', () => {
           () => files.put('kept', 'x'),
           () => files.delete('kept'),
           () => files.copy('kept', 'x'),
-          () => files.onTransition(acme, 'purge'),
+          () => running.app.get(FilesOfTenants).onTransition(acme, 'purge'),
         ])
           await expect(work()).rejects.toEqual(UNAVAILABLE);
       });
@@ -358,24 +153,6 @@ describe('TenantFiles in a directory', () => {
       return metrics.find(({ metric }) => metric === 'files.bytes')?.total;
     };
 
-    it('counts the bytes that are kept, and refuses what exceeds the quota before it is kept', async () => {
-      const tenant = await fresh('metered', { plan: 'free' });
-      await inside(tenant, async () => {
-        await files.put('a', 'x'.repeat(400));
-        await files.copy('a', 'b');
-        const exceeded = { code: 'QUOTA_EXCEEDED', statusCode: 402 };
-        await expect(files.put('a', 'y'.repeat(201))).rejects.toMatchObject(exceeded);
-        await expect(files.copy('a', 'c')).rejects.toMatchObject(exceeded);
-        expect([await textOf('a'), await files.head('c'), await uploads()]).toEqual([
-          'x'.repeat(400),
-          undefined,
-          [],
-        ]);
-        await files.put('c', 'z'.repeat(200));
-      });
-      expect(await usedBy(tenant)).toBe(1_000);
-    });
-
     it('takes the count back when the file cannot be kept after all', async () => {
       const tenant = await fresh('released', { plan: 'free' });
       await inside(tenant, async () => {
@@ -388,22 +165,6 @@ describe('TenantFiles in a directory', () => {
       });
       expect(await usedBy(tenant)).toBe(901);
     });
-  });
-
-  it('gives a copy of a tenant its files, unless values are masked', async () => {
-    const from = await fresh('original');
-    await inside(from, async () => {
-      await files.put('a/b', 'tea', { contentType: 'text/plain' });
-      await files.put('c', 'milk');
-    });
-    const provisioner = running.app.get(TenantProvisioner);
-    const copy = await provisioner.clone(from.slug, 'copy');
-    const masked = await provisioner.clone(from.slug, 'masked', { mask: { note: { text: "'x'" } } });
-    expect(await inside(copy, async () => [await textOf('a/b'), await textOf('c')])).toEqual(['tea', 'milk']);
-    expect(await inside(copy, async () => (await files.head('a/b'))?.contentType)).toBe('text/plain');
-    expect(await inside(masked, () => files.list())).toEqual({ files: [], cursor: undefined });
-    await inside(copy, () => files.put('c', 'juice'));
-    expect(await inside(from, () => textOf('c'))).toBe('milk');
   });
 
   it('fails the start in words when it has no store', async () => {

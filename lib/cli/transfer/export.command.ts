@@ -4,11 +4,13 @@ import { type ExportReport, TenantExport } from '../../transfer/tenant-export';
 import { CommandLineError, InterruptedError } from '../cli.errors';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 import { exportKey } from './export-key';
+import { itemsText, namesOf } from './item-names';
 import { writeNewFile } from './new-file';
 
 interface ExportCommandOptions extends CommonOptions {
   readonly to?: string;
   readonly force?: boolean;
+  readonly without?: readonly string[];
 }
 
 const STDOUT = '-';
@@ -16,11 +18,12 @@ const STDOUT = '-';
 @Command({
   name: 'export',
   arguments: '<tenant>',
-  description: 'write a tenant, its schema and its rows into one file, as of one moment',
+  description: 'write a tenant, its schema, its rows and its files into one file',
 })
 export class ExportCommand extends TenancyCommand<ExportCommandOptions> {
   protected readonly examples = [
     'tenancy export acme --to acme.tenant',
+    'tenancy export acme --to acme.tenant --without files',
     'TENANCY_EXPORT_KEY=… tenancy export acme --to - | ssh backup "cat > acme.tenant"',
   ];
 
@@ -33,13 +36,21 @@ export class ExportCommand extends TenancyCommand<ExportCommandOptions> {
     return file;
   }
 
+  @Option({
+    flags: '--without <names>',
+    description: 'leave out what modules keep outside of PostgreSQL, such as files (names between commas)',
+  })
+  parseWithout(names: string): readonly string[] {
+    return namesOf(names);
+  }
+
   @Option({ flags: '--force', description: 'replace the file' })
   parseForce(): boolean {
     return true;
   }
 
   protected async work([tenant]: readonly string[], options: ExportCommandOptions): Promise<Answer> {
-    const { to, force = false, json } = options;
+    const { to, force = false, without, json } = options;
     if (to === undefined || to === '') throw new CommandLineError('Say where it goes: --to acme.tenant.');
     if (to === STDOUT && json)
       throw new CommandLineError('--json prints its document where --to - writes the export.');
@@ -50,6 +61,7 @@ export class ExportCommand extends TenancyCommand<ExportCommandOptions> {
       const write = (stream: Writable) =>
         service.export(tenant, stream, {
           key,
+          without,
           signal,
           onProgress: (done, total) => gauge.update(done, total),
         });
@@ -69,6 +81,6 @@ export class ExportCommand extends TenancyCommand<ExportCommandOptions> {
   }
 }
 
-function toText(file: string, { tenant, tables, rows }: ExportReport): string {
-  return `${tenant}: ${rows} rows of ${Object.keys(tables).length} tables are in ${file}.`;
+function toText(file: string, { tenant, tables, rows, items }: ExportReport): string {
+  return `${tenant}: ${rows} rows of ${Object.keys(tables).length} tables${itemsText(items)} are in ${file}.`;
 }

@@ -10,6 +10,7 @@ import { AuditedCommand, type AuditedOptions, byWhom } from '../tenant/audited-c
 import { tenantAnswer } from '../tenant/tenant-answer';
 import type { Answer } from '../tenancy-command';
 import { exportKey } from './export-key';
+import { itemsText, namesOf } from './item-names';
 
 interface ImportCommandOptions extends AuditedOptions {
   readonly server?: string;
@@ -18,6 +19,7 @@ interface ImportCommandOptions extends AuditedOptions {
   readonly domains?: boolean;
   readonly keepId?: boolean;
   readonly maxGb?: number;
+  readonly without?: readonly string[];
 }
 
 @Command({
@@ -65,6 +67,14 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
   }
 
   @Option({
+    flags: '--without <names>',
+    description: 'leave out what modules keep outside of PostgreSQL, such as files (names between commas)',
+  })
+  parseWithout(names: string): readonly string[] {
+    return namesOf(names);
+  }
+
+  @Option({
     flags: '--max-gb <n>',
     description: 'refuse a file that has more gigabytes when it is unzipped (default: 64)',
   })
@@ -73,7 +83,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
   }
 
   protected async work([file]: readonly string[], options: ImportCommandOptions): Promise<Answer> {
-    const { slug, name, domains, keepId, maxGb, json } = options;
+    const { slug, name, domains, keepId, maxGb, without, json } = options;
     const source = await openSource(file);
     const key = exportKey();
     const service = await this.application.get(TenantImport, 'change', options);
@@ -87,6 +97,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
           domains,
           keepId,
           key,
+          without,
           limits: { maxBytes: maxGb && maxGb * 1024 ** 3 },
           signal,
           onProgress,
@@ -99,8 +110,9 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
         gauge.end();
       }
     });
-    const { tenant, tables, rows, verification } = report;
-    const summary = `${rows} rows of ${Object.keys(tables).length} tables, verified by ${verification}`;
+    const { tenant, tables, rows, items, verification } = report;
+    const count = Object.keys(tables).length;
+    const summary = `${rows} rows of ${count} tables${itemsText(items)}, verified by ${verification}`;
     return { value: report, text: `${tenantAnswer(this.application, tenant).text}\n${summary}` };
   }
 }

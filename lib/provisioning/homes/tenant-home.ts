@@ -11,7 +11,7 @@ export type Draft = Omit<NewTenant, 'status' | 'templateVersion' | 'schemaVersio
 /** What is to be made for a new tenant. */
 export interface HomePlan extends Pick<NewTenant, 'schemaName' | 'templateVersion' | 'schemaVersion'> {
   /** Makes the schema. Left out: it is there, because it is a spare's, or adopted. */
-  readonly fill?: (manager: EntityManager) => Promise<void>;
+  readonly fill?: (manager: EntityManager, tenant: Tenant) => Promise<void>;
 }
 
 /** How a tenant is made, wherever it lives. Each step gets a transaction; what comes after one is not begun when it fails. */

@@ -17,6 +17,8 @@ export interface HookSources<Hook> {
   readonly decoratorName: string;
   /** The name of the option, and of the method that a marked provider has. */
   readonly method: string;
+  /** Whether a marked provider may be without the method. */
+  readonly isOptional?: boolean;
 }
 
 /**
@@ -27,24 +29,37 @@ export interface HookSources<Hook> {
  */
 export function namedHooks<Hook extends (...args: never[]) => unknown>(
   discovery: DiscoveryService,
-  { functions, decorator, decoratorName, method }: HookSources<Hook>,
+  { functions, decorator, decoratorName, method, isOptional = false }: HookSources<Hook>,
 ): NamedHook<Hook>[] {
   const ofOptions = functions.map((run, place) => ({ name: run.name || `hooks.${method}[${place}]`, run }));
+  const ofClasses = markedProviders(discovery, decorator, decoratorName).flatMap(({ name, instance }) => {
+    const run = instance?.[method];
+    if (run === undefined && isOptional) return [];
+    if (typeof run !== 'function')
+      throw new InvalidHookError(name, decoratorName, `it has no method ${method}`);
+    return [{ name, run: run.bind(instance) as Hook }];
+  });
+  return [...ofOptions, ...ofClasses];
+}
+
+/**
+ * The providers whose class is marked, in the order in which Nest knows them.
+ *
+ * @throws InvalidHookError
+ */
+export function markedProviders(
+  discovery: DiscoveryService,
+  decorator: DiscoverableDecorator<unknown>,
+  decoratorName: string,
+): { readonly name: string; readonly instance: Readonly<Record<string, unknown>> | undefined }[] {
   // Nest 11 itself remembers one decorator of a class, so that one with two kinds of hooks would lose one.
   const isMarked = (type: Type | undefined) =>
     type !== undefined && Reflect.hasOwnMetadata(decorator.KEY, type);
   const marked = discovery.getProviders().filter((provider) => isMarked(providerClass(provider)));
-  const ofClasses = marked.map((provider) => {
+  return marked.map((provider) => {
     const name = String(provider.name);
-    const instance = provider.instance as Record<string, unknown> | undefined;
-    const run = instance?.[method];
-    if (!provider.isDependencyTreeStatic()) {
+    if (!provider.isDependencyTreeStatic())
       throw new InvalidHookError(name, decoratorName, 'it, or something it injects, is request-scoped');
-    }
-    if (typeof run !== 'function') {
-      throw new InvalidHookError(name, decoratorName, `it has no method ${method}`);
-    }
-    return { name, run: run.bind(instance) as Hook };
+    return { name, instance: provider.instance as Readonly<Record<string, unknown>> | undefined };
   });
-  return [...ofOptions, ...ofClasses];
 }

@@ -18,14 +18,21 @@ import {
   type TenantOrigin,
 } from '../provisioning.options';
 
+/**
+ * Called when a tenant is not made after all, and nothing of it is left in PostgreSQL: removes what was kept elsewhere
+ * for it. It may be called when `onProvision` was not. When it fails, that is logged, and others are called.
+ */
+export type ProvisionFailedHook = (tenant: Tenant, origin: TenantOrigin) => unknown;
+
 /** What a class with `@OnProvision()` implements. */
 export interface TenantProvisionHook {
   onProvision: ProvisionHook;
+  onProvisionFailed?: ProvisionFailedHook;
 }
 
 /**
  * Marks a provider of any module, whose method `onProvision(tenant, manager, origin, copied)` is called for each new
- * tenant.
+ * tenant, and `onProvisionFailed(tenant, origin)`, where it has that, when the tenant is not made after all.
  */
 export const OnProvision = DiscoveryService.createDecorator();
 
@@ -34,6 +41,7 @@ export const OnProvision = DiscoveryService.createDecorator();
 export class ProvisionHooks implements OnModuleInit {
   readonly #logger = new Logger(ProvisionHooks.name);
   #hooks: readonly NamedHook<ProvisionHook>[] = [];
+  #undoing: readonly NamedHook<ProvisionFailedHook>[] = [];
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -43,11 +51,12 @@ export class ProvisionHooks implements OnModuleInit {
 
   /** @throws InvalidHookError */
   onModuleInit(): void {
-    this.#hooks = namedHooks(this.discovery, {
-      functions: this.options.onProvision,
-      decorator: OnProvision,
-      decoratorName: '@OnProvision()',
-      method: 'onProvision',
+    const marked = { decorator: OnProvision, decoratorName: '@OnProvision()' };
+    const { onProvision: functions } = this.options;
+    this.#hooks = namedHooks(this.discovery, { ...marked, functions, method: 'onProvision' });
+    this.#undoing = namedHooks<ProvisionFailedHook>(this.discovery, {
+      ...{ ...marked, functions: [], method: 'onProvisionFailed' },
+      isOptional: true,
     });
   }
 
@@ -82,6 +91,21 @@ export class ProvisionHooks implements OnModuleInit {
       }
     } finally {
       transaction.end();
+    }
+  }
+
+  /** Removes what hooks have kept elsewhere for a tenant that is not made after all. Never rejects. */
+  async undo(tenant: Tenant, origin: TenantOrigin): Promise<void> {
+    for (const { name, run } of this.#undoing) {
+      try {
+        await run(tenant, origin);
+      } catch (error) {
+        this.#logger.error(
+          `The creation of "${tenant.slug}" failed, and "${name}" could not remove what it may have kept for the schema ` +
+            `${tenant.schemaName}, which no tenant has.`,
+          error,
+        );
+      }
     }
   }
 

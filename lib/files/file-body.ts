@@ -1,0 +1,22 @@
+import { FileTooLargeError } from './files.errors';
+
+/** The bytes of a file: all at once, or as they come, such as a request. */
+export type FileBody = string | Uint8Array | AsyncIterable<Uint8Array | string>;
+
+/** The bytes, up to `maxBytes`. @throws FileTooLargeError */
+export async function* bounded(
+  body: FileBody,
+  maxBytes: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  const whole = typeof body === 'string' || ArrayBuffer.isView(body) ? [body] : body;
+  for await (const piece of whole) {
+    signal?.throwIfAborted();
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    size += bytes.length;
+    if (size > maxBytes) throw new FileTooLargeError(maxBytes);
+    yield bytes;
+  }
+  signal?.throwIfAborted();
+}
