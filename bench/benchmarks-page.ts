@@ -28,11 +28,12 @@ const READINGS: Readonly<Record<string, string>> = {
     'on each, over 5 connections to each (`router`). Both servers are databases of one PostgreSQL, so the ratio, the operations ' +
     'a second of `router` over those of `one-pool`, is what it costs to have several.',
   move:
-    'Tenants of 10 and 100 MB move to another database of one PostgreSQL (`there`) and `back`, while eight callers write to ' +
-    'them and send again what is refused: `p99Ms` is what those wait, and `stallP99Ms` the median of both ways. `lost` are ' +
-    'writes that were answered and are not there afterwards, `doubled` those that are there twice, and `controlLost` what ' +
-    'is lost by a move that keeps no writer away. `vsDumpRestore` is the time of a move over that of `pg_dump | psql`, where ' +
-    'these speak to the server.',
+    'Tenants of 10 and 100 MB move to another database of one PostgreSQL and back, `online` and by stopping their writes, ' +
+    'while eight callers write to them and send again what is refused. `p99Ms` is what those wait, `maxMs` the longest that ' +
+    'one of them waits, each as the median of all moves, and so are `StallP99Ms` and `StallMaxMs`. `lost` are writes that were ' +
+    'answered and are not there afterwards, `doubled` those that are there twice, and `noWaitLost` and `noCatchUpLost` what is ' +
+    'lost by a move that keeps no writer away, and by one that does not wait for the new place. `VsDumpRestore` is the time of ' +
+    'a move over that of `pg_dump | psql`, where these speak to the server.',
   http:
     'A handler that says who the tenant is, without a database. `plain` reads a header, and so does `als`, in a process ' +
     'that has entered an AsyncLocalStorage once: what Node charges for having one at all. `by-hand` is a middleware that ' +

@@ -9,6 +9,8 @@ export interface MoveLoad {
   readonly writes: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** The longest that one of them took: how long the tenant stood still for its callers. */
+  readonly maxMs: number;
   /** Writes that were answered as done and are not there. */
   readonly lost: number;
   /** Writes that are there more than once. */
@@ -53,6 +55,7 @@ export async function writeDuring(
     writes: done.size,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
+    maxMs: latencies.at(-1)!,
     lost: [...done].filter((number) => !times.has(number)).length,
     doubled: found.filter(({ times: count }) => count > 1).length,
   };

@@ -4,8 +4,17 @@ import { promisify } from 'node:util';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { fromHeader, type Tenant, TenancyModule, TenantMover, TenantProvisioner } from '../lib/index';
-import { breakMoves } from '../test/support/hammer/moves';
+import {
+  fromHeader,
+  type MoveHow,
+  type Tenant,
+  TenancyModule,
+  TenantMover,
+  TenantProvisioner,
+} from '../lib/index';
+import { startEmbeddedPostgres } from '../lib/testing/embedded-postgres';
+import { BROKEN, breakMoves } from '../test/support/hammer/moves';
+import { LOGICAL } from '../test/support/logical-server';
 import type { Bench, BenchEnvironment, Row } from './bench';
 import { openDatabase } from './bench-database';
 import { queryAt } from './bench-server';
@@ -14,6 +23,7 @@ import { type MoveLoad, writeDuring } from './move-load';
 
 const SIZES_MB = [10, 100];
 const ROW_BYTES = 1_000;
+const WAYS: readonly MoveHow[] = ['online', 'stop'];
 /** How often the way to move wrongly is tried. */
 const ATTEMPTS = 5;
 
@@ -44,7 +54,8 @@ interface MoveSample extends MoveLoad {
 export const moveBench: Bench = {
   about: `tenants of ${SIZES_MB.join(' and ')} MB move to another server and back while callers write to them`,
 
-  async run(environment) {
+  async run(given) {
+    const environment = await withLogicalServer(given);
     const { options, progress } = environment;
     const world = await openWorld(environment);
     const rows: Row[] = [];
@@ -54,27 +65,30 @@ export const moveBench: Bench = {
       progress(`making a tenant of ${mb} MB`);
       const tenant = await makeTenant(world, mb);
       const before = await dumpAndRestore(environment, world.urls.default, tenant);
-      const there: MoveSample[] = [];
-      const back: MoveSample[] = [];
-      for (let round = 0; round < options.rounds; round++) {
-        there.push(await moveUnderLoad(world, tenant, 'eu'));
-        back.push(await moveUnderLoad(world, tenant, 'default'));
-        progress(
-          `round ${round + 1}: ${mb} MB: ${rounded(there[round].moveMs)} ms there, ${rounded(back[round].moveMs)} ms back`,
-        );
+      const found: Record<MoveHow, MoveSample[]> = { online: [], stop: [] };
+      for (let round = 0; round < options.rounds; round++)
+        for (const how of WAYS) {
+          const there = await moveUnderLoad(world, tenant, 'eu', how);
+          const back = await moveUnderLoad(world, tenant, 'default', how);
+          found[how].push(there, back);
+          progress(
+            `round ${round + 1}: ${mb} MB, ${how}: ${rounded(there.moveMs)} ms there, ${rounded(back.moveMs)} ms back; ` +
+              `nobody waited longer than ${rounded(Math.max(there.maxMs, back.maxMs))} ms`,
+          );
+        }
+      for (const how of WAYS) {
+        rows.push(rowOf(`${how}-${mb}`, mb, found[how]));
+        samples.push(...found[how]);
+        const of = (field: keyof MoveSample) => median(found[how].map((sample) => sample[field]));
+        ratios[`${how}StallP99Ms${mb}`] = rounded(of('p99Ms'));
+        ratios[`${how}StallMaxMs${mb}`] = rounded(of('maxMs'));
+        if (before !== undefined) ratios[`${how}VsDumpRestore${mb}`] = rounded(of('moveMs') / before);
       }
-      rows.push(rowOf(`there-${mb}`, mb, there), rowOf(`back-${mb}`, mb, back));
-      samples.push(...there, ...back);
-      ratios[`stallP99Ms${mb}`] = rounded(median([...there, ...back].map(({ p99Ms }) => p99Ms)));
-      if (before !== undefined)
-        ratios[`vsDumpRestore${mb}`] = rounded(
-          median([...there, ...back].map(({ moveMs }) => moveMs)) / before,
-        );
     }
     ratios.lost = samples.reduce((sum, { lost }) => sum + lost, 0);
     ratios.doubled = samples.reduce((sum, { doubled }) => sum + doubled, 0);
     progress('moving wrongly');
-    ratios.controlLost = await loseByControl(world);
+    for (const [how, lost] of Object.entries(await loseByControls(world))) ratios[how] = lost;
     return { rows, ratios };
   },
 };
@@ -109,11 +123,16 @@ async function makeTenant({ app, urls }: World, mb: number, slug = `mb-${mb}`): 
   return tenant;
 }
 
-async function moveUnderLoad({ app }: World, tenant: Tenant, server: string): Promise<MoveSample> {
+async function moveUnderLoad(
+  { app }: World,
+  tenant: Tenant,
+  server: string,
+  how: MoveHow,
+): Promise<MoveSample> {
   let moveMs = 0;
   const load = await writeDuring(app, tenant, async () => {
     const start = performance.now();
-    await app.get(TenantMover).move(tenant.id, { server });
+    await app.get(TenantMover).move(tenant.id, { server }, { how });
     moveMs = performance.now() - start;
   });
   return { ...load, moveMs };
@@ -126,6 +145,7 @@ function rowOf(variant: string, mb: number, samples: readonly MoveSample[]): Row
     opsPerSecond: rounded(median(samples.map(({ writes, moveMs }) => (writes / moveMs) * 1_000))),
     p50Ms: of('p50Ms'),
     p99Ms: of('p99Ms'),
+    maxMs: of('maxMs'),
     moveMs: of('moveMs'),
     mbPerSecond: rounded(median(samples.map(({ moveMs }) => (mb / moveMs) * 1_000))),
     lost: samples.reduce((sum, { lost }) => sum + lost, 0),
@@ -133,19 +153,34 @@ function rowOf(variant: string, mb: number, samples: readonly MoveSample[]): Row
   };
 }
 
-/** How many answered writes are lost by a move that keeps no writer away: a bench that finds none measures nothing. */
-async function loseByControl(world: World): Promise<number> {
-  const tenant = await makeTenant(world, 10, 'control');
-  const mend = breakMoves('noWait');
-  try {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const { lost } = await moveUnderLoad(world, tenant, attempt % 2 ? 'default' : 'eu');
-      if (lost > 0) return lost;
+/** How many answered writes are lost by moves that keep no writer away, or wait for none: a bench that finds none measures nothing. */
+async function loseByControls(world: World): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const broken of ['noWait', 'noCatchUp'] as const) {
+    const tenant = await makeTenant(world, 10, `control-${broken.toLowerCase()}`);
+    const mend = breakMoves(broken);
+    const name = `${broken}Lost`;
+    found[name] = 0;
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS && found[name] === 0; attempt++) {
+        const server = attempt % 2 ? 'default' : 'eu';
+        found[name] = (await moveUnderLoad(world, tenant, server, BROKEN[broken].how)).lost;
+      }
+    } finally {
+      mend();
     }
-    return 0;
-  } finally {
-    mend();
   }
+  return found;
+}
+
+/** With a server of its own where the given one keeps too little in its log. */
+async function withLogicalServer(given: BenchEnvironment): Promise<BenchEnvironment> {
+  const { url, version } = given.server;
+  const [{ level }] = await queryAt<{ level: string }>(url, `SELECT current_setting('wal_level') AS level`);
+  if (level === 'logical') return given;
+  const server = await startEmbeddedPostgres({ parameters: { max_connections: 200, ...LOGICAL } });
+  given.cleanUp.add(() => server.stop());
+  return { ...given, server: { url: server.url, version } };
 }
 
 /** How long `pg_dump | psql` takes; `undefined` where both are not installed in a version that speaks to this server. */

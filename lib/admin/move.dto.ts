@@ -1,5 +1,5 @@
 import { HasFieldsOf, IfGiven, IsIn, IsObject } from '../http/validation';
-import type { Move, MoveVerification } from '../moves/move';
+import { type Move, MOVE_HOWS, type MoveHow, type MoveVerification } from '../moves/move';
 import { PlaceBody } from './tenant.dto';
 
 /** What the place leaves out stays as it is. */
@@ -9,11 +9,15 @@ export class MoveTenantBody {
   place!: PlaceBody;
 
   @IfGiven()
+  @IsIn(MOVE_HOWS)
+  how?: MoveHow;
+
+  @IfGiven()
   @IsIn(['count', 'rows'])
   verify?: MoveVerification;
 }
 
-type Missing = 'actor' | 'reason' | 'cancelledBy' | 'finishedAt' | 'dropAfter' | 'droppedAt';
+type Missing = 'fallback' | 'actor' | 'reason' | 'cancelledBy' | 'finishedAt' | 'dropAfter' | 'droppedAt';
 
 /** The record of a move as the API shows it: what it does not have is `null`. */
 export type MoveView = Omit<Move, Missing> & { readonly [Key in Missing]: NonNullable<Move[Key]> | null };
@@ -23,9 +27,10 @@ export interface MovesView {
 }
 
 export function toMoveView(move: Move): MoveView {
-  const { actor, reason, cancelledBy, finishedAt, dropAfter, droppedAt } = move;
+  const { fallback, actor, reason, cancelledBy, finishedAt, dropAfter, droppedAt } = move;
   return {
     ...move,
+    fallback: fallback ?? null,
     actor: actor ?? null,
     reason: reason ?? null,
     cancelledBy: cancelledBy ?? null,

@@ -21,11 +21,11 @@ export class MovesController {
   @Accepts({ body: MoveTenantBody })
   async begin(
     @Param('tenant') tenant: string,
-    @Body() { place, verify }: MoveTenantBody,
+    @Body() { place, how, verify }: MoveTenantBody,
     @ChangeRequest() change: RequestedChange,
   ): Promise<MoveView> {
     const { reference } = await this.conditions.met(tenant, change);
-    return toMoveView(await this.mover.begin(reference, place, { verify, actor: change.actor }));
+    return toMoveView(await this.mover.begin(reference, place, { how, verify, actor: change.actor }));
   }
 
   /** The latest first. */

@@ -17,7 +17,9 @@ import { TenantStore } from '../registry/store/tenant.store';
 import { TypeOrmTenantStore } from '../registry/store/typeorm-tenant.store';
 import { loadCopyStreams } from '../transfer/copy-streams';
 import { majorOf, serverVersion } from '../transfer/server-version';
+import type { MoveHow } from './move';
 import { MoveNotPossibleError } from './moves.errors';
+import { OnlineChecks } from './online-checks';
 
 /** What a tenant needs of its server. */
 interface Needs {
@@ -36,6 +38,14 @@ interface Needs {
   readonly shadowed: readonly string[];
 }
 
+/** Where a tenant is to live, and how it moves there. */
+interface Checked {
+  readonly to: Place;
+  readonly how: MoveHow;
+  /** Why it is not online, when it was not asked to be stopped. */
+  readonly fallback?: string;
+}
+
 /** Says before anything is copied why a tenant cannot move. */
 @Injectable()
 export class MoveChecks {
@@ -48,15 +58,17 @@ export class MoveChecks {
     private readonly template: Template,
     private readonly versions: TenantVersions,
     private readonly unfinished: UnfinishedMigrations,
+    private readonly online: OnlineChecks,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
 
   /**
-   * The place in full, when the tenant can move there. What was left out stays as it is.
+   * The place in full, when the tenant can move there, and how. What was left out stays as it is.
    *
+   * @param how default online where that is possible
    * @throws MoveNotPossibleError, PlaceNotPossibleError, InvalidTransitionError, PackageMissingError, what `Servers.check()` throws
    */
-  async check(tenant: Tenant, asked: PlaceRequest): Promise<Place> {
+  async check(tenant: Tenant, asked: PlaceRequest, how?: MoveHow): Promise<Checked> {
     if (!(this.store instanceof TypeOrmTenantStore))
       throw new MoveNotPossibleError(
         'The tenants are kept in a store of the application, which cannot change the place of one.',
@@ -80,9 +92,25 @@ export class MoveChecks {
       (manager) => this.#obstacles(manager, needs, to),
       to.server,
     );
-    if (obstacles.length === 0) return to;
+    if (obstacles.length === 0) return { to, ...(await this.#wayOf(tenant, from, to, how)) };
     throw new MoveNotPossibleError(
       `The tenant "${tenant.slug}" cannot move to the server "${to.server}":\n${obstacles.map((each) => `- ${each}`).join('\n')}`,
+    );
+  }
+
+  async #wayOf(
+    tenant: Tenant,
+    from: Place,
+    to: Place,
+    how: MoveHow | undefined,
+  ): Promise<Pick<Checked, 'how' | 'fallback'>> {
+    if (how === 'stop') return { how };
+    const obstacles = await this.online.obstacles(tenant, from, to);
+    if (obstacles.length === 0) return { how: 'online' };
+    if (how === undefined) return { how: 'stop', fallback: obstacles.join('; ') };
+    throw new MoveNotPossibleError(
+      `The tenant "${tenant.slug}" cannot move to the server "${to.server}" while its writes go on:\n` +
+        obstacles.map((each) => `- ${each}`).join('\n'),
     );
   }
 

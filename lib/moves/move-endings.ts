@@ -43,6 +43,7 @@ export class MoveEndings {
     switch (move.state) {
       case 'planned':
       case 'copying':
+      case 'following':
         return this.#fail(move, why);
       case 'fencing':
         return (await this.#isPutAway(move))
@@ -77,6 +78,8 @@ export class MoveEndings {
         this.marks.write(manager, move.schemaName, tenantComment(tenant.slug)),
       );
     }
+    // What cannot be taken away now the sweeper takes away.
+    if (move.how === 'online') await this.remains.unlink(move).catch(() => undefined);
     const done = await this.records.finish(move, 'done', { keepMs: this.options.moves.keepMs });
     if (tenant) await this.events.emit('moved', tenant);
     return done;

@@ -15,8 +15,16 @@ export const SILENT_SECONDS = 60;
 
 const NOTHING_YET: MoveProgress = { tables: 0, ofTables: 0, rows: 0 };
 
-const COLUMNS = `id, tenant_id, schema_name, from_server, from_isolation, to_server, to_isolation, how, verify, state, actor, reason,
+const COLUMNS = `id, tenant_id, schema_name, from_server, from_isolation, to_server, to_isolation, how, fallback, verify, state, actor, reason,
   cancelled_by, progress, worker, heartbeat_at, started_at, state_at, finished_at, drop_after, dropped_at`;
+
+interface NewMove {
+  readonly how: MoveHow;
+  readonly fallback?: string;
+  readonly verify: MoveVerification;
+  readonly actor?: string;
+  readonly worker: string;
+}
 
 /** The SQL of moves. What a worker writes is written only while the move is its own. */
 @Injectable()
@@ -33,12 +41,7 @@ export class MoveRecords {
   }
 
   /** Records a new move. @throws MoveUnderWayError, MoveNotPossibleError when a migration run is under way */
-  begin(
-    id: string,
-    tenant: Tenant,
-    to: Place,
-    given: { readonly verify: MoveVerification; readonly actor?: string; readonly worker: string },
-  ): Promise<Move> {
+  begin(id: string, tenant: Tenant, to: Place, given: NewMove): Promise<Move> {
     const from = placeOf(tenant);
     const asked = this.transactions.inRegistry(async (manager) => {
       await manager.query(`SET LOCAL lock_timeout = '2s'`);
@@ -61,11 +64,11 @@ export class MoveRecords {
           `A migration run is under way (${running.holder}), and it may be at this tenant. Move it when the run has ended.`,
         );
       const [move] = await manager.query<MoveRow[]>(
-        `INSERT INTO ${this.#moves} (id, tenant_id, schema_name, from_server, from_isolation, to_server, to_isolation, how, verify,
-           actor, worker) VALUES ($1, $2, $3, $4, $5, $6, $7, 'stop', $8, $9, $10) RETURNING ${COLUMNS}`,
+        `INSERT INTO ${this.#moves} (id, tenant_id, schema_name, from_server, from_isolation, to_server, to_isolation, how, fallback,
+           verify, actor, worker) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING ${COLUMNS}`,
         [
           ...[id, tenant.id, tenant.schemaName, from.server, from.isolation, to.server, to.isolation],
-          ...[given.verify, given.actor, given.worker],
+          ...[given.how, given.fallback, given.verify, given.actor, given.worker],
         ],
       );
       await manager.query(`UPDATE ${this.#schema}.tenants SET move_id = $2 WHERE id = $1`, [tenant.id, id]);
@@ -83,7 +86,7 @@ export class MoveRecords {
 
   /** @throws MoveLostError when it is not this worker's any more, has another state, or was cancelled before it is fenced */
   async advance({ id, worker }: Move, from: MoveState, to: MoveState): Promise<Move> {
-    const isStoppable = to === 'copying' || to === 'fencing';
+    const isStoppable = to === 'copying' || to === 'following' || to === 'fencing';
     return this.transactions.inRegistry((manager) =>
       this.#change(
         manager,
@@ -179,7 +182,7 @@ export class MoveRecords {
   cancel(id: string, by: string): Promise<Move | undefined> {
     return this.#first(
       `UPDATE ${this.#moves} SET cancelled_by = COALESCE(cancelled_by, $2)
-       WHERE id = $1 AND state IN ('planned', 'copying') RETURNING ${COLUMNS}`,
+       WHERE id = $1 AND state IN ('planned', 'copying', 'following') RETURNING ${COLUMNS}`,
       [id, by],
     );
   }
@@ -211,6 +214,21 @@ export class MoveRecords {
   async noteDropped({ id }: Move): Promise<void> {
     await this.#first(
       `UPDATE ${this.#moves} SET dropped_at = pg_catalog.clock_timestamp() WHERE id = $1 RETURNING ${COLUMNS}`,
+      [id],
+    );
+  }
+
+  /** Those that have ended, and of which a slot, a publication or a subscription may be left. */
+  listToUnlink(): Promise<Move[]> {
+    return this.#list(
+      `WHERE how = 'online' AND unlinked_at IS NULL AND finished_at IS NOT NULL ORDER BY finished_at, id`,
+      [],
+    );
+  }
+
+  async noteUnlinked({ id }: Move): Promise<void> {
+    await this.#first(
+      `UPDATE ${this.#moves} SET unlinked_at = pg_catalog.clock_timestamp() WHERE id = $1 RETURNING ${COLUMNS}`,
       [id],
     );
   }
@@ -268,6 +286,7 @@ interface MoveRow {
   readonly to_server: string;
   readonly to_isolation: Isolation;
   readonly how: MoveHow;
+  readonly fallback: string | null;
   readonly verify: MoveVerification;
   readonly state: MoveState;
   readonly actor: string | null;
@@ -297,6 +316,7 @@ function toMove(row: MoveRow): Move {
     from: { server: row.from_server, isolation: row.from_isolation },
     to: { server: row.to_server, isolation: row.to_isolation },
     how: row.how,
+    fallback: row.fallback ?? undefined,
     verify: row.verify,
     state: row.state,
     actor: row.actor ?? undefined,

@@ -11,6 +11,7 @@ import { type Move, moveComment, nameOfMoved } from './move';
 import { MoveRecords } from './move-records';
 import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
+import { Replication } from './replication';
 
 /** What moves leave: the tenant as it was at the old place, and after a failure the unfinished copy at the new one. */
 @Injectable()
@@ -21,13 +22,21 @@ export class MoveRemains {
     private readonly transactions: SystemTransactions,
     private readonly schemaDrop: SchemaDrop,
     private readonly versions: TenantVersions,
+    private readonly replication: Replication,
     private readonly store: TenantStore,
   ) {}
+
+  /** Takes away what lets the rows of one place reach the other. A slot that is left keeps the log until the disk is full. */
+  async unlink(move: Move): Promise<void> {
+    await this.replication.drop(move);
+    await this.records.noteUnlinked(move);
+  }
 
   /** Drops in parts what a move has left. Only a schema that says that it is this move's is touched. */
   async drop(move: Move): Promise<void> {
     const place = placeOfRemains(move);
     const name = move.state === 'failed' ? move.schemaName : nameOfMoved(move);
+    if (move.how === 'online' && move.state === 'failed') await this.unlink(move);
     for (let isGone = false; !isGone;) {
       isGone = await this.sessions.alone(move, place, async (manager) => {
         if ((await purposeOf(manager, name)) !== moveComment(move)) return true;

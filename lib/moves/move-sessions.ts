@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { SqlExecutor } from '../common/sql';
+import type { Client } from 'pg';
+import { quoteLiteral, type SqlExecutor } from '../common/sql';
 import { Servers } from '../connection/servers/servers';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import { TenantContext } from '../context/tenant-context';
@@ -50,6 +51,31 @@ export class MoveSessions {
     });
   }
 
+  /** A transaction at a place without that lock, for what only looks. With a `snapshot` it sees that moment. */
+  look<T>(
+    { place, schemaName }: { readonly place: Place; readonly schemaName: string },
+    work: (manager: EntityManager) => Promise<T>,
+    snapshot?: string,
+  ): Promise<T> {
+    return this.#transaction(siteOf({ place, schemaName }), work, snapshot);
+  }
+
+  /** A session at a place outside of any transaction, for what must be seen as it is now. */
+  beside<T>(move: Move, place: Place, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.context.runAsSystem(
+      () => this.sessions.run((session) => work(session.manager), { isRequired: false }),
+      siteOf({ place, schemaName: move.schemaName }),
+    );
+  }
+
+  /** A session at the old place that speaks the replication protocol. */
+  replicating<T>({ from, schemaName }: Move, work: (client: Client) => Promise<T>): Promise<T> {
+    return this.context.runAsSystem(
+      () => this.sessions.replicating(work),
+      siteOf({ place: from, schemaName }),
+    );
+  }
+
   /** A transaction of the registry. */
   inRegistry<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.#transaction({ server: DEFAULT_SERVER }, work);
@@ -71,13 +97,16 @@ export class MoveSessions {
     return outcome;
   }
 
-  #transaction<T>(site: Site, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  #transaction<T>(site: Site, work: (manager: EntityManager) => Promise<T>, snapshot?: string): Promise<T> {
     return this.context.runAsSystem(
       () =>
         this.sessions.run(
           async (session) => {
-            await session.startTransaction('READ COMMITTED');
+            await session.startTransaction(snapshot === undefined ? 'READ COMMITTED' : 'REPEATABLE READ');
             try {
+              // Before any statement that takes one of its own.
+              if (snapshot !== undefined)
+                await session.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshot)}`);
               await session.query('SET LOCAL statement_timeout = 0');
               await session.query('SET LOCAL idle_in_transaction_session_timeout = 0');
               const result = await work(session.manager);

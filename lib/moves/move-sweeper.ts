@@ -85,6 +85,10 @@ export class MoveSweeper implements OnApplicationBootstrap, OnModuleDestroy {
         await this.remains.drop(move);
         dropped.push(move);
       });
+    const linked =
+      (await problems.attempt('look for slots of moves', () => this.records.listToUnlink())) ?? [];
+    for (const move of linked)
+      await problems.attempt(`take away the slot of the move ${move.id}`, () => this.remains.unlink(move));
     return { ended, dropped, problems: problems.list };
   }
 

@@ -4,6 +4,7 @@ import type { Place } from '../placement/place';
 export const MOVE_STATES = [
   'planned',
   'copying',
+  'following',
   'fencing',
   'switching',
   'cleaning',
@@ -12,14 +13,20 @@ export const MOVE_STATES = [
 ] as const;
 
 /**
- * How far a move is. `copying`: the tenant's writes wait, it is read as before. `fencing`: its schema at the old place is about to be
- * put away, and new work waits. `switching`: it is put away, and the registry is about to name the new place. `cleaning`: the
+ * How far a move is. `copying`: its rows are copied; when `how` is `stop`, its writes wait. `following`: only online; what was
+ * written since the copy began is done at the new place, too. `fencing`: its schema at the old place is about to be put away, and
+ * new work waits. `switching`: it is put away, and the registry is about to name the new place. `cleaning`: the
  * new place serves.
  */
 export type MoveState = (typeof MOVE_STATES)[number];
 
-/** `stop`: the tenant's writes are stopped while its rows are copied. */
-export type MoveHow = 'stop';
+/**
+ * `online`: the tenant's writes go on while its rows are copied, and reach the new place by logical replication. `stop`: they wait
+ * until the rows are copied.
+ */
+export const MOVE_HOWS = ['online', 'stop'] as const;
+
+export type MoveHow = (typeof MOVE_HOWS)[number];
 
 /** How the copy is verified: by structure, sequences and numbers of rows; `rows`: by a hash of all rows besides. */
 export type MoveVerification = 'count' | 'rows';
@@ -41,6 +48,8 @@ export interface Move {
   readonly from: Place;
   readonly to: Place;
   readonly how: MoveHow;
+  /** Why it is not online, when it was not asked to be stopped. */
+  readonly fallback: string | undefined;
   readonly verify: MoveVerification;
   readonly state: MoveState;
   readonly actor: string | undefined;

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { messageOf, messageWithCause } from '../common/error-message';
 import { checkArguments } from '../common/options/check-options';
 import { anything, callback, oneOf } from '../common/options/kinds';
@@ -7,7 +6,6 @@ import { Option } from '../common/options/option.decorator';
 import { TenancyError } from '../common/tenancy.errors';
 import { thisProcess } from '../common/this-process';
 import { uuidV7 } from '../common/uuid-v7';
-import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
 import { TenantEvents } from '../provisioning/hooks/tenant-events';
 import type { PlaceRequest } from '../provisioning/placement';
 import { checkActorAndReason } from '../provisioning/tenant-input';
@@ -15,9 +13,9 @@ import { isUuid } from '../registry/claim';
 import { TenantStore } from '../registry/store/tenant.store';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
-import { isTaken } from './fence';
-import type { Move, MoveHow, MoveProgress, MoveVerification } from './move';
+import { type Move, MOVE_HOWS, type MoveHow, type MoveProgress, type MoveVerification } from './move';
 import { MoveChecks } from './move-checks';
+import type { MoveTold } from './move-copy';
 import { MoveEndings } from './move-endings';
 import { MoveRecords } from './move-records';
 import { MoveRemains } from './move-remains';
@@ -29,11 +27,15 @@ import {
   MoveNotFoundError,
   MoveNotPossibleError,
 } from './moves.errors';
-import { type MoveTold, StopCopy } from './stop-copy';
+import { OnlineCopy } from './online-copy';
+import { StopCopy } from './stop-copy';
 
 export class MoveOptions {
-  /** `stop`, which is the default: the tenant's writes are stopped while its rows are copied. */
-  @Option(oneOf<MoveHow>('stop'))
+  /**
+   * `online`: the tenant's writes go on while its rows are copied. `stop`: they are stopped. Default `online` where the servers and
+   * the tenant's tables allow it; the record's `fallback` says why they do not.
+   */
+  @Option(oneOf<MoveHow>(...MOVE_HOWS))
   readonly how?: MoveHow;
 
   /** `rows`: the copy is compared row by row, too. Default `count`: its structure, sequences and numbers of rows. */
@@ -58,9 +60,6 @@ export class CancelMoveOptions {
 /** Between two signs of life of a worker. */
 const BEAT_MS = 5_000;
 
-/** Between two tries to get the tables of a tenant. */
-const RETRY_MS = 200;
-
 /** Moves tenants from one place to another. Records of moves say how far each is, on whatever instance it runs. */
 @Injectable()
 export class TenantMover implements OnModuleDestroy {
@@ -73,10 +72,10 @@ export class TenantMover implements OnModuleDestroy {
     private readonly records: MoveRecords,
     private readonly sessions: MoveSessions,
     private readonly remains: MoveRemains,
-    private readonly copy: StopCopy,
+    private readonly stopCopy: StopCopy,
+    private readonly onlineCopy: OnlineCopy,
     private readonly endings: MoveEndings,
     private readonly events: TenantEvents,
-    @Inject(CONNECTION_OPTIONS) private readonly options: ConnectionOptions,
   ) {}
 
   /** Moves that can still be undone are. */
@@ -106,11 +105,11 @@ export class TenantMover implements OnModuleDestroy {
     const options = checkArguments('TenantMover.move()', MoveOptions, given);
     checkActorAndReason({ actor: options.actor });
     const tenant = await this.#find(reference);
-    const to = await this.checks.check(tenant, place);
+    const { to, how, fallback } = await this.checks.check(tenant, place, options.how);
     await this.remains.clearWay(tenant, to);
     const worker = `${thisProcess()}, ${uuidV7()}`;
     const { actor, verify = 'count' } = options;
-    const move = await this.records.begin(uuidV7(), tenant, to, { actor, verify, worker });
+    const move = await this.records.begin(uuidV7(), tenant, to, { how, fallback, actor, verify, worker });
     const stop = new AbortController();
     const ended = this.#work(move, tenant, options, stop.signal).finally(() => this.#working.delete(move.id));
     this.#working.set(move.id, { ended, stop });
@@ -200,7 +199,8 @@ export class TenantMover implements OnModuleDestroy {
       const copying = await this.records.advance(begun, 'planned', 'copying');
       await told.state(copying);
       await this.events.emit('moving', tenant);
-      let move = await this.#copyWhenFree(copying, told);
+      const way = copying.how === 'online' ? this.onlineCopy : this.stopCopy;
+      let move = await way.run(copying, told);
       if (move.state === 'fencing') {
         move = await this.records.advance(move, 'fencing', 'switching');
         await told.state(move);
@@ -211,30 +211,6 @@ export class TenantMover implements OnModuleDestroy {
     } catch (error) {
       return this.#settle(begun, error);
     }
-  }
-
-  /** Tries again while others have the tenant's tables. */
-  async #copyWhenFree(move: Move, told: MoveTold): Promise<Move> {
-    const until = performance.now() + this.options.moves.drainMs;
-    for (;;) {
-      try {
-        return await this.copy.run(move, told);
-      } catch (error) {
-        const { state } = await this.find(move.id);
-        if (!isTaken(error) || state !== 'copying') throw error;
-        if (performance.now() > until)
-          throw new MoveNotPossibleError(await this.#whoHolds(move), { cause: error });
-        await delay(RETRY_MS, undefined, { signal: told.signal });
-      }
-    }
-  }
-
-  async #whoHolds(move: Move): Promise<string> {
-    const holders = await this.copy.holders(move).catch(() => []);
-    return (
-      `its tables could not be had for ${this.options.moves.drainMs} ms, because open transactions write to them ` +
-      `(${holders.join(', ') || 'they have ended meanwhile'}). Try again when they have ended, or raise moves.drainMs.`
-    );
   }
 
   /** After an error: whatever state the move is in, it is brought to its end, or left to the sweeper. */

@@ -18,6 +18,16 @@ export class CheckedMovesOptions {
   readonly drainMs: number = 30_000;
 
   /**
+   * How long a move that goes on serving waits until the new place has done what is written at the old one, in milliseconds from 0,
+   * and before that for transactions that write on the old server. Then it fails, and the tenant stays where it is. Default
+   * 600,000, ten minutes.
+   *
+   * @see docs/placement.md#while-it-is-served
+   */
+  @Option(waiting(0), { variable: 'TENANCY_MOVES_CATCH_UP_MS' })
+  readonly catchUpMs: number = 600_000;
+
+  /**
    * How long the rows at the old place are kept after a move, in milliseconds from 0, by the database's clock. Default
    * 86,400,000, a day.
    */

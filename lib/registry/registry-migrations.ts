@@ -13,6 +13,7 @@ import { AddPlaces1763601200000 } from './migrations/1763601200000-add-places';
 import { CreateMoves1763601300000 } from './migrations/1763601300000-create-moves';
 import { NoteTenantDatabases1763601350000 } from './migrations/1763601350000-note-tenant-databases';
 import { SpendLessOnFleetRuns1763601400000 } from './migrations/1763601400000-spend-less-on-fleet-runs';
+import { MoveOnline1763601500000 } from './migrations/1763601500000-move-online';
 
 /** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
@@ -39,6 +40,7 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   CreateMoves1763601300000,
   NoteTenantDatabases1763601350000,
   SpendLessOnFleetRuns1763601400000,
+  MoveOnline1763601500000,
 ];
 
 /** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */

@@ -1,6 +1,7 @@
 import { CleanUp } from '../../bench/clean-up';
 import { startEmbeddedPostgres } from '../../lib/testing/embedded-postgres';
 import { createTestDatabase, type TestDatabase } from './database';
+import { LOGICAL } from './logical-server';
 import { startPgBouncer } from './system/pgbouncer';
 import { createPooledRole } from './system/pooled-role';
 import { findPgBouncer } from './system/programs';
@@ -71,7 +72,7 @@ export function hasPgBouncer(): boolean {
 }
 
 async function startServer(cleanUp: CleanUp): Promise<string> {
-  const { url, stop } = await startEmbeddedPostgres({ parameters: { max_connections: 200 } });
+  const { url, stop } = await startEmbeddedPostgres({ parameters: { max_connections: 200, ...LOGICAL } });
   cleanUp.add(stop);
   return url;
 }

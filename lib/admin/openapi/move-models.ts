@@ -1,6 +1,6 @@
 import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ID, optional } from '../../http/openapi/fields';
-import { MOVE_STATES } from '../../moves/move';
+import { MOVE_HOWS, MOVE_STATES } from '../../moves/move';
 import { ISOLATIONS } from '../../placement/place';
 import { MoveTenantBody } from '../move.dto';
 
@@ -17,6 +17,7 @@ const place = (description: string) => ({
   selfRequired: true,
 });
 const COUNT = { type: 'integer', minimum: 0 };
+const HOW = { type: String, enum: [...MOVE_HOWS] };
 const VERIFY = { type: String, enum: ['count', 'rows'] };
 const text = (description: string) => ({ type: String, nullable: true, description });
 const date = (description: string) => ({ ...DATE, nullable: true, description });
@@ -33,6 +34,11 @@ export const MOVE_MODELS: readonly Model[] = [
         selfRequired: true,
         example: { server: 'eu' },
       },
+      how: optional({
+        ...HOW,
+        description:
+          'online: its writes go on while its rows are copied; stop: they wait. Default online where that is possible',
+      }),
       verify: optional({
         ...VERIFY,
         default: 'count',
@@ -49,7 +55,8 @@ export const MOVE_MODELS: readonly Model[] = [
       schemaName: { type: String },
       from: place('Where the tenant lived'),
       to: place('Where it is to live'),
-      how: { type: String, enum: ['stop'], description: 'stop: its writes wait while its rows are copied' },
+      how: { ...HOW, description: 'online: its writes go on while its rows are copied; stop: they wait' },
+      fallback: text('Why it is not online, when it was not asked to be stopped'),
       verify: VERIFY,
       state: { type: String, enum: [...MOVE_STATES] },
       actor: text('Who asked for it'),

@@ -26,7 +26,7 @@ import {
   checkVersion,
 } from './server-checks';
 import { checkSessions } from './pooler-checks';
-import { checkHalfDone, checkMarks, checkSchemas, checkSpares } from './tenant-checks';
+import { checkHalfDone, checkMarks, checkSchemas, checkSlots, checkSpares } from './tenant-checks';
 
 /** What is looked at on every server. */
 const SERVER_CHECKS: Readonly<Record<string, Check>> = {
@@ -53,6 +53,7 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   schemas: checkSchemas,
   marks: checkMarks,
   'half-done': checkHalfDone,
+  slots: checkSlots,
   spares: checkSpares,
   servers: checkPlaces,
 };
@@ -69,6 +70,7 @@ const FURTHER_TENANT_CHECKS: Readonly<Record<string, Check>> = {
   migrations: checkFleet,
   schemas: checkSchemas,
   marks: checkMarks,
+  slots: checkSlots,
   spares: checkSpares,
 };
 

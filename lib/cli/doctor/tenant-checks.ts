@@ -1,5 +1,6 @@
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
+import { LINK_PREFIX, linkName } from '../../moves/replication';
 import { OWN_NAME } from '../../registry/schema-name';
 import {
   describeCopies,
@@ -121,6 +122,34 @@ export const checkHalfDone: Check = async ({ options, database }) => {
       : ok('half-made tenants', 'none'),
     purges.length > 0 ? warning('unfinished purges', named(purges), remedy) : ok('unfinished purges', 'none'),
   ];
+};
+
+/** Whether moves have left slots, publications or subscriptions. A slot keeps the log until the disk is full. */
+export const checkSlots: Check = async ({ options, database, registry }) => {
+  if (options.store) return skipped('slots', ELSEWHERE);
+  const open = await registry.query<{ id: string }[]>(
+    `SELECT id FROM ${quoteIdentifier(options.registry.schema)}.moves WHERE finished_at IS NULL`,
+  );
+  const left = await database.query<{ name: string }[]>(
+    `SELECT pg_catalog.format('slot %s, which keeps %s', slot_name,
+         pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn))) AS name
+       FROM pg_catalog.pg_replication_slots
+       WHERE database = pg_catalog.current_database() AND pg_catalog.starts_with(slot_name, $1) AND slot_name <> ALL ($2)
+     UNION ALL SELECT 'publication ' || pubname FROM pg_catalog.pg_publication
+       WHERE pg_catalog.starts_with(pubname, $1) AND pubname <> ALL ($2)
+     UNION ALL SELECT 'subscription ' || subname FROM pg_catalog.pg_subscription s
+       JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+       WHERE d.datname = pg_catalog.current_database() AND pg_catalog.starts_with(subname, $1) AND subname <> ALL ($2)
+     ORDER BY 1`,
+    [LINK_PREFIX, open.map(linkName)],
+  );
+  return left.length === 0
+    ? ok('slots', 'no move has left one')
+    : warning(
+        'slots',
+        `left by moves that have ended, or of another registry: ${named(left)}`,
+        'the sweeper takes away those of this registry when both servers are there; see the runbook in docs/placement.md',
+      );
 };
 
 export const checkSpares: Check = async ({ options, database }) => {

@@ -12,13 +12,15 @@ export function progressText({ progress: { tables, ofTables, rows } }: Move): st
 }
 
 export function moveText(tenant: string, move: Move): string {
-  const { reason, cancelledBy, finishedAt, dropAfter, droppedAt } = move;
+  const { fallback, reason, cancelledBy, finishedAt, dropAfter, droppedAt } = move;
   return list({
     move: move.id,
     tenant,
     state: move.state,
     from: placeText(move.from),
     to: placeText(move.to),
+    how: move.how,
+    ...(fallback !== undefined && { 'not online': fallback }),
     copied: progressText(move),
     ...(reason !== undefined && { reason }),
     ...(cancelledBy !== undefined && { cancelled: `by ${cancelledBy}` }),

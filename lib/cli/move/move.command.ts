@@ -1,5 +1,5 @@
 import { Command, Option } from 'nest-commander';
-import type { Move, MoveVerification } from '../../moves/move';
+import { type Move, MOVE_HOWS, type MoveHow, type MoveVerification } from '../../moves/move';
 import { MoveFailedError } from '../../moves/moves.errors';
 import { TenantMover } from '../../moves/tenant-mover';
 import { type Isolation, ISOLATIONS } from '../../placement/place';
@@ -12,20 +12,29 @@ import { moveText } from './move-text';
 interface MoveCommandOptions extends CommonOptions {
   readonly server?: string;
   readonly isolation?: Isolation;
+  readonly how?: MoveHow;
   readonly verify?: MoveVerification;
   readonly actor?: string;
 }
+
+/** On the tenant's writes. */
+const EFFECTS = {
+  online: 'while its writes go on',
+  stop: 'and stop its writes while its rows are copied',
+  default: 'and stop its writes while its rows are copied where they cannot go on',
+} as const;
 
 const VERIFICATIONS: readonly MoveVerification[] = ['count', 'rows'];
 
 @Command({
   name: 'move',
   arguments: '<tenant>',
-  description: 'move a tenant to another place; its writes wait while its rows are copied',
+  description: 'move a tenant to another place while it is in use',
 })
 export class MoveCommand extends TenancyCommand<MoveCommandOptions> {
   protected readonly examples = [
     'tenancy move acme --server eu',
+    'tenancy move acme --server eu --how stop',
     'tenancy move acme --server eu --verify rows --yes --json',
   ];
 
@@ -44,6 +53,16 @@ export class MoveCommand extends TenancyCommand<MoveCommandOptions> {
   }
 
   @Option({
+    flags: '--how <way>',
+    description:
+      'online: its writes go on; stop: they wait while its rows are copied (default: online where that is possible)',
+    choices: [...MOVE_HOWS],
+  })
+  parseHow(how: string): string {
+    return oneOf('--how', how, MOVE_HOWS);
+  }
+
+  @Option({
     flags: '--verify <what>',
     description: 'compare the numbers of rows, or all rows (default: count)',
     choices: [...VERIFICATIONS],
@@ -58,11 +77,11 @@ export class MoveCommand extends TenancyCommand<MoveCommandOptions> {
   }
 
   protected async work([tenant]: readonly string[], options: MoveCommandOptions): Promise<Answer> {
-    const { server, isolation } = options;
+    const { server, isolation, how } = options;
     if (server === undefined && isolation === undefined)
       throw new CommandLineError('Say where the tenant is to live: --server eu.');
     await this.confirmation.ask(
-      `move the tenant "${tenant}"${server === undefined ? '' : ` to the server "${server}"`}, and stop its writes while its rows are copied`,
+      `move the tenant "${tenant}"${server === undefined ? '' : ` to the server "${server}"`}, ${EFFECTS[how ?? 'default']}`,
       options,
     );
     const mover = await this.application.get(TenantMover, 'change', options);
@@ -76,7 +95,7 @@ export class MoveCommand extends TenancyCommand<MoveCommandOptions> {
     options: MoveCommandOptions,
     signal: AbortSignal,
   ): Promise<Move> {
-    const { server, isolation, verify, json } = options;
+    const { server, isolation, how, verify, json } = options;
     const { actor } = byWhom(options);
     const gauge = this.progress.begin(`moving ${tenant}`, { json });
     const place = { ...(server !== undefined && { server }), ...(isolation !== undefined && { isolation }) };
@@ -84,7 +103,7 @@ export class MoveCommand extends TenancyCommand<MoveCommandOptions> {
       if (progress.ofTables > 0) gauge.update(progress.tables, progress.ofTables);
     };
     try {
-      const { id } = await mover.begin(tenant, place, { verify, actor, onProgress });
+      const { id } = await mover.begin(tenant, place, { how, verify, actor, onProgress });
       const cancel = () =>
         void mover.cancel(id, { actor }).then(
           () => this.terminal.tell('The move is being undone. Another Ctrl-C leaves that to the sweeper.'),

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { Client, QueryConfig } from 'pg';
+import type { Client, ClientConfig, QueryConfig } from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { KeepingClient } from '../../common/kept-commits';
 import { orUnavailable } from '../../common/outage';
 import { orSilence } from '../../common/silence';
 import { quoteIdentifier } from '../../common/sql';
+import { connectionText } from './connection-text';
 import { ownSessionConnection } from './own-connections';
 import { ADMIN_DATA_SOURCE } from './tenant-data-source';
 import { OwnSessionRequiredError } from '../connection-start.errors';
@@ -60,6 +61,31 @@ export class OwnSessions {
       await queryRunner.release();
       await client.end().catch(() => undefined);
     }
+  }
+
+  /**
+   * What `work` gives, with a client that speaks the replication protocol, and SQL without parameters beside it.
+   *
+   * @throws TenancyUnavailableError
+   */
+  async replicating<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const { server, database } = this.context.site();
+    const way = inDatabase(ownSessionConnection(databaseOfServer(this.options, server)), database);
+    const client = new KeepingClient({ ...way, replication: 'database' } as ClientConfig);
+    client.on('error', () => undefined);
+    try {
+      await client.connect().catch((error: unknown) => {
+        throw orUnavailable('The database', orSilence(error, this.#answerTimeoutMs));
+      });
+      return await work(client);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  /** The text by which another PostgreSQL connects to a server as we do. It has the password. */
+  connectionText(server: string): Promise<string> {
+    return connectionText(ownSessionConnection(databaseOfServer(this.options, server)));
   }
 
   /** How long what is asked first may take. The statements of the work take as long as they take. */

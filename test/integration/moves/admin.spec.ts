@@ -130,7 +130,7 @@ it.each([
   [{ place: { isolation: 'rows' } }, 'place.isolation'],
   [{ place: { region: 'eu' } }, 'place.region'],
   [{ place: { server: 'eu' }, verify: 'all' }, 'verify'],
-  [{ place: { server: 'eu' }, how: 'online' }, 'how'],
+  [{ place: { server: 'eu' }, how: 'later' }, 'how'],
 ])('refuses %j, and names %s', async (body, field) => {
   await expect(call('POST tenants/acme/moves', body)).resolves.toMatchObject({
     status: 400,

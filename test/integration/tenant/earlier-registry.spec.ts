@@ -58,10 +58,13 @@ const SINCE = [
   'CreateMoves1763601300000',
   'NoteTenantDatabases1763601350000',
   'SpendLessOnFleetRuns1763601400000',
+  'MoveOnline1763601500000',
 ];
 /** The same, where a module is imported that was not there then. */
 const sinceThen = (modules: readonly ModuleName[]) =>
-  modules.includes('schedule') ? [...SINCE, 'CreateTimers1763601400000'] : SINCE;
+  modules.includes('schedule')
+    ? [...SINCE.slice(0, -1), 'CreateTimers1763601400000', ...SINCE.slice(-1)]
+    : SINCE;
 const NEW_TABLES = ['databases', 'moves', 'servers', ...TABLES_OF.schedule];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EntityManager } from 'typeorm';
-import { MoveSweeper, type Tenant, TenantMover } from '../../../lib';
+import { type Move, type MoveHow, MoveSweeper, type Tenant, TenantMover } from '../../../lib';
 import type { SeededRandom } from '../../../lib/testing/hammer/seeded-random';
 import { cleanEnvironment, programArguments } from '../commands';
 import type { HammerWorld } from './hammer-world';
@@ -12,12 +12,14 @@ const SETTLED_WITHIN_MS = 120_000;
 const AT_ONCE = 3;
 
 /** Where a mover is killed. */
-const STATES = ['planned', 'copying', 'copied', 'fencing', 'switching', 'cleaning'] as const;
+const STATES = ['planned', 'copying', 'copied', 'following', 'fencing', 'switching', 'cleaning'] as const;
 
 export interface MovesOptions {
   readonly moves: number;
   /** Of how many the process is killed on the way. Default 0. */
   readonly kills?: number;
+  /** Default: every second one online, where the servers allow it. */
+  readonly how?: MoveHow;
   /** The moves are spread over so many operations of the hammer. */
   readonly operations: number;
   readonly random: SeededRandom;
@@ -25,6 +27,8 @@ export interface MovesOptions {
 
 export interface MovesReport {
   readonly moved: number;
+  /** How many of these while their writes went on. */
+  readonly online: number;
   readonly failed: number;
   readonly killed: number;
   /** Whose schema is not, or not only, where the registry says. */
@@ -41,6 +45,7 @@ export class HammerMoves {
   readonly #reasons: Record<string, number> = {};
   #begun = 0;
   #moved = 0;
+  #online = 0;
   #failed = 0;
   #killed = 0;
 
@@ -85,8 +90,8 @@ export class HammerMoves {
           wrongPlaces.push(`${tenant.slug} lives on ${server}, and ${found.length} of it is on ${each}`);
       }
     }
-    const [moved, failed] = [this.#moved, this.#failed];
-    return { moved, failed, killed: this.#killed, wrongPlaces, reasons: this.#reasons };
+    const [moved, online, failed] = [this.#moved, this.#online, this.#failed];
+    return { moved, online, failed, killed: this.#killed, wrongPlaces, reasons: this.#reasons };
   }
 
   async #move(tenant: Tenant, number: number): Promise<void> {
@@ -94,24 +99,33 @@ export class HammerMoves {
     const server = (await this.world.serverOf(tenant)) === 'further' ? 'default' : 'further';
     const isKilled = Math.floor((number * kills) / moves) !== Math.floor(((number + 1) * kills) / moves);
     try {
-      if (isKilled) await this.#killOnTheWay(tenant, server, random.pick(STATES));
-      else await random.pick(this.world.instances).app.get(TenantMover).move(tenant.id, { server });
+      // Without a word it is online where that is possible.
+      const how = this.options.how ?? (number % 2 ? 'stop' : undefined);
+      if (isKilled) await this.#killOnTheWay(tenant, server, random.pick(STATES), how);
+      else await random.pick(this.world.instances).app.get(TenantMover).move(tenant.id, { server }, { how });
     } catch (error) {
       const { code = 'unknown', message } = error as { code?: string; message: string };
       const reason = `${code}: ${message.replaceAll(/[0-9a-f-]{36}/g, '…')}`;
       this.#reasons[reason] = (this.#reasons[reason] ?? 0) + 1;
     }
     await this.#settle(tenant);
-    if ((await this.world.serverOf(tenant)) === server) this.#moved += 1;
-    else this.#failed += 1;
+    const [last] = await this.#movesOf(tenant);
+    if ((await this.world.serverOf(tenant)) === server) {
+      this.#moved += 1;
+      if (last.how === 'online') this.#online += 1;
+    } else this.#failed += 1;
   }
 
-  async #killOnTheWay(tenant: Tenant, server: string, state: string): Promise<void> {
+  #movesOf({ id }: Tenant): Promise<Move[]> {
+    return this.options.random.pick(this.world.instances).app.get(TenantMover).list(id);
+  }
+
+  async #killOnTheWay(tenant: Tenant, server: string, state: string, how = 'online'): Promise<void> {
     const { directUrl, furtherUrl } = this.world;
     const program = 'test/support/hammer/mover-program.ts';
     const mover = spawn(
       process.execPath,
-      programArguments(program, directUrl, furtherUrl, tenant.id, server, state),
+      programArguments(program, directUrl, furtherUrl, tenant.id, server, state, how),
       { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const exit = once(mover, 'exit');
@@ -138,19 +152,37 @@ export class HammerMoves {
   }
 }
 
-/** The two ways to do it wrong, each of which must lose writes. */
+/** Statements that are not sent, and what is sent in their place. */
+type Replaced = readonly (readonly [RegExp, string])[];
+
+const NOTHING = 'SELECT 1';
+
+/** The ways to do it wrong, each of which must lose writes. */
 export const BROKEN = {
   /** The tables are copied without keeping writers away. */
-  noWait: /^LOCK TABLE ONLY .* MODE$/s,
+  noWait: { how: 'stop', replaced: [[/^LOCK TABLE ONLY .* MODE$/s, NOTHING]] },
   /** The schema stays at the old place, without a guard, so who waited there goes on there. */
-  noFence: /^ALTER SCHEMA .* RENAME TO "?moved_|^CREATE FUNCTION .*tenancy_has_moved/s,
-} as const;
+  noFence: {
+    how: 'stop',
+    replaced: [[/^ALTER SCHEMA .* RENAME TO "?moved_|^CREATE FUNCTION .*tenancy_has_moved/s, NOTHING]],
+  },
+  /** The new place serves before it has done what was written at the old one, and no rows are counted. */
+  noCatchUp: {
+    how: 'online',
+    replaced: [
+      [/latest_end_lsn/, 'SELECT true AS "isDone", 0 AS failures'],
+      [/pg_relation_size/, 'SELECT NULL::text AS name WHERE false'],
+    ],
+  },
+} as const satisfies Record<string, { readonly how: MoveHow; readonly replaced: Replaced }>;
 
 /** Leaves out what keeps a move safe, in the whole process. What it gives sets it right again. */
 export function breakMoves(how: keyof typeof BROKEN): () => void {
   const { query } = EntityManager.prototype;
+  const replaced: Replaced = BROKEN[how].replaced;
   EntityManager.prototype.query = function <T>(this: EntityManager, sql: string, values?: unknown[]) {
-    return query.call(this, BROKEN[how].test(sql) ? 'SELECT 1' : sql, values) as Promise<T>;
+    const found = replaced.find(([statement]) => statement.test(sql));
+    return (found ? query.call(this, found[1]) : query.call(this, sql, values)) as Promise<T>;
   };
   return () => {
     EntityManager.prototype.query = query;

@@ -1,0 +1,159 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import type { Move, Tenant } from '../../../lib';
+import { CreateNotes1700000000000 } from '../../support/notes';
+import { once, type OnlineWorld, startOnlineWorld } from './online-world';
+
+/** One of each that replication does not bring, or not by itself. */
+class CreateShop1700000000001 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      CREATE TABLE item (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number int NOT NULL UNIQUE,
+        doubled int GENERATED ALWAYS AS (number * 2) STORED);
+      CREATE TABLE part (id int PRIMARY KEY, item_id int NOT NULL REFERENCES item ON DELETE CASCADE);
+      CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (0) TO (100);
+      CREATE TABLE emptied (id int PRIMARY KEY);
+      CREATE TABLE counted (number int PRIMARY KEY);
+      CREATE SEQUENCE invoice START 1000;
+      CREATE MATERIALIZED VIEW numbers AS SELECT count(*) AS items FROM item;
+      CREATE FUNCTION count_item() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO counted VALUES (NEW.number); RETURN NULL; END';
+      CREATE TRIGGER counts AFTER INSERT ON item FOR EACH ROW EXECUTE FUNCTION count_item();`);
+  }
+
+  async down(): Promise<void> {}
+}
+
+let world: OnlineWorld;
+beforeAll(async () => {
+  world = await startOnlineWorld({
+    migrations: [CreateNotes1700000000000, CreateShop1700000000001],
+    moves: { drainMs: 600, waitMs: 2_000 },
+  });
+});
+afterAll(() => world.close());
+
+const EU = { server: 'eu' };
+const PRINT = `SELECT (SELECT json_agg(i ORDER BY id) FROM item i) AS items, (SELECT json_agg(p ORDER BY id) FROM part p) AS parts,
+  (SELECT json_agg(p ORDER BY id) FROM parted p) AS parted, (SELECT count(*)::int FROM emptied) AS emptied,
+  (SELECT count(*)::int FROM counted) AS counted`;
+
+async function shop(slug: string): Promise<Tenant> {
+  const tenant = await world.createAt(slug);
+  await world.query(
+    tenant,
+    `INSERT INTO item (number) SELECT i FROM generate_series(1, 50) i;
+     INSERT INTO part SELECT i, i FROM generate_series(1, 50) i;
+     INSERT INTO parted SELECT i FROM generate_series(1, 50) i;
+     INSERT INTO emptied SELECT i FROM generate_series(1, 50) i;
+     REFRESH MATERIALIZED VIEW numbers`,
+  );
+  return tenant;
+}
+
+it('moves a tenant that is written to all the time, and loses nothing', async () => {
+  const tenant = await shop('acme');
+  const answered: number[] = [];
+  let next = 1_000;
+  let isOver = false;
+  const write = async () => {
+    while (!isOver) {
+      const number = (next += 1);
+      // As a client does that is told to come again.
+      const work = () => world.query(tenant, `INSERT INTO item (number) VALUES (${number})`);
+      for (;;) {
+        try {
+          await work();
+          break;
+        } catch (error) {
+          if ((error as { statusCode?: number }).statusCode !== 503) throw error;
+        }
+      }
+      answered.push(number);
+    }
+  };
+  const writing = Promise.all([write(), write(), write()]);
+  const states: string[] = [];
+  const onProgress = async (move: Move) => {
+    if (move.state !== states.at(-1)) states.push(move.state);
+    // Each of these waits for no lock.
+    if (move.state === 'copying' && move.progress.tables === 1)
+      await world.query(
+        tenant,
+        `UPDATE item SET number = -id WHERE id <= 10; DELETE FROM item WHERE id > 40 AND id <= 50`,
+      );
+    if (move.state === 'following')
+      await world.query(
+        tenant,
+        `TRUNCATE emptied; INSERT INTO parted VALUES (99); INSERT INTO part VALUES (99, 1); SELECT nextval('invoice')`,
+      );
+  };
+  const move = await world.mover.move('acme', EU, { onProgress, verify: 'rows' });
+  const before = answered.length;
+  isOver = true;
+  await writing;
+  expect(move).toMatchObject({ state: 'done', how: 'online', fallback: undefined });
+  expect(states).toEqual(['planned', 'copying', 'following', 'fencing', 'cleaning']);
+  expect(before).toBeGreaterThan(20);
+  const [found] = await world.query<Record<string, unknown> & { items: { number: number }[] }>(tenant, PRINT);
+  const numbers = found.items.map(({ number }) => number);
+  expect(numbers.filter((number) => number > 1_000).sort()).toEqual([...answered].sort());
+  expect(numbers.filter((number) => number < 0)).toHaveLength(10);
+  expect(found).toMatchObject({ emptied: 0, counted: 50 + answered.length });
+  expect([found.parts, found.parted]).toEqual([
+    expect.arrayContaining([{ id: 99, item_id: 1 }]),
+    expect.arrayContaining([{ id: 99 }]),
+  ]);
+  expect(await world.query(tenant, `SELECT nextval('invoice')::int AS number`)).toEqual([{ number: 1_001 }]);
+  const [{ left }] = await world.databases.default.query<{ left: number }>(
+    `SELECT count(*)::int AS left FROM moved_${tenant.schemaName}.item`,
+  );
+  expect(await world.query(tenant, 'SELECT items::int FROM numbers')).toEqual([{ items: left }]);
+  expect(await world.links()).toEqual([]);
+});
+
+it('moves back, through the state in which nobody serves, with what was written at the new place', async () => {
+  const tenant = await world.find('acme');
+  await world.query(tenant, `INSERT INTO item (number) VALUES (777)`);
+  const [before] = await world.query(tenant, PRINT);
+  const states: string[] = [];
+  await world.mover.move(
+    'acme',
+    { server: 'default' },
+    { how: 'online', onProgress: ({ state }) => void states.push(state) },
+  );
+  expect(states).toContain('switching');
+  expect(await world.query(tenant, PRINT)).toEqual([before]);
+  expect(await world.links()).toEqual([]);
+});
+
+it('goes on serving until the tenant is put away, also what writes', async () => {
+  const tenant = await shop('served');
+  const done: string[] = [];
+  const note = (text: string) => world.query(tenant, `INSERT INTO note (text) VALUES ('${text}')`);
+  await world.mover.move('served', EU, {
+    onProgress: async (move) => {
+      const { state, progress } = move;
+      if (state === 'fencing' || state === 'cleaning' || done.includes(`${state} ${progress.tables}`)) return;
+      done.push(`${state} ${progress.tables}`);
+      await note(`${state} ${progress.tables}`);
+    },
+  });
+  expect(done.length).toBeGreaterThan(6);
+  const kept = await world.query<{ text: string }>(tenant, 'SELECT text FROM note ORDER BY id');
+  expect(kept.map(({ text }) => text)).toEqual(done);
+});
+
+it('is undone when it is cancelled while it follows, and leaves nothing', async () => {
+  const tenant = await shop('cancelled');
+  const onProgress = once('following', ({ id }) => world.mover.cancel(id, { actor: 'boss' }));
+  await expect(world.mover.move('cancelled', EU, { onProgress })).rejects.toMatchObject({
+    code: 'MOVE_FAILED',
+    move: { state: 'failed', reason: 'It was cancelled by boss.' },
+  });
+  expect([await world.links(), await world.schemas('eu')]).toEqual([
+    [],
+    expect.not.arrayContaining([tenant.schemaName]),
+  ]);
+  await world.query(tenant, `UPDATE item SET number = -id`);
+});
