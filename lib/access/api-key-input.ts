@@ -52,7 +52,7 @@ export function checkApiKeyPatch(
 ): Partial<CheckedApiKeyInput> {
   const moment =
     typeof expiresAt === 'string' ? (DATE.test(expiresAt) ? new Date(expiresAt) : NaN) : expiresAt;
-  refuse([
+  requireAll([
     [
       'name',
       name === undefined || isName(name),
@@ -66,7 +66,7 @@ export function checkApiKeyPatch(
     [
       'expiresAt',
       moment == null || isComing(moment, now),
-      'must be a time in the future, as in 2030-12-31T00:00:00Z, or null',
+      'must be a time in the future with its offset, as in 2030-12-31T00:00:00Z, or null',
     ],
     [
       'allowedIps',
@@ -85,10 +85,10 @@ export function checkApiKeyPatch(
 /** @throws ValidationFailedError unless it is an integer from 0 to 7 days */
 export function checkOverlap(overlapMs: number): void {
   const ok = isInteger(overlapMs, 0, MAX_OVERLAP_MS);
-  refuse([['overlapMs', ok, `must be an integer from 0 to ${MAX_OVERLAP_MS}`]]);
+  requireAll([['overlapMs', ok, `must be an integer from 0 to ${MAX_OVERLAP_MS}`]]);
 }
 
-function refuse(checks: readonly (readonly [field: string, ok: boolean, message: string])[]): void {
+function requireAll(checks: readonly (readonly [field: string, ok: boolean, message: string])[]): void {
   const errors = checks.filter(([, ok]) => !ok).map(([field, , message]): FieldError => ({ field, message }));
   if (errors.length > 0) throw new ValidationFailedError(errors);
 }

@@ -153,9 +153,9 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
     try {
       for await (const { tenant, row } of fleet.query(sql, [], { tenants, concurrency })) {
         const line = lines.lineOf(tenant, row);
-        // In JSON it changes no value; in CSV it would, and a file is to have what is in the table.
-        const isSafe = options.csv && !this.terminal.isShown;
-        if (!out.write(isSafe ? line : printableLines(line))) await once(out, 'drain');
+        // Escaping changes no value in JSON. In CSV it would, and a file is to have what is in the table.
+        const isRaw = options.csv && !this.terminal.isShown;
+        if (!out.write(isRaw ? line : printableLines(line))) await once(out, 'drain');
       }
     } catch (error) {
       if (!(error instanceof TenantsFailedError)) throw error;

@@ -4,7 +4,7 @@ import { printable } from './printable';
 import { Terminal } from './terminal';
 
 /** Shows the progress of work on stderr. */
-export interface Gauge {
+export interface ProgressBar {
   update(done: number, total: number): void;
   end(): void;
 }
@@ -17,13 +17,13 @@ export class Progress {
   constructor(private readonly terminal: Terminal) {}
 
   /** A bar on a terminal if `cli-progress` is installed, else plain lines; with `json` nothing. */
-  begin(what: string, { json = false }: { readonly json?: boolean }): Gauge {
+  begin(what: string, { json = false }: { readonly json?: boolean }): ProgressBar {
     if (json) return { update: () => undefined, end: () => undefined };
     const bars = process.stderr.isTTY ? loadBars() : undefined;
     return bars ? bar(what, bars) : this.#lines(what);
   }
 
-  #lines(what: string): Gauge {
+  #lines(what: string): ProgressBar {
     let told = 0;
     return {
       update: (done, total) => {
@@ -37,7 +37,7 @@ export class Progress {
   }
 }
 
-function bar(what: string, { SingleBar, Presets }: typeof import('cli-progress')): Gauge {
+function bar(what: string, { SingleBar, Presets }: typeof import('cli-progress')): ProgressBar {
   const single = new SingleBar(
     {
       format: `${printable(what)} {bar} {value}/{total} {eta_formatted}`,

@@ -34,7 +34,7 @@ export function freezeDeeply<Value>(value: Value): Value {
   return value;
 }
 
-/** Of any realm: `structuredClone` in Jest makes objects of another one. */
+/** Plain objects of any realm: `structuredClone` in Jest makes those of another one. */
 function isFollowed(value: object): boolean {
   if (Array.isArray(value) || isDate(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);

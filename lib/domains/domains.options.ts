@@ -18,7 +18,8 @@ export class CheckedDomainsOptions {
   readonly allowedIps: readonly string[] = [];
 
   /**
-   * What callers must send as `?secret=` besides the domain: at least 16 characters. Without it they are answered 404.
+   * What callers must send as `?secret=` besides the domain: at least 16 characters. Callers that do not send it
+   * are answered 404.
    * Default none.
    */
   @Option(

@@ -34,11 +34,11 @@ export class FleetOutlook {
   async plan(): Promise<MigrationPlan> {
     const { migrations, state, warnings } = await this.#state();
     const [first] = state.servers;
-    const lacksTemplate = ({ name }: NamedMigration) =>
+    const isLackedByTemplate = ({ name }: NamedMigration) =>
       state.servers.some(({ template }) => !template.has(name));
-    const lacking = ({ name }: NamedMigration) =>
+    const tenantsLacking = ({ name }: NamedMigration) =>
       sumOf(state, ({ tenants, having }) => tenants - (having.get(name) ?? 0));
-    const pending = migrations.filter((each) => lacksTemplate(each) || lacking(each) > 0);
+    const pending = migrations.filter((each) => isLackedByTemplate(each) || tenantsLacking(each) > 0);
     const told = await this.stage.run(pending, first.shared, (name) => !first.template.has(name));
     const toldOf = (key: string) => told.get(key) ?? { sql: null, problems: [] };
     const ofShared = first.shared.flatMap((survey) =>
@@ -53,8 +53,8 @@ export class FleetOutlook {
       migrations: pending.map((each) => ({
         name: each.name,
         transaction: each.migration.transaction !== false,
-        template: lacksTemplate(each),
-        tenants: lacking(each),
+        template: isLackedByTemplate(each),
+        tenants: tenantsLacking(each),
         ...toldOf(each.name),
       })),
       warnings,
@@ -65,14 +65,15 @@ export class FleetOutlook {
     const { migrations, state, warnings } = await this.#state();
     const { troubles, count: troubleCount } = await this.#troubles(state);
     const reach = ({ name }: NamedMigration) => {
-      const lacking = state.servers.filter(({ template }) => !template.has(name));
+      const serversLacking = state.servers.filter(({ template }) => !template.has(name));
       return {
         name,
-        template: lacking.length === 0,
-        lackedBy: lacking.map(({ server }) => server),
+        template: serversLacking.length === 0,
+        lackedBy: serversLacking.map(({ server }) => server),
         tenants: sumOf(state, ({ having }) => having.get(name) ?? 0),
       };
     };
+    // Tenants of a server that was not asked count as behind.
     const unasked = state.away.reduce((sum, { tenants }) => sum + tenants, 0);
     const tenants = sumOf(state, (each) => each.tenants) + unasked;
     const behind = sumOf(state, (each) => each.behind) + unasked;
@@ -126,7 +127,7 @@ function reachOfShared({ servers }: FleetState): SharedMigrationReach[] {
   );
 }
 
-/** What the registry's server has already. */
+/** Shared migrations that the registry's server has, and another one lacks. */
 function lackedElsewhere({ servers: [first, ...further] }: FleetState): PlannedSharedMigration[] {
   return first.shared.flatMap(({ schema, migrations, applied }) =>
     migrations
@@ -141,11 +142,11 @@ function lackedElsewhere({ servers: [first, ...further] }: FleetState): PlannedS
   );
 }
 
-const NOT_TRIED = 'Only further servers lack it, and it is tried on none of them.';
+const NOT_TRIED = 'Only servers other than "default" lack it, and the rehearsal runs on "default" alone.';
 
 /**
- * The differences between the code's migrations and those of the templates and the shared schemas, in words. What is the
- * same on several servers is said once.
+ * The differences between the code's migrations and those of the templates and the shared schemas, in words. What the
+ * registry's server has too is not said again for the others.
  */
 export function findOddities(migrations: readonly NamedMigration[], { servers }: FleetState): string[] {
   const [first, ...further] = servers.map((state) => ({
@@ -168,7 +169,7 @@ function odditiesOn(migrations: readonly NamedMigration[], { template, shared }:
 }
 
 function odditiesOf(
-  place: string,
+  prefix: string,
   consequence: string,
   migrations: readonly NamedMigration[],
   seen: ReadonlyMap<string, string | null>,
@@ -180,12 +181,12 @@ function odditiesOf(
   return [
     ...edited.map(
       ({ name }) =>
-        `${place}${name} was edited after it ran. ${consequence}: write another migration, or confirm that you know: ` +
+        `${prefix}${name} was edited after it ran. ${consequence}: write another migration, or confirm that you know: ` +
         `tenancy migrate acknowledge ${name}`,
     ),
     ...unknownOf({ migrations, applied: seen }).map(
       (name) =>
-        `${place}${name} has run, but the code does not have it: it was removed, or a newer version runs elsewhere.`,
+        `${prefix}${name} has run, but the code does not have it: it was removed, or another instance runs a newer version of the application.`,
     ),
   ];
 }

@@ -2,6 +2,8 @@ import { HttpStatus } from '@nestjs/common';
 import { OperatorError } from '../common/tenancy.errors';
 import type { Move } from './move';
 
+// What the requests of a tenant get while it moves is in `../placement/placement.errors.ts`.
+
 /** A tenant cannot move there, or not now. Nothing was copied, and it is served where it was. */
 export class MoveNotPossibleError extends OperatorError {
   readonly code = 'MOVE_NOT_POSSIBLE';

@@ -29,7 +29,7 @@ export interface Tenant {
   readonly domains: readonly string[];
   /** A JSON object of at most 16 kB. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Fingerprint of the template this tenant's schema was cloned from; `null` for an adopted schema. */
+  /** Fingerprint of the template this tenant's schema was cloned from; `null` if it was adopted, or imported with another structure. */
   readonly templateVersion: string | null;
   /** Name of the last migration that its schema has seen: `AddPlace1700000001000`. `null`: none, or nobody knows. */
   readonly schemaVersion: string | null;

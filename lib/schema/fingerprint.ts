@@ -4,7 +4,8 @@ import { inSchema } from './catalog';
 import { readStructure, type StructureLine } from './structure';
 
 /**
- * SHA-256, in hex, of a schema's structure. Two schemas have the same one if they differ only in name, oids, rows and
+ * SHA-256, in hex, of a schema's structure: what belongs to it is in `structure.ts`, which columns count in
+ * `catalog-columns.ts`. Two schemas have the same one if they differ only in name, oids, rows and
  * order of creation. The order of foreign keys with an action counts. Call it in a transaction; the session's
  * parameters are restored.
  *

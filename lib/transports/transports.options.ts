@@ -10,7 +10,7 @@ export const TRANSPORTS_OPTIONS = Symbol('TRANSPORTS_OPTIONS');
  * message; it does not count as "no claim".
  */
 export type MessageTenantReader = (
-  message: ExecutionContext,
+  context: ExecutionContext,
 ) => TenantClaim | undefined | Promise<TenantClaim | undefined>;
 
 export class CheckedTransportsOptions {

@@ -47,7 +47,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'shared schemas': checkSharedSchemas,
 };
 
-/** The checks that read the registry. */
+/** Run only when the registry's tables are there. */
 const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   migrations: checkFleet,
   schemas: checkSchemas,
@@ -125,7 +125,7 @@ async function examineServer(home: Patient, server: string): Promise<Finding[]> 
   const options = {
     ...home.options,
     database: databaseOfServer(home.options, server),
-    // One that takes no new tenants needs none.
+    // A server that takes no new tenants needs no spares.
     spares: { ...spares, count: servers[server].open === false ? 0 : spares.count },
   };
   const database = new DataSource(checkupOptions(options));
@@ -164,10 +164,14 @@ const checkIdentity: Check = async ({ server, options, database, registry }) => 
   }
   return found
     ? ok('identity', 'it is the server that the registry knows by this name')
-    : warning('identity', 'it has none of our tables yet', 'start the application, which makes them');
+    : warning(
+        'identity',
+        'it has no tables of nestjs-tenancy yet',
+        'start the application, which makes them',
+      );
 };
 
-/** In its own options' names: what checks say of `database` is here of one of `servers`. */
+/** The checks name options of `database`; those of a further server stand under `servers`. */
 function ofServer(server: string, { check, message, remedy, ...finding }: Finding): Finding {
   const own = (text: string) =>
     text.replaceAll(
@@ -211,7 +215,7 @@ export function checkupPool({ database }: CheckedTenancyOptions): Pool {
     ...ownSessionConnection({ ...database, directUrl: undefined, adminUrl: undefined }),
     max: 1,
   });
-  // pg hears nothing of a connection while it is given out.
+  // pg handles no error of a client while it is given out, and an unhandled one would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool.on('error', () => undefined);
 }

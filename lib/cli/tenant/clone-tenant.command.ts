@@ -28,7 +28,7 @@ export class CloneTenantCommand extends NewTenantCommand<CloneCommandOptions> {
 
   @Option({
     flags: '--mask <json>',
-    description: 'by table and column, an SQL expression for what must not leave the source',
+    description: 'by table and column, the SQL expression to store instead of what must not leave the source',
   })
   parseMask(mask: string): Mask {
     return jsonObject('--mask', mask);

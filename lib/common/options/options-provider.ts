@@ -10,14 +10,14 @@ interface CheckedModule<Options extends object> {
   readonly declared: Type<Options>;
   /** What is thrown with everything that is wrong. */
   readonly Refusal: new (problems: readonly FieldError[]) => Error;
-  /** What declares the options that are given where the module is imported. They need `givenExtras()`. */
+  /** Declares the options that are given where the module is imported, which then also provides `givenExtras()`. */
   readonly extras?: Type<object>;
 }
 
 /** Each module provides its own, and exports it to none. */
 const GIVEN_EXTRAS = Symbol('GIVEN_EXTRAS');
 
-/** The options that `setExtras()` is told of, for `optionsProvider()` to check. */
+/** Hands on what `setExtras()` gets, for `optionsProvider()` to check. */
 export function givenExtras(extras: object): ValueProvider {
   return { provide: GIVEN_EXTRAS, useValue: extras };
 }

@@ -15,7 +15,10 @@ export interface PlacesOfTenants {
   hasLeft(tenant: Tenant, place: Place): Promise<boolean>;
 }
 
-/** How the tenants' pool gives out its connections. */
+/**
+ * What the constructor of `TenantPool` takes. The options that users give, with the defaults that they get, are in
+ * `../database.options.ts`.
+ */
 export interface TenantPoolOptions {
   readonly context: TenantContext;
   /** Servers beside the default one, by name, each as pg's pool takes it. Default none. */

@@ -235,7 +235,7 @@ export class TenantPool extends Pool implements PoolOfServers {
     if (!tenant) return SYSTEMS;
     const { placements } = this.#options;
     if (!placements) return DEFAULT_PLACE;
-    // No registry knows it yet.
+    // Such work makes the schema or looks for it itself: the registry need not know the tenant yet.
     return unborn ? placeOf(tenant) : placements.current(tenant);
   }
 

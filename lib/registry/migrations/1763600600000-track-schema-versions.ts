@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { registrySchema } from '../registry-schema';
 
-/** Each tenant's last migration beside its name, where look-ups find it; and migrations that have no transaction. */
+/** Adds each tenant's last migration to its row, where look-ups find it, and the state of migrations without a transaction. */
 export class TrackSchemaVersions1763600600000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));

@@ -8,8 +8,8 @@ import type { Sequence } from './sequences';
 type SequenceOf = (column: Column) => Sequence | undefined;
 
 /**
- * For each family of tables that inherit from one another, one step a table, and one that joins them; or one step for
- * all, where a table gets its last columns only then.
+ * For each family of tables that inherit from one another, one step a table, and one that joins them. Where joining adds
+ * columns (`grows`), one step for the whole family, since nothing may read such a table before.
  *
  * Checks and keys come later (`familyCheckSteps`), and so do defaults, because a child's may differ from its parent's.
  */
@@ -52,15 +52,15 @@ function membersOf(
 /** Sorted so that parents come before children. */
 function familiesOf(members: readonly Member[]): Member[][] {
   const families = new Map<Member, Member[]>();
-  const join = (member: Member, family: Member[]): void => {
+  const collect = (member: Member, family: Member[]): void => {
     if (families.has(member)) return;
-    member.parents.forEach((parent) => join(parent, family));
+    member.parents.forEach((parent) => collect(parent, family));
     if (families.has(member)) return;
     family.push(member);
     families.set(member, family);
-    member.children.forEach((child) => join(child, family));
+    member.children.forEach((child) => collect(child, family));
   };
-  members.forEach((member) => join(member, []));
+  members.forEach((member) => collect(member, []));
   return [...new Set(families.values())];
 }
 
@@ -71,7 +71,7 @@ function familySteps(
 ): Step[] {
   const makings = family.map((member) => ({ member, ...makingOf(member, standInFor(member)) }));
   const sequences = family.flatMap(({ columns }) => columns.flatMap((column) => sequenceOf(column) ?? []));
-  const keys = family.map(({ table }) => `pg_class:${table.oid}`);
+  const tables = family.map(({ table }) => `pg_class:${table.oid}`);
   const childrenFirst = [...makings].reverse();
   const created = sequences.map(({ oid }) => `pg_class:${oid}`);
   const joining = [
@@ -87,7 +87,7 @@ function familySteps(
       {
         phase: Phase.Table,
         label: `table ${family[0].table.name}`,
-        creates: [...keys, ...created],
+        creates: [...tables, ...created],
         statements: [...makings.flatMap(({ create }) => create), ...joining],
       },
     ];
@@ -103,7 +103,7 @@ function familySteps(
       phase: Phase.Attachment,
       label: `inheritance of table ${family[0].table.name}`,
       creates: created,
-      after: keys,
+      after: tables,
       statements: joining,
     },
   ];

@@ -456,7 +456,7 @@ describe('A fleet', () => {
     const { warnings } = await up(await start([edited]));
     expect(warnings).toEqual([
       'CreateNotes1700000000000 was edited after it ran. Tenants keep what it did then: write another migration, or confirm that you know: tenancy migrate acknowledge CreateNotes1700000000000',
-      'AddPlace1700000001000 has run, but the code does not have it: it was removed, or a newer version runs elsewhere.',
+      'AddPlace1700000001000 has run, but the code does not have it: it was removed, or another instance runs a newer version of the application.',
     ]);
     const { app } = await start([edited]);
     await expect(app.get(FleetMigrator).acknowledge(OLD[0].name)).resolves.toBe(true);

@@ -236,7 +236,7 @@ describe('sharedMigrations', () => {
     ]);
     await expect(app.get(FleetMigrator).status()).resolves.toMatchObject({
       warnings: [
-        'lookups: AddKind1700000001000 has run, but the code does not have it: it was removed, or a newer version runs elsewhere.',
+        'lookups: AddKind1700000001000 has run, but the code does not have it: it was removed, or another instance runs a newer version of the application.',
       ],
     });
     await expect(app.get(FleetMigrator).downShared('lookups')).rejects.toMatchObject({
