@@ -53,6 +53,7 @@ export {
   type TenantFilter,
 } from './registry/store/tenant.store';
 export { type AuditQuery, type AuditRecord, type TenantAction } from './registry/audit/tenant-audit';
+export { TenantChangeFeed, type TenantChangeSubscriber } from './registry/changes/tenant-changes';
 export { InMemoryTenantStore } from './registry/store/in-memory-tenant.store';
 export { TypeOrmTenantStore } from './registry/store/typeorm-tenant.store';
 export { DEFAULT_RESERVED_SLUGS, isSlug } from './registry/claim';

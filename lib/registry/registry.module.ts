@@ -6,8 +6,9 @@ import { RegistryLookups } from './cache/registry-lookup';
 import { Placements } from './cache/placements';
 import { TenantLookup } from './cache/tenant-lookup';
 import { notify, changesChannel } from './changes/tenant-changes-channel';
-import { NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
+import { JoinedTenantChanges, NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
 import { TenantChangesListener } from './changes/tenant-changes-listener';
+import { TenantChangesSession } from './changes/tenant-changes-session';
 import { LOOKUPS_DATA_SOURCE, REGISTRY_DATA_SOURCE } from './registry';
 import { REGISTRY_MIGRATIONS, registryMigrations } from './registry-migrations';
 import { RegistryTime } from './registry-time';
@@ -35,17 +36,28 @@ const store: FactoryProvider<TenantStore | Promise<TenantStore>> = {
   },
 };
 
-/** The registry announces its changes. A store of the application has no change feed. */
+/**
+ * The registry announces its changes. A store of the application does if it has `changes`; then PostgreSQL is listened to as
+ * well, which tells of keys and settings.
+ */
 const changeFeed: FactoryProvider<TenantChangeFeed> = {
   provide: TenantChangeFeed,
-  inject: [REGISTRY_OPTIONS, getDataSourceToken(LOOKUPS_DATA_SOURCE)],
-  useFactory: ({ store, schema, feedConnection }: RegistryModuleOptions, lookups: DataSource) => {
-    if (store !== undefined) return new NoTenantChanges();
-    return new TenantChangesListener({
+  inject: [REGISTRY_OPTIONS, getDataSourceToken(LOOKUPS_DATA_SOURCE), TenantStore],
+  useFactory: (
+    { store, schema, feedConnection }: RegistryModuleOptions,
+    lookups: DataSource,
+    { changes }: TenantStore,
+  ) => {
+    if (store !== undefined && !changes) return new NoTenantChanges();
+    const session = {
       connection: feedConnection,
       channel: changesChannel(schema),
-      notify: (channel, payload) => notify(lookups, channel, payload),
-    });
+      notify: (channel: string, payload: string) => notify(lookups, channel, payload),
+    };
+    const listener = new TenantChangesListener(
+      (events, clock) => new TenantChangesSession(session, events, clock),
+    );
+    return changes ? new JoinedTenantChanges([changes, listener]) : listener;
   },
 };
 

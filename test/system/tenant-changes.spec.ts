@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../lib/common/clock';
 import { TenantChangesListener } from '../../lib/registry/changes/tenant-changes-listener';
+import { TenantChangesSession } from '../../lib/registry/changes/tenant-changes-session';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type PgBouncerSettings, startAnotherPgBouncer } from '../support/system/pgbouncer';
 
@@ -23,12 +24,14 @@ describe('Behind PgBouncer the change feed', () => {
   ): Promise<void> {
     const pooler = await startAnotherPgBouncer(changes);
     let begun = 0;
+    const session = {
+      connection: { connectionString: database.urlOn(pooler.url) },
+      channel: 'tenancy:tenants',
+      notify: (channel: string, payload: string) =>
+        database.query('SELECT pg_notify($1, $2)', [channel, payload]),
+    };
     const listener = new TenantChangesListener(
-      {
-        connection: { connectionString: database.urlOn(pooler.url) },
-        channel: 'tenancy:tenants',
-        notify: (channel, payload) => database.query('SELECT pg_notify($1, $2)', [channel, payload]),
-      },
+      (events, clock) => new TenantChangesSession(session, events, clock),
       HASTY,
     );
     listener.subscribe({ begun: () => void (begun += 1), changed: () => undefined });

@@ -1,10 +1,13 @@
 import { Command } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
+import { Orphans } from '../../provisioning/purge/orphans';
+import { DEFAULT_SERVER } from '../../placement/place';
 import { InvalidTenancyOptionsError } from '../../options/options.errors';
 import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 import { examine } from './examine';
 import { checkPending } from './pending-checks';
+import { checkStore } from './store-check';
 import { type Finding, ok, problem, type Severity } from './finding';
 
 const MARKS: Readonly<Record<Severity, string>> = { ok: '✓', warning: '!', problem: '✗', skipped: '-' };
@@ -52,7 +55,11 @@ export class DoctorCommand extends TenancyCommand {
   async #checkStart(options: CommonOptions): Promise<Finding[]> {
     try {
       const migrator = await this.application.get(FleetMigrator, 'look', options);
-      return [ok('start', 'the application starts'), ...(await checkPending(migrator))];
+      return [
+        ok('start', 'the application starts'),
+        ...(await checkPending(migrator)),
+        ...(await this.#checkStore(options)),
+      ];
     } catch (error) {
       return [
         problem(
@@ -62,6 +69,13 @@ export class DoctorCommand extends TenancyCommand {
         ),
       ];
     }
+  }
+
+  async #checkStore(options: CommonOptions): Promise<Finding[]> {
+    const { store, servers } = this.application.configured;
+    if (!store) return [];
+    const orphans = await this.application.get(Orphans, 'look', options);
+    return checkStore(orphans, [DEFAULT_SERVER, ...Object.keys(servers)]);
   }
 }
 

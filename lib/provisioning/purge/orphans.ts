@@ -20,6 +20,8 @@ export interface OrphanReport {
   readonly withRows: readonly string[];
   /** Schemas without the mark of this registry or of another one in this database. They are never touched. */
   readonly unmarked: readonly string[];
+  /** Schemas that a store of the application does not know. It may have lost their tenants, so none is dropped. */
+  readonly kept: readonly string[];
 }
 
 interface Candidate extends FoundHome {
@@ -29,7 +31,8 @@ interface Candidate extends FoundHome {
 /**
  * Schemas with names like those of tenants that belong to no tenant, spare or tombstone. They remain when a store
  * outside the database loses a tenant, or when the registry was restored from an older backup. They may hold someone's
- * data, or belong to another application, so only empty ones with the mark of this registry are dropped.
+ * data, or belong to another application, so only empty ones with the mark of this registry are dropped, and none that a
+ * store outside has forgotten.
  */
 @Injectable()
 export class Orphans {
@@ -53,20 +56,31 @@ export class Orphans {
     return this.context.runAsSystem(() => this.#sweep(server), server);
   }
 
-  async #sweep(server: string): Promise<OrphanReport> {
+  /** On one server: all that a sweep would find, however lately. Changes nothing. */
+  find(server: string): Promise<{ readonly ours: readonly string[]; readonly unmarked: readonly string[] }> {
+    return this.context.runAsSystem(() => this.#find(server), server);
+  }
+
+  async #find(server: string) {
     const candidates = await this.#candidates(server);
     const unknown = await this.#unknownToStore(candidates.map(({ name }) => name));
-    const { ours, unmarked } = await this.#divide(candidates.filter(({ name }) => unknown.has(name)));
+    const divided = await this.#divide(candidates.filter(({ name }) => unknown.has(name)));
+    return { ...divided, candidates };
+  }
+
+  async #sweep(server: string): Promise<OrphanReport> {
+    const { ours, unmarked, candidates } = await this.#find(server);
     const due = await this.transactions.run((manager) => this.#note(manager, ours));
     const dropped: string[] = [];
     const withRows: string[] = [];
+    if (!(this.store instanceof TypeOrmTenantStore)) return { dropped, withRows, unmarked, kept: due };
     for (const schemaName of due) {
       const { home } = candidates.find(({ name }) => name === schemaName)!;
       const outcome = await this.#drop(home, { schemaName, server });
       if (outcome === 'dropped') dropped.push(schemaName);
       if (outcome === 'has rows') withRows.push(schemaName);
     }
-    return { dropped, withRows, unmarked };
+    return { dropped, withRows, unmarked, kept: [] };
   }
 
   /** Marks schemas that were made by a version without marks, and returns their names. */
@@ -197,8 +211,6 @@ export class Orphans {
       this.#unknownToRegistry(registry, [schemaName]),
     );
     if (!unknown.has(schemaName)) return true;
-    if ((await home.ownerOf(manager, orphan)) !== (await this.marks.registryId(manager))) return true;
-    if (this.store instanceof TypeOrmTenantStore) return false;
-    return !(await this.#unknownToStore([schemaName])).has(schemaName);
+    return (await home.ownerOf(manager, orphan)) !== (await this.marks.registryId(manager));
   }
 }

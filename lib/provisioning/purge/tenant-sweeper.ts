@@ -7,6 +7,7 @@ import {
   Optional,
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
+import { listed } from '../../common/listed';
 import { SweepLoop, type SweepProblems } from '../../common/sweep-loop';
 import { Servers } from '../../connection/servers/servers';
 import { DEFAULT_SERVER } from '../../placement/place';
@@ -26,7 +27,7 @@ import { TenantRoles } from '../roles/tenant-roles';
 
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
 
-const ORPHANS = ['dropped', 'withRows', 'unmarked'] as const;
+const ORPHANS = ['dropped', 'withRows', 'unmarked', 'kept'] as const;
 
 /** The actor of a purge that the sweeper begins. */
 const ACTOR = 'sweeper';
@@ -94,6 +95,12 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   #tell({ problems, orphans }: SweepReport): void {
     for (const problem of problems) this.#logger.warn(problem);
     this.#tellUnmarked(orphans.unmarked);
+    if (orphans.kept.length > 0) {
+      this.#logger.warn(
+        `The application's store knows no tenants of these schemas: ${listed(orphans.kept)}. None is dropped, because it may have ` +
+          'lost them: restore the store, adopt the schemas, or drop them by hand.',
+      );
+    }
     if (orphans.withRows.length > 0) {
       this.#logger.warn(
         `Schemas that belong to no tenant have rows in them: ${orphans.withRows.join(', ')}. They are kept: adopt them, or drop them by hand.`,
@@ -118,7 +125,7 @@ export class TenantSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     await problems.attempt('mark schemas', () => this.orphans.markThoseOfBefore());
     const purged = [...(await this.#finishPurges(problems)), ...(await this.#purgeDue(problems))];
     const halfMade = await problems.attempt('settle half-made tenants', () => this.halfMade.sweep(note));
-    const orphans: Mutable<OrphanReport> = { dropped: [], withRows: [], unmarked: [] };
+    const orphans: Mutable<OrphanReport> = { dropped: [], withRows: [], unmarked: [], kept: [] };
     for (const server of this.servers.names.filter((each) => this.template.isReadyOn(each))) {
       const at = server === DEFAULT_SERVER ? '' : ` on the server "${server}"`;
       const unfinished = await problems.attempt(`look for unfinished databases${at}`, () =>

@@ -9,7 +9,7 @@ export class CheckedLookupCacheOptions {
   /**
    * Milliseconds, an integer from 0 (remember nothing, whatever else is said here). Default 60,000. It bounds only what
    * nobody tells of, such as a trigger of the registry that somebody switched off: what PostgreSQL tells is forgotten at
-   * once. While it cannot tell (no connection that hears, or a `store` of your own) an answer is remembered for 800 ms at
+   * once. While it cannot tell (no connection that hears, or a `store` of your own without `changes`) an answer is remembered for 800 ms at
    * most, so a change is always felt within a second. That a name is nobody's is remembered for 1,000 at most.
    */
   @Option(milliseconds(0), { variable: 'TENANCY_CACHE_TTL_MS' })

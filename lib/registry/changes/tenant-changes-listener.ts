@@ -1,7 +1,7 @@
 import { Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { backgroundClock, type Clock } from '../../common/clock';
 import { TenantChangeFeed, type TenantChangeSubscriber } from './tenant-changes';
-import { TenantChangesSession, type TenantChangesSessionOptions } from './tenant-changes-session';
+import type { ChangesSession, ChangesSessionEvents } from './tenant-changes-session';
 
 /** The pause before the second try. It doubles with each further try. */
 const FIRST_DELAY_MS = 100;
@@ -11,14 +11,14 @@ const MAX_DELAY_MS = 10_000;
 const FAILURES_UNTIL_WARNING = 5;
 
 /**
- * Hears of changed tenants by LISTEN, for as long as the module lives. It neither delays the start nor fails it: while
+ * Hears of changed tenants, for as long as the module lives, by one session after another. It neither delays the start nor fails it: while
  * there is no connection that hears, nothing is proven, and the next is tried after at most 10 s.
  */
 export class TenantChangesListener extends TenantChangeFeed implements OnModuleInit, OnModuleDestroy {
   provenAt = -Infinity;
   readonly #logger = new Logger('Tenancy');
   readonly #subscribers: TenantChangeSubscriber[] = [];
-  #session?: TenantChangesSession;
+  #session?: ChangesSession;
   #running?: Promise<void>;
   #isStopped = false;
   #failures = 0;
@@ -26,7 +26,7 @@ export class TenantChangesListener extends TenantChangeFeed implements OnModuleI
 
   /** `random` gives 0 to 1, so that instances that lost the same server do not all come back at once. */
   constructor(
-    private readonly options: TenantChangesSessionOptions,
+    private readonly open: (events: ChangesSessionEvents, clock: Clock) => ChangesSession,
     private readonly clock: Clock = backgroundClock,
     private readonly random: () => number = Math.random,
   ) {
@@ -51,7 +51,7 @@ export class TenantChangesListener extends TenantChangeFeed implements OnModuleI
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      this.#session = new TenantChangesSession(this.options, this.#events(), this.clock);
+      this.#session = this.open(this.#events(), this.clock);
       const reason = await this.#session.run();
       if (this.#isStopped) return;
       this.#failures += 1;
@@ -60,7 +60,7 @@ export class TenantChangesListener extends TenantChangeFeed implements OnModuleI
     }
   }
 
-  #events() {
+  #events(): ChangesSessionEvents {
     return {
       begun: () => this.#subscribers.forEach((subscriber) => subscriber.begun()),
       changed: (id?: string) => this.#subscribers.forEach((subscriber) => subscriber.changed(id)),

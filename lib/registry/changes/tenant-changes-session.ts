@@ -31,12 +31,19 @@ interface Beat {
 }
 
 /** Events of a session. */
-export interface TenantChangesSessionEvents {
+export interface ChangesSessionEvents {
   readonly begun: () => void;
   readonly changed: (id?: string) => void;
   readonly moved: (id: string) => void;
   /** All that was committed before `sentAt` has been told. */
   readonly proven: (sentAt: number) => void;
+}
+
+/** One connection that hears of changes, from its opening to its loss. */
+export interface ChangesSession {
+  /** Hears until the connection is lost or closed, and gives the reason; it throws nothing. */
+  run(): Promise<unknown>;
+  close(): void;
 }
 
 /**
@@ -47,7 +54,7 @@ export interface TenantChangesSessionEvents {
  * very connection would prove less: PgBouncer hands a client what arrives during its own transaction, and drops what
  * arrives between; and a `directUrl` that leads to another database would hear itself well.
  */
-export class TenantChangesSession {
+export class TenantChangesSession implements ChangesSession {
   readonly #client: Client;
   readonly #beatChannel = `tenancy_beat_${randomBytes(16).toString('hex')}`;
   #end!: (reason?: unknown) => void;
@@ -59,7 +66,7 @@ export class TenantChangesSession {
 
   constructor(
     private readonly options: TenantChangesSessionOptions,
-    private readonly events: TenantChangesSessionEvents,
+    private readonly events: ChangesSessionEvents,
     private readonly clock: Clock,
   ) {
     this.#client = new Client(options.connection);
@@ -68,7 +75,6 @@ export class TenantChangesSession {
     this.#client.on('notification', ({ channel, payload = '' }) => this.#hear(channel, payload));
   }
 
-  /** Listens until the connection is lost or closed, and gives the reason; it throws nothing. */
   async run(): Promise<unknown> {
     this.#listen().catch((error: unknown) => this.#end(error));
     const reason = await this.#ended;

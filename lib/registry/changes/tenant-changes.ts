@@ -1,3 +1,5 @@
+import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+
 /** Hears of changes. The methods are called at once, in the order in which the changes were committed. */
 export interface TenantChangeSubscriber {
   /** A tenant, or one of its domains, was made, changed or removed; without an id, any of them. */
@@ -8,7 +10,10 @@ export interface TenantChangeSubscriber {
   begun(): void;
 }
 
-/** Tells an instance of the application which tenants were changed, whoever changed them. */
+/**
+ * Tells an instance of the application which tenants were changed, whoever changed them. One that needs to be started and
+ * ended has `onModuleInit()` and `onModuleDestroy()`.
+ */
 export abstract class TenantChangeFeed {
   /**
    * The latest moment, as `Clock.now()` counts, of which it is known that everything committed before it has been told,
@@ -17,6 +22,34 @@ export abstract class TenantChangeFeed {
   abstract readonly provenAt: number;
 
   abstract subscribe(subscriber: TenantChangeSubscriber): void;
+}
+
+/**
+ * Two feeds as one: what the store tells of its tenants, and what PostgreSQL tells of the keys and settings that are in our
+ * tables wherever the tenants are. It has proven only what both have.
+ */
+export class JoinedTenantChanges extends TenantChangeFeed implements OnModuleInit, OnModuleDestroy {
+  constructor(
+    private readonly feeds: readonly (TenantChangeFeed & Partial<OnModuleInit & OnModuleDestroy>)[],
+  ) {
+    super();
+  }
+
+  get provenAt(): number {
+    return Math.min(...this.feeds.map(({ provenAt }) => provenAt));
+  }
+
+  subscribe(subscriber: TenantChangeSubscriber): void {
+    for (const feed of this.feeds) feed.subscribe(subscriber);
+  }
+
+  async onModuleInit(): Promise<void> {
+    for (const feed of this.feeds) await feed.onModuleInit?.();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    for (const feed of this.feeds) await feed.onModuleDestroy?.();
+  }
 }
 
 /** For a store without a change feed: look-ups are cached for a moment only. */

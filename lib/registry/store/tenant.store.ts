@@ -9,6 +9,7 @@ import {
   type TenantStatus,
 } from '../tenant';
 import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audit';
+import type { TenantChangeFeed } from '../changes/tenant-changes';
 
 /** A tenant to be inserted: checked and normalised, without its dates. */
 export type NewTenant = Pick<Tenant, TenantField<'given'>> & {
@@ -70,6 +71,11 @@ export function givenChanges(changes: TenantUpdate): TenantUpdate {
  * `runTenantStoreContract` of `nestjs-tenancy/testing` checks an implementation.
  */
 export abstract class TenantStore {
+  /**
+   * Tells of changes, whoever made them. Only in stores that can; without it an answer is remembered for 800 ms at most.
+   */
+  readonly changes?: TenantChangeFeed;
+
   /**
    * The tenant a claim names, whatever its status. Slugs are compared as they are, ids and domains without regard to
    * case. A malformed value (not a uuid, a NUL, 10 kB) names nobody; `normalizeClaim` tells which are.

@@ -80,7 +80,7 @@ it('makes one on a further server', async () => {
   await world.write(abroad, 'far');
   expect(await world.read(abroad)).toEqual(['hook', 'far']);
   expect(abroad.place).toEqual({ server: 'eu', isolation: 'database' });
-  expect((await sweep()).orphans).toEqual({ dropped: [], withRows: [], unmarked: [] });
+  expect((await sweep()).orphans).toEqual({ dropped: [], withRows: [], unmarked: [], kept: [] });
 });
 
 it('makes it for one of ten that ask for the same slug at once', async () => {
@@ -111,7 +111,7 @@ it('never touches a database of that name that was there before', async () => {
   jest.mocked(generateSchemaName).mockReturnValueOnce(foreign);
   await expect(world.own('thief')).rejects.toThrow(/already exists/);
   const { orphans } = await sweep();
-  expect(orphans).toEqual({ dropped: [], withRows: [], unmarked: [] });
+  expect(orphans).toEqual({ dropped: [], withRows: [], unmarked: [], kept: [] });
   expect(
     await world.database.query(`SELECT datname FROM pg_database WHERE datname = '${foreign}'`),
   ).toHaveLength(1);
@@ -198,7 +198,7 @@ it('drops a marked database that belongs to no tenant when it is empty, and keep
   const { orphans, problems } = await sweep();
   expect(problems).toEqual([]);
   const withRows = [filled, elsewhere, large].map(({ schemaName }) => schemaName).sort();
-  expect(orphans).toEqual({ dropped: [empty.schemaName], withRows, unmarked: [] });
+  expect(orphans).toEqual({ dropped: [empty.schemaName], withRows, unmarked: [], kept: [] });
   expect(await world.databases()).toEqual(expect.arrayContaining(withRows));
 });
 

@@ -60,7 +60,7 @@ describe('a schema of nobody', () => {
 
   it('is dropped when it has no rows but those that it began with', async () => {
     const name = await orphan();
-    await expect(sweep()).resolves.toEqual({ dropped: [name], withRows: [], unmarked: [] });
+    await expect(sweep()).resolves.toEqual({ dropped: [name], withRows: [], unmarked: [], kept: [] });
     await expect(schemasOf(database)).resolves.toEqual([]);
   });
 
@@ -92,7 +92,7 @@ describe('a schema of nobody', () => {
     ],
   ])('is kept with %s', async (_case, sql) => {
     const name = await orphan(sql);
-    await expect(sweep()).resolves.toEqual({ dropped: [], withRows: [name], unmarked: [] });
+    await expect(sweep()).resolves.toEqual({ dropped: [], withRows: [name], unmarked: [], kept: [] });
     await expect(schemasOf(database)).resolves.toEqual([name]);
   });
 
@@ -101,7 +101,7 @@ describe('a schema of nobody', () => {
     const writer = new Client({ connectionString: database.url });
     await writer.connect();
     await writer.query(`BEGIN; INSERT INTO ${name}.note (text) VALUES ('mine')`);
-    await expect(sweep()).resolves.toEqual({ dropped: [], withRows: [], unmarked: [] });
+    await expect(sweep()).resolves.toEqual({ dropped: [], withRows: [], unmarked: [], kept: [] });
     const sweeping = sweep();
     const isWaiting = async () =>
       (
@@ -111,7 +111,7 @@ describe('a schema of nobody', () => {
     while (!(await isWaiting()));
     await writer.query('COMMIT');
     await writer.end();
-    await expect(sweeping).resolves.toEqual({ dropped: [], withRows: [name], unmarked: [] });
+    await expect(sweeping).resolves.toEqual({ dropped: [], withRows: [name], unmarked: [], kept: [] });
   });
 
   it('is seen by the first sweep, though it was noted within the same millisecond', async () => {

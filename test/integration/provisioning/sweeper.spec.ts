@@ -7,7 +7,9 @@ import {
   TenantStore,
   TenantSweeper,
 } from '../../../lib';
+import { checkStore } from '../../../lib/cli/doctor/store-check';
 import { CLOCK, type Clock } from '../../../lib/common/clock';
+import { Orphans } from '../../../lib/provisioning/purge/orphans';
 import { InMemoryTenantStore } from '../../../lib/registry/store/in-memory-tenant.store';
 import { generateSchemaName } from '../../../lib/registry/schema-name';
 import { Global, Module } from '@nestjs/common';
@@ -17,7 +19,7 @@ import { type ProvisioningApp, startAppOn, startProvisioningApp } from './app';
 const NOTHING: SweepReport = {
   purged: [],
   halfMade: { activated: [], removed: [] },
-  orphans: { dropped: [], withRows: [], unmarked: [] },
+  orphans: { dropped: [], withRows: [], unmarked: [], kept: [] },
   problems: [],
 };
 const NEVER = { intervalMs: 0 };
@@ -145,6 +147,26 @@ describe('the sweeper', () => {
     const after = (await sql('SELECT nspname FROM pg_namespace ORDER BY 1')).map(({ nspname }) => nspname);
     expect(before.filter((name) => !after.includes(name))).toEqual([empty]);
     expect(after).toEqual(expect.arrayContaining([tenant.schemaName, full]));
+  });
+
+  it('drops no schema that a store elsewhere has forgotten, and doctor names it', async () => {
+    const store = new InMemoryTenantStore();
+    running = await startProvisioningApp({ store, sweeper: { ...NEVER, orphanAfterMs: 0 } });
+    const [{ id, schemaName }] = [
+      await running.create({ slug: 'acme' }),
+      await running.create({ slug: 'b' }),
+    ];
+    const check = () => checkStore(running.app.get(Orphans), ['default']);
+    await expect(check()).resolves.toEqual([expect.objectContaining({ severity: 'ok' })]);
+    await store.remove(id);
+    await expect(sweep()).resolves.toEqual({
+      ...NOTHING,
+      orphans: { ...NOTHING.orphans, kept: [schemaName] },
+    });
+    await expect(running.schemas()).resolves.toContain(schemaName);
+    await expect(check()).resolves.toEqual([
+      expect.objectContaining({ severity: 'problem', message: expect.stringContaining(schemaName) }),
+    ]);
   });
 
   it('forgets an orphan that has found a tenant', async () => {

@@ -173,7 +173,7 @@ it('purges a tenant where it is, and drops orphans of our own there, and no othe
   await world.app.get(TenantLifecycle).delete('leaving');
   await expect(world.app.get(TenantPurge).purge('leaving')).resolves.toMatchObject({ server: 'eu' });
   const { orphans, problems } = await sweep();
-  expect([orphans, problems]).toEqual([{ dropped: [ours], withRows: [], unmarked: [strange] }, []]);
+  expect([orphans, problems]).toEqual([{ dropped: [ours], withRows: [], unmarked: [strange], kept: [] }, []]);
   const left = await schemasOfEu();
   expect(left).toContain(strange);
   expect(left).not.toContain(made.schemaName);

@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import { type Clock, systemClock } from '../../../lib/common/clock';
 import { TenantChangesListener } from '../../../lib/registry/changes/tenant-changes-listener';
+import { TenantChangesSession } from '../../../lib/registry/changes/tenant-changes-session';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { tapWire, type WireTap } from '../../support/wire-tap';
 
@@ -37,8 +38,13 @@ interface Setup {
 
 function listen({ url = wire.url, clock, notify = tell }: Setup = {}) {
   const heard: string[] = [];
+  const options = {
+    connection: { connectionString: url, connectionTimeoutMillis: 5_000 },
+    channel: CHANNEL,
+    notify,
+  };
   const listener = new TenantChangesListener(
-    { connection: { connectionString: url, connectionTimeoutMillis: 5_000 }, channel: CHANNEL, notify },
+    (events, time) => new TenantChangesSession(options, events, time),
     clock,
   );
   listener.subscribe({
@@ -230,7 +236,10 @@ describe('Its end', () => {
   });
 
   it('may come before the beginning, and twice', async () => {
-    const listener = new TenantChangesListener({ connection: {}, channel: CHANNEL, notify: tell });
+    const options = { connection: {}, channel: CHANNEL, notify: tell };
+    const listener = new TenantChangesListener(
+      (events, clock) => new TenantChangesSession(options, events, clock),
+    );
     await listener.onModuleDestroy();
     await listener.onModuleDestroy();
     listener.onModuleInit();
