@@ -17,6 +17,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/observability.md'],
   [BEGIN, 'docs/queues.md'],
   [BEGIN, 'docs/recipes.md'],
+  [BEGIN, 'docs/redis.md'],
   [BEGIN, 'docs/resolving.md'],
   [BEGIN, 'docs/settings.md'],
   [BEGIN, 'docs/switching.md'],

@@ -33,6 +33,7 @@ it('carries the built library, its types, its documents and the licence, and not
     'bullmq/index',
     'graphql/index',
     'jwt/index',
+    'redis/index',
     'schedule/index',
     'testing/index',
     'throttling/index',

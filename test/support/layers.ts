@@ -26,6 +26,7 @@ const PUBLIC = [
     'graphql',
     'jwt',
     'observability',
+    'redis',
     'schedule',
     'settings',
     'testing',

@@ -16,6 +16,7 @@ import { CheckedObservabilityOptions } from '../../lib/observability/observabili
 import { CheckedProvisioningOptions } from '../../lib/provisioning/provisioning.options';
 import { CheckedRegistryOptions } from '../../lib/registry/registry.options';
 import { CheckedResolutionOptions } from '../../lib/resolution/resolution.options';
+import { CheckedRedisStoreOptions } from '../../lib/redis/redis-tenant.store';
 import { CheckedScheduleOptions } from '../../lib/schedule/schedule.options';
 import { CheckedTenantCronOptions } from '../../lib/schedule/tenant-cron.decorator';
 import { CheckedSettingsExtras, CheckedSettingsOptions } from '../../lib/settings/settings.options';
@@ -42,6 +43,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],
   ['`TenancyThrottlingModule`', [CheckedThrottlingOptions]],
   ['`TenancyTransportsModule`', [CheckedTransportsOptions]],
+  ['`new RedisTenantStore()`', [CheckedRedisStoreOptions]],
   ['`TenancyUsageModule`', [CheckedUsageOptions, CheckedUsageExtras]],
   ['`fromJwtClaim()`', [CheckedJwtOptions]],
   ['`@TenantCron()`', [CheckedTenantCronOptions]],

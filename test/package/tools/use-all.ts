@@ -7,6 +7,7 @@ import * as cache from 'nestjs-tenancy/cache';
 import * as files from 'nestjs-tenancy/files';
 import { fromJwtClaim } from 'nestjs-tenancy/jwt';
 import * as observability from 'nestjs-tenancy/observability';
+import * as redis from 'nestjs-tenancy/redis';
 import * as settings from 'nestjs-tenancy/settings';
 import * as testing from 'nestjs-tenancy/testing';
 import * as throttling from 'nestjs-tenancy/throttling';
@@ -30,6 +31,7 @@ export async function useAll(): Promise<unknown> {
     cache,
     files,
     observability,
+    redis,
     settings,
     testing,
     throttling,
