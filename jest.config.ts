@@ -26,7 +26,7 @@ const config: Config = {
   transformIgnorePatterns: [`/node_modules/(?!(${ESM_ONLY.join('|')})/)`],
   moduleNameMapper: {
     '^nestjs-tenancy$': '<rootDir>/lib/index.ts',
-    '^nestjs-tenancy/([a-z]+|bullmq)$': '<rootDir>/lib/$1/index.ts',
+    '^nestjs-tenancy/([a-z]+|bullmq|files/s3)$': '<rootDir>/lib/$1/index.ts',
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',

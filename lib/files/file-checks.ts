@@ -4,20 +4,22 @@ import type { FileAbout } from './file-store';
 /** As S3 has it. */
 const MAX_KEY_BYTES = 1_024;
 
-/** As S3 has it, with names and values counted as they are sent. */
-const MAX_METADATA_BYTES = 2_048;
+/** S3 has 2,048, with names and values counted as they are sent, and the library's own among them. */
+const MAX_METADATA_BYTES = 1_900;
 
 /** RFC 9110, 8.3.1, with any parameters behind it. */
 const CONTENT_TYPE = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100}(?:;[\x20-\x7e]{1,100})?$/;
 
-const METADATA_NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+/** What begins with `tenancy-` is the library's. */
+const METADATA_NAME = /^(?!tenancy-)[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
 /** The rules, and what to do about a key that breaks one. Two texts that look alike would else be two files. */
 const KEY_RULES: readonly (readonly [isBroken: (key: string) => boolean, remedy: string])[] = [
   [(key) => key === '', 'give a name such as reports/2026.pdf'],
   [(key) => /\p{Surrogate}/u.test(key), 'it has half of a character in it'],
   [(key) => Buffer.byteLength(key) > MAX_KEY_BYTES, `give at most ${MAX_KEY_BYTES} bytes of UTF-8`],
-  [(key) => /\p{Cc}/u.test(key), 'leave out control characters'],
+  // U+FFFE and U+FFFF cannot stand in XML, in which S3 is told what to delete.
+  [(key) => /[\p{Cc}\ufffe\uffff]/u.test(key), 'leave out control characters'],
   [(key) => key.includes('\\'), 'part it with /, not with a backslash'],
   [(key) => key.startsWith('/'), 'leave out the / at its beginning'],
   [
@@ -56,6 +58,6 @@ export function checkFileAbout({ contentType, metadata }: FileAbout): void {
     throw new InvalidFileError(
       'metadata',
       metadata,
-      `give texts by names of a-z 0-9 -, of ${MAX_METADATA_BYTES} bytes together, as encodeURIComponent() writes them`,
+      `give texts by names of a-z 0-9 - other than tenancy-…, of ${MAX_METADATA_BYTES} bytes together, as encodeURIComponent() writes them`,
     );
 }

@@ -52,14 +52,14 @@ export class FileRangeError extends TenancyError {
   }
 }
 
-/** In the place of a file is something that the store has not written: a link, or a file that was cut off or replaced. */
+/** In the place of a file is something that the store has not written: a link, a file that was cut off or replaced, an object. */
 export class FileDamagedError extends TenancyError {
   readonly code = 'FILE_DAMAGED';
 
   constructor(path: string, what: string) {
     super(
       `${path} ${what}, so it is not given to anybody. Restore it from a backup, or remove it. Only the application may ` +
-        'write in this directory.',
+        'write where its files are kept.',
     );
   }
 }

@@ -8,10 +8,14 @@ export const FILES_OPTIONS = Symbol('FILES_OPTIONS');
 const MAX_BYTES = 5 * 1024 ** 3;
 
 export class CheckedFilesOptions {
-  /** Where the files are kept: `new DirectoryFileStore('/srv/files')`, or a `FileStore` of your own. */
-  @Option(withMethod<FileStore>('removeAll', 'give new DirectoryFileStore(…), or a FileStore of your own'), {
-    required: true,
-  })
+  /** Where the files are kept: `new DirectoryFileStore('/srv/files')`, `new S3FileStore({ … })`, or a `FileStore` of your own. */
+  @Option(
+    withMethod<FileStore>(
+      'removeAll',
+      'give new DirectoryFileStore(…), new S3FileStore(…), or a FileStore of your own',
+    ),
+    { required: true },
+  )
   readonly store!: FileStore;
 
   /** How many bytes a file may have: an integer from 1 to 5,368,709,120, which is 5 GiB. Default 5,368,709,120. */

@@ -6,32 +6,45 @@ import type { INestApplication } from '@nestjs/common';
 import { TenantProvisioner } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
+import { BUCKET, type S3Server, startS3Server } from '../support/s3-server/s3-server';
+import { CREDENTIALS, REGION } from '../support/s3-server/signature';
 import { MASTER_KEY } from '../support/sample-app';
 
-describe('docs/files.md', () => {
+describe.each([
+  ['a directory', 'files-app.module.ts', 'FilesAppModule'],
+  ['S3', 's3-files.module.ts', 'S3FilesModule'],
+])('docs/files.md, in %s', (_where, file, name) => {
   const environment = { ...process.env };
   let examples: Examples;
   let database: TestDatabase;
   let directory: string;
+  let server: S3Server;
   let app: INestApplication;
 
   beforeAll(async () => {
     examples = writeExamples('docs/quick-start.md', 'docs/files.md');
     database = await createTestDatabase();
+    server = await startS3Server();
     directory = await mkdtemp(join(tmpdir(), 'docs-files-'));
     Object.assign(process.env, {
       DATABASE_URL: database.url,
       TENANCY_MASTER_KEY: MASTER_KEY,
       TENANCY_CARRY_KEYS: '1:a secret of at least thirty-two characters',
       FILES_DIRECTORY: directory,
+      FILES_BUCKET: BUCKET,
+      AWS_ENDPOINT_URL_S3: server.url,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     });
-    const { FilesAppModule } = await examples.import('files-app.module.ts');
-    app = await NestFactory.create(FilesAppModule, { logger: false, abortOnError: false });
+    const { [name]: module } = await examples.import(file);
+    app = await NestFactory.create(module, { logger: false, abortOnError: false });
     await app.listen(0, '127.0.0.1');
   });
   afterAll(async () => {
     process.env = environment;
     await app?.close();
+    await server.close();
     await database.drop();
     examples.remove();
     await rm(directory, { recursive: true, force: true });

@@ -31,6 +31,8 @@ it('carries the built library, its types, its documents and the licence, and not
     'access/index',
     'admin/index',
     'bullmq/index',
+    'files/index',
+    'files/s3/index',
     'graphql/index',
     'jwt/index',
     'redis/index',

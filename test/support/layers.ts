@@ -23,6 +23,7 @@ const PUBLIC = [
     'cli',
     'domains',
     'files',
+    'files/s3',
     'graphql',
     'jwt',
     'observability',

@@ -9,6 +9,7 @@ import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
 import { CheckedCacheOptions } from '../../lib/cache/cache.options';
 import { CheckedDomainsOptions } from '../../lib/domains/domains.options';
 import { CheckedFilesExtras, CheckedFilesOptions } from '../../lib/files/files.options';
+import { CheckedS3Options } from '../../lib/files/s3/s3.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
 import { CheckedFurtherOptions } from '../../lib/connection/typeorm/typeorm.options';
 import { CheckedJwtOptions } from '../../lib/jwt/jwt.options';
@@ -38,6 +39,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyCacheModule`', [CheckedCacheOptions]],
   ['`TenancyDomainsModule`', [CheckedDomainsOptions]],
   ['`TenancyFilesModule`', [CheckedFilesOptions, CheckedFilesExtras]],
+  ['`S3FileStore`', [CheckedS3Options]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
   ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],

@@ -1,8 +1,17 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import type { Tenant } from '../../lib';
 import { DirectoryFileStore, type FileStore } from '../../lib/files';
+import { S3FileStore } from '../../lib/files/s3';
+import { BUCKET, startS3Server } from './s3-server/s3-server';
 
 /** A store that keeps files, and what a test sees behind its back. */
 export interface StoreOfFiles {
@@ -20,6 +29,7 @@ export interface StoreOfFiles {
 
 export const STORES_OF_FILES: readonly (readonly [name: string, start: () => Promise<StoreOfFiles>])[] = [
   ['a directory', directory],
+  ['S3', s3],
 ];
 
 async function directory(): Promise<StoreOfFiles> {
@@ -38,6 +48,51 @@ async function directory(): Promise<StoreOfFiles> {
     },
     close: () => rm(root, { recursive: true, force: true }),
   };
+}
+
+const PREFIX = 'app-1/';
+
+/** The test's own server, or the one of `TEST_S3_URL`: `http://<key>:<secret>@127.0.0.1:9000/<bucket>`, which is empty. */
+async function s3(): Promise<StoreOfFiles> {
+  const { client, Bucket, close } = await connect();
+  const keys = async (prefix: string) => {
+    const found: string[] = [];
+    for (;;) {
+      const { Contents = [], IsTruncated } = await client.send(
+        new ListObjectsV2Command({ Bucket, Prefix: prefix, StartAfter: found.at(-1) }),
+      );
+      found.push(...Contents.map(({ Key }) => Key!));
+      if (!IsTruncated) return found;
+    }
+  };
+  return {
+    store: new S3FileStore({ client, bucket: Bucket, prefix: PREFIX }),
+    room: ({ schemaName }) => 1_024 - `${PREFIX}${schemaName}/`.length,
+    owners: async () => [...new Set((await keys(PREFIX)).map((key) => key.split('/')[1]))].sort(),
+    uploads: async () => {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+      return [...(await keys(`${PREFIX}.uploads/`)), ...Uploads.map(({ Key }) => Key!)];
+    },
+    damage: async ({ schemaName }, key) => {
+      const at = { Bucket, Key: `${PREFIX}${schemaName}/${key}` };
+      const { Body, ContentType, Metadata } = await client.send(new GetObjectCommand(at));
+      const bytes = changed(Buffer.from(await Body!.transformToByteArray()));
+      await client.send(new PutObjectCommand({ ...at, Body: bytes, ContentType, Metadata }));
+    },
+    close,
+  };
+}
+
+async function connect(): Promise<{ client: S3Client; Bucket: string; close(): Promise<void> }> {
+  const given = process.env.TEST_S3_URL;
+  if (given === undefined) {
+    const server = await startS3Server();
+    return { client: server.client({ maxAttempts: 1 }), Bucket: BUCKET, close: () => server.close() };
+  }
+  const { origin, username, password, pathname } = new URL(given);
+  const credentials = { accessKeyId: username, secretAccessKey: password };
+  const client = new S3Client({ endpoint: origin, region: 'us-east-1', credentials, forcePathStyle: true });
+  return { client, Bucket: pathname.slice(1), close: async () => client.destroy() };
 }
 
 function changed(bytes: Buffer): Buffer {

@@ -8,7 +8,9 @@ import { CheckedFilesOptions } from '../../lib/files/files.options';
 import type { FileLinks } from '../../lib/files/file-links';
 import { TenantFiles } from '../../lib/files/tenant-files';
 import type { TenantStore } from '../../lib/registry/store/tenant.store';
+import { S3FileStore } from '../../lib/files/s3';
 import type { Tenant } from '../../lib/registry/tenant';
+import { BUCKET, type S3Server, startS3Server } from '../support/s3-server/s3-server';
 
 const GIGABYTE = 2 ** 30;
 const PIECE = Buffer.alloc(65_536, 'x');
@@ -18,13 +20,21 @@ const MAX_GROWTH = 150_000_000;
 
 describe('a file of a gigabyte', () => {
   let root: string;
+  let server: S3Server;
 
   beforeAll(async () => {
+    server = await startS3Server();
     root = await mkdtemp(join(tmpdir(), 'files-system-'));
   });
-  afterAll(() => rm(root, { recursive: true, force: true }));
+  afterAll(async () => {
+    await server?.close();
+    await rm(root, { recursive: true, force: true });
+  });
 
-  it.each<[string, () => FileStore]>([['a directory', () => new DirectoryFileStore(root)]])(
+  it.each<[string, () => FileStore]>([
+    ['a directory', () => new DirectoryFileStore(root)],
+    ['S3', () => new S3FileStore({ client: server.client(), bucket: BUCKET })],
+  ])(
     'is kept in and read from %s in little memory',
     async (_name, store) => {
       const context = new TenantContext({} as TenantStore);

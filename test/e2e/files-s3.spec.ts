@@ -1,0 +1,308 @@
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { type FilePlace } from '../../lib/files';
+import { S3FileStore, type S3FileStoreOptions } from '../../lib/files/s3';
+import { resetClock, setClock } from '../support/set-clock';
+import { BUCKET, type S3Server, startS3Server } from '../support/s3-server/s3-server';
+import { S3Error } from '../support/s3-server/s3-error';
+
+const UNAVAILABLE = expect.objectContaining({ code: 'TENANCY_UNAVAILABLE', statusCode: 503 });
+const DAMAGED = expect.objectContaining({ code: 'FILE_DAMAGED', statusCode: 500 });
+const ABOUT = { contentType: 'text/plain', metadata: { by: 'Zoë' } };
+const MEGABYTE = 1_048_576;
+
+const forEver = (_done?: unknown) => new Promise(() => undefined);
+const quietly = () => Promise.resolve();
+
+describe('S3FileStore', () => {
+  let server: S3Server;
+  let store: S3FileStore;
+
+  beforeAll(async () => {
+    server = await startS3Server();
+    store = storeOf();
+  });
+  afterAll(() => server?.close());
+  afterEach(() => {
+    delete server.fault;
+    server.calls.length = 0;
+  });
+
+  function storeOf(options: Partial<S3FileStoreOptions> = {}): S3FileStore {
+    return new S3FileStore({ client: server.client({ maxAttempts: 1 }), bucket: BUCKET, ...options });
+  }
+  const place = (key: string, owner = 'acme'): FilePlace => ({ owner, key });
+  const put = (key: string, body: string | Buffer, on = store) =>
+    on.put(place(key), Readable.from([Buffer.from(body)]), ABOUT, quietly);
+  const large = (megabytes = 9) => Buffer.alloc(megabytes * MEGABYTE, 'large');
+  const textOf = async (key: string, on = store) => {
+    const file = await on.open(place(key));
+    return file && text(file.stream);
+  };
+  const everyCall = (on: S3FileStore): [string, () => Promise<unknown>][] => [
+    ['put', () => put('new', 'x', on)],
+    ['put of a large one', () => put('new', large(), on)],
+    ['open', () => on.open(place('kept'))],
+    ['head', () => on.head(place('kept'))],
+    ['remove', () => on.remove(place('kept'))],
+    ['list', () => on.list('acme', { prefix: '', limit: 10 })],
+    ['copy', () => on.copy(place('kept'), place('new'), quietly)],
+    ['removeAll', () => on.removeAll('acme')],
+  ];
+
+  it('keeps each file as one object under the schema of its tenant, with what is known of it', async () => {
+    await put('a b/ü+%&=?.txt', 'tea');
+    const object = server.bucket.get('acme/a b/ü+%&=?.txt');
+    expect(object.headers).toEqual({
+      'content-type': 'text/plain',
+      'x-amz-meta-by': 'Zo%C3%AB',
+      'x-amz-meta-tenancy-sha256': createHash('sha256').update('tea').digest('hex'),
+    });
+    expect(await textOf('a b/ü+%&=?.txt')).toBe('tea');
+    await store.put(place('x', 'of/all + ü'), Readable.from(['x']), ABOUT, quietly);
+    expect([...server.bucket.objects.keys()].filter((key) => key.startsWith('of'))).toEqual([
+      'of%2Fall%20%2B%20%C3%BC/x',
+    ]);
+    expect((await store.list('of/all + ü', { prefix: '', limit: 10 })).files).toMatchObject([{ key: 'x' }]);
+    await storeOf({ prefix: 'other/' }).removeAll('acme');
+    expect(await textOf('a b/ü+%&=?.txt')).toBe('tea');
+  });
+
+  it('sends a small file at once, and a large one in parts to another place, from which S3 copies it', async () => {
+    await put('small', 'tea');
+    expect(server.calls).toEqual(['PUT acme/small', 'HEAD acme/small']);
+    server.calls.length = 0;
+    await put('large', large(17));
+    const calls = server.calls.map((call) => call.replaceAll(/[0-9a-f-]{36}/g, '…'));
+    expect(calls.filter((call) => call !== 'GET ?uploads' && call !== 'GET ?list-type')).toEqual([
+      'POST .uploads/…?uploads',
+      ...Array<string>(3).fill('PUT .uploads/…?uploadId'),
+      'POST .uploads/…?uploadId',
+      'PUT acme/large',
+      'HEAD acme/large',
+      'DELETE .uploads/…',
+    ]);
+  });
+
+  it('never shows a large file that is not to be: its quota, its source, S3 failing at any step', async () => {
+    const before = large(10);
+    await put('draft', before);
+    const digest = (await store.head(place('draft')))?.sha256;
+    const left = () => [
+      ...[...server.bucket.objects.keys()].filter((key) => key.startsWith('.uploads/')),
+      ...server.bucket.uploads.keys(),
+    ];
+    const exceeded = () => Promise.reject(new Error('the quota'));
+    const body = Readable.from([large()]);
+    await expect(store.put(place('draft'), body, ABOUT, exceeded)).rejects.toThrow('the quota');
+    async function* breaking() {
+      yield large();
+      throw new Error('the line broke');
+    }
+    await expect(store.put(place('draft'), breaking(), ABOUT, quietly)).rejects.toThrow('the line broke');
+    expect([body.destroyed, left()]).toEqual([true, []]);
+    const steps: [method: string, isStep: (key: string, query: URLSearchParams) => boolean][] = [
+      ['POST', (_key, query) => query.has('uploads')],
+      ['PUT', (_key, query) => query.get('partNumber') === '2'],
+      ['POST', (_key, query) => query.has('uploadId')],
+      ['PUT', (key) => key === 'acme/draft'],
+    ];
+    for (const [wanted, isStep] of steps) {
+      server.fault = ({ method, key, query }) => {
+        if (method === wanted && isStep(key, query)) throw new S3Error('InternalError');
+      };
+      await expect(put('draft', large())).rejects.toEqual(UNAVAILABLE);
+      expect(left()).toEqual([]);
+    }
+    delete server.fault;
+    expect((await store.head(place('draft')))?.sha256).toBe(digest);
+  });
+
+  it('keeps a file also when S3 does not say any more when that was', async () => {
+    server.fault = ({ method }) => {
+      if (method === 'HEAD') throw new S3Error('InternalError');
+    };
+    expect((await put('kept', 'tea')).modifiedAt).toBeInstanceOf(Date);
+  });
+
+  it('removes what killed processes had begun a day ago, and nothing younger', async () => {
+    const { bucket } = server;
+    bucket.put('.uploads/old', [Buffer.from('x')], {});
+    const id = bucket.begin('.uploads/begun', {});
+    bucket.put('acme/.uploads/a', [Buffer.from('x')], {});
+    await put('large', large(), storeOf());
+    expect([bucket.objects.has('.uploads/old'), bucket.uploads.has(id)]).toEqual([true, true]);
+    bucket.upload(id).initiatedAt = new Date(Date.now() - 90_000_000);
+    bucket.objects.set('.uploads/old', { ...bucket.get('.uploads/old'), modifiedAt: new Date(0) });
+    await put('large', large(), storeOf());
+    expect([bucket.objects.has('.uploads/old'), bucket.uploads.has(id)]).toEqual([false, false]);
+    expect(bucket.objects.has('acme/.uploads/a')).toBe(true);
+  });
+
+  it('says that it is away, whatever S3 says or does not say, and never that there is no file', async () => {
+    await put('kept', 'tea');
+    const faults: [string, S3Server['fault']][] = [
+      ['overloaded', () => Promise.reject(new S3Error('SlowDown'))],
+      ['broken', () => Promise.reject(new S3Error('InternalError'))],
+      ['forbidden', () => Promise.reject(new S3Error('AccessDenied'))],
+      ['cut off', ({ request }) => forEver(request.socket.destroy())],
+      ['nonsense', (_call, response) => forEver(response.writeHead(200).end('<html>'))],
+      ['somebody else', (_call, response) => forEver(response.writeHead(200).end('<html></html>'))],
+      ['silent', () => forEver()],
+    ];
+    for (const [what, fault] of faults) {
+      server.fault = fault;
+      const on = storeOf({ timeoutMs: what === 'silent' ? 50 : 10_000 });
+      for (const [name, work] of everyCall(on)) {
+        const isAnswered = what === 'nonsense' || what === 'somebody else';
+        // S3 says no more of what it has removed.
+        if (isAnswered && name === 'remove') continue;
+        const isRead = ['open', 'head', 'copy'].includes(name);
+        const error = isAnswered && isRead ? DAMAGED : UNAVAILABLE;
+        expect([what, name, await work().catch((thrown: unknown) => thrown)]).toEqual([what, name, error]);
+      }
+    }
+    delete server.fault;
+    expect(await textOf('kept')).toBe('tea');
+
+    const closed = createServer().listen(0, '127.0.0.1');
+    await once(closed, 'listening');
+    const { port } = closed.address() as { port: number };
+    closed.close();
+    const wrong: Partial<S3FileStoreOptions>[] = [
+      { client: server.client({ maxAttempts: 1, endpoint: `http://127.0.0.1:${port}` }) },
+      { client: server.client({ credentials: { accessKeyId: 'TESTKEY', secretAccessKey: 'another' } }) },
+      { client: server.client({ credentials: () => Promise.reject(new Error('no credentials')) }) },
+      { bucket: 'another' },
+    ];
+    for (const options of wrong)
+      for (const [name, work] of everyCall(storeOf(options)))
+        await expect(work().then(() => name)).rejects.toEqual(UNAVAILABLE);
+  });
+
+  it('ends a stream that S3 breaks off with an error, and not as if it were whole', async () => {
+    await put('large', large());
+    server.fault = (_call, response) => {
+      const write = response.write.bind(response);
+      response.write = ((bytes: Buffer) => {
+        write(bytes.subarray(0, 100_000));
+        setImmediate(() => response.destroy());
+        return true;
+      }) as typeof response.write;
+    };
+    const file = await store.open(place('large'));
+    await expect(buffer(file!.stream)).rejects.toThrow();
+  });
+
+  it('gives no object that it has not written, and lists none that no file can be', async () => {
+    const { bucket } = server;
+    bucket.put('foreign/a', [Buffer.from('x')], { 'content-type': 'text/plain' });
+    bucket.put('foreign/b', [Buffer.from('x')], {
+      'content-type': 'text/plain',
+      'x-amz-meta-tenancy-sha256': '0'.repeat(64),
+      'x-amz-meta-by': '%zz',
+    });
+    for (const key of ['foreign/', 'foreign/folder/', 'foreign/../x', 'foreign//x'])
+      bucket.put(key, [Buffer.alloc(0)], {});
+    for (const key of ['a', 'b'])
+      for (const work of [
+        () => store.open(place(key, 'foreign')),
+        () => store.head(place(key, 'foreign')),
+        () => store.copy(place(key, 'foreign'), place('c'), quietly),
+      ])
+        await expect(work()).rejects.toMatchObject({ code: 'FILE_DAMAGED' });
+    for (const limit of [1, 2, 10]) {
+      const listed: string[] = [];
+      let after: string | undefined;
+      do {
+        const page = await store.list('foreign', { prefix: '', after, limit });
+        listed.push(...page.files.map(({ key }) => key));
+        after = page.next;
+      } while (after !== undefined);
+      expect(listed).toEqual(['a', 'b']);
+    }
+    await store.removeAll('foreign');
+    expect([...bucket.objects.keys()].filter((key) => key.startsWith('foreign/'))).toEqual([]);
+  });
+
+  it('copies the version whose bytes were counted, or none', async () => {
+    await put('from', 'tea');
+    const beforeKept = async (size: number) => {
+      expect(size).toBe(3);
+      await put('from', 'milk');
+    };
+    await expect(store.copy(place('from'), place('to'), beforeKept)).rejects.toEqual(UNAVAILABLE);
+    expect(await store.head(place('to'))).toBeUndefined();
+    expect(await store.copy(place('gone'), place('to'), quietly)).toBeUndefined();
+  });
+
+  it('signs URLs of S3 itself, for one file and a while', async () => {
+    await put('a b/ü.txt', 'tea');
+    const disposition = `attachment; filename="_.txt"; filename*=UTF-8''%C3%BC.txt`;
+    const sign = (key: string) => store.signedUrl(place(key), { expiresInMs: 60_000, disposition });
+    const url = await sign('a b/ü.txt');
+    expect(url).toMatch(/X-Amz-Expires=60&/);
+    const answer = await fetch(url);
+    expect([answer.status, await answer.text()]).toEqual([200, 'tea']);
+    expect(answer.headers.get('content-disposition')).toBe(disposition);
+    const part = await fetch(url, { headers: { range: 'bytes=0-1' } });
+    expect([part.status, await part.text()]).toEqual([206, 'te']);
+    for (const [from, to] of [
+      ['.txt?', '.pdf?'],
+      ['acme', 'globex'],
+      ['attachment', 'inline'],
+      ['X-Amz-Expires=60', 'X-Amz-Expires=600'],
+    ])
+      expect((await fetch(url.replace(from, to))).status).toBe(403);
+    expect((await fetch(url, { method: 'DELETE' })).status).toBe(403);
+    expect((await fetch(await sign('nothing'))).status).toBe(404);
+    setClock(61_000);
+    expect((await fetch(url)).status).toBe(403);
+    resetClock();
+  });
+
+  it('says which packages it needs, when it is used', async () => {
+    const absent = (name: string) => () => {
+      throw Object.assign(new Error(`Cannot find module '${name}'`), { code: 'MODULE_NOT_FOUND' });
+    };
+    const missing = (name: string) =>
+      expect.objectContaining({
+        code: 'PACKAGE_MISSING',
+        message: expect.stringContaining(`npm install ${name}`),
+      });
+    const using = <T>(name: string, work: (Store: typeof S3FileStore) => T): T => {
+      let outcome: T;
+      jest.isolateModules(() => {
+        jest.doMock(name, absent(name));
+        outcome = work(
+          jest.requireActual<typeof import('../../lib/files/s3')>('../../lib/files/s3').S3FileStore,
+        );
+      });
+      return outcome!;
+    };
+    const options = { client: server.client(), bucket: BUCKET };
+    const [sdk, presigner] = ['@aws-sdk/client-s3', '@aws-sdk/s3-request-presigner'];
+    using(sdk, (Store) => expect(() => new Store(options)).toThrow(missing(sdk)));
+    jest.dontMock(sdk);
+    const link = { expiresInMs: 1_000, disposition: 'inline' };
+    const signing = using(presigner, (Store) => new Store(options).signedUrl(place('a'), link));
+    await expect(signing).rejects.toEqual(missing(presigner));
+    jest.dontMock(presigner);
+  });
+
+  it('says what is wrong with its options', () => {
+    const wrong: [object, RegExp][] = [
+      [{}, /client .*bucket /s],
+      [{ client: {}, bucket: BUCKET }, /client .*S3Client/s],
+      [{ client: server.client(), bucket: 'a b' }, /bucket/],
+      [{ client: server.client(), bucket: BUCKET, prefix: '/x' }, /prefix/],
+      [{ client: server.client(), bucket: BUCKET, timeoutMs: 0 }, /timeoutMs/],
+      [{ client: server.client(), bucket: BUCKET, region: 'x' }, /region/],
+    ];
+    for (const [options, message] of wrong)
+      expect(() => new S3FileStore(options as S3FileStoreOptions)).toThrow(message);
+  });
+});
