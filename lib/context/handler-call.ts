@@ -59,9 +59,16 @@ export function isGraphql(host: ArgumentsHost): boolean {
  * request; `req` of a context object that somebody shares between requests may be an earlier one's.
  */
 export function graphqlRequestOf(host: ArgumentsHost): object | undefined {
-  const context = resolveInfoOf(host)?.context as
-    { readonly reply?: { readonly request?: unknown }; readonly req?: unknown } | undefined;
-  const request = context?.reply?.request ?? context?.req;
+  return requestOfGraphql(resolveInfoOf(host)?.context);
+}
+
+/** The same of the context that resolvers are given. */
+export function requestOfGraphql(context: unknown): object | undefined {
+  const { reply, req } = (context ?? {}) as {
+    readonly reply?: { readonly request?: unknown };
+    readonly req?: unknown;
+  };
+  const request = reply?.request ?? req;
   return typeof request === 'object' && request !== null ? request : undefined;
 }
 

@@ -14,7 +14,8 @@ export type TenantLoaderOptions<Key, Value> = Omit<DataLoader.Options<Key, Value
 /**
  * A DataLoader for each tenant and each request, behind one name that a singleton may keep: `batch` runs for one tenant,
  * with keys of that tenant alone, and what it has read is remembered until the request ends. Over a connection of
- * GraphQL, which outlives what is asked over it, keys are gathered, but nothing is remembered.
+ * GraphQL, which outlives what is asked over it, keys are gathered, but nothing is remembered. Code in a transaction has
+ * one of its own, which sees what the transaction has written; `clear` and `clearAll` there are for the request, too.
  *
  * The functions of what it gives throw `TenantRequiredError` where there is no tenant.
  *
@@ -29,28 +30,34 @@ export function tenantLoader<Key, Value>(
   if ('cacheMap' in options)
     throw new TypeError('tenantLoader() takes no cacheMap: all tenants and requests would share that map.');
   const Loader = loadDataLoader();
-  // By piece of work, and in it by tenant: code of one request may work for another tenant inside of it.
+  // By transaction or piece of work, and in it by tenant: code of one request may work for another tenant inside of it.
   const known = new WeakMap<object, Map<string, DataLoader<Key, Value>>>();
 
-  const current = (): DataLoader<Key, Value> => {
+  const loaderOf = (scope: object, isLasting: boolean): DataLoader<Key, Value> => {
     const { id } = context.tenant();
-    const work: ContextFrame = workOf(context.frame()!);
-    let byTenant = known.get(work);
-    if (!byTenant) known.set(work, (byTenant = new Map<string, DataLoader<Key, Value>>()));
+    let byTenant = known.get(scope);
+    if (!byTenant) known.set(scope, (byTenant = new Map<string, DataLoader<Key, Value>>()));
     let loader = byTenant.get(id);
-    if (!loader) {
-      const lasting = work.lasting ? { cache: false } : {};
-      byTenant.set(id, (loader = new Loader(batch, { ...options, ...lasting })));
-    }
+    if (!loader)
+      byTenant.set(id, (loader = new Loader(batch, { ...options, ...(isLasting && { cache: false }) })));
     return loader;
+  };
+  const ofWork = () => {
+    const work: ContextFrame = workOf(context.frame()!);
+    return loaderOf(work, work.lasting === true);
+  };
+  // What others of the request ask for is read outside of it, and what it reads may be rolled back.
+  const current = () => {
+    const transaction = context.tenant() && context.frame()?.transaction;
+    return transaction?.isOpen ? loaderOf(transaction, false) : ofWork();
   };
 
   const loader: TenantLoader<Key, Value> = {
     load: (key) => current().load(key),
     loadMany: (keys) => current().loadMany(keys),
     prime: (key, value) => (current().prime(key, value), loader as never),
-    clear: (key) => (current().clear(key), loader as never),
-    clearAll: () => (current().clearAll(), loader as never),
+    clear: (key) => (current().clear(key), ofWork().clear(key), loader as never),
+    clearAll: () => (current().clearAll(), ofWork().clearAll(), loader as never),
   };
   return loader;
 }

@@ -6,6 +6,7 @@ import { TenantCarrier } from './carried/tenant-carrier';
 import { CURRENT_TENANT, currentTenantProvider } from './http/current-tenant.provider';
 import { DurableClassesCheck } from './http/durable-classes-check';
 import { EventStreamsInterceptor } from './http/event-streams.interceptor';
+import { GraphqlErrors } from './http/graphql-errors';
 import { SharedCacheCheck } from './http/shared-cache-check';
 import { TenancyExceptionFilter } from './http/tenancy-exception.filter';
 import { MiddlewareMount, TenantMiddleware } from './http/tenant.middleware';
@@ -19,6 +20,7 @@ import { TenantResolution } from './tenant-resolution';
     currentTenantProvider,
     DurableClassesCheck,
     EventStreamsInterceptor,
+    GraphqlErrors,
     MiddlewareMount,
     SharedCacheCheck,
     TenancyExceptionFilter,

@@ -1,4 +1,5 @@
 import { EventEmitter, on } from 'node:events';
+import { maxHeaderSize } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApolloDriver } from '@nestjs/apollo';
 import { Injectable, Module } from '@nestjs/common';
@@ -24,6 +25,7 @@ import {
   TenantContext,
   TenantFree,
   TenantLifecycle,
+  TenantTransactions,
 } from '../../lib';
 import {
   ApiKeys,
@@ -34,6 +36,7 @@ import {
   RequireScopes,
   TenancyAccessModule,
 } from '../../lib/access';
+import { workOf } from '../../lib/context/tenant-context';
 import { TenancyGraphqlModule, tenantLoader, TenantSubscriptions, TenantTopics } from '../../lib/graphql';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { GraphqlSocket, type Message } from '../support/graphql-socket';
@@ -71,6 +74,7 @@ class NotesResolver {
   constructor(
     private readonly texts: NoteTexts,
     private readonly topics: TenantTopics,
+    private readonly connection: TenantConnection,
   ) {}
 
   @Query(() => [NoteType])
@@ -82,6 +86,12 @@ class NotesResolver {
   note(): number {
     bus.emit(this.topics.of('noted'), { id: 1 });
     return 1;
+  }
+
+  @Subscription(() => String)
+  async *broken() {
+    await this.connection.query(`SELECT 'a secret' FROM nowhere`);
+    yield { broken: 'never' };
   }
 
   @Subscription(() => NoteType, { resolve: ([note]: [NoteType]) => note })
@@ -133,7 +143,9 @@ describe.each(GRAPHQL_SERVERS)('subscriptions by %s', (_name, adapter, driver) =
       {
         imports: [
           TenancyModule.forRoot(
-            notesOptions(database, { resolvers: [fromHeader('x-tenant-id'), fromApiKey()] }),
+            notesOptions(database, {
+              resolvers: [fromHeader('x-tenant-id'), fromHeader('x-other-tenant'), fromApiKey()],
+            }),
           ),
           TenancyAccessModule.forRoot(),
           TenancyGraphqlModule.forRoot({ headers: ['x-api-key', 'x-tenant-id'] }),
@@ -317,6 +329,77 @@ describe.each(GRAPHQL_SERVERS)('subscriptions by %s', (_name, adapter, driver) =
         client.until((each) => each.id === id && JSON.stringify(each.payload).includes(`"${text}"`)),
       ).resolves.toBeDefined();
     }
+  });
+
+  it('gathers nothing of a transaction with what is read outside of it', async () => {
+    const context = app.app.get(TenantContext);
+    const transactions = app.app.get(TenantTransactions);
+    const connection = app.app.get(TenantConnection);
+    const { texts } = app.app.get(NoteTexts, { strict: false });
+    const written = (end: () => void) =>
+      transactions.run(async () => {
+        await connection.query(`UPDATE note SET text = 'written' WHERE id = 2`);
+        const text = await texts.load(2);
+        end();
+        return text;
+      });
+    await context.run(tenants.globex, async () => {
+      const failed = written(() => {
+        throw new Error('rolled back');
+      });
+      await expect(failed).rejects.toThrow('rolled back');
+      await expect(texts.load(2)).resolves.toBe('2 of globex');
+      // What was read before is forgotten there, too.
+      await expect(written(() => texts.clear(2))).resolves.toBe('written');
+      await expect(texts.load(2)).resolves.toBe('written');
+    });
+    await context.run(tenants.globex, async () => {
+      let inside: Promise<string> | undefined;
+      const both = await transactions.run(async () => {
+        await connection.query(`UPDATE note SET text = 'again' WHERE id = 2`);
+        const outside = context.runInFrame({ tenant: tenants.globex, work: workOf(context.frame()!) }, () =>
+          texts.load(2),
+        );
+        inside = texts.load(2);
+        return Promise.all([outside, inside]);
+      });
+      expect(both).toEqual(['written', 'again']);
+    });
+  });
+
+  it('tells nothing of SQL that failed in a source', async () => {
+    app.log.errors.length = 0;
+    const client = await connect({ headers: keys.acme });
+    const answer = JSON.stringify(await client.answer('subscription { broken }'));
+    expect(answer).toContain('Internal server error');
+    expect(answer).not.toMatch(/secret|nowhere/);
+    expect(app.log.errors).toEqual([expect.stringContaining('nowhere')]);
+  });
+
+  it('takes no other field for a header than those of the option', async () => {
+    const client = await connect({ headers: keys.acme, payload: { 'x-other-tenant': 'globex' } });
+    client.ask(NOTED);
+    await emit('acme', { id: 1 });
+    expect(JSON.stringify(await client.answer('{ notes { whose } }'))).toContain('acme api_key');
+  });
+
+  it.each([
+    ['too long', { 'x-api-key': 'k'.repeat(maxHeaderSize) }],
+    [
+      'in parts too long',
+      { 'x-api-key': 'k'.repeat(maxHeaderSize / 2), 'X-API-key': 'k'.repeat(maxHeaderSize / 2) },
+    ],
+    ['of two lines', { 'x-tenant-id': 'acme\r\nx-api-key: k' }],
+  ])('refuses the connection for a header that is %s', async (_how, payload) => {
+    const client = await connect({ payload });
+    await client.closed;
+    expect(client.received.map(({ type }) => type)).not.toContain('connection_ack');
+  });
+
+  it('opens a connection once', async () => {
+    const client = await connect({ headers: keys.acme });
+    client.init({ payload: keys.globex });
+    await expect(client.closed).resolves.toMatch('4429');
   });
 
   it('answers what is asked all at once over one socket', async () => {

@@ -33,9 +33,13 @@ export class GraphqlSocket {
     const socket = new WebSocket(address, 'graphql-transport-ws', { headers });
     const client = new GraphqlSocket(socket);
     await once(socket, 'open');
-    client.#send({ type: 'connection_init', payload });
+    client.init({ payload });
     await client.until(({ type }) => type === 'connection_ack');
     return client;
+  }
+
+  init({ payload }: { payload?: object }): void {
+    this.#send({ type: 'connection_init', payload });
   }
 
   /** Sends an operation, and gives its id. */

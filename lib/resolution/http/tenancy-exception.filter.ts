@@ -1,10 +1,11 @@
-import { type ArgumentsHost, Catch, Injectable, InternalServerErrorException, Logger } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
-import { getRequestState, graphqlRequestOf, type HttpRequest } from '../../context/handler-call';
+import { graphqlRequestOf } from '../../context/handler-call';
 import { TenancyError } from '../../common/tenancy.errors';
 import { clientAnswer, unwrapError } from './client-answer';
+import { GraphqlErrors } from './graphql-errors';
 
 /**
  * Answers as Nest itself would, with two differences: our own errors of a programmer's making are logged, since Nest
@@ -15,7 +16,10 @@ import { clientAnswer, unwrapError } from './client-answer';
 export class TenancyExceptionFilter extends BaseExceptionFilter {
   readonly #logger = new Logger('Tenancy');
 
-  constructor(config: ApplicationConfig) {
+  constructor(
+    config: ApplicationConfig,
+    private readonly graphqlErrors: GraphqlErrors,
+  ) {
     super();
     // First in the list is last in turn: every filter of the application is asked before this one.
     config.getGlobalFilters().unshift(this);
@@ -23,27 +27,14 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
 
   override catch(exception: TenancyError | QueryFailedError, host: ArgumentsHost): Observable<never> | void {
     const type = host.getType<string>();
-    if (type !== 'http' && type !== 'rpc' && type !== 'graphql') throw exception;
+    if (type === 'graphql') throw this.graphqlErrors.answerTo(exception, graphqlRequestOf(host));
+    if (type !== 'http' && type !== 'rpc') throw exception;
     const error = unwrapError(exception);
     if (error instanceof TenancyError && error.statusCode >= 500 && !error.isTold)
       this.#logger.error(error.message, error.stack);
     if (type === 'rpc') return this.#answerMessage(error);
-    if (type === 'graphql') return this.#answerOperation(error, host);
     if (error instanceof TenancyError) this.#setHeaders(error, host);
     return super.catch(error, host);
-  }
-
-  /** The GraphQL server answers what is thrown, by its message: that of an error of PostgreSQL's holds SQL and values. */
-  #answerOperation(error: unknown, host: ArgumentsHost): never {
-    if (!(error instanceof TenancyError)) {
-      this.#logger.error(error);
-      throw new InternalServerErrorException('Internal server error', { cause: error });
-    }
-    const request = graphqlRequestOf(host) as HttpRequest | undefined;
-    const response = request && getRequestState(request)?.response;
-    if (response && !response.headersSent)
-      for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
-    throw error.publicMessage === error.message ? error : withoutMessage(error);
   }
 
   #setHeaders({ headers = {} }: TenancyError, host: ArgumentsHost): void {
@@ -58,10 +49,4 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     this.#logger.error(error);
     return throwError(() => ({ status: 'error', message: 'Internal server error' }));
   }
-}
-
-/** A GraphQL server sends the message of what it is thrown, and its `extensions`; those of an `HttpException` Nest writes anew. */
-function withoutMessage(error: TenancyError): Error {
-  const { publicMessage, extensions } = error;
-  return Object.assign(new Error(publicMessage, { cause: error }), { extensions });
 }
