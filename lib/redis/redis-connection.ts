@@ -84,6 +84,8 @@ export function prefixOf({ options }: RedisClient): string {
 export class RedisConnection {
   #client?: OwnClient;
   #opening?: Promise<OwnClient>;
+  /** Why it is not connected, which commands do not tell: that a login was refused, or that nobody listens there. */
+  #why?: unknown;
   /** The names by which Redis knows scripts. */
   readonly #digests = new Map<string, string>();
 
@@ -104,14 +106,14 @@ export class RedisConnection {
         return await client.eval(script, keys.length, ...keys, ...args);
       }
     } catch (error) {
-      throw explain(error);
+      throw explain(error, this.#why);
     }
   }
 
   /** Those that hold data: itself, or the masters of a cluster. @throws TenancyUnavailableError */
   async servers(): Promise<readonly OwnClient[]> {
     const client = await this.#open().catch((error: unknown) => {
-      throw explain(error);
+      throw explain(error, this.#why);
     });
     return client.nodes?.('master') ?? [client];
   }
@@ -133,6 +135,8 @@ export class RedisConnection {
   async #connect(): Promise<OwnClient> {
     const client = (this.#client = duplicate(this.like, this.timeoutMs));
     client.on('connect', () => unref(client));
+    client.on('error', (error: unknown) => (this.#why = error));
+    client.on('ready', () => (this.#why = undefined));
     try {
       // A cluster that is away is tried again without end.
       await within(this.timeoutMs, client.connect());
@@ -162,19 +166,21 @@ function messageOf(error: unknown): string {
   return String((error as { message?: unknown } | undefined)?.message ?? error);
 }
 
-/** An outage as what callers are told of it; an answer that Redis gave, such as that it refuses a login, as it came. */
-function explain(error: unknown): unknown {
-  // With it the password of a login that was refused would be printed, or the whole script and the tenant.
-  if (typeof error === 'object' && error !== null) delete (error as { command?: unknown }).command;
+/** An outage as what callers are told of it; an answer that Redis gave, such as that it refuses a command, as it came. */
+function explain(error: unknown, why: unknown = error): unknown {
+  for (const each of [error, why])
+    // With it the password of a login that was refused would be printed, or the whole script and the tenant.
+    if (typeof each === 'object' && each !== null) delete (each as { command?: unknown }).command;
   const message = messageOf(error);
-  const isKilled = /Script killed by user/i.test(message);
-  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
-  const isOfSystem = typeof code === 'string' && (syscall !== undefined || /^E[A-Z]+$/.test(code));
-  return error instanceof NoAnswerError ||
-    isOfSystem ||
-    isKilled ||
-    NOT_NOW.test(message) ||
-    NOT_REACHED.test(message)
+  if (error instanceof NoAnswerError || NOT_REACHED.test(message) || isOfSystem(error))
+    return new TenancyUnavailableError(REGISTRY, { cause: why });
+  return NOT_NOW.test(message) || /Script killed by user/i.test(message)
     ? new TenancyUnavailableError(REGISTRY, { cause: error })
     : error;
+}
+
+/** Whether it is of a socket or a resolver. */
+function isOfSystem(error: unknown): boolean {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return typeof code === 'string' && (syscall !== undefined || /^E[A-Z]+$/.test(code));
 }
