@@ -85,6 +85,7 @@ it('moves a tenant with all that it has, there and back, and tells of it', async
   const move = await mover().move('acme', EU, { actor: 'ops', verify: 'rows', onProgress });
   expect(move).toMatchObject({
     ...{ tenantId: tenant.id, state: 'done', actor: 'ops', how: 'stop', verify: 'rows', reason: undefined },
+    fallback: 'the server "default" has wal_level = replica, and needs logical',
     from: { server: 'default', isolation: 'schema' },
     to: { server: 'eu', isolation: 'schema' },
     progress: { tables: 3, ofTables: 3, rows: 510 },

@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import type { Move, Tenant } from '../../../lib';
+import { OwnSessions } from '../../../lib/connection/typeorm/own-sessions';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import { once, type OnlineWorld, startOnlineWorld } from './online-world';
 
@@ -156,4 +157,70 @@ it('is undone when it is cancelled while it follows, and leaves nothing', async 
     expect.not.arrayContaining([tenant.schemaName]),
   ]);
   await world.query(tenant, `UPDATE item SET number = -id`);
+});
+
+describe('where a tenant’s writes cannot go on, it stops them, and says why', () => {
+  /** What stands in the way is refused when it is asked for, and is the reason when it is not. */
+  async function reasons(slug: string): Promise<string> {
+    const move = () => world.mover.move(slug, EU, { how: 'online' });
+    const refusal = await move().then(
+      () => 'moved',
+      ({ code, message }: { code: string; message: string }) => `${code}: ${message}`,
+    );
+    expect(refusal).toMatch(/^MOVE_NOT_POSSIBLE: .* while its writes go on:\n/);
+    const [, ...asked] = refusal.split('\n- ');
+    const { how, fallback, state } = await world.mover.move(slug, EU);
+    expect({ how, fallback, state }).toEqual({ how: 'stop', fallback: asked.join('; '), state: 'done' });
+    expect(await world.query(await world.find(slug), 'SELECT count(*)::int AS items FROM item')).toEqual([
+      { items: 50 },
+    ]);
+    return fallback!;
+  }
+
+  it('because of its tables, all of which it names', async () => {
+    const tenant = await shop('tables');
+    await world.query(
+      tenant,
+      `CREATE TABLE keyless (a int); ALTER TABLE emptied REPLICA IDENTITY NOTHING;
+       CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY); ALTER TABLE item ENABLE ALWAYS TRIGGER counts`,
+    );
+    expect((await reasons('tables')).split('; ')).toEqual([
+      'the table "emptied" has no primary key',
+      expect.stringContaining('a trigger of the table "item" would fire') as string,
+      'the table "keyless" has no primary key',
+      'the table "unlogged" is unlogged',
+    ]);
+  });
+
+  it('because the new server may not subscribe to the old one, without telling the password', async () => {
+    await shop('closed');
+    const { connectionText } = OwnSessions.prototype;
+    jest.spyOn(OwnSessions.prototype, 'connectionText').mockImplementation(async function (
+      this: OwnSessions,
+      server,
+    ) {
+      const text = await connectionText.call(this, server);
+      return text.replace(/password='.*?'/, `password='wrong-secret'`);
+    });
+    try {
+      const why = await reasons('closed');
+      expect(why).toMatch(
+        /^the server "eu" cannot subscribe to "default": .*password authentication failed/s,
+      );
+      expect(why).not.toContain('wrong-secret');
+    } finally {
+      jest.restoreAllMocks();
+    }
+  });
+
+  it('because no slot is free', async () => {
+    await shop('full');
+    const { us } = world.databases;
+    await us.query(
+      `SELECT pg_create_physical_replication_slot('s' || i)
+       FROM generate_series(1, current_setting('max_replication_slots')::int) i`,
+    );
+    expect(await reasons('full')).toBe('the server "default" has no free slot (max_replication_slots)');
+    await us.query(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots`);
+  });
 });

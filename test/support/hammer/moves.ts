@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EntityManager } from 'typeorm';
 import { type Move, type MoveHow, MoveSweeper, type Tenant, TenantMover } from '../../../lib';
+import { Replication } from '../../../lib/moves/replication';
 import type { SeededRandom } from '../../../lib/testing/hammer/seeded-random';
 import { cleanEnvironment, programArguments } from '../commands';
 import type { HammerWorld } from './hammer-world';
@@ -166,15 +167,22 @@ export const BROKEN = {
     how: 'stop',
     replaced: [[/^ALTER SCHEMA .* RENAME TO "?moved_|^CREATE FUNCTION .*tenancy_has_moved/s, NOTHING]],
   },
-  /** The new place serves before it has done what was written at the old one, and no rows are counted. */
+  /**
+   * The new place serves before it has done what was written at the old one, and no rows are counted. It does nothing at all: on a
+   * quiet machine it would have done it all by then.
+   */
   noCatchUp: {
     how: 'online',
+    isDeaf: true,
     replaced: [
       [/latest_end_lsn/, 'SELECT true AS "isDone", 0 AS failures'],
       [/pg_relation_size/, 'SELECT NULL::text AS name WHERE false'],
     ],
   },
-} as const satisfies Record<string, { readonly how: MoveHow; readonly replaced: Replaced }>;
+} as const satisfies Record<
+  string,
+  { readonly how: MoveHow; readonly isDeaf?: boolean; readonly replaced: Replaced }
+>;
 
 /** Leaves out what keeps a move safe, in the whole process. What it gives sets it right again. */
 export function breakMoves(how: keyof typeof BROKEN): () => void {
@@ -184,7 +192,10 @@ export function breakMoves(how: keyof typeof BROKEN): () => void {
     const found = replaced.find(([statement]) => statement.test(sql));
     return (found ? query.call(this, found[1]) : query.call(this, sql, values)) as Promise<T>;
   };
+  const { subscribe } = Replication.prototype;
+  if ('isDeaf' in BROKEN[how]) Replication.prototype.subscribe = () => Promise.resolve();
   return () => {
     EntityManager.prototype.query = query;
+    Replication.prototype.subscribe = subscribe;
   };
 }

@@ -17,7 +17,7 @@ export class Account {
   value!: number;
 }
 
-/** What operations write. Nothing keeps a stamp from being written twice. */
+/** What operations write. Nothing keeps a stamp from being written twice: the key is another column, which moves need. */
 @Entity()
 export class Entry {
   @PrimaryColumn()
@@ -26,7 +26,7 @@ export class Entry {
 
 export const CREATE_SHOP = `
   CREATE TABLE account (id int PRIMARY KEY, owner text NOT NULL, value int NOT NULL DEFAULT 0);
-  CREATE TABLE entry (stamp text NOT NULL)`;
+  CREATE TABLE entry (stamp text NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)`;
 
 /** The one account of a tenant whose schema goes away. */
 export function rowOf(slug: string): string {
