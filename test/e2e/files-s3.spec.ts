@@ -142,6 +142,23 @@ describe('S3FileStore', () => {
     expect(bucket.objects.has('acme/.uploads/a')).toBe(true);
   });
 
+  it('removes no upload of others because its own clock is ahead', async () => {
+    const { bucket } = server;
+    bucket.put('.uploads/young', [Buffer.from('x')], {});
+    const id = bucket.begin('.uploads/begun', {});
+    const right = server.now;
+    server.now = () => performance.timeOrigin + performance.now();
+    setClock(30 * 86_400_000);
+    try {
+      // S3 refuses the first request, and the SDK asks again with S3's time.
+      await put('large', large(), storeOf({ client: server.client({ maxAttempts: 3 }) }));
+    } finally {
+      resetClock();
+      server.now = right;
+    }
+    expect([bucket.objects.has('.uploads/young'), bucket.uploads.has(id)]).toEqual([true, true]);
+  });
+
   it('says that it is away, whatever S3 says or does not say, and never that there is no file', async () => {
     await put('kept', 'tea');
     const faults: [string, S3Server['fault']][] = [

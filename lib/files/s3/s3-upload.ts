@@ -109,7 +109,9 @@ export class S3Uploads {
     if (this.#isSwept) return;
     this.#isSwept = true;
     const { bucket: Bucket, client, s3 } = this.calls;
-    const isOld = (date: Date | undefined) => date !== undefined && Date.now() - +date > STALE_UPLOAD_MS;
+    // By the clock of S3, as far as its answers have told the client: an instance's own may be ahead.
+    const now = () => Date.now() + client.config.systemClockOffset;
+    const isOld = (date: Date | undefined) => date !== undefined && now() - +date > STALE_UPLOAD_MS;
     const Prefix = this.prefix;
     await this.#tryTo(async (options) => {
       const open = await client.send(new s3.ListMultipartUploadsCommand({ Bucket, Prefix }), options);

@@ -1,5 +1,6 @@
 const STATUS: Readonly<Record<string, number>> = {
   AccessDenied: 403,
+  RequestTimeTooSkewed: 403,
   InvalidAccessKeyId: 403,
   SignatureDoesNotMatch: 403,
   NoSuchBucket: 404,

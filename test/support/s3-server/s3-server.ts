@@ -27,6 +27,8 @@ export interface S3Server {
   readonly calls: string[];
   /** Called before each answer. What it throws is answered; while it does not resolve, nothing is. */
   fault?: (call: S3Call, response: ServerResponse) => unknown;
+  /** Its own clock. Default that of the process, which a test may set. */
+  now: () => number;
   client(config?: S3ClientConfig): S3Client;
   close(): Promise<void>;
 }
@@ -50,6 +52,7 @@ export async function startS3Server(): Promise<S3Server> {
     url,
     bucket,
     calls: [],
+    now: () => Date.now(),
     client(config = {}) {
       const own = { endpoint: url, region: REGION, credentials: CREDENTIALS, forcePathStyle: true };
       const client = new S3Client({ ...own, ...config });
@@ -77,7 +80,7 @@ async function answer(server: S3Server, request: IncomingMessage, response: Serv
   const operation = ['uploads', 'uploadId', 'delete', 'list-type'].find((each) => call.query.has(each));
   server.calls.push(`${call.method} ${call.key}${operation ? `?${operation}` : ''}`);
   await server.fault?.(call, response);
-  const wrong = wrongSignature(request, body);
+  const wrong = wrongSignature(request, body, server.now());
   if (wrong) throw new S3Error(wrong);
   if (name !== BUCKET) throw new S3Error('NoSuchBucket');
   requireChecksum(request.headers, body);

@@ -17,7 +17,7 @@ interface Signed {
 }
 
 /** Why AWS' Signature Version 4 of a request is not right: the code of an error of S3. `undefined` when it is. */
-export function wrongSignature(request: IncomingMessage, body: Buffer): string | undefined {
+export function wrongSignature(request: IncomingMessage, body: Buffer, now: number): string | undefined {
   const [path, query = ''] = (request.url ?? '').split('?');
   const signed = fromQuery(query) ?? fromHeaders(request);
   if (!signed) return 'AccessDenied';
@@ -25,7 +25,8 @@ export function wrongSignature(request: IncomingMessage, body: Buffer): string |
   if (key !== CREDENTIALS.accessKeyId) return 'InvalidAccessKeyId';
   if (region !== REGION || scope.join('/') !== 's3/aws4_request') return 'AuthorizationHeaderMalformed';
   const at = Date.parse(signed.date.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'));
-  if (!(Math.abs(Date.now() - at) < (signed.expires ?? 900) * 1_000)) return 'AccessDenied';
+  if (!(Math.abs(now - at) < (signed.expires ?? 900) * 1_000))
+    return signed.expires === undefined ? 'RequestTimeTooSkewed' : 'AccessDenied';
   if (/^[0-9a-f]{64}$/.test(signed.payload) && signed.payload !== sha256(body))
     return 'XAmzContentSHA256Mismatch';
   const names = signed.headers.split(';');
