@@ -44,7 +44,11 @@ const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
 const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`, `${CONNECTION}/session-not-clean.spec.ts`];
 
 /** They bring servers of their own, or need no PostgreSQL: once is enough. */
-const RUN_ONCE = ['test/system/standby.spec.ts', 'test/system/redis-store.spec.ts'];
+const RUN_ONCE = [
+  'test/system/standby.spec.ts',
+  'test/system/redis-store.spec.ts',
+  'test/system/files-ceph.spec.ts',
+];
 
 /**
  * The suites of the connection layer on the oldest and the newest PostgreSQL, directly and behind PgBouncer. They need

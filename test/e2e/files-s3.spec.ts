@@ -253,6 +253,12 @@ describe('S3FileStore', () => {
     };
     await expect(store.copy(place('from'), place('to'), beforeKept)).rejects.toEqual(UNAVAILABLE);
     expect(await store.head(place('to'))).toBeUndefined();
+    server.bucket.isHeedless = true;
+    const other = place('to', 'another');
+    const copy = await store.copy(place('from'), other, async () => void (await put('from', 'juice')));
+    const sha256 = createHash('sha256').update('juice').digest('hex');
+    server.bucket.isHeedless = false;
+    expect([copy, await store.head(other)]).toMatchObject([{ sha256 }, { sha256, size: 5 }]);
     expect(await store.copy(place('gone'), place('to'), quietly)).toBeUndefined();
   });
 

@@ -29,7 +29,7 @@ export interface StoreOfFiles {
 
 export const STORES_OF_FILES: readonly (readonly [name: string, start: () => Promise<StoreOfFiles>])[] = [
   ['a directory', directory],
-  ['S3', s3],
+  ['S3', () => s3(connect)],
 ];
 
 async function directory(): Promise<StoreOfFiles> {
@@ -52,9 +52,15 @@ async function directory(): Promise<StoreOfFiles> {
 
 const PREFIX = 'app-1/';
 
-/** The test's own server, or the one of `TEST_S3_URL`: `http://<key>:<secret>@127.0.0.1:9000/<bucket>`, which is empty. */
-async function s3(): Promise<StoreOfFiles> {
-  const { client, Bucket, close } = await connect();
+/** A bucket of a test's own. */
+export interface TestBucket {
+  readonly client: S3Client;
+  readonly Bucket: string;
+  close(): Promise<void>;
+}
+
+export async function s3(start: () => Promise<TestBucket>): Promise<StoreOfFiles> {
+  const { client, Bucket, close } = await start();
   const keys = async (prefix: string) => {
     const found: string[] = [];
     for (;;) {
@@ -83,13 +89,16 @@ async function s3(): Promise<StoreOfFiles> {
   };
 }
 
-async function connect(): Promise<{ client: S3Client; Bucket: string; close(): Promise<void> }> {
+/** The test's own server, or the one of `TEST_S3_URL`: `http://<key>:<secret>@127.0.0.1:9000/<bucket>`, which is empty. */
+async function connect(): Promise<TestBucket> {
   const given = process.env.TEST_S3_URL;
-  if (given === undefined) {
-    const server = await startS3Server();
-    return { client: server.client({ maxAttempts: 1 }), Bucket: BUCKET, close: () => server.close() };
-  }
-  const { origin, username, password, pathname } = new URL(given);
+  if (given !== undefined) return bucketAt(given);
+  const server = await startS3Server();
+  return { client: server.client({ maxAttempts: 1 }), Bucket: BUCKET, close: () => server.close() };
+}
+
+export function bucketAt(url: string): TestBucket {
+  const { origin, username, password, pathname } = new URL(url);
   const credentials = { accessKeyId: username, secretAccessKey: password };
   const client = new S3Client({ endpoint: origin, region: 'us-east-1', credentials, forcePathStyle: true });
   return { client, Bucket: pathname.slice(1), close: async () => client.destroy() };

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { CopyObjectCommandInput } from '@aws-sdk/client-s3';
 import { checkArguments } from '../../common/options/check-options';
 import { isAccepted } from '../../common/options/kinds';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
@@ -72,9 +73,10 @@ export class S3FileStore extends FileStore {
         () => beforeKept(parts.size),
         async (upload) => {
           const kept = { key: place.key, size: parts.size, ...about, sha256: parts.sha256() };
-          const ETag = await this.#copy(upload, object, kept);
-          if (ETag === undefined) throw lost('The upload was removed before it was complete.');
-          return this.#told(kept, object, ETag);
+          const headers = { MetadataDirective: 'REPLACE', ...toHeaders(about, kept.sha256) } as const;
+          const tag = await this.#copy(upload, object, headers);
+          if (tag === undefined) throw lost('The upload was removed before it was complete.');
+          return this.#told(kept, object, tag);
         },
       );
     } finally {
@@ -139,10 +141,14 @@ export class S3FileStore extends FileStore {
     const [source, target] = [this.#keys.of(from), this.#keys.of(to)];
     const found = await this.#head(source, from.key);
     if (!found) return undefined;
-    const kept = { ...found.info, key: to.key };
-    await beforeKept(kept.size);
-    const ETag = await this.#copy(source, target, kept, found.tag);
-    return ETag === undefined ? undefined : this.#told(kept, target, ETag);
+    await beforeKept(found.info.size);
+    // S3 copies no object onto itself that would stay as it is.
+    if (source === target) return found.info;
+    const tag = await this.#copy(source, target, { CopySourceIfMatch: found.tag });
+    if (tag === undefined) return undefined;
+    // Not all that speak as S3 does heed the condition. Then it is another version, whole and with its own hash.
+    const made = await this.#head(target, to.key).catch(() => undefined);
+    return made?.info ?? { ...found.info, key: to.key };
   }
 
   async removeAll(owner: string): Promise<void> {
@@ -208,20 +214,13 @@ export class S3FileStore extends FileStore {
     return { info, tag: found.ETag };
   }
 
-  /** With headers of its own, since S3 copies no object onto itself that would stay as it is. Gives the new object's tag. */
-  async #copy(
-    from: string,
-    to: string,
-    info: Omit<FileInfo, 'modifiedAt'>,
-    CopySourceIfMatch?: string,
-  ): Promise<string | undefined> {
+  /** Within S3, with the headers of the source unless others are given. Gives the new object's tag. */
+  async #copy(from: string, to: string, more: Partial<CopyObjectCommandInput>): Promise<string | undefined> {
     const { bucket, client, s3 } = this.#calls;
     const command = new s3.CopyObjectCommand({
       ...this.#at(to),
       CopySource: `${bucket}/${from.split('/').map(encodeURIComponent).join('/')}`,
-      CopySourceIfMatch,
-      MetadataDirective: 'REPLACE',
-      ...toHeaders(info, info.sha256),
+      ...more,
     });
     const made = await this.#calls.copy((options) => client.send(command, options));
     if (made && made.CopyObjectResult?.ETag === undefined) throw lost(NOT_S3);

@@ -47,6 +47,8 @@ export function keptHeaders(headers: IncomingHttpHeaders): Record<string, string
 export class Bucket {
   readonly objects = new Map<string, StoredObject>();
   readonly uploads = new Map<string, Upload>();
+  /** As some servers are, which copy an object whatever its tag is. */
+  isHeedless = false;
   readonly #pieces = new Map<string, Buffer>();
   #uploadCount = 0;
 
@@ -72,7 +74,8 @@ export class Bucket {
   copy(source: StoredObject, isSame: boolean, key: string, headers: IncomingHttpHeaders): StoredObject {
     const isReplaced = headers['x-amz-metadata-directive'] === 'REPLACE';
     const wanted = headers['x-amz-copy-source-if-match'];
-    if (wanted !== undefined && wanted !== source.etag) throw new S3Error('PreconditionFailed');
+    if (!this.isHeedless && wanted !== undefined && wanted !== source.etag)
+      throw new S3Error('PreconditionFailed');
     if ((isSame && !isReplaced) || source.size > MAX_COPY_BYTES) throw new S3Error('InvalidRequest');
     return this.put(key, source.pieces, isReplaced ? keptHeaders(headers) : source.headers, source.etag);
   }

@@ -28,6 +28,11 @@ export function findRedis(): string {
   return find('redis-server', directories, 'apt-get install -y redis-server');
 }
 
+export function findCeph(name: string): string {
+  const directories = [...(process.env.PATH ?? '').split(':').filter(Boolean), '/usr/sbin'];
+  return find(name, directories, 'apt-get install -y --no-install-recommends ceph-mon ceph-osd radosgw');
+}
+
 /** @throws Error that says how to install it: a tool that is missing must not make tests pass by not running */
 function find(name: string, directories: readonly string[], remedy: string): string {
   const path = directories.map((directory) => join(directory, name)).find(isExecutable);
