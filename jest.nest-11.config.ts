@@ -10,10 +10,13 @@ const NEST_11 = '<rootDir>/test/nest-11/node_modules';
  */
 const THROUGH_NEST = [
   'access',
+  'adapters',
   'admin-openapi',
   'after-commit',
   'app-{enhancers,http,middleware,several,shutdown}',
   'bullmq-start',
+  'cache{,-interceptor}',
+  'domains',
   'durable-classes',
   'emissions',
   'entities-ahead',

@@ -9,7 +9,9 @@ import {
   TenantExport,
   TenantImport,
   TenantLifecycle,
+  TenantLookup,
   TenantProvisioner,
+  type TenantStep,
 } from '../../lib';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
@@ -22,6 +24,7 @@ describe('docs/adapters.md', () => {
   let running: TestApp;
   let context: TenantContext;
   const copies: (CopiedTenant | undefined)[] = [];
+  const transitions: ((tenant: Tenant, step: TenantStep) => void)[] = [];
 
   beforeAll(async () => {
     database = await createTestDatabase();
@@ -31,8 +34,11 @@ describe('docs/adapters.md', () => {
     const onProvision = [
       (_tenant: Tenant, _manager: unknown, _origin: unknown, copied?: CopiedTenant) => copies.push(copied),
     ];
+    const onTransition = [
+      (tenant: Tenant, step: TenantStep) => transitions.forEach((each) => each(tenant, step)),
+    ];
     running = await startTestApp({
-      imports: [TenancyModule.forRoot(notesOptions(database, { hooks: { onProvision } }))],
+      imports: [TenancyModule.forRoot(notesOptions(database, { hooks: { onProvision, onTransition } }))],
       providers: [Drafts, DraftsTransfer],
     });
     context = running.app.get(TenantContext);
@@ -106,6 +112,16 @@ describe('docs/adapters.md', () => {
   describe('its check finds', () => {
     const map = () => new Map<string, string>();
 
+    /** What `work` gives, while `remove` is called at these steps. */
+    async function removing<T>(
+      remove: (tenant: Tenant) => void,
+      steps: TenantStep[],
+      work: () => Promise<T>,
+    ) {
+      transitions.push((tenant, step) => (steps.includes(step) ? remove(tenant) : undefined));
+      return work().finally(() => transitions.pop());
+    }
+
     it('one place for all', async () => {
       const values = map();
       const found = await check({
@@ -163,7 +179,62 @@ describe('docs/adapters.md', () => {
           await (last ? context.run(last, work) : work());
         },
       });
-      expect(namesOf(found)).toEqual(['work of two at once', 'work without a tenant', 'work after a purge']);
+      const later = ['work after a rename', 'work of a suspended tenant', 'work after a purge'];
+      expect(namesOf(found)).toEqual(['work of two at once', 'work without a tenant', ...later]);
+    });
+
+    it('what goes by the beginning of a name, and what removes before it must', async () => {
+      const values = map();
+      const partOf = () => JSON.stringify(context.tenant().schemaName).slice(0, -1);
+      const apart = (key: string) => JSON.stringify([context.tenant().schemaName, key]);
+      const beginning = (prefix: string) => [...values.keys()].filter((key) => key.startsWith(`[${prefix}`));
+      const remove = (tenant: Tenant) =>
+        context.run(tenant, () => beginning(partOf()).forEach((key) => values.delete(key)));
+      const state = {
+        put: (key: string, value: string) => values.set(apart(key), value),
+        get: (key: string) => values.get(apart(key)),
+      };
+      const found = await removing(remove, ['delete', 'purge'], () =>
+        check({ ...state, list: () => beginning(partOf()) }),
+      );
+      expect(namesOf(found)).toEqual(['names that begin alike', 'list', 'delete and restore', 'purge']);
+      expect(found[0].finding).toContain('its list has the key of that one');
+      expect(found.at(-1)?.finding).toContain('another tenant was purged');
+    });
+
+    it('a purge that cannot be gone on with', async () => {
+      const values = map();
+      const keyOf = (key: string) => JSON.stringify([context.tenant().schemaName, key]);
+      const purged = new Set<string>();
+      const removeOnce = (tenant: Tenant) => {
+        if (purged.has(tenant.id)) throw new Error('nothing to remove');
+        purged.add(tenant.id);
+        context.run(tenant, () => values.delete(keyOf('purged')));
+      };
+      const found = await removing(removeOnce, ['purge'], () =>
+        check({ put: (key, value) => values.set(keyOf(key), value), get: (key) => values.get(keyOf(key)) }),
+      );
+      expect(found).toEqual([{ check: 'purge', finding: expect.stringContaining('nothing to remove') }]);
+    });
+
+    it('work for whoever has the slug now, and for a tenant as it was', async () => {
+      const lookup = running.app.get(TenantLookup);
+      const later = (find: (tenant: Tenant) => Promise<Tenant | undefined>) => ({
+        isDeferred: true,
+        enter: async (work: () => Promise<void>) => {
+          const tenant = await find(context.tenant());
+          if (!tenant) throw new Error('gone');
+          await context.run(tenant, work);
+        },
+      });
+      const bySlug = await check(later(({ slug }) => lookup.find({ by: 'slug', value: slug })));
+      expect(namesOf(bySlug)).toEqual(['work after a rename', 'work of a suspended tenant']);
+      expect(bySlug[0].finding).toContain('it ran for');
+      const whole = await check(
+        later(async (tenant) => ((await lookup.find({ by: 'id', value: tenant.id })) ? tenant : undefined)),
+      );
+      expect(namesOf(whole)).toEqual(['work after a rename', 'work of a suspended tenant']);
+      expect(whole[0].finding).toContain('as it was');
     });
 
     it('work outside of its context, and work that is not done', async () => {

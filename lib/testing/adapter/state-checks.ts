@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TenantContext } from '../../context/tenant-context';
+import { TransitionHooks } from '../../provisioning/hooks/transition-hooks';
 import { TenantLifecycle } from '../../provisioning/tenant-lifecycle';
 import type { Tenant } from '../../registry/tenant';
 import type { TestTenants } from '../test-tenants';
@@ -47,9 +48,13 @@ class State {
 
   async needNothing(tenant: Tenant, key: string, what: string): Promise<void> {
     await this.needNothingAt(tenant, key, what);
-    const { list } = this.adapter;
-    const keys = await this.context.run(tenant, async () => list?.()).catch(() => undefined);
-    need(!keys || keys.length === 0, `${what}: it still lists ${show(keys)}`);
+    const keys = await this.list(tenant).catch(() => []);
+    need(keys.length === 0, `${what}: it still lists ${show(keys)}`);
+  }
+
+  /** Of an adapter that has no list, none. */
+  async list(tenant: Tenant): Promise<readonly string[]> {
+    return this.context.run(tenant, async () => (await this.adapter.list?.()) ?? []);
   }
 }
 
@@ -77,12 +82,12 @@ export function checksOfState(adapter: StateAdapter, tenants: TestTenants, { acm
           // As of a schema that was adopted, whose name nobody here has made.
           const longer = { ...acme, id: randomUUID(), schemaName: `${acme.schemaName}${separator}part` };
           const key = `part${separator}key`;
-          if (
-            !(await state.tryPut(acme, key, 'of acme')) ||
-            !(await state.tryPut(longer, 'key', 'of longer'))
-          )
-            continue;
+          if (!(await state.tryPut(acme, key, 'of acme'))) continue;
+          const before = await state.list(acme);
+          if (!(await state.tryPut(longer, 'key', 'of longer'))) continue;
           const what = `the name of one schema is that of another and ${JSON.stringify(`${separator}part`)}`;
+          const after = await state.list(acme);
+          need(after.length === before.length, `${what}: its list has the key of that one: ${show(after)}`);
           await state.needValue(acme, key, 'of acme', what);
           await state.needValue(longer, 'key', 'of longer', what);
           if (!clear) continue;
@@ -147,14 +152,34 @@ export function checksOfState(adapter: StateAdapter, tenants: TestTenants, { acm
       },
     },
     {
+      name: 'delete and restore',
+      run: async () => {
+        const { id } = await tenants.make();
+        await state.put(await lifecycle.get(id), 'restored', 'of before');
+        await lifecycle.suspend(id);
+        await lifecycle.delete(id);
+        await lifecycle.restore(id);
+        const restored = await lifecycle.activate(id);
+        await state.needValue(restored, 'restored', 'of before', 'after it was deleted and restored');
+      },
+    },
+    {
       name: 'purge',
       run: async () => {
         const gone = await tenants.make();
+        const others = [globex];
+        for (const separator of SEPARATORS)
+          others.push({ ...gone, id: randomUUID(), schemaName: `${gone.schemaName}${separator}part` });
         await state.put(gone, 'purged', 'of gone');
-        await state.put(globex, 'purged', 'of globex');
+        const kept: Tenant[] = [];
+        for (const other of others)
+          if (await state.tryPut(other, 'purged', `of ${other.schemaName}`)) kept.push(other);
+        // As of a purge that was begun, and whose process was killed.
+        await app.get(TransitionHooks).run(await lifecycle.delete(gone.id), 'purge');
         await tenants.drop(gone.id);
         await state.needNothing(gone, 'purged', 'after a purge');
-        await state.needValue(globex, 'purged', 'of globex', 'another tenant was purged');
+        for (const other of kept)
+          await state.needValue(other, 'purged', `of ${other.schemaName}`, 'another tenant was purged');
       },
     },
   ];

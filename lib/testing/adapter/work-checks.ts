@@ -1,5 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { TenantContext } from '../../context/tenant-context';
+import { TenantLifecycle } from '../../provisioning/tenant-lifecycle';
 import type { Tenant } from '../../registry/tenant';
 import type { TestTenants } from '../test-tenants';
 import { type Check, need, needRefusals, type Pair } from './adapter-check';
@@ -8,6 +9,12 @@ import type { TenantAdapter } from './tenant-adapter';
 /** How often two tenants take turns. */
 const ROUNDS = 10;
 
+/** How long to look whether work is run that must wait. */
+const LOOK_MS = 500;
+
+/** How long work that has waited may still take, before its tenant is purged. */
+const END_MS = 10_000;
+
 export function checksOfWork(
   { app, enter, isDeferred }: TenantAdapter & Required<Pick<TenantAdapter, 'enter'>>,
   tenants: TestTenants,
@@ -15,10 +22,11 @@ export function checksOfWork(
 ): Check[] {
   const context = app.get(TenantContext);
   /** For whom the work ran, at its beginning and after it has waited. */
-  const whose = async (tenant: Tenant): Promise<(string | undefined)[]> => {
+  const whose = async (tenant: Tenant, onRun = (): unknown => undefined): Promise<(string | undefined)[]> => {
     const seen: (string | undefined)[] = [];
     await context.run(tenant, () =>
       enter(async () => {
+        onRun();
         seen.push(context.find()?.id);
         await setImmediate();
         seen.push(context.find()?.id);
@@ -26,6 +34,7 @@ export function checksOfWork(
     );
     return seen;
   };
+  const lifecycle = app.get(TenantLifecycle);
   const needOwn = async (tenant: Tenant, what: string): Promise<void> => {
     const seen = await whose(tenant);
     need(seen.length > 0, `${what}: it was said to be done, and was not run`);
@@ -56,6 +65,34 @@ export function checksOfWork(
     {
       name: 'work without a tenant',
       run: () => needRefusals(context, 'enter()', () => enter(() => Promise.resolve())),
+    },
+    {
+      name: 'work after a rename',
+      run: async () => {
+        if (!isDeferred) return;
+        const before = await tenants.make();
+        const slug = `${before.slug}-renamed`;
+        await lifecycle.update(before.id, { slug });
+        await tenants.make({ slug: before.slug });
+        await needOwn(before, 'after its slug was changed, and given to another tenant');
+        let seen: string | undefined;
+        await context.run(before, () => enter(() => Promise.resolve(void (seen = context.tenant().slug))));
+        need(seen === slug, `the tenant is told as it was when the work was handed over, as "${seen}"`);
+      },
+    },
+    {
+      name: 'work of a suspended tenant',
+      run: async () => {
+        if (!isDeferred) return;
+        const held = await tenants.make();
+        await lifecycle.suspend(held.id);
+        let isRun = false;
+        const handed = Promise.resolve(whose(held, () => (isRun = true))).catch(() => undefined);
+        await Promise.race([handed, setTimeout(LOOK_MS)]);
+        need(!isRun, 'it was run for a tenant that is suspended');
+        await lifecycle.activate(held.id);
+        await Promise.race([handed, setTimeout(END_MS, undefined, { ref: false })]);
+      },
     },
     {
       name: 'work after a purge',
