@@ -41,7 +41,7 @@ export {
 } from './placement/placement.errors';
 export { type ServerOptions, type Servers as ServersOption } from './connection/servers/server.options';
 export { type NewTenantDraft, type PlacementOptions } from './provisioning/provisioning.options';
-export { type PlaceRequest } from './provisioning/placement';
+export { type PlaceRequest } from './provisioning/place-chooser';
 export { type Tenant, TENANT_STATUSES, type TenantClaim, type TenantStatus } from './registry/tenant';
 export {
   type NewTenant,

@@ -5,7 +5,7 @@ import { Servers } from '../connection/servers/servers';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { DEFAULT_SERVER, isSamePlace, type Place, placeOf, siteOf } from '../placement/place';
 import { findOutsideDependents } from '../provisioning/marks/schema-dependents';
-import { Placement, type PlaceRequest } from '../provisioning/placement';
+import { PlaceChooser, type PlaceRequest } from '../provisioning/place-chooser';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { Template } from '../provisioning/template/template';
 import { TenantVersions } from '../provisioning/template/tenant-versions';
@@ -53,7 +53,7 @@ export class MoveChecks {
     private readonly store: TenantStore,
     private readonly servers: Servers,
     private readonly transactions: SystemTransactions,
-    private readonly placement: Placement,
+    private readonly places: PlaceChooser,
     private readonly templates: TemplateMigrator,
     private readonly template: Template,
     private readonly versions: TenantVersions,
@@ -76,7 +76,7 @@ export class MoveChecks {
     if (tenant.status === 'provisioning')
       throw new InvalidTransitionError(tenant.slug, tenant.status, 'move');
     const from = placeOf(tenant);
-    const to = this.placement.choose(tenant, { ...from, ...asked });
+    const to = this.places.choose(tenant, { ...from, ...asked });
     if (isSamePlace(from, to))
       throw new MoveNotPossibleError(`The tenant "${tenant.slug}" lives there already.`);
     if (from.isolation !== 'schema' || to.isolation !== 'schema')

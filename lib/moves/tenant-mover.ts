@@ -7,7 +7,7 @@ import { TenancyError } from '../common/tenancy.errors';
 import { thisProcess } from '../common/this-process';
 import { uuidV7 } from '../common/uuid-v7';
 import { TenantEvents } from '../provisioning/hooks/tenant-events';
-import type { PlaceRequest } from '../provisioning/placement';
+import type { PlaceRequest } from '../provisioning/place-chooser';
 import { checkActorAndReason } from '../provisioning/tenant-input';
 import { isUuid } from '../registry/claim';
 import { TenantStore } from '../registry/store/tenant.store';

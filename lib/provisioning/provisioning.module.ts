@@ -8,7 +8,7 @@ import { MarksModule } from './marks/marks.module';
 import { PurgeModule } from './purge/purge.module';
 import { RolesModule } from './roles/roles.module';
 import { OpenMoves } from './open-moves';
-import { Placement } from './placement';
+import { PlaceChooser } from './place-chooser';
 import { SchemaAdoption } from './schema-adoption';
 import { SharedSchemas } from './shared-schemas';
 import { SparesModule } from './spares/spares.module';
@@ -28,7 +28,7 @@ const rooms = [HomesModule, HooksModule, MarksModule, PurgeModule, RolesModule, 
   providers: [
     EntitiesAhead,
     OpenMoves,
-    Placement,
+    PlaceChooser,
     SchemaAdoption,
     SharedSchemas,
     TemplateMigrator,
@@ -41,7 +41,7 @@ const rooms = [HomesModule, HooksModule, MarksModule, PurgeModule, RolesModule, 
   exports: [
     ...rooms,
     OpenMoves,
-    Placement,
+    PlaceChooser,
     TemplateMigrator,
     TenantChanger,
     TenantLifecycle,

@@ -11,7 +11,7 @@ import type { Tenant } from '../registry/tenant';
 import { isUuid } from '../registry/claim';
 import { proveDomains } from './domains/domain-proof';
 import { OpenMoves } from './open-moves';
-import { Placement, placeRequest, type PlaceRequest } from './placement';
+import { PlaceChooser, placeRequest, type PlaceRequest } from './place-chooser';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from './provisioning.options';
 import { SchemaAdoption } from './schema-adoption';
 import { SpareRefill } from './spares/spare-refill';
@@ -103,7 +103,7 @@ export class TenantProvisioner {
     private readonly copy: TenantCopy,
     private readonly adoption: SchemaAdoption,
     private readonly moves: OpenMoves,
-    private readonly placement: Placement,
+    private readonly places: PlaceChooser,
     private readonly templates: TemplateMigrator,
     @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
   ) {}
@@ -175,7 +175,7 @@ export class TenantProvisioner {
     checkActorAndReason(by);
     const { reservedSlugs, wildcardDomains } = this.options;
     const wanted = { ...checkNewTenant(input, reservedSlugs, wildcardDomains), id };
-    return { ...wanted, schemaName: generateSchemaName(), place: this.placement.choose(wanted, place) };
+    return { ...wanted, schemaName: generateSchemaName(), place: this.places.choose(wanted, place) };
   }
 
   async #takeOrClone(manager: EntityManager, { schemaName, place }: Draft): Promise<HomePlan> {

@@ -3,7 +3,7 @@ import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { RegistryLookups } from './cache/registry-lookup';
-import { Placements } from './cache/placements';
+import { PlaceLookup } from './cache/place-lookup';
 import { TenantLookup } from './cache/tenant-lookup';
 import { notify, changesChannel } from './changes/tenant-changes-channel';
 import { JoinedTenantChanges, NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
@@ -78,7 +78,7 @@ const migrations: FactoryProvider = {
   providers: [
     changeFeed,
     migrations,
-    Placements,
+    PlaceLookup,
     RegistryTurns,
     RegistryLookups,
     registryTime,
@@ -86,7 +86,7 @@ const migrations: FactoryProvider = {
     TenantLookup,
   ],
   exports: [
-    Placements,
+    PlaceLookup,
     REGISTRY_MIGRATIONS,
     RegistryLookups,
     RegistryTime,

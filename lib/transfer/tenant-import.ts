@@ -6,7 +6,7 @@ import { abortSignal, anything, callback, flag, isPlainObject, kind, texts } fro
 import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { proveDomains } from '../provisioning/domains/domain-proof';
-import { Placement, placeRequest, type PlaceRequest } from '../provisioning/placement';
+import { PlaceChooser, placeRequest, type PlaceRequest } from '../provisioning/place-chooser';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { IMPORT_COMMENT, SchemaMarks } from '../provisioning/marks/schema-marks';
 import { SystemTransactions } from '../connection/typeorm/system-transactions';
@@ -98,7 +98,7 @@ export class TenantImport {
     private readonly transactions: SystemTransactions,
     private readonly template: Template,
     private readonly marks: SchemaMarks,
-    private readonly placement: Placement,
+    private readonly places: PlaceChooser,
     private readonly templates: TemplateMigrator,
     private readonly context: TenantContext,
     private readonly hooks: TransferHooks,
@@ -212,7 +212,7 @@ export class TenantImport {
       wildcardDomains,
     );
     const id = keepId ? checkId(tenant.id) : uuidV7();
-    const place = this.placement.choose({ ...wanted, id }, asked);
+    const place = this.places.choose({ ...wanted, id }, asked);
     const draft = { ...wanted, id, schemaName: generateSchemaName(), place };
     await proveDomains(domainProof, draft, { isIdChosen: keepId });
     return draft;

@@ -6,7 +6,7 @@ import type { Tenant } from '../../registry/tenant';
 import type { CheckedServer } from '../protocol/session-probe';
 import type { TenantTimeoutsOption } from './tenant-timeouts';
 
-/** What the pool asks of `Placements`. */
+/** What the pool asks of `PlaceLookup`. */
 export interface PlacesOfTenants {
   /** `undefined` when it must be asked for, or waited for. */
   current(tenant: Tenant): Place | undefined;

@@ -29,7 +29,7 @@ import {
 } from '../../registry/registry';
 import { REGISTRY_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { RegistryTurns } from '../../registry/registry-turns';
-import { Placements } from '../../registry/cache/placements';
+import { PlaceLookup } from '../../registry/cache/place-lookup';
 import type { ServerOptions } from '../servers/server.options';
 import { databaseOfServer, hasReplicasByServer, replicaPoolOf, replicasOf } from '../servers/server-database';
 import { Servers } from '../servers/servers';
@@ -120,12 +120,12 @@ function toRegistry({ database, registry }: ConnectionOptions): RegistryOptions 
 export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
   name: TENANT_DATA_SOURCE,
   // Opened after the registry: two that wait for one server at the same time would say everything twice.
-  inject: [CONNECTION_OPTIONS, TenantContext, Servers, Placements],
+  inject: [CONNECTION_OPTIONS, TenantContext, Servers, PlaceLookup],
   useFactory: (
     options: ConnectionOptions,
     tenantContext: TenantContext,
     servers: Servers,
-    placements: Placements,
+    placements: PlaceLookup,
   ) =>
     ({
       ...tenantDataSourceOptions(options, tenantContext, servers, placements),
@@ -150,12 +150,12 @@ export const tenantsDataSource: TypeOrmModuleAsyncOptions = {
  */
 export const adminDataSource: TypeOrmModuleAsyncOptions = {
   name: ADMIN_DATA_SOURCE,
-  inject: [CONNECTION_OPTIONS, TenantContext, Servers, Placements, getDataSourceToken(TENANT_DATA_SOURCE)],
+  inject: [CONNECTION_OPTIONS, TenantContext, Servers, PlaceLookup, getDataSourceToken(TENANT_DATA_SOURCE)],
   useFactory: (
     options: ConnectionOptions,
     tenantContext: TenantContext,
     servers: Servers,
-    placements: Placements,
+    placements: PlaceLookup,
     shared: DataSource,
   ) =>
     ({
@@ -201,7 +201,7 @@ function tenantDataSourceOptions(
   options: ConnectionOptions,
   context: TenantContext,
   servers: Servers,
-  placements: Placements,
+  placements: PlaceLookup,
 ): DataSourceOptions {
   const { database, entities, migrations, subscribers, sharedSchemas, roles, typeorm } = options;
   const connection = connectionOf(database);

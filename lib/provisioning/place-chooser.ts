@@ -20,7 +20,7 @@ export function placeRequest() {
 
 /** Decides where a new tenant lives. */
 @Injectable()
-export class Placement {
+export class PlaceChooser {
   constructor(
     private readonly servers: Servers,
     @Inject(CONNECTION_OPTIONS) private readonly connection: ConnectionOptions,

@@ -51,7 +51,7 @@ const MAX_TOLD = 10_000;
  * What is known here decides only how smooth a move is: PostgreSQL refuses what is sent to the wrong place.
  */
 @Injectable()
-export class Placements {
+export class PlaceLookup {
   readonly #answers: RegistryLookup<string, Known>;
   readonly #canMove: boolean;
   readonly #told = new LRUCache<string, Told>({ max: MAX_TOLD });
