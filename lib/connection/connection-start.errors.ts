@@ -30,7 +30,7 @@ export class UnsupportedStartupParameterError extends StartError {
 }
 
 /** Entities name a schema, so all tenants would share what is in it. Thrown at start. */
-export class EntitySchemaError extends StartError {
+export class EntityNamesSchemaError extends StartError {
   readonly code = 'ENTITY_NAMES_SCHEMA';
   declare readonly problems: readonly string[];
 

@@ -58,7 +58,7 @@ const FAILURES: readonly (readonly [fault: string, lines: readonly unknown[]])[]
   ],
   [
     'an entity with a schema',
-    logged('EntitySchemaError', 'ENTITY_NAMES_SCHEMA', 'Entities .*:', '- Placed: .*', 'Leave .*'),
+    logged('EntityNamesSchemaError', 'ENTITY_NAMES_SCHEMA', 'Entities .*:', '- Placed: .*', 'Leave .*'),
   ],
   [
     'an entity without a key',

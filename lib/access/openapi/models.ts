@@ -2,7 +2,7 @@ import type { Model } from '../../http/openapi/describe-api';
 import { DATE, ERROR_FIELDS, ID, NEXT_CURSOR, optional, PAGE } from '../../http/openapi/fields';
 import { PageQuery } from '../../http/page-query';
 import { MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
-import { MAX_OVERLAP_MS } from '../access.options';
+import { CheckedAccessOptions, MAX_OVERLAP_MS } from '../access.options';
 import { API_KEY_STATUSES } from '../api-key';
 import { MAX_ENTRIES, MAX_KEY_NAME_LENGTH } from '../api-key-input';
 import { ApiKeyReasonBody, CreateApiKeyBody, RotateApiKeyBody, UpdateApiKeyBody } from '../api-key.dto';
@@ -13,6 +13,8 @@ export class ShownApiKeyModel {}
 export class ApiKeyPageModel {}
 export class PrincipalModel {}
 export class AccessErrorModel {}
+
+const DEFAULTS = new CheckedAccessOptions();
 
 const NAME = { type: String, minLength: 1, maxLength: MAX_KEY_NAME_LENGTH, example: 'nightly export' };
 const SCOPES = { type: String, isArray: true, maxItems: MAX_ENTRIES, example: ['orders:read'] };
@@ -78,7 +80,7 @@ export const KEY_MODELS: readonly Model[] = [
     type: RotateApiKeyBody,
     name: 'RotateApiKey',
     fields: {
-      overlapMs: optional({ type: 'integer', minimum: 0, maximum: MAX_OVERLAP_MS, default: 900_000 }),
+      overlapMs: optional({ type: 'integer', minimum: 0, maximum: MAX_OVERLAP_MS, default: DEFAULTS.rotationOverlapMs }),
     },
   },
   { type: PageQuery, fields: PAGE },

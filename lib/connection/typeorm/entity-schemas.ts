@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
-import { EntitySchemaError } from '../connection-start.errors';
+import { EntityNamesSchemaError } from '../connection-start.errors';
 
 /**
  * Refuses entities that say where they are: all tenants would share the table, whoever asks. In a shared schema they do
@@ -9,7 +9,7 @@ import { EntitySchemaError } from '../connection-start.errors';
  * `@JoinTable()` and of closure trees, and enums of columns. A dot in a name separates a schema from it, as TypeORM reads
  * it.
  *
- * @throws EntitySchemaError naming each
+ * @throws EntityNamesSchemaError naming each
  */
 export function checkEntitySchemas(
   { entityMetadatas }: Pick<DataSource, 'entityMetadatas'>,
@@ -24,7 +24,7 @@ export function checkEntitySchemas(
       );
     return what;
   });
-  if (problems.length > 0) throw new EntitySchemaError(problems);
+  if (problems.length > 0) throw new EntityNamesSchemaError(problems);
 }
 
 function* placesOf({ tablePath, columns }: EntityMetadata): Generator<{ name: string; schema: string }> {

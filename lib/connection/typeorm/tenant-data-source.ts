@@ -48,7 +48,7 @@ export interface EntityOwnership {
  * The initialised data source. TypeORM asks for the current schema while it starts; under the system's empty path the
  * answer is none, so all it generates later is unqualified and lands in the tenant of the moment.
  *
- * @throws EntitySchemaError when entities name a schema that is not shared
+ * @throws EntityNamesSchemaError when entities name a schema that is not shared
  * @throws UnsafeSessionError when sessions do not start with an empty path
  * @throws UnsupportedStartupParameterError when a pooler refuses to pass on that they should
  */
