@@ -9,11 +9,11 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/
 import { pendingOf } from '../provisioning/template/shared-migrator';
 import { SpareRefill } from '../provisioning/spares/spare-refill';
 import { checkFleetOptions, type FleetMigrationOptions } from './fleet-migrator.options';
-import { FleetMembers } from './fleet-members';
 import { type FleetReport, FleetTally, tellMoving } from './fleet-report';
-import { FleetRun, type FleetTask } from './fleet-run';
+import { FleetRun } from './fleet-run';
 import { saysAway, ServerLeftOutError, tellLeftOut } from './fleet-servers';
 import { type FleetState, FleetStates, type ServerState } from './fleet-state';
+import type { FleetTask } from './fleet-task';
 import { FleetTemplates } from './fleet-templates';
 import { FleetVersions } from './fleet-versions';
 import { FleetOutlook, findOddities } from './fleet-outlook';
@@ -38,7 +38,6 @@ export class FleetMigrator {
   constructor(
     @InjectDataSource(ADMIN_DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly templates: FleetTemplates,
-    private readonly members: FleetMembers,
     private readonly states: FleetStates,
     private readonly versions: FleetVersions,
     private readonly outlook: FleetOutlook,
@@ -67,12 +66,12 @@ export class FleetMigrator {
     const state = await this.states.read(names);
     const warnings = findOddities(migrations, state);
     if (isUpToDate(names, state)) return nothingToDo(names, warnings, start);
-    return this.lock.hold('up', names, checked, async (runId, whyStop) => {
+    return this.lock.hold('up', names, checked, async ({ runId, hasWaited, whyStop }) => {
       const tally = new FleetTally();
       await this.fleet.leaveOutUnknown(tally);
       const ran = await this.templates.migrate(tally);
       const task: FleetTask = { runId, direction: 'up', migrations, options: checked, whyStop };
-      await this.fleet.visit(task, tally);
+      await this.fleet.visit(task, tally, hasWaited ? undefined : state);
       for (const server of this.fleet.reached(tally)) {
         const before = state.servers.find((each) => each.server === server);
         // One that was away when the run began may be back.
@@ -97,7 +96,7 @@ export class FleetMigrator {
     const checked = checkFleetOptions(options, this.#poolSize);
     const tally = new FleetTally();
     const last = await this.templates.lastSeen(tally);
-    return this.lock.hold('down', [last.name], checked, async (runId, whyStop) => {
+    return this.lock.hold('down', [last.name], checked, async ({ runId, whyStop }) => {
       await this.fleet.leaveOutUnknown(tally);
       const task: FleetTask = { runId, direction: 'down', migrations: [last], options: checked, whyStop };
       const reverted: string[] = [];
@@ -225,7 +224,7 @@ export class FleetMigrator {
     const { runId, direction, migrations } = task;
     const names = migrations.map(({ name }) => name);
     // A run is done when it has looked for another tenant and found none.
-    const notReached = tally.state === 'done' ? 0 : await this.#countNotReached(task, tally);
+    const notReached = tally.state === 'done' ? 0 : await this.fleet.countNotReached(task, tally);
     const { state, done, skipped, failed, halted } = tally;
     return {
       ...{
@@ -248,19 +247,6 @@ export class FleetMigrator {
       notReached,
       ms: Math.round(performance.now() - start),
     };
-  }
-
-  async #countNotReached(task: FleetTask, tally: FleetTally): Promise<number> {
-    const left = await this.fleet.countLeft(task, tally);
-    const counts = tally.leftOut.size > 0 ? await this.members.countByServer() : new Map<string, number>();
-    let unasked = 0;
-    let failed = tally.failed.length;
-    for (const server of tally.leftOut.keys()) {
-      const ended = tally.of(server);
-      failed -= ended.failed;
-      unasked += Math.max(0, (counts.get(server) ?? 0) - ended.done - ended.skipped - ended.failed);
-    }
-    return Math.max(0, left - failed) + unasked;
   }
 
   get #poolSize(): number {

@@ -4,17 +4,13 @@ import type { Lease } from '../connection/pool/lease';
 import type { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../registry/tenant';
 import { type Parameters, sendMessage } from './lane-message';
-import type { Claim } from './migration-ledger';
-import { claimText, type PreparedClaims } from './prepared-claims';
+import { type Beginning, begunWith, claimText, type PreparedClaims } from './prepared-claims';
 
 /** READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for. */
 export const START = 'START TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
 /** One transaction, all of whose statements are known before it begins. */
-export interface ForeseenWork {
-  /** For the transaction, beside those of the tenant. */
-  readonly settings: Parameters;
-  readonly claim: Claim;
+export interface ForeseenWork extends Beginning {
   readonly texts: readonly string[];
   /** A statement that travels with its COMMIT. */
   readonly last?: string;
@@ -54,25 +50,25 @@ export class LaneBundle {
   }
 
   /** Puts a transaction in, of the tenant that has joined last. */
-  add({ settings, claim, texts, last }: ForeseenWork): void {
+  add(work: ForeseenWork): void {
     const { client } = this.lease;
     const own = this.#parameters;
-    const begun = { claim, parameters: { ...own, ...settings } };
+    const begun = begunWith(work, own);
     // Behind a pooler the next transaction may be another session's.
     const prepared = client.hasOwnSession ? this.claims.in(client.connection, begun) : undefined;
     this.#statements.push(START);
     if (this.size > 0) this.#statements.push(...client.emptyingButNames.commands);
     if (prepared) {
       if (prepared.prepare !== undefined && !this.#prepared.has(prepared.name)) {
-        this.#statements.push(prepared.prepare);
+        this.#statements.push(prepared.prepare());
         this.#prepared.add(prepared.name);
       }
       this.#statements.push(prepared.execute);
     } else {
       this.#statements.push(claimText(begun));
     }
-    this.#statements.push(...texts, pathCheck(own.search_path));
-    if (last !== undefined) this.#statements.push(last);
+    this.#statements.push(...work.texts, pathCheck(own.search_path));
+    if (work.last !== undefined) this.#statements.push(work.last);
     this.#statements.push('COMMIT');
     this.#ends.push(this.#statements.length);
   }

@@ -62,3 +62,9 @@ export async function sendMessage(
   const found = shown ? (shown.rows[0] as { search_path: string }).search_path : lease.client.path;
   return { result, isInPlace: found === path };
 }
+
+/** The first error tells why. A connection that cannot roll back is destroyed when it is released. */
+export async function rollBack(lease: Lease): Promise<void> {
+  await lease.handle.query('ROLLBACK').catch(() => undefined);
+  lease.release();
+}

@@ -6,6 +6,8 @@ import { FleetDrift } from './fleet-drift';
 import { FleetMembers } from './fleet-members';
 import { FleetMigrator } from './fleet-migrator';
 import { FleetOutlook } from './fleet-outlook';
+import { FleetFailures } from './fleet-failures';
+import { FleetPass } from './fleet-pass';
 import { FleetRun } from './fleet-run';
 import { FleetStates } from './fleet-state';
 import { FleetVersions } from './fleet-versions';
@@ -28,6 +30,8 @@ import { UnfinishedResolver } from './unfinished-resolver';
     FleetMembers,
     FleetMigrator,
     FleetOutlook,
+    FleetFailures,
+    FleetPass,
     FleetRun,
     FleetStates,
     FleetVersions,

@@ -1,19 +1,33 @@
 import { quoteIdentifier, quoteLiteral } from '../common/sql';
 import { GIVEN_PATH } from '../provisioning/template/migration-run';
+import type { Parameters } from './lane-message';
 import type { Claim } from './migration-ledger';
+
+/** What a transaction begins with. */
+export interface Beginning {
+  /** Fails when there is nothing to run: then nothing behind it in the message runs either. */
+  readonly claim: Claim;
+  /** For the transaction, beside those of the tenant. */
+  readonly settings: Parameters;
+}
 
 /** A claim, with the parameters that are set right before it. */
 export interface BegunClaim {
   readonly claim: Claim;
   /** Of the transaction, by name. The path is one of them. */
-  readonly parameters: Readonly<Record<string, string>>;
+  readonly parameters: Parameters;
+}
+
+/** @param own the tenant's parameters */
+export function begunWith({ claim, settings }: Beginning, own: Parameters): BegunClaim {
+  return { claim, parameters: { ...own, ...settings } };
 }
 
 /** SQL that runs a claim in one session. */
 export interface PreparedClaim {
   readonly name: string;
-  /** To be run first, unless the session has the statement already. */
-  readonly prepare?: string;
+  /** Gives what is to be run first, unless the session has the statement already. */
+  readonly prepare?: () => string;
   readonly execute: string;
 }
 
@@ -52,7 +66,7 @@ export class PreparedClaims {
     const values = valuesOf(begun);
     return {
       name,
-      prepare: known.names.has(name) ? undefined : prepareText(name, begun),
+      prepare: known.names.has(name) ? undefined : () => prepareText(name, begun),
       execute: `EXECUTE ${quoteIdentifier(name)} (${values.map(quoteLiteral).join(', ')})`,
     };
   }

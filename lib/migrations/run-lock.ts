@@ -12,6 +12,18 @@ const WAIT_MS = 500;
 const LOST = 'another run may have taken over, because this one could not renew its lock.';
 const CLOSING = 'the application is closing. Run again: what is done stays done.';
 
+/** A run that has the lock. */
+export interface HeldRun {
+  readonly runId: string;
+  /** Whether another run has worked meanwhile: what was read before may not be true any more. */
+  readonly hasWaited: boolean;
+  /**
+   * Why nothing more may be begun: another run may have taken over, because this one could not renew its lock, or the
+   * application is closing.
+   */
+  readonly whyStop: () => string | undefined;
+}
+
 /** Lets one run at a time work on the fleet. */
 @Injectable()
 export class RunLock implements OnModuleDestroy {
@@ -29,8 +41,7 @@ export class RunLock implements OnModuleDestroy {
   }
 
   /**
-   * Returns the report of `work`, which is stored with the run. `whyStop` returns why `work` must begin nothing more:
-   * another run may have taken over, because this one could not renew its lock, or the application is closing.
+   * Returns the report of `work`, which is stored with the run.
    *
    * @throws MigrationRunActiveError while another run works, unless `wait`
    * @throws MigrationRunLostError when another run may have taken over
@@ -39,7 +50,7 @@ export class RunLock implements OnModuleDestroy {
     direction: RunDirection,
     migrations: readonly string[],
     options: Pick<CheckedFleetOptions, 'wait' | 'onBegin'>,
-    work: (runId: string, whyStop: () => string | undefined) => Promise<FleetReport>,
+    work: (held: HeldRun) => Promise<FleetReport>,
   ): Promise<FleetReport> {
     const held = this.#hold(direction, migrations, options, work);
     this.#active.add(held);
@@ -50,9 +61,9 @@ export class RunLock implements OnModuleDestroy {
     direction: RunDirection,
     migrations: readonly string[],
     { wait, onBegin }: Pick<CheckedFleetOptions, 'wait' | 'onBegin'>,
-    work: (runId: string, whyStop: () => string | undefined) => Promise<FleetReport>,
+    work: (held: HeldRun) => Promise<FleetReport>,
   ): Promise<FleetReport> {
-    const runId = await this.#begin(direction, migrations, wait ?? false);
+    const { runId, hasWaited } = await this.#begin(direction, migrations, wait ?? false);
     onBegin?.(runId);
     let lost = false;
     const timer = setInterval(() => {
@@ -63,7 +74,8 @@ export class RunLock implements OnModuleDestroy {
       );
     }, RENEW_MS);
     try {
-      const report = await work(runId, () => (lost ? LOST : this.#isClosing ? CLOSING : undefined));
+      const whyStop = () => (lost ? LOST : this.#isClosing ? CLOSING : undefined);
+      const report = await work({ runId, hasWaited, whyStop });
       if (lost) throw new MigrationRunLostError(runId);
       await this.runs.finish(runId, report.state, report);
       return report;
@@ -75,10 +87,14 @@ export class RunLock implements OnModuleDestroy {
     }
   }
 
-  async #begin(direction: RunDirection, migrations: readonly string[], wait: boolean): Promise<string> {
-    for (;;) {
+  async #begin(
+    direction: RunDirection,
+    migrations: readonly string[],
+    wait: boolean,
+  ): Promise<Pick<HeldRun, 'runId' | 'hasWaited'>> {
+    for (let hasWaited = false; ; hasWaited = true) {
       try {
-        return await this.runs.begin(direction, migrations);
+        return { runId: await this.runs.begin(direction, migrations), hasWaited };
       } catch (error) {
         if (!wait || this.#isClosing || !(error instanceof MigrationRunActiveError)) throw error;
         await delay(WAIT_MS);

@@ -80,7 +80,12 @@ export const KEY_MODELS: readonly Model[] = [
     type: RotateApiKeyBody,
     name: 'RotateApiKey',
     fields: {
-      overlapMs: optional({ type: 'integer', minimum: 0, maximum: MAX_OVERLAP_MS, default: DEFAULTS.rotationOverlapMs }),
+      overlapMs: optional({
+        type: 'integer',
+        minimum: 0,
+        maximum: MAX_OVERLAP_MS,
+        default: DEFAULTS.rotationOverlapMs,
+      }),
     },
   },
   { type: PageQuery, fields: PAGE },

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
-import { type LaneWork, MigrationLane, WithdrawnError } from '../../../lib/migrations/migration-lane';
+import { WithdrawnError } from '../../../lib/migrations/lane-ending';
+import { type LaneWork, MigrationLane } from '../../../lib/migrations/migration-lane';
 import { PreparedClaims } from '../../../lib/migrations/prepared-claims';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
