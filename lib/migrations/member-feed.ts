@@ -1,10 +1,14 @@
 import type { FleetMember } from './fleet-members';
 
+type Page = IteratorResult<readonly FleetMember[], void>;
+
 /** Hands out the members of one pass to lanes, each member once. */
 export class MemberFeed {
   #page: readonly FleetMember[] = [];
   #next = 0;
-  #reading: Promise<boolean> | undefined;
+  /** The page behind this one, once half of this one is handed out: lanes would have nothing to do while it is read. */
+  #ahead: Promise<Page> | undefined;
+  #turning: Promise<boolean> | undefined;
 
   /**
    * @param pages lists of members
@@ -20,13 +24,14 @@ export class MemberFeed {
     const taken: FleetMember[] = [];
     while (taken.length < most) {
       if (this.#next >= this.#page.length) {
-        if (taken.length > 0 || !(await (this.#reading ??= this.#read()))) break;
+        if (taken.length > 0 || !(await (this.#turning ??= this.#turn()))) break;
         continue;
       }
       const member = this.#page[this.#next];
       const answer = this.begin(member);
       if (answer === 'stop') break;
       this.#next++;
+      if (2 * this.#next >= this.#page.length) void this.#readAhead();
       if (answer === 'begun') taken.push(member);
     }
     return taken;
@@ -36,12 +41,22 @@ export class MemberFeed {
     await this.pages.return(undefined);
   }
 
-  async #read(): Promise<boolean> {
-    const next = await this.pages.next();
+  async #turn(): Promise<boolean> {
+    const next = await this.#readAhead();
+    this.#ahead = undefined;
     if (next.done) return false;
     this.#page = next.value;
     this.#next = 0;
-    this.#reading = undefined;
+    this.#turning = undefined;
     return true;
+  }
+
+  #readAhead(): Promise<Page> {
+    if (!this.#ahead) {
+      this.#ahead = this.pages.next();
+      // It is told to the lane that comes to the end of this page, if one does.
+      this.#ahead.catch(() => undefined);
+    }
+    return this.#ahead;
   }
 }

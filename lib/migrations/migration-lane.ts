@@ -83,7 +83,7 @@ export class MigrationLane {
 
   /** What a plain migration would send for the tenant that the current code runs for; `undefined` when that cannot be told. */
   foresee(migration: NamedMigration, direction: RunDirection): Promise<readonly string[] | undefined> {
-    return this.plain.foresee(migration, direction, this.dataSource.createQueryRunner());
+    return this.plain.foresee(migration, direction, this.dataSource);
   }
 
   /**

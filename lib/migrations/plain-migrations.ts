@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { splitStatements } from '../common/split-statements';
 import { leavesSessionState } from '../connection/protocol/session-state';
 import type { NamedMigration } from '../provisioning/template/named-migrations';
@@ -115,7 +115,7 @@ export class PlainMigrations {
   async foresee(
     named: NamedMigration,
     direction: RunDirection,
-    queryRunner: QueryRunner,
+    dataSource: DataSource,
   ): Promise<readonly string[] | undefined> {
     const texts: string[] = [];
     let isPlain = true;
@@ -123,25 +123,12 @@ export class PlainMigrations {
       isPlain = false;
       throw new NotPlainError();
     };
-    const carrier = {
-      query: (text: string) => {
-        const command = this.#commands.get(text) ?? refuse();
-        texts.push(text);
-        return Promise.resolve({ command, rowCount: null, rows: [], fields: [] });
-      },
+    const answer = (text: string): PlainAnswer => {
+      const command = this.#commands.get(text) ?? refuse();
+      texts.push(text);
+      return { command, rowCount: null, rows: [], fields: [] };
     };
-    let isAsking = false;
-    const query = queryRunner.query.bind(queryRunner);
-    queryRunner.query = ((text: string, ...rest: unknown[]) => {
-      if (!isBare(rest)) return Promise.resolve().then(refuse);
-      isAsking = true;
-      // TypeORM asks for the connection at once.
-      const asked = query(text);
-      isAsking = false;
-      return asked;
-    }) as QueryRunner['query'];
-    queryRunner.connect = (() =>
-      isAsking ? Promise.resolve(carrier) : Promise.resolve().then(refuse)) as never;
+    const queryRunner = queryRunnerOf(dataSource, answer, refuse);
     const late = setImmediate(refuseLater);
     function refuseLater(): void {
       isPlain = false;
@@ -157,4 +144,43 @@ export class PlainMigrations {
     if (!isPlain) this.#plain.delete(named);
     return isPlain ? texts : undefined;
   }
+}
+
+/** What PostgreSQL answers to a statement that gives nothing. */
+interface PlainAnswer {
+  readonly command: string;
+  readonly rowCount: null;
+  readonly rows: [];
+  readonly fields: [];
+}
+
+/**
+ * A query runner that has no connection: what would be sent is answered by `answer`, and what is not a text alone by `refuse`.
+ */
+function queryRunnerOf(
+  dataSource: DataSource,
+  answer: (text: string) => PlainAnswer,
+  refuse: () => never,
+): QueryRunner {
+  const queryRunner = dataSource.createQueryRunner();
+  const query = queryRunner.query.bind(queryRunner);
+  // Subscribers may be told of statements. Without them, what TypeORM does besides takes longer than the migration.
+  const isDirect = dataSource.subscribers.length === 0;
+  const carrier = { query: (text: string) => Promise.resolve(answer(text)) };
+  let isAsking = false;
+  queryRunner.query = (async (text: string, ...rest: unknown[]): Promise<unknown> => {
+    if (!isBare(rest)) return refuse();
+    if (isDirect && !queryRunner.isReleased) {
+      dataSource.logger.logQuery(text, undefined, queryRunner);
+      return answer(text).rows;
+    }
+    isAsking = true;
+    // TypeORM asks for the connection at once.
+    const asked = query(text);
+    isAsking = false;
+    return asked;
+  }) as QueryRunner['query'];
+  queryRunner.connect = (() =>
+    isAsking ? Promise.resolve(carrier) : Promise.resolve().then(refuse)) as never;
+  return queryRunner;
 }

@@ -47,6 +47,33 @@ export function withDomains(manager: EntityManager): SelectQueryBuilder<TenantEn
   );
 }
 
+/** The tenants of `withDomains`. To make entities of hundreds of rows takes TypeORM longer than PostgreSQL to find them. */
+export async function readTenants(query: SelectQueryBuilder<TenantEntity>): Promise<Tenant[]> {
+  const rows = await query.getRawMany<Readonly<Record<string, unknown>>>();
+  const read = rowReader(query);
+  const found = new Map<unknown, { row: TenantEntity; domains: { domain: string }[] }>();
+  for (const raw of rows) {
+    let tenant = found.get(raw.tenant_id);
+    if (!tenant) found.set(raw.tenant_id, (tenant = { row: read(raw), domains: [] }));
+    if (raw.domain_domain !== null) tenant.domains.push({ domain: raw.domain_domain as string });
+  }
+  return Array.from(found.values(), ({ row, domains }) => toTenant(row, domains));
+}
+
+/** Reads the columns of an entity as TypeORM does. */
+function rowReader({ dataSource, expressionMap }: SelectQueryBuilder<TenantEntity>) {
+  const { name, metadata } = expressionMap.mainAlias!;
+  return (raw: Readonly<Record<string, unknown>>): TenantEntity => {
+    const row: Record<string, unknown> = {};
+    for (const column of metadata.columns)
+      row[column.propertyName] = dataSource.driver.prepareHydratedValue(
+        raw[`${name}_${column.databaseName}`],
+        column,
+      );
+    return row as unknown as TenantEntity;
+  };
+}
+
 function pageOf(manager: EntityManager, { limit, afterId, status, server, search }: TenantQuery) {
   const query = selectTenants(manager).orderBy('tenant.id').limit(limit);
   if (afterId !== undefined) query.andWhere('tenant.id > :afterId', { afterId });

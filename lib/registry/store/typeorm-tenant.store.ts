@@ -4,7 +4,7 @@ import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { isUuid, normalizeClaim } from '../claim';
 import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
 import { findAudit, insertAudit } from '../audit/tenant-audit-log';
-import { findTenant, findTenants, toTenant, withDomains, type TenantRow } from './tenant-queries';
+import { findTenant, findTenants, readTenants, withDomains } from './tenant-queries';
 import {
   addDomain,
   deleteTenant,
@@ -149,10 +149,8 @@ async function findNamedTenants(
   manager: EntityManager,
   claims: readonly (TenantClaim | undefined)[],
 ): Promise<(Tenant | undefined)[]> {
-  const rows = (await namedBy(withDomains(manager), claims).getMany()) as TenantRow[];
   const byName = new Map<string, Tenant>();
-  for (const row of rows) {
-    const tenant = toTenant(row, row.domains);
+  for (const tenant of await readTenants(namedBy(withDomains(manager), claims))) {
     byName.set(`id ${tenant.id}`, tenant).set(`slug ${tenant.slug}`, tenant);
     for (const domain of tenant.domains) byName.set(`domain ${domain}`, tenant);
   }
