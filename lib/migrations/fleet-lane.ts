@@ -20,7 +20,10 @@ export interface LanePass {
   /** Runs a tenant by itself. */
   visit(member: FleetMember, turn: LaneTurn): Promise<Visit>;
   /** A tenant was run together with others: so many of its migrations have run. Gives it back if some are left. */
-  ran(member: FleetMember, done: number): Promise<FleetMember | undefined>;
+  ran(member: FleetMember, done: number): FleetMember | undefined;
+  /** Whether it is time to write what was noted of such tenants. */
+  readonly owesNotes: boolean;
+  writeNotes(): Promise<void>;
   /** These were begun, and nothing of them has run. */
   giveBack(members: readonly FleetMember[]): void;
 }
@@ -44,10 +47,11 @@ export class FleetLane {
   async work(): Promise<void> {
     try {
       for (;;) {
-        const taken = await this.pass.feed.take(this.#most);
+        const taken = await this.pass.feed.take(this.#most, () => this.#lane.letGo());
         if (taken.length === 0 || !(await this.#runAll(taken))) break;
       }
     } finally {
+      this.#lane.letGo();
       await this.#visits.end();
     }
   }
@@ -64,6 +68,7 @@ export class FleetLane {
       left = await this.#runTogether(left);
       const [first, ...others] = left;
       if (!first) break;
+      this.#lane.letGo();
       // The first one may have been in the way of the others, or is one that has to be asked.
       if (!this.pass.mayGoOn() || !(await this.#visits.go(first, () => this.pass.mayGoOn()))) {
         this.pass.giveBack(left);
@@ -87,8 +92,12 @@ export class FleetLane {
     this.#adapt(count, performance.now() - start);
     const left: FleetMember[] = [];
     for (const [i, member] of members.entries()) {
-      const unfinished = i < count && done[i] > 0 ? await this.pass.ran(member, done[i]) : member;
+      const unfinished = i < count && done[i] > 0 ? this.pass.ran(member, done[i]) : member;
       if (unfinished) left.push(unfinished);
+    }
+    if (this.pass.owesNotes) {
+      this.#lane.letGo();
+      await this.pass.writeNotes();
     }
     return left;
   }

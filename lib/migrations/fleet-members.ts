@@ -19,7 +19,7 @@ export interface FleetMember {
 export type Missing = 'lacking' | 'having';
 
 /** How many tenants are in memory at most. */
-const PAGE_SIZE = 500;
+const PAGE_SIZE = 250;
 
 interface LedgerRow {
   readonly tenant_id: string;

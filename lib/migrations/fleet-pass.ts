@@ -52,12 +52,12 @@ export class FleetPass {
     const notes: string[] = [];
     const when = this.versions.whenToNote(server, direction);
     let begun = tally.finishedOn(server);
-    const note = async (member: FleetMember): Promise<void> => {
+    const note = ({ tenant }: FleetMember) => {
       // What is in a database of its own was not noted with its migration.
-      if (when !== 'done' || !isBesideRegistry(member.tenant)) notes.push(member.tenant.id);
-      if (notes.length >= (when === 'together' ? NOTES_AT_ONCE : 1))
-        await this.versions.note(server, notes.splice(0));
+      if (when !== 'done' || !isBesideRegistry(tenant)) notes.push(tenant.id);
     };
+    const owesNotes = () => notes.length >= (when === 'together' ? NOTES_AT_ONCE : 1);
+    const writeNotes = () => this.versions.note(server, notes.splice(0));
     const tellProgress = () => options.onProgress?.(tally.finished, Math.max(total, tally.finished));
     // None begins during the run, and it does not wait for the end of those, which may take hours.
     const moving = await this.moves.list();
@@ -79,18 +79,23 @@ export class FleetPass {
       visit: async (member, turn) => {
         const done = await this.#visitOne(task, run, tally, member, turn);
         if (done === 'withdrawn') return done;
-        if (done > 0) await note(member);
+        if (done > 0) note(member);
+        if (owesNotes()) await writeNotes();
         tellProgress();
         return 'ended';
       },
-      ran: async (member, done) => {
+      ran: (member, done) => {
         const migrations = migrationsFor(task, member);
-        await note(member);
+        note(member);
         if (done < migrations.length) return withRun(task, member, migrations, done);
         tally.count(server, 'done');
         tellProgress();
         return undefined;
       },
+      get owesNotes() {
+        return owesNotes();
+      },
+      writeNotes,
       giveBack: (members) => {
         begun -= members.length;
         for (const { tenant } of members) tally.settled.delete(tenant.id);
@@ -102,7 +107,7 @@ export class FleetPass {
     const [end] = await Promise.allSettled([this.#allOf(lanes, tally)]);
     await feed.end();
     // What was done is noted even if the list of tenants broke off. The first error is thrown.
-    const [noted] = await Promise.allSettled([this.versions.note(server, notes)]);
+    const [noted] = await Promise.allSettled([writeNotes()]);
     throwWorst([end, noted]);
   }
 

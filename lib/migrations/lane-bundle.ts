@@ -4,7 +4,13 @@ import type { Lease } from '../connection/pool/lease';
 import type { TenantContext } from '../context/tenant-context';
 import type { Tenant } from '../registry/tenant';
 import { type Parameters, sendMessage } from './lane-message';
-import { type Beginning, begunWith, claimText, type PreparedClaims } from './prepared-claims';
+import {
+  type Beginning,
+  begunWith,
+  claimText,
+  type PreparedClaim,
+  type PreparedClaims,
+} from './prepared-claims';
 
 /** READ COMMITTED: under a stricter default, who waited for a lock would not see what it was held for. */
 export const START = 'START TRANSACTION ISOLATION LEVEL READ COMMITTED';
@@ -24,17 +30,18 @@ export class LaneBundle {
   readonly #statements: string[] = [];
   /** For each transaction, how many statements there are up to its COMMIT. */
   readonly #ends: number[] = [];
-  readonly #prepared = new Set<string>();
+  readonly #prepared = new Map<string, PreparedClaim>();
   /** Of the tenant that is worked for next. */
   #parameters: Parameters;
 
-  /** @param lease of the first tenant */
+  /** @param after what the first tenant has joined, if the connection has sent others before */
   constructor(
     private readonly lease: Lease,
     private readonly context: TenantContext,
     private readonly claims: PreparedClaims,
+    private readonly after?: Parameters,
   ) {
-    this.#parameters = lease.parameters.values;
+    this.#parameters = after ?? lease.parameters.values;
   }
 
   /** How many transactions are in it. */
@@ -57,11 +64,11 @@ export class LaneBundle {
     // Behind a pooler the next transaction may be another session's.
     const prepared = client.hasOwnSession ? this.claims.in(client.connection, begun) : undefined;
     this.#statements.push(START);
-    if (this.size > 0) this.#statements.push(...client.emptyingButNames.commands);
+    if (this.size > 0 || this.after) this.#statements.push(...client.emptyingButNames.commands);
     if (prepared) {
       if (prepared.prepare !== undefined && !this.#prepared.has(prepared.name)) {
         this.#statements.push(prepared.prepare());
-        this.#prepared.add(prepared.name);
+        this.#prepared.set(prepared.name, prepared);
       }
       this.#statements.push(prepared.execute);
     } else {
@@ -79,6 +86,7 @@ export class LaneBundle {
     if (this.#prepared.size > 0) client.notePrepared();
     try {
       await sendMessage(this.lease, { ours: () => this.#statements }, logger);
+      for (const prepared of this.#prepared.values()) this.claims.note(client.connection, prepared);
       return this.size;
     } catch {
       // What has failed is run again by itself, and then tells why.

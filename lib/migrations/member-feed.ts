@@ -19,12 +19,18 @@ export class MemberFeed {
     private readonly begin: (member: FleetMember) => 'begun' | 'passed over' | 'stop',
   ) {}
 
-  /** The next ones, `most` of them at most; none when all are begun that may be. */
-  async take(most: number): Promise<FleetMember[]> {
+  /**
+   * The next ones, `most` of them at most; none when all are begun that may be.
+   *
+   * @param onWait called before it waits for a page
+   */
+  async take(most: number, onWait: () => void): Promise<FleetMember[]> {
     const taken: FleetMember[] = [];
     while (taken.length < most) {
       if (this.#next >= this.#page.length) {
-        if (taken.length > 0 || !(await (this.#turning ??= this.#turn()))) break;
+        if (taken.length > 0) break;
+        onWait();
+        if (!(await (this.#turning ??= this.#turn()))) break;
         continue;
       }
       const member = this.#page[this.#next];

@@ -48,6 +48,8 @@ export class MigrationLane {
   /** Of the latest transaction, as long as it has not been committed. */
   #ending: LaneEnding | undefined;
   readonly #opening: LaneOpening;
+  /** The connection of the latest message to several tenants, and the one for whom it was checked out. */
+  #kept: { readonly lease: Lease; readonly tenant: Tenant } | undefined;
   /** Migrations that need not be asked one tenant at a time. */
   readonly plain = new PlainMigrations();
 
@@ -93,21 +95,43 @@ export class MigrationLane {
    */
   async runTogether(turns: readonly ForeseenTurn[]): Promise<number> {
     await this.settle();
-    return this.context.runUnborn(turns[0].tenant, async () => {
+    const [{ tenant: first }] = turns;
+    const kept = this.#goOnFor(first);
+    const { tenant } = kept ?? { tenant: first };
+    return this.context.runUnborn(tenant, async () => {
       // Why there is none is told by the one that is run by itself then.
-      const lease = await this.#connect().catch(() => undefined);
+      const lease = kept?.lease ?? (await this.#connect().catch(() => undefined));
       if (!lease) return 0;
       if (!lease.client.standardStrings) {
         lease.release();
         return 0;
       }
-      const bundle = new LaneBundle(lease, this.context, this.claims);
+      const bundle = new LaneBundle(lease, this.context, this.claims, kept?.parameters);
       await fill(bundle, turns);
       const committed = bundle.size > 0 ? await bundle.send(this.dataSource.logger) : 0;
       if (committed < bundle.size) await rollBack(lease);
-      else lease.release();
+      else this.#kept = { lease, tenant };
       return committed;
     });
+  }
+
+  /** Gives back the connection that is kept. To be called before the lane waits for anything but the answer to its messages. */
+  letGo(): void {
+    this.#kept?.lease.release();
+    this.#kept = undefined;
+  }
+
+  /**
+   * The kept connection with what it works for a tenant: its session remembers the statement of the claim. It goes back when
+   * somebody else waits for it, or when something is left in its session.
+   */
+  #goOnFor(tenant: Tenant) {
+    const kept = this.#kept;
+    if (!kept) return undefined;
+    const joined = kept.lease.mayGoOn ? this.context.runUnborn(tenant, () => kept.lease.join()) : undefined;
+    if (!joined) this.letGo();
+    this.#kept = undefined;
+    return joined && { ...kept, parameters: joined.values };
   }
 
   /** Whether the COMMIT of the latest waits, or has been sent and not been answered. */
@@ -166,6 +190,7 @@ export class MigrationLane {
       const lease = before.lease.handOver();
       if (lease) return this.#opening.goOn(before, lease, work, first);
     }
+    this.letGo();
     await this.settle(before);
     return this.#opening.begin(await this.#connect(), work, first);
   }

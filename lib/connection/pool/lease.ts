@@ -159,16 +159,26 @@ export class Lease implements StatementLease {
    */
   handOver(): Lease | undefined {
     const { client } = this;
-    const isClean =
-      this.#doubt === undefined && !client.farewell && !client.hasChangedParameters && !client.hasNames;
-    if (this.#released || !isClean || !client.isIdle() || client.getTransactionStatus() !== 'T')
-      return undefined;
+    if (!this.#isClean || client.getTransactionStatus() !== 'T') return undefined;
     const next = this.pool.handOver(this);
     if (!next) return undefined;
     this.#released = true;
     client.removeListener('error', this.#onConnectionError);
     this.#handle?.takeOff();
     return next;
+  }
+
+  /** Whether it has left nothing in the session, as far as that shows, and nothing is under way. */
+  get #isClean(): boolean {
+    const { client } = this;
+    const isClean =
+      this.#doubt === undefined && !client.farewell && !client.hasChangedParameters && !client.hasNames;
+    return isClean && !this.#released && client.isIdle();
+  }
+
+  /** Whether it may go on with another text of several transactions: see `join`. */
+  get mayGoOn(): boolean {
+    return this.#isClean && this.client.hasOwnSession && this.client.getTransactionStatus() === 'I';
   }
 
   /**

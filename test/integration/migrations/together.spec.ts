@@ -5,6 +5,7 @@ import {
   type FleetMigrationOptions,
   type FleetReport,
   type Tenant,
+  TenantConnection,
   TenantContext,
   TenantStore,
 } from '../../../lib';
@@ -34,10 +35,14 @@ class IndexPlace1700000002000 implements MigrationInterface {
 /** Messages that several tenants share. */
 class SharedMessages implements Logger {
   shared: number[] = [];
+  /** How many of them have PostgreSQL read and plan the claim. */
+  preparing = 0;
 
   logQuery(text: string): void {
     const begun = text.split('START TRANSACTION ISOLATION').length - 1;
-    if (begun > 1) this.shared.push(begun);
+    if (begun <= 1) return;
+    this.shared.push(begun);
+    if (text.includes('PREPARE "nestjs-tenancy-claim')) this.preparing++;
   }
   logQueryError(): void {}
   logQuerySlow(): void {}
@@ -75,6 +80,7 @@ describe('Tenants for which a migration sends what it sent before', () => {
       await app.database.query(`ALTER TABLE ${schemaName}.note DROP COLUMN IF EXISTS place`);
     await app.database.query(`DELETE FROM tenancy.tenant_migrations WHERE name NOT LIKE 'CreateNotes%'`);
     messages.shared = [];
+    messages.preparing = 0;
     place = send(ADD);
     index = send(INDEX);
   });
@@ -147,6 +153,40 @@ describe('Tenants for which a migration sends what it sent before', () => {
       await expectToHave(() => all);
       expect(asked.sort()).toEqual(tenants.map(({ slug }) => slug).sort());
       expect(messages.shared).not.toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('are claimed by a statement that PostgreSQL reads once, as long as nobody else wants the connection', async () => {
+    await up();
+    expect(messages.shared.length).toBeGreaterThan(2);
+    expect(messages.preparing).toBe(1);
+  });
+
+  it('give their only connection to a request that waits for one, between two messages', async () => {
+    const other = await startAppOn(app.database, {
+      migrations: [CreateNotes1700000000000, AddPlace1700000001000, IndexPlace1700000002000],
+      database: { poolSize: 1 },
+      typeorm: { logger: messages, logging: ['query'] },
+    });
+    try {
+      let finished = 0;
+      let request: Promise<number> | undefined;
+      const onProgress = (now: number) => {
+        finished = now;
+        // Two have just shared a message, and more are to come.
+        if (now === 5)
+          request = other.app
+            .get(TenantContext)
+            .run(tenants[0], () => other.app.get(TenantConnection).query('SELECT 1'))
+            .then(() => finished);
+      };
+      const report = await other.app.get(FleetMigrator).up({ concurrency: 1, onProgress });
+      expect(report).toMatchObject({ state: 'done', done: FLEET });
+      await expect(request).resolves.toBeLessThan(FLEET);
+      expect(messages.preparing).toBe(2);
+      await expectToHave(() => all);
     } finally {
       await other.close();
     }
