@@ -14,6 +14,14 @@ const MAX_EXPIRES_MS = 7 * 86_400_000;
 
 const DEFAULT_EXPIRES_MS = 300_000;
 
+/** How long a signed URL is good. @throws RangeError */
+export function checkExpiry(expiresInMs: number = DEFAULT_EXPIRES_MS): number {
+  if (isInteger(expiresInMs, 1_000, MAX_EXPIRES_MS)) return expiresInMs;
+  throw new RangeError(
+    `expiresInMs must be an integer from 1000 to ${MAX_EXPIRES_MS}, not ${show(expiresInMs)}.`,
+  );
+}
+
 export interface SignedUrlOptions {
   /** How long the URL is good, in milliseconds: an integer from 1,000 to 604,800,000, a week. Default 300,000, five minutes. */
   readonly expiresInMs?: number;
@@ -41,11 +49,8 @@ export class FileLinks {
 
   /** @throws CarryKeysMissingError without `carryKeys`, unless the store signs by itself */
   async sign(tenant: Tenant, key: string, given: SignedUrlOptions): Promise<string> {
-    const { expiresInMs = DEFAULT_EXPIRES_MS, fileName, inline = false } = given;
-    if (!isInteger(expiresInMs, 1_000, MAX_EXPIRES_MS))
-      throw new RangeError(
-        `expiresInMs must be an integer from 1000 to ${MAX_EXPIRES_MS}, not ${show(expiresInMs)}.`,
-      );
+    const { fileName, inline = false } = given;
+    const expiresInMs = checkExpiry(given.expiresInMs);
     const { store, publicUrl } = this.options;
     if (store.signedUrl) {
       const place: FilePlace = { owner: tenant.schemaName, key };

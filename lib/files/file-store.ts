@@ -56,6 +56,22 @@ export interface FileLink {
   readonly disposition: string;
 }
 
+/** A file that somebody else is to send. */
+export interface FileUpload {
+  readonly about: FileAbout;
+  /** In bytes. */
+  readonly size: number;
+  /** Of the bytes, in hexadecimal digits. */
+  readonly sha256: string;
+  readonly expiresInMs: number;
+}
+
+/** How a file is sent: `PUT` to the URL, with all of these headers. */
+export interface SignedUpload {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /**
  * Where files are kept. A file appears with all of its bytes and all that is kept with it, or not at all; `put` replaces an
  * earlier one as a whole. What cannot be reached throws `TenancyUnavailableError`.
@@ -84,6 +100,9 @@ export abstract class FileStore {
 
   /** Removes all files of a tenant. */
   abstract removeAll(owner: string): Promise<void>;
+
+  /** An address to which a file may be sent without passing through the application: that one, and no other. */
+  signedUpload?(place: FilePlace, upload: FileUpload): Promise<SignedUpload>;
 
   /** An address that the store itself answers. Without it the route of `TenancyFilesModule` serves the file. */
   signedUrl?(place: FilePlace, link: FileLink): Promise<string>;

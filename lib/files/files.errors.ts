@@ -4,7 +4,8 @@ import { type FieldError, TenancyError } from '../common/tenancy.errors';
 import { show } from '../common/show-value';
 
 /** What a file cannot be kept under or with. */
-export type FileField = 'key' | 'contentType' | 'metadata' | 'prefix' | 'cursor' | 'limit';
+export type FileField =
+  'key' | 'contentType' | 'metadata' | 'prefix' | 'cursor' | 'limit' | 'size' | 'sha256';
 
 /** A key that no file can have, or a content type or metadata that cannot be kept. Nothing was done. */
 export class InvalidFileError extends TenancyError {

@@ -7,7 +7,13 @@
 export { TenancyFilesModule } from './tenancy-files.module';
 export { type TenancyFilesExtras, type TenancyFilesOptions } from './files.options';
 export { type FileBody } from './file-body';
-export { type FileList, type ListOptions, type PutOptions, TenantFiles } from './tenant-files';
+export {
+  type FileList,
+  type ListOptions,
+  type PutOptions,
+  TenantFiles,
+  type UploadOptions,
+} from './tenant-files';
 export { type SignedUrlOptions } from './file-links';
 export {
   type BeforeKept,
@@ -18,8 +24,10 @@ export {
   type FilePlace,
   type FileRange,
   FileStore,
+  type FileUpload,
   type ListedFile,
   type OpenedFile,
+  type SignedUpload,
 } from './file-store';
 export { DirectoryFileStore } from './directory/directory-file-store';
 export {

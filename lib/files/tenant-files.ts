@@ -4,9 +4,17 @@ import { type MeteredUse, ResourceMeter } from '../context/resource-meter';
 import { TenantContext } from '../context/tenant-context';
 import { bounded, type FileBody } from './file-body';
 import { checkFileAbout, checkFileKey, checkFilePrefix } from './file-checks';
-import { FileLinks, type SignedUrlOptions } from './file-links';
-import type { FileAbout, FileInfo, FilePlace, FileRange, ListedFile, OpenedFile } from './file-store';
-import { FileNotFoundError, InvalidFileError } from './files.errors';
+import { checkExpiry, FileLinks, type SignedUrlOptions } from './file-links';
+import type {
+  FileAbout,
+  FileInfo,
+  FilePlace,
+  FileRange,
+  ListedFile,
+  OpenedFile,
+  SignedUpload,
+} from './file-store';
+import { FileNotFoundError, FileTooLargeError, InvalidFileError } from './files.errors';
 import { type CheckedFilesOptions, FILES_OPTIONS } from './files.options';
 
 /** What the bytes of files are counted as. */
@@ -18,6 +26,16 @@ export const MAX_PAGE = 1_000;
 export interface PutOptions extends Partial<FileAbout> {
   /** Stops it; nothing is kept. */
   readonly signal?: AbortSignal;
+}
+
+/** What is known of a file before it is sent. */
+export interface UploadOptions extends Partial<FileAbout> {
+  /** In bytes. */
+  readonly size: number;
+  /** Of the bytes: 64 hexadecimal digits. */
+  readonly sha256: string;
+  /** How long the URL is good, in milliseconds: an integer from 1,000 to 604,800,000, a week. Default 300,000, five minutes. */
+  readonly expiresInMs?: number;
 }
 
 export interface ListOptions {
@@ -119,6 +137,32 @@ export class TenantFiles {
   async signedUrl(key: string, options: SignedUrlOptions = {}): Promise<string> {
     checkFileKey(key);
     return this.links.sign(this.context.tenant(), key, options);
+  }
+
+  /**
+   * A URL to which a client sends the file itself, without passing through the application: `PUT`, with the headers. It is
+   * counted now, whether it comes or not; the store takes no other one than what is said here.
+   *
+   * @throws InvalidFileError, FileTooLargeError, QuotaExceededError, RangeError
+   * @throws TypeError when the store cannot do that, as a directory
+   */
+  async signedUpload(key: string, options: UploadOptions): Promise<SignedUpload> {
+    const place = this.#placeOf(key);
+    const { size, sha256, contentType = 'application/octet-stream', metadata = {} } = options;
+    const about = { contentType, metadata: { ...metadata } };
+    checkFileAbout(about);
+    if (!isInteger(size, 0)) throw new InvalidFileError('size', size, 'give a number of bytes');
+    if (size > this.options.maxBytes) throw new FileTooLargeError(this.options.maxBytes);
+    if (!/^[0-9a-f]{64}$/.test(sha256))
+      throw new InvalidFileError('sha256', sha256, 'give 64 hexadecimal digits');
+    const upload = { about, size, sha256, expiresInMs: checkExpiry(options.expiresInMs) };
+    const { store } = this.options;
+    if (!store.signedUpload)
+      throw new TypeError('This store takes files from the application only: call TenantFiles.put().');
+    return this.#metered(async (beforeKept) => {
+      await beforeKept(size);
+      return store.signedUpload!(place, upload);
+    });
   }
 
   /** Counts what is about to be kept, and takes it back when it is not. */

@@ -3,7 +3,18 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { type FilePlace } from '../../lib/files';
+import { type Tenant, TenantContext, type TenantStore } from '../../lib';
+import type { ResourceMeter } from '../../lib/context/resource-meter';
+import {
+  DirectoryFileStore,
+  type FilePlace,
+  type FileStore,
+  type SignedUpload,
+  TenantFiles,
+  type UploadOptions,
+} from '../../lib/files';
+import type { FileLinks } from '../../lib/files/file-links';
+import { CheckedFilesOptions } from '../../lib/files/files.options';
 import { S3FileStore, type S3FileStoreOptions } from '../../lib/files/s3';
 import { resetClock, setClock } from '../support/set-clock';
 import { BUCKET, type S3Server, startS3Server } from '../support/s3-server/s3-server';
@@ -285,6 +296,68 @@ describe('S3FileStore', () => {
     setClock(61_000);
     expect((await fetch(url)).status).toBe(403);
     resetClock();
+  });
+
+  describe('signs uploads', () => {
+    const context = new TenantContext({} as TenantStore);
+    const tenant = { id: 'a', schemaName: 'acme' } as Tenant;
+    const used: number[] = [];
+    const meter: ResourceMeter = {
+      reserve: (_metric, size) => {
+        if (size > 1_000) return Promise.reject(new Error('the quota'));
+        used.push(size);
+        return Promise.resolve({ release: () => void used.pop() });
+      },
+    };
+    const filesIn = (files: FileStore) => {
+      const options = Object.assign(new CheckedFilesOptions(), { store: files, maxBytes: 2_000 });
+      return new TenantFiles(context, {} as FileLinks, options, meter);
+    };
+    const tea = { ...ABOUT, size: 3, sha256: createHash('sha256').update('tea').digest('hex') };
+    const sign = (key: string, changes: Partial<UploadOptions> = {}, on: FileStore = store) =>
+      context.run(tenant, () => filesIn(on).signedUpload(key, { ...tea, ...changes }));
+    const send = async ({ url, headers }: SignedUpload, body = 'tea', more = {}) => {
+      const answer = await fetch(url, { method: 'PUT', body, headers: { ...headers, ...more } });
+      await answer.text();
+      return answer.status;
+    };
+
+    it('of one file, whose bytes, type and metadata are those that were said', async () => {
+      const upload = await sign('sent/a ü.txt');
+      expect(await send(upload)).toBe(200);
+      expect(await store.head(place('sent/a ü.txt'))).toMatchObject(tea);
+      expect([await textOf('sent/a ü.txt'), used]).toEqual(['tea', [3]]);
+      const other = await sign('sent/b');
+      expect(await send(other, 'TEA')).toBe(400);
+      expect(await send(other, 'milk')).toBe(403);
+      expect(await send(other, 'tea', { 'content-type': 'text/html' })).toBe(403);
+      expect(await send(other, 'tea', { 'x-amz-meta-by': 'me' })).toBe(403);
+      expect(await send({ ...other, url: other.url.replace('acme', 'globex') })).toBe(403);
+      expect((await fetch(other.url)).status).toBe(403);
+      expect(await store.head(place('sent/b'))).toBeUndefined();
+      setClock(301_000);
+      expect(await send(other)).toBe(403);
+      resetClock();
+    });
+
+    it('only of what may be kept, and only where the store can do that', async () => {
+      const before = used.length;
+      const refusals: [Partial<UploadOptions>, object][] = [
+        [{ size: -1 }, { code: 'FILE_INVALID', field: 'size' }],
+        [{ size: '3' as never }, { code: 'FILE_INVALID', field: 'size' }],
+        [{ size: 2_001 }, { code: 'FILE_TOO_LARGE' }],
+        [{ size: 1_001 }, { message: 'the quota' }],
+        [{ sha256: 'x' }, { code: 'FILE_INVALID', field: 'sha256' }],
+        [{ contentType: 'x' }, { code: 'FILE_INVALID', field: 'contentType' }],
+        [{ expiresInMs: 1 }, { name: 'RangeError' }],
+      ];
+      for (const [changes, error] of refusals) await expect(sign('a', changes)).rejects.toMatchObject(error);
+      await expect(sign('../a')).rejects.toMatchObject({ code: 'FILE_INVALID', field: 'key' });
+      await expect(sign('a', {}, new DirectoryFileStore('never-made'))).rejects.toThrow(TypeError);
+      const lost = storeOf({ client: server.client({ credentials: () => Promise.reject(new Error('x')) }) });
+      await expect(sign('a', {}, lost)).rejects.toEqual(UNAVAILABLE);
+      expect(used).toHaveLength(before);
+    });
   });
 
   it('says which packages it needs, when it is used', async () => {

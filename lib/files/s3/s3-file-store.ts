@@ -13,8 +13,10 @@ import {
   type FilePlace,
   type FileRange,
   FileStore,
+  type FileUpload,
   type ListedFile,
   type OpenedFile,
+  type SignedUpload,
 } from '../file-store';
 import { FileRangeError } from '../files.errors';
 import { toHeaders, toInfo } from './s3-about';
@@ -180,6 +182,36 @@ export class S3FileStore extends FileStore {
     const known = await this.head(place);
     if (known) throw new FileRangeError(known.size);
     return undefined;
+  }
+
+  /**
+   * Signed with all that is to be known of the file, so that S3 takes no other bytes, as long as it heeds
+   * `x-amz-checksum-sha256`.
+   */
+  override async signedUpload(
+    place: FilePlace,
+    { about, size, sha256, expiresInMs }: FileUpload,
+  ): Promise<SignedUpload> {
+    const { client, s3 } = this.#calls;
+    const { ContentType, Metadata } = toHeaders(about, sha256);
+    const ChecksumSHA256 = Buffer.from(sha256, 'hex').toString('base64');
+    const command = new s3.PutObjectCommand({
+      ...this.#at(this.#keys.of(place)),
+      ...{ ContentType, Metadata, ChecksumSHA256, ContentLength: size },
+    });
+    const headers: Record<string, string> = {
+      'content-type': ContentType,
+      'x-amz-checksum-sha256': ChecksumSHA256,
+      ...Object.fromEntries(Object.entries(Metadata).map(([name, text]) => [`x-amz-meta-${name}`, text])),
+    };
+    const { getSignedUrl } = loadPresigner();
+    const signed = {
+      expiresIn: Math.ceil(expiresInMs / 1_000),
+      unhoistableHeaders: new Set(Object.keys(headers)),
+      // A client says by itself how many bytes it sends.
+      signableHeaders: new Set(['host', 'content-length', ...Object.keys(headers)]),
+    };
+    return { url: await this.#calls.make(() => getSignedUrl(client, command, signed)), headers };
   }
 
   #at(object: string): { Bucket: string; Key: string } {

@@ -141,6 +141,9 @@ function tagOf(bytes: Buffer): string {
 
 /** @throws S3Error when the bytes are not those of the checksum that came with them */
 export function requireChecksum(headers: IncomingHttpHeaders, body: Buffer): string | undefined {
+  const hash = headers['x-amz-checksum-sha256'];
+  if (hash !== undefined && createHash('sha256').update(body).digest('base64') !== hash)
+    throw new S3Error('BadDigest');
   const given = headers['x-amz-checksum-crc32'];
   if (given === undefined) return undefined;
   const right = Buffer.alloc(4);
