@@ -83,6 +83,10 @@ export class ListTenantsQuery extends PageQuery {
   server?: string;
 
   @IfGiven()
+  @IsIn(ISOLATIONS)
+  isolation?: Isolation;
+
+  @IfGiven()
   @IsString()
   search?: string;
 }

@@ -3,11 +3,22 @@ import { databaseOfServer } from '../connection/servers/server-database';
 import { Servers } from '../connection/servers/servers';
 import { databaseLogin } from '../connection/typeorm/database-login';
 import { DEFAULT_SERVER, placeOf } from '../placement/place';
-import { SpareState } from '../provisioning/spares/spare-state';
+import { type SpareCount, SpareState } from '../provisioning/spares/spare-state';
 import { TenantStore } from '../registry/store/tenant.store';
 import { EXIT } from './exit-codes';
 import { table } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
+
+interface SpareTally {
+  readonly ready: number;
+  readonly wanted: number;
+}
+
+/** The tenants of a server. */
+interface Tally {
+  tenants: number;
+  databases: number;
+}
 
 /** A server as the command shows it. `null` is what cannot be known. */
 interface ServerRow {
@@ -20,7 +31,11 @@ interface ServerRow {
   /** Why it is not. */
   readonly reason: string | null;
   readonly tenants: number;
-  readonly spares: { readonly ready: number; readonly wanted: number } | null;
+  /** How many of them have a database of their own. */
+  readonly databases: number;
+  readonly spares: SpareTally | null;
+  /** Of databases; `null` also where none are wanted. */
+  readonly spareDatabases: SpareTally | null;
 }
 
 const PAGE_SIZE = 1_000;
@@ -39,7 +54,9 @@ export class ServersCommand extends TenancyCommand {
     const names = new Set([...servers.names, ...counts.keys()]);
     const state = await this.application.get(SpareState, 'look', options);
     const rows = await Promise.all(
-      [...names].map((name) => this.#look(name, counts.get(name) ?? 0, servers, state)),
+      [...names].map((name) =>
+        this.#look(name, counts.get(name) ?? { tenants: 0, databases: 0 }, servers, state),
+      ),
     );
     const reasons = rows.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
     return {
@@ -49,32 +66,37 @@ export class ServersCommand extends TenancyCommand {
     };
   }
 
-  async #countTenants(options: CommonOptions): Promise<ReadonlyMap<string, number>> {
+  async #countTenants(options: CommonOptions): Promise<ReadonlyMap<string, Tally>> {
     const store = await this.application.get(TenantStore, 'look', options);
-    const counts = new Map<string, number>();
+    const counts = new Map<string, Tally>();
     for await (const page of store.eachPage({}, PAGE_SIZE))
-      for (const { server } of page.map(placeOf)) counts.set(server, (counts.get(server) ?? 0) + 1);
+      for (const { server, isolation } of page.map(placeOf)) {
+        const tally = counts.get(server) ?? { tenants: 0, databases: 0 };
+        tally.tenants++;
+        if (isolation === 'database') tally.databases++;
+        counts.set(server, tally);
+      }
     return counts;
   }
 
-  async #look(name: string, tenants: number, servers: Servers, state: SpareState): Promise<ServerRow> {
+  async #look(name: string, tally: Tally, servers: Servers, state: SpareState): Promise<ServerRow> {
     const isNamed = servers.names.includes(name);
     const row = {
       name,
       address: isNamed ? this.#addressOf(name) : null,
       open: servers.openNames.includes(name),
-      tenants,
+      ...tally,
     };
     try {
       // The application has not started without the registry's own.
       if (name !== DEFAULT_SERVER) await servers.check(name);
     } catch (error) {
-      return { ...row, reachable: false, reason: explain(error), spares: null };
+      return { ...row, reachable: false, reason: explain(error), spares: null, spareDatabases: null };
     }
-    const wanted = row.open ? this.application.configured.spares.count : 0;
     // Before its template is there, nobody can say.
-    const found = await state.read(name).catch(() => undefined);
-    return { ...row, reachable: true, reason: null, spares: found ? { ready: found.ready, wanted } : null };
+    const found = await state.read(name, this.application.configured.spares).catch(() => undefined);
+    const [spares, spareDatabases] = [found, found?.databases].map(tallyOf);
+    return { ...row, reachable: true, reason: null, spares, spareDatabases };
   }
 
   #addressOf(name: string): string {
@@ -92,16 +114,29 @@ function explain(error: unknown): string {
   return reason === undefined || message.includes(reason) ? message : `${message} ${reason}`;
 }
 
+function tallyOf(count: SpareCount | undefined): SpareTally | null {
+  return count ? { ready: count.ready, wanted: count.wanted } : null;
+}
+
 function toTable(rows: readonly ServerRow[]): string {
+  const withDatabases = rows.some(
+    ({ databases, spareDatabases }) => databases > 0 || spareDatabases !== null,
+  );
+  const more = (...columns: string[]) => (withDatabases ? columns : []);
   return table(
-    ['name', 'address', 'open', 'reachable', 'tenants', 'spares'],
-    rows.map(({ name, address, open, reachable, tenants, spares }) => [
+    ['name', 'address', 'open', 'reachable', 'tenants', 'spares', ...more('databases', 'spare databases')],
+    rows.map(({ name, address, open, reachable, tenants, databases, spares, spareDatabases }) => [
       name,
       address ?? '–',
       open ? 'yes' : 'no',
       reachable ? 'yes' : 'no',
       `${tenants}`,
-      spares ? `${spares.ready} of ${spares.wanted}` : '–',
+      toText(spares),
+      ...more(`${databases}`, toText(spareDatabases)),
     ]),
   );
+}
+
+function toText(tally: SpareTally | null): string {
+  return tally ? `${tally.ready} of ${tally.wanted}` : '–';
 }

@@ -2,7 +2,7 @@ import { Command, Option } from 'nest-commander';
 import { Servers } from '../connection/servers/servers';
 import { DEFAULT_SERVER } from '../placement/place';
 import { SpareRefill } from '../provisioning/spares/spare-refill';
-import { type SpareCounts, SpareState } from '../provisioning/spares/spare-state';
+import { type SpareCount, type SpareCounts, SpareState } from '../provisioning/spares/spare-state';
 import { EXIT } from './exit-codes';
 import { list, table } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
@@ -33,24 +33,20 @@ export class SparesCommand extends TenancyCommand<SparesCommandOptions> {
     const purpose = options.refill ? 'spares' : 'look';
     const state = await this.application.get(SpareState, purpose, options);
     if (options.refill) await (await this.application.get(SpareRefill, purpose, options)).refill();
-    const { names, further, openNames } = await this.application.get(Servers, purpose, options);
-    const { count } = this.application.configured.spares;
+    const { names, further } = await this.application.get(Servers, purpose, options);
     // A command that only looks is started with none, so that it makes none.
-    const read = async (server: string) => ({
-      ...(await state.read(server)),
-      wanted: openNames.includes(server) ? count : 0,
-    });
+    const read = (server: string) => state.read(server, this.application.configured.spares);
     if (further.length === 0) {
       const found = await read(DEFAULT_SERVER);
       return { value: found, text: list(toTexts(found)) };
     }
     const servers = await Promise.all(names.map((server) => orReason(server, read)));
-    const sum = (of: keyof SpareCounts) => servers.reduce((total, each) => total + (each[of] ?? 0), 0);
+    const databases = servers.flatMap(({ databases }) => databases ?? []);
     const reasons = servers.flatMap(({ server, reason }) =>
       reason === null ? [] : [`${server}: ${reason}`],
     );
     return {
-      value: { wanted: sum('wanted'), ready: sum('ready'), stale: sum('stale'), servers },
+      value: { ...sum(servers), ...(databases.length > 0 && { databases: sum(databases) }), servers },
       text: [toTable(servers), ...reasons].join('\n'),
       exitCode: reasons.length > 0 ? EXIT.findings : EXIT.done,
     };
@@ -69,13 +65,29 @@ async function orReason(
   }
 }
 
-function toTexts({ wanted, ready, stale }: Partial<SpareCounts>): Record<keyof SpareCounts, string> {
-  return { wanted: `${wanted ?? '–'}`, ready: `${ready ?? '–'}`, stale: `${stale ?? '–'}` };
+function sum(counts: readonly Partial<SpareCount>[]): SpareCount {
+  const of = (name: keyof SpareCount) => counts.reduce((total, each) => total + (each[name] ?? 0), 0);
+  return { wanted: of('wanted'), ready: of('ready'), stale: of('stale') };
+}
+
+function toTexts({ wanted, ready, stale, databases }: Partial<SpareCounts>): Record<string, string> {
+  return {
+    wanted: `${wanted ?? '–'}`,
+    ready: `${ready ?? '–'}`,
+    stale: `${stale ?? '–'}`,
+    ...(databases && { databases: `${databases.ready} of ${databases.wanted}, ${databases.stale} stale` }),
+  };
 }
 
 function toTable(servers: readonly ServerSpares[]): string {
+  const texts: Record<string, string>[] = servers.map((each) => ({
+    server: each.server,
+    ...toTexts(each),
+  }));
+  const withDatabases = texts.some(({ databases }) => databases !== undefined);
+  const columns = ['server', 'wanted', 'ready', 'stale', ...(withDatabases ? ['databases'] : [])];
   return table(
-    ['server', 'wanted', 'ready', 'stale'],
-    servers.map(({ server, ...counts }) => [server, ...Object.values(toTexts(counts))]),
+    columns,
+    texts.map((row) => columns.map((column) => row[column] ?? '–')),
   );
 }

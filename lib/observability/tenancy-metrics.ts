@@ -6,7 +6,7 @@ import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { InvalidObservabilityOptionsError } from './observability.errors';
 import type { CheckedMetricsOptions } from './observability.options';
-import type { SpareState } from '../provisioning/spares/spare-state';
+import type { SpareCount, SpareCounts, SpareState } from '../provisioning/spares/spare-state';
 import { TenantLabels } from './tenant-labels';
 import { within } from '../common/within';
 
@@ -45,7 +45,9 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
   /** The part of each tenant's load that has already been counted. */
   #counted = new Map<string, Load>();
   #update?: Promise<void>;
-  readonly #gauges: Readonly<Record<'connections' | 'waiting' | 'cached' | 'spares', Gauge>>;
+  readonly #gauges: Readonly<
+    Record<'connections' | 'waiting' | 'cached' | 'spares' | 'spareDatabases', Gauge>
+  >;
   readonly #totals: Readonly<Record<'destroyed' | 'recycled', Counter>>;
 
   constructor(
@@ -97,6 +99,7 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
       waiting: gauge('pool_waiting', 'Requests that wait for a connection', ...byServer),
       cached: gauge('cached_names', 'Names in the cache of look-ups: of tenants, absent, waiting', 'kind'),
       spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state', ...byServer),
+      spareDatabases: gauge('spare_databases', 'Spare databases: wanted, ready, stale', 'state', ...byServer),
     };
   }
 
@@ -175,9 +178,17 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
       this.servers.map(async (server) => [server, await read(server)] as const),
     );
     this.#gauges.spares.reset();
-    for (const [server, counts] of found)
-      for (const [state, count] of Object.entries<number>({ ...counts }))
-        this.#gauges.spares.set({ state, ...this.#labelOf(server) }, count);
+    this.#gauges.spareDatabases.reset();
+    for (const [server, counts] of found) {
+      const { databases, ...schemas }: Partial<SpareCounts> = counts ?? {};
+      this.#showCounts(this.#gauges.spares, schemas, server);
+      this.#showCounts(this.#gauges.spareDatabases, databases, server);
+    }
+  }
+
+  #showCounts(gauge: Gauge, counts: Partial<SpareCount> | undefined, server: string): void {
+    for (const [state, count] of Object.entries<number>({ ...counts }))
+      gauge.set({ state, ...this.#labelOf(server) }, count);
   }
 
   /**

@@ -160,13 +160,22 @@ export class RedisTenantStore extends TenantStore implements OnModuleInit, OnApp
     });
   }
 
-  async list({ limit, afterId = '', status, server, search = '' }: TenantQuery): Promise<Tenant[]> {
+  async list({
+    limit,
+    afterId = '',
+    status,
+    server,
+    isolation,
+    search = '',
+  }: TenantQuery): Promise<Tenant[]> {
     const within = status ?? (server === undefined ? '*' : `@${server}`);
     const part = search.toLowerCase();
     const isWanted = (tenant: Tenant) =>
       (server === undefined || placeOf(tenant).server === server) &&
+      (isolation === undefined || placeOf(tenant).isolation === isolation) &&
       [tenant.slug, tenant.name].some((each) => each.toLowerCase().includes(part));
-    const isNarrow = search !== '' || (status !== undefined && server !== undefined);
+    const isNarrow =
+      search !== '' || isolation !== undefined || (status !== undefined && server !== undefined);
     const found: Tenant[] = [];
     for (let after = afterId.toLowerCase(); ;) {
       const size = Math.min(MAX_PAGE, isNarrow ? MAX_PAGE : limit - found.length);

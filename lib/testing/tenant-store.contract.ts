@@ -316,6 +316,19 @@ export function runTenantStoreContract(
         expect((await find('id', id(2)))?.place).toEqual(place);
       });
 
+      it('gives the tenants that live alike, and those of one page after another', async () => {
+        const place = { server: 'eu', isolation: 'database' } as const;
+        await store.insert(newTenant(1));
+        await store.insert(newTenant(2, { place }));
+        await store.insert(newTenant(3, { place: { ...place, server: 'default' } }));
+        expect(idsOf(await store.list({ limit: 10, isolation: 'database' }))).toEqual([id(2), id(3)]);
+        expect(idsOf(await store.list({ limit: 10, isolation: 'schema' }))).toEqual([id(1)]);
+        expect(idsOf(await store.list({ limit: 10, isolation: 'database', server: 'eu' }))).toEqual([id(2)]);
+        const found: string[] = [];
+        for await (const page of store.eachPage({ isolation: 'database' }, 1)) found.push(...idsOf(page));
+        expect(found).toEqual([id(2), id(3)]);
+      });
+
       it('gives the tenants of one status', async () => {
         await store.insert(newTenant(1, { status: 'active' }));
         await store.insert(newTenant(2, { status: 'suspended' }));

@@ -180,6 +180,7 @@ export const MODELS: readonly Model[] = [
     fields: {
       status: optional(STATUS),
       server: optional({ type: String, description: 'Only tenants that live on this server' }),
+      isolation: optional({ type: String, enum: [...ISOLATIONS], description: 'Only tenants that live so' }),
       search: optional({ type: String, description: 'A part of slug or name, in any case' }),
     },
   },

@@ -26,6 +26,7 @@ import {
   checkVersion,
 } from './server-checks';
 import { checkSessions } from './pooler-checks';
+import { checkDatabases } from './database-checks';
 import { checkHalfDone, checkMarks, checkSchemas, checkSlots, checkSpares } from './tenant-checks';
 
 /** What is looked at on every server. */
@@ -52,6 +53,7 @@ const TENANT_CHECKS: Readonly<Record<string, Check>> = {
   migrations: checkFleet,
   schemas: checkSchemas,
   marks: checkMarks,
+  databases: checkDatabases,
   'half-done': checkHalfDone,
   slots: checkSlots,
   spares: checkSpares,
@@ -70,6 +72,7 @@ const FURTHER_TENANT_CHECKS: Readonly<Record<string, Check>> = {
   migrations: checkFleet,
   schemas: checkSchemas,
   marks: checkMarks,
+  databases: checkDatabases,
   slots: checkSlots,
   spares: checkSpares,
 };
@@ -126,7 +129,7 @@ async function examineServer(home: Patient, server: string): Promise<Finding[]> 
     ...home.options,
     database: databaseOfServer(home.options, server),
     // A server that takes no new tenants needs no spares.
-    spares: { ...spares, count: servers[server].open === false ? 0 : spares.count },
+    ...(servers[server].open === false && { spares: { ...spares, count: 0, databases: 0 } }),
   };
   const database = new DataSource(checkupOptions(options));
   try {
@@ -175,7 +178,7 @@ const checkIdentity: Check = async ({ server, options, database, registry }) => 
 function ofServer(server: string, { check, message, remedy, ...finding }: Finding): Finding {
   const own = (text: string) =>
     text.replaceAll(
-      /\bdatabase\.(url|adminUrl|directUrl|poolSize)\b( \(TENANCY_\w+\))?/g,
+      /\bdatabase\.(url|adminUrl|directUrl|poolSize|databaseTemplate)\b( \(TENANCY_\w+\))?/g,
       `servers.${server}.$1`,
     );
   return {

@@ -180,9 +180,9 @@ export function tenantsOf({
   options,
   registry,
   server,
-}: Patient): Promise<{ id: string; slug: string; schemaName: string; status: string }[]> {
+}: Patient): Promise<{ id: string; slug: string; schemaName: string; status: string; isolation: string }[]> {
   return registry.query(
-    `SELECT id, slug::text AS slug, schema_name::text AS "schemaName", status::text AS status
+    `SELECT id, slug::text AS slug, schema_name::text AS "schemaName", status::text AS status, isolation
      FROM ${quoteIdentifier(options.registry.schema)}.tenants WHERE server = $1 ORDER BY slug`,
     [server],
   );

@@ -10,6 +10,7 @@ import {
   registryIdIn,
   twinsAmong,
 } from '../../provisioning/marks/registry-neighbours';
+import { isSpareDatabaseOf } from '../../provisioning/marks/database-marks';
 import {
   commentOn,
   IS_OF_BEFORE,
@@ -17,12 +18,12 @@ import {
   MARK,
   tenantComment,
 } from '../../provisioning/marks/schema-marks';
-import { type Check, ok, problem, skipped, warning } from './finding';
+import { type Check, type Finding, ok, type Patient, problem, skipped, warning } from './finding';
 import { tenantsOf } from './registry-checks';
 
 const ELSEWHERE = 'the tenants are in a store of the application’s own';
 
-/** Whether there are schemas without a tenant, or tenants without a schema. */
+/** Whether there are schemas without a tenant, or tenants without a schema. For databases of their own see `checkDatabases`. */
 export const checkSchemas: Check = async (patient) => {
   const { options, database, registry: home } = patient;
   if (options.store) return skipped('schemas', ELSEWHERE);
@@ -41,7 +42,9 @@ export const checkSchemas: Check = async (patient) => {
   );
   const orphans = unknown.filter(({ owner }) => owner === registryId);
   const strangers = unknown.filter(({ owner }) => owner !== registryId && !isOthers(neighbours, owner));
-  const complete = tenants.filter(({ status }) => status !== 'purged' && status !== 'provisioning');
+  const complete = tenants.filter(
+    ({ status, isolation }) => isolation === 'schema' && status !== 'purged' && status !== 'provisioning',
+  );
   const homeless = await database.query<{ name: string }[]>(
     `SELECT slug AS name FROM unnest($1::text[], $2::text[]) AS t (slug, schema_name)
      WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = t.schema_name) ORDER BY 1`,
@@ -152,7 +155,12 @@ export const checkSlots: Check = async ({ options, database, registry }) => {
       );
 };
 
-export const checkSpares: Check = async ({ options, database }) => {
+export const checkSpares: Check = async (patient) => [
+  await checkSpareSchemas(patient),
+  ...(await checkSpareDatabases(patient)),
+];
+
+async function checkSpareSchemas({ options, database }: Patient): Promise<Finding> {
   const { count } = options.spares;
   const [{ ready, gone }] = await database.query<{ ready: number; gone: number }[]>(
     `SELECT pg_catalog.count(*) FILTER (WHERE waits AND template_version <> '')::int AS ready,
@@ -174,6 +182,27 @@ export const checkSpares: Check = async ({ options, database }) => {
         'run: tenancy spares --refill',
       )
     : ok('spares', `${ready} are there, ${count} are wanted`);
-};
+}
+
+/** Nothing where none are wanted. */
+async function checkSpareDatabases({ options, database }: Patient): Promise<Finding[]> {
+  const { databases: count } = options.spares;
+  if (count === 0) return [];
+  const { schema } = options.registry;
+  const [{ ready }] = await database.query<{ ready: number }[]>(
+    `SELECT pg_catalog.count(*)::int AS ready FROM ${quoteIdentifier(schema)}.databases s
+     WHERE template_version IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_database d
+       WHERE d.datname = s.name AND d.datconnlimit <> -2 AND ${isSpareDatabaseOf(schema)})`,
+  );
+  return [
+    ready < count
+      ? warning(
+          'spare databases',
+          `${ready} of ${count} are ready, so sign-ups may have to wait for one`,
+          'run: tenancy spares --refill',
+        )
+      : ok('spare databases', `${ready} are there, ${count} are wanted`),
+  ];
+}
 
 const named = (found: readonly { name: string }[]): string => listed(found.map(({ name }) => name));

@@ -15,6 +15,7 @@ export class CreateTenantCommand extends PlacedTenantCommand {
     'tenancy tenant create acme --name "Acme Inc." --domain shop.acme.com',
     `tenancy tenant create acme --metadata '{ "plan": "gold" }' --json`,
     'tenancy tenant create acme --server eu',
+    'tenancy tenant create acme --isolation database',
   ];
 
   protected async work([slug]: readonly string[], options: PlacedTenantOptions): Promise<Answer> {

@@ -1,5 +1,6 @@
 import { Option } from 'nest-commander';
-import { jsonObject } from '../option-values';
+import { type Isolation, ISOLATIONS } from '../../placement/place';
+import { jsonObject, oneOf } from '../option-values';
 import { AuditedCommand, type AuditedOptions } from './audited-command';
 
 export interface NewTenantOptions extends AuditedOptions {
@@ -8,9 +9,13 @@ export interface NewTenantOptions extends AuditedOptions {
   readonly domain?: readonly string[];
 }
 
-export interface PlacedTenantOptions extends NewTenantOptions {
+/** Where a tenant is to live. What is left out is as the option `placement` says. */
+export interface PlaceOptions {
   readonly server?: string;
+  readonly isolation?: Isolation;
 }
+
+export type PlacedTenantOptions = NewTenantOptions & PlaceOptions;
 
 /** A command that makes a tenant, from whatever its schema is made. */
 export abstract class NewTenantCommand<
@@ -32,7 +37,17 @@ export abstract class NewTenantCommand<
   }
 }
 
-/** The same, where it is for the caller to say on which server. */
+export const ISOLATION_OPTION = {
+  flags: '--isolation <isolation>',
+  description: 'in a schema, or in a database of its own (default: as the option placement says)',
+  choices: [...ISOLATIONS],
+};
+
+export function isolationOf(isolation: string): string {
+  return oneOf('--isolation', isolation, ISOLATIONS);
+}
+
+/** The same, where it is for the caller to say where it lives. */
 export abstract class PlacedTenantCommand<
   Options extends PlacedTenantOptions = PlacedTenantOptions,
 > extends NewTenantCommand<Options> {
@@ -40,10 +55,15 @@ export abstract class PlacedTenantCommand<
   parseServer(server: string): string {
     return server;
   }
+
+  @Option({ ...ISOLATION_OPTION })
+  parseIsolation(isolation: string): string {
+    return isolationOf(isolation);
+  }
 }
 
-export function placeIn({ server }: PlacedTenantOptions): { place?: { server: string } } {
-  return server === undefined ? {} : { place: { server } };
+export function placeIn({ server, isolation }: PlaceOptions): { place: PlaceOptions } {
+  return { place: { server, isolation } };
 }
 
 export function detailsOf({ name, metadata, domain }: NewTenantOptions) {

@@ -1,4 +1,4 @@
-import { placeOf } from '../../placement/place';
+import { DEFAULT_PLACE, placeOf } from '../../placement/place';
 import type { CheckedTenancyOptions } from '../../options/tenancy.options';
 import type { Tenant } from '../../registry/tenant';
 import type { Application } from '../application';
@@ -6,13 +6,15 @@ import { list } from '../table';
 import type { Answer } from '../tenancy-command';
 
 export function tenantAnswer({ configured }: Application, tenant: Tenant): Answer {
+  const { server, isolation } = placeOf(tenant);
   return {
     value: tenant,
     text: list({
       id: tenant.id,
       slug: tenant.slug,
       name: tenant.name,
-      ...(hasSeveralServers(configured) && { server: placeOf(tenant).server }),
+      ...(hasSeveralServers(configured) && { server }),
+      ...(isolation !== DEFAULT_PLACE.isolation && { isolation }),
       schema: tenant.schemaName,
       status: tenant.statusReason === null ? tenant.status : `${tenant.status} (${tenant.statusReason})`,
       domains: tenant.domains.join(', ') || '–',

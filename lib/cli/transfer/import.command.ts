@@ -5,15 +5,14 @@ import { Command, Option } from 'nest-commander';
 import { TenantImport } from '../../transfer/tenant-import';
 import { CommandLineError, InterruptedError } from '../cli.errors';
 import { integer } from '../option-values';
-import { placeIn } from '../tenant/new-tenant-command';
+import { ISOLATION_OPTION, isolationOf, placeIn, type PlaceOptions } from '../tenant/new-tenant-command';
 import { AuditedCommand, type AuditedOptions, byWhom } from '../tenant/audited-command';
 import { tenantAnswer } from '../tenant/tenant-answer';
 import type { Answer } from '../tenancy-command';
 import { exportKey } from './export-key';
 import { itemsText, namesOf } from './item-names';
 
-interface ImportCommandOptions extends AuditedOptions {
-  readonly server?: string;
+interface ImportCommandOptions extends AuditedOptions, PlaceOptions {
   readonly slug?: string;
   readonly name?: string;
   readonly domains?: boolean;
@@ -32,6 +31,7 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
     'tenancy import acme.tenant',
     'tenancy import acme.tenant --slug acme-copy --name "Acme, a copy"',
     'tenancy import acme.tenant --slug acme-eu --server eu',
+    'tenancy import acme.tenant --slug acme-own --isolation database',
     'tenancy import acme.tenant --keep-id --domains   # it has moved for good',
   ];
 
@@ -64,6 +64,11 @@ export class ImportCommand extends AuditedCommand<ImportCommandOptions> {
   })
   parseServer(server: string): string {
     return server;
+  }
+
+  @Option({ ...ISOLATION_OPTION })
+  parseIsolation(isolation: string): string {
+    return isolationOf(isolation);
   }
 
   @Option({

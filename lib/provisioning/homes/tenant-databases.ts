@@ -7,12 +7,10 @@ import { databaseOfServer } from '../../connection/servers/server-database';
 import { OwnSessions } from '../../connection/typeorm/own-sessions';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { TenantContext } from '../../context/tenant-context';
-import { DEFAULT_SERVER, type Site } from '../../placement/place';
+import type { Site } from '../../placement/place';
 import { PlaceNotPossibleError } from '../../placement/placement.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
-
-/** PostgreSQL's own empty database. It takes any locale, and has no session ever. */
-const EMPTY = 'template0';
+import { EMPTY_DATABASE, findObstacle, listShared } from './database-possible';
 
 /** SQLSTATEs of CREATE DATABASE. */
 const INSUFFICIENT_PRIVILEGE = '42501';
@@ -25,21 +23,6 @@ const MAKING = `pg_catalog.hashtextextended('tenancy makes database ' || $1, 0)`
 
 /** Names shown in an error. */
 const MAX_NAMED = 5;
-
-interface ServerState {
-  readonly role: string;
-  readonly mayCreate: boolean;
-  readonly hasCitus: boolean;
-  /** The shared schemas with something in them. */
-  readonly filled: readonly string[];
-}
-
-/** SQL: what is in the shared schemas of a database, as PostgreSQL describes it. */
-const SHARED = `
-  SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS what, n.nspname::text AS schema
-  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_namespace n
-    ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
-  WHERE n.nspname = ANY ($1::name[]) ORDER BY 1`;
 
 /** What can be asked of a server about the databases of tenants, and the statements that no transaction takes. */
 @Injectable()
@@ -59,28 +42,14 @@ export class TenantDatabases {
 
   /** @throws PlaceNotPossibleError when the server cannot have a database for a tenant */
   async requirePossible(server: string): Promise<void> {
-    const state = await this.transactions.run((manager) => this.#read(manager), server);
-    const refusal = explainImpossible(server, state, this.#templateOn(server));
-    if (refusal !== undefined) throw new PlaceNotPossibleError(refusal);
-  }
-
-  async #read(manager: EntityManager): Promise<ServerState> {
-    const [state] = await manager.query<Omit<ServerState, 'filled'>[]>(
-      `SELECT current_user::text AS role, r.rolcreatedb OR r.rolsuper AS "mayCreate",
-              EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus') AS "hasCitus"
-       FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
-    );
-    const found = await this.#shared(manager);
-    return { ...state, filled: [...new Set(found.map(({ schema }) => schema))] };
-  }
-
-  #shared(manager: SqlExecutor): Promise<{ what: string; schema: string }[]> {
-    return manager.query(SHARED, [this.options.sharedSchemas]) as Promise<{ what: string; schema: string }[]>;
+    const origin = { server, template: this.#templateOn(server), sharedSchemas: this.options.sharedSchemas };
+    const obstacle = await this.transactions.run((manager) => findObstacle(manager, origin), server);
+    if (obstacle !== undefined) throw new PlaceNotPossibleError(obstacle);
   }
 
   /** What is in the server's shared schemas, to be compared with what a tenant's database has. */
   async listShared(manager: SqlExecutor): Promise<string[]> {
-    return (await this.#shared(manager)).map(({ what }) => what);
+    return (await listShared(manager, this.options.sharedSchemas)).map(({ what }) => what);
   }
 
   /**
@@ -151,7 +120,7 @@ export class TenantDatabases {
     const template = this.#templateOn(server);
     try {
       await this.#inSession({ server }, async (session) => {
-        const locale = template === EMPTY ? await localeOf(session) : '';
+        const locale = template === EMPTY_DATABASE ? await localeOf(session) : '';
         await session.query('SET statement_timeout = 0');
         await session.query(
           `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(template)}${locale}`,
@@ -203,27 +172,8 @@ export class TenantDatabases {
   }
 
   #templateOn(server: string): string {
-    return databaseOfServer(this.connection, server).databaseTemplate ?? EMPTY;
+    return databaseOfServer(this.connection, server).databaseTemplate ?? EMPTY_DATABASE;
   }
-}
-
-function explainImpossible(server: string, state: ServerState, template: string): string | undefined {
-  const { role, mayCreate, hasCitus, filled } = state;
-  if (hasCitus)
-    return (
-      `The server "${server}" has Citus, which does not spread databases over its nodes: a tenant there has a schema. Say ` +
-      "isolation: 'schema', or choose another server."
-    );
-  if (!mayCreate)
-    return `The role "${role}" may not make databases on the server "${server}". Run: ALTER ROLE ${inRemedy(role)} CREATEDB.`;
-  if (template === EMPTY && filled.length > 0) {
-    const option = server === DEFAULT_SERVER ? 'database' : `servers.${server}`;
-    return (
-      `sharedSchemas has ${filled.map((name) => `"${name}"`).join(', ')}, and a database of its own would lack what is in it. Make a ` +
-      `database on the server "${server}" that has the same in it, and name it as ${option}.databaseTemplate.`
-    );
-  }
-  return undefined;
 }
 
 /** As the main database has it: an order of rows, or a search, must not differ by where a tenant lives. */

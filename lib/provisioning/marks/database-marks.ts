@@ -53,9 +53,8 @@ export class DatabaseMarks {
 
   /** In any database of the server. `registryId` must be known by then, see `SchemaMarks.registryId()`. */
   async write(transaction: SqlExecutor, { schemaName, server }: Located, what: string): Promise<void> {
-    await transaction.query(
-      statement(schemaName, markOf(what, server, await this.marks.registryId(transaction))),
-    );
+    const registryId = await this.marks.registryId(transaction);
+    await transaction.query(commentOnDatabase({ schemaName, server }, what, registryId));
   }
 
   /** `undefined` when there is no such database. */
@@ -102,7 +101,7 @@ export class DatabaseMarks {
     const isMarked = found.owner === registryId && found.server === server;
     const isOurs = isMarked || (found.owner === null && (await this.#isNoted(transaction, name)));
     if (isOurs) return this.marks.requireOnly(transaction, name, registryId);
-    const remedy = statement(name, markOf(tenantComment('…'), server, registryId));
+    const remedy = commentOnDatabase({ schemaName: name, server }, tenantComment('…'), registryId);
     throw new SchemaNotMarkedError(name, found.owner, remedy, 'database');
   }
 
@@ -116,6 +115,11 @@ export class DatabaseMarks {
 
 function markOf(what: string, server: string, registryId: string): string {
   return `${what}; server ${server}; registry ${registryId}`;
+}
+
+/** SQL: the statement that says whose the database is. */
+export function commentOnDatabase({ schemaName, server }: Located, what: string, registryId: string): string {
+  return statement(schemaName, markOf(what, server, registryId));
 }
 
 function statement(name: string, mark: string): string {

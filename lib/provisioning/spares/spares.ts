@@ -114,6 +114,17 @@ export class Spares {
     return found;
   }
 
+  /** The same of databases. One that is not complete is neither. */
+  async countDatabases(executor: SqlExecutor, version: string): Promise<{ ready: number; stale: number }> {
+    const [found] = (await executor.query(
+      `SELECT pg_catalog.count(*) FILTER (WHERE template_version = $1)::int AS ready,
+              pg_catalog.count(*) FILTER (WHERE template_version <> $1)::int AS stale
+       FROM ${this.#databases} s WHERE slot IS NOT NULL AND ${this.#databaseWaits}`,
+      [version],
+    )) as { ready: number; stale: number }[];
+    return found;
+  }
+
   /**
    * Slots without a spare of that version: among the first `count`, and all whose spare has another version, is gone or
    * was taken.

@@ -36,12 +36,20 @@ export class InMemoryTenantStore extends TenantStore {
     return found && copy(found);
   }
 
-  async list({ limit, afterId = '', status, server, search = '' }: TenantQuery): Promise<Tenant[]> {
+  async list({
+    limit,
+    afterId = '',
+    status,
+    server,
+    isolation,
+    search = '',
+  }: TenantQuery): Promise<Tenant[]> {
     const part = search.toLowerCase();
     return [...this.tenants.values()]
       .filter(({ id }) => id > afterId.toLowerCase())
       .filter((tenant) => status === undefined || tenant.status === status)
       .filter((tenant) => server === undefined || placeOf(tenant).server === server)
+      .filter((tenant) => isolation === undefined || placeOf(tenant).isolation === isolation)
       .filter(({ slug, name }) => [slug, name].some((text) => text.toLowerCase().includes(part)))
       .sort((one, other) => (one.id < other.id ? -1 : 1))
       .slice(0, limit)

@@ -74,11 +74,12 @@ function rowReader({ dataSource, expressionMap }: SelectQueryBuilder<TenantEntit
   };
 }
 
-function pageOf(manager: EntityManager, { limit, afterId, status, server, search }: TenantQuery) {
+function pageOf(manager: EntityManager, { limit, afterId, status, server, isolation, search }: TenantQuery) {
   const query = selectTenants(manager).orderBy('tenant.id').limit(limit);
   if (afterId !== undefined) query.andWhere('tenant.id > :afterId', { afterId });
   if (status !== undefined) query.andWhere('tenant.status = :status', { status });
   if (server !== undefined) query.andWhere('tenant.server = :server', { server });
+  if (isolation !== undefined) query.andWhere('tenant.isolation = :isolation', { isolation });
   if (search)
     query.andWhere('(tenant.slug ILIKE :part OR tenant.name ILIKE :part)', { part: likePart(search) });
   return query;

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import { type Place, placeOf } from '../../placement/place';
+import { type Isolation, type Place, placeOf } from '../../placement/place';
 import {
   pick,
   type Tenant,
@@ -44,12 +44,14 @@ export interface TenantQuery {
   readonly status?: TenantStatus;
   /** Only tenants that live on this server. */
   readonly server?: string;
+  /** Only tenants that live so. */
+  readonly isolation?: Isolation;
   /** Case-insensitive part of slug or name; `%` and `_` stand for themselves. */
   readonly search?: string;
 }
 
 /** Which tenants, however many. */
-export type TenantFilter = Pick<TenantQuery, 'status' | 'server' | 'search'>;
+export type TenantFilter = Pick<TenantQuery, 'status' | 'server' | 'isolation' | 'search'>;
 
 const PAGE_SIZE = 100;
 
@@ -96,11 +98,15 @@ export abstract class TenantStore {
 
   /** All of them in that order, a page at a time, so that memory does not grow with the fleet. No page is empty. */
   async *eachPage(query: TenantFilter = {}, limit = PAGE_SIZE): AsyncGenerator<Tenant[]> {
-    const { server } = query;
+    const { server, isolation } = query;
+    const isWanted = (tenant: Tenant): boolean => {
+      const place = placeOf(tenant);
+      return (server ?? place.server) === place.server && (isolation ?? place.isolation) === place.isolation;
+    };
     for (let afterId: string | undefined; ;) {
       const page = await this.list({ ...query, limit, afterId });
-      // A store that was written before there were servers does not know of them.
-      const found = server === undefined ? page : page.filter((each) => placeOf(each).server === server);
+      // A store that was written before there were places does not know of them.
+      const found = page.filter(isWanted);
       if (found.length > 0) yield found;
       if (page.length < limit) return;
       afterId = page.at(-1)?.id;

@@ -66,11 +66,39 @@ it('shows the server of each, and lists those of one', async () => {
   expect(data.map(({ slug }: { slug: string }) => slug)).toEqual(['acme', 'old']);
   expect((await run('tenant', 'show', 'acme')).stdout).toMatch(/^server +eu$/m);
   expect((await run('tenant', 'show', 'globex')).stdout).toMatch(/^server +default$/m);
+  const { code, stderr } = await run('tenant', 'list', '--server', 'us');
+  expect([code, stderr]).toEqual([2, expect.stringContaining('--server must be default or eu, got "us".')]);
+});
+
+it('makes, shows, lists and imports a tenant with a database of its own', async () => {
+  const own = { server: 'eu', isolation: 'database' };
+  const made = await run('tenant', 'create', 'own', '--server', 'eu', '--isolation', 'database');
+  expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^isolation +database$/m)]);
+  await run('export', 'own', '--to', 'own.tenant');
+  expect(
+    await json('import', 'own.tenant', '--slug', 'again', '--server', 'eu', '--isolation', 'database'),
+  ).toMatchObject({ code: 0, tenant: { place: own } });
+  expect((await run('tenant', 'create', 'other', '--isolation', 'rows')).code).toBe(2);
+  expect((await run('tenant', 'adopt', 'legacy', 'other', '--isolation', 'database')).code).toBe(3);
+  const { stdout } = await run('tenant', 'list', '--isolation', 'database');
+  expect(stdout).toMatch(
+    /^slug +status +server +isolation +schema +name\nown +active +eu +database +t_.*\nagain /,
+  );
+  const { data } = await json('tenant', 'list', '--server', 'eu', '--isolation', 'schema');
+  expect(data.map(({ slug }: { slug: string }) => slug)).toEqual(['acme', 'old']);
+  expect((await run('servers')).stdout).toMatch(/^eu .* 4 +0 of 0 +2 +–$/m);
+  for (const slug of ['own', 'again']) {
+    await run('tenant', 'delete', slug, '--yes');
+    expect((await run('tenant', 'purge', slug, '--yes')).code).toBe(0);
+  }
 });
 
 it('tells of each server where it is, and what it has, without its password', async () => {
   const { code, servers } = await json('servers');
-  const common = { open: true, reachable: true, reason: null, spares: { ready: 0, wanted: 0 } };
+  const common = {
+    ...{ open: true, reachable: true, reason: null, databases: 0 },
+    ...{ spares: { ready: 0, wanted: 0 }, spareDatabases: null },
+  };
   expect([code, servers]).toEqual([
     0,
     [
@@ -184,7 +212,9 @@ it('tells why one cannot be reached, and of one that the options do not name', a
       reachable: false,
       reason: expect.stringContaining('which the option servers does not name'),
       tenants: 1,
+      databases: 0,
       spares: null,
+      spareDatabases: null,
     },
   ]);
 });

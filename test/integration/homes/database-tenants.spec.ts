@@ -10,6 +10,7 @@ import {
   TenantSweeper,
 } from '../../../lib';
 import { generateSchemaName } from '../../../lib/registry/schema-name';
+import { SpareState } from '../../../lib/provisioning/spares/spare-state';
 import { SpareRefill } from '../../../lib/provisioning/spares/spare-refill';
 import { startAppOn } from '../provisioning/app';
 import { type DatabasesWorld, startDatabases, urlOf } from './world';
@@ -216,6 +217,10 @@ it('keeps databases ready under their final names, and takes them', async () => 
   await refill.refill();
   const [first, second] = await waiting();
   expect([first.slot, second.slot]).toEqual([0, 1]);
+  await expect(spare.app.get(SpareState).read()).resolves.toEqual({
+    ...{ wanted: 0, ready: 0, stale: 0 },
+    databases: { wanted: 2, ready: 2, stale: 0 },
+  });
   const place = { isolation: 'database' } as const;
   const fast = await spare.app.get(TenantProvisioner).create({ slug: 'fast' }, { place });
   expect(fast.schemaName).toBe(first.name);

@@ -44,7 +44,7 @@ const keysOf = (id: string) =>
   world.database.query('SELECT FROM tenancy.api_keys WHERE tenant_id = $1', [id]);
 const schemasOfEu = () => world.eu.query(`SELECT nspname FROM pg_namespace WHERE nspname ~ '^t_' ORDER BY 1`);
 
-it('makes a tenant where it is asked for, and lists those of a server', async () => {
+it('makes a tenant where and how it is asked for, and lists those of a server', async () => {
   await expect(make('acme')).resolves.toMatchObject({
     status: 201,
     body: { place: { server: 'eu', isolation: 'schema' }, status: 'active' },
@@ -58,6 +58,14 @@ it('makes a tenant where it is asked for, and lists those of a server', async ()
   };
   expect(await slugsOf('server=eu')).toEqual(['acme']);
   expect(await slugsOf('server=default')).toEqual(['globex']);
+  await expect(make('own', { place: { isolation: 'database' } })).resolves.toMatchObject({
+    status: 201,
+    body: { place: { server: 'default', isolation: 'database' } },
+  });
+  expect(await slugsOf('isolation=database')).toEqual(['own']);
+  expect(await slugsOf('isolation=schema')).toEqual(['acme', 'globex']);
+  await call('DELETE /admin/tenants/own');
+  await expect(call('DELETE /admin/tenants/own?purge=true')).resolves.toMatchObject({ status: 204 });
   await expect(call('GET /admin/tenants?server=us')).resolves.toMatchObject({
     status: 400,
     body: { errors: [{ field: 'server', message: 'must be one of default, eu' }] },
