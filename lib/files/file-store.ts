@@ -33,7 +33,7 @@ export interface OpenedFile {
 
 /** Whose file, and which. */
 export interface FilePlace {
-  /** The schema name of the tenant, with any character but a dot. */
+  /** The schema name of the tenant, with any character but a dot; or `.making`, for the library's own notes. */
   readonly owner: string;
   /** 1 to 1,024 bytes, without a segment that is empty, `.` or `..`. */
   readonly key: string;

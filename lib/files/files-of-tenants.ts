@@ -18,6 +18,7 @@ import { bounded } from './file-body';
 import { checkFileAbout, checkFileKey } from './file-checks';
 import type { FileAbout, FileInfo, OpenedFile } from './file-store';
 import { FileDamagedError } from './files.errors';
+import { FilesInTheMaking } from './files-in-the-making';
 import { type CheckedFilesOptions, FILES_OPTIONS } from './files.options';
 import { MAX_PAGE } from './tenant-files';
 
@@ -35,7 +36,10 @@ const uncounted = () => Promise.resolve();
 export class FilesOfTenants implements TenantTransitionHook, TenantProvisionHook, TenantTransferHook {
   readonly transferName = 'files';
 
-  constructor(@Inject(FILES_OPTIONS) private readonly options: CheckedFilesOptions) {}
+  constructor(
+    private readonly making: FilesInTheMaking,
+    @Inject(FILES_OPTIONS) private readonly options: CheckedFilesOptions,
+  ) {}
 
   async onTransition({ schemaName }: Tenant, step: TenantStep): Promise<void> {
     if (step === 'purge') await this.options.store.removeAll(schemaName);
@@ -43,23 +47,29 @@ export class FilesOfTenants implements TenantTransitionHook, TenantProvisionHook
 
   /** A copy of a tenant gets its files, unless values are masked, which nobody can do in files. */
   async onProvision(
-    { schemaName: to }: Tenant,
+    tenant: Tenant,
     manager: EntityManager,
     _origin: TenantOrigin,
     copied?: CopiedTenant,
   ): Promise<void> {
     if (!copied || copied.isMasked) return;
     const { store } = this.options;
-    const { schemaName: from } = copied.from;
+    const [from, to] = [copied.from.schemaName, tenant.schemaName];
     // While many files are copied, nothing is sent to PostgreSQL.
     await manager.query('SET LOCAL idle_in_transaction_session_timeout = 0');
-    for await (const key of this.#keysOf(from))
+    let isBegun = false;
+    for await (const key of this.#keysOf(from)) {
+      if (!isBegun) await this.making.begin(tenant);
+      isBegun = true;
       await store.copy({ owner: from, key }, { owner: to, key }, uncounted);
+    }
   }
 
-  async onProvisionFailed({ schemaName }: Tenant, origin: TenantOrigin): Promise<void> {
+  async onProvisionFailed(tenant: Tenant, origin: TenantOrigin): Promise<void> {
     // An adopted schema has the name of before, and its files may have come from a backup.
-    if (origin !== 'adopt') await this.options.store.removeAll(schemaName);
+    if (origin === 'adopt') return;
+    await this.options.store.removeAll(tenant.schemaName);
+    await this.making.end(tenant);
   }
 
   async *exportItems({ schemaName: owner }: Tenant): AsyncGenerator<TransferItem> {
@@ -77,10 +87,12 @@ export class FilesOfTenants implements TenantTransitionHook, TenantProvisionHook
     }
   }
 
-  async importItems({ schemaName: owner }: Tenant, items: AsyncIterable<ImportedItem>): Promise<void> {
+  async importItems(tenant: Tenant, items: AsyncIterable<ImportedItem>): Promise<void> {
     const { store, maxBytes } = this.options;
+    const { schemaName: owner } = tenant;
     let previous = Buffer.alloc(0);
     for await (const { about, body } of items) {
+      if (previous.length === 0) await this.making.begin(tenant);
       const { key, size, sha256, contentType, metadata } = readAbout(about);
       // In this order they were exported, and so none comes twice.
       if (Buffer.compare(previous, Buffer.from(key)) >= 0)

@@ -4,6 +4,7 @@ import { givenExtras, optionsProvider } from '../common/options/options-provider
 import { TENANCY } from '../tenancy.module';
 import { FileLinks } from './file-links';
 import { FileLinksController } from './file-links.controller';
+import { FilesInTheMaking } from './files-in-the-making';
 import { FilesOfTenants } from './files-of-tenants';
 import { InvalidFilesOptionsError } from './files.errors';
 import {
@@ -40,6 +41,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         extras: CheckedFilesExtras,
       }),
       FileLinks,
+      FilesInTheMaking,
       FilesOfTenants,
       TenantFiles,
     ],

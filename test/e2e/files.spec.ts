@@ -15,8 +15,16 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { TenancyModule, type Tenant, TenantContext, TenantLifecycle, TenantPurge } from '../../lib';
+import {
+  TenancyModule,
+  type Tenant,
+  TenantContext,
+  TenantLifecycle,
+  TenantProvisioner,
+  TenantPurge,
+} from '../../lib';
 import { DirectoryFileStore, TenancyFilesModule, TenantFiles } from '../../lib/files';
+import { uuidV7 } from '../../lib/common/uuid-v7';
 import { FilesOfTenants } from '../../lib/files/files-of-tenants';
 import { TenancyUsageModule, TenantUsage, UsageReports } from '../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -165,6 +173,38 @@ describe('TenantFiles in a directory', () => {
       });
       expect(await usedBy(tenant)).toBe(901);
     });
+  });
+
+  it('removes a day later what a killed process has kept for a tenant that was never made', async () => {
+    const from = await fresh('original');
+    await inside(from, () => files.put('a', 'tea'));
+    const hooks = running.app.get(FilesOfTenants);
+    const manager = { query: () => Promise.resolve([]) } as never;
+    /** As of a process that is killed before the commit, or right after it. */
+    const copyTo = (tenant: Tenant) => hooks.onProvision(tenant, manager, 'clone', { from, isMasked: false });
+    const made = await fresh('made');
+    const [never, lately] = ['t_never', 't_lately'].map((schemaName) => ({
+      ...from,
+      id: uuidV7(),
+      schemaName,
+    }));
+    for (const tenant of [made, never, lately]) await copyTo(tenant);
+    const notes = join(root, 'store', 't-.making');
+    const note = ({ schemaName }: Tenant) => `f-${schemaName}`;
+    const dayAgo = Date.now() / 1_000 - 86_500;
+    for (const tenant of [made, never]) await utimes(join(notes, note(tenant)), dayAgo, dayAgo);
+    // The clock of this process is a month ahead.
+    setClock(30 * 86_400_000);
+    const copy = await running.app.get(TenantProvisioner).clone('original', 'next');
+    resetClock();
+    expect(await readdir(notes)).toEqual([note(lately)]);
+    expect(await readdir(join(root, 'store'))).toEqual(
+      expect.arrayContaining([made, lately, copy].map(({ schemaName }) => `t-${schemaName}`)),
+    );
+    expect(await readdir(join(root, 'store'))).not.toContain('t-t_never');
+    expect(await inside(made, () => textOf('a'))).toBe('tea');
+    await hooks.onProvisionFailed(lately, 'clone');
+    expect(await readdir(notes)).toEqual([]);
   });
 
   it('fails the start in words when it has no store', async () => {

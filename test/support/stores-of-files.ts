@@ -40,7 +40,7 @@ async function directory(): Promise<StoreOfFiles> {
   return {
     store,
     room: () => 1_024,
-    owners: async () => (await readdir(root)).filter((name) => name.startsWith('t-')).sort(),
+    owners: async () => (await readdir(root)).filter((name) => /^t-(?!\.)/.test(name)).sort(),
     uploads: () => readdir(join(root, 'uploads')),
     damage: async ({ schemaName }, key) => {
       const path = join(root, `t-${schemaName}`, `f-${key}`);
@@ -74,7 +74,10 @@ export async function s3(start: () => Promise<TestBucket>): Promise<StoreOfFiles
   return {
     store: new S3FileStore({ client, bucket: Bucket, prefix: PREFIX }),
     room: ({ schemaName }) => 1_024 - `${PREFIX}${schemaName}/`.length,
-    owners: async () => [...new Set((await keys(PREFIX)).map((key) => key.split('/')[1]))].sort(),
+    owners: async () =>
+      [...new Set((await keys(PREFIX)).map((key) => key.split('/')[1]))]
+        .filter((name) => !name.startsWith('.'))
+        .sort(),
     uploads: async () => {
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
       return [...(await keys(`${PREFIX}.uploads/`)), ...Uploads.map(({ Key }) => Key!)];
