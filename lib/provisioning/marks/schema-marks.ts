@@ -114,7 +114,6 @@ export class SchemaMarks {
     return found.length > 0;
   }
 
-  /** `null` when the schema has no mark, `undefined` when there is no such schema. */
   /** Whether the schema says that it is the copy of a tenant that is being moved, or what a move has left. */
   async isOfMove(executor: SqlExecutor, schemaName: string): Promise<boolean> {
     const found = (await executor.query(
@@ -125,6 +124,7 @@ export class SchemaMarks {
     return found.length > 0;
   }
 
+  /** `null` when the schema has no mark, `undefined` when there is no such schema. */
   async #lockAndRead(transaction: SqlExecutor, schemaName: string): Promise<string | null | undefined> {
     await lockMark(transaction, schemaName);
     const [found] = (await transaction.query(
