@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg';
 import type { Logger } from 'typeorm';
 import type { Lease } from '../connection/pool/lease';
-import type { Answered } from '../connection/protocol/transaction-parameters';
+import type { Answered } from '../connection/protocol/rider';
 
 /** Tells of the path what the check of the place tells, in a fifth of the time. */
 const SHOW_PATH = 'SHOW search_path';

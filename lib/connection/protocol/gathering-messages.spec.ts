@@ -1,5 +1,6 @@
 import { SOMETHING_FIRST } from './session-contents';
-import { gatheringMessages, TransactionParameters } from './transaction-parameters';
+import { gatheringMessages } from './rider';
+import { TransactionParameters } from './transaction-parameters';
 import type { WireConnection } from './pg-internals';
 
 const written: string[] = [];

@@ -1,5 +1,5 @@
 import type { ParameterStatus, WireConnection } from './pg-internals';
-import { type Answered, Rider } from './transaction-parameters';
+import { type Answered, Rider } from './rider';
 
 /** Changes when a standby is promoted, whatever the session does. */
 const NOT_THE_SESSIONS_OWN = 'in_hot_standby';

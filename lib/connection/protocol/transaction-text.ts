@@ -2,7 +2,8 @@ import { firstToken, type SqlToken } from '../../common/sql-lexer';
 import { type SqlStatement, splitStatements, wordsOf } from '../../common/split-statements';
 import { isOutage } from '../../common/outage';
 import { READ_TIMEOUT } from '../../common/silence';
-import type { Answered, TransactionParameters } from './transaction-parameters';
+import type { Answered } from './rider';
+import type { TransactionParameters } from './transaction-parameters';
 
 /** What a statement does to the transaction it is sent in. `chain`: it ends one and begins the next. */
 export type TransactionCommand = 'begin' | 'commit' | 'rollback' | 'chain' | 'prepare';

@@ -2,7 +2,8 @@ import { type CarriedText, leavesCommitOpen, takesSnapshot } from './transaction
 import { CommitOutcomeUnknownError, isAnswer } from '../connection.errors';
 import { ForeignQuery, type Submittable, beginsTransaction, foreignTextRefusal } from './foreign-query';
 import type { WireConnection } from './pg-internals';
-import type { Answered, TransactionParameters } from './transaction-parameters';
+import type { Answered } from './rider';
+import type { TransactionParameters } from './transaction-parameters';
 
 /**
  * `bare`: in a transaction of the caller's, whose end is the caller's too. `check`: there, when it is the first to need

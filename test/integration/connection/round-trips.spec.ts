@@ -1,12 +1,26 @@
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type { WireConnection } from '../../../lib/connection/protocol/pg-internals';
 import { behindPooler } from '../../support/database';
 import { twoTenants, type TwoTenants } from '../../support/two-tenants';
 
+interface ClientInternals {
+  readonly connection: EventEmitter & { readonly stream: Socket };
+}
+
+/** Of the channel `a`, without a payload. */
+const NOTIFICATION = Buffer.from('A\0\0\0\x0b\0\0\0\x01a\0\0');
+
 describe('What a tenant costs on the wire', () => {
   let world: TwoTenants;
+  let is18: boolean;
 
   beforeAll(async () => {
     world = await twoTenants(1);
+    const [{ version }] = await world.database.query<{ version: number }>(
+      "SELECT current_setting('server_version_num')::int AS version",
+    );
+    is18 = version >= 180_000;
   });
   afterAll(() => world.close());
   beforeEach(async () => {
@@ -25,10 +39,6 @@ describe('What a tenant costs on the wire', () => {
   });
 
   it('a first statement empties the session of what functions left, and sets the parameters', async () => {
-    const [{ version }] = await world.database.query<{ version: number }>(
-      "SELECT current_setting('server_version_num')::int AS version",
-    );
-    const is18 = version >= 180_000;
     // CLOSE ALL, DISCARD TEMP, and where PostgreSQL does not tell us of the path, its reset.
     const emptying = behindPooler || !is18 ? 'PBEPBEPBE' : 'PBEPBE';
     const later = behindPooler ? emptying : is18 ? 'PBE' : '';
@@ -73,6 +83,39 @@ describe('What a tenant costs on the wire', () => {
       write.mockRestore();
       client.release();
     });
+  });
+
+  it.each<[string, (bytes: Buffer) => Buffer[]]>([
+    ['in one piece', (bytes) => [bytes]],
+    ['a byte at a time', (bytes) => Array.from(bytes, (_, index) => bytes.subarray(index, index + 1))],
+    ['behind a notification', (bytes) => [Buffer.concat([NOTIFICATION, bytes])]],
+  ])('an answer is read that comes %s', async (how, split) => {
+    let raw!: ClientInternals;
+    world.pool.once('acquire', (client) => (raw = client as unknown as ClientInternals));
+    await world.query(world.acme, 'SELECT 1');
+    const { connection } = raw;
+    const [listen] = connection.stream.listeners('data') as ((bytes: Buffer) => void)[];
+    connection.stream.removeAllListeners('data').on('data', (bytes: Buffer) => split(bytes).forEach(listen));
+    const parsed: unknown[] = [];
+    const count = () => parsed.push(undefined);
+    connection.on('parseComplete', count);
+    try {
+      await world.context.run(world.globex, async () => {
+        const client = await world.pool.connect();
+        for (const _ of [1, 2])
+          await expect(client.query('SELECT owner FROM note WHERE id = $1', [1])).resolves.toMatchObject({
+            rows: [{ owner: 'globex' }],
+          });
+        client.release();
+      });
+      await expect(world.query(world.acme, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'acme' }]);
+    } finally {
+      connection.removeListener('parseComplete', count);
+      connection.stream.removeAllListeners('data').on('data', listen);
+    }
+    // pg makes messages of the answer to the statement itself, and of that to a SELECT of parameters.
+    if (how === 'in one piece' && !behindPooler) expect(parsed).toHaveLength(is18 ? 3 : 6);
+    if (how !== 'in one piece') expect(parsed.length).toBeGreaterThan(6);
   });
 
   it('several statements in one text take one round trip', async () => {
