@@ -1,5 +1,5 @@
 import * as pg from 'pg';
-import type { Pool, PoolConfig } from 'pg';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { endWhenSilent } from '../../common/silence';
 import type { TenantContext } from '../../context/tenant-context';
@@ -10,6 +10,7 @@ import { checkEntitySchemas } from './entity-schemas';
 import { checkSession, explainRefusal, probeSession } from '../protocol/session-probe';
 import { guardLazyRelations } from './lazy-relations';
 import { ReadPool } from '../pool/read-pool';
+import type { Release } from '../pool/checkout';
 import { TenantPool } from '../pool/tenant-pool';
 import type { TenantPoolOptions } from '../pool/tenant-pool.options';
 
@@ -79,6 +80,7 @@ export async function initializeTenantDataSource(
       throw error;
     }
     guardLazyRelations(dataSource, context);
+    giveOutShortly(dataSource);
     nameUnknownEntities(dataSource);
     return dataSource;
   });
@@ -97,6 +99,42 @@ function readByServer({ driver }: DataSource): void {
   if (replicated.master.replicas.size === 0) return;
   replicated.isReplicated = true;
   replicated.slaves = [new ReadPool(replicated.master)];
+}
+
+type Obtained = [client: PoolClient, release: Release];
+
+/** As much of TypeORM's driver as gives out connections. */
+interface GivingDriver {
+  master?: Pool;
+  slaves: Pool[];
+  obtainMasterConnection(): Promise<Obtained>;
+  obtainSlaveConnection(): Promise<Obtained>;
+}
+
+/**
+ * Has the driver give out connections as TypeORM's own does, but in no array literal. Of one that is often met V8 comes to
+ * expect that it lives long, and puts it where only the slow collector looks: until that came, each kept its lease, with all that
+ * hangs on it, from the quick one.
+ */
+function giveOutShortly({ driver }: DataSource): void {
+  const giving = driver as unknown as GivingDriver;
+  const { obtainMasterConnection } = giving;
+  giving.obtainMasterConnection = () =>
+    giving.master ? obtain(giving.master) : obtainMasterConnection.call(giving);
+  giving.obtainSlaveConnection = () => {
+    const { slaves } = giving;
+    return slaves.length > 0
+      ? obtain(slaves[Math.floor(Math.random() * slaves.length)])
+      : giving.obtainMasterConnection();
+  };
+}
+
+function obtain(pool: Pool): Promise<Obtained> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client, release) =>
+      error ? reject(error) : resolve(Array.of<unknown>(client, release) as Obtained),
+    );
+  });
 }
 
 /** What TypeORM calls when a runner is released, and with an error when its connection is lost. */
