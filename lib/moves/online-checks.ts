@@ -21,13 +21,13 @@ export class OnlineChecks {
       ...(await obstaclesAtSource(manager, from.server)),
     ]);
     if (found.length > 0) return found;
-    return this.sessions.look({ place: to, schemaName }, async (manager) => {
-      const full = await obstaclesAtTarget(manager, to.server);
-      if (full.length > 0) return full;
-      const refusal = await this.replication.rehearse(from.server, manager);
-      if (refusal === undefined) return [];
-      return [`the server "${to.server}" cannot subscribe to "${from.server}": ${refusal}`];
-    });
+    const full = await this.sessions.look({ place: to, schemaName }, (manager) =>
+      obstaclesAtTarget(manager, to.server),
+    );
+    if (full.length > 0) return full;
+    const refusal = await this.replication.rehearse(schemaName, from, to);
+    if (refusal === undefined) return [];
+    return [`the server "${to.server}" cannot subscribe to "${from.server}": ${refusal}`];
   }
 }
 

@@ -5,7 +5,7 @@ import { quoteIdentifier } from '../common/sql';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
 import { listTables, lockTables } from '../provisioning/tenant-tables';
 import { withSearchPath } from '../schema/catalog';
-import { stopWrites } from './fence';
+import { readPositions, stopWrites } from './fence';
 import type { Move } from './move';
 import { countRows, MoveCopy, type MoveSource, type MoveTold, requireNone } from './move-copy';
 import { MoveRecords } from './move-records';
@@ -124,6 +124,8 @@ export class OnlineCopy {
     try {
       return await this.sessions.at(move, move.from, async (manager) => {
         await stopWrites(manager, source.locked);
+        // Who has taken a number and then writes waits for us, and we for him: as long as nothing is fenced, it is tried again.
+        await readPositions(manager, move.schemaName, { areKept: true });
         const lsn = await markLog(ends.source);
         if (!(await isDoneUpTo(ends.target, move, lsn, { ms: LAST_MS, signal: told.signal }))) throw behind;
         await this.#verify(source, move, manager, ends.target);

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Client } from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
-import { quoteIdentifier, quoteLiteral, type SqlExecutor } from '../common/sql';
+import { quoteIdentifier, quoteLiteral, type SqlExecutor, sqlStateOf } from '../common/sql';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
+import type { Place } from '../placement/place';
 import type { Move } from './move';
 import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
@@ -19,6 +21,8 @@ const MAX_FAILURES = 5;
 
 /** How long the process that serves a slot may take to end. */
 const SLOT_FREE_MS = 5_000;
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** The name of a move's publication, slot and subscription: a slot's has lower-case letters, digits and underscores only. */
 export function linkName({ id }: Pick<Move, 'id'>): string {
@@ -49,6 +53,8 @@ export class Replication {
       await client.query(
         `CREATE PUBLICATION ${name} ${tables.length > 0 ? `FOR TABLE ONLY ${tables.join(', ONLY ')}` : ''}`,
       );
+      // The waiting of a slot is waiting for locks, too.
+      await client.query('SET lock_timeout = 0');
       const snapshot = await this.#makeSlot(
         client,
         move,
@@ -70,20 +76,29 @@ export class Replication {
     );
   }
 
-  /** Why nothing can be replicated from one server to the other, in PostgreSQL's words; `undefined` when it can. */
-  async rehearse(from: string, target: EntityManager): Promise<string | undefined> {
-    await target.query('SAVEPOINT rehearsal');
+  /** Why nothing can be replicated from one place to the other, in PostgreSQL's words; `undefined` when it can. */
+  async rehearse(schemaName: string, from: Place, to: Place): Promise<string | undefined> {
+    const name = `${LINK_PREFIX}rehearsal_${randomBytes(8).toString('hex')}`;
+    const connection = await this.ownSessions.connectionText(from.server);
+    const atSource = (sql: string) =>
+      this.sessions.look({ place: from, schemaName }, (manager) => manager.query(sql));
+    let refusal: string | undefined;
     try {
-      await createSubscription(target, {
-        name: `${LINK_PREFIX}rehearsal`,
-        connection: await this.ownSessions.connectionText(from),
-        options: 'slot_name = NONE, enabled = false',
+      // Of one that is missing PostgreSQL warns in its log, and tells the whole statement there.
+      await atSource(`CREATE PUBLICATION ${name}`);
+      await this.sessions.look({ place: to, schemaName }, async (manager) => {
+        await manager.query('SAVEPOINT rehearsal');
+        await createSubscription(manager, {
+          ...{ name, connection, options: 'slot_name = NONE, enabled = false' },
+        }).catch(({ message }: Error) => (refusal = message.replace(`subscription "${name}" `, '')));
+        await manager.query('ROLLBACK TO SAVEPOINT rehearsal');
       });
-      return undefined;
+      return refusal;
     } catch (error) {
+      if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) throw error;
       return (error as Error).message;
     } finally {
-      await target.query('ROLLBACK TO SAVEPOINT rehearsal');
+      await atSource(`DROP PUBLICATION IF EXISTS ${name}`);
     }
   }
 

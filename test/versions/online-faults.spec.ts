@@ -8,7 +8,7 @@ jest.setTimeout(300_000);
 
 let world: OnlineWorld;
 beforeAll(async () => {
-  world = await startOnlineWorld({ moves: { drainMs: 600, waitMs: 500, catchUpMs: 4_000 } });
+  world = await startOnlineWorld({ moves: { drainMs: 600, waitMs: 500, catchUpMs: 6_000 } });
 });
 afterAll(() => world.close());
 
@@ -98,7 +98,7 @@ it('does not stop writes for long when the new place does not follow, and says s
     world.mover.move('conflict', { server: 'us' }, { how: 'online', onProgress }),
   ).rejects.toMatchObject({
     code: 'MOVE_FAILED',
-    message: expect.stringContaining('did not catch up within 4000 ms') as string,
+    message: expect.stringContaining('did not catch up within 6000 ms') as string,
   });
   expect(await world.query(tenant, 'SELECT text FROM note ORDER BY id')).toEqual([
     { text: 'conflict' },

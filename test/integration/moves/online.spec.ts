@@ -1,7 +1,17 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import type { Move, Tenant } from '../../../lib';
+import {
+  type Move,
+  type Tenant,
+  TenantConnection,
+  TenantContext,
+  TenantMover,
+  TenantProvisioner,
+} from '../../../lib';
 import { OwnSessions } from '../../../lib/connection/typeorm/own-sessions';
+import { felt } from '../../support/change-feed';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
+import { startAppOn } from '../provisioning/app';
 import { once, type OnlineWorld, startOnlineWorld } from './online-world';
 
 /** One of each that replication does not bring, or not by itself. */
@@ -29,7 +39,7 @@ let world: OnlineWorld;
 beforeAll(async () => {
   world = await startOnlineWorld({
     migrations: [CreateNotes1700000000000, CreateShop1700000000001],
-    moves: { drainMs: 600, waitMs: 2_000 },
+    moves: { drainMs: 5_000, waitMs: 2_000 },
   });
 });
 afterAll(() => world.close());
@@ -145,6 +155,36 @@ it('goes on serving until the tenant is put away, also what writes', async () =>
   expect(kept.map(({ text }) => text)).toEqual(done);
 });
 
+it('waits for a transaction that has taken a number and then writes', async () => {
+  const tenant = await shop('number');
+  const { app } = world;
+  let working: Promise<unknown> | undefined;
+  const takeNumber = (isOpen: () => void) =>
+    app.get(TenantContext).run(tenant, () =>
+      app.get(TenantConnection).transaction(async (manager) => {
+        await manager.query(`SELECT nextval('invoice')`);
+        isOpen();
+        const isWaitedFor = async () =>
+          (
+            await world.databases.default.query(
+              `SELECT FROM pg_locks WHERE NOT granted AND relation = '${tenant.schemaName}.invoice'::regclass`,
+            )
+          ).length > 0;
+        expect(await felt(isWaitedFor, 20_000)).toBeLessThan(Infinity);
+        await manager.query(`INSERT INTO note (text) VALUES ('with a number')`);
+      }),
+    );
+  const onProgress = once(
+    'following',
+    () => new Promise<void>((isOpen) => void (working = takeNumber(isOpen))),
+  );
+  await expect(world.mover.move('number', EU, { onProgress })).resolves.toMatchObject({
+    ...{ state: 'done', how: 'online' },
+  });
+  await working;
+  expect(await world.query(tenant, 'SELECT text FROM note')).toEqual([{ text: 'with a number' }]);
+});
+
 it('is undone when it is cancelled while it follows, and leaves nothing', async () => {
   const tenant = await shop('cancelled');
   const onProgress = once('following', ({ id }) => world.mover.cancel(id, { actor: 'boss' }));
@@ -223,4 +263,29 @@ describe('where a tenant’s writes cannot go on, it stops them, and says why', 
     expect(await reasons('full')).toBe('the server "default" has no free slot (max_replication_slots)');
     await us.query(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots`);
   });
+});
+
+it('needs no superuser, but the two rights that the documentation names', async () => {
+  const { url } = world.server;
+  const [home, eu] = [await createTestDatabase(url), await createTestDatabase(url)];
+  await home.query(`CREATE ROLE plain LOGIN PASSWORD 'plain'`);
+  const as = ({ url: own }: TestDatabase) =>
+    Object.assign(new URL(own), { username: 'plain', password: 'plain' }).href;
+  for (const database of [home, eu])
+    await database.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} OWNER TO plain`);
+  const { app, close } = await startAppOn(home, {
+    database: { url: as(home), connectAttempts: 1 },
+    servers: { eu: { url: as(eu) } },
+  });
+  try {
+    await app.get(TenantProvisioner).create({ slug: 'acme' });
+    const move = (server: string) => app.get(TenantMover).move('acme', { server });
+    expect((await move('eu')).fallback).toContain('permission denied to create subscription');
+    await home.query('GRANT pg_create_subscription TO plain');
+    expect((await move('default')).fallback).toContain('permission denied to start WAL sender');
+    await home.query('ALTER ROLE plain REPLICATION');
+    expect(await move('eu')).toMatchObject({ how: 'online', state: 'done' });
+  } finally {
+    await close();
+  }
 });
