@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { IQueueBackend } from 'bullmq';
 import { JobNotFairError } from './bullmq.errors';
 import { FairPriorities, ownerKey } from './fair-priorities';
-import { claimedOwner, JobStamps } from './job-stamps';
+import { JobStamps } from './job-stamps';
 import { isRedis } from './packages';
 
 /** A job that is to be added, with whatever options its kind has. */
@@ -49,15 +49,18 @@ export class JobPreparation {
     const stamped = jobs.map((job) => this.stamped<Options>(queue, job));
     if (!backend || !isRedis(backend)) return stamped;
     for (const options of stamped) refuseOwnOrder(options, queue);
-    const priorities = new Map<Options, number>();
-    const groupOf = (options: object) => ownerKey(claimedOwner(options), isForLater(options));
-    for (const group of grouped(stamped, groupOf).values()) {
-      const [first] = group;
-      const wanted = { owner: claimedOwner(first), count: group.length, isLater: isForLater(first) };
-      const given = await this.priorities.take(backend, wanted);
-      group.forEach((options, index) => priorities.set(options, given[index]));
+    const owner = this.stamps.owner();
+    const wanted = stamped.map((options, index) => ({
+      options,
+      owner: jobs[index].opts?.tenantFree ? undefined : owner,
+      isLater: isForLater(options),
+    }));
+    for (const group of grouped(wanted, (each) => ownerKey(each.owner, each.isLater)).values()) {
+      const given = await this.priorities.take(backend, { ...group[0], count: group.length });
+      // They are ours: stamping has copied them.
+      group.forEach(({ options }, index) => Object.assign(options, { priority: given[index] }));
     }
-    return stamped.map((options) => ({ ...options, priority: priorities.get(options) }));
+    return stamped;
   }
 }
 

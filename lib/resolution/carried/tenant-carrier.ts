@@ -5,6 +5,7 @@ import type { Tenant } from '../../registry/tenant';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../resolution.options';
 import { CarriedTokenError, CarryKeysMissingError } from './carried.errors';
 import { type CarriedExpectation, type CarryKey, readCarried, signCarried } from './carried-token';
+import { type Mac, macOf } from './mac';
 
 /** What a token is bound to besides its purpose. */
 export interface CarriedPayload {
@@ -29,6 +30,9 @@ export interface CarryOptions extends CarriedPayload {
  */
 @Injectable()
 export class TenantCarrier {
+  /** By their secrets: carryKeys, and no others. */
+  readonly #macs = new Map<string, Mac>();
+
   constructor(
     @Inject(RESOLUTION_OPTIONS) private readonly options: ResolutionOptions,
     private readonly context: TenantContext,
@@ -75,13 +79,20 @@ export class TenantCarrier {
   sign(tenant: Tenant | undefined, purpose: string, { payload, expiresInMs }: CarryOptions = {}): string {
     const issuedAt = Date.now();
     const expiresAt = expiresInMs === undefined ? undefined : issuedAt + expiresInMs;
-    return signCarried(this.#keys[0], { tenantId: tenant?.id, purpose, payload, issuedAt, expiresAt });
+    const claims = { tenantId: tenant?.id, purpose, payload, issuedAt, expiresAt };
+    return signCarried(this.#keys[0], claims, this.#macOf);
   }
 
   /** The id of the tenant that a token is for, without asking whether it is there. @internal */
   read(token: unknown, expectation: CarriedExpectation): string | undefined {
-    return readCarried(this.#keys, token, expectation, Date.now()).tenantId;
+    return readCarried(this.#keys, token, expectation, Date.now(), this.#macOf).tenantId;
   }
+
+  readonly #macOf = (secret: string): Mac => {
+    let mac = this.#macs.get(secret);
+    if (!mac) this.#macs.set(secret, (mac = macOf(secret)));
+    return mac;
+  };
 
   get #keys(): readonly CarryKey[] {
     const { carryKeys } = this.options;
