@@ -16,6 +16,7 @@ import { TENANCY } from '../tenancy.module';
 import { InvalidBullmqOptionsError } from './bullmq.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions, type TenancyBullmqOptions } from './bullmq.options';
 import { FairPriorities } from './fair-priorities';
+import { HeldJobs } from './held-jobs';
 import { JobPreparation } from './job-preparation';
 import { JobStamps } from './job-stamps';
 import { nestBullmq } from './packages';
@@ -64,6 +65,7 @@ export type TenantFlowProducerRegistration = RegisterFlowProducerOptions & Tenan
       JobPreparation,
       TenantJobs,
       TenantQueues,
+      HeldJobs,
     ],
   ),
   exports: [JobPreparation, TenantJobs, TenantQueues],

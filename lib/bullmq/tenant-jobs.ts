@@ -16,10 +16,15 @@ const { DelayedError, UnrecoverableError } = bullmq;
 /** Thrown by a job that is to be tried again at a time, or when its children are done: it has not failed. */
 const NOT_FAILED = ['DelayedError', 'WaitingError', 'WaitingChildrenError', 'RateLimitError'];
 
+/** Tenants that are remembered to have held jobs. */
+const MAX_HELD = 10_000;
+
 /** Runs the jobs of tenants, each for its own. */
 @Injectable()
 export class TenantJobs {
   readonly #logger = new Logger('Tenancy');
+  /** The tenants whose jobs this process has held, at most so many; others come back when they have waited. @internal */
+  readonly held = new Set<string>();
   /** Of jobs that have run in this process. `null`: for nobody. */
   readonly #tenants = new WeakMap<Job, Tenant | null>();
 
@@ -101,7 +106,7 @@ export class TenantJobs {
 
   async #admit(job: Job, lock: string | undefined): Promise<Tenant | undefined> {
     try {
-      return await this.#tenantOf(job);
+      return await this.#tenantNow(job);
     } catch (error) {
       if (error instanceof CarriedTokenError) throw unrecoverable(error, error.message);
       if (error instanceof TenantNotFoundError) throw unrecoverable(error, PURGED);
@@ -109,6 +114,15 @@ export class TenantJobs {
         return this.#hold(job, lock, error);
       throw error;
     }
+  }
+
+  /** @throws the same, after the registry was asked anew: a job that was just woken must not be held for what is remembered */
+  async #tenantNow(job: Job): Promise<Tenant | undefined> {
+    return this.#tenantOf(job).catch((error: unknown) => {
+      if (!(error instanceof TenantNotActiveError)) throw error;
+      this.lookup.forget({ id: this.stamps.read(job)! });
+      return this.#tenantOf(job);
+    });
   }
 
   async #hold(
@@ -123,9 +137,20 @@ export class TenantJobs {
     if (waited >= failHeldAfterMs)
       throw unrecoverable(error, `${error.message} The job was held for ${Math.round(waited / 1000)} s.`);
     if (known === undefined) await this.stamps.holdSince(job, now);
-    await this.#renewPriority(job, this.stamps.read(job));
+    const owner = this.stamps.read(job);
+    if (owner !== undefined && this.held.size < MAX_HELD) this.held.add(owner);
+    await this.#renewPriority(job, owner);
     await job.moveToDelayed(Date.now() + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
+    await this.#wakeIfServed(job, owner);
     throw new DelayedError();
+  }
+
+  /** Whoever woke the tenant's jobs while this one was on its way has not seen it. */
+  async #wakeIfServed(job: Job, owner: string | undefined): Promise<void> {
+    const tenant = owner === undefined ? undefined : this.lookup.find({ by: 'id', value: owner });
+    const isServed = (await tenant?.catch(() => undefined))?.status === 'active';
+    // It comes back by itself, if this fails.
+    if (isServed) await job.promote().catch(() => undefined);
   }
 
   /** A job that replaces its data, step by step, goes on with them after a failure. */

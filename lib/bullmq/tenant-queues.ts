@@ -63,6 +63,18 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
     return this.#fair.get(name);
   }
 
+  get all(): Iterable<Queue> {
+    return this.#queues;
+  }
+
+  /** What some tenants have in a queue, in one state. */
+  async jobsOf(queue: Queue, state: (typeof STATES)[number], tenantIds: ReadonlySet<string>): Promise<Job[]> {
+    const jobs = (await this.#pages(queue, (start, end) => queue.getJobs(state, start, end))) as (
+      Job | undefined
+    )[];
+    return jobs.flatMap((job) => (job && tenantIds.has(claimedOwner(job.opts) ?? '') ? [job] : []));
+  }
+
   /** Removes all that a tenant has in the queues, but for what runs at the moment. @throws when a queue cannot be reached */
   async onTransition(tenant: Tenant, step: TenantStep): Promise<void> {
     if (step !== 'purge') return;
@@ -82,12 +94,9 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
     for (const { key, template } of schedulers)
       if (claimedOwner(template?.opts) === id) await inTime(queue, queue.removeJobScheduler(key));
     for (const state of STATES) {
-      const jobs = (await this.#pages(queue, (start, end) => queue.getJobs(state, start, end))) as (
-        Job | undefined
-      )[];
-      const own = jobs.filter((job) => claimedOwner(job?.opts) === id);
+      const own = await this.jobsOf(queue, state, new Set([id]));
       for (let start = 0; start < own.length; start += PAGE)
-        await inTime(queue, Promise.all(own.slice(start, start + PAGE).map((job) => queue.remove(job!.id!))));
+        await inTime(queue, Promise.all(own.slice(start, start + PAGE).map((job) => queue.remove(job.id!))));
     }
     const { backend } = queue;
     if (isRedis(backend)) await inTime(queue, this.priorities.forget(backend, id));

@@ -236,3 +236,52 @@ describe('Queues of BullMQ on Redis', () => {
     });
   });
 });
+
+/** Those that are held for ten minutes, so that none comes back by itself. */
+describe('Jobs that are held for a suspended tenant', () => {
+  let redis: TestRedis;
+  let database: TestDatabase;
+  let test: QueueApp;
+  let names = 0;
+
+  beforeAll(async () => {
+    [redis, database] = await Promise.all([startRedis(), createTestDatabase()]);
+    test = await startQueueApp(database, redis.port, { holdMinMs: 600_000 });
+  });
+  afterAll(async () => {
+    await test?.close();
+    await redis?.stop();
+    await database?.drop();
+  });
+
+  async function heldOne(text: string, count = 1): Promise<Tenant> {
+    const tenant = await test.create({ slug: `shop-${++names}` });
+    await test.app.get(TenantLifecycle).suspend(tenant.id);
+    await test.app.get(TenantContext).run(tenant, () => test.queue.add('note', { text }));
+    await test.diary.until(`active ${text}`);
+    while ((await test.queue.getDelayedCount()) < count)
+      await new Promise((resolve) => setImmediate(resolve));
+    return tenant;
+  }
+
+  it('run when it is activated by whomever, as the change feed tells', async () => {
+    const { id } = await heldOne('by hand');
+    await database.query(`UPDATE tenancy.tenants SET name = 'still suspended' WHERE id = '${id}'`);
+    await database.query(`UPDATE tenancy.tenants SET status = 'active' WHERE id = '${id}'`);
+    await test.diary.until('completed by hand');
+  });
+
+  it('run when this instance activates it, though it does not know of them, and no others do', async () => {
+    const other = await heldOne('of another');
+    const { id } = await heldOne('forgotten', 2);
+    test.app.get(TenantJobs).held.clear();
+    await test.app.get(TenantLifecycle).activate(id);
+    await test.diary.until('completed forgotten');
+    expect(test.diary.about('completed of another')).toEqual([]);
+    await test.app.get(TenantLifecycle).delete(other.id);
+    await test.app.get(TenantLifecycle).restore(other.id);
+    expect(await test.queue.getDelayedCount()).toBe(1);
+    await test.app.get(TenantLifecycle).activate(other.id);
+    await test.diary.until('completed of another');
+  });
+});
