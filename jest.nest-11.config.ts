@@ -21,6 +21,7 @@ const THROUGH_NEST = [
   'emissions',
   'entities-ahead',
   'failed-start',
+  'file-stores',
   'files',
   'graphql{,-subscriptions}',
   'jwt',

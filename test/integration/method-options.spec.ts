@@ -106,6 +106,8 @@ describe('The options of a method', () => {
     ['TenantExport.export()', { signal: 'stop' }, 'signal'],
     ['TenantImport.import()', { keepId: 'no' }, 'keepId'],
     ['TenantImport.import()', { limits: 5 }, 'limits'],
+    ['TenantExport.export()', { without: 'files' }, 'without'],
+    ['TenantImport.import()', { without: [7] }, 'without'],
     ['FleetMigrator', { afterWave: 'x' }, 'afterWave'],
     ['FleetMigrator', { wait: 'no' }, 'wait'],
     ['FleetMigrator', { percents: 50 }, 'percents'],

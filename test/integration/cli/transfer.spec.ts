@@ -75,6 +75,10 @@ it('export: writes a file for its owner alone, and replaces none unless it is to
     stderr: expect.stringContaining('No such tenant'),
   });
   expect(readFileSync(file).equals(before)).toBe(true);
+  expect(await cli.run('export', 'acme', '--to', 'b.tenant', '--without', 'files, icons')).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("without: there is nothing called 'files', only nothing at all"),
+  });
   expect(await cli.run('export', 'acme', '--to', 'no/such/../folder/acme.tenant')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('cannot be written'),
