@@ -98,9 +98,13 @@ export class DatabaseHome extends TenantHome {
 
   async discard(home: Located): Promise<void> {
     const { schemaName, server } = home;
-    await this.databases.keeping(server, (keeper) => this.marks.requireOurs(keeper, home));
+    const isBeingCreated = await this.databases.keeping(server, async (keeper) => {
+      await this.marks.requireOurs(keeper, home);
+      return this.databases.isBeingCreated(keeper, schemaName);
+    });
     await this.databases.drop(server, schemaName);
-    await this.databases.keeping(server, (keeper) => this.#forget(keeper, schemaName));
+    // Its connection was lost, and it may be there in a moment: the sweeper drops what is noted.
+    if (!isBeingCreated) await this.databases.keeping(server, (keeper) => this.#forget(keeper, schemaName));
   }
 
   requireDroppable(transaction: EntityManager, tenant: Tenant): Promise<void> {

@@ -122,15 +122,25 @@ export class TenantDatabases {
       await this.#inSession({ server }, async (session) => {
         const locale = template === EMPTY_DATABASE ? await localeOf(session) : '';
         await session.query('SET statement_timeout = 0');
-        await session.query(
-          `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE ${quoteIdentifier(template)}${locale}`,
-        );
+        await session.query(`${creationOf(name)} TEMPLATE ${quoteIdentifier(template)}${locale}`);
       });
     } catch (error) {
       // It is another's, which must not be taken for ours. After any other error it may be there: the note stays.
       if ((error as { code?: unknown }).code === DUPLICATE_DATABASE) await this.forget(server, name);
       throw explainCreate(error, server, template);
     }
+  }
+
+  /**
+   * Whether PostgreSQL is at it now. It goes on when the client that asked for it has died, and then the database is there although
+   * nobody waits for it.
+   */
+  async isBeingCreated(executor: SqlExecutor, name: string): Promise<boolean> {
+    const found = (await executor.query(
+      `SELECT FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pg_catalog.starts_with(query, $1)`,
+      [`${creationOf(name)} `],
+    )) as unknown[];
+    return found.length > 0;
   }
 
   /** In the tenant's own database: only its owner, and with roles the role of requests, may enter. */
@@ -174,6 +184,11 @@ export class TenantDatabases {
   #templateOn(server: string): string {
     return databaseOfServer(this.connection, server).databaseTemplate ?? EMPTY_DATABASE;
   }
+}
+
+/** SQL: how the statement begins that makes it. */
+function creationOf(name: string): string {
+  return `CREATE DATABASE ${quoteIdentifier(name)}`;
 }
 
 /** As the main database has it: an order of rows, or a search, must not differ by where a tenant lives. */

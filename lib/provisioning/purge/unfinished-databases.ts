@@ -37,6 +37,8 @@ export class UnfinishedDatabases {
   #settle(server: string, name: string): Promise<boolean> {
     return this.databases.keeping(server, async (keeper) => {
       if (!(await this.databases.tryLock(keeper, name))) return false;
+      // It is not in the list of databases yet, and whoever forgot it would never find it.
+      if (await this.databases.isBeingCreated(keeper, name)) return false;
       const found = await this.marks.find(keeper, name);
       const isOurs = await this.marks.isOurs(keeper, { schemaName: name, server });
       // A spare is kept up by those who made it.
