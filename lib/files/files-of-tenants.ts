@@ -25,6 +25,9 @@ import { MAX_PAGE } from './tenant-files';
 /** A file as an export tells of it. */
 type ExportedFile = Pick<FileInfo, 'key' | 'size' | 'sha256'> & FileAbout;
 
+/** A tenant that is copied waits for the answer to each. */
+const COPIES_AT_ONCE = 8;
+
 /** No quota holds for what a tenant had elsewhere. */
 const uncounted = () => Promise.resolve();
 
@@ -58,10 +61,17 @@ export class FilesOfTenants implements TenantTransitionHook, TenantProvisionHook
     // While many files are copied, nothing is sent to PostgreSQL.
     await manager.query('SET LOCAL idle_in_transaction_session_timeout = 0');
     let isBegun = false;
-    for await (const key of this.#keysOf(from)) {
-      if (!isBegun) await this.making.begin(tenant);
-      isBegun = true;
-      await store.copy({ owner: from, key }, { owner: to, key }, uncounted);
+    for await (const page of this.#pagesOf(from)) {
+      if (!isBegun && page.length > 0) await this.making.begin(tenant);
+      isBegun ||= page.length > 0;
+      for (let at = 0; at < page.length; at += COPIES_AT_ONCE) {
+        const copies = page
+          .slice(at, at + COPIES_AT_ONCE)
+          .map((key) => store.copy({ owner: from, key }, { owner: to, key }, uncounted));
+        // None is under way any more when all are removed because one has failed.
+        const failed = (await Promise.allSettled(copies)).find(({ status }) => status === 'rejected');
+        if (failed) throw (failed as PromiseRejectedResult).reason;
+      }
     }
   }
 
@@ -73,18 +83,19 @@ export class FilesOfTenants implements TenantTransitionHook, TenantProvisionHook
   }
 
   async *exportItems({ schemaName: owner }: Tenant): AsyncGenerator<TransferItem> {
-    for await (const key of this.#keysOf(owner)) {
-      const file = await this.options.store.open({ owner, key });
-      // It was removed meanwhile.
-      if (!file) continue;
-      const { size, sha256, contentType, metadata } = file.info;
-      const about: ExportedFile = { key, size, sha256, contentType, metadata };
-      try {
-        yield { about, body: verified(file) };
-      } finally {
-        file.stream.destroy();
+    for await (const page of this.#pagesOf(owner))
+      for (const key of page) {
+        const file = await this.options.store.open({ owner, key });
+        // It was removed meanwhile.
+        if (!file) continue;
+        const { size, sha256, contentType, metadata } = file.info;
+        const about: ExportedFile = { key, size, sha256, contentType, metadata };
+        try {
+          yield { about, body: verified(file) };
+        } finally {
+          file.stream.destroy();
+        }
       }
-    }
   }
 
   async importItems(tenant: Tenant, items: AsyncIterable<ImportedItem>): Promise<void> {
@@ -109,11 +120,11 @@ export class FilesOfTenants implements TenantTransitionHook, TenantProvisionHook
     }
   }
 
-  async *#keysOf(owner: string): AsyncGenerator<string> {
+  async *#pagesOf(owner: string): AsyncGenerator<string[]> {
     let after: string | undefined;
     do {
       const { files, next } = await this.options.store.list(owner, { prefix: '', after, limit: MAX_PAGE });
-      for (const { key } of files) yield key;
+      yield files.map(({ key }) => key);
       after = next;
     } while (after !== undefined);
   }

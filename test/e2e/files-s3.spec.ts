@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { buffer, text } from 'node:stream/consumers';
 import { type Tenant, TenantContext, type TenantStore } from '../../lib';
 import type { ResourceMeter } from '../../lib/context/resource-meter';
@@ -14,6 +15,7 @@ import {
   type UploadOptions,
 } from '../../lib/files';
 import type { FileLinks } from '../../lib/files/file-links';
+import { FilesOfTenants } from '../../lib/files/files-of-tenants';
 import { CheckedFilesOptions } from '../../lib/files/files.options';
 import { S3FileStore, type S3FileStoreOptions } from '../../lib/files/s3';
 import { resetClock, setClock } from '../support/set-clock';
@@ -271,6 +273,37 @@ describe('S3FileStore', () => {
     server.bucket.isHeedless = false;
     expect([copy, await store.head(other)]).toMatchObject([{ sha256 }, { sha256, size: 5 }]);
     expect(await store.copy(place('gone'), place('to'), quietly)).toBeUndefined();
+  });
+
+  it('copies several files of a tenant at once, and none any more when one has failed', async () => {
+    const [from, to] = ['original', 'copy'].map((schemaName) => ({ id: 'a', schemaName }) as Tenant);
+    for (const key of ['a', 'b', 'c'])
+      await store.put(place(key, 'original'), Readable.from([Buffer.from(key)]), ABOUT, quietly);
+    const making = { begin: jest.fn(quietly), end: jest.fn(quietly) };
+    const options = Object.assign(new CheckedFilesOptions(), { store });
+    const files = new FilesOfTenants(making as never, options);
+    const copying = () =>
+      files.onProvision(to, { query: quietly } as never, 'clone', { from, isMasked: false });
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    server.fault = ({ method, key }) => {
+      if (method === 'PUT' && key === 'copy/a') throw new S3Error('InternalError');
+      return method === 'PUT' && key === 'copy/b' ? gate : undefined;
+    };
+    let isOver = false;
+    const work = copying().finally(() => (isOver = true));
+    work.catch(() => undefined);
+    while (!['a', 'b', 'c'].every((key) => server.calls.includes(`PUT copy/${key}`))) await turn();
+    for (let count = 0; count < 100; count += 1) await turn();
+    expect(isOver).toBe(false);
+    release();
+    await expect(work).rejects.toEqual(UNAVAILABLE);
+    await files.onProvisionFailed(to, 'clone');
+    const left = () => [...server.bucket.objects.keys()].filter((key) => key.startsWith('copy/'));
+    expect([left(), making.begin.mock.calls, making.end.mock.calls]).toEqual([[], [[to]], [[to]]]);
+    delete server.fault;
+    await copying();
+    expect(left()).toEqual(['copy/a', 'copy/b', 'copy/c']);
   });
 
   it('signs URLs of S3 itself, for one file and a while', async () => {
