@@ -112,7 +112,7 @@ describe('S3FileStore', () => {
     const body = Readable.from([large()]);
     await expect(store.put(place('draft'), body, ABOUT, exceeded)).rejects.toThrow('the quota');
     async function* breaking() {
-      yield large();
+      yield await Promise.resolve(large());
       throw new Error('the line broke');
     }
     await expect(store.put(place('draft'), breaking(), ABOUT, quietly)).rejects.toThrow('the line broke');

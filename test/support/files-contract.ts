@@ -24,7 +24,7 @@ import { startTestApp, type TestApp } from './test-app';
 const keyOf = (bytes: number): string => 'Ä'.repeat(bytes / 2) + 'a'.repeat(bytes % 2);
 
 async function* failingAfter(bytes: Buffer) {
-  yield bytes;
+  yield await Promise.resolve(bytes);
   throw new Error('the line broke');
 }
 

@@ -104,7 +104,7 @@ export function bucketAt(url: string): TestBucket {
   const { origin, username, password, pathname } = new URL(url);
   const credentials = { accessKeyId: username, secretAccessKey: password };
   const client = new S3Client({ endpoint: origin, region: 'us-east-1', credentials, forcePathStyle: true });
-  return { client, Bucket: pathname.slice(1), close: async () => client.destroy() };
+  return { client, Bucket: pathname.slice(1), close: () => Promise.resolve(client.destroy()) };
 }
 
 function changed(bytes: Buffer): Buffer {

@@ -20,8 +20,8 @@ export class HashedParts {
 
   /** `undefined` after the last one. A file without bytes has one part without bytes. */
   async next(): Promise<Buffer | undefined> {
-    const { value } = await this.#parts.next();
-    return value as Buffer | undefined;
+    const result = await this.#parts.next();
+    return result.done ? undefined : result.value;
   }
 
   sha256(): string {

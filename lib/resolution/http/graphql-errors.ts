@@ -98,7 +98,10 @@ function watchedSource(result: unknown, answer: Answer): unknown {
     next: () => source.next().catch(answer),
     return: (value?: unknown) =>
       source.return?.(value).catch(answer) ?? Promise.resolve({ done: true, value }),
-    throw: (error?: unknown) => source.throw?.(error).catch(answer) ?? Promise.reject(error as Error),
+    throw: async (error?: unknown) => {
+      if (!source.throw) throw error;
+      return source.throw(error).catch(answer);
+    },
     [Symbol.asyncIterator]() {
       return this;
     },

@@ -204,10 +204,10 @@ describe('what a module keeps for tenants outside of PostgreSQL', () => {
   });
 
   it('leaves nothing when the module fails, or when the file was cut off or changed, wherever that was', async () => {
-    target.app.get(Pictures).take = async (pictures, { about }) => {
-      if (about === 'none') throw new Error('no room');
+    target.app.get(Pictures).take = (pictures, { about }) => {
+      if (about === 'none') return Promise.reject(new Error('no room'));
       pictures.set(String(about), Buffer.from('x'));
-      return true;
+      return Promise.resolve(true);
     };
     await expectNothingLeft(() => imported(file), {
       code: 'PROVISIONING_FAILED',
@@ -228,9 +228,9 @@ describe('what a module keeps for tenants outside of PostgreSQL', () => {
       await expectNothingLeft(() => imported(gzipSync(changed)), { code: 'EXPORT_FILE_INVALID' });
     }
     const controller = new AbortController();
-    target.app.get(Pictures).take = async () => {
+    target.app.get(Pictures).take = () => {
       controller.abort();
-      return true;
+      return Promise.resolve(true);
     };
     await expectNothingLeft(() => imported(file, { signal: controller.signal }), {
       message: expect.stringMatching(/abort/i),
