@@ -1,12 +1,15 @@
 import type { FleetMember } from './fleet-members';
 import { LaneVisits, type Visit } from './lane-visits';
 import type { MemberFeed } from './member-feed';
+import type { PlainMigrations } from './plain-migrations';
 import type { LaneTurn, TenantMigrator, TenantRunOptions, TenantTurn } from './tenant-migrator';
 
 /** In milliseconds: a message to several tenants is to be over after it. For so long nothing else comes to the connection. */
 const MESSAGE_MS = 50;
 /** How many tenants there are in one message at most. */
 const MAX_TOGETHER = 50;
+/** A message has at most so many times the tenants of the one before. */
+const MAX_GROWTH = 8;
 /** So few are not shared with other lanes: messages of this size have been over in time. */
 const NOT_SHARED = 8;
 
@@ -39,8 +42,9 @@ export class FleetLane {
     private readonly migrator: TenantMigrator,
     private readonly run: TenantRunOptions,
     private readonly pass: LanePass,
+    plain: PlainMigrations,
   ) {
-    this.#lane = migrator.openLane();
+    this.#lane = migrator.openLane(plain);
     this.#visits = new LaneVisits(this.#lane, (member, turn) => pass.visit(member, turn));
   }
 
@@ -104,6 +108,7 @@ export class FleetLane {
 
   #adapt(count: number, ms: number): void {
     if (ms > MESSAGE_MS) this.#size = Math.max(1, count >> 1);
-    else if (ms < MESSAGE_MS / 2 && count === this.#size) this.#size = Math.min(2 * count, MAX_TOGETHER);
+    else if (ms < MESSAGE_MS / 2 && count === this.#size)
+      this.#size = Math.min(Math.floor(count * Math.min(MESSAGE_MS / 2 / ms, MAX_GROWTH)), MAX_TOGETHER);
   }
 }

@@ -10,6 +10,7 @@ import { type FleetTask, migrationsFor, missingIn, namesOf, withRun } from './fl
 import { FleetVersions } from './fleet-versions';
 import { WithdrawnError } from './lane-ending';
 import { MemberFeed } from './member-feed';
+import { PlainMigrations } from './plain-migrations';
 import {
   type LaneTurn,
   TenantMigrationFailure,
@@ -101,8 +102,9 @@ export class FleetPass {
         for (const { tenant } of members) tally.settled.delete(tenant.id);
       },
     };
+    const plain = new PlainMigrations();
     const lanes = Array.from({ length: options.concurrency }, () =>
-      new FleetLane(this.migrator, run, pass).work(),
+      new FleetLane(this.migrator, run, pass, plain).work(),
     );
     const [end] = await Promise.allSettled([this.#allOf(lanes, tally)]);
     await feed.end();

@@ -50,13 +50,12 @@ export class MigrationLane {
   readonly #opening: LaneOpening;
   /** The connection of the latest message to several tenants, and the one for whom it was checked out. */
   #kept: { readonly lease: Lease; readonly tenant: Tenant } | undefined;
-  /** Migrations that need not be asked one tenant at a time. */
-  readonly plain = new PlainMigrations();
-
   constructor(
     private readonly dataSource: DataSource,
     private readonly context: TenantContext,
     private readonly claims: PreparedClaims,
+    /** Migrations that need not be asked one tenant at a time. */
+    readonly plain = new PlainMigrations(),
   ) {
     this.#opening = new LaneOpening(claims, dataSource.logger, () => this.#connect());
   }

@@ -81,7 +81,7 @@ export function isBare([parameters, isStructured]: readonly unknown[]): boolean 
 class NotPlainError extends Error {}
 
 /**
- * Migrations of one lane that have been seen to send a few statements whose answers are known before, such as ALTER TABLE,
+ * Migrations of the lanes on one server that have been seen to send a few statements whose answers are known before, such as ALTER TABLE,
  * and to do nothing else. What one of them sends for another tenant can be told without asking PostgreSQL.
  *
  * Only statements that have run before, letter by letter: so PostgreSQL can read them, and they leave the path as it is.

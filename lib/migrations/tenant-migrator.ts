@@ -21,7 +21,7 @@ import type { Tenant } from '../registry/tenant';
 import type { ForeseenWork } from './lane-bundle';
 import { WithdrawnError } from './lane-ending';
 import { type LaneWork, MigrationLane } from './migration-lane';
-import { PlainWatch } from './plain-migrations';
+import { PlainMigrations, PlainWatch } from './plain-migrations';
 import { PreparedClaims } from './prepared-claims';
 import { MigrationLedger } from './migration-ledger';
 import type { RunDirection } from './migration-runs';
@@ -93,9 +93,9 @@ export class TenantMigrator {
 
   readonly #claims = new PreparedClaims();
 
-  /** For tenants one after the other. */
-  openLane(): MigrationLane {
-    return new MigrationLane(this.dataSource, this.context, this.#claims);
+  /** For tenants one after the other. @param plain shared with the other lanes on that server */
+  openLane(plain = new PlainMigrations()): MigrationLane {
+    return new MigrationLane(this.dataSource, this.context, this.#claims, plain);
   }
 
   /**
