@@ -5,7 +5,9 @@ import type { PlainMigrations } from './plain-migrations';
 import type { LaneTurn, TenantMigrator, TenantRunOptions, TenantTurn } from './tenant-migrator';
 
 /** In milliseconds: a message to several tenants is to be over after it. For so long nothing else comes to the connection. */
-const MESSAGE_MS = 50;
+const MESSAGE_MS = 200;
+/** The same while somebody else wants the connection. */
+const WANTED_MESSAGE_MS = 50;
 /** How many tenants there are in one message at most. */
 const MAX_TOGETHER = 50;
 /** A message has at most so many times the tenants of the one before. */
@@ -107,8 +109,9 @@ export class FleetLane {
   }
 
   #adapt(count: number, ms: number): void {
-    if (ms > MESSAGE_MS) this.#size = Math.max(1, count >> 1);
-    else if (ms < MESSAGE_MS / 2 && count === this.#size)
-      this.#size = Math.min(Math.floor(count * Math.min(MESSAGE_MS / 2 / ms, MAX_GROWTH)), MAX_TOGETHER);
+    const most = this.#lane.isWanted ? WANTED_MESSAGE_MS : MESSAGE_MS;
+    if (ms > most) this.#size = Math.max(1, Math.floor((count * most) / ms));
+    else if (ms < most / 2 && count === this.#size)
+      this.#size = Math.min(Math.floor(count * Math.min(most / 2 / ms, MAX_GROWTH)), MAX_TOGETHER);
   }
 }

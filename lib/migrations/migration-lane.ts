@@ -50,6 +50,7 @@ export class MigrationLane {
   readonly #opening: LaneOpening;
   /** The connection of the latest message to several tenants, and the one for whom it was checked out. */
   #kept: { readonly lease: Lease; readonly tenant: Tenant } | undefined;
+  #isWanted = false;
   constructor(
     private readonly dataSource: DataSource,
     private readonly context: TenantContext,
@@ -114,6 +115,11 @@ export class MigrationLane {
     });
   }
 
+  /** Whether somebody else was to have the connection when the latest message could have been sent on it. */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
   /** Gives back the connection that is kept. To be called before the lane waits for anything but the answer to its messages. */
   letGo(): void {
     this.#kept?.lease.release();
@@ -127,7 +133,9 @@ export class MigrationLane {
   #goOnFor(tenant: Tenant) {
     const kept = this.#kept;
     if (!kept) return undefined;
-    const joined = kept.lease.mayGoOn ? this.context.runUnborn(tenant, () => kept.lease.join()) : undefined;
+    const { mayGoOn } = kept.lease;
+    const joined = mayGoOn ? this.context.runUnborn(tenant, () => kept.lease.join()) : undefined;
+    this.#isWanted = mayGoOn && joined === undefined;
     if (!joined) this.letGo();
     this.#kept = undefined;
     return joined && { ...kept, parameters: joined.values };
