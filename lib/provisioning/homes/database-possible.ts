@@ -20,11 +20,12 @@ interface ServerState {
   readonly filled: readonly string[];
 }
 
-/** SQL: what is in the shared schemas of a database, as PostgreSQL describes it. */
+/** SQL: what is in the shared schemas of a database, by names that do not depend on the path of the session. */
 const SHARED = `
-  SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0) AS what, n.nspname::text AS schema
+  SELECT o.type || ' ' || o.identity AS what, n.nspname::text AS schema
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_namespace n
     ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+  CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) o
   WHERE n.nspname = ANY ($1::name[]) ORDER BY 1`;
 
 interface Shared {
