@@ -1,4 +1,4 @@
-import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { inRemedy, quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { OWN_NAME } from '../../registry/schema-name';
 import { roleOfSchema, roleOfSchemaSql } from '../../registry/tenant-role';
 
@@ -16,6 +16,10 @@ interface RoleState {
   readonly isForeign: boolean;
   readonly hasGrants: boolean;
   readonly hasMember: boolean;
+  /** Whether the current user may let others become it. */
+  readonly isGrantable: boolean;
+  /** Who may. */
+  readonly admins: readonly string[];
 }
 
 const STATE = `
@@ -23,7 +27,11 @@ const STATE = `
          coalesce(r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls, false) AS "isForeign",
          coalesce(pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'), false) AS "hasGrants",
          EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles l ON l.oid = m.member
-                 WHERE m.roleid = r.oid AND l.rolname = $2) AS "hasMember"
+                 WHERE m.roleid = r.oid AND l.rolname = $2) AS "hasMember",
+         coalesce(pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'), true)
+           OR pg_catalog.current_setting('server_version_num')::int < 160000 AS "isGrantable",
+         ARRAY(SELECT DISTINCT m.member::pg_catalog.regrole::text FROM pg_catalog.pg_auth_members m
+               WHERE m.roleid = r.oid AND m.admin_option ORDER BY 1) AS admins
   FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_roles r ON r.rolname = ${roleOfSchemaSql('n.nspname')}
   WHERE n.nspname = ANY ($1::name[])`;
 
@@ -45,7 +53,7 @@ export async function findUnprepared(
  * objects that are in it or that its owner will make in it, and `loginRole` may become the role. A complete role costs
  * one query.
  *
- * @throws RangeError when a role with this name exists and can do more
+ * @throws RangeError when a role with this name exists and can do more, or is another owner's
  */
 export async function prepareTenantRole(
   transaction: SqlExecutor,
@@ -69,6 +77,14 @@ export async function prepareTenantRole(
     throw new RangeError(
       `The role "${role}" of the schema "${schemaName}" can log in, or has attributes that no tenant's role has. ` +
         'It was not made here: rename it.',
+    );
+  }
+  if (!state.hasMember && !state.isGrantable) {
+    const by = state.admins.length > 0 ? state.admins.join(' or ') : 'a superuser';
+    throw new RangeError(
+      `The role "${role}" of the schema "${schemaName}" is there already, for another database of this PostgreSQL: roles belong to ` +
+        'all of them. Another owner made it, who must let this one use it. ' +
+        `As ${by}, run: GRANT ${inRemedy(role)} TO the role of adminUrl WITH ADMIN OPTION. Or let both databases have one adminUrl.`,
     );
   }
   const statements = [

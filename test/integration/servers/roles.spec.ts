@@ -3,6 +3,7 @@ import {
   TenantConnection,
   TenantContext,
   TenantLifecycle,
+  TenantMover,
   TenantProvisioner,
   TenantPurge,
   TenantStore,
@@ -88,4 +89,30 @@ it('checks the roles of the server that it is told to, in code', async () => {
   await eu.query(`ALTER ROLE ${eu.login} CREATEROLE`);
   expect(await find()).toEqual([]);
   expect(await find('eu')).toMatchObject([{ code: 'LOGIN_CREATES_ROLES' }]);
+});
+
+it('says whose role it is when two owners of one PostgreSQL need the same, and goes on once it may use it', async () => {
+  const [{ version }] = await eu.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  const app = await start();
+  const acme = await app.create({ slug: 'acme' });
+  await as(app, acme, `INSERT INTO note (text) VALUES ('kept')`);
+  const move = () => app.app.get(TenantMover).move('acme', { server: 'eu' });
+  // Until 16, whoever may make roles may use all.
+  if (version >= 160000) {
+    await expect(move()).rejects.toMatchObject({
+      message: expect.stringContaining(
+        `As ${home.admin}, run: GRANT "${acme.schemaName}" TO the role of adminUrl WITH ADMIN OPTION.`,
+      ),
+    });
+    expect(await as(app, acme, 'SELECT text FROM note')).toEqual([{ text: 'kept' }]);
+    await home.query(`GRANT ${acme.schemaName} TO ${eu.admin} WITH ADMIN OPTION`);
+  }
+  await expect(move()).resolves.toMatchObject({ state: 'done' });
+  expect(await as(app, acme, 'SELECT current_user AS role, session_user AS login, text FROM note')).toEqual([
+    { role: acme.schemaName, login: eu.login, text: 'kept' },
+  ]);
+  await eu.query(`DROP OWNED BY ${acme.schemaName} CASCADE`);
+  await home.query(`DROP OWNED BY ${acme.schemaName} CASCADE`);
 });
