@@ -13,7 +13,7 @@ import type { Tenant } from '../registry/tenant';
 import { CommandLineError } from './cli.errors';
 import { EXIT } from './exit-codes';
 import { integer, readText } from './option-values';
-import { CsvLines, jsonLine, type RowLines } from './row-lines';
+import { CsvLines, JSON_VALUES, jsonLine, type RowLines } from './row-lines';
 import { printable, printableLines } from './printable';
 import { table } from './table';
 import { type Answer, type CommonOptions, TenancyCommand } from './tenancy-command';
@@ -151,7 +151,8 @@ export class ExecCommand extends TenancyCommand<ExecOptions> {
     const out = this.terminal.bytes();
     let exitCode: number = EXIT.done;
     try {
-      for await (const { tenant, row } of fleet.query(sql, [], { tenants, concurrency })) {
+      const rows = fleet.read<Row>(sql, [], { tenants, concurrency }, lines.types);
+      for await (const { tenant, row } of rows) {
         const line = lines.lineOf(tenant, row);
         // Escaping changes no value in JSON. In CSV it would, and a file is to have what is in the table.
         const isRaw = options.csv && !this.terminal.isShown;
@@ -198,7 +199,9 @@ async function runSql(
   write: boolean,
 ): Promise<Outcome> {
   try {
-    const results = await (write ? runWriting(dataSource, sql) : runReadOnly<Row>(dataSource, sql));
+    const results = await (write
+      ? runWriting(dataSource, sql)
+      : runReadOnly<Row>(dataSource, sql, JSON_VALUES));
     const toResult = ({ command, rowCount, rows }: QueryResult<Row>) => ({
       command,
       rowCount,
@@ -218,7 +221,10 @@ function runWriting(dataSource: TenantConnection['dataSource'], sql: string): Pr
   return dataSource.transaction(async ({ queryRunner }) => {
     const client = (await (queryRunner as QueryRunner).connect()) as PoolClient;
     // A text of several statements returns a list of results.
-    const result: QueryResult<Row> | QueryResult<Row>[] = await client.query(sql);
+    const result: QueryResult<Row> | QueryResult<Row>[] = await client.query({
+      text: sql,
+      types: JSON_VALUES,
+    });
     return [result].flat();
   });
 }
@@ -242,6 +248,5 @@ function rowsOf({ rows }: StatementResult): string {
 
 function cell(value: unknown): string {
   if (value === null) return 'NULL';
-  if (typeof value === 'string') return value;
-  return value instanceof Date ? value.toISOString() : JSON.stringify(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

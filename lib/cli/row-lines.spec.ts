@@ -2,14 +2,10 @@ import { CsvLines, jsonLine } from './row-lines';
 
 describe('Rows as lines', () => {
   it('are CSV that COPY can read, and JSON', () => {
-    const row = {
-      ...{ id: 1, nothing: null, empty: '', text: 'a "b", c\r\nd', when: new Date(0) },
-      ...{ bytes: Buffer.from('AB'), json: { k: [1] }, flag: true },
-    };
     const csv = new CsvLines();
+    const row = { id: '1', nothing: null, empty: '', text: 'a "b", c\r\nd', json: '{"k": [1]}', flag: 't' };
     expect(csv.lineOf('acme', row)).toBe(
-      'tenant,id,nothing,empty,text,when,bytes,json,flag\n' +
-        'acme,1,,"","a ""b"", c\r\nd",1970-01-01T00:00:00.000Z,\\x4142,"{""k"":[1]}",true\n',
+      'tenant,id,nothing,empty,text,json,flag\nacme,1,,"","a ""b"", c\r\nd","{""k"": [1]}",t\n',
     );
     expect(jsonLine.lineOf('acme', { id: 1, text: 'a\nb' })).toBe(
       '{"tenant":"acme","row":{"id":1,"text":"a\\nb"}}\n',
@@ -18,10 +14,10 @@ describe('Rows as lines', () => {
 
   it('never put a value under another column’s name: a tenant with other columns is left out and named', () => {
     const csv = new CsvLines();
-    csv.lineOf('acme', { a: 1, b: 2 });
-    expect(csv.lineOf('globex', { b: 2, a: 1 })).toBe('globex,1,2\n');
-    expect(csv.lineOf('initech', { a: 1, c: 2 })).toBe('');
-    expect(csv.lineOf('initech', { a: 1 })).toBe('');
+    csv.lineOf('acme', { a: '1', b: '2' });
+    expect(csv.lineOf('globex', { b: '2', a: '1' })).toBe('globex,1,2\n');
+    expect(csv.lineOf('initech', { a: '1', c: '2' })).toBe('');
+    expect(csv.lineOf('initech', { a: '1' })).toBe('');
     expect([...csv.misfits]).toEqual(['initech']);
   });
 });

@@ -1,4 +1,4 @@
-import type { PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { CustomTypesConfig, PoolClient, QueryConfig, QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
 import { splitStatements, type SqlStatement, wordsOf } from '../../common/split-statements';
 import { ReadOnlyTextError } from '../connection.errors';
@@ -21,6 +21,7 @@ type LentClient = PoolClient & Pick<TenantClient, 'standardStrings'>;
 export async function runReadOnly<Row extends object>(
   dataSource: DataSource,
   sql: string,
+  types?: CustomTypesConfig,
 ): Promise<QueryResult<Row>[]> {
   const queryRunner = dataSource.createQueryRunner();
   try {
@@ -29,7 +30,7 @@ export async function runReadOnly<Row extends object>(
     try {
       // From the first snapshot on SET TRANSACTION READ WRITE is refused, by whatever name.
       await client.query('SELECT');
-      return await runEach<Row>(client, sql);
+      return await runEach<Row>(client, sql, types);
     } finally {
       await client.query('ROLLBACK');
     }
@@ -46,13 +47,17 @@ function endsReading({ head }: SqlStatement): boolean {
   return transactionCommand(head) !== undefined || wordsOf(head)[0] === 'reset';
 }
 
-async function runEach<Row extends object>(client: LentClient, sql: string): Promise<QueryResult<Row>[]> {
+async function runEach<Row extends object>(
+  client: LentClient,
+  sql: string,
+  types?: CustomTypesConfig,
+): Promise<QueryResult<Row>[]> {
   const statements = splitStatements(sql, client.standardStrings);
   if (statements?.some(endsReading)) throw new ReadOnlyTextError();
   const results: QueryResult<Row>[] = [];
   // What cannot be read here PostgreSQL refuses.
   for (const text of statements?.map((statement) => statement.text) ?? [sql]) {
-    const config: QueryConfig & { queryMode: 'extended' } = { text, queryMode: 'extended' };
+    const config: QueryConfig & { queryMode: 'extended' } = { text, types, queryMode: 'extended' };
     results.push(await client.query<Row>(config));
     if (client.getTransactionStatus() !== 'T') throw new ReadOnlyTextError();
   }

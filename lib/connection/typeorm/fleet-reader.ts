@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { PoolClient, QueryConfig, QueryResult } from 'pg';
+import type { CustomTypesConfig, FieldDef, PoolClient, QueryConfig, QueryResult } from 'pg';
 import { DataSource } from 'typeorm';
 import { isOutage } from '../../common/outage';
 import { checkArguments } from '../../common/options/check-options';
@@ -13,6 +13,7 @@ import { isUuid } from '../../registry/claim';
 import type { Tenant } from '../../registry/tenant';
 import { TenantNotFoundError } from '../../registry/tenant.errors';
 import { TenantStore } from '../../registry/store/tenant.store';
+import { FleetTextError } from '../connection.errors';
 import { Handover } from './handover';
 import { type FleetText, readFleetText } from './fleet-text';
 import { TENANT_DATA_SOURCE } from './tenant-data-source';
@@ -48,10 +49,15 @@ interface Batch<Row> {
   readonly rows: readonly Row[];
 }
 
-/** A query of one iterator, as its workers see it. */
-interface Asking<Row> {
+interface Question {
   readonly text: FleetText;
   readonly parameters: unknown[];
+  /** Default those of `pg`. */
+  readonly types: CustomTypesConfig | undefined;
+}
+
+/** A query of one iterator, as its workers see it. */
+interface Asking<Row> extends Question {
   readonly handover: Handover<Batch<Row>>;
   /** Aborted when nobody takes rows any more. */
   readonly over: AbortSignal;
@@ -73,7 +79,8 @@ export class FleetReader {
    * that PostgreSQL lets read only. Rows are fetched as they are taken, so memory grows neither with the fleet nor with
    * its tables. An iterator that is left early gives its connections back.
    *
-   * @param sql one statement that reads: SELECT, VALUES, TABLE, WITH, SHOW or EXPLAIN. Name tables without a schema
+   * @param sql one statement that reads: SELECT, VALUES, TABLE, WITH, SHOW or EXPLAIN. Name tables without a schema, and
+   * columns apart: a tenant whose rows have two of one name has failed
    * @throws FleetTextError, TypeError right away, for a text or options that cannot be used
    * @throws TenantsFailedError after the last row, naming each tenant that failed; some of its rows may have come before
    * @throws TenantNotFoundError before the first row, when one of `tenants` is not there
@@ -84,14 +91,26 @@ export class FleetReader {
     parameters: readonly unknown[] = [],
     options: Partial<FleetQueryOptions> = {},
   ): AsyncGenerator<FleetRow<Row>, void, undefined> {
+    return this.read<Row>(sql, parameters, options, undefined);
+  }
+
+  /** The same with values as `types` makes them of PostgreSQL's texts. @internal */
+  read<Row extends object>(
+    sql: string,
+    parameters: readonly unknown[],
+    options: Partial<FleetQueryOptions>,
+    types: CustomTypesConfig | undefined,
+  ): AsyncGenerator<FleetRow<Row>, void, undefined> {
     const checked = checkArguments('FleetReader.query()', FleetQueryOptions, options);
     if (!Array.isArray(parameters)) throw new TypeError('FleetReader.query() takes a list of parameters.');
-    return this.#stream<Row>(readFleetText(sql), [...(parameters as unknown[])], checked);
+    return this.#stream<Row>(
+      { text: readFleetText(sql), parameters: [...(parameters as unknown[])], types },
+      checked,
+    );
   }
 
   async *#stream<Row extends object>(
-    text: FleetText,
-    parameters: unknown[],
+    question: Question,
     { tenants: names, concurrency, signal }: FleetQueryOptions,
   ): AsyncGenerator<FleetRow<Row>, void, undefined> {
     signal?.throwIfAborted();
@@ -100,7 +119,7 @@ export class FleetReader {
     const end = () => ending.abort();
     signal?.addEventListener('abort', end);
     const handover = new Handover<Batch<Row>>();
-    const asking = { text, parameters, handover, over: ending.signal, away: new Map<string, unknown>() };
+    const asking = { ...question, handover, over: ending.signal, away: new Map<string, unknown>() };
     const failures: { tenant: Tenant; error: unknown }[] = [];
     let visited = 0;
     const worker = async () => {
@@ -155,7 +174,7 @@ export class FleetReader {
           throw error;
         });
         // The pool closes a connection that is given back while a statement is under way.
-        const session = new ReadingSession(client, () => void queryRunner.release());
+        const session = new ReadingSession(client, asking.types, () => void queryRunner.release());
         over.addEventListener('abort', session.leave);
         try {
           if (!over.aborted) await readAll(session, tenant.slug, asking);
@@ -178,15 +197,20 @@ class ReadingSession {
 
   constructor(
     private readonly client: PoolClient,
+    private readonly types: CustomTypesConfig | undefined,
     private readonly drop: () => void,
   ) {}
 
   async query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]> {
     this.#isBusy = true;
     // In the protocol that takes no more than one statement.
-    const config: QueryConfig & { queryMode: 'extended' } = { text, values, queryMode: 'extended' };
-    const { rows }: QueryResult<Row> = await this.client.query<Row>(config);
+    const config: QueryConfig & { queryMode: 'extended' } = {
+      ...{ text, values, types: this.types },
+      queryMode: 'extended',
+    };
+    const { rows, fields }: QueryResult<Row> = await this.client.query<Row>(config);
     this.#isBusy = false;
+    requireApart(fields);
     return rows;
   }
 
@@ -224,4 +248,12 @@ async function readAll<Row extends object>(
   } finally {
     await session.rollBack();
   }
+}
+
+/** A row is an object: of two columns with one name it would have the last. */
+function requireApart(fields: readonly FieldDef[]): void {
+  const names = fields.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new FleetTextError(`gives two columns named ${JSON.stringify(twice)}: name one of them with AS`);
 }

@@ -327,6 +327,47 @@ describe('exec', () => {
     });
   });
 
+  it('prints values as they are in the table, whatever clock and parsers this process has', async () => {
+    const values = {
+      day: `'2026-05-01'::date`,
+      last: `'294276-01-01'::timestamp`,
+      never: `'infinity'::timestamptz`,
+      fine: `'2026-05-01 12:00:00.123456'::timestamp`,
+      none: `'NaN'::float8`,
+      bytes: `'\\x4142'::bytea`,
+      list: `ARRAY[1, 2]`,
+      long: `9007199254740993`,
+      flag: 'true',
+    };
+    const sql = `SELECT ${Object.entries(values)
+      .map(([name, value]) => `${value} AS ${name}`)
+      .join(', ')}`;
+    const environment = { ...cli.environment, TZ: 'Asia/Tokyo' };
+    const exec = async (...args: string[]) =>
+      (await cli.line.spawn(['exec', '--tenant', 'support', ...args, sql], environment)).stdout;
+    expect(await exec('--csv')).toBe(
+      'tenant,day,last,never,fine,none,bytes,list,long,flag\n' +
+        'support,2026-05-01,294276-01-01 00:00:00,infinity,2026-05-01 12:00:00.123456,NaN,\\x4142,"{1,2}",9007199254740993,t\n',
+    );
+    const row = {
+      ...{
+        day: '2026-05-01',
+        last: '294276-01-01 00:00:00',
+        never: 'infinity',
+        none: 'NaN',
+        bytes: '\\x4142',
+      },
+      ...{ fine: '2026-05-01 12:00:00.123456', list: [1, 2], long: '9007199254740993', flag: true },
+    };
+    expect(JSON.parse(await exec('--json-lines'))).toEqual({ tenant: 'support', row });
+    expect(JSON.parse(await exec('--json'))).toMatchObject({ tenants: [{ results: [{ rows: [row] }] }] });
+    expect(await exec()).toContain('2026-05-01  294276-01-01 00:00:00  infinity');
+    expect(await cli.run('exec', '--tenant', 'support', '--csv', 'SELECT 1 AS id, 2 AS id')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('two columns named "id"') as string,
+    });
+  });
+
   it('shows nothing that a terminal would obey, wherever it comes from: errors, arguments, JSON', async () => {
     const raise = `DO $$ BEGIN RAISE EXCEPTION e'\\x1b]0;owned\\x07\\nold: SELECT 1\\x7f'; END $$`;
     const failed = await cli.run('exec', '--tenant', 'support', raise);
