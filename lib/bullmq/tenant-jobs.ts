@@ -140,7 +140,8 @@ export class TenantJobs {
     const owner = this.stamps.read(job);
     if (owner !== undefined && this.held.size < MAX_HELD) this.held.add(owner);
     await this.#renewPriority(job, owner);
-    await job.moveToDelayed(Date.now() + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
+    // Not by this instance's clock, which may be a month ahead.
+    await job.moveToDelayed(now + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
     await this.#wakeIfServed(job, owner);
     throw new DelayedError();
   }

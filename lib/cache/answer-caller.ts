@@ -5,13 +5,20 @@ import type { HttpRequest } from '../context/handler-call';
 import { credentialsOf } from '../resolution/resolvers/verified-credential';
 
 /** Headers that carry a credential, or name a caller, say so in their names. */
-const OF_CALLERS = /auth|cookie|credential|jwt|key|password|secret|session|signature|token|user/;
+const OF_CALLERS =
+  /account|actor|assertion|auth|caller|claim|consumer|cookie|credential|customer|email|group|identity|jwt|key|member|password|permission|principal|role|scope|secret|session|signature|token|user/;
+
+/** So do those by which a proxy says whose certificate or login it has looked at: `x-ssl-client-s-dn`. */
+const OF_PROXIES = /cert|-dn$|oidc|saml|subject/;
 
 /** Named alike, and of nobody in particular. */
 const OF_BROWSERS = /^(?:sec-|user-agent$)/;
 
 /** What an application, or Nest's Passport, puts on a request once it knows who sent it. */
 const KNOWN_CALLERS = ['user', 'auth', 'session'];
+
+/** Those of them that are the same for the same caller. */
+const NAMED_CALLERS = ['user', 'auth'];
 
 /**
  * Who sends a request, as far as it says so: a text that is the same for the same caller. `undefined` when the caller is known
@@ -20,7 +27,7 @@ const KNOWN_CALLERS = ['user', 'auth', 'session'];
 export function callerOf(request: HttpRequest): string | undefined {
   const raw = rawOf(request);
   const headers = Object.entries(raw.headers)
-    .filter(([name]) => OF_CALLERS.test(name) && !OF_BROWSERS.test(name))
+    .filter(([name]) => (OF_CALLERS.test(name) || OF_PROXIES.test(name)) && !OF_BROWSERS.test(name))
     .sort(([one], [other]) => (one < other ? -1 : 1));
   const credentials = credentialsOf(request).map(({ details }) => details.name);
   const isNamed = headers.length > 0 || credentials.length > 0;
@@ -28,7 +35,13 @@ export function callerOf(request: HttpRequest): string | undefined {
   const isKnownOtherwise =
     (raw.socket as Partial<TLSSocket>).authorized === true ||
     (!isNamed && KNOWN_CALLERS.some((name) => (known[name] ?? undefined) !== undefined));
-  return isKnownOtherwise ? undefined : JSON.stringify([headers, credentials]);
+  if (isKnownOtherwise) return undefined;
+  try {
+    // The application may know it by something else than those headers, such as a cookie of another purpose.
+    return JSON.stringify([headers, credentials, NAMED_CALLERS.map((name) => known[name])]);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Of a request, what an answer may differ by besides its caller, with the caller; no credential can be read from it. */

@@ -243,6 +243,15 @@ describe.each([
       { 'x-api-key': 'one' },
       { 'x-user-id': '1' },
       { 'x-user-id': '2' },
+      { 'x-forwarded-client-cert': 'Hash=1' },
+      { 'x-forwarded-client-cert': 'Hash=2' },
+      { 'x-ssl-client-s-dn': 'CN=ann' },
+      { 'x-ssl-client-s-dn': 'CN=bob' },
+      { 'x-ms-client-principal': 'ann' },
+      { 'x-ms-client-principal': 'bob' },
+      // The application knows these by their badge.
+      { cookie: 'theme=dark', 'x-badge': 'ann' },
+      { cookie: 'theme=dark', 'x-badge': 'bob' },
     ];
     const path = '?whose';
     const answers = [];

@@ -74,6 +74,11 @@ describe('docs/queues.md, through any broker', () => {
     await expect(kept('globex')).resolves.toEqual(['globex 1']);
   });
 
+  it.each([0, -1, 1.5, NaN, Infinity, '60000'])('makes no token that is good for %s ms', (expiresInMs) => {
+    const carry = () => carrier.carryTenant('mail', { expiresInMs: expiresInMs as number });
+    expect(() => within('acme', carry)).toThrow(RangeError);
+  });
+
   it('refuses a message whose tenant, payload or purpose is another one, and runs nothing', async () => {
     const before = await kept('globex');
     const message = within('acme', () => mails.message({ description: 'tea' }));

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { QueueEvents, type Job, type JobsOptions } from 'bullmq';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Job, QueueEvents, type JobsOptions } from 'bullmq';
 import { type Tenant, TenantContext, TenantLifecycle, TenantPurge } from '../../lib';
 import { TenantJobs } from '../../lib/bullmq';
 import { checkTenantAdapter } from '../../lib/testing';
@@ -221,6 +222,22 @@ describe('Queues of BullMQ on Redis', () => {
       await done(await test.queue.add('note', { text }));
     };
     expect(await checkTenantAdapter({ app: test.app, enter, isDeferred: true })).toEqual([]);
+  });
+
+  it('hold a job by the clock of Redis, not by that of the instance', async () => {
+    const tenant = await test.create({ slug: 'ahead' });
+    await test.app.get(TenantLifecycle).suspend('ahead');
+    const moved = jest.spyOn(Job.prototype, 'moveToDelayed');
+    const now = Date.now.bind(Date);
+    const month = jest.spyOn(Date, 'now').mockImplementation(() => now() + 30 * 86_400_000);
+    try {
+      await add(tenant, { text: 'held' });
+      while (moved.mock.calls.length === 0) await wait(10);
+      expect(moved.mock.calls[0][0]).toBeLessThan(now() + 60_000);
+    } finally {
+      month.mockRestore();
+      moved.mockRestore();
+    }
   });
 
   it('let a listener of the queue’s events work for the tenant of a job', async () => {

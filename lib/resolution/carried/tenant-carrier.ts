@@ -1,4 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { isInteger } from '../../common/options/kinds';
+import { show } from '../../common/show-value';
 import { TenantContext } from '../../context/tenant-context';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import type { Tenant } from '../../registry/tenant';
@@ -18,7 +20,7 @@ export interface CarriedPayload {
 
 export interface CarryOptions extends CarriedPayload {
   /**
-   * How long the token is good, in milliseconds. It begins by the clock of the machine that signs and ends by the clock of
+   * How long the token is good, in milliseconds: an integer from 1. It begins by the clock of the machine that signs and ends by the clock of
    * the one that reads, which may be 30 s behind. Default: as long as its key is one of `carryKeys`.
    */
   readonly expiresInMs?: number;
@@ -50,6 +52,7 @@ export class TenantCarrier {
    * @param purpose what it is for, such as the queue's name. It is good for nothing else
    * @throws TenantRequiredError without a tenant
    * @throws CarryKeysMissingError without `carryKeys`
+   * @throws RangeError for an `expiresInMs` that is no integer from 1: nobody could read such a token
    */
   carryTenant(purpose: string, options: CarryOptions = {}): string {
     return this.sign(this.context.tenant(), purpose, options);
@@ -77,6 +80,8 @@ export class TenantCarrier {
 
   /** The same as `carryTenant` for a tenant, or to say that work belongs to none. @internal */
   sign(tenant: Tenant | undefined, purpose: string, { payload, expiresInMs }: CarryOptions = {}): string {
+    if (expiresInMs !== undefined && !isInteger(expiresInMs, 1))
+      throw new RangeError(`expiresInMs must be milliseconds, an integer from 1, not ${show(expiresInMs)}.`);
     const issuedAt = Date.now();
     const expiresAt = expiresInMs === undefined ? undefined : issuedAt + expiresInMs;
     const claims = { tenantId: tenant?.id, purpose, payload, issuedAt, expiresAt };

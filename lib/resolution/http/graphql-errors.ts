@@ -17,6 +17,10 @@ interface Schema {
   getTypeMap(): Readonly<Record<string, { getFields?(): Readonly<Record<string, Field>> }>>;
 }
 
+interface SchemaHost {
+  readonly schema: Schema;
+}
+
 /** Throws what the server is to be given. */
 type Answer = (error: unknown) => never;
 
@@ -40,7 +44,7 @@ export class GraphqlErrors implements OnApplicationBootstrap {
   /** By its name: the package need not be there. */
   onApplicationBootstrap(): void {
     for (const { name, instance } of this.discovery.getProviders())
-      if (name === 'GraphQLSchemaHost') this.#watch((instance as { readonly schema: Schema }).schema);
+      if (name === 'GraphQLSchemaHost') this.#watch(schemaOf(instance as SchemaHost));
   }
 
   /** What the server is to be given in the place of what was thrown. */
@@ -63,8 +67,8 @@ export class GraphqlErrors implements OnApplicationBootstrap {
     return answer;
   }
 
-  #watch(schema: Schema): void {
-    for (const type of Object.values(schema.getTypeMap()))
+  #watch(schema: Schema | undefined): void {
+    for (const type of Object.values(schema?.getTypeMap() ?? {}))
       for (const field of Object.values(type.getFields?.() ?? {})) {
         const { resolve, subscribe } = field;
         if (resolve) field.resolve = this.#around(resolve, (value) => value);
@@ -87,6 +91,15 @@ export class GraphqlErrors implements OnApplicationBootstrap {
         return answer(error);
       }
     };
+  }
+}
+
+/** A driver of another's, such as that of a gateway, may have made none. */
+function schemaOf(host: SchemaHost): Schema | undefined {
+  try {
+    return host.schema;
+  } catch {
+    return undefined;
   }
 }
 
