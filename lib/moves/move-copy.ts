@@ -20,7 +20,7 @@ import { readContents, type SchemaContents } from '../transfer/schema-contents';
 import { serverVersion } from '../transfer/server-version';
 import { differencesBetween } from '../transfer/verify-import';
 import { guard, isBeingBuiltIn, putAway, readPositions, setPositions } from './fence';
-import { type Move, moveComment, type MoveProgress, nameOfMoved } from './move';
+import { linkName, type Move, moveComment, type MoveProgress, nameOfMoved } from './move';
 import { MoveRecords } from './move-records';
 import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
@@ -156,7 +156,7 @@ export class MoveCopy {
         'somebody made tables in its schema while it was copied. Move it again.',
       );
     // In the last moment: until the rename is committed, others find the schema.
-    await requireUnchanged(source, schemaName, manager);
+    await requireUnchanged(source, move, manager);
     const away = nameOfMoved(move);
     await putAway(manager, schemaName, away, await this.marks.statement(manager, away, moveComment(move)));
     await guard(manager, away, await listTables(manager, away));
@@ -203,12 +203,10 @@ export function requireNone(differences: readonly string[]): void {
 }
 
 /** Locks keep tables from being changed, but not others from making a table or an index. */
-async function requireUnchanged(
-  { contents }: MoveSource,
-  schemaName: string,
-  manager: EntityManager,
-): Promise<void> {
-  const { fingerprint } = await readContents(manager, schemaName, COMPARED);
+async function requireUnchanged({ contents }: MoveSource, move: Move, manager: EntityManager): Promise<void> {
+  // It stays until nothing follows any more: PostgreSQL would complain in its log that it is gone.
+  const publicationLeftOut = linkName(move);
+  const { fingerprint } = await readContents(manager, move.schemaName, { ...COMPARED, publicationLeftOut });
   if (fingerprint === contents.fingerprint) return;
   throw new MoveNotPossibleError('its structure was changed while it was copied. Move it again.');
 }

@@ -79,3 +79,11 @@ export function moveComment({ id }: Pick<Move, 'id'>): string {
 export function nameOfMoved({ schemaName }: Pick<Move, 'schemaName'>): string {
   return `moved_${schemaName}`;
 }
+
+/** What publications, slots and subscriptions of moves are called, up to the id. */
+export const LINK_PREFIX = 'tenancy_move_';
+
+/** The name of a move's publication, slot and subscription: a slot's has lower-case letters, digits and underscores only. */
+export function linkName({ id }: Pick<Move, 'id'>): string {
+  return LINK_PREFIX + id.replaceAll('-', '_');
+}

@@ -11,7 +11,7 @@ import { countRows, MoveCopy, type MoveSource, type MoveTold, requireNone } from
 import { MoveRecords } from './move-records';
 import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
-import { isDoneUpTo, linkName, markLog, Replication } from './replication';
+import { isDoneUpTo, markLog, Replication } from './replication';
 import { requireSameRows } from './same-rows';
 import { TableWaits } from './table-waits';
 
@@ -129,7 +129,6 @@ export class OnlineCopy {
         const lsn = await markLog(ends.source);
         if (!(await isDoneUpTo(ends.target, move, lsn, { ms: LAST_MS, signal: told.signal }))) throw behind;
         await this.#verify(source, move, manager, ends.target);
-        await manager.query(`DROP PUBLICATION ${linkName(move)}`);
         told.signal.throwIfAborted();
         const fencing = await this.records.advance(move, 'following', 'fencing');
         await told.state(fencing);

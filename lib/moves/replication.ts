@@ -6,12 +6,9 @@ import type { EntityManager, QueryRunner } from 'typeorm';
 import { quoteIdentifier, quoteLiteral, type SqlExecutor, sqlStateOf } from '../common/sql';
 import { OwnSessions } from '../connection/typeorm/own-sessions';
 import type { Place } from '../placement/place';
-import type { Move } from './move';
+import { LINK_PREFIX, linkName, type Move } from './move';
 import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
-
-/** What publications, slots and subscriptions of moves are called, up to the id. */
-export const LINK_PREFIX = 'tenancy_move_';
 
 /** Between two looks whether what is waited for has come. */
 const LOOK_MS = 10;
@@ -23,11 +20,6 @@ const MAX_FAILURES = 5;
 const SLOT_FREE_MS = 5_000;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
-
-/** The name of a move's publication, slot and subscription: a slot's has lower-case letters, digits and underscores only. */
-export function linkName({ id }: Pick<Move, 'id'>): string {
-  return LINK_PREFIX + id.replaceAll('-', '_');
-}
 
 /** The publication and the slot at the old place of a tenant, and the subscription at the new one. */
 @Injectable()

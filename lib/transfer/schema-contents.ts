@@ -17,15 +17,21 @@ export interface SchemaContents {
 export interface ReadContentsOptions {
   /** Leaves out whose the objects are that belong to the role that reads them. Default false. */
   readonly isOwnerLeftOut?: boolean;
+  /** The name of a publication of which its tables are left out. Default none. */
+  readonly publicationLeftOut?: string;
 }
 
 export function readContents(
   executor: SqlExecutor,
   schemaName: string,
-  { isOwnerLeftOut = false }: ReadContentsOptions = {},
+  { isOwnerLeftOut = false, publicationLeftOut }: ReadContentsOptions = {},
 ): Promise<SchemaContents> {
   return inSchema(executor, schemaName, async (schema, reader) => {
-    const found = await readStructure(reader, schema);
+    const all = await readStructure(reader, schema);
+    const found =
+      publicationLeftOut === undefined
+        ? all
+        : all.filter(({ object }) => !object.startsWith(`publication ${publicationLeftOut} of `));
     const lines = isOwnerLeftOut ? await withoutOwner(executor, found) : found;
     const bare = lines.map(({ object, properties }) => ({ object, properties: withoutCode(properties) }));
     return {

@@ -1,7 +1,11 @@
 import { Client } from 'pg';
 import type { Tenant } from '../../lib';
 import { once, type OnlineWorld, type PlaceName, startOnlineWorld } from '../integration/moves/online-world';
+import { examine } from '../../lib/cli/doctor/examine';
+import { resolveOptions } from '../../lib/options/resolve-options';
+import { CORE_MIGRATIONS } from '../../lib/registry/registry-migrations';
 import { felt } from '../support/change-feed';
+import { notesOptions } from '../support/notes';
 
 // Each case waits for servers that are away.
 jest.setTimeout(300_000);
@@ -67,6 +71,16 @@ it('takes away what is left of a move that has ended, and nothing of which it kn
   await world.databases.default.query('UPDATE tenancy.moves SET unlinked_at = NULL WHERE id = $1', [id]);
   expect((await world.sweep()).problems).toEqual([]);
   expect(await world.links()).toEqual([`slot ${stranger}`]);
+  // The doctor lists it.
+  const servers = { eu: { url: world.databases.eu.url }, us: { url: world.databases.us.url } };
+  const options = resolveOptions(notesOptions(world.databases.default, { servers }));
+  const slots = (await examine(options, CORE_MIGRATIONS)).filter(({ check }) => check.endsWith('slots'));
+  expect(slots.map(({ check, severity }) => [check, severity])).toEqual([
+    ['slots', 'ok'],
+    ['eu: slots', 'warning'],
+    ['us: slots', 'ok'],
+  ]);
+  expect(slots[1].message).toContain(`slot ${stranger}, which keeps`);
   await world.databases.eu.query(`SELECT pg_drop_replication_slot('${stranger}')`);
 });
 

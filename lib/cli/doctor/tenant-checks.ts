@@ -1,6 +1,6 @@
 import { listed } from '../../common/listed';
 import { quoteIdentifier } from '../../common/sql';
-import { LINK_PREFIX, linkName } from '../../moves/replication';
+import { LINK_PREFIX, linkName } from '../../moves/move';
 import { OWN_NAME } from '../../registry/schema-name';
 import {
   describeCopies,

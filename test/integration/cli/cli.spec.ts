@@ -478,6 +478,7 @@ describe('spares and doctor', () => {
     const [{ name }] = await cli.database.query<{ name: string }>('SELECT current_database() AS name');
     await cli.database.query(`
       GRANT TEMPORARY ON DATABASE ${name} TO PUBLIC; GRANT CREATE ON SCHEMA public TO PUBLIC; CREATE EXTENSION citext;
+      CREATE PUBLICATION tenancy_move_gone;
       CREATE SCHEMA t_aaaaaaaaaaaaaaaaaaaa;
       UPDATE tenancy.tenants SET schema_name = 't_bbbbbbbbbbbbbbbbbbbb' WHERE slug = 'support';
       DELETE FROM tenancy.tenant_migrations; DELETE FROM tenancy.template_migrations;
@@ -497,6 +498,7 @@ describe('spares and doctor', () => {
       'warning CREATE on public': 'REVOKE CREATE ON SCHEMA public FROM PUBLIC',
       'warning extensions': expect.stringContaining('sharedSchemas'),
       'warning unfinished purges': expect.stringContaining('sweeper'),
+      'warning slots': expect.stringContaining('runbook'),
       'problem template': 'run: tenancy migrate up',
       'problem migrations': 'run: tenancy migrate up',
       'warning schemas': expect.stringContaining('adopt'),
