@@ -41,6 +41,18 @@ export class FileTooLargeError extends TenancyError {
   }
 }
 
+/** The stream that is to be kept was read to its end before, as a request is by a parser of bodies. Nothing was kept. */
+export class FileBodyReadError extends TenancyError {
+  readonly code = 'FILE_BODY_READ';
+
+  constructor() {
+    super(
+      'The body of the file was read to its end before, so there is nothing left to keep. If it is a request, a parser has ' +
+        'read it, because of its content type: let no parser read the bodies of this route.',
+    );
+  }
+}
+
 /** A part of a file was asked for that it does not have. */
 export class FileRangeError extends TenancyError {
   readonly code = 'FILE_RANGE_INVALID';

@@ -31,6 +31,7 @@ export {
 } from './file-store';
 export { DirectoryFileStore } from './directory/directory-file-store';
 export {
+  FileBodyReadError,
   FileDamagedError,
   type FileField,
   FileNotFoundError,

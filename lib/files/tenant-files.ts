@@ -74,6 +74,7 @@ export class TenantFiles {
    * @param key 1 to 1,024 bytes, parts between `/`
    * @throws InvalidFileError for a key, a content type or metadata that cannot be kept
    * @throws FileTooLargeError when it has more than `maxBytes`
+   * @throws FileBodyReadError for a stream that was read before
    * @throws QuotaExceededError when a hard quota does not allow its bytes
    * @throws what `body` fails with
    */

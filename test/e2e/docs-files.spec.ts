@@ -52,8 +52,8 @@ describe.each([
 
   it('keeps, lists, gives and removes the files of each tenant', async () => {
     for (const slug of ['acme', 'globex']) await app.get(TenantProvisioner).create({ slug });
-    const ask = async (slug: string, path: string, method = 'GET', body?: string) => {
-      const headers = { 'x-tenant-id': slug, 'content-type': 'text/plain' };
+    const ask = async (slug: string, path: string, method = 'GET', body?: string, type = 'text/plain') => {
+      const headers = { 'x-tenant-id': slug, 'content-type': type };
       const answer = await fetch(new URL(path, await app.getUrl()), { method, headers, body });
       return [answer.status, await answer.text()] as const;
     };
@@ -71,6 +71,10 @@ describe.each([
     const { url } = JSON.parse((await ask('acme', 'documents/note/url'))[1]) as { url: string };
     const answer = await fetch(new URL(url, await app.getUrl()));
     expect([answer.status, await answer.text()]).toEqual([200, 'tea']);
+    // Nest's own parser has read this one, to its end.
+    const parsed = await ask('acme', 'documents/note', 'PUT', '{}', 'application/json');
+    expect([parsed[0], JSON.parse(parsed[1])]).toMatchObject([500, { code: 'FILE_BODY_READ' }]);
+    expect(await ask('acme', 'documents/note')).toEqual([200, 'tea']);
     await ask('acme', 'documents/note', 'DELETE');
     expect(await ask('acme', 'documents/note')).toMatchObject([404, expect.anything()]);
   });
