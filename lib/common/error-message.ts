@@ -12,5 +12,8 @@ export function messageOf(error: unknown): string {
 export function messageWithCause(error: unknown): string {
   const message = messageOf(error);
   const cause: unknown = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
+  if (!(cause instanceof Error)) return message;
+  // Where a host has several addresses and none answers, Node's error has a code and no text.
+  const said = cause.message || String((cause as NodeJS.ErrnoException).code ?? '');
+  return message.includes(said) ? message : `${message} ${said}`;
 }

@@ -19,7 +19,7 @@ import {
   type NestModule,
   type Type,
 } from '@nestjs/common';
-import { APP_GUARD, HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import { APP_GUARD, DiscoveryModule, HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -32,6 +32,7 @@ import { fromHeader } from '../../lib/resolution/resolvers/from-header';
 import { fromSubdomain } from '../../lib/resolution/resolvers/from-subdomain';
 import { REGISTRY_OPTIONS } from '../../lib/registry/registry.options';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
+import { GraphqlErrors } from '../../lib/resolution/http/graphql-errors';
 import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
 import { RegistryLookups } from '../../lib/registry/cache/registry-lookup';
 import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
@@ -70,7 +71,9 @@ class FragileStore extends InMemoryTenantStore {
   down = false;
 
   override async find(claim: TenantClaim): Promise<Tenant | undefined> {
-    if (this.down) throw new TenancyUnavailableError('The registry');
+    // As of Node, where none of a host's addresses answers.
+    const cause = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+    if (this.down) throw new TenancyUnavailableError('The registry', { cause });
     return super.find(claim);
   }
 }
@@ -253,6 +256,7 @@ class TestApp {
 
 function resolutionModule(options: ResolutionOptions, store: TenantStore, withoutMiddleware = false): Type {
   @Module({
+    imports: [DiscoveryModule],
     controllers: [ProbeController, PublicController, InjectedController],
     providers: [
       TenantContext,
@@ -260,6 +264,7 @@ function resolutionModule(options: ResolutionOptions, store: TenantStore, withou
       TenantLookup,
       TenantResolution,
       TenancyExceptionFilter,
+      GraphqlErrors,
       Injected,
       currentTenantProvider,
       { provide: TenantStore, useValue: store },
@@ -623,6 +628,7 @@ describe.each<[string, (trustProxy?: boolean | string) => AbstractHttpAdapter]>(
     await expect(fragile.send('/tenant', as('acme'))).resolves.toEqual(refusal(503, 'TENANCY_UNAVAILABLE'));
     await expect(fragile.send('/free', as('acme'))).resolves.toMatchObject({ status: 200 });
     fragile.store.down = false;
+    expect(fragile.log.errors).toEqual([expect.stringMatching(/Try again shortly\. ECONNREFUSED$/)]);
     await expect(fragile.send('/tenant', as('acme'))).resolves.toEqual(servedAs('acme'));
   });
 

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
+import { messageWithCause } from '../../common/error-message';
 import { graphqlRequestOf } from '../../context/handler-call';
 import { TenancyError } from '../../common/tenancy.errors';
 import { clientAnswer, unwrapError } from './client-answer';
@@ -31,7 +32,7 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     if (type !== 'http' && type !== 'rpc') throw exception;
     const error = unwrapError(exception);
     if (error instanceof TenancyError && error.statusCode >= 500 && !error.isTold)
-      this.#logger.error(error.message, error.stack);
+      this.#logger.error(messageWithCause(error), error.stack);
     if (type === 'rpc') return this.#answerMessage(error);
     if (error instanceof TenancyError) this.#setHeaders(error, host);
     return super.catch(error, host);
