@@ -54,7 +54,7 @@ const READINGS: Readonly<Record<string, string>> = {
     'costs the process that migrates, which is what counts where PostgreSQL has many cores, and `serverCpuMicros` what it ' +
     'costs the server’s sessions; `cpuVsRaw` and `cpuVsRawLedger` compare the sums of both, which depend least on what ' +
     'else a machine does. ' +
-    '`upHeapPeakMb` is what such a run holds of the heap at most, beyond what the process held before it (a page of 500 ' +
+    '`upHeapPeakMb` is what such a run holds of the heap at most, beyond what the process held before it (pages of 250 ' +
     'tenants), and `upHeapGrowthMb` what a run over 500 does not: nearly nothing, since memory does not follow the fleet.',
   drift:
     'The same fleet is compared with its template, each schema in all that PostgreSQL knows of it (`drift`), beside one ' +
