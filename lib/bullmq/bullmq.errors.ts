@@ -23,6 +23,18 @@ export class ProcessorNotTenantsError extends StartError {
   }
 }
 
+/** A job or scheduler of a tenant was given an id that other tenants could give, too. Nothing was added. */
+export class JobIdSharedError extends TenancyError {
+  readonly code = 'JOB_ID_SHARED';
+
+  constructor(what: string, id: string, queue: string, tenantId: string) {
+    super(
+      `The ${what} "${id}" is one of the whole queue "${queue}": where another tenant gives the same one, BullMQ drops one of both ` +
+        `without a word. Put the tenant's id into it, as in "${tenantId} ${id}".`,
+    );
+  }
+}
+
 /** A job was to be added with an option that cannot be had together with fair turns. Nothing was added. */
 export class JobNotFairError extends TenancyError {
   readonly code = 'JOB_NOT_FAIR';

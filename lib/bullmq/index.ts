@@ -16,4 +16,9 @@ export { TenantFlowProducer } from './tenant-flow-producer';
 export { TenantProcessor } from './tenant-processor.decorator';
 export { TenantJobs } from './tenant-jobs';
 export { type TenantJobsOptions } from './job-stamps';
-export { InvalidBullmqOptionsError, JobNotFairError, ProcessorNotTenantsError } from './bullmq.errors';
+export {
+  InvalidBullmqOptionsError,
+  JobIdSharedError,
+  JobNotFairError,
+  ProcessorNotTenantsError,
+} from './bullmq.errors';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { IQueueBackend } from 'bullmq';
-import { JobNotFairError } from './bullmq.errors';
+import { JobIdSharedError, JobNotFairError } from './bullmq.errors';
 import { FairPriorities, ownerKey } from './fair-priorities';
 import { JobStamps } from './job-stamps';
 import { isRedis } from './packages';
@@ -18,6 +18,11 @@ interface OrderOptions {
   readonly delay?: number;
 }
 
+interface IdOptions {
+  readonly jobId?: unknown;
+  readonly deduplication?: { readonly id?: unknown };
+}
+
 /** Gives new jobs their tenant, and their priority among those of other tenants. */
 @Injectable()
 export class JobPreparation {
@@ -29,17 +34,25 @@ export class JobPreparation {
   /**
    * The options of a job that needs no priority, because there is only one of its kind at a time.
    *
-   * @throws TenantRequiredError without a tenant
+   * @param schedulerId of the scheduler whose job it is
+   * @throws TenantRequiredError without a tenant, JobIdSharedError
    */
-  stamped<Options extends object>(queue: string, { name, data, opts }: NewJob<Options>): Options {
-    return this.stamps.stamped<Options>(queue, name, data, opts);
+  stamped<Options extends object>(
+    queue: string,
+    { name, data, opts }: NewJob<Options>,
+    schedulerId?: string,
+  ): Options {
+    const stamped = this.stamps.stamped<Options>(queue, name, data, opts);
+    const owner = opts?.tenantFree ? undefined : this.stamps.owner();
+    if (owner !== undefined) refuseSharedIds(stamped, schedulerId, queue, owner);
+    return stamped;
   }
 
   /**
    * The options of new jobs of one queue, in order.
    *
    * @param backend of the queue with fair turns; `undefined` without
-   * @throws TenantRequiredError, JobNotFairError; nothing was added then
+   * @throws TenantRequiredError, JobIdSharedError, JobNotFairError; nothing was added then
    */
   async prepared<Options extends object>(
     queue: string,
@@ -78,6 +91,17 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
 
 function isForLater(options: object): boolean {
   return ((options as OrderOptions).delay ?? 0) > 0;
+}
+
+/** Ids are the queue's: with one that another tenant has given, BullMQ adds no job, or replaces that tenant's scheduler. */
+function refuseSharedIds(options: object, schedulerId: unknown, queue: string, owner: string): void {
+  const { jobId, deduplication } = options as IdOptions;
+  const ids = { jobId, 'deduplication.id': deduplication?.id, "scheduler's id": schedulerId };
+  for (const [what, id] of Object.entries(ids)) {
+    if (id === undefined || id === null || id === '') continue;
+    const text = typeof id === 'string' ? id : JSON.stringify(id);
+    if (!text.includes(owner)) throw new JobIdSharedError(what, text, queue, owner);
+  }
 }
 
 function refuseOwnOrder(options: object, queue: string): void {

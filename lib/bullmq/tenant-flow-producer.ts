@@ -25,13 +25,13 @@ export class TenantFlowProducer extends FlowProducer {
     this.#isFair = (queue) => isFair(queue) ?? fair;
   }
 
-  /** @throws TenantRequiredError, JobNotFairError as `TenantQueue.add()` */
+  /** @throws TenantRequiredError, JobIdSharedError, JobNotFairError as `TenantQueue.add()` */
   override async add(flow: FlowJob, opts?: FlowOpts): Promise<JobNode> {
     const [prepared] = await this.#prepared([flow]);
     return super.add(prepared, opts);
   }
 
-  /** @throws TenantRequiredError, JobNotFairError as `TenantQueue.add()` */
+  /** @throws TenantRequiredError, JobIdSharedError, JobNotFairError as `TenantQueue.add()` */
   override async addBulk(flows: FlowJob[]): Promise<JobNode[]> {
     return super.addBulk(await this.#prepared(flows));
   }

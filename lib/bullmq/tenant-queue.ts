@@ -47,6 +47,7 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
 
   /**
    * @throws TenantRequiredError without a tenant, unless `tenantFree: true`
+   * @throws JobIdSharedError for a `jobId` or `deduplication.id` without the tenant's id in it
    * @throws JobNotFairError for a priority of the job's own, in a queue with fair turns
    */
   override add(name: Name, data: Data, opts?: MaybeFree<JobsOptions>): Promise<Job<Data, Result, Name>> {
@@ -70,18 +71,18 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
     return super.addBulk(jobs.map(({ name, data }, index) => ({ name, data, opts: prepared[index] })));
   }
 
-  /** Each of its jobs runs for the tenant of the code that has upserted it. @throws TenantRequiredError as `add` */
+  /** Each of its jobs runs for the tenant of the code that has upserted it, whose id must be in the scheduler's. @throws as `add` */
   override async upsertJobScheduler(
     jobSchedulerId: Name,
     repeatOpts: Omit<RepeatOptions, 'key'>,
     template: { name?: Name; data?: Data; opts?: MaybeFree<JobSchedulerTemplateOptions> } = {},
   ): Promise<Job<Data, Result, Name>> {
     const { name = jobSchedulerId, data } = template;
-    const opts = this.#preparation.stamped<JobSchedulerTemplateOptions>(this.name, {
-      name,
-      data: data ?? {},
-      opts: template.opts,
-    });
+    const opts = this.#preparation.stamped<JobSchedulerTemplateOptions>(
+      this.name,
+      { name, data: data ?? {}, opts: template.opts },
+      jobSchedulerId,
+    );
     return super.upsertJobScheduler(jobSchedulerId, repeatOpts, { name, data, opts });
   }
 

@@ -47,7 +47,7 @@ describe('Queues of BullMQ on PostgreSQL', () => {
       }),
     );
     await within(acme, () =>
-      test.queue.upsertJobScheduler('ticks', { every: 50, limit: 2 }, { data: { text: 'tick' } }),
+      test.queue.upsertJobScheduler(`${acme.id} ticks`, { every: 50, limit: 2 }, { data: { text: 'tick' } }),
     );
     for (const text of ['tried', 'bulk', 'step-2', 'child', 'parent'])
       await test.diary.until(`completed ${text}`);

@@ -99,13 +99,42 @@ describe('Queues of BullMQ on Redis', () => {
       }),
     );
     await within(acme, () =>
-      test.queue.upsertJobScheduler('ticks', { every: 50, limit: 3 }, { data: { text: 'tick' } }),
+      test.queue.upsertJobScheduler(`${acme.id} ticks`, { every: 50, limit: 3 }, { data: { text: 'tick' } }),
     );
     await Promise.all([...bulk, flow.job].map((job) => done(job)));
     await test.diary.until('completed tick', 3);
     expect(await texts(acme)).toEqual(expect.arrayContaining(['bulk-1', 'bulk-2', 'bulk-3', 'tick']));
     expect(await texts(globex)).toEqual(expect.arrayContaining(['parent', 'child-1', 'child-2']));
     expect(test.diary.about('tick').filter((line) => !line.endsWith(' acme'))).toEqual([]);
+  });
+
+  it('refuse an id that another tenant could give, too, and keep apart what has the tenant in it', async () => {
+    const data = { text: 'same' };
+    const shared = (what: string) =>
+      expect.objectContaining({
+        code: 'JOB_ID_SHARED',
+        message: expect.stringMatching(new RegExp(`^The ${what} "daily" .*"${acme.id} daily"\\.$`)),
+      });
+    const inAcme: [string, () => Promise<unknown>][] = [
+      ['jobId', () => test.queue.add('note', data, { jobId: 'daily' })],
+      ['jobId', () => test.queue.addBulk([{ name: 'note', data, opts: { jobId: 'daily' } }])],
+      ['jobId', () => test.flows.add({ name: 'note', queueName: 'notes', data, opts: { jobId: 'daily' } })],
+      ['deduplication.id', () => test.queue.add('note', data, { deduplication: { id: 'daily' } })],
+      [
+        "scheduler's id",
+        () => test.queue.upsertJobScheduler('daily', { every: 1e6 }, { name: 'note', data }),
+      ],
+    ];
+    for (const [what, work] of inAcme) await expect(within(acme, work)).rejects.toEqual(shared(what));
+    const jobs = await Promise.all(
+      [acme, globex].map((tenant) =>
+        within(tenant, () => test.queue.add('note', data, { jobId: `daily-${tenant.id}` })),
+      ),
+    );
+    await Promise.all(jobs.map((job) => done(job)));
+    const free = await test.queue.add('note', { text: 'free' }, { jobId: 'nobody-daily', tenantFree: true });
+    expect(free.id).toBe('nobody-daily');
+    await done(free).catch(() => undefined);
   });
 
   it('refuse a job without a tenant, unless it is marked, and run that for nobody', async () => {
@@ -199,13 +228,15 @@ describe('Queues of BullMQ on Redis', () => {
       test.queue.addBulk(Array.from({ length: 1_100 }, () => ({ name: 'n', data: { text: 'waits' } }))),
     );
     await inInitech(() => test.queue.add('note', { text: 'later' }, { delay: 1e6 }));
-    await inInitech(() => test.queue.upsertJobScheduler('its', { every: 1e6 }, { data: { text: 'tick' } }));
+    const its = `its ${initech.id}`;
+    await inInitech(() => test.queue.upsertJobScheduler(its, { every: 1e6 }, { data: { text: 'tick' } }));
+    expect((await test.queue.getJobSchedulers()).map(({ key }) => key)).toContain(its);
     const others = await add(acme, { text: 'of another' });
     await test.app.get(TenantLifecycle).delete('initech');
     await test.app.get(TenantPurge).purge('initech');
     const left = await test.queue.getJobs(['waiting', 'prioritized', 'delayed', 'completed'], 0, 5_000);
     expect(left.filter(({ opts }) => JSON.stringify(opts).includes(initech.id))).toEqual([]);
-    expect((await test.queue.getJobSchedulers()).map(({ key }) => key)).not.toContain('its');
+    expect((await test.queue.getJobSchedulers()).map(({ key }) => key)).not.toContain(its);
     const late = await inInitech(() => test.queue.add('note', { text: 'too late' }));
     await test.queue.resume();
     await expect(done(others)).resolves.toBe('of another');
