@@ -9,6 +9,7 @@ import { TenantContext } from '../../lib/context/tenant-context';
 import { CurrentTenant } from '../../lib/resolution/http/current-tenant.decorator';
 import { REGISTRY_OPTIONS } from '../../lib/registry/registry.options';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../../lib/resolution/resolution.options';
+import { GraphqlErrors } from '../../lib/resolution/http/graphql-errors';
 import { TenancyExceptionFilter } from '../../lib/resolution/http/tenancy-exception.filter';
 import { RegistryLookups } from '../../lib/registry/cache/registry-lookup';
 import { TenantLookup } from '../../lib/registry/cache/tenant-lookup';
@@ -157,6 +158,7 @@ function resolutionModule(options: ResolutionOptions, store: TenantStore) {
       RegistryLookups,
       TenantLookup,
       TenantResolution,
+      GraphqlErrors,
       TenancyExceptionFilter,
       { provide: TenantStore, useValue: store },
       { provide: RESOLUTION_OPTIONS, useValue: options },
