@@ -93,7 +93,8 @@ export async function createTestDatabase(other?: string): Promise<TestDatabase> 
     query: <Row>(sql: string, values?: unknown[]) => sessions.query(sql, values) as Promise<Row[]>,
     drop: async () => {
       await sessions.end();
-      await queryServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, home);
+      // A suite may have started the server again, on another port.
+      await queryServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, other ?? serverUrl());
     },
   };
 }

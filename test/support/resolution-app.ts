@@ -3,7 +3,7 @@ import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { Controller, Get, type INestApplication, Module, type NestModule } from '@nestjs/common';
 import type { MiddlewareConsumer } from '@nestjs/common';
-import { APP_GUARD, type AbstractHttpAdapter } from '@nestjs/core';
+import { APP_GUARD, type AbstractHttpAdapter, DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { TenantContext } from '../../lib/context/tenant-context';
 import { CurrentTenant } from '../../lib/resolution/http/current-tenant.decorator';
@@ -152,6 +152,7 @@ function parsed(text: string): unknown {
 
 function resolutionModule(options: ResolutionOptions, store: TenantStore) {
   @Module({
+    imports: [DiscoveryModule],
     controllers: [WhoController],
     providers: [
       TenantContext,
