@@ -138,19 +138,7 @@ function purposeOf(queue: string): string {
 
 /** BullMQ keeps `{}` for data that are `undefined`. PostgreSQL's jsonb has an order of keys of its own. */
 function payloadOf(name: string, data: unknown): string {
-  const kept = data ?? (data === null ? null : {});
-  return `${name}\n${isFlat(kept) ? JSON.stringify(kept, Object.keys(kept).sort()) : JSON.stringify(kept, inOrder)}`;
-}
-
-/**
- * Whether a list of keys orders it as `inOrder` does, which takes longer, as it is called for each value. Keys that look like
- * numbers come first in an object, whatever their order.
- */
-function isFlat(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || 'toJSON' in value) return false;
-  for (const [key, each] of Object.entries(value))
-    if ((typeof each === 'object' && each !== null) || /^\d/.test(key)) return false;
-  return true;
+  return `${name}\n${JSON.stringify(data ?? (data === null ? null : {}), inOrder)}`;
 }
 
 function inOrder(_key: string, value: unknown): unknown {

@@ -7,7 +7,6 @@ import type { Tenant } from '../../registry/tenant';
 import { RESOLUTION_OPTIONS, type ResolutionOptions } from '../resolution.options';
 import { CarriedTokenError, CarryKeysMissingError } from './carried.errors';
 import { type CarriedExpectation, type CarryKey, readCarried, signCarried } from './carried-token';
-import { type Mac, macOf } from './mac';
 
 /** What a token is bound to besides its purpose. */
 export interface CarriedPayload {
@@ -32,9 +31,6 @@ export interface CarryOptions extends CarriedPayload {
  */
 @Injectable()
 export class TenantCarrier {
-  /** By their secrets: carryKeys, and no others. */
-  readonly #macs = new Map<string, Mac>();
-
   constructor(
     @Inject(RESOLUTION_OPTIONS) private readonly options: ResolutionOptions,
     private readonly context: TenantContext,
@@ -85,19 +81,13 @@ export class TenantCarrier {
     const issuedAt = Date.now();
     const expiresAt = expiresInMs === undefined ? undefined : issuedAt + expiresInMs;
     const claims = { tenantId: tenant?.id, purpose, payload, issuedAt, expiresAt };
-    return signCarried(this.#keys[0], claims, this.#macOf);
+    return signCarried(this.#keys[0], claims);
   }
 
   /** The id of the tenant that a token is for, without asking whether it is there. @internal */
   read(token: unknown, expectation: CarriedExpectation): string | undefined {
-    return readCarried(this.#keys, token, expectation, Date.now(), this.#macOf).tenantId;
+    return readCarried(this.#keys, token, expectation, Date.now()).tenantId;
   }
-
-  readonly #macOf = (secret: string): Mac => {
-    let mac = this.#macs.get(secret);
-    if (!mac) this.#macs.set(secret, (mac = macOf(secret)));
-    return mac;
-  };
 
   get #keys(): readonly CarryKey[] {
     const { carryKeys } = this.options;
