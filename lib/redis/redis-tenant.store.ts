@@ -4,12 +4,12 @@ import { checkArguments } from '../common/options/check-options';
 import { text, waiting } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import { placeOf } from '../placement/place';
 import type { AuditQuery, AuditRecord, TenantAction } from '../registry/audit/tenant-audit';
 import { TenantChangesListener } from '../registry/changes/tenant-changes-listener';
 import { isUuid, normalizeClaim } from '../registry/claim';
 import {
   givenChanges,
+  matches,
   type NewTenant,
   type TenantQuery,
   TenantStore,
@@ -160,28 +160,16 @@ export class RedisTenantStore extends TenantStore implements OnModuleInit, OnApp
     });
   }
 
-  async list({
-    limit,
-    afterId = '',
-    status,
-    server,
-    isolation,
-    search = '',
-  }: TenantQuery): Promise<Tenant[]> {
+  async list({ limit, afterId = '', ...filter }: TenantQuery): Promise<Tenant[]> {
+    const { status, server, isolation, search } = filter;
     const within = status ?? (server === undefined ? '*' : `@${server}`);
-    const part = search.toLowerCase();
-    const isWanted = (tenant: Tenant) =>
-      (server === undefined || placeOf(tenant).server === server) &&
-      (isolation === undefined || placeOf(tenant).isolation === isolation) &&
-      [tenant.slug, tenant.name].some((each) => each.toLowerCase().includes(part));
-    const isNarrow =
-      search !== '' || isolation !== undefined || (status !== undefined && server !== undefined);
+    const isNarrow = search || isolation !== undefined || (status !== undefined && server !== undefined);
     const found: Tenant[] = [];
     for (let after = afterId.toLowerCase(); ;) {
       const size = Math.min(MAX_PAGE, isNarrow ? MAX_PAGE : limit - found.length);
       const [, texts] = await this.#ask(LIST, [within, after, String(size)]);
       const page = this.#list(texts).map(readTenant);
-      found.push(...page.filter(isWanted));
+      found.push(...page.filter((each) => matches(each, filter)));
       if (page.length < size || found.length >= limit) return found.slice(0, limit);
       after = page.at(-1)!.id;
     }

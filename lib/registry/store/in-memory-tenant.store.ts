@@ -7,6 +7,7 @@ import { placeOf } from '../../placement/place';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
 import {
   givenChanges,
+  matches,
   type NewTenant,
   type TenantExpectation,
   type TenantQuery,
@@ -36,21 +37,9 @@ export class InMemoryTenantStore extends TenantStore {
     return found && copy(found);
   }
 
-  async list({
-    limit,
-    afterId = '',
-    status,
-    server,
-    isolation,
-    search = '',
-  }: TenantQuery): Promise<Tenant[]> {
-    const part = search.toLowerCase();
+  async list({ limit, afterId = '', ...filter }: TenantQuery): Promise<Tenant[]> {
     return [...this.tenants.values()]
-      .filter(({ id }) => id > afterId.toLowerCase())
-      .filter((tenant) => status === undefined || tenant.status === status)
-      .filter((tenant) => server === undefined || placeOf(tenant).server === server)
-      .filter((tenant) => isolation === undefined || placeOf(tenant).isolation === isolation)
-      .filter(({ slug, name }) => [slug, name].some((text) => text.toLowerCase().includes(part)))
+      .filter((tenant) => tenant.id > afterId.toLowerCase() && matches(tenant, filter))
       .sort((one, other) => (one.id < other.id ? -1 : 1))
       .slice(0, limit)
       .map(copy);

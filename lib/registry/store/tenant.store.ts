@@ -55,6 +55,18 @@ export type TenantFilter = Pick<TenantQuery, 'status' | 'server' | 'isolation' |
 
 const PAGE_SIZE = 100;
 
+/** Whether a filter lets a tenant through, for those that look at one after the other. */
+export function matches(tenant: Tenant, { status, server, isolation, search = '' }: TenantFilter): boolean {
+  const place = placeOf(tenant);
+  const part = search.toLowerCase();
+  return (
+    (status ?? tenant.status) === tenant.status &&
+    (server ?? place.server) === place.server &&
+    (isolation ?? place.isolation) === place.isolation &&
+    [tenant.slug, tenant.name].some((text) => text.toLowerCase().includes(part))
+  );
+}
+
 /**
  * The fields that are to change, without those that are `undefined` and whatever else came along. `null` is a value.
  */
@@ -99,14 +111,10 @@ export abstract class TenantStore {
   /** All of them in that order, a page at a time, so that memory does not grow with the fleet. No page is empty. */
   async *eachPage(query: TenantFilter = {}, limit = PAGE_SIZE): AsyncGenerator<Tenant[]> {
     const { server, isolation } = query;
-    const isWanted = (tenant: Tenant): boolean => {
-      const place = placeOf(tenant);
-      return (server ?? place.server) === place.server && (isolation ?? place.isolation) === place.isolation;
-    };
     for (let afterId: string | undefined; ;) {
       const page = await this.list({ ...query, limit, afterId });
       // A store that was written before there were places does not know of them.
-      const found = page.filter(isWanted);
+      const found = page.filter((each) => matches(each, { server, isolation }));
       if (found.length > 0) yield found;
       if (page.length < limit) return;
       afterId = page.at(-1)?.id;
