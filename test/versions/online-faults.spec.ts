@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import type { Tenant } from '../../lib';
-import { once, type OnlineWorld, type PlaceName, startOnlineWorld } from '../integration/moves/online-world';
+import { type OnlineWorld, type PlaceName, startOnlineWorld } from '../integration/moves/online-world';
+import { at } from '../support/moves';
 import { examine } from '../../lib/cli/doctor/examine';
 import { resolveOptions } from '../../lib/options/resolve-options';
 import { CORE_MIGRATIONS } from '../../lib/registry/registry-migrations';
@@ -38,7 +39,7 @@ describe.each(Object.keys(AWAY) as (keyof typeof AWAY)[])('while the %s is away'
     const tenant = await create(slug);
     const way = world.ways[AWAY[which]];
     await world.mover
-      .move(slug, { server: 'us' }, { how: 'online', onProgress: once(state, () => way.cut()) })
+      .move(slug, { server: 'us' }, { how: 'online', onProgress: at(state, () => way.cut()) })
       .catch(() => undefined);
     await world.sweep();
     // A slot keeps the log: it is dropped though the new place is away.
@@ -102,7 +103,7 @@ it('fails when a transaction of the old server writes for longer than catchUpMs,
 it('does not stop writes for long when the new place does not follow, and says so', async () => {
   const tenant = await create('conflict');
   // What is done at the old place cannot be done at the new one.
-  const onProgress = once('following', async () => {
+  const onProgress = at('following', async () => {
     await world.databases.us.query(
       `INSERT INTO ${tenant.schemaName}.note (id, text) VALUES (1000, 'in the way')`,
     );

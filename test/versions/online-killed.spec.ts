@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { Tenant } from '../../lib';
 import { type OnlineWorld, startOnlineWorld } from '../integration/moves/online-world';
 import { felt } from '../support/change-feed';
-import { cleanEnvironment, programArguments } from '../support/commands';
+import { killMover } from '../support/moves';
 import type { StoppedMoves } from '../support/moving-program';
 
 /** Where each tenant lives before, the state in which its mover is killed, and where it lives in the end. */
@@ -32,20 +30,7 @@ beforeAll(async () => {
     await world.query(tenant, `INSERT INTO note (text) VALUES ('${slug}')`);
   }
   const moves: StoppedMoves = KILLED.map(([slug, server, state]) => [slug, other(server), state, 'online']);
-  const mover = spawn(
-    process.execPath,
-    programArguments(
-      'test/support/moving-program.ts',
-      world.ways.default.url,
-      world.ways.eu.url,
-      JSON.stringify(moves),
-    ),
-    { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const [said] = (await once(mover.stdout, 'data')) as [Buffer];
-  expect(String(said)).toContain('stands still');
-  mover.kill('SIGKILL');
-  await once(mover, 'exit');
+  await killMover(world.ways.default.url, world.ways.eu.url, moves);
 }, 240_000);
 afterAll(() => world.close());
 

@@ -17,6 +17,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database';
 import type { TestApp } from '../../support/test-app';
 import { startAppOn } from '../provisioning/app';
 import { startWay, type Way } from '../servers/world';
+import { at } from '../../support/moves';
 
 /** The registry, to which the way can be cut, and two servers that stay. */
 let home: TestDatabase;
@@ -69,16 +70,6 @@ async function expectServed(slug: string): Promise<void> {
   const tenant = await find(slug);
   expect(await query(tenant, 'SELECT text FROM note')).toEqual([{ text: slug }]);
   expect(await whereIs(tenant)).toEqual([tenant.place.server]);
-}
-/** Once, when the move is there. */
-function at(where: string, work: (move: Move) => unknown) {
-  let isDone = false;
-  return async (move: Move) => {
-    const state = move.state === 'copying' && move.progress.tables > 0 ? 'copied' : move.state;
-    if (isDone || state !== where) return;
-    isDone = true;
-    await work(move);
-  };
 }
 
 describe('while the registry is away', () => {

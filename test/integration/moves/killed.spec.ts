@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   type Move,
   MoveSweeper,
@@ -11,7 +9,7 @@ import {
   type Tenant,
 } from '../../../lib';
 import { felt } from '../../support/change-feed';
-import { cleanEnvironment, programArguments } from '../../support/commands';
+import { killMover } from '../../support/moves';
 import type { StoppedMoves } from '../../support/moving-program';
 import { Note } from '../../support/notes';
 import { startWorld, type World } from '../servers/world';
@@ -40,20 +38,7 @@ beforeAll(async () => {
     await as(tenant, (connection) => connection.getRepository(Note).save({ text: slug }));
   }
   const moves: StoppedMoves = KILLED.map(([slug, server, state]) => [slug, other(server), state]);
-  const mover = spawn(
-    process.execPath,
-    programArguments(
-      'test/support/moving-program.ts',
-      world.database.url,
-      world.way.url,
-      JSON.stringify(moves),
-    ),
-    { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const [said] = (await once(mover.stdout, 'data')) as [Buffer];
-  expect(String(said)).toContain('stands still');
-  mover.kill('SIGKILL');
-  await once(mover, 'exit');
+  await killMover(world.database.url, world.way.url, moves);
   killed = await world.app.get(TenantMover).listOpen();
 }, 120_000);
 afterAll(() => world.close());

@@ -3,7 +3,6 @@ import { Client } from 'pg';
 import {
   FleetDrift,
   FleetMigrator,
-  type Move,
   TenantConnection,
   TenantContext,
   TenantExport,
@@ -17,6 +16,7 @@ import { SchemaDrift } from '../../../lib/migrations/schema-drift';
 import { TenantRepair } from '../../../lib/migrations/tenant-repair';
 import { OpenMoves } from '../../../lib/provisioning/open-moves';
 import { CreateNotes1700000000000, NotesOnce1700000000001 } from '../../support/notes';
+import { at } from '../../support/moves';
 import { startAppOn } from '../provisioning/app';
 import { startWorld, type World } from '../servers/world';
 
@@ -37,18 +37,8 @@ const find = async (slug: string) =>
   (await world.app.get<TenantStore>(TenantStore).find({ by: 'slug', value: slug }))!;
 
 /** Moves a tenant, and does this at one moment of it. */
-async function moveAnd(slug: string, at: (move: Move) => boolean, work: () => Promise<unknown>) {
-  let isDone = false;
-  return mover().move(slug, EU, {
-    onProgress: async (move) => {
-      if (isDone || !at(move)) return;
-      isDone = true;
-      await work();
-    },
-  });
-}
-const isPlanned = ({ state }: Move) => state === 'planned';
-const isCopied = ({ state, progress }: Move) => state === 'copying' && progress.tables > 0;
+const moveAnd = (slug: string, where: string, work: () => Promise<unknown>) =>
+  mover().move(slug, EU, { onProgress: at(where, work) });
 
 /** The tenant is moved right after it was looked whether it is being moved. */
 function overtakeWithMove(slug: string): void {
@@ -72,7 +62,7 @@ it('migrates all others while a tenant is moved, says so, and migrates that one 
       await find(slug),
       `SELECT FROM pg_constraint WHERE conname = 'once' AND connamespace = current_schema()::regnamespace`,
     );
-  await moveAnd('moving', isCopied, async () => {
+  await moveAnd('moving', 'copied', async () => {
     reports.push(await fleet.up());
     reports.push(await fleet.down());
   });
@@ -93,7 +83,7 @@ it('migrates all others while a tenant is moved, says so, and migrates that one 
   ).toHaveLength(2);
   // What a tenant has that is being moved is not taken from the template.
   await world.app.get(TenantMover).move('moving', { server: 'default' });
-  await moveAnd('moving', isCopied, async () => {
+  await moveAnd('moving', 'copied', async () => {
     reports.push(await fleet.down());
   });
   expect(reports.at(-1)).toMatchObject({ state: 'failed', done: 1, template: [], warnings });
@@ -152,7 +142,7 @@ it('repairs nothing of a tenant that is being moved, and begins no move while it
       message: expect.stringContaining('being repaired') as string,
     });
   });
-  await moveAnd('drifted', isPlanned, repair);
+  await moveAnd('drifted', 'planned', repair);
   expect(repairs).toEqual([
     [
       expect.objectContaining({
@@ -206,24 +196,17 @@ it('adopts neither the copy of a tenant that is being moved nor what the move ha
         ({ code }: { code: string }) => code,
       );
   const codes: string[] = [];
-  await moveAnd(
-    'left',
-    ({ state }) => state === 'fencing',
-    async () => codes.push(await adopt(schemaName, EU)),
-  );
+  await moveAnd('left', 'fencing', async () => codes.push(await adopt(schemaName, EU)));
   codes.push(await adopt(`moved_${schemaName}`, { server: 'default' }));
   expect(codes).toEqual(['SCHEMA_NOT_ADOPTABLE', 'SCHEMA_NOT_ADOPTABLE']);
 });
 
 it('fails rather than to leave a function behind that was made in the last moment', async () => {
   const tenant = await world.create({ slug: 'late' });
-  const moved = moveAnd(
-    'late',
-    ({ state }) => state === 'fencing',
-    () =>
-      world.database.query(
-        `CREATE FUNCTION ${tenant.schemaName}.late() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
-      ),
+  const moved = moveAnd('late', 'fencing', () =>
+    world.database.query(
+      `CREATE FUNCTION ${tenant.schemaName}.late() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+    ),
   );
   await expect(moved).rejects.toMatchObject({
     code: 'MOVE_FAILED',

@@ -1,5 +1,4 @@
 import {
-  type Move,
   MoveSweeper,
   type TenancyOptions,
   type Tenant,
@@ -81,16 +80,5 @@ export async function startOnlineWorld(changes: Partial<TenancyOptions> = {}): P
       for (const name of PLACES) await ways[name].cut();
       await server.stop();
     },
-  };
-}
-
-/** Once, when the move is there; `copied` is when its rows are. */
-export function once(where: string, work: (move: Move) => unknown) {
-  let isDone = false;
-  return async (move: Move) => {
-    const state = move.state === 'copying' && move.progress.tables > 0 ? 'copied' : move.state;
-    if (isDone || state !== where) return;
-    isDone = true;
-    await work(move);
   };
 }

@@ -12,7 +12,8 @@ import { felt } from '../../support/change-feed';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { CreateNotes1700000000000 } from '../../support/notes';
 import { startAppOn } from '../provisioning/app';
-import { once, type OnlineWorld, startOnlineWorld } from './online-world';
+import { type OnlineWorld, startOnlineWorld } from './online-world';
+import { at } from '../../support/moves';
 
 /** One of each that replication does not bring, or not by itself. */
 class CreateShop1700000000001 implements MigrationInterface {
@@ -174,7 +175,7 @@ it('waits for a transaction that has taken a number and then writes', async () =
         await manager.query(`INSERT INTO note (text) VALUES ('with a number')`);
       }),
     );
-  const onProgress = once(
+  const onProgress = at(
     'following',
     () => new Promise<void>((isOpen) => void (working = takeNumber(isOpen))),
   );
@@ -187,7 +188,7 @@ it('waits for a transaction that has taken a number and then writes', async () =
 
 it('is undone when it is cancelled while it follows, and leaves nothing', async () => {
   const tenant = await shop('cancelled');
-  const onProgress = once('following', ({ id }) => world.mover.cancel(id, { actor: 'boss' }));
+  const onProgress = at('following', ({ id }) => world.mover.cancel(id, { actor: 'boss' }));
   await expect(world.mover.move('cancelled', EU, { onProgress })).rejects.toMatchObject({
     code: 'MOVE_FAILED',
     move: { state: 'failed', reason: 'It was cancelled by boss.' },
