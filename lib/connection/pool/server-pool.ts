@@ -65,7 +65,6 @@ export class ServerPool {
   readonly #queue: FairQueue<CheckoutRequest>;
   /** Whether each connection has a session of its own, as far as is known: see `TenantClient.hasOwnSession`. */
   hasOwnSessions = false;
-  #isLending = false;
   /** How many callers of each tenant wait for the server to be looked at. */
   readonly #unchecked = new Map<string, number>();
   readonly #maxUncheckedPerTenant: number;
@@ -171,7 +170,6 @@ export class ServerPool {
     if (request.waitsSince !== undefined) {
       this.counters.waited(request.tenantId, this.#clock.now() - request.waitsSince);
       request.waitsSince = undefined;
-      if (this.#lendAtOnce(request)) return;
     }
     const refuse = (error: Error): void => {
       this.#queue.leave(request);
@@ -183,8 +181,10 @@ export class ServerPool {
     };
     try {
       this.sessions.take(request.database, (error, client, release) => {
-        if (!error && !request.isAnswered)
-          return this.#lend(request, client as unknown as TenantClient, release!);
+        if (!error && !request.isAnswered) {
+          const lease = this.#leaseOf(request, client as unknown as TenantClient, release!);
+          return request.answer(undefined, lease.handle, lease.release);
+        }
         release?.();
         if (error) refuse(error);
         else this.#queue.leave(request);
@@ -193,29 +193,6 @@ export class ServerPool {
       // Whoever gave a connection back just now must not hear that the next one could not be made.
       refuse(error as Error);
     }
-  }
-
-  /** As pg's pool answers a caller that waits: when a session is given back. Whoever gave it back hears of no error. */
-  #lendAtOnce(request: CheckoutRequest): boolean {
-    // A caller that releases what it is given just then would go deeper with each of those who wait.
-    const taken = this.#isLending ? undefined : this.sessions.takeIdle(request.database);
-    if (!taken) return false;
-    this.#isLending = true;
-    try {
-      this.#lend(request, taken.client, taken.release);
-    } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
-    } finally {
-      this.#isLending = false;
-    }
-    return true;
-  }
-
-  #lend(request: CheckoutRequest, client: TenantClient, release: Release): void {
-    const lease = this.#leaseOf(request, client, release);
-    request.answer(undefined, lease.handle, lease.release);
   }
 
   #leaseOf(

@@ -18,12 +18,6 @@ export type TakeCallback = (
   release: ((error?: Error | boolean) => void) | undefined,
 ) => void;
 
-/** A session with what gives it back. */
-export interface TakenSession {
-  readonly client: TenantClient;
-  readonly release: (error?: Error | boolean) => void;
-}
-
 export interface SessionsOptions {
   readonly context: TenantContext;
   readonly clock: Clock;
@@ -91,11 +85,6 @@ export class Sessions {
         callback(error as Error, undefined, undefined);
       }
     });
-  }
-
-  /** The same at once, if one is idle: pg's pool takes a timer and a tick for it. `undefined` if none is. */
-  takeIdle(database: string | undefined): TakenSession | undefined {
-    return this.#isEnding ? undefined : this.#poolOf(database).takeIdle();
   }
 
   /**
@@ -171,8 +160,6 @@ export class Sessions {
 /** The private parts of a pg pool that this file needs. */
 interface PoolInternals {
   readonly _idle: readonly { readonly client: TenantClient }[];
-  readonly _pendingQueue: { readonly callback: TakeCallback }[];
-  _pulseQueue(): void;
   _remove(client: TenantClient): void;
   newClient(pendingItem: unknown): void;
 }
@@ -194,19 +181,6 @@ export class DatabasePool extends Pool {
   /** How many there will be in the next tick, when pg has opened what idle ones were too few for. */
   get expected(): number {
     return this.totalCount + Math.max(0, this.waitingCount - this.idleCount);
-  }
-
-  /** An idle one that is promised to nobody, if there is one. */
-  takeIdle(): TakenSession | undefined {
-    if (this.ending || this.spare === 0) return undefined;
-    let taken: TakenSession | undefined;
-    const callback: TakeCallback = (_error, client, release) => {
-      taken = { client: client as unknown as TenantClient, release: release! };
-    };
-    const pool = this as unknown as PoolInternals;
-    pool._pendingQueue.unshift({ callback });
-    pool._pulseQueue();
-    return taken;
   }
 
   /** Closes the one that has been idle for longest. There must be a spare one. */

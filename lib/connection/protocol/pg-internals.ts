@@ -19,19 +19,12 @@ export interface WireConnection {
   readonly parsedStatements: Record<string, string | undefined>;
   /** Of those that it has been sent and has not answered yet. Older versions of pg do without. */
   readonly submittedNamedStatements?: Record<string, string | undefined>;
-  /** Called with the socket, and once more where that is exchanged for one with TLS. */
-  attachListeners(stream: ReadStream): void;
   query(text: string): void;
   sync(): void;
   close(what: { readonly type: 'S'; readonly name: string }): void;
   sendCopyFail(reason: string): void;
   on(event: 'parameterStatus', listener: (status: ParameterStatus) => void): unknown;
   removeListener(event: string, listener: () => void): void;
-}
-
-/** As much of a socket as is read from. */
-interface ReadStream {
-  on(event: string, listener: (bytes: Buffer) => void): unknown;
 }
 
 /** A parameter of the session, as the server tells it when it connects and whenever it changes. */

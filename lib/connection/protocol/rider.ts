@@ -19,9 +19,6 @@ export class Rider {
     readonly parses: number,
     /** What each CommandComplete answers that will come. */
     readonly answers: readonly Answered[],
-    /** The answer to the first `replies` of its commands, unless something is amiss or is told beside it. */
-    readonly reply: Buffer,
-    readonly replies: number,
   ) {}
 
   /**
@@ -35,22 +32,15 @@ export class Rider {
         ? [parseMessage(sql, [REGNAMESPACE]), bindMessage([schemaName]), EXECUTE]
         : [parseMessage(sql), BIND, EXECUTE],
     );
-    const replies = commands.map(replyTo);
-    const known = replies.includes(undefined) ? replies.indexOf(undefined) : replies.length;
-    const reply = Buffer.concat(replies.slice(0, known) as Buffer[]);
-    return new Rider(inOwnMemory(Buffer.concat(messages)), commands.length, answers, reply, known);
+    return new Rider(inOwnMemory(Buffer.concat(messages)), commands.length, answers);
   }
 
   /** Both, this one first. */
   before(other: Rider): Rider {
-    const isKnown = this.replies === this.parses;
-    return new Rider(
-      inOwnMemory(Buffer.concat([this.bytes, other.bytes])),
-      this.parses + other.parses,
-      [...this.answers, ...other.answers],
-      isKnown ? Buffer.concat([this.reply, other.reply]) : this.reply,
-      isKnown ? this.replies + other.replies : this.replies,
-    );
+    return new Rider(inOwnMemory(Buffer.concat([this.bytes, other.bytes])), this.parses + other.parses, [
+      ...this.answers,
+      ...other.answers,
+    ]);
   }
 }
 
@@ -75,25 +65,6 @@ function bindMessage(values: readonly string[] = []): Buffer {
     .map((value) => Buffer.from(value))
     .flatMap((value) => [int32(value.length), value]);
   return message('B', [text(''), text(''), int16(0), int16(values.length), ...parameters, int16(0)]);
-}
-
-/** What PostgreSQL calls a command that it has run, by its first word. */
-const TAGS: Readonly<Record<string, string | undefined>> = {
-  CLOSE: 'CLOSE CURSOR ALL',
-  DISCARD: 'DISCARD TEMP',
-  DEALLOCATE: 'DEALLOCATE ALL',
-  RESET: 'RESET',
-  SET: 'SET',
-  BEGIN: 'BEGIN',
-  COMMIT: 'COMMIT',
-};
-
-/** ParseComplete, BindComplete and CommandComplete. `undefined` for what answers with rows. */
-function replyTo(command: string): Buffer | undefined {
-  const tag = TAGS[command.split(' ', 1)[0]];
-  return tag === undefined
-    ? undefined
-    : Buffer.concat([message('1', []), message('2', []), message('C', [text(tag)])]);
 }
 
 const BIND = bindMessage();
@@ -145,14 +116,4 @@ export function gatheringMessages(connection: WireConnection): WireConnection {
     },
   };
   return Object.create(connection, { stream: { value: stream } }) as WireConnection;
-}
-
-/** Has `read` see what comes from the server before pg does. It returns what is left for pg. */
-export function readFirst(connection: WireConnection, read: (bytes: Buffer) => Buffer): void {
-  const { attachListeners } = connection;
-  connection.attachListeners = (stream) => {
-    const on: typeof stream.on = (event, listener) =>
-      stream.on(event, event === 'data' ? (bytes) => listener(read(bytes)) : listener);
-    attachListeners.call(connection, { on });
-  };
 }

@@ -1,6 +1,6 @@
 import { type ClientConfig, DatabaseError } from 'pg';
 import { type CarriedText, mayEndTransaction } from './transaction-text';
-import { type Answered, gatheringMessages, readFirst, type Rider } from './rider';
+import { type Answered, gatheringMessages, type Rider } from './rider';
 import type { SchemaCheck, TransactionParameters } from './transaction-parameters';
 import { IDLE_IN_TRANSACTION } from '../pool/limit-errors';
 import { BaseClient, type WireConnection } from './pg-internals';
@@ -61,8 +61,6 @@ export class TenantClient extends BaseClient {
   #answers: readonly Answered[] = NONE;
   /** How many of these have come. */
   #answersSeen = 0;
-  /** What was sent along last, until the first piece of PostgreSQL's answer has come. */
-  #rider: Rider | undefined;
   /** The schema check that was sent last. */
   #check: SchemaCheck | undefined;
   /** How many statements of the text that was carried last have not been answered: after an error, from the one that failed. */
@@ -96,7 +94,6 @@ export class TenantClient extends BaseClient {
 
   constructor(config?: ClientConfig) {
     super(config);
-    readFirst(this.connection, (bytes) => this.#passOver(bytes));
     this.connection.on('parameterStatus', (status) => {
       const { parameterName, parameterValue } = status;
       this.#reported.note(status);
@@ -132,27 +129,10 @@ export class TenantClient extends BaseClient {
     return this.#isEmptying ? rider : committedRider;
   }
 
-  #write(stream: WireConnection['stream'], rider: Rider): void {
-    stream.write(rider.bytes);
-    this.#parsing = rider.parses;
-    this.#await(rider.answers);
-    this.#rider = rider;
-  }
-
-  /**
-   * The answer to what is sent along is nearly always the same bytes, at the beginning of a piece. To make messages of
-   * them would take longer than all else that is done for it.
-   */
-  #passOver(bytes: Buffer): Buffer {
-    const rider = this.#rider;
-    if (!rider) return bytes;
-    this.#rider = undefined;
-    const { reply, replies, answers } = rider;
-    if (bytes.length < reply.length || reply.compare(bytes, 0, reply.length) !== 0) return bytes;
-    for (let index = 0; index < replies; index++) this.#note(answers[index]);
-    this.#parsing -= replies;
-    this.#answersSeen = replies;
-    return bytes.subarray(reply.length);
+  #write(stream: WireConnection['stream'], { bytes, parses, answers }: Rider): void {
+    stream.write(bytes);
+    this.#parsing = parses;
+    this.#await(answers);
   }
 
   #await(answers: readonly Answered[]): void {
@@ -271,11 +251,6 @@ export class TenantClient extends BaseClient {
       if ((message as { readonly text?: string }).text === 'ROLLBACK') this.#isEmptying = false;
       return super._handleCommandComplete(message);
     }
-    this.#note(answered);
-  }
-
-  /** One of what we sent along was run. */
-  #note(answered: Answered): void {
     if (answered === 'emptied') {
       this.#reported.begin();
       this.#names.noteEmptied();

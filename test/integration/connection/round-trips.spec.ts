@@ -89,16 +89,13 @@ describe('What a tenant costs on the wire', () => {
     ['in one piece', (bytes) => [bytes]],
     ['a byte at a time', (bytes) => Array.from(bytes, (_, index) => bytes.subarray(index, index + 1))],
     ['behind a notification', (bytes) => [Buffer.concat([NOTIFICATION, bytes])]],
-  ])('an answer is read that comes %s', async (how, split) => {
+  ])('an answer is read that comes %s', async (_how, split) => {
     let raw!: ClientInternals;
     world.pool.once('acquire', (client) => (raw = client as unknown as ClientInternals));
     await world.query(world.acme, 'SELECT 1');
     const { connection } = raw;
     const [listen] = connection.stream.listeners('data') as ((bytes: Buffer) => void)[];
     connection.stream.removeAllListeners('data').on('data', (bytes: Buffer) => split(bytes).forEach(listen));
-    const parsed: unknown[] = [];
-    const count = () => parsed.push(undefined);
-    connection.on('parseComplete', count);
     try {
       await world.context.run(world.globex, async () => {
         const client = await world.pool.connect();
@@ -110,12 +107,8 @@ describe('What a tenant costs on the wire', () => {
       });
       await expect(world.query(world.acme, 'SELECT owner FROM note')).resolves.toEqual([{ owner: 'acme' }]);
     } finally {
-      connection.removeListener('parseComplete', count);
       connection.stream.removeAllListeners('data').on('data', listen);
     }
-    // pg makes messages of the answer to the statement itself, and of that to a SELECT of parameters.
-    if (how === 'in one piece' && !behindPooler) expect(parsed).toHaveLength(is18 ? 3 : 6);
-    if (how !== 'in one piece') expect(parsed.length).toBeGreaterThan(6);
   });
 
   it('several statements in one text take one round trip', async () => {
