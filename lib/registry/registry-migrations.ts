@@ -51,6 +51,7 @@ const NAMES_BESIDE_CORE: readonly string[] = [
   'CreateTenantSettings1763600800000',
   'CreateUsage1763600900000',
   'CreateTimers1763601400000',
+  'CreateWebhooks1763601800000',
   'CreateAdminRecords1763600200000',
   'CreateApiKeys1763600500000',
 ];

@@ -34,6 +34,7 @@ const PUBLIC = [
     'throttling',
     'transports',
     'usage',
+    'webhooks',
   ].map((entry) => `${entry}/index`),
 ];
 

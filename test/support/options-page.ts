@@ -24,6 +24,7 @@ import { CheckedSettingsExtras, CheckedSettingsOptions } from '../../lib/setting
 import { CheckedThrottlingOptions } from '../../lib/throttling/throttling.options';
 import { CheckedTransportsOptions } from '../../lib/transports/transports.options';
 import { CheckedUsageExtras, CheckedUsageOptions } from '../../lib/usage/usage.options';
+import { CheckedWebhooksOptions } from '../../lib/webhooks/webhooks.options';
 import { REPOSITORY } from './commands';
 
 /** The sections of the page, and which classes declare what is in them. */
@@ -47,6 +48,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyTransportsModule`', [CheckedTransportsOptions]],
   ['`new RedisTenantStore()`', [CheckedRedisStoreOptions]],
   ['`TenancyUsageModule`', [CheckedUsageOptions, CheckedUsageExtras]],
+  ['`TenancyWebhooksModule`', [CheckedWebhooksOptions]],
   ['`fromJwtClaim()`', [CheckedJwtOptions]],
   ['`@TenantCron()`', [CheckedTenantCronOptions]],
 ];

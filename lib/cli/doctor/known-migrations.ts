@@ -5,6 +5,7 @@ import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry
 import { CreateTimers1763601400000 } from '../../schedule/migrations/1763601400000-create-timers';
 import { CreateTenantSettings1763600800000 } from '../../settings/migrations/1763600800000-create-tenant-settings';
 import { CreateUsage1763600900000 } from '../../usage/migrations/1763600900000-create-usage';
+import { CreateWebhooks1763601800000 } from '../../webhooks/migrations/1763601800000-create-webhooks';
 
 /** All migrations of the registry in this version of the package, whichever modules an application imports. */
 export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
@@ -15,4 +16,5 @@ export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
   CreateTenantSettings1763600800000,
   CreateUsage1763600900000,
   CreateTimers1763601400000,
+  CreateWebhooks1763601800000,
 ];

@@ -52,6 +52,8 @@ export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
   api_keys: ['CreateTenantApiKeys1763600500000', 'CreateApiKeys1763600500000'],
   tenant_settings: ['CreateTenantSettings1763600800000'],
   timer_failures: ['CreateTimers1763601400000'],
+  webhook_deliveries: ['CreateWebhooks1763601800000'],
+  webhook_endpoints: ['CreateWebhooks1763601800000'],
 };
 
 /** The SQL of purges: the tombstones and their records. */

@@ -61,11 +61,13 @@ const SINCE = [
   'MoveOnline1763601500000',
 ];
 /** The same, where a module is imported that was not there then. */
-const sinceThen = (modules: readonly ModuleName[]) =>
-  modules.includes('schedule')
+const sinceThen = (modules: readonly ModuleName[]) => [
+  ...(modules.includes('schedule')
     ? [...SINCE.slice(0, -1), 'CreateTimers1763601400000', ...SINCE.slice(-1)]
-    : SINCE;
-const NEW_TABLES = ['databases', 'moves', 'servers', ...TABLES_OF.schedule];
+    : SINCE),
+  ...(modules.includes('webhooks') ? ['CreateWebhooks1763601800000'] : []),
+];
+const NEW_TABLES = ['databases', 'moves', 'servers', ...TABLES_OF.schedule, ...TABLES_OF.webhooks];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 
 /** All rows of the registry, by table, without what is new. */

@@ -16,6 +16,7 @@ import { TenantSettings } from '../../../lib/settings';
 import { CreateTenantSettings1763600800000 } from '../../../lib/settings/migrations/1763600800000-create-tenant-settings';
 import { TenantUsage } from '../../../lib/usage';
 import { CreateUsage1763600900000 } from '../../../lib/usage/migrations/1763600900000-create-usage';
+import { CreateWebhooks1763601800000 } from '../../../lib/webhooks/migrations/1763601800000-create-webhooks';
 import type { TenancyOptions } from '../../../lib';
 import { notesOptions } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
@@ -170,6 +171,8 @@ describe('the purge of a tenant', () => {
       CreateTenantApiKeys1763600500000,
       CreateTenantSettings1763600800000,
       CreateTimers1763601400000,
+      CreateWebhooks1763601800000,
+      CreateWebhooks1763601800000,
     ];
     const names = brought.flatMap(({ name, partOf }: RegistryMigration) => [
       name,
@@ -216,7 +219,7 @@ describe('the doctor', () => {
     expect(await registryOf(KNOWN_MIGRATIONS)).toMatchObject({
       severity: 'problem',
       message:
-        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000',
+        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateWebhooks1763601800000',
     });
   });
 

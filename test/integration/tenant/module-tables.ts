@@ -4,6 +4,7 @@ import { TenancyAdminModule } from '../../../lib/admin';
 import { TenancyScheduleModule } from '../../../lib/schedule';
 import { defineSettings, setting, TenancySettingsModule } from '../../../lib/settings';
 import { TenancyUsageModule } from '../../../lib/usage';
+import { TenancyWebhooksModule } from '../../../lib/webhooks';
 import { MASTER_KEY } from '../../support/sample-app';
 import type { TestDatabase } from '../../support/database';
 
@@ -17,6 +18,8 @@ export const MODULES = {
       settings: defineSettings({ theme: setting({ default: 'light', tenant: 'write' }) }),
     }),
   usage: () => TenancyUsageModule.forRoot({ plans: { free: {} }, defaultPlan: 'free' }),
+  webhooks: () =>
+    TenancyWebhooksModule.forRoot({ encryptionKeys: { k1: Buffer.alloc(32).toString('base64') } }),
 } satisfies Record<string, () => DynamicModule>;
 
 export type ModuleName = keyof typeof MODULES;
@@ -45,6 +48,7 @@ export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   schedule: ['timer_failures', 'timer_runs', 'timers'],
   settings: ['tenant_settings'],
   usage: ['usage_flushes', 'usage_months'],
+  webhooks: ['webhook_attempts', 'webhook_deliveries', 'webhook_endpoints', 'webhook_secrets'],
 };
 
 /** Those of the registry that an application with these modules has made. */

@@ -1,0 +1,31 @@
+import { ConfigurableModuleBuilder, Global, Module, type Type } from '@nestjs/common';
+import { checkedProviders } from '../common/module-check';
+import { optionsProvider } from '../common/options/options-provider';
+import { BringsTables } from '../registry/registry-migrations';
+import { TENANCY } from '../tenancy.module';
+import { CreateWebhooks1763601800000 } from './migrations/1763601800000-create-webhooks';
+import { InvalidWebhooksOptionsError } from './webhooks.errors';
+import { CheckedWebhooksOptions, type TenancyWebhooksOptions, WEBHOOKS_OPTIONS } from './webhooks.options';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<TenancyWebhooksOptions>().setClassMethodName('forRoot').build();
+
+/** Tells tenants of their events by webhooks. Import it once, beside `TenancyModule`. */
+@BringsTables(CreateWebhooks1763601800000)
+@Global()
+@Module({
+  providers: checkedProviders(
+    (): Type => TenancyWebhooksModule,
+    MODULE_OPTIONS_TOKEN,
+    () => [TENANCY],
+    [
+      optionsProvider({
+        provide: WEBHOOKS_OPTIONS,
+        given: MODULE_OPTIONS_TOKEN,
+        declared: CheckedWebhooksOptions,
+        Refusal: InvalidWebhooksOptionsError,
+      }),
+    ],
+  ),
+})
+export class TenancyWebhooksModule extends ConfigurableModuleClass {}
