@@ -24,7 +24,7 @@ export interface JobsVariant {
   readonly name: string;
   readonly worker: Worker<BenchJob>;
   add(tenant: Tenant, job: BenchJob): Promise<Job>;
-  addBulk(tenant: Tenant, jobs: readonly BenchJob[]): Promise<Job[]>;
+  addBulk(tenant: Tenant, jobs: readonly BenchJob[], delayMs?: number): Promise<Job[]>;
   close(): Promise<void>;
 }
 
@@ -38,7 +38,8 @@ export interface JobsSetting {
 /** Nothing is kept of a job that is done, so that no round finds more in Redis than another. */
 const OPTIONS: JobsOptions = { removeOnComplete: true };
 
-const bulk = (jobs: readonly BenchJob[]) => jobs.map((data) => ({ name: 'job', data, opts: OPTIONS }));
+const bulk = (jobs: readonly BenchJob[], delay?: number) =>
+  jobs.map((data) => ({ name: 'job', data, opts: delay === undefined ? OPTIONS : { ...OPTIONS, delay } }));
 
 export function plainBullmq({ port, queue: name, concurrency, handler }: JobsSetting): JobsVariant {
   const connection = { host: '127.0.0.1', port };
@@ -48,7 +49,7 @@ export function plainBullmq({ port, queue: name, concurrency, handler }: JobsSet
     name: 'plain',
     worker,
     add: (_tenant, data) => queue.add('job', data, OPTIONS),
-    addBulk: (_tenant, jobs) => queue.addBulk(bulk(jobs)),
+    addBulk: (_tenant, jobs, delayMs) => queue.addBulk(bulk(jobs, delayMs)),
     close: () => closed(queue, worker),
   };
 }
@@ -84,7 +85,7 @@ export async function oursOf(fleet: readonly Tenant[], setting: JobsSetting): Pr
     name: 'ours',
     worker,
     add: (tenant, data) => within(tenant, () => queue.add('job', data, OPTIONS)),
-    addBulk: (tenant, many) => within(tenant, () => queue.addBulk(bulk(many))),
+    addBulk: (tenant, many, delayMs) => within(tenant, () => queue.addBulk(bulk(many, delayMs))),
     close: () => closed(queue, worker),
   };
 }

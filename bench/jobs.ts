@@ -18,6 +18,8 @@ const WORK_MS = 5;
 const AT_ONCE = 4;
 const FLOOD = 100_000;
 const FLOOD_BATCH = 2_000;
+/** Jobs with a delay, all of which come due at the moment at which a round begins. */
+const DUE_AT_ONCE = 20_000;
 const PROBES = 100;
 
 /** Jobs of BullMQ that carry their tenant, beside jobs that carry none; and how long a tenant waits for one behind a flood. */
@@ -111,11 +113,15 @@ async function fairness({ options, cleanUp, progress }: BenchEnvironment, port: 
   const setting = { port, concurrency: AT_ONCE, handler };
   const alone = await oursOf([flooding, other], { ...setting, queue: 'alone' });
   const flooded = await oursOf([flooding, other], { ...setting, queue: 'flooded' });
-  for (const variant of [alone, flooded]) cleanUp.add(() => variant.close());
-  await flooded.worker.pause();
-  progress(`adding ${FLOOD} jobs of one tenant`);
-  for (let count = 0; count < FLOOD; count += FLOOD_BATCH)
-    await flooded.addBulk(flooding, jobsOf(flooding, FLOOD_BATCH));
+  const due = await oursOf([flooding, other], { ...setting, queue: 'due' });
+  for (const variant of [alone, flooded, due]) cleanUp.add(() => variant.close());
+  await Promise.all([flooded, due].map(({ worker }) => worker.pause()));
+  const flood = async (variant: JobsVariant, jobs: number, delay?: number) => {
+    progress(`adding ${jobs} jobs of one tenant`);
+    for (let count = 0; count < jobs; count += FLOOD_BATCH)
+      await variant.addBulk(flooding, jobsOf(flooding, FLOOD_BATCH), delay);
+  };
+  await flood(flooded, FLOOD);
   let number = FLOOD;
   const probe = async (variant: JobsVariant): Promise<number> => {
     const ran = new Promise<void>((resolve) => probes.set(++number, resolve));
@@ -124,25 +130,29 @@ async function fairness({ options, cleanUp, progress }: BenchEnvironment, port: 
     await Promise.race([ran, failureOf(variant)]);
     return performance.now() - start;
   };
-  const samples = await inRounds([alone, flooded], options.rounds, async (variant) => {
-    if (variant === flooded) await variant.worker.resume();
+  const samples = await inRounds([alone, flooded, due], options.rounds, async (variant) => {
+    if (variant === due) await flood(due, DUE_AT_ONCE, 1);
+    if (variant !== alone) await variant.worker.resume();
     const waits: number[] = [];
     for (let count = 0; count < PROBES; count++) {
       waits.push(await probe(variant));
       await pause(Math.random() * 2 * WORK_MS);
     }
-    if (variant === flooded) await variant.worker.pause();
+    if (variant !== alone) await variant.worker.pause();
     waits.sort((one, another) => one - another);
     const sample = {
       opsPerSecond: 1000 / median(waits),
       p50Ms: quantile(waits, 0.5),
       p99Ms: quantile(waits, 0.99),
     };
-    progress(`${variant === flooded ? 'behind the flood' : 'alone'}: p99 ${rounded(sample.p99Ms)} ms`);
+    const behind = variant === flooded ? 'a flood' : `${DUE_AT_ONCE} jobs that come due at once`;
+    progress(`${variant === alone ? 'alone' : `behind ${behind}`}: p99 ${rounded(sample.p99Ms)} ms`);
     return sample;
   });
-  const rows = ['one-alone', 'one-behind-flood'].map((variant, i) => ({ variant, ...medians(samples[i]) }));
-  return { rows, ratios: { fairP99Ratio: rounded(rows[1].p99Ms / rows[0].p99Ms) } };
+  const names = ['one-alone', 'one-behind-flood', 'one-behind-due'];
+  const rows = names.map((variant, i) => ({ variant, ...medians(samples[i]) }));
+  const over = (row: number) => rounded(rows[row].p99Ms / rows[0].p99Ms);
+  return { rows, ratios: { fairP99Ratio: over(1), fairDueP99Ratio: over(2) } };
 }
 
 /** A job that runs for the wrong tenant fails, and the bench with it. */

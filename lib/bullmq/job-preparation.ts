@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { IQueueBackend } from 'bullmq';
 import { JobIdSharedError, JobNotFairError } from './bullmq.errors';
-import { FairPriorities, ownerKey } from './fair-priorities';
+import { FairPriorities, UNPLACED } from './fair-priorities';
 import { JobStamps } from './job-stamps';
 import { isRedis } from './packages';
 
@@ -10,6 +10,8 @@ export interface NewJob<Options extends object> {
   readonly name: string;
   readonly data: unknown;
   readonly opts?: Options & { readonly tenantFree?: boolean };
+  /** Whether it waits for others: for its children. */
+  readonly isParent?: boolean;
 }
 
 interface OrderOptions {
@@ -32,20 +34,20 @@ export class JobPreparation {
   ) {}
 
   /**
-   * The options of a job that needs no priority, because there is only one of its kind at a time.
+   * The options of a scheduler's jobs, which get their places when they fire.
    *
-   * @param schedulerId of the scheduler whose job it is
-   * @throws TenantRequiredError without a tenant, JobIdSharedError
+   * @param backend of the queue with fair turns; `undefined` without
+   * @throws TenantRequiredError without a tenant, JobIdSharedError, JobNotFairError
    */
-  stamped<Options extends object>(
+  scheduled<Options extends object>(
     queue: string,
-    { name, data, opts }: NewJob<Options>,
-    schedulerId?: string,
+    backend: IQueueBackend | undefined,
+    job: NewJob<Options>,
+    schedulerId: string,
   ): Options {
-    const stamped = this.stamps.stamped<Options>(queue, name, data, opts);
-    const owner = opts?.tenantFree ? undefined : this.stamps.owner();
-    if (owner !== undefined) refuseSharedIds(stamped, schedulerId, queue, owner);
-    return stamped;
+    const isFair = backend !== undefined && isRedis(backend);
+    const stamped = this.#stamped(queue, job, isFair, schedulerId);
+    return isFair ? { ...stamped, priority: UNPLACED } : stamped;
   }
 
   /**
@@ -59,20 +61,33 @@ export class JobPreparation {
     backend: IQueueBackend | undefined,
     jobs: readonly NewJob<Options>[],
   ): Promise<Options[]> {
-    const stamped = jobs.map((job) => this.stamped<Options>(queue, job));
-    if (!backend || !isRedis(backend)) return stamped;
-    for (const options of stamped) refuseOwnOrder(options, queue);
+    if (!backend || !isRedis(backend)) return jobs.map((job) => this.#stamped(queue, job, false));
+    const stamped = jobs.map((job) => this.#stamped(queue, job, true));
+    const wanted = stamped.map((options, index) => ({ options, job: jobs[index] }));
+    const isForLater = ({ options, job }: (typeof wanted)[number]) =>
+      job.isParent === true || ((options as OrderOptions).delay ?? 0) > 0;
+    // They are ours: stamping has copied them.
+    for (const { options } of wanted.filter(isForLater)) Object.assign(options, { priority: UNPLACED });
+    const now = wanted.filter((each) => !isForLater(each));
     const owner = this.stamps.owner();
-    const wanted = stamped.map((options, index) => ({
-      options,
-      owner: jobs[index].opts?.tenantFree ? undefined : owner,
-      isLater: isForLater(options),
-    }));
-    for (const group of grouped(wanted, (each) => ownerKey(each.owner, each.isLater)).values()) {
-      const given = await this.priorities.take(backend, { ...group[0], count: group.length });
-      // They are ours: stamping has copied them.
+    for (const group of grouped(now, ({ job }) => String(job.opts?.tenantFree ?? false)).values()) {
+      const groupOwner = group[0].job.opts?.tenantFree ? undefined : owner;
+      const given = await this.priorities.take(backend, groupOwner, group.length);
       group.forEach(({ options }, index) => Object.assign(options, { priority: given[index] }));
     }
+    return stamped;
+  }
+
+  #stamped<Options extends object>(
+    queue: string,
+    { name, data, opts }: NewJob<Options>,
+    isFair: boolean,
+    schedulerId?: string,
+  ): Options {
+    const stamped = this.stamps.stamped<Options>(queue, name, data, { options: opts, isFair });
+    const owner = opts?.tenantFree ? undefined : this.stamps.owner();
+    if (owner !== undefined) refuseSharedIds(stamped, schedulerId, queue, owner);
+    if (isFair) refuseOwnOrder(stamped, queue);
     return stamped;
   }
 }
@@ -87,10 +102,6 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
     else groups.set(key, [item]);
   }
   return groups;
-}
-
-function isForLater(options: object): boolean {
-  return ((options as OrderOptions).delay ?? 0) > 0;
 }
 
 /** Ids are the queue's: with one that another tenant has given, BullMQ adds no job, or replaces that tenant's scheduler. */

@@ -21,9 +21,17 @@ interface Stamp {
   readonly t: string;
   /** The same for data that are about to replace these. */
   readonly u?: string;
+  /** Whether its priority is ours to give. */
+  readonly f?: 1;
   /** The job that is held for its tenant, and since when. A scheduler's next job inherits the options. */
   readonly h?: string;
   readonly s?: number;
+}
+
+interface NewStamp<Options extends object> {
+  readonly options: (Options & { readonly tenantFree?: boolean }) | undefined;
+  /** Whether the job is to have its turn among those of other tenants. */
+  readonly isFair: boolean;
 }
 
 /** A job's options with what we add to them. */
@@ -49,13 +57,18 @@ export class JobStamps {
     queue: string,
     name: string,
     data: unknown,
-    options: (Options & { readonly tenantFree?: boolean }) | undefined,
+    { options, isFair }: NewStamp<Options>,
   ): Options {
     const { tenantFree, ...own } = options ?? ({} as NonNullable<typeof options>);
     const tenant = tenantFree ? undefined : this.context.find();
     if (!tenantFree && !tenant) throw new TenantRequiredError(NO_TENANT(queue, name));
-    const stamp: Stamp = { t: this.#sign(tenant, queue, name, data) };
+    const stamp: Stamp = { t: this.#sign(tenant, queue, name, data), ...(isFair && { f: 1 }) };
     return { ...own, [KEY]: stamp } as unknown as Options;
+  }
+
+  /** Whether its priority is ours to give. */
+  isFair(job: Job): boolean {
+    return stampOf(job)?.f === 1;
   }
 
   /** The id of the current tenant. */

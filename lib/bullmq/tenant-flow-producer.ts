@@ -43,7 +43,12 @@ export class TenantFlowProducer extends FlowProducer {
       const prepared = await this.#preparation.prepared(
         queueName,
         this.#isFair(queueName) ? this.#backendOf(queueName, prefix) : undefined,
-        nodes.map(({ name, data, opts }) => ({ name, data: data as unknown, opts })),
+        nodes.map(({ name, data, opts, children }) => ({
+          name,
+          data: data as unknown,
+          opts,
+          isParent: (children?.length ?? 0) > 0,
+        })),
       );
       nodes.forEach((node, index) => options.set(node, prepared[index]));
     }

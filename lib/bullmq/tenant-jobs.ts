@@ -7,11 +7,11 @@ import type { Tenant } from '../registry/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { CarriedTokenError } from '../resolution/carried/carried.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions } from './bullmq.options';
-import { FairPriorities } from './fair-priorities';
+import { FairPriorities, UNPLACED } from './fair-priorities';
 import { JobStamps, queueTime } from './job-stamps';
 import { bullmq, isRedis } from './packages';
 
-const { DelayedError, UnrecoverableError } = bullmq;
+const { DelayedError, UnrecoverableError, WaitingError } = bullmq;
 
 /** Thrown by a job that is to be tried again at a time, or when its children are done: it has not failed. */
 const NOT_FAILED = ['DelayedError', 'WaitingError', 'WaitingChildrenError', 'RateLimitError'];
@@ -51,13 +51,14 @@ export class TenantJobs {
 
   /** The same for a worker: a job that cannot run now is held, and one that never can fails at once. @internal */
   async process<T>(job: Job, lock: string | undefined, work: () => T): Promise<Awaited<T>> {
+    if (job.priority === UNPLACED) await this.#awaitTurn(job, lock);
     const tenant = this.#served(job) ?? (await this.#admit(job, lock));
     this.#tenants.set(job, tenant ?? null);
     this.#signNewData(job, tenant);
     try {
       return await this.#within(tenant, work);
     } catch (error) {
-      await this.#beforeRetry(job, error, tenant);
+      await this.#beforeRetry(job, error);
       throw error;
     }
   }
@@ -139,7 +140,7 @@ export class TenantJobs {
     if (known === undefined) await this.stamps.holdSince(job, now);
     const owner = this.stamps.read(job);
     if (owner !== undefined && this.held.size < MAX_HELD) this.held.add(owner);
-    await this.#renewPriority(job, owner);
+    await this.#loseTurn(job);
     // Not by this instance's clock, which may be a month ahead.
     await job.moveToDelayed(now + Math.min(Math.max(waited, holdMinMs), holdMaxMs), lock);
     await this.#wakeIfServed(job, owner);
@@ -160,19 +161,28 @@ export class TenantJobs {
     job.updateData = (data: unknown) => this.stamps.replaceData(job, tenant, data, () => update(data));
   }
 
-  /** Many that fail together would else all come back with the priorities that they had, in front of others. */
-  async #beforeRetry(job: Job, error: unknown, tenant: Tenant | undefined): Promise<void> {
+  /**
+   * Many that fail together would else all come back with the places that they had, in front of others: by themselves, or when
+   * somebody retries them all.
+   */
+  async #beforeRetry(job: Job, error: unknown): Promise<void> {
     const { name } = (error ?? {}) as { name?: unknown };
-    const attempts = job.opts.attempts ?? 0;
-    if (NOT_FAILED.includes(String(name)) || name === 'UnrecoverableError') return;
-    if (job.attemptsMade + 1 >= attempts) return;
-    // The handler's own error is told, whatever becomes of the priority.
-    await this.#renewPriority(job, tenant?.id).catch(() => undefined);
+    // The handler's own error is told, whatever becomes of the place.
+    if (!NOT_FAILED.includes(String(name))) await this.#loseTurn(job).catch(() => undefined);
   }
 
-  async #renewPriority(job: Job, owner: string | undefined): Promise<void> {
+  /** A job whose time has come stands in front of all others, until it gets its place among them. */
+  async #awaitTurn(job: Job, lock: string | undefined): Promise<void> {
     const { backend } = job as unknown as { backend: object };
-    if (job.priority > 0 && isRedis(backend)) await this.priorities.renew(backend, job.id!, owner);
+    if (!this.stamps.isFair(job) || !isRedis(backend)) return;
+    if (await this.priorities.place(backend, job.id!)) return;
+    await job.moveToWait(lock);
+    throw new WaitingError();
+  }
+
+  /** It gets a new place when it comes back to wait. */
+  async #loseTurn(job: Job): Promise<void> {
+    if (this.stamps.isFair(job)) await job.changePriority({ priority: UNPLACED });
   }
 }
 

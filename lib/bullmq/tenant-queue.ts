@@ -78,8 +78,9 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
     template: { name?: Name; data?: Data; opts?: MaybeFree<JobSchedulerTemplateOptions> } = {},
   ): Promise<Job<Data, Result, Name>> {
     const { name = jobSchedulerId, data } = template;
-    const opts = this.#preparation.stamped<JobSchedulerTemplateOptions>(
+    const opts = this.#preparation.scheduled<JobSchedulerTemplateOptions>(
       this.name,
+      this.#fairBackend,
       { name, data: data ?? {}, opts: template.opts },
       jobSchedulerId,
     );
@@ -93,10 +94,10 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
       ...job,
       opts: { ...this.jobsOpts, ...job.opts } as MaybeFree<Options>,
     }));
-    return this.#preparation.prepared<Options>(
-      this.name,
-      this.isFair ? this.backend : undefined,
-      withDefaults,
-    );
+    return this.#preparation.prepared<Options>(this.name, this.#fairBackend, withDefaults);
+  }
+
+  get #fairBackend() {
+    return this.isFair ? this.backend : undefined;
   }
 }

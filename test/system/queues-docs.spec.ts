@@ -61,6 +61,6 @@ describe('docs/queues.md, with BullMQ', () => {
     const queue = app.get<TenantQueue<unknown, string>>(getQueueToken('orders'));
     const [{ data, opts }] = (await queue.getJobs(['completed'])) as Job[];
     expect(Object.keys(data)).toEqual(['description']);
-    expect(JSON.stringify(opts)).toContain(`"tenancy":{"t":"tc1:`);
+    expect(JSON.stringify(opts)).toMatch(/"tenancy":\{[^}]*"t":"tc1:/);
   });
 });

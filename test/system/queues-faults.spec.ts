@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { QueueEvents, type Job } from 'bullmq';
+import { type BulkJobOptions, type Job, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type Tenant, TenantContext } from '../../lib';
 import { cleanEnvironment, programArguments, REPOSITORY } from '../support/commands';
@@ -41,14 +41,13 @@ describe('Queues of BullMQ, when something breaks', () => {
   const add = (tenant: Tenant, text: string, app = test) =>
     app.app.get(TenantContext).run(tenant, () => app.queue.add('slow', { text }));
   const done = (job: Job) => job.waitUntilFinished(events, 60_000);
-  const bulk = (tenant: Tenant, name: string, count: number) =>
-    test.app
-      .get(TenantContext)
-      .run(tenant, () =>
-        test.queue.addBulk(
-          Array.from({ length: count }, (_, i) => ({ name: 'slow', data: { text: `${name}-${i}` } })),
-        ),
-      );
+  const within = <T>(tenant: Tenant, work: () => T): T => test.app.get(TenantContext).run(tenant, work);
+  const bulk = (tenant: Tenant, name: string, count: number, opts?: BulkJobOptions) =>
+    within(tenant, () =>
+      test.queue.addBulk(
+        Array.from({ length: count }, (_, i) => ({ name: 'slow', data: { text: `${name}-${i}` }, opts })),
+      ),
+    );
 
   it('a tenant’s few jobs come between those of one that has added many before', async () => {
     await test.queue.pause();
@@ -61,6 +60,55 @@ describe('Queues of BullMQ, when something breaks', () => {
     // One of the others before each, and one more that runs beside it.
     expect(places.every((place, i) => place <= 2 * i + 3)).toBe(true);
     expect(test.middle.begun.indexOf('late-0')).toBeGreaterThan(55);
+  });
+
+  it.each([
+    ['delayed', () => bulk(acme, 'many', 60, { delay: 1 })],
+    ['tried again', () => bulk(acme, 'many', 60, { attempts: 2, backoff: 1 })],
+    [
+      'of schedulers',
+      () =>
+        Promise.all(
+          Array.from({ length: 60 }, (_, i) =>
+            within(acme, () =>
+              test.queue.upsertJobScheduler(
+                `${acme.id} ${i}`,
+                { every: 1e9, limit: 1 },
+                { data: { text: `many-${i}` } },
+              ),
+            ),
+          ),
+        ),
+    ],
+  ])('and between those that are %s, all due before', async (kind, addMany) => {
+    await test.queue.pause();
+    const many = await addMany();
+    if (kind === 'tried again') {
+      const failed = new Set<string>();
+      const allFailed = new Promise<void>((resolve) => {
+        test.middle.reached = ({ text }) => {
+          if (!text.startsWith('many') || failed.has(text)) return Promise.resolve();
+          if (failed.add(text).size === 60) resolve();
+          return Promise.reject(new Error('once'));
+        };
+      });
+      await test.queue.resume();
+      await allFailed;
+      await test.queue.pause();
+      while ((await test.queue.getActiveCount()) > 0) await new Promise((later) => setTimeout(later, 10));
+      test.middle.begun.length = 0;
+    } else await new Promise((due) => setTimeout(due, 20));
+    const few = await bulk(globex, 'few', 3);
+    const late = await bulk(acme, 'late', 3);
+    await test.queue.resume();
+    await Promise.all([...many, ...few, ...late].map(done));
+    const first = Math.max(...['few-0', 'few-1', 'few-2'].map((text) => test.middle.begun.indexOf(text)));
+    expect(first).toBeLessThanOrEqual(12);
+    expect(test.middle.begun).toHaveLength(66);
+    const starts = await Promise.all(many.map(({ id }) => test.queue.getJob(id!)));
+    expect(new Set(starts.map((job) => job?.attemptsStarted))).toEqual(
+      new Set([kind === 'tried again' ? 2 : 1]),
+    );
   });
 
   it('turns go on when the places are used up', async () => {

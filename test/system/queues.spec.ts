@@ -98,6 +98,9 @@ describe('Queues of BullMQ on Redis', () => {
         })),
       }),
     );
+    // It gets its turn when its children are done, and they have theirs.
+    expect(flow.job.opts.priority).toBe(1);
+    expect(flow.children![0].job.opts.priority).toBeGreaterThan(1);
     await within(acme, () =>
       test.queue.upsertJobScheduler(`${acme.id} ticks`, { every: 50, limit: 3 }, { data: { text: 'tick' } }),
     );
