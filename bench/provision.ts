@@ -156,6 +156,6 @@ async function tidy(url: string): Promise<void> {
   if ((await queryAt(url, `SELECT WHERE to_regclass('tenancy.spares') IS NOT NULL`)).length > 0)
     await queryAt(
       url,
-      'TRUNCATE tenancy.tenants, tenancy.tenant_domains, tenancy.tenant_audit, tenancy.spares',
+      'TRUNCATE tenancy.tenants, tenancy.tenant_domains, tenancy.tenant_event_outbox, tenancy.spares',
     );
 }

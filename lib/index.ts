@@ -52,7 +52,7 @@ export {
   type TenantWriteOptions,
   type TenantFilter,
 } from './registry/store/tenant.store';
-export { type AuditQuery, type AuditRecord, type TenantAction } from './registry/audit/tenant-audit';
+export { type AuditQuery, type AuditRecord, type TenantAction } from './registry/events/tenant-audit';
 export { TenantChangeFeed, type TenantChangeSubscriber } from './registry/changes/tenant-changes';
 export { InMemoryTenantStore } from './registry/store/in-memory-tenant.store';
 export { TypeOrmTenantStore } from './registry/store/typeorm-tenant.store';
@@ -184,7 +184,7 @@ export { TenantLifecycle } from './provisioning/tenant-lifecycle';
 export { type TenantChangeOptions } from './provisioning/tenant-changer';
 export {
   type TenantCreatedListener,
-  type TenantEvent,
+  type TenantEventName,
   TenantEvents,
   type TenantListener,
 } from './provisioning/hooks/tenant-events';

@@ -6,7 +6,8 @@ import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { findIdentity } from '../registry/server-identity';
 import { RegistryTime } from '../registry/registry-time';
-import type { TenantAction } from '../registry/audit/tenant-audit';
+import { recordAction } from '../registry/events/audit-events';
+import type { TenantAction } from '../registry/events/tenant-audit';
 import { type ApiKey, statusOf } from './api-key';
 
 /** The columns that are needed to check a key. */
@@ -158,17 +159,8 @@ export class ApiKeyRows {
     return row.digest;
   }
 
-  /** Writes to the tenant's audit if the registry's own tables hold the tenant. Other stores have no audit. */
-  async record(
-    executor: SqlExecutor,
-    tenantId: string,
-    { action, actor, reason, details }: TenantAction,
-  ): Promise<void> {
-    await executor.query(
-      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor, reason, details)
-       SELECT id, $2, $3, $4, $5 FROM ${this.#schema}.tenants WHERE id = $1`,
-      [tenantId, action, actor, reason, JSON.stringify(details ?? {})],
-    );
+  record(executor: SqlExecutor, tenantId: string, action: TenantAction): Promise<void> {
+    return recordAction(executor, this.#schema, tenantId, action);
   }
 
   /** Writes when keys were last used. Deleted keys are skipped. */

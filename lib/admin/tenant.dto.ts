@@ -10,7 +10,7 @@ import {
   tenantFields,
   type TenantStatus,
 } from '../registry/tenant';
-import type { AuditRecord } from '../registry/audit/tenant-audit';
+import type { AuditRecord } from '../registry/events/tenant-audit';
 
 /** What is left out is as the option `placement` says. */
 export class PlaceBody {

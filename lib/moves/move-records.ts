@@ -5,6 +5,7 @@ import { SystemTransactions } from '../connection/typeorm/system-transactions';
 import { isSamePlace, type Isolation, type Place, placeOf } from '../placement/place';
 import { MoveUnderWayError } from '../placement/placement.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
+import { recordAction } from '../registry/events/audit-events';
 import type { Tenant } from '../registry/tenant';
 import { isTaken } from './fence';
 import type { Move, MoveHow, MoveProgress, MoveState, MoveVerification } from './move';
@@ -246,10 +247,8 @@ export class MoveRecords {
 
   /** In the tenant's audit. */
   async #audit(transaction: SqlExecutor, { id, tenantId, actor, from, to }: Move, action: string) {
-    await transaction.query(
-      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor, details) VALUES ($1, $2, $3, $4)`,
-      [tenantId, action, actor, JSON.stringify({ move: id, from, to })],
-    );
+    const details = { move: id, from, to };
+    await recordAction(transaction, this.#schema, tenantId, { action, actor: actor ?? undefined, details });
   }
 
   async #change(

@@ -1,4 +1,4 @@
-import type { AuditRecord, TenantAction } from '../registry/audit/tenant-audit';
+import type { AuditRecord, TenantAction } from '../registry/events/tenant-audit';
 import { RedisRegistryDamagedError } from './redis.errors';
 
 /** What the script keeps, behind the record's number and its time. */

@@ -4,7 +4,7 @@ import { checkArguments } from '../common/options/check-options';
 import { text, waiting } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
-import type { AuditQuery, AuditRecord, TenantAction } from '../registry/audit/tenant-audit';
+import type { AuditQuery, AuditRecord, TenantAction } from '../registry/events/tenant-audit';
 import { TenantChangesListener } from '../registry/changes/tenant-changes-listener';
 import { isUuid, normalizeClaim } from '../registry/claim';
 import {

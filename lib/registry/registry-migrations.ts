@@ -14,6 +14,7 @@ import { CreateMoves1763601300000 } from './migrations/1763601300000-create-move
 import { NoteTenantDatabases1763601350000 } from './migrations/1763601350000-note-tenant-databases';
 import { SpendLessOnFleetRuns1763601400000 } from './migrations/1763601400000-spend-less-on-fleet-runs';
 import { MoveOnline1763601500000 } from './migrations/1763601500000-move-online';
+import { CreateTenantEvents1763601600000 } from './migrations/1763601600000-create-tenant-events';
 
 /** Makes tables of ours. The ledger `registry_migrations` knows it by its name, whichever module brings it. */
 export interface RegistryMigration {
@@ -41,6 +42,7 @@ export const CORE_MIGRATIONS: readonly RegistryMigration[] = [
   NoteTenantDatabases1763601350000,
   SpendLessOnFleetRuns1763601400000,
   MoveOnline1763601500000,
+  CreateTenantEvents1763601600000,
 ];
 
 /** Those of optional modules, by their names, since the registry knows none of these; and those that were split among them. */

@@ -9,6 +9,8 @@ import { notify, changesChannel } from './changes/tenant-changes-channel';
 import { JoinedTenantChanges, NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
 import { TenantChangesListener } from './changes/tenant-changes-listener';
 import { TenantChangesSession } from './changes/tenant-changes-session';
+import { EventSealer } from './events/event-sealer';
+import { EventTrail } from './events/event-trail';
 import { LOOKUPS_DATA_SOURCE, REGISTRY_DATA_SOURCE } from './registry';
 import { REGISTRY_MIGRATIONS, registryMigrations } from './registry-migrations';
 import { RegistryTime } from './registry-time';
@@ -24,14 +26,16 @@ const store: FactoryProvider<TenantStore | Promise<TenantStore>> = {
     getDataSourceToken(REGISTRY_DATA_SOURCE),
     getDataSourceToken(LOOKUPS_DATA_SOURCE),
     STORE_MAKER,
+    EventSealer,
   ],
   useFactory: (
     options: RegistryModuleOptions,
     registry: DataSource,
     lookups: DataSource,
     maker: ModuleRef,
+    sealer: EventSealer,
   ) => {
-    if (options.store === undefined) return new TypeOrmTenantStore(registry, lookups);
+    if (options.store === undefined) return new TypeOrmTenantStore(registry, lookups, sealer);
     return typeof options.store === 'function' ? maker.create(options.store) : options.store;
   },
 };
@@ -77,6 +81,8 @@ const migrations: FactoryProvider = {
 @Module({
   providers: [
     changeFeed,
+    EventSealer,
+    EventTrail,
     migrations,
     PlaceLookup,
     RegistryTurns,
@@ -86,6 +92,8 @@ const migrations: FactoryProvider = {
     TenantLookup,
   ],
   exports: [
+    EventSealer,
+    EventTrail,
     PlaceLookup,
     REGISTRY_MIGRATIONS,
     RegistryLookups,

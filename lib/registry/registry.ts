@@ -5,7 +5,6 @@ import { assertRegistryMigrated, migrateRegistry, MIGRATIONS_TABLE } from './mig
 import { CORE_MIGRATIONS, type RegistryMigration } from './registry-migrations';
 import { checkRegistrySchema, DEFAULT_REGISTRY_SCHEMA } from './registry-schema';
 import { poolInTurns, type RegistryPoolOptions } from './registry-turns';
-import { TenantAuditEntity } from './audit/tenant-audit.entity';
 import { TenantDomainEntity } from './store/tenant-domain.entity';
 import { TenantEntity } from './store/tenant.entity';
 
@@ -81,7 +80,7 @@ export function registryOptions({
     type: 'postgres',
     driver: inTurns ? { ...driver, Pool: poolInTurns(driver.Pool, inTurns) } : driver,
     schema: checkRegistrySchema(schema),
-    entities: [TenantEntity, TenantDomainEntity, TenantAuditEntity],
+    entities: [TenantEntity, TenantDomainEntity],
     migrations: [...migrations],
     migrationsTableName: MIGRATIONS_TABLE,
     installExtensions: false,

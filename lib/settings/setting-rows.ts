@@ -4,7 +4,8 @@ import { DataSource } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
-import type { TenantAction } from '../registry/audit/tenant-audit';
+import { recordAction } from '../registry/events/audit-events';
+import type { TenantAction } from '../registry/events/tenant-audit';
 
 /** What a tenant has set, whether it is declared or not. */
 export interface SettingRow {
@@ -72,13 +73,7 @@ export class SettingRows {
     );
   }
 
-  /** Writes to the tenant's audit if the registry's own tables hold the tenant. Other stores have no audit. */
-  async record(transaction: SqlExecutor, tenantId: string, action: TenantAction): Promise<void> {
-    const { actor, reason, details } = action;
-    await transaction.query(
-      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor, reason, details)
-       SELECT id, $2, $3, $4, $5 FROM ${this.#schema}.tenants WHERE id = $1`,
-      [tenantId, action.action, actor, reason, JSON.stringify(details ?? {})],
-    );
+  record(transaction: SqlExecutor, tenantId: string, action: TenantAction): Promise<void> {
+    return recordAction(transaction, this.#schema, tenantId, action);
   }
 }

@@ -112,10 +112,10 @@ describe.each(ANY_ADAPTER)('GET /admin/tenants/:tenant/audit on %s', (_platform,
   it('is kept with the change or not at all', async () => {
     const { slug } = await make();
     await sample.database.query(
-      `ALTER TABLE tenancy.tenant_audit ADD CONSTRAINT refuse CHECK (action <> 'suspend') NOT VALID`,
+      `ALTER TABLE tenancy.tenant_event_outbox ADD CONSTRAINT refuse CHECK (type <> 'tenant.suspended') NOT VALID`,
     );
     await expect(sample.admin(`POST /admin/tenants/${slug}/suspend`)).resolves.toMatchObject({ status: 500 });
-    await sample.database.query('ALTER TABLE tenancy.tenant_audit DROP CONSTRAINT refuse');
+    await sample.database.query('ALTER TABLE tenancy.tenant_event_outbox DROP CONSTRAINT refuse');
     await expect(sample.admin(`GET /admin/tenants/${slug}`)).resolves.toMatchObject({
       body: { status: 'active' },
     });

@@ -7,7 +7,7 @@ import type { TenantOrigin } from '../provisioning.options';
  * Events of tenants, named in the past tense because they are sent after the commit. `moving`: a move to another place has begun;
  * `moved` or `move-failed` follows.
  */
-export type TenantEvent =
+export type TenantEventName =
   | 'created'
   | 'updated'
   | 'suspended'
@@ -20,7 +20,7 @@ export type TenantEvent =
   | 'move-failed';
 
 /** Events of a tenant that exists already. */
-export type TenantChangeEvent = Exclude<TenantEvent, 'created'>;
+export type TenantChangeEvent = Exclude<TenantEventName, 'created'>;
 
 /** `tenant` is as it is after the event; a purged tenant, as it was before. */
 export type TenantListener = (tenant: Tenant) => unknown;
@@ -38,12 +38,12 @@ type Listener = (tenant: Tenant, origin?: TenantOrigin) => unknown;
 @Injectable()
 export class TenantEvents {
   readonly #logger = new Logger(TenantEvents.name);
-  readonly #listeners = new Map<TenantEvent, Set<Listener>>();
+  readonly #listeners = new Map<TenantEventName, Set<Listener>>();
 
   /** Calls `listener` for each such event. Returns a function that removes it. */
   on(event: 'created', listener: TenantCreatedListener): () => void;
-  on(event: TenantEvent, listener: TenantListener): () => void;
-  on(event: TenantEvent, listener: TenantListener | TenantCreatedListener): () => void {
+  on(event: TenantEventName, listener: TenantListener): () => void;
+  on(event: TenantEventName, listener: TenantListener | TenantCreatedListener): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
     // A listener that is added twice is called twice, and each returned function removes one of them.
@@ -55,7 +55,7 @@ export class TenantEvents {
   /** Resolves when all listeners are done, in the order in which they came. A listener that fails is only logged. */
   emit(event: 'created', tenant: Tenant, origin: TenantOrigin): Promise<void>;
   emit(event: TenantChangeEvent, tenant: Tenant): Promise<void>;
-  async emit(event: TenantEvent, tenant: Tenant, ...origin: [TenantOrigin?]): Promise<void> {
+  async emit(event: TenantEventName, tenant: Tenant, ...origin: [TenantOrigin?]): Promise<void> {
     freezeDeeply(tenant);
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       try {

@@ -3,6 +3,7 @@ import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { MIGRATIONS_TABLE } from '../../registry/migrate-registry';
 import { placeOf } from '../../placement/place';
 import { MoveUnderWayError } from '../../placement/placement.errors';
+import { recordAction } from '../../registry/events/audit-events';
 import type { Tenant } from '../../registry/tenant';
 import { isUuid } from '../../registry/claim';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -90,10 +91,7 @@ export class PurgeRecords {
       [id],
     );
     await transaction.query(`DELETE FROM ${this.#schema}.tenant_domains WHERE tenant_id = $1`, [id]);
-    await transaction.query(
-      `INSERT INTO ${this.#schema}.tenant_audit (tenant_id, action, actor) VALUES ($1, 'purge', $2)`,
-      [id, purgedBy],
-    );
+    await recordAction(transaction, this.#schema, id, { action: 'purge', actor: purgedBy });
     return true;
   }
 

@@ -1,8 +1,8 @@
 /* eslint-disable @typescript-eslint/require-await -- async, so that what is thrown arrives as a rejection */
 import { freezeDeeply } from '../../common/freeze-deeply';
 import { normalizeClaim } from '../claim';
-import { InMemoryAudit } from '../audit/in-memory-audit';
-import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
+import { InMemoryAudit } from '../events/in-memory-audit';
+import type { AuditQuery, AuditRecord } from '../events/tenant-audit';
 import { placeOf } from '../../placement/place';
 import { DomainTakenError, SchemaNameTakenError, TenantSlugTakenError } from '../tenant.errors';
 import {

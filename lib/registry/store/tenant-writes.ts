@@ -39,14 +39,16 @@ export async function updateTenant(
   return taken({ slug: changes.slug }, () => updateRow(manager, id, values, expected));
 }
 
-export async function deleteTenant(manager: EntityManager, id: string): Promise<void> {
-  await manager
+/** Whether there was one. */
+export async function deleteTenant(manager: EntityManager, id: string): Promise<boolean> {
+  const { affected } = await manager
     .createQueryBuilder()
     .delete()
     .from(TenantEntity)
     .where('id = :id AND status <> :purged', { id, purged: PURGED })
     .callListeners(false)
     .execute();
+  return affected === 1;
 }
 
 /** Whether the tenant exists and matches `expected`. It stays locked, with its domains, until the transaction ends. */

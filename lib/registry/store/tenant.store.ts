@@ -8,7 +8,7 @@ import {
   tenantFields,
   type TenantStatus,
 } from '../tenant';
-import type { AuditQuery, AuditRecord, TenantAction } from '../audit/tenant-audit';
+import type { AuditQuery, AuditRecord, TenantAction } from '../events/tenant-audit';
 import type { TenantChangeFeed } from '../changes/tenant-changes';
 
 /** A tenant to be inserted: checked and normalised, without its dates. */
@@ -150,7 +150,7 @@ export abstract class TenantStore {
     options?: TenantWriteOptions,
   ): Promise<Tenant | undefined>;
 
-  /** Removes a tenant whose creation failed, with its audit records. An unknown id is fine. */
+  /** Removes a tenant whose creation failed: its audit is empty from then on. An unknown id is fine. */
   abstract remove(id: string): Promise<void>;
 
   /**

@@ -2,8 +2,12 @@ import type { DataSource, EntityManager, QueryRunner, SelectQueryBuilder } from 
 import { orUnavailable } from '../../common/outage';
 import { TenancyUnavailableError } from '../../common/tenancy.errors';
 import { isUuid, normalizeClaim } from '../claim';
-import type { AuditQuery, AuditRecord } from '../audit/tenant-audit';
-import { findAudit, insertAudit } from '../audit/tenant-audit-log';
+import type { AuditQuery, AuditRecord } from '../events/tenant-audit';
+import { findActions, recordAction } from '../events/audit-events';
+import { EventSealer } from '../events/event-sealer';
+import { recordEvent } from '../events/event-outbox';
+import { registrySchema } from '../registry-schema';
+import { quoteIdentifier } from '../../common/sql';
 import { findTenant, findTenants, readTenants, withDomains } from './tenant-queries';
 import {
   addDomain,
@@ -29,14 +33,18 @@ import { TenantEntity } from './tenant.entity';
  * All of its SQL names the registry's schema, so it means the same on whatever connection it runs.
  */
 export class TypeOrmTenantStore extends TenantStore {
+  private readonly schema: string;
+
   /**
    * `lookups` is another pool for the same tables. Look-ups of requests use it, so that they wait for no other work.
    */
   constructor(
     private readonly dataSource: DataSource,
     private readonly lookups: DataSource = dataSource,
+    private readonly sealer = new EventSealer(dataSource),
   ) {
     super();
+    this.schema = quoteIdentifier(registrySchema(dataSource));
   }
 
   async find(claim: TenantClaim): Promise<Tenant | undefined> {
@@ -64,7 +72,7 @@ export class TypeOrmTenantStore extends TenantStore {
   ): Promise<Tenant> {
     const work = async (manager: EntityManager) => {
       const kept = await insertTenant(manager, tenant);
-      if (audit) await insertAudit(manager, tenant.id, audit);
+      if (audit) await recordAction(manager, this.schema, tenant.id, audit);
       return kept;
     };
     return transaction
@@ -79,13 +87,18 @@ export class TypeOrmTenantStore extends TenantStore {
   ): Promise<Tenant | undefined> {
     return this.change(id, async (manager) => {
       if (!(await updateTenant(manager, id, changes, expected))) return false;
-      if (audit) await insertAudit(manager, id, audit);
+      if (audit) await recordAction(manager, this.schema, id, audit);
       return true;
     });
   }
 
   async remove(id: string): Promise<void> {
-    if (isUuid(id)) await this.write((manager) => deleteTenant(manager, id));
+    if (!isUuid(id)) return;
+    await this.write(async (manager) => {
+      // What was recorded stays: it may have been read.
+      if (await deleteTenant(manager, id))
+        await recordEvent(manager, this.schema, { tenantId: id, type: 'tenant.creation-failed' });
+    });
   }
 
   async addDomain(id: string, domain: string, options?: TenantWriteOptions): Promise<Tenant | undefined> {
@@ -97,7 +110,11 @@ export class TypeOrmTenantStore extends TenantStore {
   }
 
   override async listAudit(query: AuditQuery): Promise<AuditRecord[]> {
-    return isUuid(query.tenantId) ? this.answer(() => findAudit(this.dataSource.manager, query)) : [];
+    if (!isUuid(query.tenantId)) return [];
+    return this.answer(async () => {
+      await this.sealer.seal();
+      return findActions(this.dataSource.manager, this.schema, query);
+    });
   }
 
   /** `work` returns whether it changed anything. */
@@ -108,7 +125,7 @@ export class TypeOrmTenantStore extends TenantStore {
   ): Promise<Tenant | undefined> {
     return this.change(id, async (manager) => {
       if (!(await lockTenant(manager, id, expected))) return false;
-      if ((await work(manager)) && audit) await insertAudit(manager, id, audit);
+      if ((await work(manager)) && audit) await recordAction(manager, this.schema, id, audit);
       return true;
     });
   }

@@ -65,10 +65,11 @@ describe('purging a tenant', () => {
       ]),
     ).resolves.toEqual([{ tenant_id: other.id }]);
     await expect(
-      sql('SELECT action, actor FROM tenancy.tenant_audit WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1', [
-        tenant.id,
-      ]),
-    ).resolves.toEqual([{ action: 'purge', actor: 'ops@example.com' }]);
+      sql(
+        'SELECT type, actor_id AS actor FROM tenancy.tenant_event_outbox WHERE tenant_id = $1 ORDER BY n DESC LIMIT 1',
+        [tenant.id],
+      ),
+    ).resolves.toEqual([{ type: 'tenant.purged', actor: 'ops@example.com' }]);
   });
 
   it('frees the slug and the domains, but neither the id nor the name of the schema', async () => {

@@ -18,7 +18,7 @@ describe('a registry', () => {
       const acme = await (await start()).create({ slug: 'acme' });
       await database.query(`INSERT INTO ${acme.schemaName}.note (text) VALUES ('acme’s')`);
       await closeAll();
-      for (const table of ['tenant_audit', 'tenant_migrations', 'tenants', 'spares'])
+      for (const table of ['tenant_event_outbox', 'tenant_migrations', 'tenants', 'spares'])
         await database.query(`DELETE FROM tenancy.${table}`);
       await database.query(
         `INSERT INTO tenancy.spares (slot, schema_name, template_version) VALUES (0, $1, $2)`,

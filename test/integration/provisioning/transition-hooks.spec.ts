@@ -86,11 +86,11 @@ describe('hooks of transitions', () => {
       message: expect.stringContaining('there are unpaid invoices'),
     });
     await expect(lifecycle.get('initech')).resolves.toMatchObject({ status: 'active', version: 1 });
-    const audit = await running.database.query(
-      `SELECT action FROM tenancy.tenant_audit WHERE tenant_id = $1`,
+    const events = await running.database.query(
+      `SELECT type FROM tenancy.tenant_event_outbox WHERE tenant_id = $1`,
       [id],
     );
-    expect(audit).toEqual([{ action: 'create' }]);
+    expect(events).toEqual([{ type: 'tenant.created' }]);
   });
 
   it('hold a purge up until they succeed, when nothing can bring the tenant back and its schema is still there', async () => {

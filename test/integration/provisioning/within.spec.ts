@@ -48,7 +48,7 @@ describe('What a caller keeps with a new tenant', () => {
     await running.app.get(SpareRefill).refill();
     const [counts] = await running.database.query(
       `SELECT (SELECT count(*) FROM tenancy.tenants) AS tenants, (SELECT count(*) FROM tenancy.api_keys) AS keys,
-              (SELECT count(*) FROM tenancy.tenant_audit) AS audit`,
+              (SELECT count(*) FROM tenancy.tenant_event_outbox) AS events`,
     );
     return { counts, schemas: (await running.schemas()).length };
   }
@@ -86,7 +86,7 @@ describe('What a caller keeps with a new tenant', () => {
       },
     );
     await expect(created).rejects.toThrow();
-    expect(await state()).toEqual({ ...before, counts: { ...before.counts, audit: expect.anything() } });
+    expect(await state()).toEqual({ ...before, counts: { ...before.counts, events: expect.anything() } });
   });
 
   it('is there when the tenant is: its first key opens it, whether it took a spare or was cloned', async () => {
@@ -241,7 +241,7 @@ describe('What a caller keeps with a new tenant', () => {
         });
         await expect(created).rejects.not.toThrow('nothing of it was kept');
         await expect(rows()).resolves.toEqual(kept);
-        expect(await state()).toEqual({ ...before, counts: { ...before.counts, audit: expect.anything() } });
+        expect(await state()).toEqual({ ...before, counts: { ...before.counts, events: expect.anything() } });
       },
     );
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(async () => {
   // Tenants, their keys and their audit are in the registry alone.
   expect(await world.eu.query(`SELECT to_regclass('tenancy.api_keys') AS keys`)).toEqual([{ keys: null }]);
-  for (const table of ['tenants', 'tenant_audit'])
+  for (const table of ['tenants', 'tenant_event_outbox'])
     expect([table, await world.eu.query(`SELECT * FROM tenancy.${table}`)]).toEqual([table, []]);
   await world.close();
 });
@@ -108,11 +108,11 @@ it('gives a tenant on a further server its first key, where the registry is', as
   const { status, body } = await make('with-key', { apiKey: true });
   expect([status, body.place.server]).toEqual([201, 'eu']);
   await expect(me(body.apiKey.key)).resolves.toMatchObject({ body: { tenant: { slug: 'with-key' } } });
-  const audit = await world.database.query<{ action: string }>(
-    'SELECT action FROM tenancy.tenant_audit WHERE tenant_id = $1 ORDER BY id',
+  const audit = await world.database.query<{ type: string }>(
+    'SELECT type FROM tenancy.tenant_event_outbox WHERE tenant_id = $1 ORDER BY n',
     [body.id],
   );
-  expect(audit.map(({ action }) => action)).toEqual(['create', 'create-key']);
+  expect(audit.map(({ type }) => type)).toEqual(['tenant.created', 'api-key.created']);
 });
 
 it('keeps neither key nor tenant when the schema is not committed', async () => {

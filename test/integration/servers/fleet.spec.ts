@@ -19,7 +19,14 @@ import { startAppOn } from '../provisioning/app';
 import { startWorld, type World } from './world';
 
 /** Tables that say something only where the registry is. */
-const OF_REGISTRY = ['tenants', 'tenant_domains', 'tenant_audit', 'purges', 'migration_runs', 'servers'];
+const OF_REGISTRY = [
+  'tenants',
+  'tenant_domains',
+  'tenant_event_outbox',
+  'purges',
+  'migration_runs',
+  'servers',
+];
 
 const OLD = [CreateNotes1700000000000];
 

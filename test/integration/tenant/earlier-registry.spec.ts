@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
-import { TenantConnection, TenantContext, TenantLifecycle, type Tenant } from '../../../lib';
+import { TenantConnection, TenantContext, TenantLifecycle, TenantStore, type Tenant } from '../../../lib';
 import { fromApiKey } from '../../../lib/access';
 import { inSchema } from '../../../lib/schema/catalog';
 import { readStructure } from '../../../lib/schema/structure';
+import { EventTrail } from '../../../lib/registry/events/event-trail';
 import { TenantSettings } from '../../../lib/settings';
 import { UsageReports } from '../../../lib/usage';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -59,15 +60,19 @@ const SINCE = [
   'NoteTenantDatabases1763601350000',
   'SpendLessOnFleetRuns1763601400000',
   'MoveOnline1763601500000',
+  'CreateTenantEvents1763601600000',
 ];
 /** The same, where a module is imported that was not there then. */
 const sinceThen = (modules: readonly ModuleName[]) => [
   ...(modules.includes('schedule')
-    ? [...SINCE.slice(0, -1), 'CreateTimers1763601400000', ...SINCE.slice(-1)]
+    ? [...SINCE.slice(0, 4), 'CreateTimers1763601400000', ...SINCE.slice(4)]
     : SINCE),
   ...(modules.includes('webhooks') ? ['CreateWebhooks1763601800000'] : []),
 ];
-const NEW_TABLES = ['databases', 'moves', 'servers', ...TABLES_OF.schedule, ...TABLES_OF.webhooks];
+const NEW_TABLES = [
+  ...['databases', 'moves', 'servers', 'tenant_event_heads', 'tenant_event_outbox', 'tenant_events'],
+  ...[...TABLES_OF.schedule, ...TABLES_OF.webhooks],
+];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 
 /** All rows of the registry, by table, without what is new. */
@@ -84,10 +89,10 @@ async function rowsOf(names: readonly string[]): Promise<Record<string, unknown>
 
 /** What this version finds out about its own printing of the template depends on the server. */
 const TABLES = tablesWith(ALL).filter((name) => !NEW_TABLES.includes(name));
-const RECORDED = TABLES.filter((name) => name !== 'template_prints' && name !== 'registry_migrations');
+const RECORDED = TABLES.filter((name) => !['template_prints', 'registry_migrations'].includes(name));
 
 it('has rows in every table', async () => {
-  expect(await tablesIn(database)).toEqual(TABLES);
+  expect(await tablesIn(database)).toEqual([...TABLES, 'tenant_audit'].sort());
   for (const rows of Object.values(await rowsOf(RECORDED))) expect(rows).not.toEqual([]);
 });
 
@@ -125,6 +130,29 @@ it('is found in all its parts', async () => {
   await expect(nest.get<TenantSettings>(TenantSettings).get('theme', tenant)).resolves.toBe('dark');
   const { metrics } = await nest.get(UsageReports).of(tenant, { from: '2026-11-01', to: '2026-11-30' });
   expect(metrics).toMatchObject([{ metric: 'exports', total: 3 }]);
+});
+
+it('has in the trail what the audit has recorded, in its order', async () => {
+  const before = await database.query<{ tenantId: string }>(
+    `SELECT tenant_id AS "tenantId", action, actor, reason, details, at FROM tenancy.tenant_audit ORDER BY id DESC`,
+  );
+  const { app: nest } = await start([]);
+  const store = nest.get(TenantStore);
+  for (const tenantId of new Set(before.map((record) => record.tenantId))) {
+    const records = await store.listAudit!({ tenantId, limit: 100 });
+    expect(records.map(({ id: _, ...record }) => record)).toEqual(
+      before.filter((record) => record.tenantId === tenantId),
+    );
+  }
+  const [first] = await nest.get(EventTrail).list({ limit: 1 });
+  expect(first).toMatchObject({
+    type: 'tenant.created',
+    actor: { type: 'operator', id: 'master' },
+    sequence: '1',
+  });
+  // Its id was made when it happened.
+  expect(parseInt(first.id.replace('-', '').slice(0, 12), 16)).toBe(first.occurredAt.getTime());
+  expect(first.id[14]).toBe('7');
 });
 
 it('has the structure of one that is made anew with all modules', async () => {

@@ -38,8 +38,8 @@ export const CORE_TABLES = [
     'servers',
     'shared_migrations',
   ],
-  ...['spares', 'template_migrations', 'template_prints', 'tenant_audit', 'tenant_domains'],
-  ...['tenant_migrations', 'tenants'],
+  ...['spares', 'template_migrations', 'template_prints', 'tenant_domains', 'tenant_event_heads'],
+  ...['tenant_event_outbox', 'tenant_events', 'tenant_migrations', 'tenants'],
 ];
 
 export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {

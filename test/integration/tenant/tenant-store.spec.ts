@@ -26,7 +26,9 @@ describe.each(['read committed', 'serializable'])('where transactions are %s by 
   });
 
   runTenantStoreContract('TypeOrmTenantStore', async () => {
-    await database.query('TRUNCATE tenancy.tenants CASCADE');
+    await database.query(
+      'TRUNCATE tenancy.tenants, tenancy.tenant_events, tenancy.tenant_event_outbox CASCADE',
+    );
     return new TypeOrmTenantStore(registry);
   });
 });

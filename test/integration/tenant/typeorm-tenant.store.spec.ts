@@ -36,7 +36,9 @@ beforeAll(async () => {
   store = new TypeOrmTenantStore(registry);
 });
 
-beforeEach(() => database.query('TRUNCATE tenancy.tenants CASCADE'));
+beforeEach(() =>
+  database.query('TRUNCATE tenancy.tenants, tenancy.tenant_events, tenancy.tenant_event_outbox CASCADE'),
+);
 
 afterAll(async () => {
   await registry?.destroy();

@@ -151,10 +151,10 @@ describe('a tenant that is exported and imported elsewhere', () => {
         [id],
       );
     expect(await seen(there, tenant.id)).toEqual(await seen(here, acme.id));
-    const [audit] = await there.query('SELECT action FROM tenancy.tenant_audit WHERE tenant_id = $1', [
+    const [event] = await there.query('SELECT type FROM tenancy.tenant_event_outbox WHERE tenant_id = $1', [
       tenant.id,
     ]);
-    expect(audit).toEqual({ action: 'import' });
+    expect(event).toEqual({ type: 'tenant.imported' });
   });
 
   it('may have another slug and name, and be imported next to where it was', async () => {

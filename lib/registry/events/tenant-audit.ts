@@ -34,3 +34,30 @@ export interface AuditQuery {
   /** The id of a record: only earlier records are returned. */
   readonly beforeId?: string;
 }
+
+/** The type of the event that each action is. Another action is `tenant.` and its name. */
+export const ACTION_TYPES: Readonly<Record<string, string>> = {
+  create: 'tenant.created',
+  adopt: 'tenant.adopted',
+  clone: 'tenant.cloned',
+  import: 'tenant.imported',
+  update: 'tenant.updated',
+  suspend: 'tenant.suspended',
+  activate: 'tenant.activated',
+  delete: 'tenant.deleted',
+  restore: 'tenant.restored',
+  purge: 'tenant.purged',
+  'add-domain': 'tenant.domain-added',
+  'remove-domain': 'tenant.domain-removed',
+  move: 'tenant.move-begun',
+  moved: 'tenant.moved',
+  'move-failed': 'tenant.move-failed',
+  'create-key': 'api-key.created',
+  'update-key': 'api-key.updated',
+  'rotate-key': 'api-key.rotated',
+  'block-key': 'api-key.blocked',
+  'unblock-key': 'api-key.unblocked',
+  'revoke-key': 'api-key.revoked',
+  'set-setting': 'setting.changed',
+  'reset-setting': 'setting.reset',
+};

@@ -1,0 +1,185 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { quoteIdentifier } from '../../common/sql';
+import { REGISTRY_DATA_SOURCE } from '../registry';
+import { registrySchema } from '../registry-schema';
+import { inRegistry } from '../store/registry-transaction';
+import { hashOfEvent, type StoredEvent } from './event-hash';
+import { NOBODY } from './event-tables';
+import { NO_HASH } from './tenant-event';
+
+/** What is taken at once, in rows and in bytes of their data. */
+const BATCH_ROWS = 500;
+const BATCH_BYTES = 4_000_000;
+
+/** Where more is recorded than can be sealed, a reader does not wait for ever. */
+const BATCHES_AT_ONCE = 100;
+
+/** A row of the outbox, with what is known of the tenant's last event. */
+type WaitingRow = Omit<StoredEvent, 'sequence' | 'previousHash'> & {
+  readonly n: string;
+  readonly headSequence: string | null;
+  readonly headHash: string | null;
+  /** It is in the trail already. */
+  readonly isKnown: boolean;
+};
+
+type SealedRow = StoredEvent & { readonly n: string; readonly hash: string };
+
+/**
+ * Gives each event that was committed its place in the trail: the next number of its tenant, the next of all, and the hash
+ * that chains it to the one before. It is done by one instance at a time, so that whoever reads up to a position will never find
+ * an event ahead of it later.
+ */
+@Injectable()
+export class EventSealer {
+  readonly #logger = new Logger('Tenancy');
+  readonly #schema: string;
+  /** `running` may have looked before the caller came, so the caller waits for `next`. */
+  #running: Promise<number> | undefined;
+  #next: Promise<number> | undefined;
+
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
+    this.#schema = quoteIdentifier(registrySchema(registry));
+  }
+
+  /**
+   * Seals all that was committed before the call, and returns how many events it were. Callers that come meanwhile share the next.
+   *
+   * @throws TenancyUnavailableError
+   */
+  seal(): Promise<number> {
+    return (this.#next ??= this.#after(this.#running));
+  }
+
+  async #after(running: Promise<number> | undefined): Promise<number> {
+    await running?.catch(() => undefined);
+    this.#running = this.#sealAll();
+    this.#next = undefined;
+    return this.#running;
+  }
+
+  async #sealAll(): Promise<number> {
+    let sealed = 0;
+    for (let batch = 0; batch < BATCHES_AT_ONCE; batch++) {
+      if (!(await this.#isAnyWaiting())) break;
+      sealed += await inRegistry(this.registry, (manager) => this.#sealBatch(manager));
+    }
+    return sealed;
+  }
+
+  #isAnyWaiting(): Promise<boolean> {
+    return inRegistry(this.registry, async ({ queryRunner }) => {
+      const [{ found }] = (await queryRunner!.query(
+        `SELECT EXISTS (SELECT FROM ${this.#schema}.tenant_event_outbox) AS found`,
+      )) as { found: boolean }[];
+      return found;
+    });
+  }
+
+  async #sealBatch(manager: EntityManager): Promise<number> {
+    await manager.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))', [
+      `${this.#schema}.tenant_events`,
+    ]);
+    const waiting = await manager.query<WaitingRow[]>(this.#waiting());
+    const sealed = chain(waiting);
+    if (sealed.length < waiting.length) await this.#dropKnown(manager, waiting, sealed);
+    if (sealed.length > 0) await this.#write(manager, sealed);
+    return sealed.length;
+  }
+
+  #waiting(): string {
+    return `
+      SELECT o.n, pg_catalog.nextval('${this.#schema}.tenant_event_positions') AS position, o.id, o.tenant_id AS "tenantId",
+        o.type, o.actor_type AS "actorType", o.actor_id AS "actorId", o.subject, o.data::text,
+        (pg_catalog.date_part('epoch', o.occurred_at) * 1000)::bigint AS "occurredMs",
+        h.sequence AS "headSequence", pg_catalog.encode(h.hash, 'hex') AS "headHash",
+        EXISTS (SELECT FROM ${this.#schema}.tenant_events e WHERE e.id = o.id) AS "isKnown"
+      FROM (SELECT f.*, pg_catalog.sum(pg_catalog.octet_length(f.data::text)) OVER (ORDER BY f.n)
+              - pg_catalog.octet_length(f.data::text) AS ahead
+            FROM (SELECT * FROM ${this.#schema}.tenant_event_outbox ORDER BY n LIMIT ${BATCH_ROWS}) AS f) AS o
+      LEFT JOIN ${this.#schema}.tenant_event_heads h ON h.tenant_id = coalesce(o.tenant_id, '${NOBODY}')
+      WHERE o.ahead < ${BATCH_BYTES} ORDER BY o.n`;
+  }
+
+  /** An id comes twice only if somebody wrote it by hand: nothing of ours gives one twice. It must not stop all others. */
+  async #dropKnown(
+    manager: EntityManager,
+    waiting: readonly WaitingRow[],
+    sealed: readonly SealedRow[],
+  ): Promise<void> {
+    const kept = new Set(sealed.map(({ n }) => n));
+    const dropped = waiting.filter(({ n }) => !kept.has(n));
+    this.#logger.warn(
+      'Events were dropped, because the trail has others with their ids: ' +
+        dropped.map(({ id }) => id).join(', '),
+    );
+    await manager.query(`DELETE FROM ${this.#schema}.tenant_event_outbox WHERE n = ANY ($1::bigint[])`, [
+      dropped.map(({ n }) => n),
+    ]);
+  }
+
+  /** The data goes from table to table. */
+  async #write(manager: EntityManager, sealed: readonly SealedRow[]): Promise<void> {
+    const heads = new Map(sealed.map((event) => [event.tenantId ?? NOBODY, event]));
+    await manager.query(
+      `WITH given AS (
+         SELECT n, position, sequence, pg_catalog.decode(previous, 'hex') AS previous_hash, pg_catalog.decode(own, 'hex') AS hash
+         FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), pg_catalog.unnest($2::bigint[]), pg_catalog.unnest($3::bigint[]),
+           pg_catalog.unnest($4::text[]), pg_catalog.unnest($5::text[])) AS g (n, position, sequence, previous, own)),
+       taken AS (
+         DELETE FROM ${this.#schema}.tenant_event_outbox o WHERE o.n = ANY ($1::bigint[]) RETURNING o.*),
+       sealed AS (
+         INSERT INTO ${this.#schema}.tenant_events (position, id, tenant_id, sequence, type, actor_type, actor_id, subject, data,
+           occurred_at, previous_hash, hash)
+         SELECT g.position, t.id, t.tenant_id, g.sequence, t.type, t.actor_type, t.actor_id, t.subject, t.data, t.occurred_at,
+           g.previous_hash, g.hash FROM taken t JOIN given g ON g.n = t.n ORDER BY g.position)
+       INSERT INTO ${this.#schema}.tenant_event_heads AS head (tenant_id, sequence, hash)
+       SELECT tenant_id, sequence, pg_catalog.decode(hash, 'hex')
+       FROM ROWS FROM (pg_catalog.unnest($6::uuid[]), pg_catalog.unnest($7::bigint[]), pg_catalog.unnest($8::text[]))
+         AS h (tenant_id, sequence, hash)
+       ON CONFLICT (tenant_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash`,
+      [
+        ...columns(sealed, ({ n, position, sequence, previousHash, hash }) => [
+          ...[n, position, sequence, previousHash, hash],
+        ]),
+        [...heads.keys()],
+        ...columns([...heads.values()], ({ sequence, hash }) => [sequence, hash]),
+      ],
+    );
+  }
+}
+
+function columns<Row>(rows: readonly Row[], values: (row: Row) => string[]): string[][] {
+  const all = rows.map(values);
+  return all[0].map((_, index) => all.map((row) => row[index]));
+}
+
+/** The events of a batch, in the order of `n`, each with its place. */
+function chain(waiting: readonly WaitingRow[]): SealedRow[] {
+  const heads = new Map<string | null, { sequence: bigint; hash: string }>();
+  const ids = new Set<string>();
+  // PostgreSQL promises no order in which it calls a function for rows that it sorts.
+  const positions = waiting
+    .map(({ position }) => BigInt(position))
+    .sort((one, other) => (one < other ? -1 : 1));
+  const sealed: SealedRow[] = [];
+  for (const { headSequence, headHash, isKnown, ...row } of waiting) {
+    if (isKnown || ids.has(row.id)) continue;
+    ids.add(row.id);
+    const head = heads.get(row.tenantId) ?? {
+      sequence: BigInt(headSequence ?? 0),
+      hash: headHash ?? NO_HASH,
+    };
+    const sequence = head.sequence + 1n;
+    const event = {
+      ...{ ...row, sequence: String(sequence), position: String(positions[sealed.length]) },
+      previousHash: head.hash,
+    };
+    const hash = hashOfEvent(event);
+    heads.set(row.tenantId, { sequence, hash });
+    sealed.push({ ...event, hash });
+  }
+  return sealed;
+}
