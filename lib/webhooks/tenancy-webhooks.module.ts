@@ -3,6 +3,12 @@ import { checkedProviders } from '../common/module-check';
 import { optionsProvider } from '../common/options/options-provider';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { DeliveryMeter } from './deliveries/delivery-meter';
+import { DeliveryRows } from './deliveries/delivery-rows';
+import { DeliverySweeper } from './deliveries/delivery-sweeper';
+import { DeliveryWorker } from './deliveries/delivery-worker';
+import { WebhookDisabling } from './deliveries/webhook-disabling';
+import { WebhookLanes } from './deliveries/webhook-lanes';
 import { CreateWebhooks1763601800000 } from './migrations/1763601800000-create-webhooks';
 import { InvalidWebhooksOptionsError } from './webhooks.errors';
 import { CheckedWebhooksOptions, type TenancyWebhooksOptions, WEBHOOKS_OPTIONS } from './webhooks.options';
@@ -25,6 +31,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
         declared: CheckedWebhooksOptions,
         Refusal: InvalidWebhooksOptionsError,
       }),
+      DeliveryMeter,
+      DeliveryRows,
+      DeliverySweeper,
+      DeliveryWorker,
+      WebhookDisabling,
+      WebhookLanes,
     ],
   ),
 })

@@ -1,6 +1,7 @@
-import { isPlainObject, kind, text } from '../common/options/kinds';
+import { group, isPlainObject, kind, text } from '../common/options/kinds';
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
 import type { FieldError } from '../common/tenancy.errors';
+import { CheckedDeliveriesOptions } from './deliveries/deliveries.options';
 
 export const WEBHOOKS_OPTIONS = Symbol('WEBHOOKS_OPTIONS');
 
@@ -32,9 +33,13 @@ export class CheckedWebhooksOptions {
     defaultOf: ({ encryptionKeys }: Partial<CheckedWebhooksOptions>) => Object.keys(encryptionKeys ?? {})[0],
   })
   readonly encryptionKeyId!: string;
+
+  /** How much is sent at once, and how long it is kept. */
+  @Option(group(CheckedDeliveriesOptions))
+  readonly deliveries: CheckedDeliveriesOptions = new CheckedDeliveriesOptions();
 }
 
-export type TenancyWebhooksOptions = Given<CheckedWebhooksOptions> &
+export type TenancyWebhooksOptions = Given<CheckedWebhooksOptions, 'deliveries'> &
   Pick<CheckedWebhooksOptions, 'encryptionKeys'>;
 
 /** No key is ever shown, and no id that may be a key in the wrong place. */

@@ -55,6 +55,7 @@ export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
   timer_failures: ['CreateTimers1763601400000'],
   webhook_deliveries: ['CreateWebhooks1763601800000'],
   webhook_endpoints: ['CreateWebhooks1763601800000'],
+  webhook_lanes: ['CreateWebhooks1763601800000'],
 };
 
 /** The SQL of purges: the tombstones and their records. */

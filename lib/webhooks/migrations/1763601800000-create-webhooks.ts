@@ -6,15 +6,15 @@ import { registrySchema } from '../../registry/registry-schema';
 export class CreateWebhooks1763601800000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
-    for (const make of [endpoints, secrets, deliveries, attempts])
+    for (const make of [endpoints, secrets, deliveries, attempts, lanes])
       for (const sql of make(schema)) await queryRunner.query(sql);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     const schema = quoteIdentifier(registrySchema(queryRunner.dataSource));
     await queryRunner.query(
-      `DROP TABLE ${schema}.webhook_attempts, ${schema}.webhook_deliveries, ${schema}.webhook_secrets,
-         ${schema}.webhook_endpoints`,
+      `DROP TABLE ${schema}.webhook_lanes, ${schema}.webhook_attempts, ${schema}.webhook_deliveries,
+         ${schema}.webhook_secrets, ${schema}.webhook_endpoints`,
     );
   }
 }
@@ -60,10 +60,7 @@ function secrets(schema: string): string[] {
   ];
 }
 
-/**
- * The payload is the exact text that is signed, the same in each attempt, also when the event has been pruned since. A
- * worker that sends one holds a lease, and writes the outcome only while its token is still in the row.
- */
+/** The payload is the exact text that is signed, the same in each attempt, also when the event has been pruned since. */
 function deliveries(schema: string): string[] {
   return [
     `CREATE TABLE ${schema}.webhook_deliveries (
@@ -78,13 +75,15 @@ function deliveries(schema: string): string[] {
         CONSTRAINT webhook_deliveries_status_check CHECK (status IN ('pending', 'delivered', 'dead')),
       attempt integer NOT NULL DEFAULT 0,
       next_attempt_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
-      lease_until timestamptz(3),
-      lease_token uuid,
       created_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
       finished_at timestamptz(3),
       CONSTRAINT webhook_deliveries_event_key UNIQUE (endpoint_id, event_id)
     ) WITH (fillfactor = 80)`,
-    `CREATE INDEX webhook_deliveries_due_idx ON ${schema}.webhook_deliveries (next_attempt_at) WHERE status = 'pending'`,
+    `CREATE INDEX webhook_deliveries_due_idx ON ${schema}.webhook_deliveries (endpoint_id, next_attempt_at)
+       WHERE status = 'pending'`,
+    `CREATE INDEX webhook_deliveries_pending_idx ON ${schema}.webhook_deliveries (created_at) WHERE status = 'pending'`,
+    `CREATE INDEX webhook_deliveries_finished_at_idx ON ${schema}.webhook_deliveries (finished_at)
+       WHERE finished_at IS NOT NULL`,
     `CREATE INDEX webhook_deliveries_endpoint_id_idx ON ${schema}.webhook_deliveries (endpoint_id, id)`,
     `CREATE INDEX webhook_deliveries_tenant_id_idx ON ${schema}.webhook_deliveries (tenant_id)`,
   ];
@@ -103,5 +102,28 @@ function attempts(schema: string): string[] {
       error text
     )`,
     `CREATE INDEX webhook_attempts_delivery_id_idx ON ${schema}.webhook_attempts (delivery_id, id)`,
+  ];
+}
+
+/**
+ * A lane is the way to one endpoint, and the instance that has leased it is the only one that sends there: so the bounds of
+ * an endpoint hold for all instances together, and the backlog of one is not in the way of the others. `next_at` is
+ * when it has something to send, null when it has nothing, and never before `hold_until`, until when its receiver is left
+ * alone. `failures` is how many attempts have failed in a row.
+ */
+function lanes(schema: string): string[] {
+  return [
+    `CREATE TABLE ${schema}.webhook_lanes (
+      endpoint_id uuid NOT NULL CONSTRAINT webhook_lanes_pkey PRIMARY KEY
+        CONSTRAINT webhook_lanes_endpoint_id_fkey REFERENCES ${schema}.webhook_endpoints (id) ON DELETE CASCADE,
+      tenant_id uuid NOT NULL,
+      next_at timestamptz(3),
+      hold_until timestamptz(3),
+      lease_until timestamptz(3),
+      lease_token uuid,
+      failures integer NOT NULL DEFAULT 0
+    ) WITH (fillfactor = 50)`,
+    `CREATE INDEX webhook_lanes_next_at_idx ON ${schema}.webhook_lanes (next_at) WHERE next_at IS NOT NULL`,
+    `CREATE INDEX webhook_lanes_tenant_id_idx ON ${schema}.webhook_lanes (tenant_id)`,
   ];
 }

@@ -173,6 +173,7 @@ describe('the purge of a tenant', () => {
       CreateTimers1763601400000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
+      CreateWebhooks1763601800000,
     ];
     const names = brought.flatMap(({ name, partOf }: RegistryMigration) => [
       name,

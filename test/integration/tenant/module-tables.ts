@@ -48,7 +48,9 @@ export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   schedule: ['timer_failures', 'timer_runs', 'timers'],
   settings: ['tenant_settings'],
   usage: ['usage_flushes', 'usage_months'],
-  webhooks: ['webhook_attempts', 'webhook_deliveries', 'webhook_endpoints', 'webhook_secrets'],
+  webhooks: [
+    ...['webhook_attempts', 'webhook_deliveries', 'webhook_endpoints', 'webhook_lanes', 'webhook_secrets'],
+  ],
 };
 
 /** Those of the registry that an application with these modules has made. */
