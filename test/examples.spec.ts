@@ -14,6 +14,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/files.md'],
   [BEGIN, 'docs/graphql.md'],
   [BEGIN, 'docs/limits.md'],
+  [BEGIN, 'docs/members.md'],
   [BEGIN, 'docs/observability.md'],
   [BEGIN, 'docs/queues.md'],
   [BEGIN, 'docs/recipes.md'],

@@ -127,13 +127,13 @@ export class ApiKeyVersionError extends TenancyError {
   }
 }
 
-/** A key was to be made with a manager of another database. Nothing was written there. */
+/** Something of the registry was to be written with a manager of another database. Nothing was written there. */
 export class ManagerElsewhereError extends TenancyError {
   readonly code = 'MANAGER_ELSEWHERE';
 
-  constructor() {
+  constructor(method: string) {
     super(
-      'ApiKeys.create() got a manager that works in another database than the registry, where keys are kept. `within` and hooks of a ' +
+      `${method} got a manager that works in another database than the registry, where this is kept. \`within\` and hooks of a ` +
         'tenant on a further server get one of that server: leave manager out there.',
     );
   }

@@ -107,7 +107,7 @@ export class ApiKeys {
     const given = checkArguments('ApiKeys.create()', CreateApiKeyOptions, options);
     const { id = uuidV7(), grantedBy, actor, reason, manager } = given;
     checkActorAndReason({ actor, reason });
-    if (manager && !(await this.rows.areWhere(manager))) throw new ManagerElsewhereError();
+    if (manager && !(await this.rows.areWhere(manager))) throw new ManagerElsewhereError('ApiKeys.create()');
     const { name, scopes, expiresAt, allowedIps } = checkApiKey(input, this.time.now());
     refuseBeyond(grantedBy, scopes);
     const { text, digest, hint } = makeKey(this.options.prefix, id);

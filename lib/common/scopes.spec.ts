@@ -1,4 +1,4 @@
-import { grants, isScope, missingScope } from './scopes';
+import { commonScopes, grants, isScope, missingScope } from './scopes';
 
 describe('a scope', () => {
   it.each(['orders:read', 'orders:*', 'a:b', 'big-orders.v2:read_all', `o:${'r'.repeat(98)}`])(
@@ -36,9 +36,28 @@ describe('a scope', () => {
     [['orders:*'], 'order:read'],
     [['order:*'], 'orders:read'],
     [['orders:*'], 'orders'],
-    [['*'], 'orders'],
+    [['orders:*'], '*'],
     [['orders'], 'orders:read'],
   ])('%j does not grant %s', (granted, wanted) => expect(grants(granted, wanted)).toBe(false));
+
+  it.each(['orders:read', 'orders:*', 'orders', '*'])('of all is %s, too', (wanted) => {
+    expect(grants(['*'], wanted)).toBe(true);
+  });
+
+  it.each([
+    [['*'], ['orders:read', 'keys:*'], ['keys:*', 'orders:read']],
+    [
+      ['orders:*', 'keys:read'],
+      ['orders:read', 'keys:*'],
+      ['keys:read', 'orders:read'],
+    ],
+    [['orders:*'], ['orders:*'], ['orders:*']],
+    [['orders:*'], ['openid', 'email'], []],
+    [['orders:read'], [], []],
+  ])('%j and %j have in common %j', (one, other, common) => {
+    expect(commonScopes(one, other)).toEqual(common);
+    expect(commonScopes(other, one)).toEqual(common);
+  });
 
   it('that is missing is named', () => {
     expect(missingScope(['orders:*'], ['orders:read', 'keys:write', 'keys:read'])).toBe('keys:write');

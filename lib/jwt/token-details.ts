@@ -1,3 +1,4 @@
+import { ALL_SCOPES } from '../common/scopes';
 import type { CredentialDetails } from '../resolution/resolvers/verified-credential';
 import type { VerifiedPayload } from './token-verifier';
 
@@ -22,7 +23,10 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** Without `*`: what an issuer means by it is not that its subject may do everything here. */
 function scopesOf(scope: unknown): readonly string[] {
-  if (typeof scope === 'string') return scope.split(' ').filter(Boolean);
-  return Array.isArray(scope) ? scope.filter((each) => typeof each === 'string') : [];
+  const listed: unknown[] = typeof scope === 'string' ? scope.split(' ') : Array.isArray(scope) ? scope : [];
+  return listed.filter(
+    (each): each is string => typeof each === 'string' && each !== '' && each !== ALL_SCOPES,
+  );
 }

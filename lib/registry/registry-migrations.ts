@@ -53,6 +53,7 @@ const NAMES_BESIDE_CORE: readonly string[] = [
   'CreateTenantSettings1763600800000',
   'CreateUsage1763600900000',
   'CreateTimers1763601400000',
+  'CreateTenantMembers1763601650000',
   'CreateWebhooks1763601800000',
   'CreateAdminRecords1763600200000',
   'CreateApiKeys1763600500000',

@@ -34,6 +34,12 @@ export async function findIdentity(
   return row;
 }
 
+/** Whether two connections work in the same database of ours. The tables of another server look the same. */
+export async function isSameServer(one: SqlExecutor, other: SqlExecutor, schema: string): Promise<boolean> {
+  const [ours, theirs] = [await findIdentity(one, schema), await findIdentity(other, schema)];
+  return ours?.serverId === theirs?.serverId;
+}
+
 /** Makes new tables those of a server of the registry. To be called in the transaction that made them. */
 export async function writeIdentity(
   transaction: SqlExecutor,

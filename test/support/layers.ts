@@ -9,7 +9,8 @@ export type ImportGraph = Readonly<Record<string, readonly string[]>>;
 const ORDER = [
   ...['common', 'placement', 'registry', 'context', 'connection', 'schema', 'resolution'],
   ...['provisioning', 'options', 'migrations', 'transfer', 'moves'],
-  ...['.', 'http', '*', 'admin', 'cli', 'testing'],
+  // Who calls, before what asks for it.
+  ...['.', 'http', 'access', '*', 'admin', 'cli', 'testing'],
 ];
 
 /** Ways in for people; nothing of ours goes through them. */
@@ -26,6 +27,7 @@ const PUBLIC = [
     'files/s3',
     'graphql',
     'jwt',
+    'members',
     'observability',
     'redis',
     'schedule',

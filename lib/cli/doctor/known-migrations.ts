@@ -1,6 +1,7 @@
 import { CreateTenantApiKeys1763600500000 } from '../../access/migrations/1763600500000-create-tenant-api-keys';
 import { CreateMasterKeyUses1763600510000 } from '../../admin/migrations/1763600510000-create-master-key-uses';
 import { CreateIdempotencyKeys1763600210000 } from '../../http/migrations/1763600210000-create-idempotency-keys';
+import { CreateTenantMembers1763601650000 } from '../../members/migrations/1763601650000-create-tenant-members';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { CreateTimers1763601400000 } from '../../schedule/migrations/1763601400000-create-timers';
 import { CreateTenantSettings1763600800000 } from '../../settings/migrations/1763600800000-create-tenant-settings';
@@ -16,5 +17,6 @@ export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
   CreateTenantSettings1763600800000,
   CreateUsage1763600900000,
   CreateTimers1763601400000,
+  CreateTenantMembers1763601650000,
   CreateWebhooks1763601800000,
 ];

@@ -53,6 +53,7 @@ export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
   api_keys: ['CreateTenantApiKeys1763600500000', 'CreateApiKeys1763600500000'],
   tenant_settings: ['CreateTenantSettings1763600800000'],
   timer_failures: ['CreateTimers1763601400000'],
+  tenant_members: ['CreateTenantMembers1763601650000'],
   webhook_deliveries: ['CreateWebhooks1763601800000'],
   webhook_endpoints: ['CreateWebhooks1763601800000'],
   webhook_lanes: ['CreateWebhooks1763601800000'],

@@ -21,6 +21,7 @@ import {
   TABLES as TABLES_OF,
   tablesIn,
   tablesWith,
+  withNeeded,
 } from './module-tables';
 
 const FIXTURE = readFileSync(join(__dirname, 'earlier-registry.sql'), 'utf8');
@@ -40,7 +41,8 @@ afterEach(async () => {
   await database.drop();
 });
 
-async function start(modules: readonly ModuleName[], migrate = true): Promise<TestApp> {
+async function start(given: readonly ModuleName[], migrate = true): Promise<TestApp> {
+  const modules = withNeeded(given);
   app = await startAppOn(
     database,
     {
@@ -64,14 +66,15 @@ const SINCE = [
 ];
 /** The same, where a module is imported that was not there then. */
 const sinceThen = (modules: readonly ModuleName[]) => [
-  ...(modules.includes('schedule')
-    ? [...SINCE.slice(0, 4), 'CreateTimers1763601400000', ...SINCE.slice(4)]
-    : SINCE),
+  ...SINCE.slice(0, 4),
+  ...(modules.includes('schedule') ? ['CreateTimers1763601400000'] : []),
+  ...SINCE.slice(4),
+  ...(modules.includes('members') ? ['CreateTenantMembers1763601650000'] : []),
   ...(modules.includes('webhooks') ? ['CreateWebhooks1763601800000'] : []),
 ];
 const NEW_TABLES = [
   ...['databases', 'moves', 'servers', 'tenant_event_heads', 'tenant_event_outbox', 'tenant_events'],
-  ...[...TABLES_OF.schedule, ...TABLES_OF.webhooks],
+  ...[...TABLES_OF.schedule, ...TABLES_OF.members, ...TABLES_OF.webhooks],
 ];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 

@@ -9,6 +9,8 @@ import { examine } from '../../../lib/cli/doctor/examine';
 import { KNOWN_MIGRATIONS } from '../../../lib/cli/doctor/known-migrations';
 import { resolveOptions } from '../../../lib/options/resolve-options';
 import { PURGED_WITH_TENANT } from '../../../lib/provisioning/purge/purge-records';
+import { MembersService } from '../../../lib/members';
+import { CreateTenantMembers1763601650000 } from '../../../lib/members/migrations/1763601650000-create-tenant-members';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../../lib/registry/registry-migrations';
 import { CreateTimers1763601400000 } from '../../../lib/schedule/migrations/1763601400000-create-timers';
@@ -21,19 +23,30 @@ import type { TenancyOptions } from '../../../lib';
 import { notesOptions } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { ownDatabase, startAppOn } from '../provisioning/app';
-import { ALL, CORE_TABLES, ledgerOf, type ModuleName, MODULES, tablesIn, tablesWith } from './module-tables';
+import {
+  ALL,
+  CORE_TABLES,
+  ledgerOf,
+  type ModuleName,
+  MODULES,
+  tablesIn,
+  tablesWith,
+  withNeeded,
+} from './module-tables';
 
 const own = ownDatabase();
 const { database } = own;
 
-const start = (modules: readonly ModuleName[], changes: Partial<TenancyOptions> = {}): Promise<TestApp> =>
-  own.start(
+function start(given: readonly ModuleName[], changes: Partial<TenancyOptions> = {}): Promise<TestApp> {
+  const modules = withNeeded(given);
+  return own.start(
     {
       ...(modules.includes('access') ? { resolvers: [fromApiKey()] } : {}),
       ...changes,
     },
     { imports: modules.map((name) => MODULES[name]()) },
   );
+}
 
 describe('the registry', () => {
   it('has no tables of modules that no application imports', async () => {
@@ -127,7 +140,7 @@ describe('a role that may make no tables', () => {
 });
 
 describe('the purge of a tenant', () => {
-  it('takes its keys, their uses and its settings, by an instance without those modules, and leaves what is to be billed', async () => {
+  it('takes its keys, their uses, its settings and its members, by an instance without those modules, and leaves what is to be billed', async () => {
     const { app, create } = await start(ALL);
     const [acme, globex] = [await create({ slug: 'acme' }), await create({ slug: 'globex' })];
     for (const tenant of [acme, globex]) {
@@ -135,6 +148,7 @@ describe('the purge of a tenant', () => {
       app.get(ApiKeyUses).record(id);
       await app.get<TenantSettings>(TenantSettings).set('theme', 'dark', { tenant });
       app.get(TenantUsage).count('exports', 3, tenant);
+      await app.get(MembersService).add(tenant, { subject: 'ann' });
     }
     await app.get(ApiKeyUses).flush();
     await app.get(TenantUsage).flush();
@@ -147,6 +161,9 @@ describe('the purge of a tenant', () => {
     await expect(left('SELECT tenant_id FROM tenancy.api_keys')).resolves.toEqual([{ tenant_id: globex.id }]);
     await expect(left('SELECT FROM tenancy.api_key_uses')).resolves.toHaveLength(1);
     await expect(left('SELECT tenant_id FROM tenancy.tenant_settings')).resolves.toEqual([
+      { tenant_id: globex.id },
+    ]);
+    await expect(left('SELECT tenant_id FROM tenancy.tenant_members')).resolves.toEqual([
       { tenant_id: globex.id },
     ]);
     await expect(left('SELECT FROM tenancy.usage_months')).resolves.toHaveLength(2);
@@ -171,6 +188,7 @@ describe('the purge of a tenant', () => {
       CreateTenantApiKeys1763600500000,
       CreateTenantSettings1763600800000,
       CreateTimers1763601400000,
+      CreateTenantMembers1763601650000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
@@ -221,7 +239,7 @@ describe('the doctor', () => {
     expect(await registryOf(KNOWN_MIGRATIONS)).toMatchObject({
       severity: 'problem',
       message:
-        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateWebhooks1763601800000',
+        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateTenantMembers1763601650000, CreateWebhooks1763601800000',
     });
   });
 

@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { TenancyAccessModule } from '../../../lib/access';
 import { TenancyAdminModule } from '../../../lib/admin';
+import { TenancyMembersModule } from '../../../lib/members';
 import { TenancyScheduleModule } from '../../../lib/schedule';
 import { defineSettings, setting, TenancySettingsModule } from '../../../lib/settings';
 import { TenancyUsageModule } from '../../../lib/usage';
@@ -12,6 +13,7 @@ import type { TestDatabase } from '../../support/database';
 export const MODULES = {
   access: () => TenancyAccessModule.forRoot(),
   admin: () => TenancyAdminModule.forRoot({ masterKey: MASTER_KEY }),
+  members: () => TenancyMembersModule.forRoot(),
   schedule: () => TenancyScheduleModule.forRoot(),
   settings: () =>
     TenancySettingsModule.forRoot({
@@ -25,6 +27,11 @@ export const MODULES = {
 export type ModuleName = keyof typeof MODULES;
 
 export const ALL = Object.keys(MODULES) as ModuleName[];
+
+/** With those that these cannot do without. */
+export function withNeeded(modules: readonly ModuleName[]): readonly ModuleName[] {
+  return modules.includes('members') && !modules.includes('access') ? ['access', ...modules] : modules;
+}
 
 export const CORE_TABLES = [
   ...[
@@ -45,6 +52,7 @@ export const CORE_TABLES = [
 export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   access: ['api_key_uses', 'api_keys', 'idempotency_keys'],
   admin: ['idempotency_keys', 'master_key_uses'],
+  members: ['tenant_member_uses', 'tenant_members'],
   schedule: ['timer_failures', 'timer_runs', 'timers'],
   settings: ['tenant_settings'],
   usage: ['usage_flushes', 'usage_months'],
@@ -55,7 +63,7 @@ export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
 
 /** Those of the registry that an application with these modules has made. */
 export function tablesWith(modules: readonly ModuleName[]): string[] {
-  return [...new Set([...CORE_TABLES, ...modules.flatMap((name) => TABLES[name])])].sort();
+  return [...new Set([...CORE_TABLES, ...withNeeded(modules).flatMap((name) => TABLES[name])])].sort();
 }
 
 export async function tablesIn(database: TestDatabase): Promise<string[]> {

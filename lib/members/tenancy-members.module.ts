@@ -1,0 +1,65 @@
+import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { TenancyAccessModule } from '../access/tenancy-access.module';
+import { checkedProviders } from '../common/module-check';
+import { givenExtras, optionsProvider } from '../common/options/options-provider';
+import { BringsTables } from '../registry/registry-migrations';
+import { TENANCY } from '../tenancy.module';
+import { MemberRoles } from './member-roles';
+import { MemberRows } from './member-rows';
+import { InvalidMembersOptionsError } from './members.errors';
+import {
+  CheckedMembersExtras,
+  CheckedMembersOptions,
+  MEMBERS_OPTIONS,
+  type TenancyMembersExtras,
+  type TenancyMembersOptions,
+} from './members.options';
+import { MembersService } from './members.service';
+import { CreateTenantMembers1763601650000 } from './migrations/1763601650000-create-tenant-members';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<TenancyMembersOptions>()
+    .setClassMethodName('forRoot')
+    .setExtras<TenancyMembersExtras>(new CheckedMembersExtras(), (definition, extras) => ({
+      ...definition,
+      providers: [...(definition.providers ?? []), givenExtras(extras)],
+    }))
+    .build();
+
+/**
+ * Who belongs to which tenant, and what they may do there. Import it once, beside `TenancyModule` and
+ * `TenancyAccessModule`.
+ */
+@BringsTables(CreateTenantMembers1763601650000)
+@Global()
+@Module({
+  providers: checkedProviders(
+    (): Type => TenancyMembersModule,
+    MODULE_OPTIONS_TOKEN,
+    () => [TENANCY, { module: TenancyAccessModule }],
+    [
+      optionsProvider({
+        provide: MEMBERS_OPTIONS,
+        given: MODULE_OPTIONS_TOKEN,
+        declared: CheckedMembersOptions,
+        Refusal: InvalidMembersOptionsError,
+        extras: CheckedMembersExtras,
+      }),
+      MemberRoles,
+      MemberRows,
+      MembersService,
+    ],
+  ),
+  exports: [MembersService, MemberRoles],
+})
+export class TenancyMembersModule extends ConfigurableModuleClass {
+  /** @throws InvalidMembersOptionsError when the application starts with options that it cannot work with */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Like `forRoot`, with options from a factory, a class or another module. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}
