@@ -1,12 +1,25 @@
-import { group, isPlainObject, kind, text } from '../common/options/kinds';
+import { isIP } from 'node:net';
+import {
+  flag,
+  group,
+  isInteger,
+  isPlainObject,
+  kind,
+  listOf,
+  milliseconds,
+  text,
+  texts,
+} from '../common/options/kinds';
 import { type Given, Option, OptionsRule } from '../common/options/option.decorator';
 import type { FieldError } from '../common/tenancy.errors';
+import { isAddressRange } from './client/callable-addresses';
 import { CheckedDeliveriesOptions } from './deliveries/deliveries.options';
 
 export const WEBHOOKS_OPTIONS = Symbol('WEBHOOKS_OPTIONS');
 
 const KEY_BYTES = 32;
 const KEY_RULE = `give ${KEY_BYTES} random bytes in base64, as "openssl rand -base64 ${KEY_BYTES}" prints them`;
+const RANGES = "list addresses or ranges, such as '10.0.0.0/8' or 'fd00::/8'";
 /** It stands in each row. */
 const KEY_ID = /^[\w.-]{1,64}$/;
 
@@ -34,6 +47,47 @@ export class CheckedWebhooksOptions {
   })
   readonly encryptionKeyId!: string;
 
+  /** Whether endpoints may have plain `http` URLs: for development, where receivers have no certificate. Default false. */
+  @Option(flag())
+  readonly allowHttp: boolean = false;
+
+  /** The ports that URLs of endpoints may have. Default 443, with `allowHttp` 80, too. */
+  @Option(listOf<number>('list numbers of ports', (port) => isInteger(port, 1, 65_535)), {
+    defaultOf: ({ allowHttp }: CheckedWebhooksOptions) => (allowHttp ? [443, 80] : [443]),
+  })
+  readonly ports!: readonly number[];
+
+  /**
+   * Addresses and ranges that endpoints may be at although they are not public, such as `10.20.0.0/16`: for closed networks
+   * and for development. Default none: loopback, private, link-local and all other special addresses are refused.
+   */
+  @Option(texts(RANGES, isAddressRange), { variable: 'TENANCY_WEBHOOKS_ALLOWED_ADDRESSES' })
+  readonly allowedAddresses: readonly string[] = [];
+
+  /**
+   * Public addresses and ranges that endpoints may not be at: your own, where something listens that is not for everyone.
+   * Those of the machine itself are refused anyway. Default none.
+   */
+  @Option(texts(RANGES, isAddressRange), { variable: 'TENANCY_WEBHOOKS_REFUSED_ADDRESSES' })
+  readonly refusedAddresses: readonly string[] = [];
+
+  /** The DNS servers that are asked for hosts of endpoints: `192.0.2.53`, `[2001:db8::53]:5353`. Default: the machine's. */
+  @Option(texts("list addresses of DNS servers, such as '192.0.2.53' or '192.0.2.53:5353'", isServer))
+  readonly dnsServers: readonly string[] = [];
+
+  /** Certificates in PEM of authorities that are trusted besides the usual ones, for receivers in a closed network. Default none. */
+  @Option(
+    listOf<string>(
+      'list certificates in PEM',
+      (each) => typeof each === 'string' && each.includes('BEGIN CERTIFICATE'),
+    ),
+  )
+  readonly certificateAuthorities: readonly string[] = [];
+
+  /** How long a request may take as a whole, in milliseconds from 1 to 60,000. Default 15,000. */
+  @Option(milliseconds(1, 60_000))
+  readonly timeoutMs: number = 15_000;
+
   /** How much is sent at once, and how long it is kept. */
   @Option(group(CheckedDeliveriesOptions))
   readonly deliveries: CheckedDeliveriesOptions = new CheckedDeliveriesOptions();
@@ -53,6 +107,12 @@ function keyProblems(keys: unknown, path: string): FieldError[] {
       ];
     return isKey(key) ? [] : [{ field: `${path}.${id}`, message: `cannot be a key: ${KEY_RULE}` }];
   });
+}
+
+function isServer(server: string): boolean {
+  const [, address = server] =
+    /^\[(.+)\](?::\d{1,5})?$/.exec(server) ?? /^([\d.]+):\d{1,5}$/.exec(server) ?? [];
+  return isIP(address) !== 0;
 }
 
 function isKey(key: unknown): boolean {
