@@ -9,3 +9,15 @@ export { type TenancyWebhooksOptions } from './webhooks.options';
 export type { ShownWebhookEndpoint, WebhookEndpoint, WebhookEndpointStatus } from './webhook-endpoint';
 export type { WebhookAttempt, WebhookDelivery, WebhookDeliveryStatus } from './webhook-delivery';
 export { InvalidWebhooksOptionsError } from './webhooks.errors';
+export {
+  type ResendSinceOptions,
+  WebhookDeliveries,
+  type WebhookDeliveryDetails,
+} from './deliveries/webhook-deliveries';
+export { type DeliveryListOptions, type WaitingDeliveries } from './deliveries/delivery-rows';
+export {
+  WebhookDeliveryNotFoundError,
+  WebhookDisabledError,
+  WebhookEndpointNotFoundError,
+} from './deliveries/deliveries.errors';
+export { WebhooksHealth, type WebhooksHealthResult } from './deliveries/webhooks-health';

@@ -7,8 +7,12 @@ import { DeliveryMeter } from './deliveries/delivery-meter';
 import { DeliveryRows } from './deliveries/delivery-rows';
 import { DeliverySweeper } from './deliveries/delivery-sweeper';
 import { DeliveryWorker } from './deliveries/delivery-worker';
+import { WebhookDeliveries } from './deliveries/webhook-deliveries';
 import { WebhookDisabling } from './deliveries/webhook-disabling';
+import { WebhookFanOut } from './deliveries/webhook-fan-out';
 import { WebhookLanes } from './deliveries/webhook-lanes';
+import { WebhooksHealth } from './deliveries/webhooks-health';
+import { WebhooksMetrics } from './deliveries/webhooks-metrics';
 import { CreateWebhooks1763601800000 } from './migrations/1763601800000-create-webhooks';
 import { InvalidWebhooksOptionsError } from './webhooks.errors';
 import { CheckedWebhooksOptions, type TenancyWebhooksOptions, WEBHOOKS_OPTIONS } from './webhooks.options';
@@ -35,9 +39,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       DeliveryRows,
       DeliverySweeper,
       DeliveryWorker,
+      WebhookDeliveries,
       WebhookDisabling,
+      WebhookFanOut,
       WebhookLanes,
+      WebhooksHealth,
+      WebhooksMetrics,
     ],
   ),
+  exports: [WebhookDeliveries, WebhooksHealth],
 })
 export class TenancyWebhooksModule extends ConfigurableModuleClass {}

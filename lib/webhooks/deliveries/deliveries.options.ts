@@ -1,4 +1,5 @@
-import { flag, integer, milliseconds } from '../../common/options/kinds';
+import type { Registry } from 'prom-client';
+import { flag, integer, milliseconds, withMethod } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
 
 const DAY_MS = 86_400_000;
@@ -36,4 +37,11 @@ export class CheckedDeliveriesOptions {
    */
   @Option(milliseconds(0, 60_000))
   readonly shutdownTimeoutMs: number = 10_000;
+
+  /**
+   * The registry of `prom-client` that gets the metrics `tenancy_webhook_waiting_seconds`, `tenancy_webhooks_in_flight` and
+   * `tenancy_webhook_attempts_total`. Only one running application may use it. Default none.
+   */
+  @Option(withMethod<Registry>('registerMetric', 'give a Registry of prom-client'))
+  readonly metricsRegistry?: Registry;
 }

@@ -38,6 +38,14 @@ export interface EndpointOf {
   readonly endpointId: string;
 }
 
+/** What waits in the whole registry, in milliseconds; 0 when nothing does. */
+export interface WaitingDeliveries {
+  /** How long ago the oldest delivery was made that has neither arrived nor been given up, for whatever reason. */
+  readonly oldestMs: number;
+  /** For how long something should have been sent that no instance sends. */
+  readonly overdueMs: number;
+}
+
 interface Released {
   readonly tenantIds?: readonly string[];
   readonly endpointIds?: readonly string[];
@@ -86,6 +94,30 @@ export class DeliveryRows {
       await this.#wake(manager, schema, [...new Set(added.map(({ endpointId }) => endpointId))]);
       return added.length;
     });
+  }
+
+  /** Whether the tenant's endpoint is sent to. `undefined`: the tenant has none of this id. */
+  async isEnabled({ tenantId, endpointId }: EndpointOf): Promise<boolean | undefined> {
+    const [endpoint] = await this.#query<{ isEnabled: boolean }>(
+      (schema) => `
+        SELECT status = 'enabled' AS "isEnabled" FROM ${schema}.webhook_endpoints WHERE id = $1 AND tenant_id = $2`,
+      [endpointId, tenantId],
+    );
+    return endpoint?.isEnabled;
+  }
+
+  /** Whether anything waits: since when the delivery that has waited for longest is there, and the longest due is due. */
+  async waiting(): Promise<WaitingDeliveries> {
+    const [found] = await this.#query<{ oldestMs: number | null; overdueMs: number | null }>(
+      (schema) => `
+        SELECT (SELECT ${since('d.created_at')} FROM ${schema}.webhook_deliveries d
+                WHERE d.status = 'pending' ORDER BY d.created_at LIMIT 1) AS "oldestMs",
+          (SELECT ${since('l.next_at')} FROM ${schema}.webhook_lanes l
+           WHERE l.next_at <= statement_timestamp() AND (l.lease_until IS NULL OR l.lease_until <= statement_timestamp())
+           ORDER BY l.next_at LIMIT 1) AS "overdueMs"`,
+      [],
+    );
+    return { oldestMs: found.oldestMs ?? 0, overdueMs: found.overdueMs ?? 0 };
   }
 
   /** The deliveries of an endpoint, the latest first. */
@@ -230,4 +262,9 @@ export class DeliveryRows {
       throw orUnavailable('The tenant registry', error);
     }
   }
+}
+
+/** SQL: the milliseconds since then. */
+function since(time: string): string {
+  return `(pg_catalog.date_part('epoch', statement_timestamp() - ${time}) * 1000)::float8`;
 }

@@ -1,11 +1,24 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { Injectable, Logger } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { quoteIdentifier } from '../../common/sql';
+import { recordEvent } from '../../registry/events/event-outbox';
+import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
+import { registrySchema } from '../../registry/registry-schema';
 import type { DisabledEndpoint } from './webhook-lanes';
 
-/** Leaves an event of an endpoint that is disabled because of what its receiver answers. */
+/** Leaves the event `webhook.disabled` of an endpoint that is disabled because of what its receiver answers. */
 @Injectable()
 export class WebhookDisabling {
-  note(_manager: EntityManager, _endpoint: DisabledEndpoint): Promise<void> {
-    return Promise.resolve();
+  readonly #logger = new Logger('Tenancy');
+
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
+
+  /** In the transaction in which it is disabled. */
+  async note(manager: EntityManager, { id, tenantId, url, reason }: DisabledEndpoint): Promise<void> {
+    const schema = quoteIdentifier(registrySchema(this.registry));
+    const data = { url, reason };
+    await recordEvent(manager, schema, { tenantId, type: 'webhook.disabled', subject: id, data });
+    this.#logger.warn(`The webhook endpoint ${id} was disabled: ${reason}`);
   }
 }

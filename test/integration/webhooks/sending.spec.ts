@@ -1,22 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { Registry } from 'prom-client';
 import { TenancyModule, type Tenant, TenantContext, TenantLifecycle } from '../../../lib';
 import { uuidV7 } from '../../../lib/common/uuid-v7';
 import { TenantLookup } from '../../../lib/registry/cache/tenant-lookup';
+import { EventTrail } from '../../../lib/registry/events/event-trail';
+import type { TenantEvent } from '../../../lib/registry/events/tenant-event';
 import { RegistryTime } from '../../../lib/registry/registry-time';
 import { TenancyWebhooksModule } from '../../../lib/webhooks';
 import { DeliveryMeter } from '../../../lib/webhooks/deliveries/delivery-meter';
 import { DeliveryRows } from '../../../lib/webhooks/deliveries/delivery-rows';
 import { DeliverySweeper } from '../../../lib/webhooks/deliveries/delivery-sweeper';
 import { DeliveryWorker } from '../../../lib/webhooks/deliveries/delivery-worker';
+import { WebhookDeliveries } from '../../../lib/webhooks/deliveries/webhook-deliveries';
 import { WebhookDisabling } from '../../../lib/webhooks/deliveries/webhook-disabling';
+import { WebhookFanOut } from '../../../lib/webhooks/deliveries/webhook-fan-out';
 import { WebhookLanes } from '../../../lib/webhooks/deliveries/webhook-lanes';
 import { type CheckedWebhooksOptions, WEBHOOKS_OPTIONS } from '../../../lib/webhooks/webhooks.options';
+import { WebhooksHealth } from '../../../lib/webhooks/deliveries/webhooks-health';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { notesOptions } from '../../support/notes';
 import { startTestApp, type TestApp } from '../../support/test-app';
 import { FakeReceivers } from '../../support/webhook-receivers';
 
+const metrics = new Registry();
 let database: TestDatabase;
 let test: TestApp;
 let acme: Tenant;
@@ -31,7 +38,7 @@ beforeAll(async () => {
       TenancyModule.forRoot(notesOptions(database)),
       TenancyWebhooksModule.forRoot({
         encryptionKeys: { k1: Buffer.alloc(32).toString('base64') },
-        deliveries: { enabled: false },
+        deliveries: { enabled: false, metricsRegistry: metrics },
       }),
     ],
   });
@@ -239,7 +246,14 @@ it('disables an endpoint whose receiver answers 410, and keeps what it has not g
   const state = async () =>
     (await database.query<object>('SELECT status, disabled_reason FROM tenancy.webhook_endpoints'))[0];
   await until(async () => (await database.query('SELECT FROM tenancy.webhook_attempts')).length > 0);
-  expect(await state()).toEqual({ status: 'disabled', disabled_reason: 'The receiver answered 410 Gone.' });
+  const reason = 'The receiver answered 410 Gone.';
+  expect(await state()).toEqual({ status: 'disabled', disabled_reason: reason });
+  const trail = test.app.get(EventTrail, { strict: false });
+  const [event, ...others] = await trail.list({ types: ['webhook.*'], subject: id, limit: 9 });
+  expect(event).toMatchObject({
+    ...{ tenantId: acme.id, type: 'webhook.disabled', subject: id, data: { url, reason } },
+  });
+  expect(others).toEqual([]);
   const asked = receivers.to(url).length;
   expect(asked).toBeLessThanOrEqual(4);
   expect(await inStatus(id, 'pending')).toBe(30);
@@ -365,4 +379,148 @@ it('gives up what has waited for three days behind a silent receiver, and remove
   expect(await inStatus(id, 'dead')).toBe(1_500);
   await pass('31 days');
   expect(await sweeper.sweep()).toEqual({ givenUp: 0, removed: 1_500, problems: [] });
+});
+
+describe('events of the trail', () => {
+  const happened = (
+    tenantId: string | null,
+    type: string,
+    changes: Partial<TenantEvent> = {},
+  ): TenantEvent => ({
+    ...{ id: uuidV7(), tenantId, type, actor: { type: 'operator', id: 'ops' }, subject: 'o-1' },
+    ...{
+      data: { items: 2 },
+      occurredAt: new Date(),
+      sequence: '7',
+      position: '9',
+      hash: '',
+      previousHash: '',
+    },
+    ...changes,
+  });
+  const of = (url: string) => receivers.to(url).map(({ body }) => (JSON.parse(body) as TenantEvent).type);
+
+  it('go once to each endpoint of their tenant that wants their type', async () => {
+    const other = await test.create({ slug: 'other' });
+    const all = await endpoint('https://all.test/');
+    for (const [url, types] of [
+      ['https://orders.test/', ['order.*', 'invoice.paid']],
+      ['https://every.test/', ['*']],
+    ] as const)
+      await database.query('UPDATE tenancy.webhook_endpoints SET types = $2 WHERE id = $1', [
+        ...[await endpoint(url), types],
+      ]);
+    const off = await endpoint('https://off.test/');
+    await database.query(`UPDATE tenancy.webhook_endpoints SET status = 'disabled' WHERE id = $1`, [off]);
+    await endpoint('https://others.test/', other);
+    const events = [
+      happened(acme.id, 'order.shipped'),
+      happened(acme.id, 'orders.archived'),
+      happened(acme.id, 'invoice.paid'),
+      happened(acme.id, 'order.paid', { occurredAt: new Date(Date.now() - 60_000) }),
+      happened(other.id, 'order.shipped'),
+      happened(null, 'order.shipped'),
+    ];
+    const fanOut = test.app.get(WebhookFanOut, { strict: false });
+    await Promise.all([fanOut.take(events), fanOut.take(events), fanOut.take(events.slice(0, 2))]);
+    await fanOut.take(events);
+    instance();
+    await until(async () => (await inStatus(all, 'delivered')) === 3);
+    await until(() => receivers.requests.length === 9);
+    expect(of('https://all.test/').sort()).toEqual(['invoice.paid', 'order.shipped', 'orders.archived']);
+    expect(of('https://every.test/').sort()).toEqual(['invoice.paid', 'order.shipped', 'orders.archived']);
+    expect(of('https://orders.test/').sort()).toEqual(['invoice.paid', 'order.shipped']);
+    expect(of('https://others.test/')).toEqual(['order.shipped']);
+    const [first] = receivers.to('https://others.test/');
+    expect(first.id).toBe(events[4].id);
+    expect(JSON.parse(first.body)).toEqual({
+      ...{ id: events[4].id, type: 'order.shipped', timestamp: events[4].occurredAt.toISOString() },
+      ...{ sequence: '7', subject: 'o-1', data: { items: 2 } },
+    });
+  });
+
+  it('go to a tenant that is active again, with what was kept for it', async () => {
+    const id = await endpoint('https://acme.test/');
+    await add(id, 2);
+    await database.query(
+      `UPDATE tenancy.webhook_lanes SET hold_until = now() + interval '9 minutes', next_at = now() + interval '9 minutes'`,
+    );
+    await test.app.get(WebhookFanOut, { strict: false }).take([happened(acme.id, 'tenant.activated')]);
+    instance();
+    await until(async () => (await inStatus(id, 'delivered')) === 3);
+  });
+});
+
+it('sends one again, all dead ones since a time, and a test', async () => {
+  const url = 'https://receiver.test/';
+  const id = await endpoint(url);
+  const deliveries = test.app.get(WebhookDeliveries, { strict: false });
+  const added = await add(id, 1_203);
+  await database.query(
+    `UPDATE tenancy.webhook_deliveries SET status = 'dead', attempt = 10, finished_at = now(),
+       created_at = CASE WHEN id = $1 THEN now() - interval '2 days' ELSE created_at END`,
+    [added[0]],
+  );
+  const worker = instance({ perSecondPerEndpoint: 10_000 });
+  const tested = await deliveries.test(acme.id, id);
+  worker.wake();
+  await until(() => receivers.requests.length === 1);
+  expect(receivers.requests[0]).toMatchObject({ id: tested.eventId, url });
+  expect(JSON.parse(receivers.requests[0].body)).toMatchObject({ type: 'webhook.test', data: {} });
+  const since = new Date(Date.now() - 3_600_000);
+  expect(await deliveries.resendSince(acme.id, id, { since })).toBe(1_202);
+  worker.wake();
+  await until(async () => (await inStatus(id, 'delivered')) === 1_203);
+  expect(await deliveries.get(acme.id, id, added[0])).toMatchObject({ status: 'dead', attempts: [] });
+  await deliveries.resend(acme.id, id, added[0]);
+  await deliveries.resend(acme.id, id, added[1]);
+  worker.wake();
+  await until(async () => (await inStatus(id, 'delivered')) === 1_204);
+  await until(() => receivers.requests.length === 1_205);
+  const again = await deliveries.get(acme.id, id, added[1]);
+  expect(again).toMatchObject({ status: 'delivered', attempt: 1 });
+  expect(again.attempts).toHaveLength(2);
+  const page = await deliveries.list(acme.id, id, { limit: 2, status: 'delivered' });
+  expect(page.map((each) => each.id)).toEqual([tested.id, added.at(-1)]);
+  const [, next] = await deliveries.list(acme.id, id, { limit: 2, beforeId: added.at(-1) });
+  expect(next.id).toBe(added.at(-3));
+});
+
+it('shows an endpoint, and what was sent to it, to its own tenant alone', async () => {
+  const id = await endpoint('https://receiver.test/');
+  const [delivery] = await add(id);
+  const stranger = await test.create({ slug: 'stranger' });
+  const deliveries = test.app.get(WebhookDeliveries, { strict: false });
+  const unknown = { code: 'WEBHOOK_ENDPOINT_NOT_FOUND' };
+  await expect(deliveries.list(stranger.id, id, { limit: 9 })).rejects.toMatchObject(unknown);
+  await expect(deliveries.get(stranger.id, id, delivery)).rejects.toMatchObject(unknown);
+  await expect(deliveries.resend(stranger.id, id, delivery)).rejects.toMatchObject(unknown);
+  await expect(deliveries.test(stranger.id, id)).rejects.toMatchObject(unknown);
+  await expect(deliveries.list(acme.id, 'x', { limit: 9 })).rejects.toMatchObject(unknown);
+  const own = await endpoint('https://stranger.test/', stranger);
+  await expect(deliveries.get(stranger.id, own, delivery)).rejects.toMatchObject({
+    code: 'WEBHOOK_DELIVERY_NOT_FOUND',
+  });
+  await database.query(`UPDATE tenancy.webhook_endpoints SET status = 'disabled'`);
+  await expect(deliveries.test(acme.id, id)).rejects.toMatchObject({ code: 'WEBHOOK_DISABLED' });
+  await expect(deliveries.resend(acme.id, id, delivery)).rejects.toMatchObject({ code: 'WEBHOOK_DISABLED' });
+});
+
+it('tells metrics and health what waits, and blames no receiver on us', async () => {
+  const health = test.app.get(WebhooksHealth, { strict: false });
+  expect(await health.deliveries()).toEqual({
+    webhooks: { oldestMs: 0, overdueMs: 0, inFlight: 0, status: 'up' },
+  });
+  await add(await endpoint('https://receiver.test/'));
+  await pass('10 minutes');
+  const found = (await health.deliveries()).webhooks;
+  expect(found).toMatchObject({ inFlight: 0, status: 'down' });
+  expect(Number(found.overdueMs)).toBeGreaterThanOrEqual(600_000);
+  const shown = await metrics.metrics();
+  expect(shown).toMatch(/tenancy_webhook_waiting_seconds\{kind="overdue"\} 60\d/);
+  expect(shown).toMatch(/tenancy_webhook_waiting_seconds\{kind="oldest"\} 60\d/);
+  expect(shown).toContain('tenancy_webhook_attempts_total{result="delivered"} 0');
+  expect(shown).toContain('tenancy_webhooks_in_flight 0');
+  await database.query(`UPDATE tenancy.webhook_lanes SET next_at = now() + interval '5 minutes'`);
+  expect((await health.deliveries()).webhooks).toMatchObject({ overdueMs: 0, status: 'up' });
 });
