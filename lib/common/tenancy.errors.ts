@@ -40,6 +40,11 @@ export abstract class TenancyError extends HttpException {
     return false;
   }
 
+  /** Whether it is nothing to mend, and the next try will do: the log has one line of it, as a warning. */
+  get isPassing(): boolean {
+    return false;
+  }
+
   /** What a client is told. A mistake in the application is only logged, and the client learns nothing of it. */
   get publicMessage(): string {
     return this.statusCode === Number(HttpStatus.INTERNAL_SERVER_ERROR)

@@ -105,6 +105,10 @@ export class TenantMovingError extends TenancyError {
   constructor(options?: { cause?: unknown }) {
     super('This tenant is being moved to another place. Try again shortly.', options);
   }
+
+  override get isPassing(): boolean {
+    return true;
+  }
 }
 
 /**
@@ -118,6 +122,10 @@ export class TenantMovedError extends TenancyError {
 
   constructor(options?: { cause?: unknown }) {
     super('This tenant was moved to another place meanwhile, and nothing was run. Try again.', options);
+  }
+
+  override get isPassing(): boolean {
+    return true;
   }
 }
 

@@ -98,7 +98,8 @@ export class TenantInterceptor implements NestInterceptor {
     const error = unwrapError(thrown);
     if (!(error instanceof TenancyError)) throw thrown;
     const isEvent = routeMetadata(HANDLER_TYPE, message) === EVENT;
-    if ((isEvent || !isCallersFault(error)) && !error.isTold) this.#logger.error(error);
+    if (error.isPassing) this.#logger.warn(error.message);
+    else if ((isEvent || !isCallersFault(error)) && !error.isTold) this.#logger.error(error);
     throw toException(error);
   }
 }

@@ -37,7 +37,11 @@ export class ListMovesCommand extends MovesSubCommand {
   protected async work([tenant]: readonly (string | undefined)[], options: CommonOptions): Promise<Answer> {
     const mover = await this.mover(options);
     const data = await (tenant === undefined ? mover.listOpen() : mover.list(tenant));
-    if (data.length === 0) return { value: { data }, text: 'No move.' };
+    if (data.length === 0)
+      return {
+        value: { data },
+        text: tenant === undefined ? 'No move is under way.' : 'It was never moved.',
+      };
     const rows = data.map(async (move) => [
       move.id,
       await this.slugOf(move, options),

@@ -6,10 +6,10 @@ import {
 } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { QueryFailedError } from 'typeorm';
-import { messageWithCause } from '../../common/error-message';
 import { TenancyError } from '../../common/tenancy.errors';
 import { getRequestState, type HttpRequest, requestOfGraphql } from '../../context/handler-call';
 import { unwrapError } from './client-answer';
+import { logFailure } from './log-failure';
 
 type Resolve = (source: unknown, args: unknown, context: unknown, info: unknown) => unknown;
 
@@ -56,7 +56,7 @@ export class GraphqlErrors implements OnApplicationBootstrap {
       return this.#kept(new InternalServerErrorException('Internal server error', { cause: error }));
     }
     if (this.#answers.has(error)) return error;
-    if (error.statusCode >= 500 && !error.isTold) this.#logger.error(messageWithCause(error), error.stack);
+    logFailure(this.#logger, error);
     const response = request && getRequestState(request as HttpRequest)?.response;
     if (response && !response.headersSent)
       for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);

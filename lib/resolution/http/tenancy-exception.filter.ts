@@ -2,10 +2,10 @@ import { type ArgumentsHost, Catch, Injectable, Logger } from '@nestjs/common';
 import { ApplicationConfig, BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { QueryFailedError } from 'typeorm';
-import { messageWithCause } from '../../common/error-message';
 import { graphqlRequestOf } from '../../context/handler-call';
 import { TenancyError } from '../../common/tenancy.errors';
 import { clientAnswer, unwrapError } from './client-answer';
+import { logFailure } from './log-failure';
 import { GraphqlErrors } from './graphql-errors';
 
 /**
@@ -31,8 +31,7 @@ export class TenancyExceptionFilter extends BaseExceptionFilter {
     if (type === 'graphql') throw this.graphqlErrors.answerTo(exception, graphqlRequestOf(host));
     if (type !== 'http' && type !== 'rpc') throw exception;
     const error = unwrapError(exception);
-    if (error instanceof TenancyError && error.statusCode >= 500 && !error.isTold)
-      this.#logger.error(messageWithCause(error), error.stack);
+    if (error instanceof TenancyError) logFailure(this.#logger, error);
     if (type === 'rpc') return this.#answerMessage(error);
     if (error instanceof TenancyError) this.#setHeaders(error, host);
     return super.catch(error, host);

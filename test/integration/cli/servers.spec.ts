@@ -157,7 +157,7 @@ describe('move', () => {
     const { data } = await json('moves', 'list', 'globex');
     expect(data.map(({ to }: { to: { server: string } }) => to.server)).toEqual(['default', 'eu']);
     expect(await json('moves', 'show', moved.id)).toMatchObject({ code: 0, id: moved.id, actor: 'ops' });
-    expect((await run('moves', 'list')).stdout).toBe('No move.\n');
+    expect((await run('moves', 'list')).stdout).toBe('No move is under way.\n');
     expect((await run('moves', 'cancel', moved.id)).code).toBe(3);
     expect((await run('moves', 'show', 'nothing')).code).toBe(3);
   });
