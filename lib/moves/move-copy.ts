@@ -45,6 +45,8 @@ export interface MoveTold {
   /** The move has another state. What this throws stops the move, if it can still be stopped. */
   readonly state: (move: Move) => Promise<void>;
   readonly progress: (progress: MoveProgress) => Promise<void>;
+  /** How far the new place is behind. */
+  readonly lag: (bytes: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isOutage } from '../common/outage';
 import { CONNECTION_OPTIONS, type ConnectionOptions } from '../connection/connection.options';
+import { EndedWork } from '../provisioning/hooks/ended-work';
 import { TenantEvents } from '../provisioning/hooks/tenant-events';
 import { SchemaMarks, tenantComment } from '../provisioning/marks/schema-marks';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
@@ -31,6 +32,7 @@ export class MoveEndings {
     private readonly store: TenantStore,
     private readonly lookup: TenantLookup,
     private readonly events: TenantEvents,
+    private readonly ended: EndedWork,
     @Inject(CONNECTION_OPTIONS) private readonly options: ConnectionOptions,
   ) {}
 
@@ -81,17 +83,24 @@ export class MoveEndings {
     // What cannot be taken away now the sweeper takes away.
     if (move.how === 'online') await this.remains.unlink(move).catch(() => undefined);
     const done = await this.records.finish(move, 'done', { keepMs: this.options.moves.keepMs });
+    this.#count(done, 'done');
     if (tenant) await this.events.emit('moved', tenant);
     return done;
   }
 
   async #fail(move: Move, why: string): Promise<Move> {
     const failed = await this.records.finish(move, 'failed', { reason: why, keepMs: 0 });
+    this.#count(failed, 'failed');
     const tenant = await this.#tenantOf(move);
     if (tenant) await this.events.emit('move-failed', tenant);
     // What cannot be dropped now the sweeper drops.
     await this.remains.drop(failed).catch(() => undefined);
     return failed;
+  }
+
+  #count({ startedAt, finishedAt = startedAt }: Move, outcome: 'done' | 'failed'): void {
+    const seconds = (finishedAt.getTime() - startedAt.getTime()) / 1_000;
+    this.ended.tell({ move: { outcome, seconds } });
   }
 
   async #takeBack(move: Move, why: string): Promise<Move> {

@@ -38,6 +38,8 @@ export interface MoveProgress {
   readonly ofTables: number;
   /** Rows that were copied. */
   readonly rows: number;
+  /** While it is `following`: how many bytes of the old server's log the new place has not told to be done. Every two seconds. */
+  readonly lagBytes?: number;
 }
 
 /** The record of a move. All times are those of the registry's clock. */

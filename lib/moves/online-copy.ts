@@ -11,7 +11,7 @@ import { countRows, MoveCopy, type MoveSource, type MoveTold, requireNone } from
 import { MoveRecords } from './move-records';
 import { MoveSessions } from './move-sessions';
 import { MoveNotPossibleError } from './moves.errors';
-import { isDoneUpTo, markLog, Replication } from './replication';
+import { isDoneUpTo, lagOf, markLog, Replication } from './replication';
 import { requireSameRows } from './same-rows';
 import { TableWaits } from './table-waits';
 
@@ -22,6 +22,9 @@ const CLOSE_MS = 300;
 const LAST_MS = 5_000;
 
 const PAUSE_MS = 500;
+
+/** How often it is told how far the new place is behind. */
+const LAG_MS = 2_000;
 
 /** The rows of so much of a tenant are counted while its writes wait, the smallest tables first. */
 const COUNTED_BYTES = 512 * 1024 * 1024;
@@ -101,10 +104,13 @@ export class OnlineCopy {
     const { signal } = told;
     const { catchUpMs } = this.options.moves;
     const until = performance.now() + catchUpMs;
+    const meanwhile = tellingLag(move, ends, told);
     for (;;) {
+      await meanwhile();
       const ms = Math.max(until - performance.now(), 0);
       const begun = performance.now();
-      const isDone = await isDoneUpTo(ends.target, move, await markLog(ends.source), { ms, signal });
+      const lsn = await markLog(ends.source);
+      const isDone = await isDoneUpTo(ends.target, move, lsn, { ms, signal, meanwhile });
       if (isDone && performance.now() - begun < CLOSE_MS) {
         const outcome = await this.waits.whenFree(move, signal, () => this.#fence(source, move, ends, told));
         if (outcome) return outcome;
@@ -162,6 +168,16 @@ export class OnlineCopy {
       );
     requireNone(differences);
   }
+}
+
+/** Tells how far the new place is behind, when it was not told just before. */
+function tellingLag(move: Move, { source }: Ends, told: MoveTold): () => Promise<void> {
+  let toldAt = -Infinity;
+  return async () => {
+    if (performance.now() - toldAt < LAG_MS) return;
+    toldAt = performance.now();
+    await told.lag(await lagOf(source, move));
+  };
 }
 
 /** Materialized views, in the order in which they were made: none is of a later one. */

@@ -21,6 +21,13 @@ const SLOT_FREE_MS = 5_000;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
+interface Waiting {
+  readonly ms: number;
+  readonly signal: AbortSignal;
+  /** Called after each look that has found it behind. */
+  readonly meanwhile?: () => Promise<void>;
+}
+
 /** The publication and the slot at the old place of a tenant, and the subscription at the new one. */
 @Injectable()
 export class Replication {
@@ -156,7 +163,7 @@ export async function isDoneUpTo(
   target: SqlExecutor,
   move: Move,
   lsn: string,
-  { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+  { ms, signal, meanwhile }: Waiting,
 ): Promise<boolean> {
   const until = performance.now() + ms;
   for (;;) {
@@ -174,8 +181,19 @@ export async function isDoneUpTo(
           `"${move.to.server}" says why. Mend that, or move it with how: 'stop'.`,
       );
     if (performance.now() > until) return false;
+    await meanwhile?.();
     await delay(LOOK_MS, undefined, { signal });
   }
+}
+
+/** How many bytes of the log of the old place the new one has not told to be done. */
+export async function lagOf(source: SqlExecutor, move: Move): Promise<number> {
+  const [{ bytes }] = (await source.query(
+    `SELECT COALESCE(pg_catalog.max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), confirmed_flush_lsn)), 0)::text AS bytes
+     FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`,
+    [linkName(move)],
+  )) as { bytes: string }[];
+  return Math.max(0, Number(bytes));
 }
 
 /**

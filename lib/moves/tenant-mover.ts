@@ -46,7 +46,7 @@ export class MoveOptions {
   @Option(anything<string>())
   readonly actor?: string;
 
-  /** Called when the move has another state, and after each table. A promise that it gives is awaited. */
+  /** Called when the move has another state, after each table, and every two seconds while it follows. A promise that it gives is awaited. */
   @Option(callback<(move: Move) => unknown>('give a function'))
   readonly onProgress?: (move: Move) => unknown;
 }
@@ -167,10 +167,15 @@ export class TenantMover implements OnModuleDestroy {
     const told: MoveTold = {
       state: async (now) => {
         move = now;
+        progress = { ...progress, lagBytes: undefined };
         await onProgress?.({ ...now, progress });
       },
       progress: async (now) => {
         progress = now;
+        await onProgress?.({ ...move, progress });
+      },
+      lag: async (lagBytes) => {
+        progress = { ...progress, lagBytes };
         await onProgress?.({ ...move, progress });
       },
       signal,

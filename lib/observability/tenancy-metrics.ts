@@ -1,7 +1,6 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { Counter, Gauge, Metric, Registry } from 'prom-client';
 import type { PoolReport, PoolStatistics } from '../connection/pool/pool-statistics';
-import { DEFAULT_SERVER } from '../placement/place';
 import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
 import { InvalidObservabilityOptionsError } from './observability.errors';
@@ -9,6 +8,7 @@ import type { CheckedMetricsOptions } from './observability.options';
 import type { SpareCount, SpareCounts, SpareState } from '../provisioning/spares/spare-state';
 import { TenantLabels } from './tenant-labels';
 import { within } from '../common/within';
+import { WorkMetrics, type WorkSources } from './work-metrics';
 
 type PromClient = typeof import('prom-client');
 type Load = PoolReport['tenants'][number];
@@ -33,7 +33,7 @@ const MAX_WAIT_MS = 1_000;
 const STATUSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /**
- * Metrics of requests, connections, look-ups and spares. The number of labels does not grow with the number of tenants.
+ * Metrics of requests, connections, look-ups, spares, moves and timers. The number of labels does not grow with the number of tenants.
  */
 export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
   readonly #registry: Registry;
@@ -49,6 +49,7 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
     Record<'connections' | 'waiting' | 'cached' | 'spares' | 'spareDatabases', Gauge>
   >;
   readonly #totals: Readonly<Record<'destroyed' | 'recycled', Counter>>;
+  readonly #work: WorkMetrics;
 
   constructor(
     { Counter, Gauge }: Pick<PromClient, 'Counter' | 'Gauge'>,
@@ -56,7 +57,8 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
     private readonly pool: Pick<PoolStatistics, 'read' | 'readByServer'>,
     private readonly lookup: Pick<TenantLookup, 'find' | 'size'>,
     private readonly spares: Pick<SpareState, 'read'>,
-    private readonly servers: readonly string[] = [DEFAULT_SERVER],
+    private readonly servers: readonly string[],
+    work: WorkSources,
   ) {
     this.#registry = registry;
     this.#labels = new TenantLabels(maxTenants, (claim) => lookup.find(claim));
@@ -101,6 +103,7 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
       spares: gauge('spares', 'Spare schemas: wanted, ready, stale', 'state', ...byServer),
       spareDatabases: gauge('spare_databases', 'Spare databases: wanted, ready, stale', 'state', ...byServer),
     };
+    this.#work = new WorkMetrics({ counter, gauge }, work);
   }
 
   /** Registers the metrics. The constructor would be too early: `tenancy doctor` makes an application that it never starts. */
@@ -120,6 +123,7 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
 
   /** Takes the metrics out of the registry, so that the next application of the process, as in tests, can use it. */
   onApplicationShutdown(): void {
+    this.#work.stop();
     for (const [name, metric] of this.#byName)
       if (this.#registry.getSingleMetric(name) === metric) this.#registry.removeSingleMetric(name);
   }
@@ -142,7 +146,8 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
     this.#totals.recycled.reset();
     for (const [server, report] of this.pool.readByServer()) this.#showPool(report, this.#labelOf(server));
     this.#showCache();
-    await Promise.all([this.#countLoads(this.pool.read().tenants), this.#showSpares()]);
+    const loads = this.#countLoads(this.pool.read().tenants);
+    await Promise.all([loads, this.#showSpares(), this.#work.show()]);
     for (const label of this.#labels.rank()) this.#drop(label);
   }
 

@@ -16,6 +16,8 @@ import { optionsProvider } from '../common/options/options-provider';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
 import { Servers } from '../connection/servers/servers';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
+import { TenantMover } from '../moves/tenant-mover';
+import { EndedWork } from '../provisioning/hooks/ended-work';
 import { TENANCY } from '../tenancy.module';
 import { InvalidObservabilityOptionsError } from './observability.errors';
 import {
@@ -62,7 +64,15 @@ const providers: Provider[] = checkedProviders(
     TenancyHealth,
     {
       provide: TenancyMetrics,
-      inject: [OBSERVABILITY_OPTIONS, PoolStatistics, TenantLookup, SpareState, Servers],
+      inject: [
+        OBSERVABILITY_OPTIONS,
+        PoolStatistics,
+        TenantLookup,
+        SpareState,
+        Servers,
+        EndedWork,
+        TenantMover,
+      ],
       // The optional packages are loaded only where the options need them.
       useFactory: (
         { metrics }: CheckedObservabilityOptions,
@@ -70,7 +80,11 @@ const providers: Provider[] = checkedProviders(
         lookup: TenantLookup,
         spares: SpareState,
         { names }: Servers,
-      ) => metrics && new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares, names),
+        ended: EndedWork,
+        mover: TenantMover,
+      ) =>
+        metrics &&
+        new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares, names, { ended, mover }),
     },
     {
       provide: APP_GUARD,

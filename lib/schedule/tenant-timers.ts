@@ -12,6 +12,7 @@ import { backgroundClock, type Clock, CLOCK } from '../common/clock';
 import { isTenancyCli } from '../common/tenancy-cli';
 import { within } from '../common/within';
 import { TenantContext } from '../context/tenant-context';
+import { type EndedTimerRun, EndedWork } from '../provisioning/hooks/ended-work';
 import { TenantStore } from '../registry/store/tenant.store';
 import { type DeclaredTimer, DeclaredTimers } from './declared-timers';
 import { type CheckedScheduleOptions, SCHEDULE_OPTIONS } from './schedule.options';
@@ -48,6 +49,7 @@ export class TenantTimers implements OnModuleInit, OnApplicationBootstrap, OnMod
     private readonly rows: TimerRows,
     private readonly store: TenantStore,
     private readonly context: TenantContext,
+    private readonly work: EndedWork,
     @Inject(SCHEDULE_OPTIONS) private readonly options: CheckedScheduleOptions,
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
@@ -138,10 +140,12 @@ export class TenantTimers implements OnModuleInit, OnApplicationBootstrap, OnMod
       skipped = decision.skipped;
       return decision;
     });
-    if (skipped > 0)
+    if (skipped > 0) {
+      this.work.tell({ skippedFires: { timer: timer.name, count: skipped } });
       this.#logger.warn(
         `The timer "${timer.name}" has skipped ${skipped} fire(s): ${seen.run ? 'the last run goes on' : 'no instance was there, or the registry was away'}.`,
       );
+    }
     if (!claimed) return false;
     const { rows, store, context, clock } = this;
     const run = new TimerRun(timer, claimed, { rows, store, context, clock, leaseMs: this.options.leaseMs });
@@ -166,6 +170,7 @@ export class TenantTimers implements OnModuleInit, OnApplicationBootstrap, OnMod
   async #tell(record: TenantTimerRun): Promise<void> {
     const isSound = record.failed === 0 && record.state === 'done';
     this.#logger[isSound ? 'log' : 'warn'](describeRun(record));
+    this.work.tell({ timerRun: toEnded(record) });
     try {
       await this.options.onRun?.(record);
     } catch (error) {
@@ -182,6 +187,19 @@ export class TenantTimers implements OnModuleInit, OnApplicationBootstrap, OnMod
       };
     });
   }
+}
+
+function toEnded({
+  name,
+  state,
+  startedAt,
+  finishedAt = startedAt,
+  visited,
+  failed,
+}: TenantTimerRun): EndedTimerRun {
+  const outcome = state === 'broken' ? 'broken' : failed > 0 ? 'failed' : 'done';
+  const seconds = (finishedAt.getTime() - startedAt.getTime()) / 1_000;
+  return { timer: name, outcome, seconds, visited, failed };
 }
 
 function plain({ name, expression, timeZone }: DeclaredTimer) {

@@ -23,6 +23,7 @@ import { checkTenantAdapter } from '../../lib/testing';
 import { CronTimes, loadCronTime } from '../../lib/schedule/cron-times';
 import { type DeclaredTimer, type DeclaredTimers } from '../../lib/schedule/declared-timers';
 import { CheckedScheduleOptions } from '../../lib/schedule/schedule.options';
+import { EndedWork } from '../../lib/provisioning/hooks/ended-work';
 import { TimerRows } from '../../lib/schedule/timer-rows';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { ManualClock } from '../support/manual-clock';
@@ -152,6 +153,7 @@ describe('Timers of tenants', () => {
       rows,
       store,
       test.app.get(TenantContext),
+      test.app.get(EndedWork),
       { ...new CheckedScheduleOptions(), onRun: (run) => void events.emit('run', run), ...changes },
       clock,
     );
@@ -184,8 +186,16 @@ describe('Timers of tenants', () => {
       seen.add(`${context.tenant().slug} for ${tenant.slug}`);
       return work.run(instance, tenant, call);
     };
+    const counted: unknown[] = [];
+    const uncount = test.app.get(EndedWork).on((ended) => counted.push(ended));
     const [a, b] = [start(name, method('A')), start(name, method('B'))];
     const run = await Promise.race([a.ended(), b.ended()]);
+    uncount();
+    expect(counted).toEqual([
+      {
+        timerRun: { timer: name, outcome: 'failed', seconds: expect.any(Number), visited: 5, failed: 1 },
+      },
+    ]);
     expect(work.done.map((each) => each.slice(2)).sort()).toEqual(everybody);
     expect(new Set(work.done.map((each) => each[0])).size).toBe(1);
     expect([...seen].sort()).toEqual(everybody.map((slug) => `${slug} for ${slug}`));

@@ -64,9 +64,10 @@ export const MOVE_MODELS: readonly Model[] = [
       cancelledBy: text('Who has cancelled it'),
       progress: {
         type: 'object',
-        description: 'What was copied',
-        properties: { tables: COUNT, ofTables: COUNT, rows: COUNT },
-        required: ['tables', 'ofTables', 'rows'],
+        description:
+          'What was copied, and while it is following, how many bytes of the old server’s log are not done at the new place',
+        properties: { tables: COUNT, ofTables: COUNT, rows: COUNT, lagBytes: { ...COUNT, nullable: true } },
+        required: ['tables', 'ofTables', 'rows', 'lagBytes'],
         selfRequired: true,
       },
       worker: { type: String, description: 'The host and the process' },

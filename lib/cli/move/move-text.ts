@@ -11,6 +11,11 @@ export function progressText({ progress: { tables, ofTables, rows } }: Move): st
   return ofTables === 0 ? '–' : `${tables} of ${ofTables} tables, ${rows} rows`;
 }
 
+/** How far the new place is behind, while an online move follows. */
+export function behindText({ progress: { lagBytes } }: Move): string {
+  return lagBytes === undefined ? '–' : `${lagBytes} bytes`;
+}
+
 export function moveText(tenant: string, move: Move): string {
   const { fallback, reason, cancelledBy, finishedAt, dropAfter, droppedAt } = move;
   return list({
@@ -22,6 +27,7 @@ export function moveText(tenant: string, move: Move): string {
     how: move.how,
     ...(fallback !== undefined && { 'not online': fallback }),
     copied: progressText(move),
+    ...(move.progress.lagBytes !== undefined && { behind: behindText(move) }),
     ...(reason !== undefined && { reason }),
     ...(cancelledBy !== undefined && { cancelled: `by ${cancelledBy}` }),
     ...(move.actor !== undefined && { actor: move.actor }),

@@ -6,7 +6,7 @@ import { CommandGroup } from '../command-group';
 import { table } from '../table';
 import { type AuditedOptions, byWhom } from '../tenant/audited-command';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
-import { moveText, placeText, progressText } from './move-text';
+import { behindText, moveText, placeText, progressText } from './move-text';
 
 abstract class MovesSubCommand<
   Options extends CommonOptions = CommonOptions,
@@ -49,9 +49,10 @@ export class ListMovesCommand extends MovesSubCommand {
       placeText(move.from),
       placeText(move.to),
       progressText(move),
+      behindText(move),
       move.startedAt.toISOString(),
     ]);
-    const head = ['id', 'tenant', 'state', 'from', 'to', 'copied', 'began'];
+    const head = ['id', 'tenant', 'state', 'from', 'to', 'copied', 'behind', 'began'];
     return { value: { data }, text: table(head, await Promise.all(rows)) };
   }
 }

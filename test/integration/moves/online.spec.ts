@@ -87,14 +87,15 @@ it('moves a tenant that is written to all the time, and loses nothing', async ()
   const writing = Promise.all([write(), write(), write()]);
   const states: string[] = [];
   const onProgress = async (move: Move) => {
-    if (move.state !== states.at(-1)) states.push(move.state);
+    const isNew = move.state !== states.at(-1);
+    if (isNew) states.push(move.state);
     // Each of these waits for no lock.
     if (move.state === 'copying' && move.progress.tables === 1)
       await world.query(
         tenant,
         `UPDATE item SET number = -id WHERE id <= 10; DELETE FROM item WHERE id > 40 AND id <= 50`,
       );
-    if (move.state === 'following')
+    if (move.state === 'following' && isNew)
       await world.query(
         tenant,
         `TRUNCATE emptied; INSERT INTO parted VALUES (99); INSERT INTO part VALUES (99, 1); SELECT nextval('invoice')`,
@@ -188,11 +189,20 @@ it('waits for a transaction that has taken a number and then writes', async () =
 
 it('is undone when it is cancelled while it follows, and leaves nothing', async () => {
   const tenant = await shop('cancelled');
-  const onProgress = at('following', ({ id }) => world.mover.cancel(id, { actor: 'boss' }));
+  const lags: number[] = [];
+  const cancel = at('following', ({ id }) => world.mover.cancel(id, { actor: 'boss' }));
+  // What is written from here on the new place does not know yet.
+  const write = at('following', () => world.query(tenant, `UPDATE item SET number = number + 1000`));
+  const onProgress = async (move: Move) => {
+    if (move.progress.lagBytes === undefined) return write(move);
+    lags.push(move.progress.lagBytes);
+    return cancel(move);
+  };
   await expect(world.mover.move('cancelled', EU, { onProgress })).rejects.toMatchObject({
     code: 'MOVE_FAILED',
     move: { state: 'failed', reason: 'It was cancelled by boss.' },
   });
+  expect(lags.every(Number.isInteger) && lags[0] > 0).toBe(true);
   expect([await world.links(), await world.schemas('eu')]).toEqual([
     [],
     expect.not.arrayContaining([tenant.schemaName]),

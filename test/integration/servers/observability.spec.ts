@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { TenantConnection, TenantContext, TenantProvisioner } from '../../../lib';
+import { TenantConnection, TenantContext, TenantMover, TenantProvisioner } from '../../../lib';
 import { TenancyHealth, TenancyObservabilityModule } from '../../../lib/observability';
 import { startProvisioningApp } from '../provisioning/app';
 import { startWorld, type World } from './world';
@@ -40,6 +40,13 @@ it('counts connections and spares of each server', async () => {
   ]);
   // What a tenant does is counted wherever it lives.
   expect(await linesOf(registry, 'tenancy_leases_total{tenant="acme"}')).toHaveLength(1);
+});
+
+it('counts moves that have ended here', async () => {
+  await world.app.get(TenantMover).move('acme', { server: 'default' });
+  expect(await linesOf(registry, 'tenancy_moves_total')).toEqual(['tenancy_moves_total{outcome="done"} 1']);
+  expect(await linesOf(registry, 'tenancy_move_seconds_total{outcome="done"}')).toHaveLength(1);
+  expect(await linesOf(registry, 'tenancy_move_lag_bytes')).toEqual(['tenancy_move_lag_bytes 0']);
 });
 
 it('has no label for the server where there is one', async () => {
