@@ -93,6 +93,16 @@ export class ApiKeyAddressError extends TenancyError {
   }
 }
 
+/** The token is good, but its subject is no active member of the request's tenant. */
+export class NotAMemberError extends TenancyError {
+  readonly code = 'NOT_A_MEMBER';
+  override readonly statusCode = HttpStatus.FORBIDDEN;
+
+  constructor() {
+    super('You are no active member of this tenant.');
+  }
+}
+
 /** The tenant has no key with that id. */
 export class ApiKeyNotFoundError extends TenancyError {
   readonly code = 'API_KEY_NOT_FOUND';

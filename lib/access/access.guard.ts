@@ -5,6 +5,7 @@ import {
   HttpException,
   HttpStatus,
   Injectable,
+  Optional,
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import {
@@ -19,11 +20,13 @@ import {
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import { PUBLIC } from '../http/public-route.decorator';
+import { TENANT_NEED, type TenantNeed } from '../resolution/http/tenant-route.decorator';
 import { TenantMismatchError } from '../resolution/resolution.errors';
 import { middlewareMissing } from '../resolution/http/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';
 import { credentialsOf, type VerifiedCredential } from '../resolution/resolvers/verified-credential';
-import { CredentialsAmbiguousError, UnauthenticatedError } from './access.errors';
+import { CredentialsAmbiguousError, NotAMemberError, UnauthenticatedError } from './access.errors';
+import { type Membership, Memberships } from './memberships';
 import { Principal } from './principal';
 import { setPrincipal } from './request-principal';
 import { REQUIRED_SCOPES } from './require-scopes.decorator';
@@ -32,11 +35,13 @@ import { REQUIRED_SCOPES } from './require-scopes.decorator';
 @Injectable()
 export class AccessGuard implements CanActivate {
   readonly #isPublic = new RouteMetadata<unknown>(PUBLIC, false);
+  readonly #needs = new RouteMetadata<TenantNeed | 'tenant'>(TENANT_NEED, 'tenant');
   readonly #requiredScopes = new RouteMetadata<readonly string[]>(REQUIRED_SCOPES, []);
 
   constructor(
     config: ApplicationConfig,
     private readonly resolution: TenantResolution,
+    @Optional() private readonly memberships?: Memberships,
   ) {
     // Runs before all other guards, whatever the order of imports, so that a request without a credential learns
     // nothing about tenants.
@@ -48,6 +53,7 @@ export class AccessGuard implements CanActivate {
    * @throws CredentialsAmbiguousError when it carries several
    * @throws ScopeMissingError when the credential lacks a scope that the route requires
    * @throws TenantMismatchError when the credential is not for the request's tenant
+   * @throws NotAMemberError when its subject does not belong to it
    * @throws TransportUnknownError when the call came by an unknown transport
    * @throws the error with which the middleware failed to resolve the tenant
    */
@@ -58,7 +64,7 @@ export class AccessGuard implements CanActivate {
     if (arrivalOf(context) !== 'http') return true;
     const request = requestOf(context);
     if (isPublic) {
-      this.#recognize(request);
+      await this.#recognize(request, context);
       return true;
     }
     const principal = await this.#authenticate(request, context);
@@ -80,27 +86,60 @@ export class AccessGuard implements CanActivate {
     const [credential, another] = credentialsOf(request);
     if (!credential) throw new UnauthenticatedError();
     if (another) throw new CredentialsAmbiguousError();
-    if (failure) throw failure.error;
-    return principalOf(credential, state);
+    const isFree = this.#needs.of(context) === 'free';
+    // The subject of a token may ask for what is nobody's from wherever they are, such as where they belong.
+    if (failure && !(isFree && this.#belongs(credential))) throw failure.error;
+    const membership = isFree ? undefined : await this.#membershipOf(credential, state);
+    if (membership === null) throw new NotAMemberError();
+    return this.#principalOf(credential, state, isFree, membership);
   }
 
   /** On a public route: sets the principal if there is exactly one credential and it is valid for the tenant. */
-  #recognize(request: HttpRequest): void {
+  async #recognize(request: HttpRequest, context: ExecutionContext): Promise<void> {
     const state = getRequestState(request);
     const [credential, another] = credentialsOf(request);
-    if (!state || state.failure || !credential || another || !isFor(credential, state)) return;
-    setPrincipal(request, principalOf(credential, state));
+    if (!state || state.failure || !credential || another) return;
+    const isFree = this.#needs.of(context) === 'free';
+    const membership = isFree ? undefined : await this.#membershipOf(credential, state);
+    if (membership === null || !(isFree || this.#isFor(credential, state))) return;
+    setPrincipal(request, this.#principalOf(credential, state, isFree, membership));
   }
-}
 
-/** @throws TenantMismatchError when a token that names no tenant is used for a tenant: its holder could choose any */
-function principalOf(credential: VerifiedCredential, state: RequestState): Principal {
-  if (!isFor(credential, state)) throw new TenantMismatchError();
-  return new Principal(credential, state.frame.tenant?.id ?? credential.details.tenantId);
-}
+  /**
+   * @throws TenantMismatchError when a token that names no tenant is used for a tenant of which no member is known: its
+   * holder could choose any
+   */
+  #principalOf(
+    credential: VerifiedCredential,
+    state: RequestState,
+    isFree: boolean,
+    membership: Membership | undefined,
+  ): Principal {
+    const { tenantId } = credential.details;
+    // Whether they belong to the tenant that the request names was not asked.
+    if (isFree && this.#belongs(credential)) return new Principal(credential, tenantId);
+    if (!this.#isFor(credential, state)) throw new TenantMismatchError();
+    return new Principal(credential, state.frame.tenant?.id ?? tenantId, membership);
+  }
 
-function isFor({ details }: VerifiedCredential, { frame }: RequestState): boolean {
-  return !frame.tenant || details.namesTenant;
+  /** `null` for one who does not belong to the request's tenant; `undefined` where that is not asked. */
+  async #membershipOf(
+    credential: VerifiedCredential,
+    { frame: { tenant } }: RequestState,
+  ): Promise<Membership | null | undefined> {
+    if (!tenant || !this.#belongs(credential)) return undefined;
+    const found = this.memberships!.find(credential.details, tenant);
+    return (found instanceof Promise ? await found : found) ?? null;
+  }
+
+  #isFor(credential: VerifiedCredential, { frame }: RequestState): boolean {
+    return !frame.tenant || credential.details.namesTenant || this.#belongs(credential);
+  }
+
+  /** Whether it is a membership, not the credential, that decides on what may be done. */
+  #belongs({ details }: VerifiedCredential): boolean {
+    return this.memberships !== undefined && details.type === 'access_token';
+  }
 }
 
 /** Whether a credential was refused or could not be verified. */

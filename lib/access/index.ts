@@ -8,6 +8,7 @@ export { TenancyAccessModule } from './tenancy-access.module';
 export { type TenancyAccessExtras, type TenancyAccessOptions } from './access.options';
 export { fromApiKey, type FromApiKeyOptions } from './from-api-key';
 export { Principal } from './principal';
+export { type PrincipalMember } from './memberships';
 export { CurrentPrincipal } from './current-principal.decorator';
 export { RequireScopes } from './require-scopes.decorator';
 export { Public } from '../http/public-route.decorator';
@@ -37,6 +38,7 @@ export {
   CredentialsUnreadError,
   InvalidAccessOptionsError,
   ManagerElsewhereError,
+  NotAMemberError,
   NotAnAccessTokenError,
   UnauthenticatedError,
 } from './access.errors';

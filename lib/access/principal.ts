@@ -1,6 +1,7 @@
 import { grants } from '../common/scopes';
 import type { VerifiedCredential } from '../resolution/resolvers/verified-credential';
 import { NotAnAccessTokenError } from './access.errors';
+import type { Membership, PrincipalMember } from './memberships';
 
 /**
  * Who sent a request, and what they may do. Frozen, with its scopes and claims. `util.inspect` and JSON show no secret
@@ -10,18 +11,23 @@ export class Principal {
   readonly type: 'access_token' | 'api_key';
   /** Who it is: the `sub` of a token, or the id of a key. */
   readonly subject: string;
+  /** Of a member those of the membership, as far as the token was given for them. */
   readonly scopes: readonly string[];
+  /** Who it is in the tenant; only with `TenancyMembersModule`, and never for a key. */
+  readonly member: PrincipalMember | undefined;
   readonly #credential: VerifiedCredential;
 
   constructor(
     credential: VerifiedCredential,
     /** The tenant of the request; `undefined` when a token is used on a route without a tenant. */
     readonly tenantId: string | undefined,
+    membership?: Membership,
   ) {
     const { type, subject, scopes } = credential.details;
     this.type = type;
     this.subject = subject;
-    this.scopes = scopes;
+    this.scopes = membership?.scopes ?? scopes;
+    this.member = membership?.member;
     this.#credential = credential;
     Object.freeze(this);
   }

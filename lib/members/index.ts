@@ -15,6 +15,7 @@ export {
   type TenancyMembersOptions,
 } from './members.options';
 export { type Member, type MemberStatus, type MemberSubject } from './member';
+export { CurrentMember } from './current-member.decorator';
 export { type MemberInput, type MemberPatch } from './member-input';
 export { type MemberQuery } from './member-rows';
 export { type Grantor, MemberRoles, type Role } from './member-roles';

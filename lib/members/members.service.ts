@@ -18,6 +18,7 @@ import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
 import type { Member, MemberStatus, MemberSubject } from './member';
+import { KnownMembers } from './known-members';
 import { checkMember, checkMemberPatch, type MemberInput, type MemberPatch } from './member-input';
 import { type Grantor, MemberRoles } from './member-roles';
 import { type MemberQuery, MemberRows, type MemberValues } from './member-rows';
@@ -76,6 +77,7 @@ export class MembersService {
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: MemberRows,
     private readonly roles: MemberRoles,
+    private readonly known: KnownMembers,
     private readonly tenants: TenantLookup,
     private readonly context: TenantContext,
     @Inject(MEMBERS_OPTIONS) private readonly options: CheckedMembersOptions,
@@ -208,7 +210,9 @@ export class MembersService {
       if (!(await this.rows.lock(transaction, tenant.id))) throw new TenantNotFoundError();
       return work(transaction);
     };
-    return manager ? locked(manager) : inRegistry(this.registry, locked);
+    const done = await (manager ? locked(manager) : inRegistry(this.registry, locked));
+    this.known.forget(tenant.id);
+    return done;
   }
 
   /** @throws MemberNotFoundError, RoleMissingError, ScopeMissingError, MemberVersionError */

@@ -1,11 +1,14 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { Memberships } from '../access/memberships';
 import { TenancyAccessModule } from '../access/tenancy-access.module';
 import { checkedProviders } from '../common/module-check';
 import { givenExtras, optionsProvider } from '../common/options/options-provider';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { KnownMembers } from './known-members';
 import { MemberRoles } from './member-roles';
 import { MemberRows } from './member-rows';
+import { MemberUses } from './member-uses';
 import { InvalidMembersOptionsError } from './members.errors';
 import {
   CheckedMembersExtras,
@@ -47,10 +50,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       }),
       MemberRoles,
       MemberRows,
+      MemberUses,
+      KnownMembers,
+      { provide: Memberships, useExisting: KnownMembers },
       MembersService,
     ],
   ),
-  exports: [MembersService, MemberRoles],
+  exports: [MembersService, MemberRoles, Memberships],
 })
 export class TenancyMembersModule extends ConfigurableModuleClass {
   /** @throws InvalidMembersOptionsError when the application starts with options that it cannot work with */
