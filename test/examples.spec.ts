@@ -24,6 +24,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/switching.md'],
   [BEGIN, 'docs/timers.md'],
   [BEGIN, 'docs/transports.md'],
+  [BEGIN, 'docs/webhooks.md'],
   [BEGIN, 'docs/who-runs.md'],
   ['docs/access.md'],
   ['docs/adapters.md'],

@@ -8,7 +8,6 @@ export { TenancyWebhooksModule } from './tenancy-webhooks.module';
 export { type TenancyWebhooksOptions } from './webhooks.options';
 export type { ShownWebhookEndpoint, WebhookEndpoint, WebhookEndpointStatus } from './webhook-endpoint';
 export type { WebhookAttempt, WebhookDelivery, WebhookDeliveryStatus } from './webhook-delivery';
-export { InvalidWebhooksOptionsError } from './webhooks.errors';
 export {
   type ResendSinceOptions,
   WebhookDeliveries,
@@ -21,3 +20,17 @@ export {
   WebhookEndpointNotFoundError,
 } from './deliveries/deliveries.errors';
 export { WebhooksHealth, type WebhooksHealthResult } from './deliveries/webhooks-health';
+export { WebhookSecrets } from './secrets/webhook-secrets';
+export { verifyWebhook, type WebhookHeaders } from './receiving/verify-webhook';
+export {
+  VerifiedWebhook,
+  type WebhookReceived,
+  type WebhookSecretsOf,
+} from './receiving/verified-webhook.decorator';
+export {
+  InvalidWebhooksOptionsError,
+  RawBodyMissingError,
+  WebhookInvalidError,
+  WebhookKeysMissingError,
+  WebhookSecretUnreadableError,
+} from './webhooks.errors';
