@@ -11,6 +11,7 @@ const APPLICATIONS = [
   [BEGIN, 'docs/data.md', 'docs/transactions.md', 'docs/connections.md', 'docs/testing.md'],
   [BEGIN, 'docs/cache.md'],
   [BEGIN, 'docs/cli.md'],
+  [BEGIN, 'docs/events.md'],
   [BEGIN, 'docs/files.md'],
   [BEGIN, 'docs/graphql.md'],
   [BEGIN, 'docs/limits.md'],

@@ -35,7 +35,7 @@ it('gives no two files one name', () => {
 
 it.each([
   ['a folder above importing one below', { 'common/a': ['registry/b'], 'registry/b': [] }],
-  ['an optional module importing another', { 'usage/a': ['events/b'], 'events/b': [] }],
+  ['an optional module importing another', { 'usage/a': ['files/b'], 'files/b': [] }],
   [
     'a folder importing the files that join it',
     { 'admin/a': [], 'context/a': ['tenancy.module'], 'tenancy.module': [] },

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { type DecoratedMethod, decoratedMethods } from '../common/decorated-methods';
 import { problemsOf } from '../common/options/check-options';
 import { show } from '../common/show-value';
 import type { FieldError } from '../common/tenancy.errors';
@@ -20,16 +21,7 @@ export interface DeclaredTimer extends Required<CheckedTenantCronOptions> {
   call(tenant: Tenant, call: TenantCronCall): unknown;
 }
 
-type Method = (this: object, tenant: Tenant, call: TenantCronCall) => unknown;
-
-interface Found {
-  /** `Invoices.remind`. */
-  readonly where: string;
-  readonly metadata: TenantCronMetadata;
-  /** Missing for a class of which there is an instance for each request. */
-  readonly instance: object | undefined;
-  readonly method: Method;
-}
+type Found = DecoratedMethod<TenantCronMetadata, [tenant: Tenant, call: TenantCronCall]>;
 
 /** Finds the timers of the application, once all providers are there. */
 @Injectable()
@@ -42,7 +34,7 @@ export class DeclaredTimers {
   /** @throws InvalidScheduleError naming all that is wrong; PackageMissingError */
   find(): DeclaredTimer[] {
     const Time = loadCronTime();
-    const found = this.#found();
+    const found: Found[] = decoratedMethods(TENANT_CRON, this.discovery, this.scanner);
     const problems: FieldError[] = [];
     const timers = found.flatMap((each) => {
       const own = problemsIn(each, Time);
@@ -53,39 +45,13 @@ export class DeclaredTimers {
     if (problems.length > 0) throw new InvalidScheduleError(problems);
     return timers;
   }
-
-  #found(): Found[] {
-    const seen = new Set<object>();
-    return [...this.discovery.getControllers(), ...this.discovery.getProviders()].flatMap((wrapper) => {
-      const instance = wrapper.instance as object | null | undefined;
-      if (typeof instance !== 'object' || instance === null || seen.has(instance)) return [];
-      // An alias of a provider (useExisting) has the same instance.
-      seen.add(instance);
-      const prototype = Object.getPrototypeOf(instance) as Record<string, Method> | null;
-      if (!prototype) return [];
-      return this.scanner.getAllMethodNames(prototype).flatMap((name) => {
-        const method = prototype[name];
-        const metadata = metadataOf(method);
-        if (!metadata) return [];
-        const isStatic = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
-        const where = `${(prototype.constructor as { name?: string }).name ?? wrapper.name}.${name}`;
-        return [{ where, metadata, method, instance: isStatic ? instance : undefined }];
-      });
-    });
-  }
 }
 
-function metadataOf(method: unknown): TenantCronMetadata | undefined {
-  return typeof method === 'function'
-    ? (Reflect.getMetadata(TENANT_CRON, method) as TenantCronMetadata | undefined)
-    : undefined;
-}
-
-function problemsIn({ where, metadata, instance }: Found, Time: CronTimeClass): FieldError[] {
+function problemsIn({ where, metadata, call }: Found, Time: CronTimeClass): FieldError[] {
   const { expression, options } = metadata;
   const field = `${where}()`;
   const problems = problemsOf(CheckedTenantCronOptions, options, field);
-  if (!instance)
+  if (!call)
     problems.push({
       field,
       message:
@@ -113,7 +79,7 @@ function whyUnreadable(read: () => unknown): string | undefined {
   }
 }
 
-function toTimer({ where, metadata, instance, method }: Found, Time: CronTimeClass): DeclaredTimer {
+function toTimer({ where, metadata, call }: Found, Time: CronTimeClass): DeclaredTimer {
   const { expression } = metadata;
   const options = { ...new CheckedTenantCronOptions(), ...metadata.options };
   return {
@@ -121,7 +87,7 @@ function toTimer({ where, metadata, instance, method }: Found, Time: CronTimeCla
     name: options.name ?? where,
     expression,
     times: new CronTimes(Time, expression, options.timeZone),
-    call: (tenant, call) => method.call(instance!, tenant, call),
+    call: call!,
   };
 }
 

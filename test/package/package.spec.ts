@@ -41,6 +41,7 @@ it('carries the built library, its types, its documents and the licence, and not
     'throttling/index',
     'transports/index',
     'usage/index',
+    'events/index',
     'webhooks/index',
   ].flatMap((entry) => [`dist/${entry}.js`, `dist/${entry}.d.ts`]);
   const others = ['README.md', 'CHANGELOG.md', 'docs/index.md', 'LICENSE', 'package.json'];

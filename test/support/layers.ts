@@ -9,8 +9,8 @@ export type ImportGraph = Readonly<Record<string, readonly string[]>>;
 const ORDER = [
   ...['common', 'placement', 'registry', 'context', 'connection', 'schema', 'resolution'],
   ...['provisioning', 'options', 'migrations', 'transfer', 'moves'],
-  // Who calls, before what asks for it.
-  ...['.', 'http', 'access', '*', 'admin', 'cli', 'testing'],
+  // Who calls, and what happened, before what asks for it.
+  ...['.', 'http', 'access', 'events', '*', 'admin', 'cli', 'testing'],
 ];
 
 /** Ways in for people; nothing of ours goes through them. */
@@ -23,6 +23,7 @@ const PUBLIC = [
     'cache',
     'cli',
     'domains',
+    'events',
     'files',
     'files/s3',
     'graphql',

@@ -8,6 +8,9 @@ import { CheckedAdminExtras, CheckedAdminOptions } from '../../lib/admin/admin.o
 import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
 import { CheckedCacheOptions } from '../../lib/cache/cache.options';
 import { CheckedDomainsOptions } from '../../lib/domains/domains.options';
+import { CheckedEventsOptions } from '../../lib/events/events.options';
+import { CheckedFollowOptions } from '../../lib/events/follow.options';
+import { CheckedOnTenantEventOptions } from '../../lib/events/on-tenant-event.decorator';
 import { CheckedFilesExtras, CheckedFilesOptions } from '../../lib/files/files.options';
 import { CheckedS3Options } from '../../lib/files/s3/s3.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
@@ -40,6 +43,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyBullmqModule`', [CheckedBullmqOptions]],
   ['`TenancyCacheModule`', [CheckedCacheOptions]],
   ['`TenancyDomainsModule`', [CheckedDomainsOptions]],
+  ['`TenancyEventsModule`', [CheckedEventsOptions]],
   ['`TenancyFilesModule`', [CheckedFilesOptions, CheckedFilesExtras]],
   ['`S3FileStore`', [CheckedS3Options]],
   ['`TenancyMembersModule`', [CheckedMembersOptions, CheckedMembersExtras]],
@@ -53,6 +57,8 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyWebhooksModule`', [CheckedWebhooksOptions]],
   ['`fromJwtClaim()`', [CheckedJwtOptions]],
   ['`@TenantCron()`', [CheckedTenantCronOptions]],
+  ['`@OnTenantEvent()`', [CheckedOnTenantEventOptions]],
+  ['`EventFollower.follow()`', [CheckedFollowOptions]],
 ];
 
 export interface DocumentedOption extends DeclaredOption {
@@ -108,7 +114,7 @@ export function optionsOf(declared: Type<object>, prefix = '', hasVariables = tr
     const own: DocumentedOption = {
       ...option,
       path,
-      documentation: documentationOf(declared.name, name),
+      documentation: documentationOf(declared, name),
       standard: defaults[name],
       variables: hasVariables ? [option.variable ?? []].flat() : [],
     };
@@ -139,10 +145,12 @@ function table(head: readonly [string, string], rows: readonly (readonly [string
 
 const documentations = new Map<string, string>();
 
-/** The documentation of a property, as editors show it. */
-function documentationOf(className: string, property: string): string {
+/** The documentation of a property, as editors show it: the class's own, or that of the class it extends. */
+function documentationOf(declared: Type<object>, property: string): string {
   if (documentations.size === 0) readDocumentation(join(REPOSITORY, 'lib'));
-  return documentations.get(`${className}.${property}`) ?? '';
+  const own = documentations.get(`${declared.name}.${property}`);
+  const parent = Object.getPrototypeOf(declared) as Type<object>;
+  return own ?? (parent.name ? documentationOf(parent, property) : '');
 }
 
 function readDocumentation(folder: string): void {

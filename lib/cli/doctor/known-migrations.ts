@@ -3,6 +3,7 @@ import { CreateMasterKeyUses1763600510000 } from '../../admin/migrations/1763600
 import { CreateIdempotencyKeys1763600210000 } from '../../http/migrations/1763600210000-create-idempotency-keys';
 import { CreateTenantMembers1763601650000 } from '../../members/migrations/1763601650000-create-tenant-members';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
+import { CreateEventFollowers1763601700000 } from '../../events/migrations/1763601700000-create-event-followers';
 import { CreateTimers1763601400000 } from '../../schedule/migrations/1763601400000-create-timers';
 import { CreateTenantSettings1763600800000 } from '../../settings/migrations/1763600800000-create-tenant-settings';
 import { CreateUsage1763600900000 } from '../../usage/migrations/1763600900000-create-usage';
@@ -18,5 +19,6 @@ export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
   CreateUsage1763600900000,
   CreateTimers1763601400000,
   CreateTenantMembers1763601650000,
+  CreateEventFollowers1763601700000,
   CreateWebhooks1763601800000,
 ];

@@ -14,7 +14,7 @@ export interface EventReadOptions {
   readonly seal?: boolean;
 }
 
-type EventRow = Omit<TenantEvent, 'actor' | 'data'> & {
+export type EventRow = Omit<TenantEvent, 'actor' | 'data'> & {
   readonly actorType: string;
   readonly actorId: string | null;
   readonly data: string;
@@ -43,7 +43,7 @@ export class EventTrail {
     values.push(query.limit);
     const rows = await inRegistry(this.registry, (manager) =>
       manager.query<EventRow[]>(
-        `SELECT ${COLUMNS} FROM ${this.#schema}.tenant_events e WHERE ${where.join(' AND ')}
+        `SELECT ${EVENT_COLUMNS} FROM ${this.#schema}.tenant_events e WHERE ${where.join(' AND ')}
          ORDER BY e.position ${query.latestFirst ? 'DESC' : 'ASC'} LIMIT $${values.length}`,
         values,
       ),
@@ -69,11 +69,12 @@ export class EventTrail {
   }
 }
 
-const COLUMNS = `e.id, e.tenant_id AS "tenantId", e.type, e.actor_type AS "actorType", e.actor_id AS "actorId", e.subject,
+/** An event of `tenant_events e`, as `toEvent` takes it. */
+export const EVENT_COLUMNS = `e.id, e.tenant_id AS "tenantId", e.type, e.actor_type AS "actorType", e.actor_id AS "actorId", e.subject,
   e.data::text, e.occurred_at AS "occurredAt", e.sequence, e.position, pg_catalog.encode(e.hash, 'hex') AS hash,
   pg_catalog.encode(e.previous_hash, 'hex') AS "previousHash"`;
 
-function toEvent({ actorType, actorId, data, ...row }: EventRow): TenantEvent {
+export function toEvent({ actorType, actorId, data, ...row }: EventRow): TenantEvent {
   return { ...row, actor: { type: actorType, id: actorId }, data: JSON.parse(data) as unknown };
 }
 

@@ -70,11 +70,12 @@ const sinceThen = (modules: readonly ModuleName[]) => [
   ...(modules.includes('schedule') ? ['CreateTimers1763601400000'] : []),
   ...SINCE.slice(4),
   ...(modules.includes('members') ? ['CreateTenantMembers1763601650000'] : []),
+  ...(modules.includes('events') ? ['CreateEventFollowers1763601700000'] : []),
   ...(modules.includes('webhooks') ? ['CreateWebhooks1763601800000'] : []),
 ];
 const NEW_TABLES = [
   ...['databases', 'moves', 'servers', 'tenant_event_heads', 'tenant_event_outbox', 'tenant_events'],
-  ...[...TABLES_OF.schedule, ...TABLES_OF.members, ...TABLES_OF.webhooks],
+  ...[...TABLES_OF.schedule, ...TABLES_OF.members, ...TABLES_OF.events, ...TABLES_OF.webhooks],
 ];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 

@@ -2,6 +2,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { TenancyAccessModule } from '../../../lib/access';
 import { TenancyAdminModule } from '../../../lib/admin';
 import { TenancyMembersModule } from '../../../lib/members';
+import { TenancyEventsModule } from '../../../lib/events';
 import { TenancyScheduleModule } from '../../../lib/schedule';
 import { defineSettings, setting, TenancySettingsModule } from '../../../lib/settings';
 import { TenancyUsageModule } from '../../../lib/usage';
@@ -14,6 +15,7 @@ export const MODULES = {
   access: () => TenancyAccessModule.forRoot(),
   admin: () => TenancyAdminModule.forRoot({ masterKey: MASTER_KEY }),
   members: () => TenancyMembersModule.forRoot(),
+  events: () => TenancyEventsModule.forRoot(),
   schedule: () => TenancyScheduleModule.forRoot(),
   settings: () =>
     TenancySettingsModule.forRoot({
@@ -53,6 +55,7 @@ export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   access: ['api_key_uses', 'api_keys', 'idempotency_keys'],
   admin: ['idempotency_keys', 'master_key_uses'],
   members: ['tenant_member_uses', 'tenant_members'],
+  events: ['event_backlogs', 'event_followers'],
   schedule: ['timer_failures', 'timer_runs', 'timers'],
   settings: ['tenant_settings'],
   usage: ['usage_flushes', 'usage_months'],

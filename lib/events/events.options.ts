@@ -1,0 +1,29 @@
+import { milliseconds } from '../common/options/kinds';
+import { type Given, Option } from '../common/options/option.decorator';
+
+export const EVENTS_OPTIONS = Symbol('EVENTS_OPTIONS');
+
+export class CheckedEventsOptions {
+  /**
+   * How often followers look for new events of which nothing was told, in milliseconds: an integer from 50 to 60,000.
+   * Default 500.
+   */
+  @Option(milliseconds(50, 60_000))
+  readonly pollMs: number = 500;
+
+  /**
+   * How long a tenant's events belong to an instance that says nothing more, in milliseconds: an integer from 2,000 to
+   * 3,600,000. After that another one goes on with them. Default 30,000.
+   */
+  @Option(milliseconds(2_000, 3_600_000))
+  readonly leaseMs: number = 30_000;
+
+  /**
+   * How long a shutdown waits for the calls that have begun, in milliseconds: an integer from 0 to 3,600,000. Then their events are
+   * given up to another instance all the same. Default 10,000.
+   */
+  @Option(milliseconds(0, 3_600_000))
+  readonly shutdownTimeoutMs: number = 10_000;
+}
+
+export type TenancyEventsOptions = Given<CheckedEventsOptions>;

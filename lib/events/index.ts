@@ -1,0 +1,14 @@
+/**
+ * What has happened to tenants: recorded, read and followed.
+ *
+ * @module nestjs-tenancy/events
+ */
+
+export { TenancyEventsModule } from './tenancy-events.module';
+export { type TenancyEventsOptions } from './events.options';
+export { EventFollower } from './event-follower';
+export { type EventHandler } from './follower-turn';
+export { type FollowAs, type FollowCall, type FollowFrom, type FollowOptions } from './follow.options';
+export { OnTenantEvent, type OnTenantEventOptions } from './on-tenant-event.decorator';
+export { FollowerNameTakenError, InvalidEventsOptionsError } from './events.errors';
+export { type EventActor, type TenantEvent } from '../registry/events/tenant-event';
