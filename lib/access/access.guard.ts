@@ -17,6 +17,7 @@ import {
   type RequestState,
   RouteMetadata,
 } from '../context/handler-call';
+import { CurrentActor } from '../context/current-actor';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
 import { PUBLIC } from '../http/public-route.decorator';
@@ -41,6 +42,7 @@ export class AccessGuard implements CanActivate {
   constructor(
     config: ApplicationConfig,
     private readonly resolution: TenantResolution,
+    private readonly actor: CurrentActor,
     @Optional() private readonly memberships?: Memberships,
   ) {
     // Runs before all other guards, whatever the order of imports, so that a request without a credential learns
@@ -70,8 +72,13 @@ export class AccessGuard implements CanActivate {
     const principal = await this.#authenticate(request, context);
     const missing = missingScope(principal.scopes, this.#requiredScopes.of(context));
     if (missing !== undefined) throw new ScopeMissingError(missing);
-    setPrincipal(request, principal);
+    this.#admit(request, principal);
     return true;
+  }
+
+  #admit(request: HttpRequest, principal: Principal): void {
+    setPrincipal(request, principal);
+    this.actor.set({ type: principal.type === 'api_key' ? 'api-key' : 'user', id: principal.subject });
   }
 
   async #authenticate(request: HttpRequest, context: ExecutionContext): Promise<Principal> {
@@ -102,7 +109,7 @@ export class AccessGuard implements CanActivate {
     const isFree = this.#needs.of(context) === 'free';
     const membership = isFree ? undefined : await this.#membershipOf(credential, state);
     if (membership === null || !(isFree || this.#isFor(credential, state))) return;
-    setPrincipal(request, this.#principalOf(credential, state, isFree, membership));
+    this.#admit(request, this.#principalOf(credential, state, isFree, membership));
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   type Repository,
   type SelectQueryBuilder,
 } from 'typeorm';
+import type { SqlExecutor } from '../../common/sql';
 import { TenantRequiredError } from '../../context/context.errors';
 import { copyOf, type ContextFrame, frameKey, workOf, TenantContext } from '../../context/tenant-context';
 import { AmbientTransaction } from './ambient-transaction';
@@ -83,6 +84,24 @@ export class TenantConnection {
     const queryRunner = openTransaction(frame as ContextFrame, manager);
     if (queryRunner) CommitHooks.of(queryRunner).add(hook);
     else void runHook(hook);
+  }
+
+  /**
+   * What sends statements in the tenant's transaction that the calling code runs in. `undefined`: it runs in none, or `manager`
+   * is of another data source.
+   *
+   * @param manager see `afterCommit`
+   * @throws TenantRequiredError
+   * @internal
+   */
+  inTransaction(manager?: EntityManager): SqlExecutor | undefined {
+    const frame = this.context.frame();
+    if (!frame?.tenant) throw new TenantRequiredError();
+    if (manager && manager.connection !== this.dataSource) return undefined;
+    const { transaction } = frame;
+    // Its repositories join it, and so does the data source.
+    if (transaction?.isOpen && transaction instanceof AmbientTransaction) return this.dataSource;
+    return openTransaction(frame, manager);
   }
 
   #within<T>(manager: EntityManager, work: () => Promise<T>): Promise<T> {

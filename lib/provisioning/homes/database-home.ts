@@ -85,6 +85,7 @@ export class DatabaseHome extends TenantHome {
     await this.databases.close(manager, home.schemaName, await this.roles.loginRole());
     await this.databases.prepareShared(manager, home.server, shared);
     await this.ledger.make(manager);
+    await this.roles.openEventDoor(manager);
   }
 
   isComplete(transaction: EntityManager, tenant: Tenant): Promise<boolean> {

@@ -4,6 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { TENANT_DATA_SOURCE } from '../../connection/typeorm/tenant-data-source';
 import { TenantContext } from '../../context/tenant-context';
+import { makeEventDoor } from '../../registry/events/event-door';
 import { TenantStore } from '../../registry/store/tenant.store';
 import { RolesNotSafeError } from '../provisioning-start.errors';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
@@ -58,7 +59,13 @@ export class TenantRoles {
     return this.options.roles ? this.context.runAsSystem(() => this.#prepareAll(server), server) : [];
   }
 
+  /** Lets tenants' roles record events in the transaction's database. */
+  async openEventDoor(transaction: SqlExecutor): Promise<void> {
+    if (this.options.roles) await makeEventDoor(transaction, this.options.registrySchema);
+  }
+
   async #prepareAll(server: string): Promise<string[]> {
+    await this.transactions.run((manager) => this.openEventDoor(manager));
     const loginRole = await this.#login();
     const prepared: string[] = [];
     for await (const page of this.#schemas(server)) {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { placeOf, siteOf } from '../../placement/place';
+import { eventOutbox } from '../../registry/events/event-tables';
 import type { Tenant } from '../../registry/tenant';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning.options';
 import { checksumOf } from './migration-checksum';
@@ -32,7 +33,10 @@ export class OwnLedger {
     this.#table = `${this.#schema}.tenant_migrations`;
   }
 
-  /** Makes it, in the tenant's database, under the name that the ledger has on the server: claims name it. */
+  /**
+   * Makes it, in the tenant's database, under the name that the ledger has on the server: claims name it. The tenant's events wait
+   * in a table beside it.
+   */
   async make(transaction: SqlExecutor): Promise<void> {
     await transaction.query(`
       CREATE SCHEMA IF NOT EXISTS ${this.#schema};
@@ -49,6 +53,7 @@ export class OwnLedger {
         statement text,
         PRIMARY KEY (tenant_id, name)
       )`);
+    await transaction.query(eventOutbox(this.#schema));
   }
 
   /** What the tenant has seen, in its database. */

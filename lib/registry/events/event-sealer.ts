@@ -4,6 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry';
 import { registrySchema } from '../registry-schema';
+import { roleOfSchemaSql } from '../tenant-role';
 import { inRegistry } from '../store/registry-transaction';
 import { hashOfEvent, type StoredEvent } from './event-hash';
 import { NOBODY } from './event-tables';
@@ -16,6 +17,15 @@ const BATCH_BYTES = 4_000_000;
 /** Where more is recorded than can be sealed, a reader does not wait for ever. */
 const BATCHES_AT_ONCE = 100;
 
+/** A row of the outbox of another database, with the names of its columns. */
+export type FetchedEvent = Readonly<Record<string, unknown>> & { readonly n: string };
+
+/** Where else events wait. */
+export interface EventSource {
+  /** Takes what waits there, as far as it concerns the tenant; without an id, all. It logs what it cannot reach. */
+  fetch(tenantId?: string | null): Promise<void>;
+}
+
 /** A row of the outbox, with what is known of the tenant's last event. */
 type WaitingRow = Omit<StoredEvent, 'sequence' | 'previousHash'> & {
   readonly n: string;
@@ -23,6 +33,10 @@ type WaitingRow = Omit<StoredEvent, 'sequence' | 'previousHash'> & {
   readonly headHash: string | null;
   /** It is in the trail already. */
   readonly isKnown: boolean;
+  /** The role that came by the door. */
+  readonly roleName: string | null;
+  /** The tenant's. `null`: the registry's own tables do not have the tenant. */
+  readonly ownRole: string | null;
 };
 
 type SealedRow = StoredEvent & { readonly n: string; readonly hash: string };
@@ -40,17 +54,50 @@ export class EventSealer {
   #running: Promise<number> | undefined;
   #next: Promise<number> | undefined;
 
+  readonly #sources = new Set<EventSource>();
+  /** The role of a tenant that is in a store of the application's. */
+  roleElsewhere: (tenantId: string) => Promise<string | undefined> = () => Promise.resolve(undefined);
+
   constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
     this.#schema = quoteIdentifier(registrySchema(registry));
+  }
+
+  /** From now on this is fetched from as well. */
+  addSource(source: EventSource): void {
+    this.#sources.add(source);
   }
 
   /**
    * Seals all that was committed before the call, and returns how many events it were. Callers that come meanwhile share the next.
    *
+   * @param tenantId whose events the caller is about to read. Default: those of all
    * @throws TenancyUnavailableError
    */
-  seal(): Promise<number> {
+  async seal(tenantId?: string | null): Promise<number> {
+    for (const source of this.#sources) await source.fetch(tenantId);
     return (this.#next ??= this.#after(this.#running));
+  }
+
+  /**
+   * Puts events of another database beside those that wait here, in their order, but none that is here already: who has
+   * fetched them deletes them there afterwards, and may die in between.
+   *
+   * @throws TenancyUnavailableError
+   */
+  async take(events: readonly FetchedEvent[]): Promise<void> {
+    await inRegistry(this.registry, async (manager) => {
+      await this.#lock(manager);
+      await manager.query(
+        `INSERT INTO ${this.#schema}.tenant_event_outbox
+           (id, tenant_id, type, actor_type, actor_id, subject, data, occurred_at, role_name)
+         SELECT f.id, f.tenant_id, f.type, f.actor_type, f.actor_id, f.subject, f.data::json, f.occurred_at, f.role_name
+         FROM pg_catalog.json_to_recordset($1) AS f (n bigint, id uuid, tenant_id uuid, type text, actor_type text,
+           actor_id text, subject text, data text, occurred_at timestamptz, role_name text)
+         WHERE NOT EXISTS (SELECT FROM ${this.#schema}.tenant_event_outbox o WHERE o.id = f.id)
+           AND NOT EXISTS (SELECT FROM ${this.#schema}.tenant_events e WHERE e.id = f.id) ORDER BY f.n`,
+        [JSON.stringify(events)],
+      );
+    });
   }
 
   async #after(running: Promise<number> | undefined): Promise<number> {
@@ -79,14 +126,25 @@ export class EventSealer {
   }
 
   async #sealBatch(manager: EntityManager): Promise<number> {
+    await this.#lock(manager);
+    const waiting = await manager.query<WaitingRow[]>(this.#waiting());
+    const forged = new Set<string>();
+    for (const { n, ...row } of waiting) if (await this.#isForged(row)) forged.add(n);
+    const sealed = chain(waiting.filter(({ n }) => !forged.has(n)));
+    if (sealed.length < waiting.length) await this.#dropRefused(manager, waiting, sealed);
+    if (sealed.length > 0) await this.#write(manager, sealed);
+    return sealed.length;
+  }
+
+  async #isForged({ tenantId, roleName, ownRole }: Omit<WaitingRow, 'n'>): Promise<boolean> {
+    if (roleName === null) return false;
+    return roleName !== (ownRole ?? (await this.roleElsewhere(tenantId!)));
+  }
+
+  async #lock(manager: EntityManager): Promise<void> {
     await manager.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))', [
       `${this.#schema}.tenant_events`,
     ]);
-    const waiting = await manager.query<WaitingRow[]>(this.#waiting());
-    const sealed = chain(waiting);
-    if (sealed.length < waiting.length) await this.#dropKnown(manager, waiting, sealed);
-    if (sealed.length > 0) await this.#write(manager, sealed);
-    return sealed.length;
   }
 
   #waiting(): string {
@@ -95,7 +153,9 @@ export class EventSealer {
         o.type, o.actor_type AS "actorType", o.actor_id AS "actorId", o.subject, o.data::text,
         (pg_catalog.date_part('epoch', o.occurred_at) * 1000)::bigint AS "occurredMs",
         h.sequence AS "headSequence", pg_catalog.encode(h.hash, 'hex') AS "headHash",
-        EXISTS (SELECT FROM ${this.#schema}.tenant_events e WHERE e.id = o.id) AS "isKnown"
+        EXISTS (SELECT FROM ${this.#schema}.tenant_events e WHERE e.id = o.id) AS "isKnown",
+        o.role_name AS "roleName", CASE WHEN o.role_name IS NOT NULL THEN (SELECT ${roleOfSchemaSql('t.schema_name')}::text
+          FROM ${this.#schema}.tenants t WHERE t.id = o.tenant_id) END AS "ownRole"
       FROM (SELECT f.*, pg_catalog.sum(pg_catalog.octet_length(f.data::text)) OVER (ORDER BY f.n)
               - pg_catalog.octet_length(f.data::text) AS ahead
             FROM (SELECT * FROM ${this.#schema}.tenant_event_outbox ORDER BY n LIMIT ${BATCH_ROWS}) AS f) AS o
@@ -103,8 +163,8 @@ export class EventSealer {
       WHERE o.ahead < ${BATCH_BYTES} ORDER BY o.n`;
   }
 
-  /** An id comes twice only if somebody wrote it by hand: nothing of ours gives one twice. It must not stop all others. */
-  async #dropKnown(
+  /** Only who writes SQL on purpose gives an id twice, or another tenant's. It must not stop all others. */
+  async #dropRefused(
     manager: EntityManager,
     waiting: readonly WaitingRow[],
     sealed: readonly SealedRow[],
@@ -112,7 +172,7 @@ export class EventSealer {
     const kept = new Set(sealed.map(({ n }) => n));
     const dropped = waiting.filter(({ n }) => !kept.has(n));
     this.#logger.warn(
-      'Events were dropped, because the trail has others with their ids: ' +
+      'Events were dropped, because another has their id, or because a role that is not the tenant’s has recorded them: ' +
         dropped.map(({ id }) => id).join(', '),
     );
     await manager.query(`DELETE FROM ${this.#schema}.tenant_event_outbox WHERE n = ANY ($1::bigint[])`, [

@@ -3,7 +3,7 @@
  * `schema` is quoted.
  *
  * An event is one row more in the transaction of the change, and nothing is locked for it. `n` orders what one session, or a
- * later one that has seen it, has written.
+ * later one that has seen it, has written. `role_name`: the role that has come by the door, see `eventDoor`.
  */
 export function eventOutbox(schema: string): string {
   return `
@@ -16,7 +16,8 @@ export function eventOutbox(schema: string): string {
       actor_id text,
       subject text,
       data json NOT NULL,
-      occurred_at timestamptz(3) NOT NULL DEFAULT pg_catalog.clock_timestamp()
+      occurred_at timestamptz(3) NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+      role_name text
     )`;
 }
 

@@ -38,7 +38,7 @@ export class EventTrail {
    * @throws TenancyUnavailableError
    */
   async list(query: EventQuery, { seal = true }: EventReadOptions = {}): Promise<TenantEvent[]> {
-    if (seal) await this.sealer.seal();
+    if (seal) await this.sealer.seal(query.tenantId);
     const { where, values } = conditionsOf(query);
     values.push(query.limit);
     const rows = await inRegistry(this.registry, (manager) =>
@@ -56,7 +56,7 @@ export class EventTrail {
     tenantId: string | null,
     { seal = true }: EventReadOptions = {},
   ): Promise<EventHead | undefined> {
-    if (seal) await this.sealer.seal();
+    if (seal) await this.sealer.seal(tenantId);
     const [head] = await inRegistry(this.registry, (manager) =>
       manager.query<EventHead[]>(
         `SELECT sequence, pg_catalog.encode(hash, 'hex') AS hash, sealed_sequence AS "sealedSequence",

@@ -112,7 +112,7 @@ export class TypeOrmTenantStore extends TenantStore {
   override async listAudit(query: AuditQuery): Promise<AuditRecord[]> {
     if (!isUuid(query.tenantId)) return [];
     return this.answer(async () => {
-      await this.sealer.seal();
+      await this.sealer.seal(query.tenantId);
       return findActions(this.dataSource.manager, this.schema, query);
     });
   }

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { INestApplication } from '@nestjs/common';
+import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import {
@@ -29,7 +29,10 @@ export interface RolesApp extends TestApp {
 }
 
 /** Where a pooler is part of the run, requests go through one of their own, since its sessions are one role's. */
-export async function startRolesApp(changes: Partial<TenancyOptions> = {}): Promise<RolesApp> {
+export async function startRolesApp(
+  changes: Partial<TenancyOptions> = {},
+  imports: DynamicModule[] = [],
+): Promise<RolesApp> {
   const database = await createRolesDatabase();
   for (const name of changes.sharedSchemas ?? [])
     await database.query(
@@ -40,7 +43,7 @@ export async function startRolesApp(changes: Partial<TenancyOptions> = {}): Prom
     ? Object.assign(new URL(pooler.url), { pathname: new URL(database.url).pathname }).href
     : database.loginUrl;
   try {
-    const running = await startRolesAppOn(database, changes, url);
+    const running = await startRolesAppOn(database, changes, url, imports);
     const parts = partsOf(running.app);
     return {
       ...running,
@@ -74,11 +77,12 @@ export function startRolesAppOn(
   database: RolesDatabase,
   changes: Partial<TenancyOptions> = {},
   url = database.loginUrl,
+  imports: DynamicModule[] = [],
 ): Promise<TestApp> {
   const { adminUrl } = database;
   const own = { url, adminUrl, directUrl: database.loginUrl, connectAttempts: 1, ...changes.database };
   const options = notesOptions(database, { roles: true, ...changes, database: own });
-  return startTestApp({ imports: [TenancyModule.forRoot(options)] });
+  return startTestApp({ imports: [TenancyModule.forRoot(options), ...imports] });
 }
 
 function partsOf(app: INestApplication) {

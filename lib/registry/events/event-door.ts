@@ -1,0 +1,44 @@
+import { MAX_IDENTIFIER_BYTES, quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { NOBODY } from './event-tables';
+
+const SUFFIX = '_events';
+
+/** The door's schema: `tenancy_events` for the registry `tenancy`. */
+export function doorSchema(registrySchema: string): string {
+  return registrySchema.slice(0, MAX_IDENTIFIER_BYTES - SUFFIX.length) + SUFFIX;
+}
+
+/**
+ * Makes the way by which a tenant's own PostgreSQL role records an event. It may do nothing in the registry's schema, so it
+ * calls a function of the owner's, which is in a schema of its own: PUBLIC may use that, and nothing else is in it.
+ *
+ * The function notes the role that has called it. Whose event it says it is, the sealer compares with that role, so a role can
+ * record what happens to its own tenant only; and it reads nothing.
+ */
+export async function makeEventDoor(transaction: SqlExecutor, registrySchema: string): Promise<void> {
+  const schema = quoteIdentifier(doorSchema(registrySchema));
+  const isThere = async () => {
+    const [{ found }] = (await transaction.query('SELECT pg_catalog.to_regproc($1) IS NOT NULL AS found', [
+      `${schema}.record`,
+    ])) as { found: boolean }[];
+    return found;
+  };
+  if (await isThere()) return;
+  // Several instances may start at once.
+  await transaction.query(
+    'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
+    [`${schema}.record`],
+  );
+  if (await isThere()) return;
+  await transaction.query(`
+    CREATE SCHEMA IF NOT EXISTS ${schema};
+    GRANT USAGE ON SCHEMA ${schema} TO PUBLIC;
+    CREATE FUNCTION ${schema}.record(
+      id uuid, tenant_id uuid, type text, actor_type text, actor_id text, subject text, data json)
+    RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $door$
+      INSERT INTO ${quoteIdentifier(registrySchema)}.tenant_event_outbox
+        (id, tenant_id, type, actor_type, actor_id, subject, data, role_name)
+      VALUES (id, coalesce(tenant_id, '${NOBODY}'), type, actor_type, actor_id, subject, data, current_setting('role'))
+    $door$;
+    GRANT EXECUTE ON FUNCTION ${schema}.record TO PUBLIC`);
+}
