@@ -1,13 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { quoteIdentifier } from '../../common/sql';
+import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry';
 import { registrySchema } from '../registry-schema';
 import { inRegistry } from '../store/registry-transaction';
 import { EventSealer } from './event-sealer';
 import { NOBODY } from './event-tables';
+import {
+  type EventVerification,
+  EventVerificationRun,
+  findHead,
+  type VerifyOptions,
+} from './event-verification';
+import { pruneEvents } from './prune-events';
 import type { EventHead, EventQuery, TenantEvent } from './tenant-event';
+
+/** Read at once. */
+const TENANTS_PAGE = 500;
 
 export interface EventReadOptions {
   /** Whether what was committed and waits for its place is given it first. Default true. */
@@ -57,15 +67,57 @@ export class EventTrail {
     { seal = true }: EventReadOptions = {},
   ): Promise<EventHead | undefined> {
     if (seal) await this.sealer.seal(tenantId);
-    const [head] = await inRegistry(this.registry, (manager) =>
-      manager.query<EventHead[]>(
-        `SELECT sequence, pg_catalog.encode(hash, 'hex') AS hash, sealed_sequence AS "sealedSequence",
-           pg_catalog.encode(sealed_hash, 'hex') AS "sealedHash"
-         FROM ${this.#schema}.tenant_event_heads WHERE tenant_id = $1`,
-        [tenantId ?? NOBODY],
-      ),
-    );
-    return head;
+    return inRegistry(this.registry, (manager) => findHead(manager, this.#schema, tenantId));
+  }
+
+  /**
+   * Looks at each event of a tenant: whether it is as it was sealed, and whether any was removed or inserted. Its memory does not
+   * grow with their number.
+   *
+   * @throws TenancyUnavailableError
+   */
+  async verify(tenantId: string | null, options?: VerifyOptions): Promise<EventVerification> {
+    await this.sealer.seal(tenantId);
+    const executor: SqlExecutor = {
+      // A connection for each page, since others need it, too.
+      query: (sql, values) => inRegistry(this.registry, (manager) => manager.query<unknown>(sql, values)),
+    };
+    return new EventVerificationRun(executor, this.#schema, tenantId).run(options);
+  }
+
+  /** The ids of all that have events, or had some; `null` stands for those of no tenant. */
+  async *tenants(): AsyncGenerator<string | null> {
+    for (let after = ''; ;) {
+      const page = await inRegistry(this.registry, (manager) =>
+        manager.query<{ id: string }[]>(
+          `SELECT id FROM (
+             SELECT tenant_id AS id FROM ${this.#schema}.tenant_event_heads
+             UNION SELECT coalesce(tenant_id, '${NOBODY}') FROM ${this.#schema}.tenant_events e WHERE NOT EXISTS (
+               SELECT FROM ${this.#schema}.tenant_event_heads h WHERE h.tenant_id = coalesce(e.tenant_id, '${NOBODY}'))) AS known
+           WHERE $1 = '' OR id > NULLIF($1, '')::uuid ORDER BY id LIMIT ${TENANTS_PAGE}`,
+          [after],
+        ),
+      );
+      for (const { id } of page) yield id === NOBODY ? null : id;
+      if (page.length < TENANTS_PAGE) return;
+      after = page[page.length - 1].id;
+    }
+  }
+
+  /**
+   * Deletes the first events of a tenant that are older than so many days, and returns how many. What is left can be verified as
+   * before.
+   *
+   * @throws TenancyUnavailableError
+   */
+  async prune(tenantId: string | null, days: number): Promise<number> {
+    for (let deleted = 0; ;) {
+      const count = await inRegistry(this.registry, (manager) =>
+        pruneEvents(manager, this.#schema, tenantId, days),
+      );
+      deleted += count;
+      if (count === 0) return deleted;
+    }
   }
 }
 
