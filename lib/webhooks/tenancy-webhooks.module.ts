@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Global, Module, type Type } from '@nestjs/common';
 import { checkedProviders } from '../common/module-check';
 import { optionsProvider } from '../common/options/options-provider';
+import { TenancyEventsModule } from '../events/tenancy-events.module';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { WebhookClient } from './client/webhook-client';
@@ -31,7 +32,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   providers: checkedProviders(
     (): Type => TenancyWebhooksModule,
     MODULE_OPTIONS_TOKEN,
-    () => [TENANCY],
+    () => [TENANCY, { module: TenancyEventsModule }],
     [
       optionsProvider({
         provide: WEBHOOKS_OPTIONS,

@@ -28,8 +28,8 @@ const POLL_MS = 1_000;
 /** How many deliveries of a lane are read at once: with payloads of 64 KiB at most, 1.6 MiB. */
 const BATCH = 25;
 
-/** For a turn whose last request takes as long as it may, and for writing what became of it while the registry is slow. */
-const LEASE_MS = TURN_MS + 40_000;
+/** How long writing what became of a turn may take while the registry is slow or away. */
+const WRITE_MS = 25_000;
 
 /** A suspended tenant, or a disabled endpoint, is looked at again after so long, if nothing else says that it is back. */
 const PARKED_MS = 600_000;
@@ -67,8 +67,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** The CLI sends nothing. */
   onApplicationBootstrap(): void {
-    // Nest misses no provider of a checked module: without a sender, nothing can be due.
-    if (isTenancyCli() || !this.options.deliveries.enabled || !(this.sender as unknown)) return;
+    if (isTenancyCli() || !this.options.deliveries.enabled) return;
     this.#loop = this.context.runInFrame(undefined, () => this.#keepSending());
   }
 
@@ -112,12 +111,13 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     if (lanes === 0) return;
     const failing = [...this.#turns.keys()].filter(({ failures }) => failures >= FAILING_AFTER).length;
     const claimedAt = this.clock.now();
+    const leaseMs = TURN_MS + this.options.timeoutMs + WRITE_MS;
     const claimed = await this.lanes.claim({
-      ...{ token: randomUUID(), leaseMs: LEASE_MS, lanes, batch: BATCH },
+      ...{ token: randomUUID(), leaseMs, lanes, batch: BATCH },
       failing: Math.max(0, Math.min(lanes, Math.ceil(endpointsAtOnce / 2) - failing)),
     });
     for (const lane of claimed) {
-      const turn = this.#serve(lane, claimedAt + LEASE_MS).finally(() => {
+      const turn = this.#serve(lane, claimedAt + leaseMs).finally(() => {
         this.#turns.delete(lane);
         this.wake();
       });

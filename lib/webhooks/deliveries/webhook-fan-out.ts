@@ -1,7 +1,8 @@
-import { Injectable, type OnApplicationBootstrap, Optional } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { uuidV7 } from '../../common/uuid-v7';
+import { EventFollower } from '../../events/event-follower';
+import { matchesType } from '../../events/type-patterns';
 import type { TenantEvent } from '../../registry/events/tenant-event';
-import { TrailFollower } from '../../registry/events/trail-follower';
 import { DeliveryRows, type NewDelivery } from './delivery-rows';
 import { DeliveryWorker } from './delivery-worker';
 import { payloadOf } from './webhook-payload';
@@ -18,11 +19,11 @@ export class WebhookFanOut implements OnApplicationBootstrap {
   constructor(
     private readonly rows: DeliveryRows,
     private readonly worker: DeliveryWorker,
-    @Optional() private readonly follower?: TrailFollower,
+    private readonly follower: EventFollower,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.follower?.follow({ name: 'webhooks', as: 'system', batch: BATCH }, (events) => this.take(events));
+    this.follower.follow({ name: 'webhooks', as: 'system', batch: BATCH }, (events) => this.take(events));
   }
 
   /** May be called with the same events again: a delivery is made once. */
@@ -34,7 +35,7 @@ export class WebhookFanOut implements OnApplicationBootstrap {
       // What happened before an endpoint was made is not news to it.
       const wanted = subscribers.filter(
         ({ tenantId, types, createdAt }) =>
-          tenantId === event.tenantId && createdAt <= event.occurredAt && matches(event.type, types),
+          tenantId === event.tenantId && createdAt <= event.occurredAt && matchesType(event.type, types),
       );
       const payload = wanted.length > 0 ? payloadOf(event) : '';
       for (const { id: endpointId, tenantId } of wanted) {
@@ -51,10 +52,4 @@ export class WebhookFanOut implements OnApplicationBootstrap {
       await this.rows.release({ tenantIds: isActiveAgain.map(({ tenantId }) => tenantId!) });
     if (subscribers.length > 0 || isActiveAgain.length > 0) this.worker.wake();
   }
-}
-
-/** `order.*` is all that begins with `order.`; no types are all types. */
-export function matches(type: string, wanted: readonly string[]): boolean {
-  if (wanted.length === 0) return true;
-  return wanted.some((each) => (each.endsWith('*') ? type.startsWith(each.slice(0, -1)) : type === each));
 }

@@ -65,7 +65,8 @@ const SINCE = [
   'CreateTenantEvents1763601600000',
 ];
 /** The same, where a module is imported that was not there then. */
-const sinceThen = (modules: readonly ModuleName[]) => [
+const sinceThen = (modules: readonly ModuleName[]) => sinceThenOf(withNeeded(modules));
+const sinceThenOf = (modules: readonly ModuleName[]) => [
   ...SINCE.slice(0, 4),
   ...(modules.includes('schedule') ? ['CreateTimers1763601400000'] : []),
   ...SINCE.slice(4),

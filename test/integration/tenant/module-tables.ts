@@ -32,7 +32,11 @@ export const ALL = Object.keys(MODULES) as ModuleName[];
 
 /** With those that these cannot do without. */
 export function withNeeded(modules: readonly ModuleName[]): readonly ModuleName[] {
-  return modules.includes('members') && !modules.includes('access') ? ['access', ...modules] : modules;
+  const needed: ModuleName[] = [
+    ...(modules.includes('members') ? (['access'] as const) : []),
+    ...(modules.includes('webhooks') ? (['events'] as const) : []),
+  ];
+  return [...needed.filter((name) => !modules.includes(name)), ...modules];
 }
 
 export const CORE_TABLES = [

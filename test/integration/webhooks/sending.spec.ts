@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { TenancyModule, type Tenant, TenantContext, TenantLifecycle } from '../../../lib';
 import { uuidV7 } from '../../../lib/common/uuid-v7';
+import { EventFollower, TenancyEventsModule } from '../../../lib/events';
 import { TenantLookup } from '../../../lib/registry/cache/tenant-lookup';
 import { EventTrail } from '../../../lib/registry/events/event-trail';
 import type { TenantEvent } from '../../../lib/registry/events/tenant-event';
@@ -36,12 +37,15 @@ beforeAll(async () => {
   test = await startTestApp({
     imports: [
       TenancyModule.forRoot(notesOptions(database)),
+      TenancyEventsModule.forRoot(),
       TenancyWebhooksModule.forRoot({
         encryptionKeys: { k1: Buffer.alloc(32).toString('base64') },
         deliveries: { enabled: false, metricsRegistry: metrics },
       }),
     ],
   });
+  // What else happens to tenants here is sent to nobody: each test says what does.
+  await test.app.get(EventFollower).onModuleDestroy();
   acme = await test.create({ slug: 'acme' });
   rows = test.app.get(DeliveryRows, { strict: false });
 });
