@@ -15,7 +15,7 @@ export interface MasterKey {
   /** At least 32 printable ASCII characters, without white space around them. */
   readonly key: string;
   /**
-   * What it may do: `read` and `write` for `tenants`, `keys`, `migrations`, `settings` and `usage`, as in
+   * What it may do: `read` and `write` for `tenants`, `keys`, `members`, `migrations`, `settings` and `usage`, as in
    * `tenants:read`, or `tenants:*` for both. Default: everything.
    */
   readonly scopes?: readonly string[];
@@ -62,6 +62,10 @@ export class CheckedAdminExtras {
   /** Whether the routes `/admin/tenants/:tenant/keys` exist. They need `TenancyAccessModule`. Default false. */
   @Option(flag())
   readonly apiKeys: boolean = false;
+
+  /** Whether the routes `/admin/tenants/:tenant/invitations` exist. They need `TenancyMembersModule`. Default false. */
+  @Option(flag())
+  readonly members: boolean = false;
 
   /** Whether the routes `/admin/tenants/:tenant/settings` exist. They need `TenancySettingsModule`. Default false. */
   @Option(flag())

@@ -11,6 +11,7 @@ import { mayMiss, moduleCheck } from '../common/module-check';
 import { givenExtras, optionsProvider } from '../common/options/options-provider';
 import { API_PATHS, FastifyBodyFilter, readBodies } from '../http/read-bodies';
 import { IdempotencyKeys } from '../http/idempotency-keys';
+import { TenancyMembersModule } from '../members/tenancy-members.module';
 import { TenancySettingsModule } from '../settings/tenancy-settings.module';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
@@ -34,6 +35,7 @@ import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantApiKeysController } from './tenant-api-keys.controller';
 import { SettingsController } from './settings.controller';
 import { TenantAuditController } from './tenant-audit.controller';
+import { TenantInvitationsOfAdminController } from './tenant-invitations-of-admin.controller';
 import { TenantConditions } from './tenant-conditions';
 import { TenantDomainsController } from './tenant-domains.controller';
 import { AdminTenantUsageController } from './usage.controller';
@@ -47,13 +49,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     controllers: [
       ...(extras.usage ? [AdminTenantUsageController] : []),
       ...(extras.apiKeys ? [TenantApiKeysController] : []),
+      ...(extras.members ? [TenantInvitationsOfAdminController] : []),
       ...(extras.settings ? [SettingsController] : []),
     ],
   }))
   .build();
 
 /** Reports missing modules by name. Nest would name a class that no user knows. */
-function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvider {
+function checkOf({ usage, apiKeys, members, settings }: TenancyAdminExtras): FactoryProvider {
   const needed = (option: string, isAsked: boolean | undefined, module: Type) =>
     isAsked ? [{ module, by: `TenancyAdminModule.forRoot({ ${option}: true })` }] : [];
   return moduleCheck(
@@ -63,6 +66,7 @@ function checkOf({ usage, apiKeys, settings }: TenancyAdminExtras): FactoryProvi
       TENANCY,
       ...needed('usage', usage, TenancyUsageModule),
       ...needed('apiKeys', apiKeys, TenancyAccessModule),
+      ...needed('members', members, TenancyMembersModule),
       ...needed('settings', settings, TenancySettingsModule),
     ],
   );

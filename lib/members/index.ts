@@ -26,6 +26,31 @@ export {
   type MemberWriteOptions,
 } from './members.service';
 export {
+  type InvitationChangeOptions,
+  Invitations,
+  type InvitationWriteOptions,
+  type InviteOptions,
+  type Joined,
+} from './invitations/invitations';
+export { type Invitation, type InvitationStatus, type ShownInvitation } from './invitations/invitation';
+export { type InvitationInput } from './invitations/invitation-input';
+export { type InvitationQuery } from './invitations/invitation-rows';
+export { type InvitationMail, InvitationMailer, LoggingMailer } from './invitations/invitation-mailer';
+export {
+  nodemailerMailer,
+  type NodemailerMailerOptions,
+  type NodemailerMessage,
+  type NodemailerTransport,
+} from './invitations/nodemailer-mailer';
+export {
+  InvitationEndedError,
+  InvitationLimitError,
+  InvitationNotFoundError,
+  InvitationNotYoursError,
+  InvitationPendingError,
+  InvitationVersionError,
+} from './invitations/invitations.errors';
+export {
   InvalidMembersOptionsError,
   LastOwnerError,
   MemberExistsError,

@@ -10,11 +10,11 @@ import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
 import type { CredentialDetails } from '../resolution/resolvers/verified-credential';
 import type { Member, MemberSubject } from './member';
-import { isSubject } from './member-input';
 import { MemberRoles } from './member-roles';
 import { type MemberName, MemberRows } from './member-rows';
 import { MemberUses } from './member-uses';
-import { type CheckedMembersOptions, MEMBERS_OPTIONS, type SubjectReader } from './members.options';
+import { type CheckedMembersOptions, MEMBERS_OPTIONS } from './members.options';
+import { subjectOfToken } from './token-subject';
 
 /** What is known of a token, which many requests share. */
 interface KnownToken {
@@ -23,30 +23,25 @@ interface KnownToken {
   last?: { readonly member: Member; readonly tenant: Tenant; readonly membership: Membership };
 }
 
-const ofToken: SubjectReader = ({ iss, sub }) =>
-  typeof sub === 'string' ? { issuer: typeof iss === 'string' ? iss : '', subject: sub } : undefined;
-
 /** Finds the member whom a token names. Answers are cached as those about tenants and keys are. */
 @Injectable()
 export class KnownMembers extends Memberships {
   readonly #members: RegistryLookup<MemberName, Member>;
   readonly #tokens = new WeakMap<CredentialDetails, KnownToken>();
-  readonly #subjectOf: SubjectReader;
 
   constructor(
     @InjectDataSource(LOOKUPS_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: MemberRows,
     private readonly roles: MemberRoles,
     private readonly uses: MemberUses,
-    @Inject(MEMBERS_OPTIONS) { cache, subjectOf = ofToken }: CheckedMembersOptions,
+    @Inject(MEMBERS_OPTIONS) private readonly options: CheckedMembersOptions,
     lookups: RegistryLookups,
   ) {
     super();
-    this.#subjectOf = subjectOf;
     this.#members = lookups.make<MemberName, Member>({
       askAll: (names) => this.#ask(names),
       tenantIdOf: ({ tenantId }) => tenantId,
-      cache,
+      cache: options.cache,
     });
   }
 
@@ -78,9 +73,7 @@ export class KnownMembers extends Memberships {
   #tokenOf(details: CredentialDetails): KnownToken {
     let token = this.#tokens.get(details);
     if (!token) {
-      const { issuer = '', subject } = (details.claims && this.#subjectOf(details.claims)) ?? { subject: '' };
-      const named = { issuer, subject };
-      token = { subject: isSubject(named) ? named : undefined };
+      token = { subject: details.claims && subjectOfToken(details.claims, this.options) };
       this.#tokens.set(details, token);
     }
     return token;

@@ -17,6 +17,7 @@ import type { FieldError } from '../common/tenancy.errors';
 import { CheckedLookupCacheOptions } from '../registry/cache/lookup-cache.options';
 import type { Tenant } from '../registry/tenant';
 import { defaultPlanProblem, type PlanReader } from '../registry/tenant-plans';
+import { CheckedInvitationsOptions } from './invitations/invitations.options';
 import type { Member, MemberSubject } from './member';
 
 export const MEMBERS_OPTIONS = Symbol('MEMBERS_OPTIONS');
@@ -117,6 +118,10 @@ export class CheckedMembersOptions {
   @Option(callback<MemberHook>('give a function of { tenant, member, manager }'))
   readonly onMemberJoined?: MemberHook;
 
+  /** How people are invited. */
+  @Option(group(CheckedInvitationsOptions, { variables: false }))
+  readonly invitations: CheckedInvitationsOptions = new CheckedInvitationsOptions();
+
   /** The time between two writes of `lastSeenAt`, in milliseconds from 1 to a day. Default 10,000. */
   @Option(milliseconds(1, DAY_MS))
   readonly lastSeenIntervalMs: number = 10_000;
@@ -132,11 +137,14 @@ export type SubjectReader = (
 
 export type MemberHook = (joined: MemberJoined) => void | Promise<void>;
 
-export type TenancyMembersOptions = Given<CheckedMembersOptions, 'cache'>;
+export type TenancyMembersOptions = Given<CheckedMembersOptions, 'cache' | 'invitations'>;
 
 /** Options that are given where the module is imported. */
 export class CheckedMembersExtras {
-  /** Whether the routes `/me/tenants`, `/tenant/members` and `/tenant/roles` exist. Default true. Without them write your own, with `MembersService`. */
+  /**
+   * Whether the routes `/me/tenants`, `/tenant/members`, `/tenant/roles`, `/tenant/invitations` and `/invitations` exist. Default
+   * true. Without them write your own, with `MembersService` and `Invitations`.
+   */
   @Option(flag())
   readonly routes: boolean = true;
 }

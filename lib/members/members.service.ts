@@ -204,7 +204,9 @@ export class MembersService {
     work: (manager: EntityManager) => Promise<T>,
   ): Promise<T> {
     checkActorAndReason({ actor, reason });
-    if (manager && !(await isSameServer(this.registry, manager, registrySchema(this.registry))))
+    // Whoever holds a connection of the registry must not wait for another one: there are few.
+    const isOurs = !manager || manager.connection === this.registry;
+    if (!isOurs && !(await isSameServer(this.registry, manager, registrySchema(this.registry))))
       throw new ManagerElsewhereError('MembersService');
     const locked = async (transaction: EntityManager) => {
       if (!(await this.rows.lock(transaction, tenant.id))) throw new TenantNotFoundError();

@@ -1,10 +1,24 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Global,
+  Module,
+  type NestModule,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { Memberships } from '../access/memberships';
 import { TenancyAccessModule } from '../access/tenancy-access.module';
 import { checkedProviders } from '../common/module-check';
 import { givenExtras, optionsProvider } from '../common/options/options-provider';
+import { IdempotencyKeys } from '../http/idempotency-keys';
+import { API_PATHS, FastifyBodyFilter, readBodies } from '../http/read-bodies';
 import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
+import { InvitationRows } from './invitations/invitation-rows';
+import { Invitations } from './invitations/invitations';
+import { InvitedController } from './invitations/invited.controller';
+import { TenantInvitationsController } from './invitations/tenant-invitations.controller';
 import { KnownMembers } from './known-members';
 import { MemberRoles } from './member-roles';
 import { MemberRows } from './member-rows';
@@ -18,7 +32,12 @@ import {
   type TenancyMembersOptions,
 } from './members.options';
 import { MembersService } from './members.service';
+import { CreateInvitations1763601660000 } from './migrations/1763601660000-create-invitations';
 import { CreateTenantMembers1763601650000 } from './migrations/1763601650000-create-tenant-members';
+import { documentInvitationsApi } from './openapi/document-invitations-api';
+
+const OPENAPI = Symbol('OPENAPI');
+const PATHS = /\/(?:tenant\/)?invitations(?:[/?]|$)/i;
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TenancyMembersOptions>()
@@ -26,6 +45,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     .setExtras<TenancyMembersExtras>(new CheckedMembersExtras(), (definition, extras) => ({
       ...definition,
       providers: [...(definition.providers ?? []), givenExtras(extras)],
+      controllers: extras.routes ? [TenantInvitationsController, InvitedController] : [],
     }))
     .build();
 
@@ -33,7 +53,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  * Who belongs to which tenant, and what they may do there. Import it once, beside `TenancyModule` and
  * `TenancyAccessModule`.
  */
-@BringsTables(CreateTenantMembers1763601650000)
+@BringsTables(CreateTenantMembers1763601650000, CreateInvitations1763601660000)
 @Global()
 @Module({
   providers: checkedProviders(
@@ -54,11 +74,22 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       KnownMembers,
       { provide: Memberships, useExisting: KnownMembers },
       MembersService,
+      InvitationRows,
+      Invitations,
+      IdempotencyKeys,
+      FastifyBodyFilter,
+      { provide: API_PATHS, useValue: PATHS },
+      // Done while Nest makes the providers, so before any document can be created.
+      { provide: OPENAPI, useFactory: documentInvitationsApi },
     ],
   ),
-  exports: [MembersService, MemberRoles, Memberships],
+  exports: [MembersService, MemberRoles, Memberships, Invitations],
 })
-export class TenancyMembersModule extends ConfigurableModuleClass {
+export class TenancyMembersModule extends ConfigurableModuleClass implements NestModule {
+  constructor(private readonly adapterHost: HttpAdapterHost) {
+    super();
+  }
+
   /** @throws InvalidMembersOptionsError when the application starts with options that it cannot work with */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
@@ -67,5 +98,9 @@ export class TenancyMembersModule extends ConfigurableModuleClass {
   /** Like `forRoot`, with options from a factory, a class or another module. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return super.forRootAsync(options);
+  }
+
+  configure(): void {
+    readBodies(this.adapterHost, PATHS);
   }
 }

@@ -16,6 +16,7 @@ import { CheckedS3Options } from '../../lib/files/s3/s3.options';
 import { CheckedConnectionOptions } from '../../lib/connection/connection.options';
 import { CheckedFurtherOptions } from '../../lib/connection/typeorm/typeorm.options';
 import { CheckedJwtOptions } from '../../lib/jwt/jwt.options';
+import { CheckedNodemailerOptions } from '../../lib/members/invitations/nodemailer-mailer';
 import { CheckedMembersExtras, CheckedMembersOptions } from '../../lib/members/members.options';
 import { CheckedObservabilityOptions } from '../../lib/observability/observability.options';
 import { CheckedProvisioningOptions } from '../../lib/provisioning/provisioning.options';
@@ -47,6 +48,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyFilesModule`', [CheckedFilesOptions, CheckedFilesExtras]],
   ['`S3FileStore`', [CheckedS3Options]],
   ['`TenancyMembersModule`', [CheckedMembersOptions, CheckedMembersExtras]],
+  ['`nodemailerMailer()`', [CheckedNodemailerOptions]],
   ['`TenancyObservabilityModule`', [CheckedObservabilityOptions]],
   ['`TenancyScheduleModule`', [CheckedScheduleOptions]],
   ['`TenancySettingsModule`', [CheckedSettingsOptions, CheckedSettingsExtras]],

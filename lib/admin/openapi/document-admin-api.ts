@@ -1,6 +1,8 @@
 import { KEY_CALLS } from '../../access/openapi/calls';
 import { KEY_MODELS, TAGGED_MODELS } from '../../access/openapi/models';
 import { describeApi } from '../../http/openapi/describe-api';
+import { INVITATION_CALLS } from '../../members/openapi/invitation-calls';
+import { INVITATION_MODELS, TAGGED_INVITATIONS } from '../../members/openapi/invitation-models';
 import { MigrationsController } from '../migrations.controller';
 import { MovesController } from '../moves.controller';
 import { SettingsController } from '../settings.controller';
@@ -8,6 +10,7 @@ import { TenantApiKeysController } from '../tenant-api-keys.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
 import { AdminTenantUsageController } from '../usage.controller';
+import { TenantInvitationsOfAdminController } from '../tenant-invitations-of-admin.controller';
 import { TenantsController } from '../tenants.controller';
 import {
   AUDIT_CALLS,
@@ -38,6 +41,13 @@ export function documentAdminApi(): void {
     models: KEY_MODELS,
     tagged: TAGGED_MODELS,
     controllers: [[TenantApiKeysController, KEY_CALLS]],
+  });
+  describeApi({
+    ...shared,
+    params: ['tenant'],
+    models: INVITATION_MODELS,
+    tagged: TAGGED_INVITATIONS,
+    controllers: [[TenantInvitationsOfAdminController, INVITATION_CALLS]],
   });
   describeApi({
     ...shared,

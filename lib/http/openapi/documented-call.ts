@@ -16,8 +16,9 @@ export interface DocumentedCall {
 export const REQUEST_HEADERS = {
   'Idempotency-Key':
     '1 to 256 printable ASCII characters, stored for 24 hours: the same body gets the first answer again, with Idempotent-Replayed: true',
-  'If-Match': 'An ETag, several, or *: the call has no effect unless the tenant or the key has one of them',
-  'If-None-Match': 'An ETag that the caller has: 304 when the tenant or the key still has it',
+  'If-Match':
+    'An ETag, several, or *: the call has no effect unless the tenant, the key or the invitation has one of them',
+  'If-None-Match': 'An ETag that the caller has: 304 when the tenant, the key or the invitation still has it',
 } as const;
 
 export const PATH_PARAMS = {
@@ -26,6 +27,7 @@ export const PATH_PARAMS = {
   run: 'The id of a migration run',
   move: 'The id of a move',
   key: 'The id of an API key',
+  invitation: 'The id of an invitation',
   setting: 'The key of a declared setting',
 } as const;
 

@@ -54,6 +54,7 @@ export const PURGED_WITH_TENANT: Readonly<Record<string, readonly string[]>> = {
   tenant_settings: ['CreateTenantSettings1763600800000'],
   timer_failures: ['CreateTimers1763601400000'],
   tenant_members: ['CreateTenantMembers1763601650000'],
+  tenant_invitations: ['CreateInvitations1763601660000'],
   webhook_deliveries: ['CreateWebhooks1763601800000'],
   webhook_endpoints: ['CreateWebhooks1763601800000'],
   webhook_lanes: ['CreateWebhooks1763601800000'],

@@ -70,7 +70,9 @@ const sinceThenOf = (modules: readonly ModuleName[]) => [
   ...SINCE.slice(0, 4),
   ...(modules.includes('schedule') ? ['CreateTimers1763601400000'] : []),
   ...SINCE.slice(4),
-  ...(modules.includes('members') ? ['CreateTenantMembers1763601650000'] : []),
+  ...(modules.includes('members')
+    ? ['CreateTenantMembers1763601650000', 'CreateInvitations1763601660000']
+    : []),
   ...(modules.includes('events') ? ['CreateEventFollowers1763601700000'] : []),
   ...(modules.includes('webhooks') ? ['CreateWebhooks1763601800000'] : []),
 ];

@@ -10,6 +10,7 @@ import { KNOWN_MIGRATIONS } from '../../../lib/cli/doctor/known-migrations';
 import { resolveOptions } from '../../../lib/options/resolve-options';
 import { PURGED_WITH_TENANT } from '../../../lib/provisioning/purge/purge-records';
 import { MembersService } from '../../../lib/members';
+import { CreateInvitations1763601660000 } from '../../../lib/members/migrations/1763601660000-create-invitations';
 import { CreateTenantMembers1763601650000 } from '../../../lib/members/migrations/1763601650000-create-tenant-members';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../../lib/registry/registry-migrations';
@@ -189,6 +190,7 @@ describe('the purge of a tenant', () => {
       CreateTenantSettings1763600800000,
       CreateTimers1763601400000,
       CreateTenantMembers1763601650000,
+      CreateInvitations1763601660000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
@@ -241,7 +243,7 @@ describe('the doctor', () => {
     expect(await registryOf(KNOWN_MIGRATIONS)).toMatchObject({
       severity: 'problem',
       message:
-        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateTenantMembers1763601650000, CreateEventFollowers1763601700000, CreateWebhooks1763601800000',
+        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateTenantMembers1763601650000, CreateInvitations1763601660000, CreateEventFollowers1763601700000, CreateWebhooks1763601800000',
     });
   });
 
