@@ -6,9 +6,22 @@
 
 export { TenancyEventsModule } from './tenancy-events.module';
 export { type TenancyEventsOptions } from './events.options';
+export { EventTrail } from '../registry/events/event-trail';
+export {
+  type EventProblem,
+  type EventVerification,
+  type VerifyOptions,
+} from '../registry/events/event-verification';
 export { EventFollower } from './event-follower';
 export { type EventHandler } from './follower-turn';
 export { type FollowAs, type FollowCall, type FollowFrom, type FollowOptions } from './follow.options';
 export { OnTenantEvent, type OnTenantEventOptions } from './on-tenant-event.decorator';
-export { FollowerNameTakenError, InvalidEventsOptionsError } from './events.errors';
+export { TenantEventLog, type RecordEventOptions } from './recording/tenant-event-log';
+export {
+  EventOutboxMissingError,
+  EventOutsideTransactionError,
+  EventRefusedError,
+  FollowerNameTakenError,
+  InvalidEventsOptionsError,
+} from './events.errors';
 export { type EventActor, type TenantEvent } from '../registry/events/tenant-event';

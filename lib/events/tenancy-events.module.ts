@@ -9,6 +9,8 @@ import { EventFollower } from './event-follower';
 import { InvalidEventsOptionsError } from './events.errors';
 import { CheckedEventsOptions, EVENTS_OPTIONS, type TenancyEventsOptions } from './events.options';
 import { FollowerRows } from './follower-rows';
+import { EventCollector } from './recording/event-collector';
+import { TenantEventLog } from './recording/tenant-event-log';
 import { CreateEventFollowers1763601700000 } from './migrations/1763601700000-create-event-followers';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
@@ -33,9 +35,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
       DeclaredFollowers,
       FollowerRows,
       EventFollower,
+      EventCollector,
+      TenantEventLog,
     ],
   ),
-  exports: [EventFollower],
+  exports: [EventFollower, TenantEventLog],
 })
 export class TenancyEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {

@@ -7,6 +7,7 @@ import { TenantEvents } from '../provisioning/hooks/tenant-events';
 import { SchemaMarks, tenantComment } from '../provisioning/marks/schema-marks';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
+import { EventSealer } from '../registry/events/event-sealer';
 import { TenantStore } from '../registry/store/tenant.store';
 import { isTaken, purposeOf, putAway, unguard } from './fence';
 import { type Move, moveComment, nameOfMoved } from './move';
@@ -25,6 +26,7 @@ const PAUSE_MS = 500;
 @Injectable()
 export class MoveEndings {
   constructor(
+    private readonly sealer: EventSealer,
     private readonly records: MoveRecords,
     private readonly sessions: MoveSessions,
     private readonly remains: MoveRemains,
@@ -64,6 +66,8 @@ export class MoveEndings {
   async switch(move: Move, why: string, told?: (now: Move) => Promise<void>): Promise<Move> {
     const purpose = await this.sessions.at(move, move.to, (manager) => purposeOf(manager, move.schemaName));
     if (purpose !== moveComment(move)) return this.#takeBack(move, why);
+    // Nobody writes there any more, and nobody will look there again.
+    await this.sealer.fetch(move.tenantId);
     const switched = await this.sessions.inRegistry((manager) =>
       this.records.switch(manager, move, 'switching'),
     );

@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { TenantProvisioner } from '../../lib';
+import { TenantContext, TenantLifecycle, TenantProvisioner } from '../../lib';
+import { EventTrail } from '../../lib/events';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type Examples, writeExamples } from '../support/examples';
 
@@ -39,5 +40,19 @@ describe('docs/events.md, the examples', () => {
     await until(() => sent.length > 0 && rows.size > 0);
     expect(sent).toEqual(['tenant.created acme: 0 orders']);
     expect([...rows.values()]).toContain('tenant.created');
+  });
+
+  it('record what the application itself does', async () => {
+    const { Shipping } = await examples.import('shipping.service.ts');
+    const { Warehouse } = await examples.import('warehouse.service.ts');
+    const shipping = app.get<{ ship(id: string): Promise<string> }>(Shipping, { strict: false });
+    const acme = await app.get(TenantLifecycle).get('acme');
+    const id = await app
+      .get(TenantContext)
+      .run(acme, () => shipping.ship('01900000-0000-7000-8000-000000000001'));
+    const { rows } = app.get<{ rows: Map<string, string> }>(Warehouse, { strict: false });
+    while (!rows.has(id)) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(rows.get(id)).toBe('order.shipped');
+    expect(await app.get(EventTrail).verify(acme.id)).toMatchObject({ problems: [] });
   });
 });

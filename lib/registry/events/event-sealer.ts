@@ -74,8 +74,13 @@ export class EventSealer {
    * @throws TenancyUnavailableError
    */
   async seal(tenantId?: string | null): Promise<number> {
-    for (const source of this.#sources) await source.fetch(tenantId);
+    await this.fetch(tenantId);
     return (this.#next ??= this.#after(this.#running));
+  }
+
+  /** Takes along what waits in other databases, as far as it concerns the tenant and can be reached. */
+  async fetch(tenantId?: string | null): Promise<void> {
+    for (const source of this.#sources) await source.fetch(tenantId);
   }
 
   /**

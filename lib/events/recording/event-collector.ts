@@ -1,0 +1,176 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  Optional,
+} from '@nestjs/common';
+import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
+import { messageWithCause } from '../../common/error-message';
+import { quoteIdentifier } from '../../common/sql';
+import { Servers } from '../../connection/servers/servers';
+import { SystemTransactions } from '../../connection/typeorm/system-transactions';
+import { isBesideRegistry, type Site, siteOf } from '../../placement/place';
+import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../../provisioning/provisioning.options';
+import { OnTransition } from '../../provisioning/hooks/transition-hooks';
+import type { TenantStep } from '../../provisioning/provisioning.options';
+import { TenantRoles } from '../../provisioning/roles/tenant-roles';
+import { EventSealer, type EventSource, type FetchedEvent } from '../../registry/events/event-sealer';
+import { eventOutbox } from '../../registry/events/event-tables';
+import { TenantStore } from '../../registry/store/tenant.store';
+import type { Tenant } from '../../registry/tenant';
+import { roleOfSchema } from '../../registry/tenant-role';
+
+/** What is taken from a database at once. */
+const BATCH_ROWS = 200;
+
+/** How often all databases are visited for what an instance that was killed has left. */
+const ROUND_MS = 300_000;
+
+/** Fetches what was recorded in the databases of other servers, and in databases of tenants' own. */
+@Injectable()
+@OnTransition()
+export class EventCollector implements EventSource, OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger('Tenancy');
+  readonly #outbox: string;
+  /** Databases of tenants' own in which something was recorded. */
+  readonly #expected = new Map<string, Site>();
+  /** Databases that have all that it takes to record. */
+  readonly #prepared = new Set<string>();
+  /** Those that could not be reached the last time, so that each is told of once. */
+  readonly #away = new Set<string>();
+  #round: Promise<void> | undefined;
+  #callOff: (() => void) | undefined;
+  #isClosing = false;
+
+  constructor(
+    private readonly sealer: EventSealer,
+    private readonly transactions: SystemTransactions,
+    private readonly servers: Servers,
+    private readonly store: TenantStore,
+    private readonly roles: TenantRoles,
+    @Inject(PROVISIONING_OPTIONS) private readonly options: ProvisioningOptions,
+    @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
+  ) {
+    this.#outbox = `${quoteIdentifier(options.registrySchema)}.tenant_event_outbox`;
+  }
+
+  onModuleInit(): void {
+    this.sealer.addSource(this);
+    this.sealer.roleElsewhere = async (value) => {
+      const tenant = await this.store.find({ by: 'id', value });
+      return tenant && roleOfSchema(tenant.schemaName);
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.#next(0);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#isClosing = true;
+    this.#callOff?.();
+    await this.#round;
+  }
+
+  /** Something was recorded where the tenant is. */
+  expect(tenant: Tenant): void {
+    const site = siteOf(tenant);
+    if (site.database !== undefined) this.#expected.set(nameOf(site), site);
+  }
+
+  async fetch(tenantId?: string | null): Promise<void> {
+    if (tenantId === null) return;
+    if (tenantId !== undefined) {
+      const tenant = await this.store.find({ by: 'id', value: tenantId });
+      if (tenant && !isBesideRegistry(tenant)) await this.#tryVisit(siteOf(tenant));
+      return;
+    }
+    const sites = [...this.servers.further.map((server) => ({ server })), ...this.#expected.values()];
+    await Promise.all(sites.map((site) => this.#tryVisit(site)));
+  }
+
+  /** A purge drops the database, with what waits in it. */
+  async onTransition(tenant: Tenant, step: TenantStep): Promise<void> {
+    if (step === 'purge' && !isBesideRegistry(tenant)) await this.#tryVisit(siteOf(tenant));
+  }
+
+  /** Visits every database, and makes what is missing in those that were made by an earlier version. */
+  async visitAll(): Promise<void> {
+    await this.fetch();
+    for await (const tenant of this.store.each({ isolation: 'database' })) {
+      if (this.#isClosing) return;
+      await this.#tryVisit(siteOf(tenant));
+    }
+  }
+
+  #next(pauseMs: number): void {
+    this.#callOff = this.clock.after(pauseMs, () => {
+      this.#round = this.visitAll()
+        .catch((error: unknown) => this.#warn('all databases', error))
+        .then(() => {
+          if (!this.#isClosing) this.#next(ROUND_MS);
+        });
+    });
+  }
+
+  async #tryVisit(site: Site): Promise<void> {
+    const name = nameOf(site);
+    try {
+      this.#expected.delete(name);
+      await this.#visit(site, name);
+      this.#away.delete(name);
+    } catch (error) {
+      if (site.database !== undefined) this.#expected.set(name, site);
+      if (!this.#away.has(name)) this.#warn(name, error);
+      this.#away.add(name);
+    }
+  }
+
+  async #visit(site: Site, name: string): Promise<void> {
+    if (!this.#prepared.has(name)) await this.#prepare(site);
+    this.#prepared.add(name);
+    for (;;) {
+      const waiting = await this.transactions.run(
+        (manager) =>
+          manager.query<FetchedEvent[]>(
+            `SELECT n, id, tenant_id, type, actor_type, actor_id, subject, data::text AS data, occurred_at, role_name
+             FROM ${this.#outbox} ORDER BY n LIMIT ${BATCH_ROWS}`,
+          ),
+        site,
+      );
+      if (waiting.length === 0) return;
+      await this.sealer.take(waiting);
+      await this.transactions.run(
+        (manager) =>
+          manager.query(`DELETE FROM ${this.#outbox} WHERE n = ANY ($1::bigint[])`, [
+            waiting.map(({ n }) => n),
+          ]),
+        site,
+      );
+      if (waiting.length < BATCH_ROWS) return;
+    }
+  }
+
+  async #prepare(site: Site): Promise<void> {
+    await this.transactions.run(async (manager) => {
+      if (site.database !== undefined)
+        await manager.query(eventOutbox(quoteIdentifier(this.options.registrySchema)));
+      await this.roles.openEventDoor(manager);
+    }, site);
+  }
+
+  #warn(name: string, error: unknown): void {
+    this.#logger.warn(
+      `Events that were recorded in ${name} cannot be fetched, and are kept there until they can: ${messageWithCause(error)}`,
+    );
+  }
+}
+
+function nameOf({ server, database }: Site): string {
+  return database === undefined
+    ? `the server "${server}"`
+    : `the database "${database}" of the server "${server}"`;
+}
