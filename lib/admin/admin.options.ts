@@ -63,7 +63,10 @@ export class CheckedAdminExtras {
   @Option(flag())
   readonly apiKeys: boolean = false;
 
-  /** Whether the routes `/admin/tenants/:tenant/invitations` exist. They need `TenancyMembersModule`. Default false. */
+  /**
+   * Whether the routes `members`, `roles` and `invitations` under `/admin/tenants/:tenant` exist. They need
+   * `TenancyMembersModule`. Default false.
+   */
   @Option(flag())
   readonly members: boolean = false;
 

@@ -33,6 +33,7 @@ import { MigrationsController } from './migrations.controller';
 import { MovesController } from './moves.controller';
 import { documentAdminApi } from './openapi/document-admin-api';
 import { TenantApiKeysController } from './tenant-api-keys.controller';
+import { AdminMembersController, AdminRolesController } from './tenant-members.controllers';
 import { SettingsController } from './settings.controller';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantInvitationsOfAdminController } from './tenant-invitations-of-admin.controller';
@@ -49,7 +50,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     controllers: [
       ...(extras.usage ? [AdminTenantUsageController] : []),
       ...(extras.apiKeys ? [TenantApiKeysController] : []),
-      ...(extras.members ? [TenantInvitationsOfAdminController] : []),
+      ...(extras.members
+        ? [AdminMembersController, AdminRolesController, TenantInvitationsOfAdminController]
+        : []),
       ...(extras.settings ? [SettingsController] : []),
     ],
   }))

@@ -55,9 +55,9 @@ export class KnownMembers extends Memberships {
     return this.#members.find(key, name).then((found) => found && this.#admit(details, token, found, tenant));
   }
 
-  /** Who a token is of; `undefined` for a token that names nobody, or one whom no member can be. */
-  subjectOf(details: CredentialDetails): MemberSubject | undefined {
-    return this.#tokenOf(details).subject;
+  /** Whose a token with these claims is; `undefined` for nobody, and for one whom no member can be. */
+  subjectOf(claims: Readonly<Record<string, unknown>> = {}): MemberSubject | undefined {
+    return subjectOfToken(claims, this.options);
   }
 
   /** Drops what is cached of a tenant whose members were changed in this process. */
@@ -73,7 +73,7 @@ export class KnownMembers extends Memberships {
   #tokenOf(details: CredentialDetails): KnownToken {
     let token = this.#tokens.get(details);
     if (!token) {
-      token = { subject: details.claims && subjectOfToken(details.claims, this.options) };
+      token = { subject: this.subjectOf(details.claims) };
       this.#tokens.set(details, token);
     }
     return token;

@@ -32,12 +32,23 @@ import {
   type TenancyMembersOptions,
 } from './members.options';
 import { MembersService } from './members.service';
+import { MyTenantsController } from './my-tenants.controller';
+import { documentMembersApi } from './openapi/document-members-api';
+import { TenantMembersController, TenantRolesController } from './tenant-members.controller';
 import { CreateInvitations1763601660000 } from './migrations/1763601660000-create-invitations';
 import { CreateTenantMembers1763601650000 } from './migrations/1763601650000-create-tenant-members';
 import { documentInvitationsApi } from './openapi/document-invitations-api';
 
 const OPENAPI = Symbol('OPENAPI');
-const PATHS = /\/(?:tenant\/)?invitations(?:[/?]|$)/i;
+const PATHS = /\/(?:(?:tenant\/)?invitations|tenant\/members)(?:[/?]|$)/i;
+
+const CONTROLLERS = [
+  MyTenantsController,
+  TenantMembersController,
+  TenantRolesController,
+  TenantInvitationsController,
+  InvitedController,
+];
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TenancyMembersOptions>()
@@ -45,7 +56,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     .setExtras<TenancyMembersExtras>(new CheckedMembersExtras(), (definition, extras) => ({
       ...definition,
       providers: [...(definition.providers ?? []), givenExtras(extras)],
-      controllers: extras.routes ? [TenantInvitationsController, InvitedController] : [],
+      controllers: extras.routes ? CONTROLLERS : [],
     }))
     .build();
 
@@ -80,7 +91,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       FastifyBodyFilter,
       { provide: API_PATHS, useValue: PATHS },
       // Done while Nest makes the providers, so before any document can be created.
-      { provide: OPENAPI, useFactory: documentInvitationsApi },
+      {
+        provide: OPENAPI,
+        useFactory: () => {
+          documentMembersApi();
+          documentInvitationsApi();
+        },
+      },
     ],
   ),
   exports: [MembersService, MemberRoles, Memberships, Invitations],

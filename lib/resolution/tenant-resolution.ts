@@ -25,6 +25,8 @@ export class TenantResolution {
   readonly #lastCredential: number;
   /** What of a request decides on its tenant, as `Vary` names it (RFC 9110, 12.5.5); none when its URL alone does. */
   readonly vary: readonly string[];
+  /** The headers by which a request may name its tenant, without those of credentials; `Host` for the host. */
+  readonly chosenBy: readonly string[];
   /** Which of our credentials the resolvers read. `unknown`: a resolver of the application does not say. */
   readonly reads: ReadonlySet<string>;
 
@@ -39,6 +41,10 @@ export class TenantResolution {
     this.#resolvers = resolvers.map((each) => each.within?.(providers) ?? each);
     this.#trust = trustedProxies && trustIn(trustedProxies);
     this.vary = options.vary === false ? [] : resolvers.flatMap(({ vary = ['*'] }) => vary);
+    this.chosenBy = resolvers
+      .filter(({ credential }) => credential !== true)
+      .flatMap(({ vary = [] }) => (vary === VARY_OF_HOST ? ['Host'] : vary))
+      .filter((name, index, names) => names.indexOf(name) === index);
     this.reads = new Set(resolvers.map(({ reads = 'unknown' }) => reads));
     this.#lastCredential = resolvers.map(({ credential }) => credential === true).lastIndexOf(true);
   }

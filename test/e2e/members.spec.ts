@@ -1,15 +1,18 @@
 import { Logger } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { JWTPayload } from 'jose';
 import { TenantLifecycle, type Tenant } from '../../lib';
-import { ApiKeys } from '../../lib/access';
+import { ApiKeys, withApiKeyScheme } from '../../lib/access';
+import { withMasterKeyScheme } from '../../lib/admin';
 import { type MemberInput, MembersService } from '../../lib/members';
 import { KnownMembers } from '../../lib/members/known-members';
 import { MemberRows } from '../../lib/members/member-rows';
 import { MemberUses } from '../../lib/members/member-uses';
+import { EventTrail } from '../../lib/registry/events/event-trail';
 import { hearing, shortest } from '../support/change-feed';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { type MembersApp, startMembersApp } from '../support/members-app';
-import { ADAPTERS } from '../support/sample-app';
+import { ADAPTERS, MASTER_KEY } from '../support/sample-app';
 import { type SigningKey, signingKey, TokenIssuer } from '../support/token-issuer';
 import { tapWire, type WireTap } from '../support/wire-tap';
 
@@ -187,6 +190,155 @@ describe.each(ADAPTERS)('with members on %s', (_platform, adapter) => {
     });
     const mixed = { 'x-api-key': text, 'x-tenant-id': 'globex' };
     await expect(app.call('GET /who', mixed)).resolves.toMatchObject({ body: { code: 'TENANT_MISMATCH' } });
+  });
+
+  it('an admin manages those who have no more than they, and only them', async () => {
+    const tenant = await app.create({ slug: 'managed' });
+    const olga = await add(tenant, 'olga', { roles: ['owner'] });
+    await add(tenant, 'ada', { roles: ['admin'] });
+    const ada = await bearer('ada', tenant);
+    const call = (line: string, body?: unknown, more: Record<string, string> = {}) =>
+      app.call(line, { ...ada, ...more }, body);
+
+    const input = { subject: 'fred', issuer: issuer.url, email: 'Fred@shop.example' };
+    const twice = { 'idempotency-key': 'one fred' };
+    const added = await call('POST /tenant/members', input, twice);
+    expect(added).toMatchObject({ status: 201, body: { ...input, roles: ['member'], status: 'active' } });
+    expect(added.body).not.toHaveProperty('version');
+    expect(await call('POST /tenant/members', input, twice)).toEqual(added);
+    await expect(call('POST /tenant/members', input)).resolves.toMatchObject({
+      status: 409,
+      body: { code: 'MEMBER_EXISTS' },
+    });
+    const path = `/tenant/members/${(added.body as { id: string }).id}`;
+    await expect(call(`PATCH ${path}`, { roles: ['owner'] })).resolves.toMatchObject({
+      status: 403,
+      body: { code: 'ROLE_MISSING' },
+    });
+    const stale = { 'if-match': `"${(added.body as { id: string }).id}.7"` };
+    await expect(call(`PATCH ${path}`, { name: 'Fred' }, stale)).resolves.toMatchObject({ status: 412 });
+    await expect(call(`PATCH ${path}`, { name: 'Fred', roles: ['clerk'] })).resolves.toMatchObject({
+      status: 200,
+      body: { name: 'Fred', roles: ['clerk'] },
+    });
+    await expect(call(`POST ${path}/block`, { reason: 'on leave' })).resolves.toMatchObject({
+      status: 200,
+      body: { status: 'blocked' },
+    });
+    await expect(call(`POST ${path}/unblock`)).resolves.toMatchObject({ body: { status: 'active' } });
+    await expect(call(`DELETE /tenant/members/${olga.id}`)).resolves.toMatchObject({
+      body: { code: 'ROLE_MISSING' },
+    });
+    await expect(call(`DELETE ${path}`)).resolves.toMatchObject({ status: 204 });
+    await expect(call(`GET ${path}`)).resolves.toMatchObject({
+      status: 404,
+      body: { code: 'MEMBER_NOT_FOUND' },
+    });
+    // What a member of another tenant has no more to do with.
+    await expect(app.call(`GET ${path}`, await bearer('olga', acme))).resolves.toMatchObject({ status: 404 });
+
+    const first = await call('GET /tenant/members?limit=1');
+    const { data, nextCursor } = first.body as { data: { subject: string }[]; nextCursor: string };
+    const rest = await call(`GET /tenant/members?cursor=${nextCursor}`);
+    expect(data.map(({ subject }) => subject)).toEqual(['olga']);
+    expect(rest.body).toMatchObject({ data: [{ subject: 'ada' }], nextCursor: null });
+    await expect(call('GET /tenant/members?email=nobody@shop.example')).resolves.toMatchObject({
+      body: { data: [] },
+    });
+    await expect(call('GET /tenant/roles')).resolves.toMatchObject({
+      body: { data: expect.arrayContaining([{ name: 'clerk', scopes: ['orders:read'], isIncluded: true }]) },
+    });
+    const [event] = await app.app
+      .get(EventTrail, { strict: false })
+      .list({ tenantId: tenant.id, types: ['member.blocked'], limit: 1 });
+    expect(event).toMatchObject({
+      actor: { type: 'user', id: `${issuer.url} ada` },
+      data: { reason: 'on leave' },
+    });
+  });
+
+  it('who may only read members changes none, and who may do neither sees none', async () => {
+    await add(acme, 'mia');
+    await add(acme, 'nora', { roles: ['clerk'] });
+    const [mia, nora] = [await bearer('mia', acme), await bearer('nora', acme)];
+    await expect(app.call('GET /tenant/members', mia)).resolves.toMatchObject({ status: 200 });
+    const scopeMissing = { status: 403, body: { code: 'SCOPE_MISSING' } };
+    await expect(app.call('POST /tenant/members', mia, { subject: 'x' })).resolves.toMatchObject(
+      scopeMissing,
+    );
+    for (const path of ['/tenant/members', '/tenant/roles'])
+      await expect(app.call(`GET ${path}`, nora)).resolves.toMatchObject(scopeMissing);
+  });
+
+  it('the operator manages members of any tenant, and the last owner stays', async () => {
+    const tenant = await app.create({ slug: 'operated' });
+    const headers = { 'x-master-key': MASTER_KEY };
+    const base = '/admin/tenants/operated/members';
+    const added = await app.call(`POST ${base}`, headers, { subject: 'olga', roles: ['owner'] });
+    expect(added).toMatchObject({ status: 201, body: { tenantId: tenant.id, issuer: '', roles: ['owner'] } });
+    const { id } = added.body as { id: string };
+    await expect(app.call(`DELETE ${base}/${id}`, headers)).resolves.toMatchObject({
+      status: 409,
+      body: { code: 'LAST_OWNER' },
+    });
+    await expect(
+      app.call(`POST ${base}`, headers, { subject: 'x', roles: ['nobody'] }),
+    ).resolves.toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ field: 'roles' }] },
+    });
+    await expect(app.call(`GET ${base}`, headers)).resolves.toMatchObject({ body: { data: [{ id }] } });
+    await expect(app.call('GET /admin/tenants/operated/roles', headers)).resolves.toMatchObject({
+      status: 200,
+    });
+    await expect(app.call(`GET ${base}`)).resolves.toMatchObject({ status: 401 });
+  });
+
+  it('somebody learns where they belong, from wherever they are, and how to choose', async () => {
+    const [shut, shop] = [await app.create({ slug: 'shut' }), await app.create({ slug: 'shop' })];
+    for (const tenant of [acme, shut, shop]) await add(tenant, 'zoe', { roles: ['clerk'] });
+    const { id } = await add(globex, 'zoe');
+    await members.block(globex, id);
+    await app.app.get(TenantLifecycle).suspend(shut.id);
+    const mine = async (headers: Record<string, string>) => (await app.call('GET /me/tenants', headers)).body;
+    const view = ({ id: tenantId, slug, name }: Tenant) => ({
+      tenant: { id: tenantId, slug, name, domains: [] },
+      roles: ['clerk'],
+      scopes: ['orders:read'],
+      joinedAt: expect.any(String),
+    });
+    const all = { data: [view(acme), view(shop)], nextCursor: null, chosenBy: ['x-tenant-id'] };
+    expect(await mine(await bearer('zoe'))).toEqual(all);
+    expect(await mine(await bearer('zoe', shut))).toEqual(all);
+    expect(await mine(await bearer('zoe', globex))).toEqual(all);
+    expect(await mine(await bearer('zoe', undefined, { tenants: ['acme', 'shop'] }))).toEqual(all);
+    expect(await mine(await bearer('mallory'))).toMatchObject({ data: [], nextCursor: null });
+    await expect(app.call('GET /me/tenants')).resolves.toMatchObject({ status: 401 });
+    const { key: text } = await app.app.get(ApiKeys).create(acme.id, { name: 'till' });
+    expect(await mine({ 'x-api-key': text })).toMatchObject({ data: [] });
+  });
+
+  it('all calls are in the OpenAPI document', () => {
+    const config = withApiKeyScheme(withMasterKeyScheme(new DocumentBuilder().build()));
+    const { paths, components } = SwaggerModule.createDocument(app.app, config);
+    for (const base of ['/tenant', '/admin/tenants/{tenant}']) {
+      for (const path of [
+        'members',
+        'members/{member}',
+        'members/{member}/block',
+        'members/{member}/unblock',
+        'roles',
+      ])
+        expect(Object.keys(paths)).toContain(`${base}/${path}`);
+      expect(paths[`${base}/members`].post).toMatchObject({
+        summary: 'Make a subject a member of the tenant',
+        security: [{ [base === '/tenant' ? 'X-API-Key' : 'X-Master-Key']: [] }],
+      });
+    }
+    expect(paths['/me/tenants'].get?.summary).toMatch(/^Tell where I am a member/);
+    expect(Object.keys(components?.schemas ?? {})).toEqual(
+      expect.arrayContaining(['Member', 'MemberPage', 'AddMember', 'UpdateMember', 'Roles', 'MyTenants']),
+    );
   });
 
   it('when somebody was last seen is written, some time later', async () => {

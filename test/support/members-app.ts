@@ -90,7 +90,7 @@ export async function startMembersApp(
           ...members,
         }),
         TenancyAccessModule.forRoot(),
-        TenancyAdminModule.forRoot({ masterKey: MASTER_KEY, apiKeys: true }),
+        TenancyAdminModule.forRoot({ masterKey: MASTER_KEY, apiKeys: true, members: true }),
       ],
       controllers: [OrdersController],
     },

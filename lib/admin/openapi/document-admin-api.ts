@@ -1,11 +1,14 @@
 import { KEY_CALLS } from '../../access/openapi/calls';
 import { KEY_MODELS, TAGGED_MODELS } from '../../access/openapi/models';
 import { describeApi } from '../../http/openapi/describe-api';
+import { MEMBER_CALLS, ROLE_CALLS } from '../../members/openapi/document-members-api';
+import { MEMBER_MODELS, MemberModel } from '../../members/openapi/models';
 import { INVITATION_CALLS } from '../../members/openapi/invitation-calls';
 import { INVITATION_MODELS, TAGGED_INVITATIONS } from '../../members/openapi/invitation-models';
 import { MigrationsController } from '../migrations.controller';
 import { MovesController } from '../moves.controller';
 import { SettingsController } from '../settings.controller';
+import { AdminMembersController, AdminRolesController } from '../tenant-members.controllers';
 import { TenantApiKeysController } from '../tenant-api-keys.controller';
 import { TenantAuditController } from '../tenant-audit.controller';
 import { TenantDomainsController } from '../tenant-domains.controller';
@@ -48,6 +51,17 @@ export function documentAdminApi(): void {
     models: INVITATION_MODELS,
     tagged: TAGGED_INVITATIONS,
     controllers: [[TenantInvitationsOfAdminController, INVITATION_CALLS]],
+  });
+  describeApi({
+    ...shared,
+    gone: 'Removed',
+    params: ['tenant'],
+    models: MEMBER_MODELS,
+    tagged: [MemberModel],
+    controllers: [
+      [AdminMembersController, MEMBER_CALLS],
+      [AdminRolesController, ROLE_CALLS],
+    ],
   });
   describeApi({
     ...shared,

@@ -27,6 +27,7 @@ export const PATH_PARAMS = {
   run: 'The id of a migration run',
   move: 'The id of a move',
   key: 'The id of an API key',
+  member: 'The id of a member',
   invitation: 'The id of an invitation',
   setting: 'The key of a declared setting',
 } as const;

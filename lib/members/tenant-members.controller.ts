@@ -1,0 +1,53 @@
+import { Controller, Get, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
+import { PrincipalCallerGuard } from '../access/principal-caller.guard';
+import { principalOf } from '../access/request-principal';
+import { RequireScopes } from '../access/require-scopes.decorator';
+import { TenantContext } from '../context/tenant-context';
+import { AcceptedGuard } from '../http/accepted.guard';
+import type { ApiRequest } from '../http/api-request';
+import { ApiValidationPipe } from '../http/api-validation.pipe';
+import { FieldsInterceptor } from '../http/fields.interceptor';
+import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
+import { MemberRoles, type Role } from './member-roles';
+import { MembersController, type MembersOf } from './members.controller';
+import { MembersService } from './members.service';
+
+/** The members of the request's tenant. A caller gives nothing that they lack. */
+@Controller('tenant/members')
+@UseGuards(PrincipalCallerGuard, AcceptedGuard)
+@UseInterceptors(IdempotencyInterceptor, FieldsInterceptor)
+@UsePipes(ApiValidationPipe)
+export class TenantMembersController extends MembersController {
+  constructor(
+    members: MembersService,
+    private readonly context: TenantContext,
+  ) {
+    super(members);
+  }
+
+  protected membersOf(request: ApiRequest): MembersOf {
+    const principal = principalOf(request);
+    return { tenant: this.context.tenant(), by: { actor: principal?.name, grantedBy: principal } };
+  }
+}
+
+/** All roles of a tenant. */
+export interface RolesView {
+  readonly data: readonly Role[];
+}
+
+/** The roles that members of the request's tenant can have. */
+@Controller('tenant/roles')
+@UseGuards(AcceptedGuard)
+export class TenantRolesController {
+  constructor(
+    private readonly roles: MemberRoles,
+    private readonly context: TenantContext,
+  ) {}
+
+  @Get()
+  @RequireScopes('members:read')
+  list(): RolesView {
+    return { data: this.roles.list(this.context.tenant()) };
+  }
+}
