@@ -2,6 +2,7 @@ import { type Job, type JobsOptions, Queue, Worker } from 'bullmq';
 import { TenantJobs } from '../lib/bullmq/tenant-jobs';
 import { CheckedBullmqOptions } from '../lib/bullmq/bullmq.options';
 import { FairPriorities } from '../lib/bullmq/fair-priorities';
+import { HeldSchedulers } from '../lib/bullmq/held-schedulers';
 import { JobPreparation } from '../lib/bullmq/job-preparation';
 import { JobStamps } from '../lib/bullmq/job-stamps';
 import { TenantQueue } from '../lib/bullmq/tenant-queue';
@@ -67,13 +68,14 @@ export async function oursOf(fleet: readonly Tenant[], setting: JobsSetting): Pr
   const secret = 'a secret of the bench that is long enough';
   const carrier = new TenantCarrier({ resolvers: [], carryKeys: [{ id: '1', secret }] }, context, lookup);
   const [stamps, places] = [new JobStamps(carrier, context), new FairPriorities()];
-  const jobs = new TenantJobs(new CheckedBullmqOptions(), stamps, places, context, lookup);
+  const options = new CheckedBullmqOptions();
+  const jobs = new TenantJobs(options, stamps, places, new HeldSchedulers(), context, lookup);
 
   const { port, queue: name, concurrency, handler } = setting;
   const connection = { host: '127.0.0.1', port };
   const queue = new TenantQueue<BenchJob>(name, {
     connection,
-    preparation: new JobPreparation(stamps, places),
+    preparation: new JobPreparation(stamps, places, options),
   });
   const run = (job: Job<BenchJob>) => handler(job, context.tenant().slug);
   const worker = new Worker<BenchJob>(name, (job, lock) => jobs.process(job, lock, () => run(job)), {

@@ -1,6 +1,7 @@
+import { HttpStatus } from '@nestjs/common';
 import { InvalidOptionsError } from '../common/options/invalid-options.errors';
 import { StartError } from '../common/start.errors';
-import { type FieldError, TenancyError } from '../common/tenancy.errors';
+import { type FieldError, TenancyError, TRY_AGAIN_SOON } from '../common/tenancy.errors';
 
 /** The module cannot work with its options. Thrown at the start, and names everything that is wrong. */
 export class InvalidBullmqOptionsError extends InvalidOptionsError {
@@ -44,5 +45,30 @@ export class JobNotFairError extends TenancyError {
       `A job of the queue "${queue}" was given ${option}. Tenants have fair turns there by their jobs' priorities: leave the option ` +
         `out, or register the queue with fair: false, where the jobs of one tenant hold up those of others.`,
     );
+  }
+}
+
+/** Redis, or PostgreSQL, has not answered in time when jobs were to be added. */
+export class QueueUnavailableError extends TenancyError {
+  readonly code = 'QUEUE_UNAVAILABLE';
+  override readonly statusCode = HttpStatus.SERVICE_UNAVAILABLE;
+  override readonly headers = TRY_AGAIN_SOON;
+
+  /** @param isSent whether the jobs were sent, so that they are added once the server is back */
+  constructor(
+    queue: string,
+    ms: number,
+    readonly isSent: boolean,
+  ) {
+    super(
+      `The queue "${queue}" did not answer within ${ms} ms. ` +
+        (isSent
+          ? 'The jobs are added when its server is back, unless this process has ended by then.'
+          : 'No job was added.'),
+    );
+  }
+
+  override get publicMessage(): string {
+    return 'Work for later cannot be noted right now. Try again shortly.';
   }
 }

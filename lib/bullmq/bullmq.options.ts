@@ -21,6 +21,13 @@ export class CheckedBullmqOptions {
   @Option(waiting(100))
   readonly holdMinMs: number = 10_000;
 
+  /**
+   * How long adding jobs waits for an answer of the queue's server before it fails with `QUEUE_UNAVAILABLE`, in milliseconds, an
+   * integer from 100. Default 10,000.
+   */
+  @Option(waiting(100))
+  readonly addTimeoutMs: number = 10_000;
+
   /** After how long it is tried again at the latest, in milliseconds, an integer from 100. Default 900,000. */
   @Option(waiting(100))
   readonly holdMaxMs: number = 900_000;

@@ -21,4 +21,5 @@ export {
   JobIdSharedError,
   JobNotFairError,
   ProcessorNotTenantsError,
+  QueueUnavailableError,
 } from './bullmq.errors';

@@ -1,6 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { IQueueBackend } from 'bullmq';
-import { JobIdSharedError, JobNotFairError } from './bullmq.errors';
+import { NoAnswerError, within } from '../common/within';
+import { JobIdSharedError, JobNotFairError, QueueUnavailableError } from './bullmq.errors';
+import { BULLMQ_OPTIONS, CheckedBullmqOptions } from './bullmq.options';
 import { FairPriorities, UNPLACED } from './fair-priorities';
 import { JobStamps } from './job-stamps';
 import { isRedis } from './packages';
@@ -31,7 +33,13 @@ export class JobPreparation {
   constructor(
     private readonly stamps: JobStamps,
     private readonly priorities: FairPriorities,
+    @Inject(BULLMQ_OPTIONS) private readonly options: CheckedBullmqOptions,
   ) {}
+
+  /** What adding jobs gives. @throws QueueUnavailableError when there is no answer in time */
+  async added<T>(queue: string, adding: Promise<T>): Promise<T> {
+    return this.#answered(queue, adding, true);
+  }
 
   /**
    * The options of a scheduler's jobs, which get their places when they fire.
@@ -54,7 +62,7 @@ export class JobPreparation {
    * The options of new jobs of one queue, in order.
    *
    * @param backend of the queue with fair turns; `undefined` without
-   * @throws TenantRequiredError, JobIdSharedError, JobNotFairError; nothing was added then
+   * @throws TenantRequiredError, JobIdSharedError, JobNotFairError, QueueUnavailableError; nothing was added then
    */
   async prepared<Options extends object>(
     queue: string,
@@ -72,10 +80,19 @@ export class JobPreparation {
     const owner = this.stamps.owner();
     for (const group of grouped(now, ({ job }) => String(job.opts?.tenantFree ?? false)).values()) {
       const groupOwner = group[0].job.opts?.tenantFree ? undefined : owner;
-      const given = await this.priorities.take(backend, groupOwner, group.length);
+      const taking = this.priorities.take(backend, groupOwner, group.length);
+      const given = await this.#answered(queue, taking, false);
       group.forEach(({ options }, index) => Object.assign(options, { priority: given[index] }));
     }
     return stamped;
+  }
+
+  /** A client of Redis that is not connected waits for ever, and so would the request. */
+  async #answered<T>(queue: string, answer: Promise<T>, isSent: boolean): Promise<T> {
+    const { addTimeoutMs } = this.options;
+    return within(addTimeoutMs, answer).catch((error: unknown) => {
+      throw error instanceof NoAnswerError ? new QueueUnavailableError(queue, addTimeoutMs, isSent) : error;
+    });
   }
 
   #stamped<Options extends object>(

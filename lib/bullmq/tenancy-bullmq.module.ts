@@ -17,6 +17,7 @@ import { InvalidBullmqOptionsError } from './bullmq.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions, type TenancyBullmqOptions } from './bullmq.options';
 import { FairPriorities } from './fair-priorities';
 import { HeldJobs } from './held-jobs';
+import { HeldSchedulers } from './held-schedulers';
 import { JobPreparation } from './job-preparation';
 import { JobStamps } from './job-stamps';
 import { nestBullmq } from './packages';
@@ -66,6 +67,7 @@ export type TenantFlowProducerRegistration = RegisterFlowProducerOptions & Tenan
       TenantJobs,
       TenantQueues,
       HeldJobs,
+      HeldSchedulers,
     ],
   ),
   exports: [JobPreparation, TenantJobs, TenantQueues],

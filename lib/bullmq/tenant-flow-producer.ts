@@ -28,12 +28,13 @@ export class TenantFlowProducer extends FlowProducer {
   /** @throws TenantRequiredError, JobIdSharedError, JobNotFairError as `TenantQueue.add()` */
   override async add(flow: FlowJob, opts?: FlowOpts): Promise<JobNode> {
     const [prepared] = await this.#prepared([flow]);
-    return super.add(prepared, opts);
+    return this.#preparation.added(flow.queueName, super.add(prepared, opts));
   }
 
   /** @throws TenantRequiredError, JobIdSharedError, JobNotFairError as `TenantQueue.add()` */
   override async addBulk(flows: FlowJob[]): Promise<JobNode[]> {
-    return super.addBulk(await this.#prepared(flows));
+    const adding = super.addBulk(await this.#prepared(flows));
+    return this.#preparation.added(flows[0]?.queueName ?? '', adding);
   }
 
   async #prepared(flows: readonly FlowJob[]): Promise<FlowJob[]> {

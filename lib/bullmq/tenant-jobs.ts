@@ -8,6 +8,7 @@ import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.er
 import { CarriedTokenError } from '../resolution/carried/carried.errors';
 import { BULLMQ_OPTIONS, CheckedBullmqOptions } from './bullmq.options';
 import { FairPriorities, UNPLACED } from './fair-priorities';
+import { HeldSchedulers } from './held-schedulers';
 import { JobStamps, queueTime } from './job-stamps';
 import { bullmq, isRedis } from './packages';
 
@@ -32,6 +33,7 @@ export class TenantJobs {
     @Inject(BULLMQ_OPTIONS) private readonly options: CheckedBullmqOptions,
     private readonly stamps: JobStamps,
     private readonly priorities: FairPriorities,
+    private readonly schedulers: HeldSchedulers,
     private readonly context: TenantContext,
     private readonly lookup: TenantLookup,
   ) {}
@@ -137,7 +139,11 @@ export class TenantJobs {
     const waited = now - (known ?? now);
     if (waited >= failHeldAfterMs)
       throw unrecoverable(error, `${error.message} The job was held for ${Math.round(waited / 1000)} s.`);
-    if (known === undefined) await this.stamps.holdSince(job, now);
+    if (known === undefined) {
+      if (error instanceof TenantNotActiveError && (await this.schedulers.hasOther(job)))
+        throw dropped(job, error);
+      await this.stamps.holdSince(job, now);
+    }
     const owner = this.stamps.read(job);
     if (owner !== undefined && this.held.size < MAX_HELD) this.held.add(owner);
     await this.#loseTurn(job);
@@ -193,6 +199,15 @@ function isJob(value: unknown): value is Job {
 /** BullMQ does not try such a job again. */
 function unrecoverable(error: { readonly code: string }, message: string): Error {
   return Object.assign(new UnrecoverableError(`${error.code}: ${message}`), { cause: error });
+}
+
+/** Nothing is kept of it: as many would be as the scheduler fires. */
+function dropped(job: Job, error: TenantNotActiveError): Error {
+  Object.assign(job.opts, { removeOnFail: true });
+  return unrecoverable(
+    error,
+    `${error.message} A job of the scheduler "${job.repeatJobKey}" is held already, and runs when the tenant is active again.`,
+  );
 }
 
 const PURGED = 'The tenant of this job is not there any more: it was purged. The job was not run.';

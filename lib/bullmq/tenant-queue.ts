@@ -6,11 +6,15 @@ import type {
   QueueOptions,
   RepeatOptions,
 } from 'bullmq';
+import { NoAnswerError, within } from '../common/within';
 import type { JobPreparation } from './job-preparation';
 import type { TenantJobsOptions } from './job-stamps';
 import { bullmq } from './packages';
 
 const { Queue } = bullmq;
+
+/** How long the end of an application waits for a queue's server. */
+const CLOSE_MS = 5_000;
 
 /** Marks an option of a job that belongs to no tenant. */
 type MaybeFree<Options> = Options & Pick<TenantJobsOptions, 'tenantFree'>;
@@ -49,6 +53,7 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
    * @throws TenantRequiredError without a tenant, unless `tenantFree: true`
    * @throws JobIdSharedError for a `jobId` or `deduplication.id` without the tenant's id in it
    * @throws JobNotFairError for a priority of the job's own, in a queue with fair turns
+   * @throws QueueUnavailableError when the queue's server does not answer in time
    */
   override add(name: Name, data: Data, opts?: MaybeFree<JobsOptions>): Promise<Job<Data, Result, Name>> {
     return super.add(name, data, opts);
@@ -60,7 +65,7 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
     opts?: MaybeFree<JobsOptions>,
   ): Promise<Job<Data, Result, Name>> {
     const [prepared] = await this.#prepared<JobsOptions>([{ name, data, opts }]);
-    return super.addJob(name, data, prepared);
+    return this.#preparation.added(this.name, super.addJob(name, data, prepared));
   }
 
   /** @throws the same as `add`, for all of them */
@@ -68,7 +73,10 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
     jobs: { name: Name; data: Data; opts?: MaybeFree<BulkJobOptions> }[],
   ): Promise<Job<Data, Result, Name>[]> {
     const prepared = await this.#prepared<BulkJobOptions>(jobs);
-    return super.addBulk(jobs.map(({ name, data }, index) => ({ name, data, opts: prepared[index] })));
+    const adding = super.addBulk(
+      jobs.map(({ name, data }, index) => ({ name, data, opts: prepared[index] })),
+    );
+    return this.#preparation.added(this.name, adding);
   }
 
   /** Each of its jobs runs for the tenant of the code that has upserted it, whose id must be in the scheduler's. @throws as `add` */
@@ -84,7 +92,16 @@ export class TenantQueue<Data = unknown, Result = unknown, Name extends string =
       { name, data: data ?? {}, opts: template.opts },
       jobSchedulerId,
     );
-    return super.upsertJobScheduler(jobSchedulerId, repeatOpts, { name, data, opts });
+    const adding = super.upsertJobScheduler(jobSchedulerId, repeatOpts, { name, data, opts });
+    return this.#preparation.added(this.name, adding);
+  }
+
+  /** Ends also while Redis is away, which BullMQ would wait for. */
+  override async close(): Promise<void> {
+    const closed = super.close();
+    await within(CLOSE_MS, closed).catch((error: unknown) => {
+      if (!(error instanceof NoAnswerError)) throw error;
+    });
   }
 
   #prepared<Options extends object>(

@@ -10,6 +10,7 @@ import { TenantCarrier } from '../resolution/carried/tenant-carrier';
 import { CarryKeysMissingError } from '../resolution/carried/carried.errors';
 import { ProcessorNotTenantsError } from './bullmq.errors';
 import { FairPriorities } from './fair-priorities';
+import { HeldSchedulers } from './held-schedulers';
 import { claimedOwner } from './job-stamps';
 import { isRedis } from './packages';
 import { isOfTenants } from './tenant-processor.decorator';
@@ -23,6 +24,9 @@ const PAGE = 1_000;
 /** A client of Redis that is not connected waits for ever, and a purge must not. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
+/** How often it is looked whether Redis is there, while the end of a worker is waited for. */
+const CLOSE_LOOK_MS = 2_000;
+
 /** The queues of this application whose jobs are tenants'. */
 @Injectable()
 @OnTransition()
@@ -34,6 +38,7 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
     private readonly carrier: TenantCarrier,
     private readonly discovery: DiscoveryService,
     private readonly priorities: FairPriorities,
+    private readonly held: HeldSchedulers,
   ) {}
 
   /** @throws CarryKeysMissingError */
@@ -86,13 +91,16 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
     const workers = [...this.#fair.keys()].flatMap((name) =>
       this.#processorsOf(name).map(({ instance }) => (instance as { _worker?: Worker } | undefined)?._worker),
     );
-    await Promise.all(workers.flatMap((worker) => (worker ? [worker.close()] : [])));
+    await Promise.all(workers.flatMap((worker) => (worker ? [closed(worker)] : [])));
   }
 
   async #empty(queue: Queue, { id }: Tenant): Promise<void> {
     const schedulers = await this.#pages(queue, (start, end) => queue.getJobSchedulers(start, end));
-    for (const { key, template } of schedulers)
-      if (claimedOwner(template?.opts) === id) await inTime(queue, queue.removeJobScheduler(key));
+    for (const { key, template } of schedulers) {
+      if (claimedOwner(template?.opts) !== id) continue;
+      await inTime(queue, queue.removeJobScheduler(key));
+      if (isRedis(queue.backend)) await inTime(queue, this.held.forget(queue.backend, key));
+    }
     for (const state of STATES) {
       const own = await this.jobsOf(queue, state, new Set([id]));
       for (let start = 0; start < own.length; start += PAGE)
@@ -125,6 +133,31 @@ export class TenantQueues implements TenantTransitionHook, BeforeApplicationShut
         return options && (options.name ?? 'default') === queue;
       });
   }
+}
+
+/** Jobs under way are waited for, however long they take, but no server that is away: what it was not told it notices itself. */
+async function closed(worker: Worker): Promise<void> {
+  const closing = worker.close(!(await isThere(worker)));
+  for (;;) {
+    const isEnded = await within(CLOSE_LOOK_MS, closing).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof NoAnswerError) return false;
+        throw error;
+      },
+    );
+    if (isEnded) return;
+    if (await isThere(worker)) continue;
+    // It went meanwhile. Nest calls this once more.
+    worker.close = () => Promise.resolve();
+    return;
+  }
+}
+
+async function isThere({ backend }: Worker): Promise<boolean> {
+  if (!isRedis(backend)) return true;
+  const client = backend.client.then(({ status }) => status === 'ready');
+  return within(CLOSE_LOOK_MS, client).catch(() => false);
 }
 
 async function inTime<T>(queue: Queue, work: Promise<T>): Promise<T> {

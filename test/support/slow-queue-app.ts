@@ -2,7 +2,12 @@ import { BullModule, getQueueToken, WorkerHost } from '@nestjs/bullmq';
 import { Injectable, type Type } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import { TenancyModule, TenantConnection, TenantContext } from '../../lib';
-import { TenancyBullmqModule, TenantProcessor, type TenantQueue } from '../../lib/bullmq';
+import {
+  TenancyBullmqModule,
+  type TenancyBullmqOptions,
+  TenantProcessor,
+  type TenantQueue,
+} from '../../lib/bullmq';
 import type { TestDatabase } from './database';
 import { Note, notesOptions } from './notes';
 import { CARRY_KEYS } from './queue-app';
@@ -49,11 +54,12 @@ export async function startSlowQueueApp(
   database: Pick<TestDatabase, 'url'>,
   port: number,
   processors: Type[] = [SlowProcessor],
+  options: TenancyBullmqOptions = {},
 ): Promise<SlowQueueApp> {
   const app = await startTestApp({
     imports: [
       TenancyModule.forRoot(notesOptions(database as TestDatabase, { carryKeys: CARRY_KEYS })),
-      TenancyBullmqModule.forRoot(),
+      TenancyBullmqModule.forRoot(options),
       BullModule.forRoot({ connection: { host: '127.0.0.1', port, retryStrategy: () => 20 } }),
       TenancyBullmqModule.registerQueue({ name: 'slow' }),
     ],

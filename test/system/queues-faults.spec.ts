@@ -49,6 +49,17 @@ describe('Queues of BullMQ, when something breaks', () => {
       ),
     );
 
+  /** A worker in a process of its own, which tells what it is at. */
+  function startProgram() {
+    const program = join(__dirname, 'slow-queue-program.ts');
+    const child = spawn(process.execPath, programArguments(program, database.url, String(redis.port)), {
+      cwd: REPOSITORY,
+      env: cleanEnvironment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    return { child, lines: createInterface(child.stdout), closed: once(child, 'close') };
+  }
+
   it('a tenant’s few jobs come between those of one that has added many before', async () => {
     await test.queue.pause();
     const many = await bulk(acme, 'many', 60);
@@ -144,18 +155,32 @@ describe('Queues of BullMQ, when something breaks', () => {
     }
   });
 
+  it('adding says after a time that Redis is away, and SIGTERM ends a worker nevertheless', async () => {
+    const adding = await startSlowQueueApp(database, redis.port, [], { addTimeoutMs: 300 });
+    const { child, lines, closed } = startProgram();
+    for await (const line of lines) if (line === 'ready') break;
+    await redis.stop();
+    try {
+      await expect(add(acme, 'never', adding)).rejects.toMatchObject({
+        code: 'QUEUE_UNAVAILABLE',
+        statusCode: 503,
+        isSent: false,
+      });
+      child.kill('SIGTERM');
+      await closed;
+    } finally {
+      await redis.start();
+    }
+    await adding.close();
+    expect(await test.queue.getJobCounts('prioritized', 'wait')).toEqual({ prioritized: 0, wait: 0 });
+  });
+
   it('a job whose worker is killed in the middle is run again, for the same tenant', async () => {
     const { worker } = test.app.get(SlowProcessor);
     await worker.pause();
-    const program = join(__dirname, 'slow-queue-program.ts');
-    const child = spawn(process.execPath, programArguments(program, database.url, String(redis.port)), {
-      cwd: REPOSITORY,
-      env: cleanEnvironment(),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const closed = once(child, 'close');
+    const { child, lines, closed } = startProgram();
     let job: Job | undefined;
-    for await (const line of createInterface(child.stdout)) {
+    for await (const line of lines) {
       if (line === 'ready') job = await add(globex, 'killed');
       if (line === 'killed') child.kill('SIGKILL');
     }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Job, QueueEvents, type JobsOptions } from 'bullmq';
+import { Job, QueueEvents, type JobsOptions, type JobType } from 'bullmq';
 import { type Tenant, TenantContext, TenantLifecycle, TenantPurge } from '../../lib';
 import { TenantJobs } from '../../lib/bullmq';
 import { checkTenantAdapter } from '../../lib/testing';
@@ -190,6 +190,23 @@ describe('Queues of BullMQ on Redis', () => {
     await expect(done(job)).resolves.toBe('held');
     expect(await texts(hooli)).toEqual(['held']);
     expect((await test.queue.getJob(job.id!))!.attemptsMade).toBe(1);
+  });
+
+  it('hold one job of a scheduler while its tenant is suspended, however often that fires', async () => {
+    const hooli = await test.create({ slug: 'hooli-2' });
+    const id = `${hooli.id} ticks`;
+    await within(hooli, () => test.queue.upsertJobScheduler(id, { every: 20 }, { data: { text: 'tock' } }));
+    await test.app.get(TenantLifecycle).suspend('hooli-2');
+    await test.diary.until('failed tock', 5);
+    const own = async (...states: JobType[]) =>
+      (await test.queue.getJobs(states)).filter(({ repeatJobKey }) => repeatJobKey === id);
+    // The one that is held, and the next that fires.
+    expect((await own('delayed', 'prioritized', 'waiting', 'active')).length).toBeLessThanOrEqual(3);
+    expect(await own('failed')).toEqual([]);
+    const ran = test.diary.about('processed tock').length;
+    await test.app.get(TenantLifecycle).activate('hooli-2');
+    await test.diary.until('processed tock', ran + 3);
+    await test.queue.removeJobScheduler(id);
   });
 
   it('fail the jobs of a tenant that stays suspended for a week', async () => {

@@ -5,7 +5,8 @@ import { startSlowQueueApp } from '../support/slow-queue-app';
 const [url, port] = process.argv.slice(2);
 
 async function main(): Promise<void> {
-  const { middle } = await startSlowQueueApp({ url }, Number(port));
+  const { app, middle } = await startSlowQueueApp({ url }, Number(port));
+  app.enableShutdownHooks();
   middle.reached = ({ text }) => {
     process.stdout.write(`${text}\n`);
     return new Promise(() => undefined);
