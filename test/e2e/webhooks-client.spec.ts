@@ -233,6 +233,12 @@ describe('a receiver', () => {
         response.writeHead(200, { 'content-length': '10' }).write('a', () => socket.destroy());
       },
     ],
+    [
+      'wants to speak something else',
+      'without an answer',
+      (_response, { socket }) =>
+        void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
+    ],
     ['does not speak HTTP', 'Parse Error', (_response, { socket }) => void socket.end('+OK hello\r\n')],
   ])('that %s has failed', async (_what, message, fail) => {
     answer = fail;

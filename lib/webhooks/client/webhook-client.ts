@@ -79,6 +79,8 @@ export class WebhookClient {
   ): Promise<ClientAnswer> {
     const host = bareHost(target);
     return new Promise((resolve, reject) => {
+      // For an answer 101 Node closes the connection, and tells of no answer and no error.
+      const closed = () => reject(new Error('The connection was closed without an answer.'));
       const send = target.protocol === 'https:' ? requestHttps : requestHttp;
       const request: ClientRequest = send(
         {
@@ -97,6 +99,7 @@ export class WebhookClient {
         },
         (answer) => {
           const { statusCode = 0, headers: told } = answer;
+          request.off('close', closed);
           takeSome(answer, (error) => {
             request.destroy();
             if (error) reject(error);
@@ -105,6 +108,7 @@ export class WebhookClient {
         },
       );
       request.on('error', reject);
+      request.on('close', closed);
       request.end(body);
     });
   }
