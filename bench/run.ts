@@ -8,6 +8,7 @@ import { type BenchServer, openServer } from './bench-server';
 import { cacheBench } from './cache';
 import { CleanUp } from './clean-up';
 import { driftBench } from './drift';
+import { eventsBench } from './events';
 import { fairnessBench } from './fairness';
 import { guardsBench } from './guards';
 import { httpBench } from './http';
@@ -34,6 +35,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   drift: driftBench,
   memory: memoryBench,
   fairness: fairnessBench,
+  events: eventsBench,
   jobs: jobsBench,
   cache: cacheBench,
   access: accessBench,

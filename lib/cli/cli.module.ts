@@ -19,6 +19,7 @@ import { ExportCommand } from './transfer/export.command';
 import { ImportCommand } from './transfer/import.command';
 import { Terminal } from './terminal';
 import { TimersCommand } from './timers.command';
+import { WebhooksCommand } from './webhooks/webhooks.command';
 
 /** The commands, and what they share. The user's application is a separate one, which `Application` starts. */
 @Global()
@@ -47,6 +48,7 @@ export class CliModule {
         SparesCommand,
         ServersCommand,
         TimersCommand,
+        ...WebhooksCommand.registerWithSubCommands(),
         DoctorCommand,
       ],
       exports: [Application],

@@ -13,7 +13,11 @@ export {
   WebhookDeliveries,
   type WebhookDeliveryDetails,
 } from './deliveries/webhook-deliveries';
-export { type DeliveryListOptions, type WaitingDeliveries } from './deliveries/delivery-rows';
+export {
+  type DeliveryListOptions,
+  type EndpointSummary,
+  type WaitingDeliveries,
+} from './deliveries/delivery-rows';
 export {
   WebhookDeliveryNotFoundError,
   WebhookDisabledError,

@@ -6,6 +6,7 @@ import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { registrySchema } from '../../registry/registry-schema';
 import type { WebhookAttempt, WebhookDelivery, WebhookDeliveryStatus } from '../webhook-delivery';
+import type { WebhookEndpoint } from '../webhook-endpoint';
 
 /** A delivery to be made. */
 export interface NewDelivery {
@@ -36,6 +37,16 @@ export interface DeliveryListOptions {
 export interface EndpointOf {
   readonly tenantId: string;
   readonly endpointId: string;
+}
+
+export interface EndpointSummary extends Pick<
+  WebhookEndpoint,
+  'id' | 'url' | 'status' | 'disabledReason' | 'firstFailedAt'
+> {
+  /** How many deliveries wait for their next attempt. */
+  readonly pending: number;
+  /** How many were given up and are still kept. */
+  readonly dead: number;
 }
 
 /** What waits in the whole registry, in milliseconds; 0 when nothing does. */
@@ -104,6 +115,20 @@ export class DeliveryRows {
       [endpointId, tenantId],
     );
     return endpoint?.isEnabled;
+  }
+
+  /** The endpoints of a tenant, the first made first, with how much waits for each and how much was given up. */
+  summarize(tenantId: string): Promise<EndpointSummary[]> {
+    const count = (schema: string, status: string) => `(
+      SELECT count(*)::int FROM ${schema}.webhook_deliveries d
+      WHERE d.endpoint_id = e.id AND d.status = '${status}') AS ${status}`;
+    return this.#query(
+      (schema) => `
+        SELECT e.id, e.url, e.status, e.disabled_reason AS "disabledReason", e.first_failed_at AS "firstFailedAt",
+          ${count(schema, 'pending')}, ${count(schema, 'dead')}
+        FROM ${schema}.webhook_endpoints e WHERE e.tenant_id = $1 ORDER BY e.id`,
+      [tenantId],
+    );
   }
 
   /** Whether anything waits: since when the delivery that has waited for longest is there, and the longest due is due. */

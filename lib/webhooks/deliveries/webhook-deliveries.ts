@@ -8,7 +8,12 @@ import {
   WebhookDisabledError,
   WebhookEndpointNotFoundError,
 } from './deliveries.errors';
-import { type DeliveryListOptions, DeliveryRows, type WaitingDeliveries } from './delivery-rows';
+import {
+  type DeliveryListOptions,
+  DeliveryRows,
+  type EndpointSummary,
+  type WaitingDeliveries,
+} from './delivery-rows';
 import { DeliveryWorker } from './delivery-worker';
 import { payloadOf } from './webhook-payload';
 
@@ -94,6 +99,11 @@ export class WebhookDeliveries {
     const delivery = await this.rows.find({ tenantId, endpointId }, id);
     if (!delivery) throw new WebhookDisabledError();
     return delivery;
+  }
+
+  /** The endpoints of a tenant, with how much waits for each and how much was given up. */
+  summarize(tenantId: string): Promise<EndpointSummary[]> {
+    return this.rows.summarize(tenantId);
   }
 
   /** What waits in the whole registry. @throws TenancyUnavailableError */

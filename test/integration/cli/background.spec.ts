@@ -64,6 +64,41 @@ describe('timers', () => {
   });
 });
 
+describe('webhooks', () => {
+  const endpoint = '01930000-0000-7000-8000-000000000001';
+  const delivery = '01930000-0000-7000-8000-000000000002';
+
+  it('are listed, and sent again', async () => {
+    expect(await cli.run('webhooks', 'list', 'acme')).toMatchObject({
+      ...{ code: 0, stdout: 'acme has no webhook endpoints.\n' },
+    });
+    await cli.database.query(
+      `INSERT INTO tenancy.webhook_endpoints (id, tenant_id, url) SELECT $1, id, 'https://example.com/hooks' FROM tenancy.tenants`,
+      [endpoint],
+    );
+    await cli.database.query(
+      `INSERT INTO tenancy.webhook_deliveries (id, endpoint_id, tenant_id, event_id, type, payload, status, attempt, finished_at)
+       SELECT $2, $1, id, $2, 'order.shipped', '{}', 'dead', 10, now() FROM tenancy.tenants`,
+      [endpoint, delivery],
+    );
+    const { code, stdout } = await cli.run('webhooks', 'list', 'acme');
+    expect(code).toBe(4);
+    expect(stdout).toMatch(
+      /^endpoint .*\n01930000-\S+1 +https:\/\/example.com\/hooks +enabled +0 +1 +– +–\n$/,
+    );
+    const resend = (...what: string[]) => cli.run('webhooks', 'resend', 'acme', endpoint, ...what);
+    expect((await resend()).code).toBe(2);
+    expect((await resend('--since', 'yesterday')).code).toBe(2);
+    expect(await resend('--since', '2020-01-01T00:00:00Z')).toMatchObject({
+      ...{ code: 0, stdout: '1 will be sent again by the instances of the application.\n' },
+    });
+    const { endpoints } = await cli.json('webhooks', 'list', 'acme');
+    expect(endpoints).toMatchObject([{ id: endpoint, pending: 1, dead: 0 }]);
+    expect((await resend('--delivery', delivery)).code).toBe(0);
+    expect((await resend('--delivery', endpoint)).code).toBe(3);
+  });
+});
+
 describe('a hook', () => {
   it.each([
     ['clone', ['tenant', 'clone', 'acme', 'acme-test']],

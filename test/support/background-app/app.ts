@@ -11,6 +11,8 @@ import {
   type TenantProvisionHook,
 } from 'nestjs-tenancy';
 import { fromApiKey, TenancyAccessModule } from 'nestjs-tenancy/access';
+import { TenancyEventsModule } from 'nestjs-tenancy/events';
+import { TenancyWebhooksModule } from 'nestjs-tenancy/webhooks';
 import type { EntityManager, QueryRunner } from 'typeorm';
 
 class CreateCurrencies1700000000000 {
@@ -111,6 +113,8 @@ class Currencies implements TenantProvisionHook {
       }),
     }),
     TenancyAccessModule.forRoot({ prefix: 'shop' }),
+    TenancyEventsModule.forRoot(),
+    TenancyWebhooksModule.forRoot({ encryptionKeys: { k1: Buffer.alloc(32, 7).toString('base64') } }),
   ],
   providers: [Jobs, Mails, Mailer, Currencies],
 })
