@@ -15,7 +15,7 @@ export interface MasterKey {
   /** At least 32 printable ASCII characters, without white space around them. */
   readonly key: string;
   /**
-   * What it may do: `read` and `write` for `tenants`, `keys`, `members`, `migrations`, `settings` and `usage`, as in
+   * What it may do: `read` and `write` for `tenants`, `events`, `keys`, `members`, `migrations`, `settings` and `usage`, as in
    * `tenants:read`, or `tenants:*` for both. Default: everything.
    */
   readonly scopes?: readonly string[];

@@ -26,6 +26,7 @@ import {
   type TenancyAdminExtras,
   type TenancyAdminOptions,
 } from './admin.options';
+import { AdminEventsController } from './admin-events.controller';
 import { FirstKey } from './first-key';
 import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
@@ -75,7 +76,7 @@ function checkOf({ usage, apiKeys, members, settings }: TenancyAdminExtras): Fac
   );
 }
 
-const PATHS = /\/admin\/(?:tenants|migrations|drift|moves)(?:[/?]|$)/i;
+const PATHS = /\/admin\/(?:tenants|events|migrations|drift|moves)(?:[/?]|$)/i;
 
 const OPENAPI = Symbol('OPENAPI');
 
@@ -89,6 +90,7 @@ const OPENAPI = Symbol('OPENAPI');
     TenantsController,
     TenantDomainsController,
     TenantAuditController,
+    AdminEventsController,
     MigrationsController,
     MovesController,
   ],

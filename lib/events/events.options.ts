@@ -1,4 +1,4 @@
-import { milliseconds } from '../common/options/kinds';
+import { flag, milliseconds } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
 
 export const EVENTS_OPTIONS = Symbol('EVENTS_OPTIONS');
@@ -25,5 +25,17 @@ export class CheckedEventsOptions {
   @Option(milliseconds(0, 3_600_000))
   readonly shutdownTimeoutMs: number = 10_000;
 }
+
+/** Options that are given where the module is imported. */
+export class CheckedEventsExtras {
+  /**
+   * Whether the routes `GET /tenant/events` and `GET /tenant/events/export` exist, for callers with the scope `events:read`.
+   * They need `TenancyAccessModule`. Default false.
+   */
+  @Option(flag())
+  readonly routes: boolean = false;
+}
+
+export type TenancyEventsExtras = Given<CheckedEventsExtras>;
 
 export type TenancyEventsOptions = Given<CheckedEventsOptions>;

@@ -5,7 +5,7 @@
  */
 
 export { TenancyEventsModule } from './tenancy-events.module';
-export { type TenancyEventsOptions } from './events.options';
+export { type TenancyEventsExtras, type TenancyEventsOptions } from './events.options';
 export { EventTrail } from '../registry/events/event-trail';
 export {
   type EventProblem,

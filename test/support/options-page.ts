@@ -8,7 +8,7 @@ import { CheckedAdminExtras, CheckedAdminOptions } from '../../lib/admin/admin.o
 import { CheckedBullmqOptions } from '../../lib/bullmq/bullmq.options';
 import { CheckedCacheOptions } from '../../lib/cache/cache.options';
 import { CheckedDomainsOptions } from '../../lib/domains/domains.options';
-import { CheckedEventsOptions } from '../../lib/events/events.options';
+import { CheckedEventsExtras, CheckedEventsOptions } from '../../lib/events/events.options';
 import { CheckedFollowOptions } from '../../lib/events/follow.options';
 import { CheckedOnTenantEventOptions } from '../../lib/events/on-tenant-event.decorator';
 import { CheckedFilesExtras, CheckedFilesOptions } from '../../lib/files/files.options';
@@ -44,7 +44,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyBullmqModule`', [CheckedBullmqOptions]],
   ['`TenancyCacheModule`', [CheckedCacheOptions]],
   ['`TenancyDomainsModule`', [CheckedDomainsOptions]],
-  ['`TenancyEventsModule`', [CheckedEventsOptions]],
+  ['`TenancyEventsModule`', [CheckedEventsOptions, CheckedEventsExtras]],
   ['`TenancyFilesModule`', [CheckedFilesOptions, CheckedFilesExtras]],
   ['`S3FileStore`', [CheckedS3Options]],
   ['`TenancyMembersModule`', [CheckedMembersOptions, CheckedMembersExtras]],

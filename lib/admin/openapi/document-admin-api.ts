@@ -1,5 +1,6 @@
 import { KEY_CALLS } from '../../access/openapi/calls';
 import { KEY_MODELS, TAGGED_MODELS } from '../../access/openapi/models';
+import { optional } from '../../http/openapi/fields';
 import { describeApi } from '../../http/openapi/describe-api';
 import { MEMBER_CALLS, ROLE_CALLS } from '../../members/openapi/document-members-api';
 import { MEMBER_MODELS, MemberModel } from '../../members/openapi/models';
@@ -24,10 +25,27 @@ import {
   TENANT_CALLS,
   USAGE_CALLS,
 } from './calls';
+import {
+  EVENT_CALLS,
+  EVENT_FILTER,
+  EVENT_MODELS,
+  EVENT_PAGE_FILTER,
+} from '../../events/openapi/event-models';
+import { AdminEventsController } from '../admin-events.controller';
+import { AdminEventsFilterQuery, AdminEventsQuery } from '../admin-events.dto';
 import { MASTER_KEY_SCHEME } from './master-key-scheme';
 import { ErrorModel, MODELS, SettingModel, SettingsModel, TenantModel } from './models';
 import { SETTING_CALLS } from './setting-calls';
 import { USAGE_MODELS } from './usage-models';
+
+const OF_TENANT = {
+  tenant: optional({ type: String, description: 'An id, a slug, or `none` for the events of no tenant' }),
+};
+
+const EVENT_QUERIES = [
+  { type: AdminEventsFilterQuery, fields: { ...EVENT_FILTER, ...OF_TENANT } },
+  { type: AdminEventsQuery, fields: { ...EVENT_PAGE_FILTER, ...OF_TENANT } },
+];
 
 /** Describes the admin API to `@nestjs/swagger`, if it is installed, for every document made from now on. */
 export function documentAdminApi(): void {
@@ -65,12 +83,13 @@ export function documentAdminApi(): void {
   });
   describeApi({
     ...shared,
-    models: [...MODELS, ...USAGE_MODELS],
+    models: [...MODELS, ...USAGE_MODELS, ...EVENT_MODELS, ...EVENT_QUERIES],
     tagged: [TenantModel, SettingModel, SettingsModel],
     controllers: [
       [TenantsController, TENANT_CALLS],
       [TenantDomainsController, DOMAIN_CALLS],
       [TenantAuditController, AUDIT_CALLS],
+      [AdminEventsController, EVENT_CALLS],
       [MigrationsController, MIGRATION_CALLS],
       [MovesController, MOVE_CALLS],
       [AdminTenantUsageController, USAGE_CALLS],
