@@ -7,7 +7,7 @@ import type { EventHead } from './tenant-event';
 export interface EventProblem {
   /**
    * `changed`: the event is not what was sealed. `removed`: it is gone. `inserted`: it is there, and never was sealed. `head`: what is
-   * kept of the tenant's last event is not what was sealed.
+   * kept of the tenant's last event, or of the last one that was pruned, is not what was sealed.
    */
   readonly kind: 'changed' | 'removed' | 'inserted' | 'head';
   /** Its number, when it was sealed; of one that was inserted, the one that it has. */
@@ -83,10 +83,10 @@ export class EventVerificationRun {
       if (this.#shift < 0n && this.#shiftOf(row) === this.#shift) await this.#check(row, known);
       else this.#note({ kind: 'inserted', ...placeOf(row) });
     }
-    if (this.#last !== end && this.#last !== end + this.#shift)
-      this.#note({ kind: 'removed', ...range(this.#last + 1n, end) });
-    else if (head && this.#before && this.#lastHash !== head.hash)
-      this.#note({ kind: 'head', ...placeOf(this.#before) });
+    if (this.#last !== end && this.#last !== end + this.#shift) {
+      const last = this.#last;
+      if (!(await this.#werePruned(end))) this.#note({ kind: 'removed', ...range(last + 1n, end) });
+    } else if (head && this.#lastHash !== head.hash) this.#noteHead();
     if (known && BigInt(known.sequence) > end)
       this.#note({ kind: 'removed', ...range(end + 1n, BigInt(known.sequence)) });
     return {
@@ -124,8 +124,11 @@ export class EventVerificationRun {
       this.#note({ kind: 'removed', ...range(this.#last + 1n, original - 1n) });
     const place = { ...placeOf(row), sequence: String(original) };
     if (shift === undefined) this.#note({ kind: 'changed', ...place });
-    else if (isNext && row.previousHash !== this.#lastHash && this.#before)
-      this.#note({ kind: 'changed', ...placeOf(this.#before), sequence: String(this.#last) });
+    else if (isNext && row.previousHash !== this.#lastHash) {
+      if (this.#before)
+        this.#note({ kind: 'changed', ...placeOf(this.#before), sequence: String(this.#last) });
+      else this.#noteHead();
+    }
     if (known?.sequence === place.sequence && known.hash !== row.hash)
       this.#note({ kind: 'changed', ...place });
     this.#go(row, original, shift ?? this.#shift, this.#lastHash);
@@ -156,6 +159,12 @@ export class EventVerificationRun {
     this.#last = BigInt(head.sealedSequence);
     this.#lastHash = head.sealedHash;
     return true;
+  }
+
+  /** What is kept of the last event, or of the last one that was pruned, is something else. */
+  #noteHead(): void {
+    const place = this.#before ? placeOf(this.#before) : { sequence: String(this.#last) };
+    this.#note({ kind: 'head', ...place });
   }
 
   #note(problem: EventProblem): void {

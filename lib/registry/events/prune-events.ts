@@ -15,7 +15,7 @@ export async function pruneEvents(
   days: number,
 ): Promise<number> {
   const own = tenantId === null ? 'tenant_id IS NULL' : 'tenant_id = $1';
-  // All or nothing of it: an event that is younger stays, and all that came after it.
+  // All or nothing of it: an event that is younger stays, and all that came after it. Another may have pruned more meanwhile.
   const [{ count }] = await manager.query<{ count: number }[]>(
     `WITH first AS (
        SELECT sequence, hash, occurred_at >= pg_catalog.clock_timestamp() - $2 * interval '1 day' AS is_young
@@ -26,10 +26,11 @@ export async function pruneEvents(
        ORDER BY sequence DESC LIMIT 1),
      head AS (
        UPDATE ${schema}.tenant_event_heads h SET sealed_sequence = last.sequence, sealed_hash = last.hash
-       FROM last WHERE h.tenant_id = coalesce($1::uuid, '${NOBODY}')),
+       FROM last WHERE h.tenant_id = coalesce($1::uuid, '${NOBODY}') AND h.sealed_sequence < last.sequence
+       RETURNING h.sealed_sequence),
      gone AS (
-       DELETE FROM ${schema}.tenant_events e USING last WHERE ${own.replace('tenant_id', 'e.tenant_id')}
-         AND e.sequence <= last.sequence RETURNING 1)
+       DELETE FROM ${schema}.tenant_events e USING head WHERE ${own.replace('tenant_id', 'e.tenant_id')}
+         AND e.sequence <= head.sealed_sequence RETURNING 1)
      SELECT pg_catalog.count(*)::integer AS count FROM gone`,
     [tenantId, days],
   );

@@ -1,9 +1,11 @@
 import { DataSource } from 'typeorm';
+import type { SqlExecutor } from '../../../lib/common/sql';
 import { hashOfEvent } from '../../../lib/registry/events/event-hash';
 import { recordEvent } from '../../../lib/registry/events/event-outbox';
 import { EventSealer } from '../../../lib/registry/events/event-sealer';
 import { EventTrail } from '../../../lib/registry/events/event-trail';
-import type { EventProblem } from '../../../lib/registry/events/event-verification';
+import { type EventProblem, EventVerificationRun } from '../../../lib/registry/events/event-verification';
+import { pruneEvents } from '../../../lib/registry/events/prune-events';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
@@ -206,4 +208,68 @@ it('still verifies what is left when the first are pruned, and finds what is wro
   expect(await trail.prune(ID, 30)).toBe(1);
   await record(0, 2);
   expect(await trail.verify(ID)).toMatchObject({ problems: [], checked: 1, head: { sequence: '2' } });
+});
+
+describe('pruning beside others', () => {
+  const age = (days: number, upTo: number) =>
+    sql(
+      `INSERT INTO tenancy.tenant_event_outbox (id, tenant_id, type, actor_type, data, occurred_at)
+       SELECT gen_random_uuid(), $1, 'order.aged', 'system', '{}', now() - interval '${days} days' FROM generate_series(1, ${upTo})`,
+    );
+  beforeEach(async () => {
+    await sql(`TRUNCATE ${events}, ${heads}`, []);
+    await age(50, 2);
+    await age(40, 2);
+    await age(0, 1);
+    await trail.head(ID);
+  });
+
+  it('does not go back when another has pruned more meanwhile', async () => {
+    const [first, second] = [registry.createQueryRunner(), registry.createQueryRunner()];
+    await first.startTransaction();
+    await pruneEvents(first.manager, '"tenancy"', ID, 30);
+    await second.startTransaction();
+    const slow = pruneEvents(second.manager, '"tenancy"', ID, 45);
+    while (
+      (
+        await sql(
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+          [],
+        )
+      ).length === 0
+    );
+    await first.commitTransaction();
+    await slow;
+    await second.commitTransaction();
+    await Promise.all([first.release(), second.release()]);
+    expect(await trail.verify(ID)).toMatchObject({ problems: [], checked: 1, sealedSequence: '4' });
+  });
+
+  it('is no problem of a verification that is under way', async () => {
+    for (const days of [30, 0]) {
+      const executor: SqlExecutor = {
+        query: async (text, values) => {
+          // Between the look at the head and that at the events.
+          if (text.includes('.tenant_events WHERE')) await trail.prune(ID, days);
+          return registry.query(text, values);
+        },
+      };
+      const run = new EventVerificationRun(executor, '"tenancy"', ID);
+      expect((await run.run()).problems).toEqual([]);
+    }
+    expect(await trail.verify(ID)).toMatchObject({
+      checked: 0,
+      sealedSequence: '5',
+      head: { sequence: '5' },
+    });
+  });
+
+  it('finds the hash changed of the last one that was pruned', async () => {
+    await trail.prune(ID, 30);
+    await sql(`UPDATE ${heads} SET sealed_hash = sha256('x') WHERE tenant_id = $1`);
+    expect(await verify()).toEqual([{ kind: 'head', sequence: '4' }]);
+    await trail.prune(ID, 0);
+    await sql(`UPDATE ${heads} SET sealed_hash = sha256('x') WHERE tenant_id = $1`);
+    expect(await verify()).toEqual([{ kind: 'head', sequence: '5' }]);
+  });
 });
