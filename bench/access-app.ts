@@ -10,6 +10,8 @@ import { AccessGuard } from '../lib/access/access.guard';
 import { ApiKeyAuthentication } from '../lib/access/api-key-authentication';
 import { ApiKeyRows } from '../lib/access/api-key-rows';
 import { makeKey } from '../lib/access/key-text';
+import { MembersService, TenancyMembersModule } from '../lib/members/index';
+import { MemberRows } from '../lib/members/member-rows';
 import { fromJwtClaim } from '../lib/jwt/index';
 import { RequestState, setRequestState } from '../lib/context/handler-call';
 import { TenantChangeFeed } from '../lib/registry/changes/tenant-changes';
@@ -26,13 +28,14 @@ class OrdersController {
 export function contextOf(request: IncomingMessage): ExecutionContext {
   return {
     getType: () => 'http',
+    getArgByIndex: () => request,
     switchToHttp: () => ({ getRequest: () => request }),
     getHandler: () => OrdersController.prototype.list,
     getClass: () => OrdersController,
   } as unknown as ExecutionContext;
 }
 
-/** An application with the access module, and credentials of one tenant. */
+/** An application with the access module, with that for members or without, and credentials of one tenant. */
 export interface AccessBenchApp {
   readonly tenant: Tenant;
   readonly authentication: ApiKeyAuthentication;
@@ -44,11 +47,17 @@ export interface AccessBenchApp {
   admit(request: IncomingMessage): Promise<string | undefined>;
   /** Waits until all that was changed has been heard of: it makes what is remembered of the tenant forgotten. */
   quiet(): Promise<void>;
-  /** Questions about keys that reached PostgreSQL. */
+  /** Questions about keys and members that reached PostgreSQL. */
   questions(): number;
 }
 
-export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<AccessBenchApp> {
+const DAY_MS = 86_400_000;
+
+export async function openAccessApp(
+  url: string,
+  cleanUp: CleanUp,
+  { withMembers = false } = {},
+): Promise<AccessBenchApp> {
   const secret = randomBytes(32);
   const root = {
     module: class BenchModule {},
@@ -56,9 +65,10 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
       TenancyModule.forRoot({
         database: { url },
         entities: [],
-        resolvers: [fromApiKey(), fromJwtClaim({ claim: 'tenant', secret, cache: { ttlMs: 86_400_000 } })],
+        resolvers: [fromApiKey(), fromJwtClaim({ claim: 'tenant', secret, cache: { ttlMs: DAY_MS } })],
       }),
-      TenancyAccessModule.forRoot({ routes: false, cache: { ttlMs: 86_400_000 } }),
+      TenancyAccessModule.forRoot({ routes: false, cache: { ttlMs: DAY_MS } }),
+      ...(withMembers ? [membersModule()] : []),
     ],
   };
   const app = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
@@ -78,6 +88,11 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
   let questions = 0;
   const findSecrets = rows.findSecrets.bind(rows);
   rows.findSecrets = (...asked) => ((questions += 1), findSecrets(...asked));
+  if (withMembers) {
+    const members = app.get(MemberRows, { strict: false });
+    const findAll = members.findAll.bind(members);
+    members.findAll = (...asked) => ((questions += 1), findAll(...asked));
+  }
   const [resolution, guard] = [app.get(TenantResolution), app.get(AccessGuard, { strict: false })];
   const withKey = (key: string) => makeRequest('/orders?page=2', { 'x-api-key': key });
   let count = 0;
@@ -89,7 +104,9 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
     newKeyRequest: async () =>
       withKey((await app.get(ApiKeys).create(tenant.id, { name: 'bench', scopes: ['orders:*'] })).key),
     tokenRequest: async () => {
-      const token = await new SignJWT({ tenant: 'acme', sub: 'ann', scope: 'orders:read' })
+      const sub = `ann-${(count += 1)}`;
+      if (withMembers) await app.get(MembersService).add(tenant, { subject: sub, roles: ['clerk'] });
+      const token = await new SignJWT({ tenant: 'acme', sub, scope: 'orders:read' })
         .setProtectedHeader({ alg: 'HS256' })
         .setExpirationTime('1 day')
         .sign(secret);
@@ -107,4 +124,12 @@ export async function openAccessApp(url: string, cleanUp: CleanUp): Promise<Acce
     },
     questions: () => questions,
   };
+}
+
+function membersModule() {
+  return TenancyMembersModule.forRoot({
+    routes: false,
+    roles: { clerk: ['orders:read'] },
+    cache: { ttlMs: DAY_MS },
+  });
 }

@@ -8,6 +8,8 @@ import type { IncomingMessage } from 'node:http';
 
 const NOTHING = { name: 'access', description: 'empty', build: () => Promise.resolve() };
 const BARE = 'bare Nest guard';
+const TOKEN = 'token, cached';
+const MEMBER = 'token of a member, cached';
 const KEYS = 100;
 const UNKNOWN = 10_000;
 
@@ -24,6 +26,7 @@ class BareGuard implements CanActivate {
 
 interface Variant {
   readonly name: string;
+  readonly app: AccessBenchApp;
   admit(index: number): Promise<string | undefined>;
 }
 
@@ -33,34 +36,43 @@ export const accessBench: Bench = {
 
   async run({ options, server, cleanUp }): Promise<BenchResult> {
     const app = await openAccessApp(await openDatabase(server, NOTHING, cleanUp), cleanUp);
+    const membersUrl = await openDatabase(server, { ...NOTHING, name: 'access_members' }, cleanUp);
+    const withMembers = await openAccessApp(membersUrl, cleanUp, { withMembers: true });
     const cold = await coldKeys(app);
-    const variants = await warmVariants(app);
-    const before = app.questions();
+    const variants = [...(await warmVariants(app)), await warmMembers(withMembers)];
+    const [before, beforeMembers] = [app.questions(), withMembers.questions()];
     const samples = await inRounds(variants, options.rounds, async (variant) => {
       let turn = 0;
       // Sorting the times of the turn before has kept the feed of changes from being heard.
-      await app.quiet();
+      await variant.app.quiet();
       return runFor(options.seconds, 1, async () => {
         const tenant = await variant.admit((turn += 1) % KEYS);
         // What is heard of changes must have its turn: an answer that nothing vouches for is asked for again.
         if (turn % 100 === 0) await nextTurn();
-        if (tenant !== app.tenant.id) throw new WrongAnswerError(variant.name, app.tenant.id, tenant);
+        const wanted = variant.app.tenant.id;
+        if (tenant !== wanted) throw new WrongAnswerError(variant.name, wanted, tenant);
       });
     });
     const warmQuestions = app.questions() - before;
+    const warmMemberQuestions = withMembers.questions() - beforeMembers;
     const flood = await refuseUnknown(app);
     const rows: Row[] = [
       ...variants.map(({ name }, i) => ({ variant: name, ...medians(samples[i]) })),
       flood.row,
     ];
-    const speed = (name: string) => rows.find(({ variant }) => variant === name)!.opsPerSecond;
+    const rowOf = (name: string) => rows.find(({ variant }) => variant === name)!;
+    const speed = (name: string) => rowOf(name).opsPerSecond;
+    // Of CPU time, since other work on the machine makes the time by the clock longer.
+    const cpuMicros = (name: string) => Number(rowOf(name).clientCpuMicros);
     return {
       rows,
       ratios: {
         keyVsBareGuard: rounded(speed('key, cached') / speed(BARE)),
-        tokenVsBareGuard: rounded(speed('token, cached') / speed(BARE)),
+        tokenVsBareGuard: rounded(speed(TOKEN) / speed(BARE)),
+        memberAddedMicros: rounded(cpuMicros(MEMBER) - cpuMicros(TOKEN)),
         queriesPerColdKey: cold,
         queriesOfWarmKeys: warmQuestions,
+        queriesOfWarmMembers: warmMemberQuestions,
         queriesOf10000UnknownKeys: flood.questions,
         unknownKeysHeld: app.authentication.size.absent,
       },
@@ -87,14 +99,24 @@ async function warmVariants(app: AccessBenchApp): Promise<Variant[]> {
   return [
     {
       name: BARE,
+      app,
       admit: (index) => {
         const request = keys[index] as IncomingMessage & { tenant?: string };
         return Promise.resolve(bare.canActivate(contextOf(request)) ? request.tenant : undefined);
       },
     },
-    { name: 'key, cached', admit: (index) => app.admit(keys[index]) },
-    { name: 'token, cached', admit: (index) => app.admit(tokens[index]) },
+    { name: 'key, cached', app, admit: (index) => app.admit(keys[index]) },
+    { name: TOKEN, app, admit: (index) => app.admit(tokens[index]) },
   ];
+}
+
+/** Each token is of a member of its own. */
+async function warmMembers(app: AccessBenchApp): Promise<Variant> {
+  const tokens: IncomingMessage[] = [];
+  for (let index = 0; index < KEYS; index += 1) tokens.push(await app.tokenRequest());
+  await app.quiet();
+  for (const request of tokens) await app.admit(request);
+  return { name: MEMBER, app, admit: (index) => app.admit(tokens[index]) };
 }
 
 /** All at once, as a flood comes. */

@@ -12,4 +12,17 @@ export interface MeteredUse {
  */
 export abstract class ResourceMeter {
   abstract reserve(metric: string, amount: number, tenant: Tenant): Promise<MeteredUse>;
+
+  /**
+   * Whether a hard quota says how many of something a tenant may have at a time, which `total` does not exceed.
+   *
+   * @throws the error of a quota that is used up when it does
+   */
+  abstract admits(metric: string, total: number, tenant: Tenant): boolean;
+}
+
+/** Counts what tenants have at a time, for reports. The module that keeps these things provides it. */
+export abstract class HeldResources {
+  /** `undefined` for what it does not keep. */
+  abstract held(metric: string, tenant: Tenant): Promise<number> | undefined;
 }

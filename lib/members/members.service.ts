@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ManagerElsewhereError } from '../access/access.errors';
@@ -6,6 +6,7 @@ import { checkArguments } from '../common/options/check-options';
 import { isPlainObject, kind, text, versions, withMethod } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
+import { ResourceMeter } from '../context/resource-meter';
 import { TenantContext } from '../context/tenant-context';
 import { ActorAndReason, checkActorAndReason } from '../provisioning/tenant-input';
 import { isUuid } from '../registry/claim';
@@ -63,6 +64,9 @@ export class MemberChangeOptions extends MemberWriteOptions {
   readonly ifVersion?: readonly number[];
 }
 
+/** The name of the quota of seats, if there is one. */
+export const MEMBERS = 'members';
+
 /**
  * The members of tenants. When a member is already as wanted, nothing is changed or recorded. Each change is recorded in
  * the same transaction, with its actor and its reason.
@@ -81,13 +85,14 @@ export class MembersService {
     private readonly tenants: TenantLookup,
     private readonly context: TenantContext,
     @Inject(MEMBERS_OPTIONS) private readonly options: CheckedMembersOptions,
+    @Optional() private readonly meter?: ResourceMeter,
   ) {}
 
   /**
    * Makes somebody a member of a tenant, whatever the tenant's status.
    *
    * @throws MemberExistsError when the subject is one already
-   * @throws MemberLimitError when the tenant has as many as it may have
+   * @throws MemberLimitError, or QuotaExceededError of a quota, when the tenant has as many as it may have
    * @throws RoleNotInPlanError
    */
   async add(tenant: Tenant | string, input: MemberInput, options: AddMemberOptions = {}): Promise<Member> {
@@ -122,6 +127,12 @@ export class MembersService {
   list(tenant: Tenant | string, query: MemberQuery): Promise<Member[]> {
     const tenantId = idOf(tenant);
     return inRegistry(this.registry, (transaction) => this.rows.list(transaction, tenantId, query));
+  }
+
+  /** How many seats are taken, by blocked members too. */
+  count(tenant: Tenant | string): Promise<number> {
+    const tenantId = idOf(tenant);
+    return inRegistry(this.registry, (transaction) => this.rows.count(transaction, tenantId));
   }
 
   /** Where somebody is a member, active or blocked, in the order in which they joined. */
@@ -247,8 +258,10 @@ export class MembersService {
   }
 
   async #takeSeat(manager: EntityManager, tenant: Tenant): Promise<void> {
+    const members = await this.rows.count(manager, tenant.id);
+    if (this.meter?.admits(MEMBERS, members + 1, tenant)) return;
     const limit = this.roles.maxMembers(tenant);
-    if ((await this.rows.count(manager, tenant.id)) >= limit) throw new MemberLimitError(limit);
+    if (members >= limit) throw new MemberLimitError(limit);
   }
 
   async #find(manager: EntityManager, tenantId: string, id: string): Promise<Member> {

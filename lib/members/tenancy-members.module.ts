@@ -11,6 +11,7 @@ import { Memberships } from '../access/memberships';
 import { TenancyAccessModule } from '../access/tenancy-access.module';
 import { checkedProviders } from '../common/module-check';
 import { givenExtras, optionsProvider } from '../common/options/options-provider';
+import { HeldResources } from '../context/resource-meter';
 import { IdempotencyKeys } from '../http/idempotency-keys';
 import { API_PATHS, FastifyBodyFilter, readBodies } from '../http/read-bodies';
 import { BringsTables } from '../registry/registry-migrations';
@@ -31,7 +32,7 @@ import {
   type TenancyMembersExtras,
   type TenancyMembersOptions,
 } from './members.options';
-import { MembersService } from './members.service';
+import { MEMBERS, MembersService } from './members.service';
 import { MyTenantsController } from './my-tenants.controller';
 import { documentMembersApi } from './openapi/document-members-api';
 import { TenantMembersController, TenantRolesController } from './tenant-members.controller';
@@ -85,6 +86,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       KnownMembers,
       { provide: Memberships, useExisting: KnownMembers },
       MembersService,
+      {
+        provide: HeldResources,
+        inject: [MembersService],
+        useFactory: (members: MembersService): HeldResources => ({
+          held: (metric, tenant) => (metric === MEMBERS ? members.count(tenant) : undefined),
+        }),
+      },
       InvitationRows,
       Invitations,
       IdempotencyKeys,
@@ -100,7 +108,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       },
     ],
   ),
-  exports: [MembersService, MemberRoles, Memberships, Invitations],
+  exports: [MembersService, MemberRoles, Memberships, HeldResources, Invitations],
 })
 export class TenancyMembersModule extends ConfigurableModuleClass implements NestModule {
   constructor(private readonly adapterHost: HttpAdapterHost) {

@@ -49,7 +49,7 @@ export class TenantQuotas {
   #warn(tenant: Tenant, day: string, added: UsageMonth, sums: UsageMonth): void {
     const { onQuotaWarning, warnAt } = this.options;
     const quota = onQuotaWarning && this.of(tenant, sums.metric);
-    if (!quota) return;
+    if (!quota || quota.per === 'total') return;
     const used = usedOf(quota, sums, day);
     const from = warnAt * quota.limit;
     if (used < from || used - usedOf(quota, added, day) >= from) return;

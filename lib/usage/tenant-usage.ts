@@ -86,7 +86,8 @@ export class TenantUsage implements ResourceMeter, OnModuleInit, OnModuleDestroy
 
   /** Whether the tenant's plan has a hard quota for the metric, so that a reservation may be refused. */
   hasHardQuota(metric: string, tenant: Tenant): boolean {
-    return this.quotas.of(tenant, metric)?.hard === true;
+    const quota = this.quotas.of(tenant, metric);
+    return quota?.hard === true && quota.per !== 'total';
   }
 
   /**
@@ -105,7 +106,7 @@ export class TenantUsage implements ResourceMeter, OnModuleInit, OnModuleDestroy
     checkMetric(metric, amount);
     const day = dayOf(this.now());
     const quota = this.quotas.of(tenant, metric);
-    if (!quota?.hard) return this.countUntilReleased(metric, amount, tenant);
+    if (!quota?.hard || quota.per === 'total') return this.countUntilReleased(metric, amount, tenant);
     const isGranted = await this.reservations.take({ tenant, metric, day, quota }, amount);
     if (!isGranted) {
       const { quotaStatus } = this.options;
@@ -113,6 +114,14 @@ export class TenantUsage implements ResourceMeter, OnModuleInit, OnModuleDestroy
     }
     // Written soon, because until then the quota may refuse other requests.
     return this.#releasable(tenant, metric, day, amount, () => void this.flush());
+  }
+
+  /** @throws QuotaExceededError */
+  admits(metric: string, total: number, tenant: Tenant): boolean {
+    const quota = this.quotas.of(tenant, metric);
+    if (!quota?.hard || quota.per !== 'total') return false;
+    if (total > quota.limit) throw new QuotaExceededError(metric, quota, this.options.quotaStatus);
+    return true;
   }
 
   #releasable(

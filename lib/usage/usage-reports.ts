@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
+import { HeldResources } from '../context/resource-meter';
 import { RegistryTime } from '../registry/registry-time';
 import type { Tenant } from '../registry/tenant';
 import { TenantQuotas, usedOf } from './tenant-quotas';
@@ -30,6 +31,7 @@ export class UsageReports {
     private readonly connections: PoolStatistics,
     time: RegistryTime,
     @Optional() @Inject(USAGE_TIME) private readonly now: () => Date = () => time.now(),
+    @Optional() private readonly held?: HeldResources,
   ) {}
 
   /**
@@ -59,12 +61,14 @@ export class UsageReports {
   async #quotasOf(tenant: Tenant): Promise<QuotaUsage[]> {
     const today = dayOf(this.now());
     const rows = await this.rows.read(tenant.id, today, today);
-    return Object.entries(this.quotas.all(tenant)).map(([metric, quota]) => {
+    const usages = Object.entries(this.quotas.all(tenant)).map(async ([metric, quota]) => {
       const row = rows.find((each) => each.metric === metric);
-      const used = row ? usedOf(quota, row, today) : 0;
+      const counted = row ? usedOf(quota, row, today) : 0;
+      const used = quota.per === 'total' ? ((await this.held?.held(metric, tenant)) ?? 0) : counted;
       const { limit, per, hard = false } = quota;
       return { metric, limit, per, hard, used, remaining: Math.max(0, limit - used) };
     });
+    return Promise.all(usages);
   }
 
   #checked({ from, to }: UsageRange): Required<UsageRange> {

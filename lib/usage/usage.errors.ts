@@ -9,15 +9,18 @@ export class QuotaExceededError extends TenancyError {
   readonly code = 'QUOTA_EXCEEDED';
   override readonly headers?: Readonly<Record<string, string>>;
 
-  /** @param retryAfterSeconds until the quota's day or month ends */
+  /** @param retryAfterSeconds until the quota's day or month ends; none where waiting changes nothing */
   constructor(
     readonly metric: string,
     readonly quota: Quota,
     override readonly statusCode: 402 | 429,
-    retryAfterSeconds: number,
+    retryAfterSeconds?: number,
   ) {
-    super(`The quota of ${quota.limit} "${metric}" a ${quota.per} is used up.`);
-    if (statusCode === 429) this.headers = { 'Retry-After': String(retryAfterSeconds) };
+    super(
+      `The quota of ${quota.limit} "${metric}"${quota.per === 'total' ? '' : ` a ${quota.per}`} is used up.`,
+    );
+    if (statusCode === 429 && retryAfterSeconds !== undefined)
+      this.headers = { 'Retry-After': String(retryAfterSeconds) };
   }
 }
 

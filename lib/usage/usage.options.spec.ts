@@ -25,6 +25,11 @@ it.each([
   ['quotas that are none', { ...good, plans: { free: null } }, 'plans.free is null'],
   ['a quota that is a number', { ...good, plans: { free: { exports: 5 } } }, 'plans.free.exports is 5'],
   ['a limit below 0', { ...good, plans: { free: { exports: { ...exports, limit: -1 } } } }, 'limit is -1'],
+  [
+    'a total of what nobody keeps',
+    { ...good, plans: { free: { exports: { ...exports, per: 'total' } } } },
+    "per is 'total', which is for members alone",
+  ],
   ['a quota a year', { ...good, plans: { free: { exports: { ...exports, per: 'year' } } } }, "per is 'year'"],
   ['a text for hard', { ...good, plans: { free: { exports: { ...exports, hard: 'no' } } } }, "hard is 'no'"],
   ['a hostile metric', { ...good, plans: { free: { "e'; --": exports } } }, 'a metric has 1 to 100'],

@@ -20,7 +20,10 @@ export const USAGE_OPTIONS = Symbol('USAGE_OPTIONS');
 /** Token of a function that returns the current time as a `Date`. Default: PostgreSQL's time. */
 export const USAGE_TIME = Symbol('USAGE_TIME');
 
-export type QuotaPeriod = 'day' | 'month';
+export type QuotaPeriod = 'day' | 'month' | 'total';
+
+/** What modules of ours keep, and so count themselves. */
+const KEPT = ['members'];
 
 /** As in `orders.created`. Only ASCII, so that no two names look alike. */
 const METRIC = /^[A-Za-z][\w.-]{0,99}$/;
@@ -31,13 +34,16 @@ export function isMetric(name: unknown): name is string {
   return typeof name === 'string' && METRIC.test(name);
 }
 
-/** How much of a metric a tenant may use in a day or a month, in UTC. */
+/**
+ * How much of a metric a tenant may use in a day or a month, in UTC; or, with `total`, how many of what a module of ours
+ * keeps it may have at a time: `members`.
+ */
 export class Quota {
   /** An integer from 0. */
   @Option(integer(0), { required: true })
   readonly limit!: number;
 
-  @Option(oneOf('day', 'month'), { required: true })
+  @Option(oneOf('day', 'month', 'total'), { required: true })
   readonly per!: QuotaPeriod;
 
   /** Whether requests that exceed it are refused. Default false: it only leads to a warning. */
@@ -129,11 +135,18 @@ function plansProblems(plans: unknown, path: string): FieldError[] {
     isPlainObject(quotas)
       ? Object.entries(quotas).flatMap(([metric, quota]) =>
           METRIC.test(metric)
-            ? problemsOf(Quota, quota, `${path}.${plan}.${metric}`)
+            ? quotaProblems(metric, quota, `${path}.${plan}.${metric}`)
             : [{ field: `${path}.${plan}.${metric}`, message: NO_METRIC }],
         )
       : [{ field: `${path}.${plan}`, message: `is ${show(quotas)}: give quotas by metrics, or {}` }],
   );
+}
+
+function quotaProblems(metric: string, quota: unknown, path: string): FieldError[] {
+  const problems = problemsOf(Quota, quota, path);
+  if (problems.length > 0 || (quota as Quota).per !== 'total' || KEPT.includes(metric)) return problems;
+  const message = `is 'total', which is for ${KEPT.join(', ')} alone: say 'day' or 'month'`;
+  return [{ field: `${path}.per`, message }];
 }
 
 const NO_METRIC = `cannot be counted: a metric has ${METRIC_RULE}`;

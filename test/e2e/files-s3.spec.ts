@@ -336,6 +336,7 @@ describe('S3FileStore', () => {
     const tenant = { id: 'a', schemaName: 'acme' } as Tenant;
     const used: number[] = [];
     const meter: ResourceMeter = {
+      admits: () => false,
       reserve: (_metric, size) => {
         if (size > 1_000) return Promise.reject(new Error('the quota'));
         used.push(size);

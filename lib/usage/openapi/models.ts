@@ -29,7 +29,7 @@ export const USAGE_FIELDS: Model['fields'] = {
       properties: {
         metric: METRIC,
         limit: COUNT,
-        per: { type: 'string', enum: ['day', 'month'] },
+        per: { type: 'string', enum: ['day', 'month', 'total'] },
         hard: { type: 'boolean' },
         used: COUNT,
         remaining: COUNT,

@@ -1,4 +1,4 @@
-import { TenantLifecycle, TenantPurge, type Tenant } from '../../../lib';
+import { TenantLifecycle, TenantProvisioner, TenantPurge, type Tenant } from '../../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../../lib/access';
 import {
   type MemberInput,
@@ -8,6 +8,7 @@ import {
   TenancyMembersModule,
   type TenancyMembersOptions,
 } from '../../../lib/members';
+import { TenancyUsageModule, UsageReports } from '../../../lib/usage';
 import { EventTrail } from '../../../lib/registry/events/event-trail';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { startAppOn } from '../provisioning/app';
@@ -33,7 +34,16 @@ beforeAll(async () => {
   running = await startAppOn(
     database,
     { resolvers: [fromApiKey()] },
-    { imports: [TenancyAccessModule.forRoot(), TenancyMembersModule.forRoot(options)] },
+    {
+      imports: [
+        TenancyAccessModule.forRoot(),
+        TenancyMembersModule.forRoot(options),
+        TenancyUsageModule.forRoot({
+          plans: { quota: { members: { limit: 4, per: 'total', hard: true } }, none: {} },
+          defaultPlan: 'none',
+        }),
+      ],
+    },
   );
   members = running.app.get(MembersService);
 });
@@ -177,6 +187,24 @@ describe('a member', () => {
   });
 });
 
+describe('the life of a tenant', () => {
+  it('takes members along where the tenant stays the same, and to no copy', async () => {
+    const tenant = await makeTenant();
+    const olga = await addOwner(tenant);
+    const lifecycle = running.app.get(TenantLifecycle);
+    await lifecycle.suspend(tenant.id);
+    await expect(members.add(tenant, person('ann'))).resolves.toMatchObject({ tenantId: tenant.id });
+    await lifecycle.activate(tenant.id);
+    await lifecycle.update(tenant.id, { slug: `renamed-${made}` });
+    await lifecycle.delete(tenant.id);
+    await lifecycle.restore(tenant.id);
+    await expect(members.get(tenant.id, olga.id)).resolves.toEqual(olga);
+    expect(await subjectsOf(tenant)).toEqual(['olga', 'ann']);
+    const copy = await running.app.get(TenantProvisioner).clone(tenant.id, `copy-${made}`);
+    expect(await subjectsOf(copy)).toEqual([]);
+  });
+});
+
 describe('the last owner', () => {
   it('can be neither removed, blocked nor lowered, until there is another', async () => {
     const tenant = await makeTenant();
@@ -233,6 +261,25 @@ describe('seats', () => {
     await members.remove(tenant, guest.id);
     await expect(members.add(tenant, person('late'))).resolves.toMatchObject({ subject: 'late' });
     expect(owner.subject).toBe('olga');
+  });
+
+  it('are those of the quota where there is one, and its report tells how many are taken', async () => {
+    const tenant = await makeTenant('quota');
+    const tries = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, index) => members.add(tenant, person(`guest-${index}`))),
+    );
+    const refused = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
+    expect(refused).toHaveLength(4);
+    for (const each of refused)
+      expect(each).toMatchObject({
+        code: 'QUOTA_EXCEEDED',
+        statusCode: 402,
+        message: 'The quota of 4 "members" is used up.',
+      });
+    const { quotas } = await running.app.get(UsageReports).of(tenant);
+    expect(quotas).toEqual([
+      { metric: 'members', limit: 4, per: 'total', hard: true, used: 4, remaining: 0 },
+    ]);
   });
 });
 
