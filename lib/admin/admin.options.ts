@@ -15,7 +15,7 @@ export interface MasterKey {
   /** At least 32 printable ASCII characters, without white space around them. */
   readonly key: string;
   /**
-   * What it may do: `read` and `write` for `tenants`, `events`, `keys`, `members`, `migrations`, `settings` and `usage`, as in
+   * What it may do: `read` and `write` for `tenants`, `events`, `keys`, `members`, `migrations`, `settings`, `usage` and `webhooks`, as in
    * `tenants:read`, or `tenants:*` for both. Default: everything.
    */
   readonly scopes?: readonly string[];
@@ -73,6 +73,10 @@ export class CheckedAdminExtras {
   /** Whether the routes `/admin/tenants/:tenant/settings` exist. They need `TenancySettingsModule`. Default false. */
   @Option(flag())
   readonly settings: boolean = false;
+
+  /** Whether the routes `/admin/tenants/:tenant/webhooks` exist. They need `TenancyWebhooksModule`. Default false. */
+  @Option(flag())
+  readonly webhooks: boolean = false;
 }
 
 export type TenancyAdminExtras = Given<CheckedAdminExtras>;

@@ -18,6 +18,7 @@ import { TENANCY } from '../tenancy.module';
 import { CreateIdempotencyKeys1763600210000 } from '../http/migrations/1763600210000-create-idempotency-keys';
 import { CreateMasterKeyUses1763600510000 } from './migrations/1763600510000-create-master-key-uses';
 import { TenancyUsageModule } from '../usage/tenancy-usage.module';
+import { TenancyWebhooksModule } from '../webhooks/tenancy-webhooks.module';
 import { InvalidAdminOptionsError } from './admin.errors';
 import {
   ADMIN_OPTIONS,
@@ -27,6 +28,7 @@ import {
   type TenancyAdminOptions,
 } from './admin.options';
 import { AdminEventsController } from './admin-events.controller';
+import { AdminWebhooksController } from './admin-webhooks.controller';
 import { FirstKey } from './first-key';
 import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
@@ -55,12 +57,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         ? [AdminMembersController, AdminRolesController, TenantInvitationsOfAdminController]
         : []),
       ...(extras.settings ? [SettingsController] : []),
+      ...(extras.webhooks ? [AdminWebhooksController] : []),
     ],
   }))
   .build();
 
 /** Reports missing modules by name. Nest would name a class that no user knows. */
-function checkOf({ usage, apiKeys, members, settings }: TenancyAdminExtras): FactoryProvider {
+function checkOf({ usage, apiKeys, members, settings, webhooks }: TenancyAdminExtras): FactoryProvider {
   const needed = (option: string, isAsked: boolean | undefined, module: Type) =>
     isAsked ? [{ module, by: `TenancyAdminModule.forRoot({ ${option}: true })` }] : [];
   return moduleCheck(
@@ -72,6 +75,7 @@ function checkOf({ usage, apiKeys, members, settings }: TenancyAdminExtras): Fac
       ...needed('apiKeys', apiKeys, TenancyAccessModule),
       ...needed('members', members, TenancyMembersModule),
       ...needed('settings', settings, TenancySettingsModule),
+      ...needed('webhooks', webhooks, TenancyWebhooksModule),
     ],
   );
 }

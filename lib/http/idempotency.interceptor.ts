@@ -52,8 +52,8 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const key = request.method === 'POST' ? keyOf(request) : undefined;
     if (key === undefined) return next.handle();
-    const { tenant = '', key: apiKey, move, invitation } = request.params ?? {};
-    const id = apiKey ?? move ?? invitation;
+    const { tenant = '', key: apiKey, move, invitation, endpoint } = request.params ?? {};
+    const id = apiKey ?? move ?? invitation ?? endpoint;
     const call = [
       context.getClass().name,
       context.getHandler().name,

@@ -4,7 +4,7 @@ import { loadPackage } from '../common/absent-package';
 export type { ValidationError } from 'class-validator';
 
 function load(): typeof import('class-validator') {
-  return loadPackage('class-validator', 'each of nestjs-tenancy/access, admin and usage', () =>
+  return loadPackage('class-validator', 'each of nestjs-tenancy/access, admin, usage and webhooks', () =>
     require('class-validator'),
   );
 }

@@ -5,7 +5,7 @@
  */
 
 export { TenancyWebhooksModule } from './tenancy-webhooks.module';
-export { type TenancyWebhooksOptions } from './webhooks.options';
+export { type TenancyWebhooksExtras, type TenancyWebhooksOptions } from './webhooks.options';
 export type { ShownWebhookEndpoint, WebhookEndpoint, WebhookEndpointStatus } from './webhook-endpoint';
 export type { WebhookAttempt, WebhookDelivery, WebhookDeliveryStatus } from './webhook-delivery';
 export {
@@ -24,6 +24,13 @@ export {
   WebhookEndpointNotFoundError,
 } from './deliveries/deliveries.errors';
 export { WebhooksHealth, type WebhooksHealthResult } from './deliveries/webhooks-health';
+export {
+  type CreateWebhookEndpointOptions,
+  type RotateWebhookSecretOptions,
+  type WebhookEndpointChangeOptions,
+  WebhookEndpoints,
+} from './endpoints/webhook-endpoints';
+export { type WebhookEndpointInput, type WebhookEndpointPatch } from './endpoints/webhook-input';
 export { WebhookSecrets } from './secrets/webhook-secrets';
 export { verifyWebhook, type WebhookHeaders } from './receiving/verify-webhook';
 export {
@@ -34,6 +41,8 @@ export {
 export {
   InvalidWebhooksOptionsError,
   RawBodyMissingError,
+  WebhookEndpointLimitError,
+  WebhookEndpointVersionError,
   WebhookInvalidError,
   WebhookKeysMissingError,
   WebhookSecretUnreadableError,

@@ -62,3 +62,27 @@ export class RawBodyMissingError extends TenancyError {
     );
   }
 }
+
+/** The tenant has the maximum number of endpoints. */
+export class WebhookEndpointLimitError extends TenancyError {
+  readonly code = 'WEBHOOK_ENDPOINT_LIMIT';
+  override readonly statusCode = HttpStatus.CONFLICT;
+
+  constructor(limit: number) {
+    super(
+      `The tenant has ${limit} webhook endpoints, which is the maximum. Delete one that is not needed, then make another.`,
+    );
+  }
+}
+
+/** The endpoint was changed after the caller read it. Nothing was done. */
+export class WebhookEndpointVersionError extends TenancyError {
+  readonly code = 'PRECONDITION_FAILED';
+  override readonly statusCode = HttpStatus.PRECONDITION_FAILED;
+
+  constructor() {
+    super(
+      'The webhook endpoint does not have the version that you expected: it was changed. Read it again, then decide.',
+    );
+  }
+}

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import {
   flag,
   group,
+  integer,
   isInteger,
   isPlainObject,
   kind,
@@ -16,6 +17,9 @@ import { isAddressRange } from './client/callable-addresses';
 import { CheckedDeliveriesOptions } from './deliveries/deliveries.options';
 
 export const WEBHOOKS_OPTIONS = Symbol('WEBHOOKS_OPTIONS');
+
+const DAY_MS = 86_400_000;
+export const MAX_SECRET_OVERLAP_MS = 7 * DAY_MS;
 
 const KEY_BYTES = 32;
 const KEY_RULE = `give ${KEY_BYTES} random bytes in base64, as "openssl rand -base64 ${KEY_BYTES}" prints them`;
@@ -88,6 +92,14 @@ export class CheckedWebhooksOptions {
   @Option(milliseconds(1, 60_000))
   readonly timeoutMs: number = 15_000;
 
+  /** How long the old secret of an endpoint signs as well after a rotation, in milliseconds from 0 to 7 days. Default 86,400,000. */
+  @Option(milliseconds(0, MAX_SECRET_OVERLAP_MS))
+  readonly secretOverlapMs: number = DAY_MS;
+
+  /** How many endpoints a tenant may have, 1 to 1,000. Default 20. */
+  @Option(integer(1, 1_000))
+  readonly maxEndpointsPerTenant: number = 20;
+
   /** How much is sent at once, and how long it is kept. */
   @Option(group(CheckedDeliveriesOptions))
   readonly deliveries: CheckedDeliveriesOptions = new CheckedDeliveriesOptions();
@@ -95,6 +107,15 @@ export class CheckedWebhooksOptions {
 
 export type TenancyWebhooksOptions = Given<CheckedWebhooksOptions, 'deliveries'> &
   Pick<CheckedWebhooksOptions, 'encryptionKeys'>;
+
+/** Options that are given where the module is imported. */
+export class CheckedWebhooksExtras {
+  /** Whether the routes `/tenant/webhooks` exist. They need `TenancyAccessModule`. Default false. */
+  @Option(flag())
+  readonly routes: boolean = false;
+}
+
+export type TenancyWebhooksExtras = Given<CheckedWebhooksExtras>;
 
 /** No key is ever shown, and no id that may be a key in the wrong place. */
 function keyProblems(keys: unknown, path: string): FieldError[] {

@@ -181,6 +181,7 @@ describe('A module of ours', () => {
     ['usage', 'TenancyUsageModule'],
     ['apiKeys', 'TenancyAccessModule'],
     ['settings', 'TenancySettingsModule'],
+    ['webhooks', 'TenancyWebhooksModule'],
   ])('says which one an option of the admin API needs: %s', async (option, needed) => {
     await expect(
       failure([tenancy(), TenancyAdminModule.forRoot({ masterKey, [option]: true })]),

@@ -29,7 +29,7 @@ import { CheckedSettingsExtras, CheckedSettingsOptions } from '../../lib/setting
 import { CheckedThrottlingOptions } from '../../lib/throttling/throttling.options';
 import { CheckedTransportsOptions } from '../../lib/transports/transports.options';
 import { CheckedUsageExtras, CheckedUsageOptions } from '../../lib/usage/usage.options';
-import { CheckedWebhooksOptions } from '../../lib/webhooks/webhooks.options';
+import { CheckedWebhooksExtras, CheckedWebhooksOptions } from '../../lib/webhooks/webhooks.options';
 import { REPOSITORY } from './commands';
 
 /** The sections of the page, and which classes declare what is in them. */
@@ -56,7 +56,7 @@ const SECTIONS: readonly (readonly [title: string, declared: readonly Type<objec
   ['`TenancyTransportsModule`', [CheckedTransportsOptions]],
   ['`new RedisTenantStore()`', [CheckedRedisStoreOptions]],
   ['`TenancyUsageModule`', [CheckedUsageOptions, CheckedUsageExtras]],
-  ['`TenancyWebhooksModule`', [CheckedWebhooksOptions]],
+  ['`TenancyWebhooksModule`', [CheckedWebhooksOptions, CheckedWebhooksExtras]],
   ['`fromJwtClaim()`', [CheckedJwtOptions]],
   ['`@TenantCron()`', [CheckedTenantCronOptions]],
   ['`@OnTenantEvent()`', [CheckedOnTenantEventOptions]],

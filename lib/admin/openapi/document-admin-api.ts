@@ -6,6 +6,9 @@ import { MEMBER_CALLS, ROLE_CALLS } from '../../members/openapi/document-members
 import { MEMBER_MODELS, MemberModel } from '../../members/openapi/models';
 import { INVITATION_CALLS } from '../../members/openapi/invitation-calls';
 import { INVITATION_MODELS, TAGGED_INVITATIONS } from '../../members/openapi/invitation-models';
+import { WEBHOOK_CALLS } from '../../webhooks/openapi/webhook-calls';
+import { ENDPOINT_MODELS, TAGGED_ENDPOINTS } from '../../webhooks/openapi/webhook-models';
+import { AdminWebhooksController } from '../admin-webhooks.controller';
 import { MigrationsController } from '../migrations.controller';
 import { MovesController } from '../moves.controller';
 import { SettingsController } from '../settings.controller';
@@ -80,6 +83,14 @@ export function documentAdminApi(): void {
       [AdminMembersController, MEMBER_CALLS],
       [AdminRolesController, ROLE_CALLS],
     ],
+  });
+  describeApi({
+    ...shared,
+    gone: 'Deleted',
+    params: ['tenant'],
+    models: ENDPOINT_MODELS,
+    tagged: TAGGED_ENDPOINTS,
+    controllers: [[AdminWebhooksController, WEBHOOK_CALLS]],
   });
   describeApi({
     ...shared,

@@ -16,9 +16,8 @@ export interface DocumentedCall {
 export const REQUEST_HEADERS = {
   'Idempotency-Key':
     '1 to 256 printable ASCII characters, stored for 24 hours: the same body gets the first answer again, with Idempotent-Replayed: true',
-  'If-Match':
-    'An ETag, several, or *: the call has no effect unless the tenant, the key or the invitation has one of them',
-  'If-None-Match': 'An ETag that the caller has: 304 when the tenant, the key or the invitation still has it',
+  'If-Match': 'An ETag, several, or *: the call has no effect unless what it is about has one of them',
+  'If-None-Match': 'An ETag that the caller has: 304 when what it is about still has it',
 } as const;
 
 export const PATH_PARAMS = {
@@ -29,6 +28,7 @@ export const PATH_PARAMS = {
   key: 'The id of an API key',
   member: 'The id of a member',
   invitation: 'The id of an invitation',
+  endpoint: 'The id of a webhook endpoint',
   setting: 'The key of a declared setting',
 } as const;
 

@@ -43,8 +43,8 @@ export class CallableAddresses {
 
   /** Whether it may be called. Not for a text that is no address. */
   has(text: string): boolean {
-    if (!ipaddr.isValid(text)) return false;
-    const address = this.#reached(ipaddr.parse(text));
+    if (!ipaddr().isValid(text)) return false;
+    const address = this.#reached(ipaddr().parse(text));
     if (isIn(address, this.#allowed)) return true;
     return this.#isPublic(address) && !isIn(address, this.#refused) && !isOurs(address);
   }
@@ -53,7 +53,7 @@ export class CallableAddresses {
   #reached(address: Address): Address {
     if (!isIPv6(address)) return address;
     if (address.isIPv4MappedAddress()) return address.toIPv4Address();
-    return isIn(address, [this.#nat64]) ? new ipaddr.IPv4(address.toByteArray().slice(12)) : address;
+    return isIn(address, [this.#nat64]) ? new (ipaddr().IPv4)(address.toByteArray().slice(12)) : address;
   }
 
   #isPublic(address: Address): boolean {
@@ -65,7 +65,7 @@ export class CallableAddresses {
 function isOurs(address: Address): boolean {
   const text = address.toString();
   return Object.values(networkInterfaces()).some((each) =>
-    each?.some((own) => ipaddr.isValid(own.address) && ipaddr.parse(own.address).toString() === text),
+    each?.some((own) => ipaddr().isValid(own.address) && ipaddr().parse(own.address).toString() === text),
   );
 }
 
@@ -80,8 +80,8 @@ function isIPv6(address: Address): address is IPv6 {
 function rangeOf(text: string): Range | undefined {
   // Three numbers, octal or hexadecimal ones are read as addresses, too, and mean something else to most people.
   if (!/^(?:\d{1,3}(?:\.\d{1,3}){3}|[\da-f:]*:[\da-f:]*)(?:\/\d{1,3})?$/i.test(text)) return undefined;
-  if (!text.includes('/')) return ipaddr.isValid(text) ? wholeRange(ipaddr.parse(text)) : undefined;
-  return ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : undefined;
+  if (!text.includes('/')) return ipaddr().isValid(text) ? wholeRange(ipaddr().parse(text)) : undefined;
+  return ipaddr().isValidCIDR(text) ? ipaddr().parseCIDR(text) : undefined;
 }
 
 function wholeRange(address: Address): Range {

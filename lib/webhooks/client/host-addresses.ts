@@ -1,9 +1,7 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
+import { isLocalhost, LOCALHOST } from './webhook-url';
 import { WebhookFailure } from './webhook-failure';
-
-/** RFC 6761, 6.3: these are this machine, whatever a server says. */
-const LOCALHOST = /^(?:.*\.)?localhost$/i;
 
 /** Of an answer with more, the rest is not looked at, and not called. */
 const MAX_ADDRESSES = 16;
@@ -24,7 +22,7 @@ export class HostAddresses {
   async of(host: string, signal: AbortSignal): Promise<string[]> {
     const literal = /^\[(.*)\]$/.exec(host)?.[1] ?? host;
     if (isIP(literal) !== 0) return [literal];
-    if (LOCALHOST.test(host)) return ['127.0.0.1', '::1'];
+    if (isLocalhost(host)) return [LOCALHOST];
     const resolver = new dns.Resolver();
     if (this.servers.length > 0) resolver.setServers(this.servers);
     const cancel = () => resolver.cancel();

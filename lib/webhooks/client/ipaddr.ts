@@ -1,6 +1,6 @@
 import { loadPackage } from '../../common/absent-package';
 
-/** Knows the ranges of addresses that are not public. */
-export const ipaddr: typeof import('ipaddr.js') = loadPackage('ipaddr.js', 'nestjs-tenancy/webhooks', () =>
-  require('ipaddr.js'),
-);
+/** The library that knows the ranges of addresses. Loaded when it is needed: the admin module reads this folder, too. */
+export function ipaddr(): typeof import('ipaddr.js') {
+  return loadPackage('ipaddr.js', 'nestjs-tenancy/webhooks', () => require('ipaddr.js'));
+}

@@ -52,6 +52,7 @@ it.each([
     'https://１２７。0。0。1/',
     'https://%31%32%37.0.0.1/',
   ],
+  ['this machine by name', 'not public', 'https://localhost/', 'https://LOCALHOST./', 'https://a.localhost/'],
   [
     'one of IPv6',
     'not public',

@@ -24,8 +24,16 @@ export function urlProblem(text: string, { addresses, ports, allowHttp }: UrlRul
   if (url.hash !== '') return 'must have no fragment (#…), which is never sent';
   if (!ports.includes(portOf(url))) return `must have one of these ports: ${ports.join(', ')}`;
   const host = bareHost(url);
-  if (isIP(host) !== 0 && !addresses.has(host)) return 'must not be at this address: it is not public';
+  const address = isLocalhost(host) ? LOCALHOST : host;
+  if (isIP(address) !== 0 && !addresses.has(address)) return 'must not be at this address: it is not public';
   return undefined;
+}
+
+export const LOCALHOST = '127.0.0.1';
+
+/** RFC 6761, 6.3: these names are this machine, whatever a server says. */
+export function isLocalhost(host: string): boolean {
+  return /^(?:.*\.)?localhost$/i.test(host);
 }
 
 export function portOf({ port, protocol }: URL): number {

@@ -1,5 +1,5 @@
 import { WebhookInvalidError } from '../webhooks.errors';
-import { Webhook, WebhookVerificationError } from './standard-webhooks';
+import { standardWebhooks } from './standard-webhooks';
 
 /** Of a request of Node's, of Express or Fastify, or of `fetch`. */
 export type WebhookHeaders =
@@ -40,14 +40,14 @@ export function verifyWebhook<Payload = unknown>(
   }
 }
 
-type Receiver = InstanceType<typeof Webhook>;
+type Receiver = import('standardwebhooks').Webhook;
 
 function isSignedBy(receiver: Receiver, text: string, headers: Record<string, string>): boolean {
   try {
     receiver.verify(text, headers, { jsonParse: false });
     return true;
   } catch (error) {
-    if (error instanceof WebhookVerificationError) return false;
+    if (error instanceof standardWebhooks().WebhookVerificationError) return false;
     throw error;
   }
 }
@@ -58,6 +58,7 @@ function receiversOf(secrets: string | readonly string[]): Receiver[] {
     throw new TypeError(
       'A webhook is verified with one or more secrets such as whsec_…, as they were shown for its endpoint.',
     );
+  const { Webhook } = standardWebhooks();
   return list.map((secret) => new Webhook(secret));
 }
 

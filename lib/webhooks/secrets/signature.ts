@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Webhook } from '../receiving/standard-webhooks';
+import { standardWebhooks } from '../receiving/standard-webhooks';
 
 /** As many as the signature has. The specification asks for 24 to 64. */
 const SECRET_BYTES = 32;
@@ -20,6 +20,7 @@ export function signedHeaders(
   { id, at, body }: SignedMessage,
   secrets: readonly string[],
 ): Record<string, string> {
+  const { Webhook } = standardWebhooks();
   return {
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),

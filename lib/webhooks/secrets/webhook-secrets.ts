@@ -8,6 +8,7 @@ import { uuidV7 } from '../../common/uuid-v7';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { registrySchema } from '../../registry/registry-schema';
 import { inRegistry } from '../../registry/store/registry-transaction';
+import { standardWebhooks } from '../receiving/standard-webhooks';
 import { WebhookKeysMissingError } from '../webhooks.errors';
 import { type CheckedWebhooksOptions, WEBHOOKS_OPTIONS } from '../webhooks.options';
 import { type BoxedSecret, SecretBox } from './secret-box';
@@ -32,6 +33,8 @@ export class WebhookSecrets implements OnModuleInit {
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     @Inject(WEBHOOKS_OPTIONS) private readonly options: CheckedWebhooksOptions,
   ) {
+    // Says at the start that it is missing.
+    standardWebhooks();
     this.#box = new SecretBox(options.encryptionKeys, options.encryptionKeyId);
   }
 

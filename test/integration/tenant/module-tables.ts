@@ -64,6 +64,7 @@ export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   settings: ['tenant_settings'],
   usage: ['usage_flushes', 'usage_months'],
   webhooks: [
+    'idempotency_keys',
     ...['webhook_attempts', 'webhook_deliveries', 'webhook_endpoints', 'webhook_lanes', 'webhook_secrets'],
   ],
 };
