@@ -1,9 +1,10 @@
-import { Controller, Get, Headers, HttpStatus, Query, Res, StreamableFile } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import { Controller, Get, Headers, HttpStatus, Query, Req, Res, StreamableFile } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Public } from '../http/public-route.decorator';
 import { TenantFree } from '../resolution/http/tenant-route.decorator';
 import { FileLinks, type FileLinkQuery } from './file-links';
-import type { FileRange } from './file-store';
+import type { FileInfo, FileRange, OpenedFile } from './file-store';
 import { FileNotFoundError } from './files.errors';
 import { TenantFiles } from './tenant-files';
 
@@ -24,24 +25,17 @@ export class FileLinksController {
   @Get()
   get(
     @Query() query: FileLinkQuery,
-    @Headers() asked: Readonly<Record<string, string | undefined>>,
+    @Headers() asked: AskedHeaders,
+    @Req() { method }: { readonly method: string },
     @Res({ passthrough: true }) response: unknown,
   ): Promise<StreamableFile | undefined> {
     return this.links.read(query, async (key, disposition) => {
       const { httpAdapter } = this.adapterHost;
-      const known = await this.files.head(key);
-      if (!known) throw new FileNotFoundError(key);
-      const tag = `"${known.sha256}"`;
-      const isKnown = asked['if-none-match']?.includes(tag) === true;
-      // A part of another version than the caller has the rest of would make neither.
-      const isSame = asked['if-range'] === undefined || asked['if-range'] === tag;
-      const found = isKnown
-        ? undefined
-        : await this.files.get(key, isSame ? rangeOf(asked.range) : undefined);
-      if (!isKnown && !found) throw new FileNotFoundError(key);
-      const { info, range, stream } = found ?? { info: known };
+      const found = await this.#find(key, asked, method === 'HEAD');
+      if (!found) throw new FileNotFoundError(key);
+      const { info, range, stream } = found;
       const headers = {
-        ETag: `"${info.sha256}"`,
+        ETag: tagOf(info),
         'Last-Modified': info.modifiedAt.toUTCString(),
         'Accept-Ranges': 'bytes',
         'Cache-Control': 'private, no-cache',
@@ -51,12 +45,40 @@ export class FileLinksController {
         ...(range && { 'Content-Range': `bytes ${range.start}-${range.end}/${info.size}` }),
       };
       for (const [name, value] of Object.entries(headers)) httpAdapter.setHeader(response, name, value);
-      httpAdapter.status(response, statusOf(isKnown, range !== undefined));
+      httpAdapter.status(response, statusOf(stream === undefined, range !== undefined));
       if (!stream) return undefined;
       const length = range ? range.end - range.start + 1 : info.size;
       return new StreamableFile(stream, { type: info.contentType, disposition, length });
     });
   }
+
+  /** Without a stream: the caller has it. */
+  async #find(key: string, asked: AskedHeaders, isHead: boolean): Promise<Found | undefined> {
+    const { range, 'if-none-match': known, 'if-range': part } = asked;
+    if (known !== undefined || isHead) {
+      const info = await this.files.head(key);
+      if (!info) return undefined;
+      if (known?.includes(tagOf(info))) return { info };
+      // The answer to HEAD has the length, and no byte of the file is read.
+      if (isHead) return { info, stream: Readable.from([]) };
+    }
+    const wanted = rangeOf(range);
+    if (wanted === undefined || part === undefined) return this.files.get(key, wanted);
+    // A part of another version than the caller has the rest of would make neither; and one may come at any moment.
+    const before = await this.files.head(key);
+    const found = before && tagOf(before) === part ? await this.files.get(key, wanted) : undefined;
+    if (found && tagOf(found.info) === part) return found;
+    found?.stream.destroy();
+    return this.files.get(key);
+  }
+}
+
+type AskedHeaders = Readonly<Record<string, string | undefined>>;
+
+type Found = Pick<OpenedFile, 'info' | 'range'> & Partial<Pick<OpenedFile, 'stream'>>;
+
+function tagOf({ sha256 }: FileInfo): string {
+  return `"${sha256}"`;
 }
 
 function statusOf(isKnown: boolean, isPart: boolean): HttpStatus {

@@ -93,6 +93,25 @@ describe('TenantFiles in a directory', () => {
     expect(await readdir(stale)).toEqual(['young']);
   });
 
+  it('leaves no directory of a long key behind, and none is missing while another key needs it', async () => {
+    const tenant = await fresh('long');
+    const keys = Array.from({ length: 8 }, (_, i) => `${'x'.repeat(170)}${i}`);
+    const putAndRemove = async (key: string) => {
+      for (let times = 0; times < 5; times++) {
+        await files.put(key, 'tea');
+        await files.delete(key);
+      }
+    };
+    await inside(tenant, async () => {
+      await Promise.all(keys.map(putAndRemove));
+      expect(await readdir(directoryOf(tenant))).toEqual([]);
+      await files.put(keys[0], 'tea');
+      await files.put(keys[1], 'tea');
+      await files.delete(keys[0]);
+      expect(await textOf(keys[1])).toBe('tea');
+    });
+  });
+
   it('follows no symbolic link, and gives nothing that it has not written', async () => {
     const tenant = await fresh('links');
     await writeFile(join(root, 'secret'), 'of the machine');
@@ -302,6 +321,28 @@ describe.each([
     expect(await ask(url, { 'if-none-match': '"x"' })).toMatchObject({ status: 200 });
     expect(await ask(url, { range: 'bytes=3-4', 'if-range': etag })).toMatchObject({ status: 206 });
     expect(await ask(url, { range: 'bytes=3-4', 'if-range': '"x"' })).toMatchObject({ status: 200 });
+  });
+
+  it('gives no part of a version that has come just now, and reads nothing for HEAD', async () => {
+    const url = await sign(acme);
+    const { headers } = await ask(url);
+    const open = jest.spyOn(files, 'get');
+    const head = await fetch(new URL(url, running.url), { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length'), head.headers.get('etag')]).toEqual([
+      200,
+      '7',
+      headers.get('etag'),
+    ]);
+    expect(open.mock.calls).toEqual([]);
+    const look = files.head.bind(files);
+    jest.spyOn(files, 'head').mockImplementationOnce(async (key) => {
+      const info = await look(key);
+      await files.put(key, '<p>ACME, Inc.', { contentType: 'text/html' });
+      return info;
+    });
+    const part = { range: 'bytes=3-4', 'if-range': headers.get('etag')! };
+    expect(await ask(url, part)).toMatchObject({ status: 200, body: '<p>ACME, Inc.' });
+    await inside(acme, () => files.put('a b/ü&1.html', '<p>acme', { contentType: 'text/html' }));
   });
 
   it('is good for nothing else, and no longer than it says', async () => {

@@ -9,6 +9,7 @@ import {
   realpath,
   rename,
   rm,
+  rmdir,
   stat,
   unlink,
 } from 'node:fs/promises';
@@ -32,6 +33,9 @@ import { openRoot, OWN_DIRECTORY, OWN_FILE, UPLOADS, WRITE_NEW } from './directo
 import { listKeys } from './disk-list';
 import { directoryOfOwner, pathOfKey } from './disk-names';
 import { endOf, infoOf, openKept, sizesOf } from './kept-file';
+
+/** How often a file is put where its directory has just been taken away. */
+const RENAME_TRIES = 20;
 
 /**
  * Files in a directory that nothing else writes to. Several processes may use it, on one machine or over a network file
@@ -98,10 +102,11 @@ export class DirectoryFileStore extends FileStore {
   }
 
   async remove({ owner, key }: FilePlace): Promise<void> {
-    const { directory, path } = await this.#pathsOf(owner, key);
+    const { directories, directory, path } = await this.#pathsOf(owner, key);
     if (!(await this.#isOurs(directory))) return;
     await this.#ifThere(() => unlink(path));
-    await use(() => syncDirectory(directory));
+    await this.#ifThere(() => syncDirectory(directory));
+    await removeEmpty(directories.slice(1));
   }
 
   async list(owner: string, page: FilePage): Promise<{ files: ListedFile[]; next?: string }> {
@@ -156,13 +161,13 @@ export class DirectoryFileStore extends FileStore {
   ): Promise<Info> {
     const { root, directories, directory, path } = await this.#pathsOf(owner, key);
     await use(() => requireRoot(root));
-    if (!(await this.#isOurs(directory))) await use(() => makeDirectories(directories));
+    if (!(await this.#isOurs(directory))) await this.#ifThere(() => makeDirectories(directories));
     const upload = join(root, UPLOADS, randomUUID());
     try {
       const info = await write(upload);
       if (!info) return info;
-      await use(() => rename(upload, path));
-      await use(() => syncDirectory(directory));
+      await use(() => renameInto(directories, upload, path));
+      await this.#ifThere(() => syncDirectory(directory));
       return info;
     } catch (error) {
       await rm(upload, { force: true }).catch(() => undefined);
@@ -241,6 +246,29 @@ async function makeDirectories(directories: readonly string[]): Promise<void> {
     const stats = await lstat(directory);
     if (!stats.isDirectory()) throw new FileDamagedError(directory, 'is no directory');
     await syncDirectory(dirname(directory));
+  }
+}
+
+/** The directories of a long key are taken away with the last file in them, whoever removes it. */
+async function renameInto(directories: readonly string[], upload: string, path: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      if (tries > 1) await makeDirectories(directories);
+      return await rename(upload, path);
+    } catch (error) {
+      if (!isMissing(error) || tries === RENAME_TRIES) throw error;
+      // Of a disk that is gone none is made.
+      await stat(upload);
+    }
+  }
+}
+
+/** Those of a long key that hold nothing any more. What cannot be taken away stays until the purge. */
+async function removeEmpty(directories: readonly string[]): Promise<void> {
+  try {
+    for (const directory of [...directories].reverse()) await rmdir(directory);
+  } catch {
+    // It is not empty, or another has been faster.
   }
 }
 
