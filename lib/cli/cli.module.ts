@@ -3,6 +3,7 @@ import { Application } from './application';
 import { Confirmation } from './confirmation';
 import { DoctorCommand } from './doctor/doctor.command';
 import { DriftCommand } from './drift.command';
+import { EventsCommand } from './events/events.command';
 import { ExecCommand } from './exec.command';
 import { InitCommand } from './init/init.command';
 import { Interrupts } from './interrupts';
@@ -49,6 +50,7 @@ export class CliModule {
         ServersCommand,
         TimersCommand,
         ...WebhooksCommand.registerWithSubCommands(),
+        ...EventsCommand.registerWithSubCommands(),
         DoctorCommand,
       ],
       exports: [Application],

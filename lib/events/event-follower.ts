@@ -27,6 +27,7 @@ import { Following } from './following';
 @Injectable()
 export class EventFollower implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #followings = new Map<string, Following>();
+  #isFetching = false;
   #declared: readonly DeclaredFollower[] = [];
 
   constructor(
@@ -67,7 +68,7 @@ export class EventFollower implements OnModuleInit, OnApplicationBootstrap, OnMo
     if (isTenancyCli()) return () => Promise.resolve();
     const { rows, store, context, clock } = this;
     const { leaseMs, pollMs, shutdownTimeoutMs } = this.options;
-    const seal = () => this.sealer.seal();
+    const seal = () => this.#seal();
     const following = new Following(checked, handler, {
       ...{ rows, store, context, clock },
       ...{ leaseMs, pollMs, shutdownTimeoutMs, seal },
@@ -77,6 +78,18 @@ export class EventFollower implements OnModuleInit, OnApplicationBootstrap, OnMo
       await following.stop();
       if (this.#followings.get(name) === following) this.#followings.delete(name);
     };
+  }
+
+  /** What is recorded on other servers comes a moment later: one that is away must not hold up those of all others. */
+  async #seal(): Promise<void> {
+    if (!this.#isFetching) {
+      this.#isFetching = true;
+      void this.sealer
+        .fetch()
+        .catch(() => undefined)
+        .finally(() => (this.#isFetching = false));
+    }
+    await this.sealer.seal(null);
   }
 
   /** Has all followers of this instance look at the trail now rather than within `pollMs`. */

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
-import { REPOSITORY } from '../../support/commands';
+import { cleanEnvironment, REPOSITORY } from '../../support/commands';
 import { type CliApp, startCliApp } from './cli-app';
 
 jest.setTimeout(300_000);
@@ -30,6 +32,39 @@ describe('an application with timers and workers', () => {
       hasWorker: false,
       jobs: 0,
     });
+  });
+});
+
+describe('events', () => {
+  it('are listed, exported and followed', async () => {
+    const { stdout } = await cli.run('events', 'list', 'acme', '--type', 'tenant.*');
+    expect(stdout).toMatch(
+      /^time +tenant +sequence +type +actor +subject +position\n\S+Z +\S+ +1 +tenant\.created +/,
+    );
+    const exported = await cli.run('events', 'export', 'acme');
+    const [first] = exported.stdout
+      .split('\n')
+      .map((line) => (line === '' ? {} : (JSON.parse(line) as object)));
+    expect(first).toMatchObject({ type: 'tenant.created', sequence: '1' });
+    expect((await cli.json('events', 'list', '--type', 'no.such')).data).toEqual([]);
+    expect(await cli.run('events', 'list', 'nobody')).toMatchObject({ code: 3 });
+    for (const wrong of [
+      ['--type', 'a%'],
+      ['--from', 'noon'],
+      ['--limit', '0'],
+    ])
+      expect(await cli.run('events', 'list', ...wrong)).toMatchObject({ code: 2, stdout: '' });
+
+    const child = spawn(process.execPath, [cli.line.program, 'events', 'follow', 'acme', '--after', '0'], {
+      cwd: cli.line.directory,
+      env: cleanEnvironment(cli.environment),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const closed = once(child, 'close');
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(JSON.parse(line.toString().split('\n')[0])).toEqual(first);
+    child.kill('SIGINT');
+    expect(await closed).toEqual([130, null]);
   });
 });
 

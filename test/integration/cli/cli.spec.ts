@@ -39,6 +39,8 @@ describe('help', () => {
     [['export']],
     [['import']],
     [['tenant', 'clone']],
+    [['events']],
+    [['events', 'follow']],
     [['api-key']],
     [['api-key', 'create']],
   ])('tenancy %j --help needs no application, and shows examples', async (command) => {
