@@ -28,6 +28,7 @@ import {
   type TenancyAdminOptions,
 } from './admin.options';
 import { AdminEventsController } from './admin-events.controller';
+import { AdminDeliveriesController } from './admin-deliveries.controller';
 import { AdminWebhooksController } from './admin-webhooks.controller';
 import { FirstKey } from './first-key';
 import { MasterKeyUses } from './master-key-uses';
@@ -57,7 +58,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         ? [AdminMembersController, AdminRolesController, TenantInvitationsOfAdminController]
         : []),
       ...(extras.settings ? [SettingsController] : []),
-      ...(extras.webhooks ? [AdminWebhooksController] : []),
+      ...(extras.webhooks ? [AdminWebhooksController, AdminDeliveriesController] : []),
     ],
   }))
   .build();

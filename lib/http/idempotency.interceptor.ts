@@ -52,13 +52,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const key = request.method === 'POST' ? keyOf(request) : undefined;
     if (key === undefined) return next.handle();
-    const { tenant = '', key: apiKey, move, invitation, endpoint } = request.params ?? {};
+    const { tenant = '', key: apiKey, move, invitation, endpoint, delivery } = request.params ?? {};
     const id = apiKey ?? move ?? invitation ?? endpoint;
     const call = [
       context.getClass().name,
       context.getHandler().name,
       tenant,
-      ...(id === undefined ? [] : [id]),
+      ...[id, delivery].filter((each) => each !== undefined),
     ];
     const outcome = await this.keys.begin(
       [callerOf(request).name, ...call, key],

@@ -20,6 +20,7 @@ import { DeliveryMeter } from './deliveries/delivery-meter';
 import { DeliveryRows } from './deliveries/delivery-rows';
 import { DeliverySweeper } from './deliveries/delivery-sweeper';
 import { DeliveryWorker } from './deliveries/delivery-worker';
+import { TenantDeliveriesController } from './deliveries/tenant-deliveries.controller';
 import { WebhookDeliveries } from './deliveries/webhook-deliveries';
 import { SignedWebhookSender } from './deliveries/signed-webhook-sender';
 import { WebhookDisabling } from './deliveries/webhook-disabling';
@@ -52,7 +53,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
     .setExtras<TenancyWebhooksExtras>(new CheckedWebhooksExtras(), (definition, extras) => ({
       ...definition,
       providers: [...(definition.providers ?? []), givenExtras(extras)],
-      controllers: extras.routes ? [TenantWebhooksController] : [],
+      controllers: extras.routes ? [TenantWebhooksController, TenantDeliveriesController] : [],
     }))
     .build();
 

@@ -324,6 +324,78 @@ describe('the secret of an endpoint', () => {
   });
 });
 
+describe('deliveries', () => {
+  const delivered = async (endpoint: string, count: number) => {
+    for (;;) {
+      const { body } = await call(`GET /tenant/webhooks/${endpoint}/deliveries?status=delivered`);
+      if (body.data.length === count) return body.data as { id: string }[];
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+
+  it('are tried, listed page by page, and sent again, once for each Idempotency-Key', async () => {
+    const { id } = await make({ types: ['order.*'] });
+    const once = { 'idempotency-key': 'a test' };
+    const tested = await call(`POST /tenant/webhooks/${id}/test`, undefined, once);
+    expect(tested).toMatchObject({
+      status: 201,
+      body: { endpointId: id, tenantId: acme.id, type: 'webhook.test', status: 'pending' },
+    });
+    const repeated = await call(`POST /tenant/webhooks/${id}/test`, undefined, once);
+    expect(repeated.body).toEqual(tested.body);
+    expect(repeated.headers.get('idempotent-replayed')).toBe('true');
+    await delivered(id, 1);
+    await call(`POST /tenant/webhooks/${id}/test`);
+    const [latest, first] = await delivered(id, 2);
+    expect(first.id).toBe(tested.body.id);
+    const page = (await call(`GET /tenant/webhooks/${id}/deliveries?limit=1`)).body;
+    expect(page.data).toMatchObject([{ id: latest.id }]);
+    const rest = await call(`GET /tenant/webhooks/${id}/deliveries?limit=1&cursor=${page.nextCursor}`);
+    expect(rest.body).toMatchObject({ data: [{ id: first.id }], nextCursor: null });
+    const before = got.length;
+    const again = (delivery: string) =>
+      call(`POST /tenant/webhooks/${id}/deliveries/${delivery}/resend`, undefined, once);
+    await expect(again(first.id)).resolves.toMatchObject({ status: 200, body: { id: first.id } });
+    // The same key for another delivery is another call.
+    await expect(again(latest.id)).resolves.toMatchObject({ status: 200, body: { id: latest.id } });
+    await delivered(id, 2);
+    const since = new Date(Date.now() - 60_000).toISOString();
+    const resend = { since, status: 'delivered' };
+    await expect(admin(`POST /admin/tenants/acme/webhooks/${id}/resend`, resend)).resolves.toMatchObject({
+      ...{ status: 200, body: { count: 2 } },
+    });
+    await delivered(id, 2);
+    while (got.length < before + 4) await new Promise((resolve) => setTimeout(resolve, 20));
+    const { body } = await admin(`GET /admin/tenants/acme/webhooks/${id}/deliveries/${first.id}`);
+    expect(body.attempts).toMatchObject([{ status: 204 }, { status: 204 }, { status: 204 }]);
+    expect(
+      new Set(got.slice(before).map(({ headers }) => (headers as Record<string, string>)['webhook-id'])),
+    ).toEqual(new Set([first.id, latest.id]));
+  });
+
+  it('are read and sent again by whoever has the scope, and refused in words', async () => {
+    const { id } = await make();
+    const reader = { 'x-api-key': keys.reader };
+    const path = `/tenant/webhooks/${id}`;
+    await expect(send(`GET ${path}/deliveries`, reader)).resolves.toMatchObject({ status: 200 });
+    for (const what of ['test', 'resend', `deliveries/${id}/resend`])
+      await expect(send(`POST ${path}/${what}`, reader, {})).resolves.toMatchObject({ status: 403 });
+    const other = { 'x-api-key': keys.other };
+    await expect(send(`GET ${path}/deliveries`, other)).resolves.toMatchObject({ status: 404 });
+    await expect(call(`GET ${path}/deliveries/${id}`)).resolves.toMatchObject({
+      ...{ status: 404, body: { code: 'WEBHOOK_DELIVERY_NOT_FOUND' } },
+    });
+    for (const wrong of ['status=lost', 'cursor=x', 'limit=0'])
+      await expect(call(`GET ${path}/deliveries?${wrong}`)).resolves.toMatchObject({ status: 400 });
+    for (const wrong of [{}, { since: 'today' }, { since: '2026-02-99T00:00:00Z' }, { since: 5 }])
+      await expect(call(`POST ${path}/resend`, wrong)).resolves.toMatchObject({ status: 400 });
+    await call(`PATCH ${path}`, { status: 'disabled' });
+    await expect(call(`POST ${path}/test`)).resolves.toMatchObject({
+      ...{ status: 409, body: { code: 'WEBHOOK_DISABLED' } },
+    });
+  });
+});
+
 describe('the endpoints of a tenant', () => {
   it('are read and changed by whoever has the scope, and by no other tenant', async () => {
     const { id } = await make();
@@ -376,6 +448,9 @@ describe('the endpoints of a tenant', () => {
             `patch ${base}/{endpoint}`,
           ],
           ...[`post ${base}`, `post ${base}/{endpoint}/rotate-secret`],
+          ...[`get ${base}/{endpoint}/deliveries`, `get ${base}/{endpoint}/deliveries/{delivery}`],
+          ...[`post ${base}/{endpoint}/resend`, `post ${base}/{endpoint}/test`],
+          `post ${base}/{endpoint}/deliveries/{delivery}/resend`,
         ].sort(),
       );
     const { ShownWebhookEndpoint: schema } = document.components!.schemas as Record<

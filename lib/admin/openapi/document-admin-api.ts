@@ -6,8 +6,11 @@ import { MEMBER_CALLS, ROLE_CALLS } from '../../members/openapi/document-members
 import { MEMBER_MODELS, MemberModel } from '../../members/openapi/models';
 import { INVITATION_CALLS } from '../../members/openapi/invitation-calls';
 import { INVITATION_MODELS, TAGGED_INVITATIONS } from '../../members/openapi/invitation-models';
+import { DELIVERY_CALLS } from '../../webhooks/openapi/delivery-calls';
+import { DELIVERY_MODELS } from '../../webhooks/openapi/delivery-models';
 import { WEBHOOK_CALLS } from '../../webhooks/openapi/webhook-calls';
 import { ENDPOINT_MODELS, TAGGED_ENDPOINTS } from '../../webhooks/openapi/webhook-models';
+import { AdminDeliveriesController } from '../admin-deliveries.controller';
 import { AdminWebhooksController } from '../admin-webhooks.controller';
 import { MigrationsController } from '../migrations.controller';
 import { MovesController } from '../moves.controller';
@@ -88,9 +91,12 @@ export function documentAdminApi(): void {
     ...shared,
     gone: 'Deleted',
     params: ['tenant'],
-    models: ENDPOINT_MODELS,
+    models: [...ENDPOINT_MODELS, ...DELIVERY_MODELS],
     tagged: TAGGED_ENDPOINTS,
-    controllers: [[AdminWebhooksController, WEBHOOK_CALLS]],
+    controllers: [
+      [AdminWebhooksController, WEBHOOK_CALLS],
+      [AdminDeliveriesController, DELIVERY_CALLS],
+    ],
   });
   describeApi({
     ...shared,

@@ -29,6 +29,7 @@ export const PATH_PARAMS = {
   member: 'The id of a member',
   invitation: 'The id of an invitation',
   endpoint: 'The id of a webhook endpoint',
+  delivery: 'The id of a webhook delivery',
   setting: 'The key of a declared setting',
 } as const;
 
