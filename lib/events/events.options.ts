@@ -1,7 +1,10 @@
-import { flag, milliseconds } from '../common/options/kinds';
+import { flag, kind, milliseconds } from '../common/options/kinds';
+import type { Tenant } from '../registry/tenant';
 import { type Given, Option } from '../common/options/option.decorator';
 
 export const EVENTS_OPTIONS = Symbol('EVENTS_OPTIONS');
+
+type RetentionDays = number | ((tenant: Tenant | undefined) => number | undefined);
 
 export class CheckedEventsOptions {
   /**
@@ -24,6 +27,19 @@ export class CheckedEventsOptions {
    */
   @Option(milliseconds(0, 3_600_000))
   readonly shutdownTimeoutMs: number = 10_000;
+
+  /**
+   * How many days events are kept: a number from 1 to 36,500, or a function that returns one for a tenant, or `undefined` for ever;
+   * it is given `undefined` for a tenant that was purged, and for the events of nobody. Every hour older ones are deleted.
+   * Default: for ever.
+   */
+  @Option(
+    kind<RetentionDays>(
+      'give a number of days from 1 to 36,500, or a function of a tenant',
+      (value) => typeof value === 'function' || (typeof value === 'number' && value >= 1 && value <= 36_500),
+    ),
+  )
+  readonly retentionDays?: RetentionDays;
 }
 
 /** Options that are given where the module is imported. */

@@ -6,6 +6,7 @@ import { BringsTables } from '../registry/registry-migrations';
 import { TENANCY } from '../tenancy.module';
 import { DeclaredFollowers } from './declared-followers';
 import { EventFollower } from './event-follower';
+import { EventRetention } from './event-retention';
 import { InvalidEventsOptionsError } from './events.errors';
 import {
   CheckedEventsExtras,
@@ -54,12 +55,13 @@ const OPENAPI = Symbol('OPENAPI');
       FollowerRows,
       EventFollower,
       EventCollector,
+      EventRetention,
       TenantEventLog,
       // Done while Nest makes the providers, so before any document can be created.
       { provide: OPENAPI, useFactory: documentEventsApi },
     ],
   ),
-  exports: [EventFollower, TenantEventLog],
+  exports: [EventFollower, EventRetention, TenantEventLog],
 })
 export class TenancyEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {

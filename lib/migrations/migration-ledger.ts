@@ -7,6 +7,7 @@ import { TEMPLATE_ID } from '../provisioning/template/unfinished-migrations';
 import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../provisioning/provisioning.options';
 import { SchemaGoneError } from '../provisioning/provisioning.errors';
 import { DEFAULT_SERVER } from '../placement/place';
+import { recordEventsSql } from '../registry/events/event-sql';
 import type { Tenant } from '../registry/tenant';
 import type { MigrationTrouble } from './fleet-status';
 import type { RunDirection } from './migration-runs';
@@ -57,13 +58,15 @@ const REFUSAL_MARK = 'not to be migrated: ';
 export class MigrationLedger {
   readonly #table: string;
   readonly #template: string;
+  readonly #registry: string;
   readonly #tenants: string;
   readonly #checksums = new WeakMap<NamedMigration, string>();
 
   constructor(@Inject(PROVISIONING_OPTIONS) { registrySchema }: ProvisioningOptions) {
     this.#table = `${quoteIdentifier(registrySchema)}.tenant_migrations`;
     this.#template = `${quoteIdentifier(registrySchema)}.template_migrations`;
-    this.#tenants = `${quoteIdentifier(registrySchema)}.tenants`;
+    this.#registry = quoteIdentifier(registrySchema);
+    this.#tenants = `${this.#registry}.tenants`;
   }
 
   /** Names of the migrations that the template has seen and the tenant has not. */
@@ -157,12 +160,22 @@ export class MigrationLedger {
     }
     // OFFSET has PostgreSQL look it up once for each.
     await transaction.query(
-      `UPDATE ${this.#tenants} t SET version = version + 1, schema_version = seen.name
-       FROM (SELECT tenant.id, ${this.#lastOf('tenant.id')} AS name
-         FROM pg_catalog.unnest($1::uuid[]) AS tenant (id) OFFSET 0) seen
-       WHERE t.id = seen.id AND t.server = '${DEFAULT_SERVER}' AND t.schema_version IS DISTINCT FROM seen.name`,
+      this.#told(`
+        UPDATE ${this.#tenants} t SET version = version + 1, schema_version = seen.name
+        FROM (SELECT tenant.id, ${this.#lastOf('tenant.id')} AS name
+          FROM pg_catalog.unnest($1::uuid[]) AS tenant (id) OFFSET 0) seen
+        WHERE t.id = seen.id AND t.server = '${DEFAULT_SERVER}' AND t.schema_version IS DISTINCT FROM seen.name`),
       [tenantIds],
     );
+  }
+
+  /** The same statement, with an event of each tenant that it has changed. */
+  #told(update: string): string {
+    const told = recordEventsSql(this.#registry, 'changed', {
+      ...{ tenantId: 'id', type: 'tenant.migrated', subject: 'NULL' },
+      data: `pg_catalog.json_build_object('to', schema_version)`,
+    });
+    return `WITH changed AS (${update} RETURNING t.id, t.schema_version) ${told}`;
   }
 
   /** The migration that a tenant has seen last, as an expression. */
@@ -174,9 +187,9 @@ export class MigrationLedger {
   /** A tenant's `updatedAt` stays: nobody has changed it in that sense. */
   #versionUpdate(whose: string): string {
     const seen = this.#lastOf('t.id');
-    return `
+    return this.#told(`
       UPDATE ${this.#tenants} t SET version = version + 1, schema_version = ${seen}
-      WHERE ${whose} AND t.server = '${DEFAULT_SERVER}' AND schema_version IS DISTINCT FROM ${seen}`;
+      WHERE ${whose} AND t.server = '${DEFAULT_SERVER}' AND schema_version IS DISTINCT FROM ${seen}`);
   }
 
   /** What `writeVersion` writes, for tenants that are not in the same database as the ledger. By their ids. */
@@ -195,9 +208,10 @@ export class MigrationLedger {
   /** Writes in the registry what tenants have seen on another server. */
   async writeVersionsOf(registry: SqlExecutor, versions: ReadonlyMap<string, string | null>): Promise<void> {
     await registry.query(
-      `UPDATE ${this.#tenants} t SET version = version + 1, schema_version = seen.name
-       FROM ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::text[])) AS seen (id, name)
-       WHERE t.id = seen.id AND t.schema_version IS DISTINCT FROM seen.name`,
+      this.#told(`
+        UPDATE ${this.#tenants} t SET version = version + 1, schema_version = seen.name
+        FROM ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::text[])) AS seen (id, name)
+        WHERE t.id = seen.id AND t.schema_version IS DISTINCT FROM seen.name`),
       [[...versions.keys()], [...versions.values()]],
     );
   }

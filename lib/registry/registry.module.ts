@@ -9,6 +9,7 @@ import { notify, changesChannel } from './changes/tenant-changes-channel';
 import { JoinedTenantChanges, NoTenantChanges, TenantChangeFeed } from './changes/tenant-changes';
 import { TenantChangesListener } from './changes/tenant-changes-listener';
 import { TenantChangesSession } from './changes/tenant-changes-session';
+import { EventRecorder } from './events/event-recorder';
 import { EventSealer } from './events/event-sealer';
 import { EventTrail } from './events/event-trail';
 import { LOOKUPS_DATA_SOURCE, REGISTRY_DATA_SOURCE } from './registry';
@@ -81,6 +82,7 @@ const migrations: FactoryProvider = {
 @Module({
   providers: [
     changeFeed,
+    EventRecorder,
     EventSealer,
     EventTrail,
     migrations,
@@ -92,6 +94,7 @@ const migrations: FactoryProvider = {
     TenantLookup,
   ],
   exports: [
+    EventRecorder,
     EventSealer,
     EventTrail,
     PlaceLookup,

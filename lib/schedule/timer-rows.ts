@@ -4,6 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { orUnavailable } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { thisProcess } from '../common/this-process';
+import { recordEventsSql } from '../registry/events/event-sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { isIdle, type TimerDecision, type TimerState } from './timer-decision';
@@ -127,7 +128,8 @@ export class TimerRows {
           UPDATE ${schema}.timer_runs SET after_id = $4, in_flight = $5::uuid[], visited = $6, failed = $7,
             lease_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $8::float8 / 1000)
           WHERE name = $1 AND fire_at = $2 AND claim_id = $3 AND state = 'running' RETURNING name, fire_at),
-        failures AS (${insertFailures(schema, 9)})
+        failures AS (${insertFailures(schema, 9)}),
+        told AS (${recordFailures(schema, 9)})
         SELECT FROM run`,
       [...keyOf(run), afterId, inFlight, visited, failed, leaseMs, JSON.stringify(failures)],
     );
@@ -147,6 +149,7 @@ export class TimerRows {
             finished_at = pg_catalog.clock_timestamp()
           WHERE name = $1 AND fire_at = $2 AND claim_id = $3 AND state = 'running' RETURNING name, fire_at),
         failures AS (${insertFailures(schema, 8)}),
+        told AS (${recordFailures(schema, 8)}),
         old AS (
           DELETE FROM ${schema}.timer_runs WHERE name = $1 AND fire_at <= (
             SELECT fire_at FROM ${schema}.timer_runs WHERE name = $1 ORDER BY fire_at DESC OFFSET ${KEPT_RUNS} LIMIT 1))
@@ -243,6 +246,15 @@ function toState({ now, decidedUntil, fireAt, isHeld }: StateRow): TimerState {
 }
 
 const keyOf = ({ name, fireAt, claimId }: ClaimedRun): unknown[] => [name, fireAt, claimId];
+
+/** An event of each tenant for which the timer's work has failed, in the same statement. */
+function recordFailures(schema: string, parameter: number): string {
+  const given = `run, pg_catalog.json_to_recordset($${parameter}) AS given (id uuid, error text)`;
+  return recordEventsSql(schema, given, {
+    ...{ tenantId: 'given.id', type: 'timer.gave-up', subject: 'run.name' },
+    data: `pg_catalog.json_build_object('timer', run.name, 'fireAt', run.fire_at, 'error', given.error)`,
+  });
+}
 
 /** Failures of the CTE `run`, from JSON; never more than are kept of a run. */
 function insertFailures(schema: string, parameter: number): string {

@@ -17,6 +17,7 @@ import { TenantVersions } from '../provisioning/template/tenant-versions';
 import { compileBlueprint } from '../schema/blueprint';
 import { withSearchPath } from '../schema/catalog';
 import { siteOf } from '../placement/place';
+import { EventRecorder } from '../registry/events/event-recorder';
 import type { Tenant } from '../registry/tenant';
 import { InvalidTransitionError, TenantNotFoundError } from '../registry/tenant.errors';
 import { TenantStore } from '../registry/store/tenant.store';
@@ -90,6 +91,7 @@ export class TenantExport {
     private readonly versions: TenantVersions,
     private readonly moves: OpenMoves,
     private readonly hooks: TransferHooks,
+    private readonly recorder: EventRecorder,
   ) {}
 
   /**
@@ -124,6 +126,7 @@ export class TenantExport {
     );
     const { rows, items } = work;
     const sum = Object.values(rows).reduce((all, count) => all + count, 0);
+    await this.recorder.tell({ tenantId: tenant.id, type: 'tenant.exported', data: { rows: sum, items } });
     return { tenant: tenant.slug, tables: rows, rows: sum, items };
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { EventRecorder } from '../registry/events/event-recorder';
 import type { Tenant } from '../registry/tenant';
 import { TenantPlans } from '../registry/tenant-plans';
 import type { UsageMonth } from './usage-batch';
@@ -11,14 +12,17 @@ import {
   USAGE_OPTIONS,
 } from './usage.options';
 
-/** Which quotas a tenant has, and the calls of `onQuotaWarning`. */
+/** Which quotas a tenant has, the calls of `onQuotaWarning`, and the events of those that were reached. */
 @Injectable()
 export class TenantQuotas {
   readonly #logger = new Logger('Tenancy');
   readonly #plans: TenantPlans<Quotas>;
   readonly #calls = new Set<Promise<void>>();
 
-  constructor(@Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions) {
+  constructor(
+    @Inject(USAGE_OPTIONS) private readonly options: CheckedUsageOptions,
+    private readonly recorder: EventRecorder,
+  ) {
     this.#plans = new TenantPlans(options);
   }
 
@@ -48,24 +52,38 @@ export class TenantQuotas {
 
   #warn(tenant: Tenant, day: string, added: UsageMonth, sums: UsageMonth): void {
     const { onQuotaWarning, warnAt } = this.options;
-    const quota = onQuotaWarning && this.of(tenant, sums.metric);
+    const quota = this.of(tenant, sums.metric);
     if (!quota || quota.per === 'total') return;
     const used = usedOf(quota, sums, day);
-    const from = warnAt * quota.limit;
-    if (used < from || used - usedOf(quota, added, day) >= from) return;
-    this.#call(onQuotaWarning, { tenant, metric: sums.metric, quota, used });
+    const before = used - usedOf(quota, added, day);
+    const hasReached = (sum: number) => used >= sum && before < sum;
+    if (hasReached(quota.limit)) this.#await(this.#tell(tenant, sums.metric, quota, used));
+    if (onQuotaWarning && hasReached(warnAt * quota.limit))
+      this.#call(onQuotaWarning, { tenant, metric: sums.metric, quota, used });
   }
 
-  /** Resolves when all calls of `onQuotaWarning` have ended. */
+  #tell({ id }: Tenant, metric: string, { limit, per, hard = false }: Quota, used: number): Promise<void> {
+    return this.recorder.tell({
+      ...{ tenantId: id, type: 'quota.reached', subject: metric },
+      data: { metric, limit, per, hard, used },
+    });
+  }
+
+  /** Resolves when all calls of `onQuotaWarning` have ended, and all events are recorded. */
   async settled(): Promise<void> {
     await Promise.all(this.#calls);
   }
 
   #call(hook: NonNullable<CheckedUsageOptions['onQuotaWarning']>, warning: QuotaWarning): void {
-    const call = Promise.resolve(warning)
-      .then(hook)
-      .catch((error: unknown) => this.#logger.error(`onQuotaWarning failed: ${String(error)}`))
-      .finally(() => this.#calls.delete(call));
+    this.#await(
+      Promise.resolve(warning)
+        .then(hook)
+        .catch((error: unknown) => this.#logger.error(`onQuotaWarning failed: ${String(error)}`)),
+    );
+  }
+
+  #await(work: Promise<void>): void {
+    const call = work.finally(() => this.#calls.delete(call));
     this.#calls.add(call);
   }
 }

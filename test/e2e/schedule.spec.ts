@@ -20,6 +20,7 @@ import {
   TenantTimers,
 } from '../../lib/schedule';
 import { checkTenantAdapter } from '../../lib/testing';
+import { EventTrail } from '../../lib/events';
 import { CronTimes, loadCronTime } from '../../lib/schedule/cron-times';
 import { type DeclaredTimer, type DeclaredTimers } from '../../lib/schedule/declared-timers';
 import { CheckedScheduleOptions } from '../../lib/schedule/schedule.options';
@@ -210,6 +211,13 @@ describe('Timers of tenants', () => {
     expect(run.fireAt.getTime() % 60_000).toBe(0);
     expect(await status(name)).toMatchObject({ expression: '* * * * *', skipped: 0, lastRun: run });
     expect(test.log.warnings.at(-1)).toMatch(/failed for 1: failing \(the mail server said no\)/);
+    const failing = await test.app.get(TenantLifecycle).get('failing');
+    const events = await test.app
+      .get(EventTrail)
+      .list({ types: ['timer.*'], tenantId: failing.id, limit: 9 });
+    expect(events).toMatchObject([
+      { type: 'timer.gave-up', subject: name, data: { timer: name, error: 'the mail server said no' } },
+    ]);
   });
 
   it('do not run again for a fire, whatever the clock of an instance or of PostgreSQL does', async () => {

@@ -42,6 +42,9 @@ export async function recordAction(
   });
 }
 
+/** The audit tells what somebody did to a tenant's record. */
+const NOT_IN_AUDIT = `'tenant.migrated', 'tenant.exported'`;
+
 interface ActionRow {
   readonly id: string;
   readonly tenantId: string;
@@ -62,7 +65,7 @@ export async function findActions(
     // A tenant whose creation failed has no row.
     `SELECT position AS id, tenant_id AS "tenantId", type, actor_type AS "actorType", actor_id AS "actorId", data, occurred_at AS at
      FROM ${schema}.tenant_events WHERE tenant_id = $1 AND EXISTS (SELECT FROM ${schema}.tenants WHERE id = $1)
-       AND (type = ANY ($2::text[]) OR pg_catalog.starts_with(type, 'tenant.'))
+       AND (type = ANY ($2::text[]) OR pg_catalog.starts_with(type, 'tenant.') AND type NOT IN (${NOT_IN_AUDIT}))
        AND ($3::bigint IS NULL OR position < $3) ORDER BY position DESC LIMIT $4`,
     [tenantId, Object.values(ACTION_TYPES), beforeId ?? null, limit],
   );

@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { quoteIdentifier } from '../../common/sql';
+import { uuidV7Sql } from '../events/event-sql';
 import { eventOutbox, eventTrail } from '../events/event-tables';
 import { ACTION_TYPES } from '../events/tenant-audit';
 import { registrySchema } from '../registry-schema';
@@ -39,11 +40,9 @@ export class CreateTenantEvents1763601600000 implements MigrationInterface {
 /** The audit's records as events, in their order. Their ids have the time of the record, as a UUID of version 7 has. */
 function takeOver(schema: string): string {
   const cases = Object.entries(ACTION_TYPES).map(([action, type]) => `WHEN '${action}' THEN '${type}'`);
-  const milliseconds = `pg_catalog.lpad(pg_catalog.to_hex((pg_catalog.date_part('epoch', a.at) * 1000)::bigint), 12, '0')`;
-  const random = `pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', '')`;
   return `
     INSERT INTO ${schema}.tenant_event_outbox (id, tenant_id, type, actor_type, actor_id, data, occurred_at)
-    SELECT (${milliseconds} || '7' || pg_catalog.substr(${random}, 14))::uuid, a.tenant_id,
+    SELECT ${uuidV7Sql('a.at')}, a.tenant_id,
       CASE a.action ${cases.join(' ')} ELSE 'tenant.' || a.action END,
       CASE WHEN a.actor IS NULL THEN 'system' WHEN a.actor LIKE 'api key %' THEN 'api-key' WHEN a.actor LIKE 'cli:%' THEN 'cli'
         ELSE 'operator' END,
