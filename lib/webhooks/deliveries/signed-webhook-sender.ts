@@ -4,6 +4,7 @@ import { WebhookFailure } from '../client/webhook-failure';
 import { signedHeaders } from '../secrets/signature';
 import { WebhookSecrets } from '../secrets/webhook-secrets';
 import { WebhookSecretUnreadableError } from '../webhooks.errors';
+import { WebhookEndpointNotFoundError } from './deliveries.errors';
 import type { WebhookAnswer, WebhookRequest, WebhookSender } from './webhook-sender';
 
 /** Signs with the secrets of the registry, and sends to public addresses. */
@@ -37,7 +38,10 @@ export class SignedWebhookSender implements WebhookSender {
   /** The worker tries again after a while, and says nothing. */
   async #secretsOf(endpointId: string): Promise<string[]> {
     try {
-      return await this.secrets.of(endpointId);
+      const secrets = await this.secrets.of(endpointId);
+      // They go with an endpoint that is deleted while it is sent to. Nothing is ever sent without a signature.
+      if (secrets.length === 0) throw new WebhookEndpointNotFoundError();
+      return secrets;
     } catch (error) {
       if (error instanceof WebhookSecretUnreadableError && !this.#told.has(error.keyId)) {
         this.#told.add(error.keyId);

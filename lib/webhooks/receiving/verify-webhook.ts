@@ -5,8 +5,8 @@ import { standardWebhooks } from './standard-webhooks';
 export type WebhookHeaders =
   { get(name: string): string | null } | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** 24 to 64 bytes in base64, with or without what the specification puts before it. */
-const SECRET = /^(?:whsec_)?(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** 24 bytes or more in base64, as the specification has them, with or without what it puts before: a word is soon guessed. */
+const SECRET = /^(?:whsec_)?(?:[A-Za-z0-9+/]{4}){8,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
  * Verifies a webhook by the Standard Webhooks specification, and returns its payload. A message that is older than five
