@@ -52,14 +52,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<ApiRequest>();
     const key = request.method === 'POST' ? keyOf(request) : undefined;
     if (key === undefined) return next.handle();
-    const { tenant = '', key: apiKey, move, invitation, endpoint, delivery } = request.params ?? {};
-    const id = apiKey ?? move ?? invitation ?? endpoint;
-    const call = [
-      context.getClass().name,
-      context.getHandler().name,
-      tenant,
-      ...[id, delivery].filter((each) => each !== undefined),
-    ];
+    // Whatever the path names: the same key with another of its ids is another call.
+    const { tenant = '', ...others } = request.params ?? {};
+    const call = [context.getClass().name, context.getHandler().name, tenant, ...Object.values(others)];
     const outcome = await this.keys.begin(
       [callerOf(request).name, ...call, key],
       fingerprintOf(request.body),

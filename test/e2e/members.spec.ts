@@ -226,6 +226,13 @@ describe.each(ADAPTERS)('with members on %s', (_platform, adapter) => {
       body: { status: 'blocked' },
     });
     await expect(call(`POST ${path}/unblock`)).resolves.toMatchObject({ body: { status: 'active' } });
+    // A key that is sent for another member as well is another call.
+    const ids = [path, `/tenant/members/${(await add(tenant, 'gina')).id}`];
+    for (const one of ids)
+      await expect(call(`POST ${one}/block`, {}, { 'idempotency-key': 'block' })).resolves.toMatchObject({
+        body: { id: one.split('/').at(-1), status: 'blocked' },
+      });
+    await expect(call(`DELETE ${ids[1]}`)).resolves.toMatchObject({ status: 204 });
     await expect(call(`DELETE /tenant/members/${olga.id}`)).resolves.toMatchObject({
       body: { code: 'ROLE_MISSING' },
     });
