@@ -17,7 +17,8 @@ export class WebhookDisabling {
   /** In the transaction in which it is disabled. */
   async note(manager: EntityManager, { id, tenantId, url, reason }: DisabledEndpoint): Promise<void> {
     const schema = quoteIdentifier(registrySchema(this.registry));
-    const data = { url, reason };
+    // A URL may have a token in it.
+    const data = { host: new URL(url).host, reason };
     await recordEvent(manager, schema, { tenantId, type: 'webhook.disabled', subject: id, data });
     this.#logger.warn(`The webhook endpoint ${id} was disabled: ${reason}`);
   }
