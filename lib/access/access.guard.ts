@@ -32,6 +32,9 @@ import { Principal } from './principal';
 import { setPrincipal } from './request-principal';
 import { REQUIRED_SCOPES } from './require-scopes.decorator';
 
+/** What an actor is called in events, by the type of the credential. */
+const ACTOR_TYPES = { access_token: 'user', api_key: 'api-key', support: 'support' } as const;
+
 /** Admits requests with a valid credential to the routes that its scopes allow. Public routes are open to all. */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -78,7 +81,7 @@ export class AccessGuard implements CanActivate {
 
   #admit(request: HttpRequest, principal: Principal): void {
     setPrincipal(request, principal);
-    this.actor.set({ type: principal.type === 'api_key' ? 'api-key' : 'user', id: principal.subject });
+    this.actor.set({ type: ACTOR_TYPES[principal.type], id: principal.subject });
   }
 
   async #authenticate(request: HttpRequest, context: ExecutionContext): Promise<Principal> {

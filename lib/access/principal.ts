@@ -1,5 +1,5 @@
 import { grants } from '../common/scopes';
-import type { VerifiedCredential } from '../resolution/resolvers/verified-credential';
+import type { SupportDetails, VerifiedCredential } from '../resolution/resolvers/verified-credential';
 import { NotAnAccessTokenError } from './access.errors';
 import type { Membership, PrincipalMember } from './memberships';
 
@@ -8,13 +8,15 @@ import type { Membership, PrincipalMember } from './memberships';
  * of it.
  */
 export class Principal {
-  readonly type: 'access_token' | 'api_key';
-  /** Who it is: the `sub` of a token, or the id of a key. */
+  readonly type: 'access_token' | 'api_key' | 'support';
+  /** Who it is: the `sub` of a token, or the id of a key or of a support session. */
   readonly subject: string;
   /** Of a member those of the membership, as far as the token was given for them. */
   readonly scopes: readonly string[];
   /** Who it is in the tenant; only with `TenancyMembersModule`, and never for a key. */
   readonly member: PrincipalMember | undefined;
+  /** Who has entered the tenant for support, and why; `undefined` for everybody else. */
+  readonly support: SupportDetails | undefined;
   readonly #credential: VerifiedCredential;
 
   constructor(
@@ -23,11 +25,12 @@ export class Principal {
     readonly tenantId: string | undefined,
     membership?: Membership,
   ) {
-    const { type, subject, scopes } = credential.details;
+    const { type, subject, scopes, support } = credential.details;
     this.type = type;
     this.subject = subject;
     this.scopes = membership?.scopes ?? scopes;
     this.member = membership?.member;
+    this.support = support;
     this.#credential = credential;
     Object.freeze(this);
   }

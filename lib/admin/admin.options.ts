@@ -16,7 +16,8 @@ export interface MasterKey {
   readonly key: string;
   /**
    * What it may do: `read` and `write` for `tenants`, `events`, `keys`, `members`, `migrations`, `settings`, `usage` and `webhooks`, as in
-   * `tenants:read`, or `tenants:*` for both. Default: everything.
+   * `tenants:read`, or `tenants:*` for both; `support:enter` and `support:read` for support sessions, and `recovery:create`.
+   * Default: everything.
    */
   readonly scopes?: readonly string[];
 }
@@ -64,7 +65,7 @@ export class CheckedAdminExtras {
   readonly apiKeys: boolean = false;
 
   /**
-   * Whether the routes `members`, `roles` and `invitations` under `/admin/tenants/:tenant` exist. They need
+   * Whether the routes `members`, `roles` and `invitations`, `support-sessions` and `recovery-keys` under `/admin/tenants/:tenant` exist. They need
    * `TenancyMembersModule`. Default false.
    */
   @Option(flag())

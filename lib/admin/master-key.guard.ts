@@ -6,7 +6,7 @@ import { type ApiRequest, headerOf } from '../http/api-request';
 import { setCaller } from '../http/caller';
 import { TenantResolution } from '../resolution/tenant-resolution';
 import type { PlatformRequest } from '../resolution/http/tenant-request';
-import { ADMIN_RESOURCE } from './admin-resource';
+import { ADMIN_RESOURCE, ADMIN_SCOPE } from './admin-resource';
 import { MasterKeyInvalidError } from './admin.errors';
 import { MasterKeyUses } from './master-key-uses';
 import { MasterKeys } from './master-keys';
@@ -38,8 +38,10 @@ export class MasterKeyGuard implements CanActivate {
     return true;
   }
 
-  /** `tenants:read` for calls that change nothing, else `tenants:write`. */
+  /** `tenants:read` for calls that change nothing, else `tenants:write`, where the call names no scope of its own. */
   #scopeOf({ method }: ApiRequest, context: ExecutionContext): string {
+    const own = routeMetadata<string>(ADMIN_SCOPE, context);
+    if (own !== undefined) return own;
     const resource = routeMetadata<string>(ADMIN_RESOURCE, context);
     return `${resource}:${method === 'GET' || method === 'HEAD' ? 'read' : 'write'}`;
   }

@@ -41,6 +41,7 @@ import { AdminMembersController, AdminRolesController } from './tenant-members.c
 import { SettingsController } from './settings.controller';
 import { TenantAuditController } from './tenant-audit.controller';
 import { TenantInvitationsOfAdminController } from './tenant-invitations-of-admin.controller';
+import { RecoveryKeysController, SupportSessionsController } from './support-sessions.controller';
 import { TenantConditions } from './tenant-conditions';
 import { TenantDomainsController } from './tenant-domains.controller';
 import { AdminTenantUsageController } from './usage.controller';
@@ -55,7 +56,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       ...(extras.usage ? [AdminTenantUsageController] : []),
       ...(extras.apiKeys ? [TenantApiKeysController] : []),
       ...(extras.members
-        ? [AdminMembersController, AdminRolesController, TenantInvitationsOfAdminController]
+        ? [
+            AdminMembersController,
+            AdminRolesController,
+            TenantInvitationsOfAdminController,
+            SupportSessionsController,
+            RecoveryKeysController,
+          ]
         : []),
       ...(extras.settings ? [SettingsController] : []),
       ...(extras.webhooks ? [AdminWebhooksController, AdminDeliveriesController] : []),

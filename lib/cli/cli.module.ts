@@ -18,6 +18,7 @@ import { SparesCommand } from './spares.command';
 import { TenantCommand } from './tenant/tenant.command';
 import { ExportCommand } from './transfer/export.command';
 import { ImportCommand } from './transfer/import.command';
+import { SupportCommand } from './support/support.command';
 import { Terminal } from './terminal';
 import { TimersCommand } from './timers.command';
 import { WebhooksCommand } from './webhooks/webhooks.command';
@@ -40,6 +41,7 @@ export class CliModule {
         ...TenantCommand.registerWithSubCommands(),
         ...KeyCommand.registerWithSubCommands(),
         ...MigrateCommand.registerWithSubCommands(),
+        ...SupportCommand.registerWithSubCommands(),
         DriftCommand,
         ExecCommand,
         ExportCommand,

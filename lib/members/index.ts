@@ -35,13 +35,49 @@ export {
 export { type Invitation, type InvitationStatus, type ShownInvitation } from './invitations/invitation';
 export { type InvitationInput } from './invitations/invitation-input';
 export { type InvitationQuery } from './invitations/invitation-rows';
-export { type InvitationMail, InvitationMailer, LoggingMailer } from './invitations/invitation-mailer';
+export {
+  type InvitationMail,
+  InvitationMailer,
+  LoggingMailer,
+  type RecoveryNotice,
+} from './invitations/invitation-mailer';
 export {
   nodemailerMailer,
   type NodemailerMailerOptions,
   type NodemailerMessage,
   type NodemailerTransport,
 } from './invitations/nodemailer-mailer';
+export { fromSupportKey } from './support/from-support-key';
+export {
+  type EnterOptions,
+  type SupportChangeOptions,
+  type SupportInput,
+  SupportSessions,
+} from './support/support-sessions';
+export {
+  type ShownSupportSession,
+  type SupportAccess,
+  type SupportSession,
+  type SupportStatus,
+} from './support/support-session';
+export { type SupportQuery } from './support/support-rows';
+export { type RecoveryInput, RecoveryKeys, type ShownRecoveryKey } from './recovery/recovery-keys';
+export { type RecoveryKey } from './recovery/recovery-rows';
+export {
+  MembersModuleMissingError,
+  OwnerRequiredError,
+  SupportEndedError,
+  SupportForbiddenError,
+  SupportKeyInvalidError,
+  SupportNotApprovedError,
+  SupportOverSocketError,
+  SupportSessionNotFoundError,
+} from './support/support.errors';
+export {
+  RecoveryKeyExistsError,
+  RecoveryKeyInvalidError,
+  SubjectMissingError,
+} from './recovery/recovery.errors';
 export {
   InvitationEndedError,
   InvitationLimitError,

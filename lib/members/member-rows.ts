@@ -139,6 +139,15 @@ export class MemberRows {
     return found.length > 0;
   }
 
+  /** The active owners, in the order in which they joined. */
+  async listOwners(executor: SqlExecutor, tenantId: string, limit: number): Promise<Member[]> {
+    return (await executor.query(
+      `SELECT ${this.#shown} FROM ${this.#members} m ${this.#uses}
+       WHERE m.tenant_id = $1 AND m.status = 'active' AND $2 = ANY(m.roles) ORDER BY m.id LIMIT $3`,
+      [tenantId, OWNER, limit],
+    )) as Member[];
+  }
+
   async insert(
     executor: SqlExecutor,
     tenantId: string,

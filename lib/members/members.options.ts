@@ -19,6 +19,7 @@ import type { Tenant } from '../registry/tenant';
 import { defaultPlanProblem, type PlanReader } from '../registry/tenant-plans';
 import { CheckedInvitationsOptions } from './invitations/invitations.options';
 import type { Member, MemberSubject } from './member';
+import { CheckedSupportOptions } from './support/support.options';
 
 export const MEMBERS_OPTIONS = Symbol('MEMBERS_OPTIONS');
 
@@ -122,6 +123,10 @@ export class CheckedMembersOptions {
   @Option(group(CheckedInvitationsOptions, { variables: false }))
   readonly invitations: CheckedInvitationsOptions = new CheckedInvitationsOptions();
 
+  /** How people who support the application enter tenants. */
+  @Option(group(CheckedSupportOptions, { variables: false }))
+  readonly support: CheckedSupportOptions = new CheckedSupportOptions();
+
   /** The time between two writes of `lastSeenAt`, in milliseconds from 1 to a day. Default 10,000. */
   @Option(milliseconds(1, DAY_MS))
   readonly lastSeenIntervalMs: number = 10_000;
@@ -137,12 +142,13 @@ export type SubjectReader = (
 
 export type MemberHook = (joined: MemberJoined) => void | Promise<void>;
 
-export type TenancyMembersOptions = Given<CheckedMembersOptions, 'cache' | 'invitations'>;
+export type TenancyMembersOptions = Given<CheckedMembersOptions, 'cache' | 'invitations' | 'support'>;
 
 /** Options that are given where the module is imported. */
 export class CheckedMembersExtras {
   /**
-   * Whether the routes `/me/tenants`, `/tenant/members`, `/tenant/roles`, `/tenant/invitations` and `/invitations` exist. Default
+   * Whether the routes `/me/tenants`, `/tenant/members`, `/tenant/roles`, `/tenant/invitations`, `/tenant/support`, `/invitations`
+   * and `/recovery` exist. Default
    * true. Without them write your own, with `MembersService` and `Invitations`.
    */
   @Option(flag())

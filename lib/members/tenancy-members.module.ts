@@ -37,11 +37,22 @@ import { MyTenantsController } from './my-tenants.controller';
 import { documentMembersApi } from './openapi/document-members-api';
 import { TenantMembersController, TenantRolesController } from './tenant-members.controller';
 import { CreateInvitations1763601660000 } from './migrations/1763601660000-create-invitations';
+import { CreateSupportAccess1763601670000 } from './migrations/1763601670000-create-support-access';
 import { CreateTenantMembers1763601650000 } from './migrations/1763601650000-create-tenant-members';
 import { documentInvitationsApi } from './openapi/document-invitations-api';
+import { documentSupportApi } from './openapi/document-support-api';
+import { RecoveryController } from './recovery/recovery.controller';
+import { RecoveryKeys } from './recovery/recovery-keys';
+import { RecoveryRows } from './recovery/recovery-rows';
+import { SupportAuthentication } from './support/support-authentication';
+import { SupportGuard } from './support/support.guard';
+import { SupportRows } from './support/support-rows';
+import { SupportSessions } from './support/support-sessions';
+import { SupportSweeper } from './support/support-sweeper';
+import { TenantSupportController } from './support/tenant-support.controller';
 
 const OPENAPI = Symbol('OPENAPI');
-const PATHS = /\/(?:(?:tenant\/)?invitations|tenant\/members)(?:[/?]|$)/i;
+const PATHS = /\/(?:(?:tenant\/)?invitations|tenant\/(?:members|support)|recovery)(?:[/?]|$)/i;
 
 const CONTROLLERS = [
   MyTenantsController,
@@ -49,6 +60,8 @@ const CONTROLLERS = [
   TenantRolesController,
   TenantInvitationsController,
   InvitedController,
+  TenantSupportController,
+  RecoveryController,
 ];
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
@@ -65,7 +78,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
  * Who belongs to which tenant, and what they may do there. Import it once, beside `TenancyModule` and
  * `TenancyAccessModule`.
  */
-@BringsTables(CreateTenantMembers1763601650000, CreateInvitations1763601660000)
+@BringsTables(
+  CreateTenantMembers1763601650000,
+  CreateInvitations1763601660000,
+  CreateSupportAccess1763601670000,
+)
 @Global()
 @Module({
   providers: checkedProviders(
@@ -95,6 +112,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       },
       InvitationRows,
       Invitations,
+      SupportRows,
+      SupportAuthentication,
+      SupportSessions,
+      SupportSweeper,
+      SupportGuard,
+      RecoveryRows,
+      RecoveryKeys,
       IdempotencyKeys,
       FastifyBodyFilter,
       { provide: API_PATHS, useValue: PATHS },
@@ -104,11 +128,21 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
         useFactory: () => {
           documentMembersApi();
           documentInvitationsApi();
+          documentSupportApi();
         },
       },
     ],
   ),
-  exports: [MembersService, MemberRoles, Memberships, HeldResources, Invitations],
+  exports: [
+    MembersService,
+    MemberRoles,
+    Memberships,
+    HeldResources,
+    Invitations,
+    SupportAuthentication,
+    SupportSessions,
+    RecoveryKeys,
+  ],
 })
 export class TenancyMembersModule extends ConfigurableModuleClass implements NestModule {
   constructor(private readonly adapterHost: HttpAdapterHost) {

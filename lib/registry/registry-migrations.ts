@@ -55,6 +55,7 @@ const NAMES_BESIDE_CORE: readonly string[] = [
   'CreateTimers1763601400000',
   'CreateTenantMembers1763601650000',
   'CreateInvitations1763601660000',
+  'CreateSupportAccess1763601670000',
   'CreateEventFollowers1763601700000',
   'CreateWebhooks1763601800000',
   'CreateAdminRecords1763600200000',

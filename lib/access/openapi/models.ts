@@ -99,7 +99,7 @@ export const ACCESS_MODELS: readonly Model[] = [
     name: 'Principal',
     fields: {
       tenantId: { ...ID, nullable: true },
-      type: { type: String, enum: ['access_token', 'api_key'] },
+      type: { type: String, enum: ['access_token', 'api_key', 'support'] },
       subject: { type: String, description: "A token's sub, or the id of a key" },
       scopes: { type: String, isArray: true, example: ['orders:read'] },
       tenant: {

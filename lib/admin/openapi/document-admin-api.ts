@@ -12,8 +12,11 @@ import { WEBHOOK_CALLS } from '../../webhooks/openapi/webhook-calls';
 import { ENDPOINT_MODELS, TAGGED_ENDPOINTS } from '../../webhooks/openapi/webhook-models';
 import { AdminDeliveriesController } from '../admin-deliveries.controller';
 import { AdminWebhooksController } from '../admin-webhooks.controller';
+import { ENTER_CALLS, RECOVERY_CALLS } from '../../members/openapi/support-calls';
+import { ENTER_MODELS, SUPPORT_MODELS, TAGGED_SESSIONS } from '../../members/openapi/support-models';
 import { MigrationsController } from '../migrations.controller';
 import { MovesController } from '../moves.controller';
+import { RecoveryKeysController, SupportSessionsController } from '../support-sessions.controller';
 import { SettingsController } from '../settings.controller';
 import { AdminMembersController, AdminRolesController } from '../tenant-members.controllers';
 import { TenantApiKeysController } from '../tenant-api-keys.controller';
@@ -96,6 +99,17 @@ export function documentAdminApi(): void {
     controllers: [
       [AdminWebhooksController, WEBHOOK_CALLS],
       [AdminDeliveriesController, DELIVERY_CALLS],
+    ],
+  });
+  describeApi({
+    ...shared,
+    gone: 'Revoked',
+    params: ['tenant'],
+    models: [...SUPPORT_MODELS, ...ENTER_MODELS],
+    tagged: TAGGED_SESSIONS,
+    controllers: [
+      [SupportSessionsController, ENTER_CALLS],
+      [RecoveryKeysController, RECOVERY_CALLS],
     ],
   });
   describeApi({

@@ -2,6 +2,7 @@ import { CreateTenantApiKeys1763600500000 } from '../../access/migrations/176360
 import { CreateMasterKeyUses1763600510000 } from '../../admin/migrations/1763600510000-create-master-key-uses';
 import { CreateIdempotencyKeys1763600210000 } from '../../http/migrations/1763600210000-create-idempotency-keys';
 import { CreateInvitations1763601660000 } from '../../members/migrations/1763601660000-create-invitations';
+import { CreateSupportAccess1763601670000 } from '../../members/migrations/1763601670000-create-support-access';
 import { CreateTenantMembers1763601650000 } from '../../members/migrations/1763601650000-create-tenant-members';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../registry/registry-migrations';
 import { CreateEventFollowers1763601700000 } from '../../events/migrations/1763601700000-create-event-followers';
@@ -21,6 +22,7 @@ export const KNOWN_MIGRATIONS: readonly RegistryMigration[] = [
   CreateTimers1763601400000,
   CreateTenantMembers1763601650000,
   CreateInvitations1763601660000,
+  CreateSupportAccess1763601670000,
   CreateEventFollowers1763601700000,
   CreateWebhooks1763601800000,
 ];

@@ -30,6 +30,8 @@ export const PATH_PARAMS = {
   invitation: 'The id of an invitation',
   endpoint: 'The id of a webhook endpoint',
   delivery: 'The id of a webhook delivery',
+  session: 'The id of a support session',
+  recovery: 'The id of a recovery key',
   setting: 'The key of a declared setting',
 } as const;
 

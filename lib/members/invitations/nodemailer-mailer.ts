@@ -1,7 +1,7 @@
 import { checkArguments } from '../../common/options/check-options';
 import { callback, text, withMethod } from '../../common/options/kinds';
 import { type Given, Option } from '../../common/options/option.decorator';
-import { type InvitationMail, InvitationMailer } from './invitation-mailer';
+import { type InvitationMail, InvitationMailer, type RecoveryNotice } from './invitation-mailer';
 
 /** A mail as nodemailer takes it. An address of its own cannot be read as several. */
 export interface NodemailerMessage {
@@ -59,6 +59,18 @@ class NodemailerMailer extends InvitationMailer {
     const { transport, from, subject, text: body } = this.options;
     const to = { name: '', address: mail.to };
     await transport.sendMail({ from, to, subject: oneLine(subject(mail)), text: body(mail) });
+  }
+
+  override async sendRecoveryNotice({ to, tenant, what, actor, reason }: RecoveryNotice): Promise<void> {
+    const { transport, from } = this.options;
+    await transport.sendMail({
+      from,
+      to: { name: '', address: to },
+      subject: oneLine(`A recovery key for ${tenant.name} was ${what}`),
+      text:
+        `A recovery key for ${oneLine(tenant.name)} was ${what} by ${oneLine(actor)}. Who presents it becomes an owner.` +
+        `\n\nThe reason given: ${oneLine(reason)}\n`,
+    });
   }
 }
 

@@ -8,6 +8,7 @@ import { type EventActor, SYSTEM } from './tenant-event';
 const NAMED_KINDS: readonly (readonly [prefix: string, type: string])[] = [
   ['api key ', 'api-key'],
   ['cli:', 'cli'],
+  ['support ', 'support'],
 ];
 
 /** Of one that a name tells no more of: a master key, or a name that code gave. */

@@ -1,7 +1,8 @@
 /** Who did something: `{ type: 'operator', id: 'ops' }`, `{ type: 'api-key', id: '0193…' }`, `{ type: 'system', id: null }`. */
 export interface EventActor {
   /**
-   * `operator`: a master key, or a name that code gave. `api-key`: a key of the tenant. `user`: whom a token names. `cli`: a
+   * `operator`: a master key, or a name that code gave. `api-key`: a key of the tenant. `user`: whom a token names. `support`: the session of somebody who has
+   * entered the tenant to help. `cli`: a
    * user of the operating system. `system`: code that named nobody.
    */
   readonly type: string;

@@ -1,17 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 
+/** Somebody who has entered a tenant to help. */
+export interface SupportDetails {
+  /** The id of the session. */
+  readonly session: string;
+  readonly who: string;
+  readonly reason: string;
+  /** Whether its first use is recorded already. */
+  readonly isUsed: boolean;
+}
+
 /**
  * What a verified credential says about its sender. Frozen, because all requests with the same credential may share it.
  */
 export interface CredentialDetails {
-  readonly type: 'access_token' | 'api_key';
-  /** The owner: a token's `sub`, or the id of a key. */
+  readonly type: 'access_token' | 'api_key' | 'support';
+  /** The owner: a token's `sub`, or the id of a key or of a support session. */
   readonly subject: string;
   readonly scopes: readonly string[];
   /** Whether it names the tenants that it is good for. A credential that names no tenant is good for none. */
   readonly namesTenant: boolean;
   /** The id of its tenant, for a credential that belongs to exactly one. */
   readonly tenantId?: string;
+  /** Of a support session: who has entered, and why. */
+  readonly support?: SupportDetails;
   /** The payload of a token. */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** The same text for every request with the same credential, by which a repeated request is recognised. */

@@ -43,6 +43,8 @@ describe('help', () => {
     [['events', 'follow']],
     [['api-key']],
     [['api-key', 'create']],
+    [['support']],
+    [['support', 'enter']],
   ])('tenancy %j --help needs no application, and shows examples', async (command) => {
     const { code, stdout, stderr } = await cli.line.run([...command, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

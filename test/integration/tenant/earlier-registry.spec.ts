@@ -71,7 +71,11 @@ const sinceThenOf = (modules: readonly ModuleName[]) => [
   ...(modules.includes('schedule') ? ['CreateTimers1763601400000'] : []),
   ...SINCE.slice(4),
   ...(modules.includes('members')
-    ? ['CreateTenantMembers1763601650000', 'CreateInvitations1763601660000']
+    ? [
+        'CreateTenantMembers1763601650000',
+        'CreateInvitations1763601660000',
+        'CreateSupportAccess1763601670000',
+      ]
     : []),
   ...(modules.includes('events') ? ['CreateEventFollowers1763601700000'] : []),
   ...(modules.includes('webhooks') ? ['CreateWebhooks1763601800000'] : []),

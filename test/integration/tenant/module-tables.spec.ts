@@ -11,6 +11,7 @@ import { resolveOptions } from '../../../lib/options/resolve-options';
 import { PURGED_WITH_TENANT } from '../../../lib/provisioning/purge/purge-records';
 import { MembersService } from '../../../lib/members';
 import { CreateInvitations1763601660000 } from '../../../lib/members/migrations/1763601660000-create-invitations';
+import { CreateSupportAccess1763601670000 } from '../../../lib/members/migrations/1763601670000-create-support-access';
 import { CreateTenantMembers1763601650000 } from '../../../lib/members/migrations/1763601650000-create-tenant-members';
 import { openRegistry, registryOptions } from '../../../lib/registry/registry';
 import { CORE_MIGRATIONS, type RegistryMigration } from '../../../lib/registry/registry-migrations';
@@ -191,6 +192,9 @@ describe('the purge of a tenant', () => {
       CreateTimers1763601400000,
       CreateTenantMembers1763601650000,
       CreateInvitations1763601660000,
+      CreateSupportAccess1763601670000,
+      CreateSupportAccess1763601670000,
+      CreateSupportAccess1763601670000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
       CreateWebhooks1763601800000,
@@ -243,7 +247,7 @@ describe('the doctor', () => {
     expect(await registryOf(KNOWN_MIGRATIONS)).toMatchObject({
       severity: 'problem',
       message:
-        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateTenantMembers1763601650000, CreateInvitations1763601660000, CreateEventFollowers1763601700000, CreateWebhooks1763601800000',
+        'it lacks CreateMasterKeyUses1763600510000, CreateTenantSettings1763600800000, CreateUsage1763600900000, CreateTimers1763601400000, CreateTenantMembers1763601650000, CreateInvitations1763601660000, CreateSupportAccess1763601670000, CreateEventFollowers1763601700000, CreateWebhooks1763601800000',
     });
   });
 

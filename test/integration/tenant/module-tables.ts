@@ -58,7 +58,10 @@ export const CORE_TABLES = [
 export const TABLES: Readonly<Record<ModuleName, readonly string[]>> = {
   access: ['api_key_uses', 'api_keys', 'idempotency_keys'],
   admin: ['idempotency_keys', 'master_key_uses'],
-  members: ['tenant_invitations', 'tenant_member_uses', 'tenant_members'],
+  members: [
+    ...['tenant_invitations', 'tenant_member_uses', 'tenant_members', 'tenant_recovery_keys'],
+    ...['tenant_support_access', 'tenant_support_sessions'],
+  ],
   events: ['event_backlogs', 'event_followers'],
   schedule: ['timer_failures', 'timer_runs', 'timers'],
   settings: ['tenant_settings'],
