@@ -10,6 +10,7 @@ import { EXIT } from '../exit-codes';
 import { integer } from '../option-values';
 import { table } from '../table';
 import type { Answer } from '../tenancy-command';
+import { VerifyEventsCommand } from './verify-events.command';
 import { actorText, EventsCommandBase, type EventsOptions } from './events-command';
 
 /** How often `follow` looks for more. */
@@ -104,7 +105,7 @@ export class ExportEventsCommand extends EventsCommandBase {
 @Command({
   name: 'events',
   description: 'read the trail of what has happened to tenants',
-  subCommands: [ListEventsCommand, FollowEventsCommand, ExportEventsCommand],
+  subCommands: [ListEventsCommand, FollowEventsCommand, ExportEventsCommand, VerifyEventsCommand],
 })
 export class EventsCommand extends CommandGroup {}
 

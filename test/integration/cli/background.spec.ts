@@ -48,6 +48,16 @@ describe('events', () => {
     expect(first).toMatchObject({ type: 'tenant.created', sequence: '1' });
     expect((await cli.json('events', 'list', '--type', 'no.such')).data).toEqual([]);
     expect(await cli.run('events', 'list', 'nobody')).toMatchObject({ code: 3 });
+    const sound = await cli.run('events', 'verify', 'acme');
+    expect(sound).toMatchObject({ code: 0, stdout: expect.stringMatching(/^head \d+:[0-9a-f]{64}\n/) });
+    const [, head] = /^head (\S+)/.exec(sound.stdout)!;
+    await cli.database.query(`UPDATE tenancy.tenant_events SET type = 'tenant.x' WHERE sequence = 1`);
+    const tampered = await cli.run('events', 'verify', 'acme', '--head', head);
+    expect(tampered).toMatchObject({ code: 4, stdout: expect.stringContaining('event 1 changed') });
+    expect(await cli.json('events', 'verify')).toMatchObject({
+      found: [{ problems: [{ kind: 'changed' }] }],
+    });
+    await cli.database.query(`UPDATE tenancy.tenant_events SET type = 'tenant.created' WHERE sequence = 1`);
     for (const wrong of [
       ['--type', 'a%'],
       ['--from', 'noon'],
