@@ -59,7 +59,7 @@ export abstract class TenancyCommand<Options extends CommonOptions = CommonOptio
     try {
       const { value, text, exitCode = 0 } = await this.work(args, options);
       this.terminal.exitCode = exitCode;
-      if (options.json) this.terminal.print(JSON.stringify(value, null, 2));
+      if (options.json && value !== undefined) this.terminal.print(JSON.stringify(value, null, 2));
       else if (text !== '') this.terminal.print(text);
     } catch (error) {
       reportFailure(this.terminal, error, options);
