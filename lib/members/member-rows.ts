@@ -72,6 +72,14 @@ export class MemberRows {
     return tenant?.status !== 'purged';
   }
 
+  /** Whether each statement of a transaction sees what others have committed before it. */
+  async isReadCommitted(transaction: SqlExecutor): Promise<boolean> {
+    const [{ level }] = (await transaction.query(
+      `SELECT pg_catalog.current_setting('transaction_isolation') AS level`,
+    )) as { level: string }[];
+    return level.startsWith('read ');
+  }
+
   /** The members of these names, whatever their status, in any order. */
   async findAll(executor: SqlExecutor, names: readonly MemberName[]): Promise<Member[]> {
     return (await executor.query(

@@ -46,7 +46,8 @@ export class MemberWriteOptions extends ActorAndReason {
   readonly grantedBy?: Grantor;
 
   /**
-   * The manager of a transaction in the registry's database, in which all of it is done. Default: a new transaction.
+   * The manager of a transaction in the registry's database, under READ COMMITTED, in which all of it is done. Default: a new
+   * transaction.
    */
   @Option(withMethod<EntityManager>('query', 'give the EntityManager of a transaction'))
   readonly manager?: EntityManager;
@@ -219,6 +220,9 @@ export class MembersService {
     const isOurs = !manager || manager.connection === this.registry;
     if (!isOurs && !(await isSameServer(this.registry, manager, registrySchema(this.registry))))
       throw new ManagerElsewhereError('MembersService');
+    // A stricter one would count the members that there were before it waited for others.
+    if (manager && !(await this.rows.isReadCommitted(manager)))
+      throw new TypeError('MembersService needs the manager of a transaction under READ COMMITTED.');
     const locked = async (transaction: EntityManager) => {
       if (!(await this.rows.lock(transaction, tenant.id))) throw new TenantNotFoundError();
       return work(transaction);

@@ -1,3 +1,5 @@
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
 import { TenantLifecycle, TenantProvisioner, TenantPurge, type Tenant } from '../../../lib';
 import { fromApiKey, TenancyAccessModule } from '../../../lib/access';
 import {
@@ -9,6 +11,7 @@ import {
   type TenancyMembersOptions,
 } from '../../../lib/members';
 import { TenancyUsageModule, UsageReports } from '../../../lib/usage';
+import { REGISTRY_DATA_SOURCE } from '../../../lib/registry/registry';
 import { EventTrail } from '../../../lib/registry/events/event-trail';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { startAppOn } from '../provisioning/app';
@@ -223,6 +226,19 @@ describe('the last owner', () => {
     await members.unblock(tenant, otto.id);
     await members.update(tenant, olga.id, { roles: ['admin'] });
     await expect(members.remove(tenant, otto.id)).rejects.toMatchObject({ code: 'LAST_OWNER' });
+  });
+
+  it('is no other one whom only an old snapshot shows', async () => {
+    const tenant = await makeTenant();
+    const [olga, otto] = [await addOwner(tenant), await addOwner(tenant, 'otto')];
+    const registry = running.app.get<DataSource>(getDataSourceToken(REGISTRY_DATA_SOURCE), { strict: false });
+    const attempt = registry.transaction('REPEATABLE READ', async (manager) => {
+      await manager.query('SELECT FROM tenancy.tenant_members LIMIT 1');
+      await members.remove(tenant, otto.id);
+      await members.remove(tenant, olga.id, { manager });
+    });
+    await expect(attempt).rejects.toThrow('READ COMMITTED');
+    expect(await subjectsOf(tenant)).toEqual(['olga']);
   });
 
   it('is left when all of them go at once', async () => {
