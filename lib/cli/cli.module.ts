@@ -8,6 +8,7 @@ import { ExecCommand } from './exec.command';
 import { InitCommand } from './init/init.command';
 import { Interrupts } from './interrupts';
 import { KeyCommand } from './key/key.command';
+import { MembersCommand } from './members/members.command';
 import { MigrateCommand } from './migrate/migrate.command';
 import { MoveCommand } from './move/move.command';
 import { MovesCommand } from './move/moves.command';
@@ -40,6 +41,7 @@ export class CliModule {
         InitCommand,
         ...TenantCommand.registerWithSubCommands(),
         ...KeyCommand.registerWithSubCommands(),
+        ...MembersCommand.registerWithSubCommands(),
         ...MigrateCommand.registerWithSubCommands(),
         ...SupportCommand.registerWithSubCommands(),
         DriftCommand,

@@ -51,6 +51,10 @@ export class MemberRoles {
     }));
   }
 
+  isDeclared(role: string): boolean {
+    return this.#declared.has(role);
+  }
+
   /** Those of the roles that are declared, and that the tenant's plan includes. */
   counting(roles: readonly string[], tenant: Tenant): string[] {
     return roles.filter((role) => this.#declared.has(role) && this.#isIncluded(role, tenant));

@@ -136,6 +136,12 @@ export class MembersService {
     return inRegistry(this.registry, (transaction) => this.rows.count(transaction, tenantId));
   }
 
+  /** Roles that some members have and that are no longer declared, with how many have each. */
+  async undeclaredRoles(): Promise<{ role: string; members: number }[]> {
+    const used = await inRegistry(this.registry, (transaction) => this.rows.countRoles(transaction));
+    return used.filter(({ role }) => !this.roles.isDeclared(role));
+  }
+
   /** Where somebody is a member, active or blocked, in the order in which they joined. */
   listOf(subject: MemberSubject, page: Pick<MemberQuery, 'limit' | 'afterId'>): Promise<Member[]> {
     return inRegistry(this.registry, (transaction) => this.rows.listOf(transaction, subject, page));

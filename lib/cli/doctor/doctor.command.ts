@@ -1,5 +1,7 @@
 import { Command } from 'nest-commander';
 import { FleetMigrator } from '../../migrations/fleet-migrator';
+import { MembersService } from '../../members/members.service';
+import { CreateTenantMembers1763601650000 } from '../../members/migrations/1763601650000-create-tenant-members';
 import { Orphans } from '../../provisioning/purge/orphans';
 import { DEFAULT_SERVER } from '../../placement/place';
 import { InvalidTenancyOptionsError } from '../../options/options.errors';
@@ -7,6 +9,7 @@ import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
 import { examine } from './examine';
 import { checkPending } from './pending-checks';
+import { checkRolesInUse } from './role-check';
 import { checkStore } from './store-check';
 import { type Finding, ok, problem, type Severity } from './finding';
 
@@ -59,6 +62,7 @@ export class DoctorCommand extends TenancyCommand {
         ok('start', 'the application starts'),
         ...(await checkPending(migrator)),
         ...(await this.#checkStore(options)),
+        ...(await this.#checkRoles(options)),
       ];
     } catch (error) {
       return [
@@ -69,6 +73,11 @@ export class DoctorCommand extends TenancyCommand {
         ),
       ];
     }
+  }
+
+  async #checkRoles(options: CommonOptions): Promise<Finding[]> {
+    if (!this.application.registryMigrations.includes(CreateTenantMembers1763601650000)) return [];
+    return [await checkRolesInUse(await this.application.get(MembersService, 'look', options))];
   }
 
   async #checkStore(options: CommonOptions): Promise<Finding[]> {

@@ -144,6 +144,45 @@ describe('webhooks', () => {
   });
 });
 
+describe('members', () => {
+  it('are added, listed and removed, and the doctor names roles that are gone', async () => {
+    const added = await cli.json(
+      'members',
+      'add',
+      'acme',
+      'olga',
+      '--roles',
+      'owner',
+      '--email',
+      'olga@shop.example',
+    );
+    expect(added).toMatchObject({ subject: 'olga', issuer: '', roles: ['owner'] });
+    const ann = await cli.json('members', 'add', 'acme', 'ann', '--issuer', 'https://login.example');
+    const { code, stdout } = await cli.run('members', 'list', 'acme');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^member .*\n\S+ +olga +active +owner +olga@shop.example +–\n\S+ +ann +active +member /,
+    );
+    expect(await cli.run('members', 'remove', 'acme', added.id)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('last active owner'),
+    });
+    await cli.database.query(`UPDATE tenancy.tenant_members SET roles = '{auditor}' WHERE subject = 'ann'`);
+    const { findings } = await cli.json('doctor');
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: 'roles of members',
+        severity: 'warning',
+        message: expect.stringContaining('"auditor" (1)'),
+      }),
+    );
+    expect((await cli.run('members', 'remove', 'acme', ann.id)).code).toBe(0);
+    expect(await cli.json('members', 'list', 'acme', '--email', 'OLGA@shop.example')).toMatchObject({
+      data: [{ subject: 'olga' }],
+    });
+  });
+});
+
 describe('a hook', () => {
   it.each([
     ['clone', ['tenant', 'clone', 'acme', 'acme-test']],

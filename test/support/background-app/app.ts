@@ -11,6 +11,7 @@ import {
   type TenantProvisionHook,
 } from 'nestjs-tenancy';
 import { fromApiKey, TenancyAccessModule } from 'nestjs-tenancy/access';
+import { TenancyMembersModule } from 'nestjs-tenancy/members';
 import { TenancyEventsModule } from 'nestjs-tenancy/events';
 import { TenancyWebhooksModule } from 'nestjs-tenancy/webhooks';
 import type { EntityManager, QueryRunner } from 'typeorm';
@@ -113,6 +114,7 @@ class Currencies implements TenantProvisionHook {
       }),
     }),
     TenancyAccessModule.forRoot({ prefix: 'shop' }),
+    TenancyMembersModule.forRoot(),
     TenancyEventsModule.forRoot(),
     TenancyWebhooksModule.forRoot({ encryptionKeys: { k1: Buffer.alloc(32, 7).toString('base64') } }),
   ],
