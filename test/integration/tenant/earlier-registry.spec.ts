@@ -82,7 +82,9 @@ const sinceThenOf = (modules: readonly ModuleName[]) => [
 ];
 const NEW_TABLES = [
   ...['databases', 'moves', 'servers', 'tenant_event_heads', 'tenant_event_outbox', 'tenant_events'],
-  ...[...TABLES_OF.schedule, ...TABLES_OF.members, ...TABLES_OF.events, ...TABLES_OF.webhooks],
+  ...[...TABLES_OF.schedule, ...TABLES_OF.members, ...TABLES_OF.events],
+  // What other modules had before is not new.
+  ...TABLES_OF.webhooks.filter((name) => !TABLES_OF.access.includes(name)),
 ];
 const NEW_COLUMNS = ['server', 'server_id', 'isolation', 'placement_version', 'move_id'];
 
