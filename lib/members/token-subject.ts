@@ -10,9 +10,7 @@ export function subjectOfToken(
   claims: Claims,
   { subjectOf }: Pick<CheckedMembersOptions, 'subjectOf'>,
 ): MemberSubject | undefined {
-  const found = subjectOf
-    ? subjectOf(claims)
-    : { issuer: textOf(claims.iss) ?? '', subject: textOf(claims.sub) ?? '' };
+  const found = subjectOf ? subjectOf(claims) : subjectIn(claims);
   if (!found) return undefined;
   const { issuer = '', subject } = found;
   return isSubject({ issuer, subject }) ? { issuer, subject } : undefined;
@@ -22,17 +20,20 @@ export interface TokenAddress {
   /** As the issuer says it. */
   readonly email: string;
   readonly folded: string;
-  readonly isVerified: boolean;
 }
 
-/** The address in a verified token (OpenID Connect Core, 5.1); `undefined` when there is none, or what is there is none. */
+/**
+ * The address in a verified token (OpenID Connect Core, 5.1) that the issuer has verified, too: else anybody could give
+ * another's. `undefined` without one.
+ */
 export function addressOfToken({ email, email_verified: verified }: Claims): TokenAddress | undefined {
   const folded = foldEmail(email);
-  if (folded === undefined) return undefined;
   // Some issuers send their flags as texts.
-  return { email: email as string, folded, isVerified: verified === true || verified === 'true' };
+  const isVerified = verified === true || verified === 'true';
+  return folded === undefined || !isVerified ? undefined : { email: email as string, folded };
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+/** An issuer that is no text is not the same as none, which stands for the application itself. */
+function subjectIn({ iss = '', sub }: Claims): MemberSubject | undefined {
+  return typeof iss === 'string' && typeof sub === 'string' ? { issuer: iss, subject: sub } : undefined;
 }

@@ -219,7 +219,7 @@ export class Invitations {
         tenant,
         {
           ...subject,
-          email: addressOfToken(claims)?.email ?? invitation.email,
+          email: addressOfToken(claims)?.email ?? null,
           name: nameIn(claims),
           roles: this.roles.counting(invitation.roles, tenant),
           scopes: invitation.scopes,
@@ -253,7 +253,7 @@ export class Invitations {
   #refuseOthers({ email, anyEmail }: Invitation, claims: Readonly<Record<string, unknown>>): void {
     if (anyEmail) return;
     const address = addressOfToken(claims);
-    if (!address?.isVerified || address.folded !== foldEmail(email)) throw new InvitationNotYoursError();
+    if (address?.folded !== foldEmail(email)) throw new InvitationNotYoursError();
   }
 
   /** Finds the invitation of a secret, with its tenant's members locked. */
