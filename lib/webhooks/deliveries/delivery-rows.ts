@@ -222,11 +222,15 @@ export class DeliveryRows {
     }
   }
 
-  /** These may be sent to again: the tenants are active again, or the endpoints enabled. */
+  /**
+   * These may be sent to again: the tenants are active again, or the endpoints enabled. An instance that has such a lane may
+   * just have seen otherwise. Without the token it does not hold the lane for it, and the next has it when the lease ends.
+   */
   async release({ tenantIds = [], endpointIds = [] }: Released): Promise<void> {
     await this.#query(
       (schema) => `
-        UPDATE ${schema}.webhook_lanes l SET hold_until = NULL, failures = 0, next_at = statement_timestamp()
+        UPDATE ${schema}.webhook_lanes l
+        SET hold_until = NULL, failures = 0, next_at = statement_timestamp(), lease_token = NULL
         WHERE l.next_at IS NOT NULL AND l.endpoint_id IN (
           SELECT endpoint_id FROM ${schema}.webhook_lanes
           WHERE tenant_id = ANY ($1::uuid[]) OR endpoint_id = ANY ($2::uuid[]) ORDER BY endpoint_id FOR UPDATE)`,

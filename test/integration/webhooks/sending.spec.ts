@@ -339,6 +339,21 @@ it('keeps what a suspended tenant has not got, and sends it when the tenant is a
   await until(async () => (await inStatus(id, 'delivered')) === 3);
 });
 
+it('does not hold what is sent again for an instance that saw the tenant suspended just before', async () => {
+  const id = await endpoint('https://receiver.test/');
+  await add(id);
+  const lanes = test.app.get(WebhookLanes, { strict: false });
+  const token = randomUUID();
+  await lanes.claim({ token, leaseMs: 45_000, lanes: 1, failing: 1, batch: 25 });
+  await rows.release({ tenantIds: [acme.id] });
+  const seen = { endpointId: id, token, attempts: [], failures: 0, hasArrived: false, isGone: false };
+  await lanes.settle([{ ...seen, holdMs: 600_000 }], () => Promise.resolve());
+  const due = 'next_at <= now() AND hold_until IS NULL AND lease_until > now() AS is_due';
+  await expect(database.query(`SELECT ${due} FROM tenancy.webhook_lanes`)).resolves.toEqual([
+    { is_due: true },
+  ]);
+});
+
 it('goes on with the endpoints of an instance that is gone, when its leases end', async () => {
   const id = await endpoint('https://receiver.test/');
   await add(id, 3);
