@@ -1,5 +1,6 @@
+import { MAX_EVENT_BYTES } from '../../registry/events/event-rules';
 import { EventRefusedError } from '../events.errors';
-import { checkData, checkSubject, checkType, MAX_EVENT_BYTES } from './event-input';
+import { checkActor, checkData, checkSubject, checkType } from './event-input';
 
 it.each(['order.shipped', 'order-line.re-opened', 'a.b', 'shop.order.line-2.paid', `a.${'b'.repeat(98)}`])(
   'takes the type %s',
@@ -42,6 +43,7 @@ it.each([
   ['undefined', undefined, /no JSON/],
   ['a function', () => 1, /no JSON/],
   ['1 MB', { text: 'x'.repeat(1_000_000) }, /1000011 bytes as JSON, and at most 65536 are kept/],
+  ['600 lists within each other', JSON.parse('['.repeat(600) + ']'.repeat(600)), /nested too deeply/],
   ['more bytes than characters', 'é'.repeat(MAX_EVENT_BYTES / 2), /at most 65536/],
   [
     'what throws',
@@ -72,4 +74,28 @@ it('takes a subject of 1 to 200 characters, or none', () => {
   ]);
   for (const subject of ['', 'x'.repeat(201), 'a\0', '\ud800', 7, {}])
     expect(() => checkSubject(subject)).toThrow(EventRefusedError);
+});
+
+it('takes an actor that acts for the tenant, and none of those above it', () => {
+  for (const actor of [
+    { type: 'user', id: 'ann' },
+    { type: 'job', id: null },
+  ])
+    expect(checkActor(actor)).toEqual(actor);
+  for (const [type, id] of [
+    ...[
+      ['operator', 'ops'],
+      ['cli', 'eve'],
+      ['A', '1'],
+      ['', '1'],
+      ['a'.repeat(51), '1'],
+    ],
+    ...[
+      ['user', ''],
+      ['user', 'x'.repeat(2_001)],
+      ['user', 'a\0'],
+      ['user', undefined],
+    ],
+  ] as [string, string][])
+    expect(() => checkActor({ type, id })).toThrow(EventRefusedError);
 });

@@ -10,13 +10,13 @@ import { PROVISIONING_OPTIONS, type ProvisioningOptions } from '../../provisioni
 import { doorSchema } from '../../registry/events/event-door';
 import { type EventActor, SYSTEM } from '../../registry/events/tenant-event';
 import { EventOutboxMissingError, EventOutsideTransactionError } from '../events.errors';
-import { checkData, checkSubject, checkType } from './event-input';
+import { checkActor, checkData, checkSubject, checkType } from './event-input';
 import { EventCollector } from './event-collector';
 
 export interface RecordEventOptions {
   /** What it happened to: the id of an order. 1 to 200 characters. Default none. */
   readonly subject?: string;
-  /** Default: the API key or the user of the request, else the system. */
+  /** Neither `operator` nor `cli`. Default: the API key or the user of the request, else the system. */
   readonly actor?: EventActor;
   /** Of a transaction that TypeORM was asked for: of such ones the code around the call cannot be told. */
   readonly manager?: EntityManager;
@@ -56,7 +56,7 @@ export class TenantEventLog {
     const executor = this.connection.inTransaction(options.manager);
     if (!executor) throw new EventOutsideTransactionError(type);
     const tenant = this.context.tenant();
-    const actor = options.actor ?? this.currentActor.find() ?? SYSTEM;
+    const actor = checkActor(options.actor ?? this.currentActor.find() ?? SYSTEM);
     const id = uuidV7();
     try {
       await executor.query(this.#sql, [id, tenant.id, values[0], actor.type, actor.id, values[1], values[2]]);

@@ -6,6 +6,7 @@ import { REGISTRY_DATA_SOURCE } from '../registry';
 import { registrySchema } from '../registry-schema';
 import { roleOfSchemaSql } from '../tenant-role';
 import { inRegistry } from '../store/registry-transaction';
+import { faultOfEvent } from './event-rules';
 import { hashOfEvent, type StoredEvent } from './event-hash';
 import { NOBODY } from './event-tables';
 import { NO_HASH } from './tenant-event';
@@ -16,6 +17,9 @@ const BATCH_BYTES = 4_000_000;
 
 /** Where more is recorded than can be sealed, a reader does not wait for ever. */
 const BATCHES_AT_ONCE = 100;
+
+/** Of events that are dropped, so many are named in the log. */
+const TOLD_AT_ONCE = 20;
 
 /** A row of the outbox of another database, with the names of its columns. */
 export type FetchedEvent = Readonly<Record<string, unknown>> & { readonly n: string };
@@ -133,17 +137,22 @@ export class EventSealer {
   async #sealBatch(manager: EntityManager): Promise<number> {
     await this.#lock(manager);
     const waiting = await manager.query<WaitingRow[]>(this.#waiting());
-    const forged = new Set<string>();
-    for (const { n, ...row } of waiting) if (await this.#isForged(row)) forged.add(n);
-    const sealed = chain(waiting.filter(({ n }) => !forged.has(n)));
-    if (sealed.length < waiting.length) await this.#dropRefused(manager, waiting, sealed);
+    const faults = new Map<string, string>();
+    for (const row of waiting) {
+      const fault = row.roleName === null ? undefined : await this.#faultOf(row);
+      if (fault !== undefined) faults.set(row.n, fault);
+    }
+    const sealed = chain(waiting.filter(({ n }) => !faults.has(n)));
+    if (sealed.length < waiting.length) await this.#dropRefused(manager, waiting, sealed, faults);
     if (sealed.length > 0) await this.#write(manager, sealed);
     return sealed.length;
   }
 
-  async #isForged({ tenantId, roleName, ownRole }: Omit<WaitingRow, 'n'>): Promise<boolean> {
-    if (roleName === null) return false;
-    return roleName !== (ownRole ?? (await this.roleElsewhere(tenantId!)));
+  /** Of what has come by the door, where nothing but its size was checked. */
+  async #faultOf(row: WaitingRow): Promise<string | undefined> {
+    if (row.roleName !== (row.ownRole ?? (await this.roleElsewhere(row.tenantId!))))
+      return 'a role that is not the tenant’s has recorded it';
+    return faultOfEvent(row);
   }
 
   async #lock(manager: EntityManager): Promise<void> {
@@ -168,18 +177,20 @@ export class EventSealer {
       WHERE o.ahead < ${BATCH_BYTES} ORDER BY o.n`;
   }
 
-  /** Only who writes SQL on purpose gives an id twice, or another tenant's. It must not stop all others. */
+  /** Only who writes SQL on purpose gives an id twice, another tenant's, or what may not be said. It must not stop all others. */
   async #dropRefused(
     manager: EntityManager,
     waiting: readonly WaitingRow[],
     sealed: readonly SealedRow[],
+    faults: ReadonlyMap<string, string>,
   ): Promise<void> {
     const kept = new Set(sealed.map(({ n }) => n));
     const dropped = waiting.filter(({ n }) => !kept.has(n));
-    this.#logger.warn(
-      'Events were dropped, because another has their id, or because a role that is not the tenant’s has recorded them: ' +
-        dropped.map(({ id }) => id).join(', '),
-    );
+    const told = dropped
+      .slice(0, TOLD_AT_ONCE)
+      .map(({ id, n }) => `${id}, because ${faults.get(n) ?? 'another has its id'}`);
+    if (dropped.length > TOLD_AT_ONCE) told.push(`and ${dropped.length - TOLD_AT_ONCE} others`);
+    this.#logger.warn(`Events were dropped: ${told.join('; ')}`);
     await manager.query(`DELETE FROM ${this.#schema}.tenant_event_outbox WHERE n = ANY ($1::bigint[])`, [
       dropped.map(({ n }) => n),
     ]);

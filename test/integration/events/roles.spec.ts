@@ -1,5 +1,7 @@
 import { type Tenant, TenantConnection, TenantProvisioner } from '../../../lib';
 import { TenancyEventsModule, TenantEventLog } from '../../../lib/events';
+import { SystemTransactions } from '../../../lib/connection/typeorm/system-transactions';
+import { makeEventDoor } from '../../../lib/registry/events/event-door';
 import { EventTrail } from '../../../lib/registry/events/event-trail';
 import { REFUSED, type RolesApp, startRolesApp } from '../roles/app';
 
@@ -21,9 +23,13 @@ const typesOf = async ({ id }: Tenant) =>
   (await trail.list({ tenantId: id, limit: 100 })).map(({ type }) => type);
 
 /** What a tenant's role can say by SQL of its own. */
-const say = (tenantId: string | null, type: string) =>
-  world.as(acme, 'SELECT tenancy_events.record(gen_random_uuid(), $1, $2, $3, NULL, NULL, $4)', [
-    ...[tenantId, type, 'system', '{}'],
+const say = (
+  tenantId: string | null,
+  type: string,
+  { actor = 'system', data = '{}', id = null as string | null } = {},
+) =>
+  world.as(acme, 'SELECT tenancy_events.record(gen_random_uuid(), $1, $2, $3, $4, NULL, $5)', [
+    ...[tenantId, type, actor, id, data],
   ]);
 
 it('records as the role of the tenant', async () => {
@@ -52,4 +58,34 @@ it('lets a role record its own tenant’s events and no other’s, and read none
     'CREATE TABLE tenancy_events.mine (id integer)',
   ])
     await expect(world.as(acme, sql)).rejects.toEqual(REFUSED);
+});
+
+it('keeps nothing of what a role may not say', async () => {
+  const before = await typesOf(acme);
+  await say(acme.id, 'tenant.suspended', { actor: 'user', id: 'ann' });
+  await say(acme.id, 'order.paid', { actor: 'operator', id: 'ops' });
+  await say(acme.id, 'order.paid', { actor: 'cli', id: 'eve' });
+  await say(acme.id, 'Order paid');
+  await say(acme.id, 'order.paid', { data: '['.repeat(6_000) + ']'.repeat(6_000) });
+  await say(acme.id, 'order.paid', { data: '"\\u0000"' });
+  await say(acme.id, 'order.kept', { actor: 'user', id: 'ann', data: '{"a":[[1]]}' });
+  for (const [type, said] of [
+    ['order.paid', { data: `"${'x'.repeat(65_535)}"` }],
+    ['a'.repeat(3_000_000), {}],
+    ['order.paid', { id: 'x'.repeat(9_000) }],
+  ] as const)
+    await expect(say(acme.id, type, said)).rejects.toThrow('it is too long');
+  expect(await typesOf(acme)).toEqual([...before, 'order.kept']);
+});
+
+it('replaces a door of an earlier version', async () => {
+  await world.app.get(SystemTransactions).run(async (manager) => {
+    await manager.query(`
+      CREATE OR REPLACE FUNCTION tenancy_events.record(
+        id uuid, tenant_id uuid, type text, actor_type text, actor_id text, subject text, data json)
+      RETURNS void LANGUAGE sql AS 'SELECT'`);
+    await makeEventDoor(manager, 'tenancy');
+  });
+  await say(acme.id, 'said.anew');
+  expect(await typesOf(acme)).toContain('said.anew');
 });
