@@ -6,6 +6,7 @@ import { type InvitationMail, Invitations, MembersService, TenancyMembersModule 
 import { EventTrail } from '../../lib/registry/events/event-trail';
 import { SECRET, token } from '../support/access-app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { whileMembersAreLocked } from '../support/member-turns';
 import { notesOptions } from '../support/notes';
 import { type RawAnswer, rawRequest } from '../support/raw-request';
 import { ADAPTERS, MASTER_KEY } from '../support/sample-app';
@@ -282,7 +283,7 @@ describe.each(ADAPTERS.slice(-1))('Invitations on %s', (_platform, adapter) => {
     const tenant = await makeTenant('small');
     await members.add(tenant, { subject: 'olga', roles: ['owner'] });
     const open = await invitations.invite(tenant, { email: newAddress(), anyEmail: true });
-    const tries = await Promise.all(
+    const tries = await whileMembersAreLocked(database, tenant.id, () =>
       Array.from({ length: 6 }, (_, index) => accept(open.secret, { sub: `racer-${index}` })),
     );
     expect(tries.map(({ status }) => status).sort()).toEqual([201, 410, 410, 410, 410, 410]);
