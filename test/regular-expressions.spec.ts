@@ -17,6 +17,7 @@ const CANNOT_FAIL: Readonly<Record<string, string>> = {
 const COMPOSED: Readonly<Record<string, string>> = {
   'access/key-text.ts': 'anchored, of fixed lengths',
   'common/scopes.ts': 'anchored, and checked below',
+  'events/type-patterns.ts': 'anchored, of words that dots and hyphens part, and of 100 characters',
   'migrations/unqualified-sql.ts': 'a fixed text and a number',
   'resolution/carried/carried-token.ts': 'anchored, of 512 characters that are parted by colons',
   'resolution/resolvers/token-reader.ts': 'one blank run behind a comma, of a header that Node bounds',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { IPv4, IPv6 } from 'ipaddr.js';
 import { ipaddr } from './ipaddr';
@@ -78,9 +79,10 @@ function isIPv6(address: Address): address is IPv6 {
 }
 
 function rangeOf(text: string): Range | undefined {
-  // Three numbers, octal or hexadecimal ones are read as addresses, too, and mean something else to most people.
-  if (!/^(?:\d{1,3}(?:\.\d{1,3}){3}|[\da-f:]*:[\da-f:]*)(?:\/\d{1,3})?$/i.test(text)) return undefined;
-  if (!text.includes('/')) return ipaddr().isValid(text) ? wholeRange(ipaddr().parse(text)) : undefined;
+  // Node's check: three numbers, octal or hexadecimal ones are addresses to others, and mean something else to most people.
+  const [base] = text.split('/', 1);
+  if (isIP(base) === 0 || base.includes('%')) return undefined;
+  if (base === text) return wholeRange(ipaddr().parse(text));
   return ipaddr().isValidCIDR(text) ? ipaddr().parseCIDR(text) : undefined;
 }
 
