@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import { messageWithCause } from '../../common/error-message';
 import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry';
 import { registrySchema } from '../registry-schema';
@@ -9,6 +10,7 @@ import { inRegistry } from '../store/registry-transaction';
 import { faultOfEvent } from './event-rules';
 import { hashOfEvent, type StoredEvent } from './event-hash';
 import { NOBODY } from './event-tables';
+import { RoleLookUp } from './role-look-up';
 import { NO_HASH } from './tenant-event';
 
 /** What is taken at once, in rows and in bytes of their data. */
@@ -20,6 +22,9 @@ const BATCHES_AT_ONCE = 100;
 
 /** Of events that are dropped, so many are named in the log. */
 const TOLD_AT_ONCE = 20;
+
+/** SQL. `$1`: tenants whose events are to wait. */
+const NOT_HELD = '(tenant_id IS NULL OR tenant_id <> ALL ($1::uuid[]))';
 
 /** A row of the outbox of another database, with the names of its columns. */
 export type FetchedEvent = Readonly<Record<string, unknown>> & { readonly n: string };
@@ -59,7 +64,8 @@ export class EventSealer {
   #next: Promise<number> | undefined;
 
   readonly #sources = new Set<EventSource>();
-  /** The role of a tenant that is in a store of the application's. */
+  #isStoreAway = false;
+  /** The role of a tenant that is in a store of the application's. While that cannot be told, the tenant's events wait. */
   roleElsewhere: (tenantId: string) => Promise<string | undefined> = () => Promise.resolve(undefined);
 
   constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
@@ -118,41 +124,49 @@ export class EventSealer {
 
   async #sealAll(): Promise<number> {
     let sealed = 0;
+    const lookUp = new RoleLookUp((tenantId) => this.roleElsewhere(tenantId));
     for (let batch = 0; batch < BATCHES_AT_ONCE; batch++) {
-      if (!(await this.#isAnyWaiting())) break;
-      sealed += await inRegistry(this.registry, (manager) => this.#sealBatch(manager));
+      if (!(await this.#isAnyWaiting(lookUp.failed))) break;
+      sealed += await inRegistry(this.registry, (manager) => this.#sealBatch(manager, lookUp));
     }
+    this.#tellOf(lookUp);
     return sealed;
   }
 
-  #isAnyWaiting(): Promise<boolean> {
+  /** Once, until all could be looked up. */
+  #tellOf({ failed, error }: RoleLookUp): void {
+    if (failed.size > 0 && !this.#isStoreAway)
+      this.#logger.warn(
+        `Events of ${failed.size} tenants wait, since their roles cannot be looked up: ${messageWithCause(error)}`,
+      );
+    this.#isStoreAway = failed.size > 0;
+  }
+
+  #isAnyWaiting(held: ReadonlySet<string>): Promise<boolean> {
     return inRegistry(this.registry, async ({ queryRunner }) => {
       const [{ found }] = (await queryRunner!.query(
-        `SELECT EXISTS (SELECT FROM ${this.#schema}.tenant_event_outbox) AS found`,
+        `SELECT EXISTS (SELECT FROM ${this.#schema}.tenant_event_outbox WHERE ${NOT_HELD}) AS found`,
+        [[...held]],
       )) as { found: boolean }[];
       return found;
     });
   }
 
-  async #sealBatch(manager: EntityManager): Promise<number> {
+  async #sealBatch(manager: EntityManager, lookUp: RoleLookUp): Promise<number> {
     await this.#lock(manager);
-    const waiting = await manager.query<WaitingRow[]>(this.#waiting());
+    const all = await manager.query<WaitingRow[]>(this.#waiting(), [[...lookUp.failed]]);
+    await lookUp.ask(all.filter(({ roleName, ownRole }) => roleName !== null && ownRole === null));
+    // All of a tenant waits, so that its events stay in their order.
+    const waiting = all.filter(({ tenantId }) => !lookUp.failed.has(tenantId!));
     const faults = new Map<string, string>();
     for (const row of waiting) {
-      const fault = row.roleName === null ? undefined : await this.#faultOf(row);
+      const fault = row.roleName === null ? undefined : faultOf(row, lookUp);
       if (fault !== undefined) faults.set(row.n, fault);
     }
     const sealed = chain(waiting.filter(({ n }) => !faults.has(n)));
     if (sealed.length < waiting.length) await this.#dropRefused(manager, waiting, sealed, faults);
     if (sealed.length > 0) await this.#write(manager, sealed);
     return sealed.length;
-  }
-
-  /** Of what has come by the door, where nothing but its size was checked. */
-  async #faultOf(row: WaitingRow): Promise<string | undefined> {
-    if (row.roleName !== (row.ownRole ?? (await this.roleElsewhere(row.tenantId!))))
-      return 'a role that is not the tenant’s has recorded it';
-    return faultOfEvent(row);
   }
 
   async #lock(manager: EntityManager): Promise<void> {
@@ -172,7 +186,7 @@ export class EventSealer {
           FROM ${this.#schema}.tenants t WHERE t.id = o.tenant_id) END AS "ownRole"
       FROM (SELECT f.*, pg_catalog.sum(pg_catalog.octet_length(f.data::text)) OVER (ORDER BY f.n)
               - pg_catalog.octet_length(f.data::text) AS ahead
-            FROM (SELECT * FROM ${this.#schema}.tenant_event_outbox ORDER BY n LIMIT ${BATCH_ROWS}) AS f) AS o
+            FROM (SELECT * FROM ${this.#schema}.tenant_event_outbox WHERE ${NOT_HELD} ORDER BY n LIMIT ${BATCH_ROWS}) AS f) AS o
       LEFT JOIN ${this.#schema}.tenant_event_heads h ON h.tenant_id = coalesce(o.tenant_id, '${NOBODY}')
       WHERE o.ahead < ${BATCH_BYTES} ORDER BY o.n`;
   }
@@ -225,6 +239,13 @@ export class EventSealer {
       ],
     );
   }
+}
+
+/** Of what has come by the door, where nothing but its size was checked. */
+function faultOf(row: WaitingRow, lookUp: RoleLookUp): string | undefined {
+  if (row.roleName !== (row.ownRole ?? lookUp.roleOf(row.tenantId!)))
+    return 'a role that is not the tenant’s has recorded it';
+  return faultOfEvent(row);
 }
 
 function columns<Row>(rows: readonly Row[], values: (row: Row) => string[]): string[][] {

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { recordEvent } from '../../../lib/registry/events/event-outbox';
 import { EventSealer } from '../../../lib/registry/events/event-sealer';
@@ -161,4 +162,29 @@ describe('the trail', () => {
     expect(await typesOf({})).toEqual(['order.shipped', 'order.paid']);
     expect(await trail.head(tenant(1))).toMatchObject({ sequence: '2' });
   });
+});
+
+it('leaves waiting whose role cannot be told, and seals all others', async () => {
+  const sealer = new EventSealer(registry);
+  const lists = () => new EventTrail(registry, sealer).list({ limit: 1_000 });
+  const logged = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+  sealer.roleElsewhere = (id) => Promise.reject(new Error(`no store for ${id}`));
+  // More than are taken at once stand ahead.
+  await database.query(
+    `INSERT INTO tenancy.tenant_event_outbox (id, tenant_id, type, actor_type, data, role_name)
+     SELECT gen_random_uuid(), $1, 'order.held', 'system', '{}', 't_1' FROM generate_series(1, 600)`,
+    [tenant(1)],
+  );
+  await record({ type: 'order.behind' });
+  await record({ tenantId: tenant(2), type: 'order.other' });
+  await record({ tenantId: null, type: 'template.changed' });
+  for (let read = 0; read < 2; read++)
+    expect((await lists()).map(({ type }) => type)).toEqual(['order.other', 'template.changed']);
+  expect(logged.mock.calls).toEqual([[expect.stringMatching(/1 tenants wait.*no store for/)]]);
+  logged.mockRestore();
+  sealer.roleElsewhere = () => Promise.resolve('t_1');
+  expect((await lists()).slice(2).map(({ type }) => type)).toEqual([
+    ...Array<string>(600).fill('order.held'),
+    'order.behind',
+  ]);
 });
