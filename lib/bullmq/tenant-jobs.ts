@@ -1,8 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Job } from 'bullmq';
+import { messageOf } from '../common/error-message';
+import { storableText } from '../common/storable';
 import { TenancyUnavailableError } from '../common/tenancy.errors';
 import { TenantContext } from '../context/tenant-context';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
+import { EventRecorder } from '../registry/events/event-recorder';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotActiveError, TenantNotFoundError } from '../registry/tenant.errors';
 import { CarriedTokenError } from '../resolution/carried/carried.errors';
@@ -16,6 +19,9 @@ const { DelayedError, UnrecoverableError, WaitingError } = bullmq;
 
 /** Thrown by a job that is to be tried again at a time, or when its children are done: it has not failed. */
 const NOT_FAILED = ['DelayedError', 'WaitingError', 'WaitingChildrenError', 'RateLimitError'];
+
+/** As much of an error's message is in the event. */
+const MAX_ERROR_LENGTH = 500;
 
 /** Tenants that are remembered to have held jobs. */
 const MAX_HELD = 10_000;
@@ -36,6 +42,7 @@ export class TenantJobs {
     private readonly schedulers: HeldSchedulers,
     private readonly context: TenantContext,
     private readonly lookup: TenantLookup,
+    private readonly events: EventRecorder,
   ) {}
 
   /**
@@ -60,7 +67,7 @@ export class TenantJobs {
     try {
       return await this.#within(tenant, work);
     } catch (error) {
-      await this.#beforeRetry(job, error);
+      if (!NOT_FAILED.includes(nameOf(error))) await this.#hasFailed(job, tenant?.id, error);
       throw error;
     }
   }
@@ -137,8 +144,14 @@ export class TenantJobs {
     const now = await queueTime(job);
     const known = this.stamps.heldSince(job);
     const waited = now - (known ?? now);
-    if (waited >= failHeldAfterMs)
-      throw unrecoverable(error, `${error.message} The job was held for ${Math.round(waited / 1000)} s.`);
+    if (waited >= failHeldAfterMs) {
+      const givenUp = unrecoverable(
+        error,
+        `${error.message} The job was held for ${Math.round(waited / 1000)} s.`,
+      );
+      await this.#tellGivenUp(job, this.stamps.read(job), givenUp);
+      throw givenUp;
+    }
     if (known === undefined) {
       if (error instanceof TenantNotActiveError && (await this.schedulers.hasOther(job)))
         throw dropped(job, error);
@@ -167,14 +180,23 @@ export class TenantJobs {
     job.updateData = (data: unknown) => this.stamps.replaceData(job, tenant, data, () => update(data));
   }
 
-  /**
-   * Many that fail together would else all come back with the places that they had, in front of others: by themselves, or when
-   * somebody retries them all.
-   */
-  async #beforeRetry(job: Job, error: unknown): Promise<void> {
-    const { name } = (error ?? {}) as { name?: unknown };
-    // The handler's own error is told, whatever becomes of the place.
-    if (!NOT_FAILED.includes(String(name))) await this.#loseTurn(job).catch(() => undefined);
+  async #hasFailed(job: Job, tenantId: string | undefined, error: unknown): Promise<void> {
+    const isLast = nameOf(error) === 'UnrecoverableError' || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    if (isLast) await this.#tellGivenUp(job, tenantId, error);
+    // Many that fail together would else all come back with the places that they had, in front of others: by themselves, or when
+    // somebody retries them all. The handler's own error is told, whatever becomes of the place.
+    await this.#loseTurn(job).catch(() => undefined);
+  }
+
+  async #tellGivenUp(job: Job, tenantId: string | undefined, error: unknown): Promise<void> {
+    if (tenantId === undefined) return;
+    const [name, id, text] = [job.name, job.id ?? '', messageOf(error).slice(0, MAX_ERROR_LENGTH)].map(
+      storableText,
+    );
+    await this.events.tell({
+      ...{ tenantId, type: 'job.gave-up', subject: id },
+      data: { queue: job.queueName, name, attempts: job.attemptsMade + 1, error: text },
+    });
   }
 
   /** A job whose time has come stands in front of all others, until it gets its place among them. */
@@ -190,6 +212,10 @@ export class TenantJobs {
   async #loseTurn(job: Job): Promise<void> {
     if (this.stamps.isFair(job)) await job.changePriority({ priority: UNPLACED });
   }
+}
+
+function nameOf(error: unknown): string {
+  return String(((error ?? {}) as { name?: unknown }).name);
 }
 
 function isJob(value: unknown): value is Job {
