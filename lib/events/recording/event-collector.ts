@@ -10,6 +10,7 @@ import {
 import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
 import { messageWithCause } from '../../common/error-message';
 import { quoteIdentifier } from '../../common/sql';
+import { NoAnswerError } from '../../common/within';
 import { Servers } from '../../connection/servers/servers';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
 import { isBesideRegistry, type Site, siteOf } from '../../placement/place';
@@ -26,6 +27,9 @@ import { roleOfSchema } from '../../registry/tenant-role';
 /** What is taken from a database at once. */
 const BATCH_ROWS = 200;
 
+/** How long who reads waits for what is recorded elsewhere. What comes later is in a later answer. */
+const MAX_WAIT_MS = 2_000;
+
 /** How often all databases are visited for what an instance that was killed has left. */
 const ROUND_MS = 300_000;
 
@@ -41,6 +45,11 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
   readonly #prepared = new Set<string>();
   /** Those that could not be reached the last time, so that each is told of once. */
   readonly #away = new Set<string>();
+  /** One visit to each at a time, by its name; and the one after that, for those who came when it had begun. */
+  readonly #visits = new Map<string, Promise<void>>();
+  readonly #nextVisits = new Map<string, Promise<void>>();
+  /** Those that were waited for too long, until their visit ends. */
+  readonly #late = new Set<string>();
   #round: Promise<void> | undefined;
   #callOff: (() => void) | undefined;
   #isClosing = false;
@@ -73,6 +82,7 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
     this.#isClosing = true;
     this.#callOff?.();
     await this.#round;
+    await this.#inTime(Promise.all(this.#visits.values()));
   }
 
   /** Something was recorded where the tenant is. */
@@ -81,20 +91,26 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
     if (site.database !== undefined) this.#expected.set(nameOf(site), site);
   }
 
+  /** Never rejects, and takes two seconds at most: a server that is away or hangs delays its own tenants alone. */
   async fetch(tenantId?: string | null): Promise<void> {
     if (tenantId === null) return;
-    if (tenantId !== undefined) {
-      const tenant = await this.store.find({ by: 'id', value: tenantId });
-      if (tenant && !isBesideRegistry(tenant)) await this.#tryVisit(siteOf(tenant));
-      return;
-    }
+    if (tenantId !== undefined) return void (await this.#inTime(this.#fetchOf(tenantId)));
     const sites = [...this.servers.further.map((server) => ({ server })), ...this.#expected.values()];
-    await Promise.all(sites.map((site) => this.#tryVisit(site)));
+    await Promise.all(sites.map((site) => this.#visitInTime(site)));
+  }
+
+  async #fetchOf(tenantId: string): Promise<void> {
+    try {
+      const tenant = await this.store.find({ by: 'id', value: tenantId });
+      if (tenant && !isBesideRegistry(tenant)) await this.#visitOnce(siteOf(tenant));
+    } catch (error) {
+      this.#warn(`the database of the tenant ${tenantId}`, error);
+    }
   }
 
   /** A purge drops the database, with what waits in it. */
   async onTransition(tenant: Tenant, step: TenantStep): Promise<void> {
-    if (step === 'purge' && !isBesideRegistry(tenant)) await this.#tryVisit(siteOf(tenant));
+    if (step === 'purge' && !isBesideRegistry(tenant)) await this.#visitOnce(siteOf(tenant));
   }
 
   /** Visits every database, and makes what is missing in those that were made by an earlier version. */
@@ -102,7 +118,7 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
     await this.fetch();
     for await (const tenant of this.store.each({ isolation: 'database' })) {
       if (this.#isClosing) return;
-      await this.#tryVisit(siteOf(tenant));
+      await this.#visitInTime(siteOf(tenant));
     }
   }
 
@@ -114,6 +130,49 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
           if (!this.#isClosing) this.#next(ROUND_MS);
         });
     });
+  }
+
+  /** A visit that has taken too long goes on beside, and nobody waits for it again. */
+  async #visitInTime(site: Site): Promise<void> {
+    const name = nameOf(site);
+    const visit = this.#visitOnce(site);
+    if (this.#late.has(name) || (await this.#inTime(visit)) || this.#late.has(name)) return;
+    this.#late.add(name);
+    this.#warn(name, new NoAnswerError(MAX_WAIT_MS));
+  }
+
+  /** Whether the work has ended in time. */
+  async #inTime(work: Promise<unknown>): Promise<boolean> {
+    let callOff: (() => void) | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      callOff = this.clock.after(MAX_WAIT_MS, () => resolve(false));
+    });
+    return Promise.race([work.then(() => true), late]).finally(callOff);
+  }
+
+  /** Takes all that waits there now. A visit that has begun may have looked already, so the caller has the next. */
+  #visitOnce(site: Site): Promise<void> {
+    const name = nameOf(site);
+    const running = this.#visits.get(name);
+    if (!running) return this.#begin(site, name);
+    let next = this.#nextVisits.get(name);
+    if (!next) {
+      next = running.then(() => {
+        this.#nextVisits.delete(name);
+        return this.#begin(site, name);
+      });
+      this.#nextVisits.set(name, next);
+    }
+    return next;
+  }
+
+  #begin(site: Site, name: string): Promise<void> {
+    const visit = this.#tryVisit(site).then(() => {
+      if (this.#visits.get(name) === visit) this.#visits.delete(name);
+      this.#late.delete(name);
+    });
+    this.#visits.set(name, visit);
+    return visit;
   }
 
   async #tryVisit(site: Site): Promise<void> {

@@ -31,7 +31,7 @@ export type FetchedEvent = Readonly<Record<string, unknown>> & { readonly n: str
 
 /** Where else events wait. */
 export interface EventSource {
-  /** Takes what waits there, as far as it concerns the tenant; without an id, all. It logs what it cannot reach. */
+  /** Takes what waits there, as far as it concerns the tenant; without an id, all. It logs what it cannot reach in time. */
   fetch(tenantId?: string | null): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export class EventSealer {
 
   /** Takes along what waits in other databases, as far as it concerns the tenant and can be reached. */
   async fetch(tenantId?: string | null): Promise<void> {
-    for (const source of this.#sources) await source.fetch(tenantId);
+    await Promise.all([...this.#sources].map((source) => source.fetch(tenantId)));
   }
 
   /**
