@@ -194,15 +194,16 @@ it('is undone when it is cancelled while it follows, and leaves nothing', async 
   // What is written from here on the new place does not know yet.
   const write = at('following', () => world.query(tenant, `UPDATE item SET number = number + 1000`));
   const onProgress = async (move: Move) => {
-    if (move.progress.lagBytes === undefined) return write(move);
-    lags.push(move.progress.lagBytes);
-    return cancel(move);
+    const { lagBytes } = move.progress;
+    if (lagBytes !== undefined) lags.push(lagBytes);
+    // The new place may have it already.
+    return lags.some((lag) => lag > 0) || lags.length > 10 ? cancel(move) : write(move);
   };
   await expect(world.mover.move('cancelled', EU, { onProgress })).rejects.toMatchObject({
     code: 'MOVE_FAILED',
     move: { state: 'failed', reason: 'It was cancelled by boss.' },
   });
-  expect(lags.every(Number.isInteger) && lags[0] > 0).toBe(true);
+  expect(lags.every(Number.isInteger) && lags.at(-1)! > 0).toBe(true);
   expect([await world.links(), await world.schemas('eu')]).toEqual([
     [],
     expect.not.arrayContaining([tenant.schemaName]),
