@@ -19,6 +19,7 @@ import { CheckedFollowOptions, type FollowOptions } from './follow.options';
 import { FollowerRows } from './follower-rows';
 import type { EventHandler } from './follower-turn';
 import { Following } from './following';
+import { TurnMeter } from './watching/turn-meter';
 
 /**
  * Follows the trail of events for code: at least once, in order within each tenant, from where the follower was, however many
@@ -36,6 +37,7 @@ export class EventFollower implements OnModuleInit, OnApplicationBootstrap, OnMo
     private readonly sealer: EventSealer,
     private readonly store: TenantStore,
     private readonly context: TenantContext,
+    private readonly meter: TurnMeter,
     @Inject(EVENTS_OPTIONS) private readonly options: CheckedEventsOptions,
     @Optional() @Inject(CLOCK) private readonly clock: Clock = backgroundClock,
   ) {}
@@ -66,11 +68,11 @@ export class EventFollower implements OnModuleInit, OnApplicationBootstrap, OnMo
     const { name } = checked;
     if (this.#followings.has(name)) throw new FollowerNameTakenError(name);
     if (isTenancyCli()) return () => Promise.resolve();
-    const { rows, store, context, clock } = this;
+    const { rows, store, context, clock, meter } = this;
     const { leaseMs, pollMs, shutdownTimeoutMs } = this.options;
     const seal = () => this.#seal();
     const following = new Following(checked, handler, {
-      ...{ rows, store, context, clock },
+      ...{ rows, store, context, clock, meter },
       ...{ leaseMs, pollMs, shutdownTimeoutMs, seal },
     });
     this.#followings.set(name, following);

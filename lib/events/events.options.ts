@@ -1,4 +1,5 @@
-import { flag, kind, milliseconds } from '../common/options/kinds';
+import type { Registry } from 'prom-client';
+import { flag, kind, milliseconds, withMethod } from '../common/options/kinds';
 import type { Tenant } from '../registry/tenant';
 import { type Given, Option } from '../common/options/option.decorator';
 
@@ -40,6 +41,14 @@ export class CheckedEventsOptions {
     ),
   )
   readonly retentionDays?: RetentionDays;
+
+  /**
+   * The registry of `prom-client` that gets the metrics `tenancy_event_unsealed_seconds`,
+   * `tenancy_event_follower_behind_seconds`, `tenancy_event_follower_tenants` and `tenancy_event_turns_total`. Only one running
+   * application may use it. Default none.
+   */
+  @Option(withMethod<Registry>('registerMetric', 'give a Registry of prom-client'))
+  readonly metricsRegistry?: Registry;
 }
 
 /** Options that are given where the module is imported. */

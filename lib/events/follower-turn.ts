@@ -9,6 +9,7 @@ import type { TenantStore } from '../registry/store/tenant.store';
 import type { Tenant } from '../registry/tenant';
 import type { CheckedFollowOptions, FollowCall } from './follow.options';
 import type { Claim, FollowerRows, Reached } from './follower-rows';
+import type { TurnMeter } from './watching/turn-meter';
 
 /** Handles events of one tenant, in their order. What it throws is logged, and they come again. */
 export type EventHandler = (events: readonly TenantEvent[], call: FollowCall) => unknown;
@@ -18,6 +19,7 @@ export interface TurnSurroundings {
   readonly store: TenantStore;
   readonly context: TenantContext;
   readonly clock: Clock;
+  readonly meter: TurnMeter;
   readonly leaseMs: number;
 }
 
@@ -105,7 +107,7 @@ export class FollowerTurn {
     const { claim } = this;
     const { events } = claim;
     const { batch } = this.options;
-    const { clock, rows } = this.around;
+    const { clock, meter, rows } = this.around;
     const endsAt = clock.now() + TURN_MS;
     for (let at = 0; at < events.length; at += batch) {
       if (this.#ending.signal.aborted || (at > 0 && clock.now() > endsAt)) break;
@@ -120,6 +122,7 @@ export class FollowerTurn {
     }
     // The trail was pruned since.
     if (events.length === 0) this.#reached = { sequence: claim.until, at: undefined };
+    meter.count(claim.follower, 'done');
     return () => rows.finish(claim, this.#reached);
   }
 
@@ -132,6 +135,7 @@ export class FollowerTurn {
 
   #failure(error: unknown): () => Promise<unknown> {
     const { claim } = this;
+    this.around.meter.count(claim.follower, 'failed');
     const hasCome = this.#reached.sequence !== claim.after;
     const attempts = (hasCome ? 0 : claim.attempts) + 1;
     const most = isOutage(error) ? MAX_OUTAGE_WAIT_MS : MAX_WAIT_MS;

@@ -34,6 +34,7 @@ export class Following {
     private readonly handler: EventHandler,
     private readonly around: FollowingSurroundings,
   ) {
+    around.meter.begin(options.name);
     this.#loop = around.context.runInFrame(undefined, () => this.#keepLooking());
   }
 
@@ -57,6 +58,7 @@ export class Following {
     await Promise.race([Promise.all(turns.map(({ ended }) => ended)), late]);
     callOff();
     await Promise.allSettled(turns.map((turn) => turn.giveUp()));
+    this.around.meter.end(this.options.name);
   }
 
   async #keepLooking(): Promise<void> {

@@ -17,6 +17,7 @@ export { type EventHandler } from './follower-turn';
 export { type FollowAs, type FollowCall, type FollowFrom, type FollowOptions } from './follow.options';
 export { OnTenantEvent, type OnTenantEventOptions } from './on-tenant-event.decorator';
 export { EventRetention } from './event-retention';
+export { EventsHealth, type EventsHealthResult } from './watching/events-health';
 export { TenantEventLog, type RecordEventOptions } from './recording/tenant-event-log';
 export {
   EventOutboxMissingError,

@@ -20,6 +20,10 @@ import { TenantEventsController } from './tenant-events.controller';
 import { FollowerRows } from './follower-rows';
 import { EventCollector } from './recording/event-collector';
 import { TenantEventLog } from './recording/tenant-event-log';
+import { EventLags } from './watching/event-lags';
+import { EventsHealth } from './watching/events-health';
+import { EventsMetrics } from './watching/events-metrics';
+import { TurnMeter } from './watching/turn-meter';
 import { CreateEventFollowers1763601700000 } from './migrations/1763601700000-create-event-followers';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE } =
@@ -57,11 +61,15 @@ const OPENAPI = Symbol('OPENAPI');
       EventCollector,
       EventRetention,
       TenantEventLog,
+      TurnMeter,
+      EventLags,
+      EventsMetrics,
+      EventsHealth,
       // Done while Nest makes the providers, so before any document can be created.
       { provide: OPENAPI, useFactory: documentEventsApi },
     ],
   ),
-  exports: [EventFollower, EventRetention, TenantEventLog],
+  exports: [EventFollower, EventRetention, EventsHealth, TenantEventLog],
 })
 export class TenancyEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {

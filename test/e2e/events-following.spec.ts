@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { Injectable } from '@nestjs/common';
 import { Client } from 'pg';
+import { Registry } from 'prom-client';
 import {
   type Tenant,
   TenancyModule,
@@ -16,6 +17,7 @@ import { checkArguments } from '../../lib/common/options/check-options';
 import {
   EventFollower,
   type EventHandler,
+  EventsHealth,
   type FollowCall,
   type FollowOptions,
   OnTenantEvent,
@@ -25,6 +27,7 @@ import {
 import { CheckedFollowOptions } from '../../lib/events/follow.options';
 import { FollowerRows } from '../../lib/events/follower-rows';
 import { Following, type FollowingSurroundings } from '../../lib/events/following';
+import { TurnMeter } from '../../lib/events/watching/turn-meter';
 import { EventSealer } from '../../lib/registry/events/event-sealer';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { Note, notesOptions } from '../support/notes';
@@ -83,12 +86,16 @@ describe('Followers of the event trail', () => {
   let test: TestApp;
   let rows: FollowerRows;
   let tenants: Tenant[];
+  const metrics = new Registry();
   const open: Following[] = [];
 
   beforeAll(async () => {
     database = await createTestDatabase();
     test = await startTestApp({
-      imports: [TenancyModule.forRoot(notesOptions(database)), TenancyEventsModule.forRoot()],
+      imports: [
+        TenancyModule.forRoot(notesOptions(database)),
+        TenancyEventsModule.forRoot({ metricsRegistry: metrics }),
+      ],
       providers: [Deliveries],
     });
     rows = test.app.get(FollowerRows, { strict: false });
@@ -118,6 +125,7 @@ describe('Followers of the event trail', () => {
       store: test.app.get(TenantStore),
       context: test.app.get(TenantContext),
       clock: backgroundClock,
+      meter: test.app.get(TurnMeter, { strict: false }),
       seal: () => test.app.get(EventSealer).seal(),
       ...{ leaseMs: 30_000, pollMs: 20, shutdownTimeoutMs: 5_000 },
       ...changes,
@@ -377,6 +385,65 @@ describe('Followers of the event trail', () => {
     );
     instance('one');
     await told.count(3);
+  });
+
+  it('tells metrics and health how far followers are behind, and blames no tenant that fails or rests', async () => {
+    const resting = await test.create({ slug: 'resting' });
+    await test.app.get(TenantLifecycle).suspend(resting.id);
+    const health = async () => (await test.app.get(EventsHealth).followers()).events;
+    const { options, name } = await follower({ types: ['invoice.*'] });
+    const shown = async () => {
+      const lines = (await metrics.metrics()).split('\n').filter((line) => !line.startsWith('#'));
+      const own = lines.filter((line) => line.includes(name) || line.includes('unsealed'));
+      return own.map((line) => line.replace(name, 'me')).join('\n');
+    };
+    const [acme, globex] = tenants;
+    await record([acme, globex, resting], 1, 'invoice.sent');
+    await test.app.get(EventSealer).seal();
+    const untilSeen = `SELECT FROM tenancy.event_followers
+      WHERE name = 'deliveries' AND position = (SELECT max(position) FROM tenancy.tenant_events)`;
+    test.app.get(EventFollower).wake();
+    while ((await database.query(untilSeen)).length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await database.query(
+      `UPDATE tenancy.tenant_events SET occurred_at = now() - interval '10 minutes' WHERE type = 'invoice.sent'
+         AND position > (SELECT position FROM tenancy.event_followers WHERE name = $1)`,
+      [name],
+    );
+    // It runs nowhere, so nothing has looked for its events; and it is none of this instance's business.
+    expect(await shown()).toMatch(/behind_seconds\{follower="me"\} 60\d/);
+    expect(await health()).toMatchObject({ status: 'up', failing: 0 });
+
+    start(options, ([{ tenantId }]) => {
+      if (tenantId === acme.id) throw new Error('the mail server said no');
+    });
+    await untilBacklog(
+      name,
+      (backlog) => backlog.length === 2 && backlog.every((row) => row.is_parked || row.attempts > 0),
+    );
+    const held = await shown();
+    expect(held).toMatch(/behind_seconds\{follower="me"\} 60\d/);
+    for (const [state, count] of Object.entries({ waiting: 0, failing: 1, kept: 1 }))
+      expect(held).toContain(`follower_tenants{follower="me",state="${state}"} ${count}\n`);
+    expect(held).toMatch(/turns_total\{follower="me",result="done"\} 1\n.*result="failed"\} [1-9]/);
+    expect(held).toMatch(/unsealed_seconds 0/);
+    const { behindMs, ...rest } = await health();
+    expect(Number(behindMs)).toBeGreaterThanOrEqual(600_000);
+    expect(rest).toMatchObject({ status: 'up', failing: 1 });
+
+    const sealing = new Client({ connectionString: database.url });
+    await sealing.connect();
+    try {
+      await sealing.query('BEGIN; LOCK TABLE tenancy.tenant_events IN SHARE MODE');
+      await database.query(
+        `INSERT INTO tenancy.tenant_event_outbox (id, type, actor_type, data, occurred_at)
+         VALUES (gen_random_uuid(), 'invoice.late', 'system', '{}', now() - interval '10 minutes')`,
+      );
+      expect(await shown()).toMatch(/unsealed_seconds 60\d/);
+      expect(await health()).toMatchObject({ status: 'down', failing: 1 });
+    } finally {
+      await sealing.end();
+    }
   });
 
   it('waits while the registry is away, and goes on', async () => {
