@@ -154,7 +154,7 @@ export class NotAnAccessTokenError extends TenancyError {
   readonly code = 'NOT_AN_ACCESS_TOKEN';
 
   constructor() {
-    super('An API key has no claims. Check principal.type before you call claims().');
+    super('Only an access token has claims. Check principal.type before you call claims().');
   }
 }
 

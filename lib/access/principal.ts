@@ -46,7 +46,7 @@ export class Principal {
   /**
    * The verified payload of a token.
    *
-   * @throws NotAnAccessTokenError when the principal is an API key
+   * @throws NotAnAccessTokenError when the principal is an API key or has entered for support
    */
   claims(): Readonly<Record<string, unknown>> {
     const { claims } = this.#credential.details;

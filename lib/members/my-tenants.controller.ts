@@ -53,8 +53,8 @@ export class MyTenantsController {
   ): Promise<MyTenantsView> {
     const limit = Number(query.limit);
     const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    // A key is of one tenant, and nobody's membership.
-    const subject = principal.type === 'api_key' ? undefined : this.known.subjectOf(principal.claims());
+    // A key, and who has entered for support, is of one tenant and nobody's membership.
+    const subject = principal.type === 'access_token' ? this.known.subjectOf(principal.claims()) : undefined;
     const found = subject ? await this.members.listOf(subject, { limit: limit + 1, afterId }) : [];
     const { data, nextCursor } = pageOf(found, limit, (member) => member);
     const views = await Promise.all(data.map((member) => this.#view(member)));

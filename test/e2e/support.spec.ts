@@ -205,6 +205,9 @@ describe.each(ADAPTERS.slice(-1))('On %s', (_platform, adapter) => {
       const socket = { ...using(credential), connection: 'Upgrade', upgrade: 'websocket' };
       expect((await call('GET /orders', socket)).status).toBe(403);
       expect((await call('GET /orders', using(credential))).status).toBe(200);
+      // It belongs nowhere.
+      const mine = await call('GET /me/tenants', using(credential));
+      expect([mine.status, mine.body.data]).toEqual([200, []]);
     });
 
     it('needs a master key that may enter, a reason, scopes and a bounded time', async () => {

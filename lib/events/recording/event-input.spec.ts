@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { MAX_EVENT_BYTES } from '../../registry/events/event-rules';
 import { EventRefusedError } from '../events.errors';
 import { checkActor, checkData, checkSubject, checkType } from './event-input';
@@ -98,4 +100,12 @@ it('takes an actor that acts for the tenant, and none of those above it', () => 
     ],
   ] as [string, string][])
     expect(() => checkActor({ type, id })).toThrow(EventRefusedError);
+});
+
+it('lets nobody record what docs/events.md lists as events of this package', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/events.md'), 'utf8');
+  const [, section] = /^## Events of this package$(.*?)^## /ms.exec(page)!;
+  const nouns = [...section.matchAll(/`([a-z-]+)\.[a-z*-]+`/g)].map(([, noun]) => noun);
+  expect(nouns).toEqual(expect.arrayContaining(['tenant', 'support', 'recovery-key', 'webhook']));
+  for (const noun of nouns) expect(() => checkType(`${noun}.done`)).toThrow(EventRefusedError);
 });

@@ -16,7 +16,7 @@ const ACTOR_TYPE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 /** What the types of this package's own events begin with: nobody else may say that a tenant was suspended. */
 const OWN_NOUNS: readonly string[] = [
   ...['tenant', 'api-key', 'setting', 'quota', 'job', 'timer', 'template'],
-  ...['member', 'invitation', 'support-session', 'webhook'],
+  ...['member', 'invitation', 'support', 'recovery-key', 'webhook'],
 ];
 
 /** Who stands above the tenants: no code that runs for a tenant may say that it was one of them. */
