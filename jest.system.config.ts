@@ -43,8 +43,10 @@ const SUITES: Readonly<Partial<Record<EnvironmentName, readonly string[]>>> = {
  */
 const OF_OWN_SESSIONS = [`${CONNECTION}/recycling.spec.ts`, `${CONNECTION}/session-not-clean.spec.ts`];
 
-/** They bring servers of their own, or need no PostgreSQL: once is enough. */
+/** They bring servers of their own, or ask of PostgreSQL what others of this run do: once is enough. */
 const RUN_ONCE = [
+  'test/system/queues.*.spec.ts',
+  'test/system/webhooks.*.spec.ts',
   'test/system/standby.spec.ts',
   'test/system/redis-store.spec.ts',
   'test/system/files-ceph.spec.ts',
