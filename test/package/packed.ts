@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
+/** What `npm pack --json` has printed, in the folder of the package. */
+export const PACK_REPORT = 'report.json';
 
 interface Packed {
   readonly folder: string;
@@ -8,7 +12,9 @@ interface Packed {
 
 /** What `npm pack` has made of the repository: `global-setup.ts`. */
 export function packed(): Packed {
-  return JSON.parse(process.env.PACKED!) as Packed;
+  const folder = process.env.PACKED!;
+  const [report] = JSON.parse(readFileSync(join(folder, PACK_REPORT), 'utf8')) as [Omit<Packed, 'folder'>];
+  return { folder, ...report };
 }
 
 /** What an application's package.json names to install it. */
