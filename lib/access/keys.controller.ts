@@ -12,9 +12,9 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { Accepts, PATCH_BODY } from '../http/accepted.guard';
-import { type ApiRequest, headerOf } from '../http/api-request';
-import { decodeCursor, type Page, pageOf } from '../http/cursor';
-import { versionsMatching } from '../http/etag';
+import type { ApiRequest } from '../http/api-request';
+import { type Page, readPage } from '../http/cursor';
+import { ifVersionOf } from '../http/etag';
 import { type Attempt, IdempotentAttempt } from '../http/idempotency-attempt';
 import { PageQuery } from '../http/page-query';
 import { SecretAnswer } from '../http/secret-answer.decorator';
@@ -62,14 +62,9 @@ export abstract class KeysController {
 
   @Get()
   @Accepts({ query: PageQuery })
-  async list(
-    @Req() request: ApiRequest,
-    @Query() { cursor, ...query }: PageQuery,
-  ): Promise<Page<ApiKeyView>> {
+  async list(@Req() request: ApiRequest, @Query() query: PageQuery): Promise<Page<ApiKeyView>> {
     const { tenantId } = await this.keysOf(request);
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    return pageOf(await this.keys.list(tenantId, { limit: limit + 1, afterId }), limit, toApiKeyView);
+    return readPage(query, (rows) => this.keys.list(tenantId, rows), toApiKeyView);
   }
 
   @Get(':key')
@@ -144,7 +139,6 @@ export abstract class KeysController {
     id: string,
   ): Promise<{ tenantId: string; options: ApiKeyChangeOptions }> {
     const { tenantId, by } = await this.keysOf(request);
-    const ifVersion = versionsMatching(headerOf(request, 'if-match'), { id: id.toLowerCase() });
-    return { tenantId, options: { ...by, ifVersion } };
+    return { tenantId, options: { ...by, ifVersion: ifVersionOf(request, id) } };
   }
 }

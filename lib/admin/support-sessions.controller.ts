@@ -14,7 +14,7 @@ import {
 import { Accepts } from '../http/accepted.guard';
 import type { ApiRequest } from '../http/api-request';
 import { callerOf } from '../http/caller';
-import { decodeCursor, type Page, pageOf } from '../http/cursor';
+import { type Page, readPage } from '../http/cursor';
 import { type Attempt, IdempotentAttempt } from '../http/idempotency-attempt';
 import { PageQuery } from '../http/page-query';
 import { SecretAnswer } from '../http/secret-answer.decorator';
@@ -59,14 +59,9 @@ export class SupportSessionsController {
 
   @Get()
   @Accepts({ query: PageQuery })
-  async list(
-    @Param('tenant') tenant: string,
-    @Query() { cursor, ...query }: PageQuery,
-  ): Promise<Page<SupportSessionView>> {
+  async list(@Param('tenant') tenant: string, @Query() query: PageQuery): Promise<Page<SupportSessionView>> {
     const { id } = await this.lifecycle.get(tenant);
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    return pageOf(await this.sessions.list(id, { limit: limit + 1, afterId }), limit, toSupportSessionView);
+    return readPage(query, (rows) => this.sessions.list(id, rows), toSupportSessionView);
   }
 
   @Delete(':session')

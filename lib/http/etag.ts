@@ -1,3 +1,5 @@
+import { type ApiRequest, headerOf } from './api-request';
+
 /** A resource that counts its changes. */
 export interface Versioned {
   readonly id: string;
@@ -34,6 +36,11 @@ export function versionsMatching(
     const version = /^\d{1,15}$/.exec(opaque.startsWith(`${id}.`) ? opaque.slice(id.length + 1) : '')?.[0];
     return isWeak || version === undefined ? [] : [Number(version)];
   });
+}
+
+/** What the `If-Match` of a request asks of the resource that its path names, by an id in whichever case. */
+export function ifVersionOf(request: ApiRequest, id: string): number[] | undefined {
+  return versionsMatching(headerOf(request, 'if-match'), { id: id.toLowerCase() });
 }
 
 /**

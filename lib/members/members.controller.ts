@@ -14,9 +14,9 @@ import {
 } from '@nestjs/common';
 import { RequireScopes } from '../access/require-scopes.decorator';
 import { Accepts, PATCH_BODY } from '../http/accepted.guard';
-import { type ApiRequest, headerOf } from '../http/api-request';
-import { decodeCursor, type Page, pageOf } from '../http/cursor';
-import { versionsMatching } from '../http/etag';
+import type { ApiRequest } from '../http/api-request';
+import { type Page, readPage } from '../http/cursor';
+import { ifVersionOf } from '../http/etag';
 import { type Attempt, IdempotentAttempt } from '../http/idempotency-attempt';
 import { ResourceAnswerInterceptor } from '../http/resource-answer.interceptor';
 import type { Tenant } from '../registry/tenant';
@@ -73,12 +73,10 @@ export abstract class MembersController {
   @Accepts({ query: MembersQuery })
   async list(
     @Req() request: ApiRequest,
-    @Query() { cursor, email, ...query }: MembersQuery,
+    @Query() { email, ...query }: MembersQuery,
   ): Promise<Page<MemberView>> {
     const { tenant } = await this.membersOf(request);
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    return pageOf(await this.members.list(tenant, { limit: limit + 1, afterId, email }), limit, toMemberView);
+    return readPage(query, (rows) => this.members.list(tenant, { ...rows, email }), toMemberView);
   }
 
   @Get(':member')
@@ -141,7 +139,6 @@ export abstract class MembersController {
 
   async #change(request: ApiRequest, id: string): Promise<{ tenant: Tenant; options: MemberChangeOptions }> {
     const { tenant, by } = await this.membersOf(request);
-    const ifVersion = versionsMatching(headerOf(request, 'if-match'), { id: id.toLowerCase() });
-    return { tenant, options: { ...by, ifVersion } };
+    return { tenant, options: { ...by, ifVersion: ifVersionOf(request, id) } };
   }
 }

@@ -3,7 +3,7 @@ import { CurrentPrincipal } from '../access/current-principal.decorator';
 import type { Principal } from '../access/principal';
 import { Accepts, AcceptedGuard } from '../http/accepted.guard';
 import { ApiValidationPipe } from '../http/api-validation.pipe';
-import { decodeCursor, type Page, pageOf } from '../http/cursor';
+import { type Page, readPage, type RowsOfPage } from '../http/cursor';
 import { PageQuery } from '../http/page-query';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
@@ -47,16 +47,11 @@ export class MyTenantsController {
   /** A page may be short, or empty, and have another one behind it: tenants that are not active are left out. */
   @Get()
   @Accepts({ query: PageQuery })
-  async list(
-    @CurrentPrincipal() principal: Principal,
-    @Query() { cursor, ...query }: PageQuery,
-  ): Promise<MyTenantsView> {
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
+  async list(@CurrentPrincipal() principal: Principal, @Query() query: PageQuery): Promise<MyTenantsView> {
     // A key, and who has entered for support, is of one tenant and nobody's membership.
     const subject = principal.type === 'access_token' ? this.known.subjectOf(principal.claims()) : undefined;
-    const found = subject ? await this.members.listOf(subject, { limit: limit + 1, afterId }) : [];
-    const { data, nextCursor } = pageOf(found, limit, (member) => member);
+    const find = async (rows: RowsOfPage) => (subject ? this.members.listOf(subject, rows) : []);
+    const { data, nextCursor } = await readPage(query, find, (member) => member);
     const views = await Promise.all(data.map((member) => this.#view(member)));
     return {
       data: views.filter((view) => view !== undefined),

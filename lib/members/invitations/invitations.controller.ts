@@ -13,9 +13,9 @@ import {
 } from '@nestjs/common';
 import { RequireScopes } from '../../access/require-scopes.decorator';
 import { Accepts } from '../../http/accepted.guard';
-import { type ApiRequest, headerOf } from '../../http/api-request';
-import { decodeCursor, type Page, pageOf } from '../../http/cursor';
-import { versionsMatching } from '../../http/etag';
+import type { ApiRequest } from '../../http/api-request';
+import { type Page, readPage } from '../../http/cursor';
+import { ifVersionOf } from '../../http/etag';
 import { type Attempt, IdempotentAttempt } from '../../http/idempotency-attempt';
 import { ResourceAnswerInterceptor } from '../../http/resource-answer.interceptor';
 import { SecretAnswer } from '../../http/secret-answer.decorator';
@@ -69,17 +69,11 @@ export abstract class InvitationsController {
   @Accepts({ query: InvitationQueryFields })
   async list(
     @Req() request: ApiRequest,
-    @Query() { cursor, status, ...query }: InvitationQueryFields,
+    @Query() { status, ...query }: InvitationQueryFields,
   ): Promise<Page<InvitationView>> {
     const { tenantId } = await this.invitationsOf(request);
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    const found = await this.invitations.list(tenantId, {
-      limit: limit + 1,
-      afterId,
-      all: status === 'all',
-    });
-    return pageOf(found, limit, toInvitationView);
+    const all = status === 'all';
+    return readPage(query, (rows) => this.invitations.list(tenantId, { ...rows, all }), toInvitationView);
   }
 
   @Get(':invitation')
@@ -116,7 +110,6 @@ export abstract class InvitationsController {
     id: string,
   ): Promise<{ tenantId: string; options: InvitationChangeOptions }> {
     const { tenantId, by } = await this.invitationsOf(request);
-    const ifVersion = versionsMatching(headerOf(request, 'if-match'), { id: id.toLowerCase() });
-    return { tenantId, options: { ...by, ifVersion } };
+    return { tenantId, options: { ...by, ifVersion: ifVersionOf(request, id) } };
   }
 }

@@ -20,7 +20,7 @@ import { RequireScopes } from '../../access/require-scopes.decorator';
 import { TenantRequiredError } from '../../context/context.errors';
 import { AcceptedGuard, Accepts } from '../../http/accepted.guard';
 import { ApiValidationPipe } from '../../http/api-validation.pipe';
-import { decodeCursor, type Page, pageOf } from '../../http/cursor';
+import { type Page, readPage } from '../../http/cursor';
 import { FieldsInterceptor } from '../../http/fields.interceptor';
 import { IdempotencyInterceptor } from '../../http/idempotency.interceptor';
 import { PageQuery } from '../../http/page-query';
@@ -43,12 +43,9 @@ export class TenantSupportController {
   @Accepts({ query: PageQuery })
   async list(
     @CurrentPrincipal() principal: Principal,
-    @Query() { cursor, ...query }: PageQuery,
+    @Query() query: PageQuery,
   ): Promise<Page<SupportSessionView>> {
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    const found = await this.sessions.list(tenantOf(principal), { limit: limit + 1, afterId });
-    return pageOf(found, limit, toSupportSessionView);
+    return readPage(query, (rows) => this.sessions.list(tenantOf(principal), rows), toSupportSessionView);
   }
 
   @Get('access')

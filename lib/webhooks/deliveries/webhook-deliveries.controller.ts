@@ -1,7 +1,7 @@
 import { Body, Get, HttpCode, HttpStatus, Param, Post, Query, Req } from '@nestjs/common';
 import { Accepts } from '../../http/accepted.guard';
 import type { ApiRequest } from '../../http/api-request';
-import { decodeCursor, type Page, pageOf } from '../../http/cursor';
+import { type Page, readPage, type RowsOfPage } from '../../http/cursor';
 import { type Attempt, IdempotentAttempt } from '../../http/idempotency-attempt';
 import type { WebhookDelivery } from '../webhook-delivery';
 import { DeliveriesQuery, ResendWebhooksBody, timeOf } from './delivery.dto';
@@ -19,13 +19,11 @@ export abstract class WebhookDeliveriesController {
   async list(
     @Req() request: ApiRequest,
     @Param('endpoint') endpoint: string,
-    @Query() { cursor, status, ...query }: DeliveriesQuery,
+    @Query() { status, ...query }: DeliveriesQuery,
   ): Promise<Page<WebhookDelivery>> {
-    const limit = Number(query.limit);
-    const beforeId = cursor === undefined ? undefined : decodeCursor(cursor);
-    const options = { status, limit: limit + 1, beforeId };
-    const found = await this.deliveries.list(await this.tenantOf(request), endpoint, options);
-    return pageOf(found, limit, (delivery) => delivery);
+    const find = async ({ limit, afterId: beforeId }: RowsOfPage) =>
+      this.deliveries.list(await this.tenantOf(request), endpoint, { status, limit, beforeId });
+    return readPage(query, find, (delivery) => delivery);
   }
 
   @Get('deliveries/:delivery')

@@ -12,9 +12,9 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { Accepts, PATCH_BODY } from '../../http/accepted.guard';
-import { type ApiRequest, headerOf } from '../../http/api-request';
-import { decodeCursor, type Page, pageOf } from '../../http/cursor';
-import { versionsMatching } from '../../http/etag';
+import type { ApiRequest } from '../../http/api-request';
+import { type Page, readPage } from '../../http/cursor';
+import { ifVersionOf } from '../../http/etag';
 import { type Attempt, IdempotentAttempt } from '../../http/idempotency-attempt';
 import { PageQuery } from '../../http/page-query';
 import { SecretAnswer } from '../../http/secret-answer.decorator';
@@ -61,15 +61,9 @@ export abstract class WebhookEndpointsController {
 
   @Get()
   @Accepts({ query: PageQuery })
-  async list(
-    @Req() request: ApiRequest,
-    @Query() { cursor, ...query }: PageQuery,
-  ): Promise<Page<WebhookEndpointView>> {
+  async list(@Req() request: ApiRequest, @Query() query: PageQuery): Promise<Page<WebhookEndpointView>> {
     const { tenantId } = await this.webhooksOf(request);
-    const limit = Number(query.limit);
-    const afterId = cursor === undefined ? undefined : decodeCursor(cursor);
-    const found = await this.endpoints.list(tenantId, { limit: limit + 1, afterId });
-    return pageOf(found, limit, toWebhookEndpointView);
+    return readPage(query, (rows) => this.endpoints.list(tenantId, rows), toWebhookEndpointView);
   }
 
   @Get(':endpoint')
@@ -117,7 +111,6 @@ export abstract class WebhookEndpointsController {
     id: string,
   ): Promise<{ tenantId: string; options: WebhookEndpointChangeOptions }> {
     const { tenantId, actor } = await this.webhooksOf(request);
-    const ifVersion = versionsMatching(headerOf(request, 'if-match'), { id: id.toLowerCase() });
-    return { tenantId, options: { actor, ifVersion } };
+    return { tenantId, options: { actor, ifVersion: ifVersionOf(request, id) } };
   }
 }
