@@ -1,22 +1,17 @@
-import { Controller, Get, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { PrincipalCallerGuard } from '../access/principal-caller.guard';
+import { Controller, Get, UseGuards } from '@nestjs/common';
 import { principalOf } from '../access/request-principal';
 import { RequireScopes } from '../access/require-scopes.decorator';
+import { TenantRoutes } from '../access/tenant-routes.decorator';
 import { TenantContext } from '../context/tenant-context';
 import { AcceptedGuard } from '../http/accepted.guard';
 import type { ApiRequest } from '../http/api-request';
-import { ApiValidationPipe } from '../http/api-validation.pipe';
-import { FieldsInterceptor } from '../http/fields.interceptor';
-import { IdempotencyInterceptor } from '../http/idempotency.interceptor';
 import { MemberRoles, type Role } from './member-roles';
 import { MembersController, type MembersOf } from './members.controller';
 import { MembersService } from './members.service';
 
 /** The members of the request's tenant. A caller gives nothing that they lack. */
 @Controller('tenant/members')
-@UseGuards(PrincipalCallerGuard, AcceptedGuard)
-@UseInterceptors(IdempotencyInterceptor, FieldsInterceptor)
-@UsePipes(ApiValidationPipe)
+@TenantRoutes()
 export class TenantMembersController extends MembersController {
   constructor(
     members: MembersService,

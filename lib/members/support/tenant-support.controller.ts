@@ -9,20 +9,15 @@ import {
   Post,
   Put,
   Query,
-  UseGuards,
   UseInterceptors,
-  UsePipes,
 } from '@nestjs/common';
 import { CurrentPrincipal } from '../../access/current-principal.decorator';
-import { PrincipalCallerGuard } from '../../access/principal-caller.guard';
 import type { Principal } from '../../access/principal';
+import { inTenant } from '../../access/request-principal';
 import { RequireScopes } from '../../access/require-scopes.decorator';
-import { TenantRequiredError } from '../../context/context.errors';
-import { AcceptedGuard, Accepts } from '../../http/accepted.guard';
-import { ApiValidationPipe } from '../../http/api-validation.pipe';
+import { TenantRoutes } from '../../access/tenant-routes.decorator';
+import { Accepts } from '../../http/accepted.guard';
 import { type Page, readPage } from '../../http/cursor';
-import { FieldsInterceptor } from '../../http/fields.interceptor';
-import { IdempotencyInterceptor } from '../../http/idempotency.interceptor';
 import { PageQuery } from '../../http/page-query';
 import { SupportAnswerInterceptor } from './support-answer.interceptor';
 import { SupportAccessBody, type SupportSessionView, toSupportSessionView } from './support.dto';
@@ -32,9 +27,7 @@ import { type SupportChangeOptions, SupportSessions } from './support-sessions';
 /** Who has entered the request's tenant for support. An owner decides on it; who manages members may end it. */
 @Controller('tenant/support')
 @RequireScopes('members:write')
-@UseGuards(PrincipalCallerGuard, AcceptedGuard)
-@UseInterceptors(IdempotencyInterceptor, FieldsInterceptor)
-@UsePipes(ApiValidationPipe)
+@TenantRoutes()
 export class TenantSupportController {
   constructor(private readonly sessions: SupportSessions) {}
 
@@ -45,13 +38,17 @@ export class TenantSupportController {
     @CurrentPrincipal() principal: Principal,
     @Query() query: PageQuery,
   ): Promise<Page<SupportSessionView>> {
-    return readPage(query, (rows) => this.sessions.list(tenantOf(principal), rows), toSupportSessionView);
+    return readPage(
+      query,
+      (rows) => this.sessions.list(inTenant(principal).tenantId, rows),
+      toSupportSessionView,
+    );
   }
 
   @Get('access')
   @RequireScopes('members:read')
   async access(@CurrentPrincipal() principal: Principal): Promise<SupportAccessBody> {
-    return { supportAccess: await this.sessions.access(tenantOf(principal)) };
+    return { supportAccess: await this.sessions.access(inTenant(principal).tenantId) };
   }
 
   @Put('access')
@@ -61,33 +58,28 @@ export class TenantSupportController {
     @Body() { supportAccess }: SupportAccessBody,
   ): Promise<SupportAccessBody> {
     const by = byOf(principal);
-    return { supportAccess: await this.sessions.setAccess(tenantOf(principal), supportAccess, by) };
+    return { supportAccess: await this.sessions.setAccess(inTenant(principal).tenantId, supportAccess, by) };
   }
 
   @Get(':session')
   @RequireScopes('members:read')
   @UseInterceptors(SupportAnswerInterceptor)
   get(@CurrentPrincipal() principal: Principal, @Param('session') id: string): Promise<SupportSession> {
-    return this.sessions.get(tenantOf(principal), id);
+    return this.sessions.get(inTenant(principal).tenantId, id);
   }
 
   @Post(':session/approve')
   @HttpCode(HttpStatus.OK)
   @UseInterceptors(SupportAnswerInterceptor)
   approve(@CurrentPrincipal() principal: Principal, @Param('session') id: string): Promise<SupportSession> {
-    return this.sessions.approve(tenantOf(principal), id, byOf(principal));
+    return this.sessions.approve(inTenant(principal).tenantId, id, byOf(principal));
   }
 
   @Delete(':session')
   @UseInterceptors(SupportAnswerInterceptor)
   revoke(@CurrentPrincipal() principal: Principal, @Param('session') id: string): Promise<SupportSession> {
-    return this.sessions.revoke(tenantOf(principal), id, byOf(principal));
+    return this.sessions.revoke(inTenant(principal).tenantId, id, byOf(principal));
   }
-}
-
-function tenantOf({ tenantId }: Principal): string {
-  if (tenantId === undefined) throw new TenantRequiredError();
-  return tenantId;
 }
 
 function byOf(principal: Principal): SupportChangeOptions {

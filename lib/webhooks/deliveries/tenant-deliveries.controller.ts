@@ -1,14 +1,10 @@
-import { Controller, Get, Param, Query, Req, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { PrincipalCallerGuard } from '../../access/principal-caller.guard';
-import { principalOf } from '../../access/request-principal';
+import { Controller, Get, Param, Query, Req } from '@nestjs/common';
+import { inTenant, principalOf } from '../../access/request-principal';
 import { RequireScopes } from '../../access/require-scopes.decorator';
-import { TenantRequiredError } from '../../context/context.errors';
-import { AcceptedGuard, Accepts } from '../../http/accepted.guard';
+import { TenantRoutes } from '../../access/tenant-routes.decorator';
+import { Accepts } from '../../http/accepted.guard';
 import type { ApiRequest } from '../../http/api-request';
-import { ApiValidationPipe } from '../../http/api-validation.pipe';
 import type { Page } from '../../http/cursor';
-import { FieldsInterceptor } from '../../http/fields.interceptor';
-import { IdempotencyInterceptor } from '../../http/idempotency.interceptor';
 import type { WebhookDelivery } from '../webhook-delivery';
 import { DeliveriesQuery } from './delivery.dto';
 import { WebhookDeliveries, type WebhookDeliveryDetails } from './webhook-deliveries';
@@ -17,9 +13,7 @@ import { WebhookDeliveriesController } from './webhook-deliveries.controller';
 /** What was sent to an endpoint of the request's tenant. */
 @Controller('tenant/webhooks/:endpoint')
 @RequireScopes('webhooks:write')
-@UseGuards(PrincipalCallerGuard, AcceptedGuard)
-@UseInterceptors(IdempotencyInterceptor, FieldsInterceptor)
-@UsePipes(ApiValidationPipe)
+@TenantRoutes()
 export class TenantDeliveriesController extends WebhookDeliveriesController {
   constructor(deliveries: WebhookDeliveries) {
     super(deliveries);
@@ -47,8 +41,6 @@ export class TenantDeliveriesController extends WebhookDeliveriesController {
   }
 
   protected tenantOf(request: ApiRequest): string {
-    const tenantId = principalOf(request)?.tenantId;
-    if (tenantId === undefined) throw new TenantRequiredError();
-    return tenantId;
+    return inTenant(principalOf(request)).tenantId;
   }
 }

@@ -1,14 +1,10 @@
-import { Controller, Get, Param, Query, Req, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { PrincipalCallerGuard } from '../../access/principal-caller.guard';
-import { principalOf } from '../../access/request-principal';
+import { Controller, Get, Param, Query, Req, UseInterceptors } from '@nestjs/common';
+import { inTenant, principalOf } from '../../access/request-principal';
 import { RequireScopes } from '../../access/require-scopes.decorator';
-import { TenantRequiredError } from '../../context/context.errors';
-import { AcceptedGuard, Accepts } from '../../http/accepted.guard';
+import { TenantRoutes } from '../../access/tenant-routes.decorator';
+import { Accepts } from '../../http/accepted.guard';
 import type { ApiRequest } from '../../http/api-request';
-import { ApiValidationPipe } from '../../http/api-validation.pipe';
 import type { Page } from '../../http/cursor';
-import { FieldsInterceptor } from '../../http/fields.interceptor';
-import { IdempotencyInterceptor } from '../../http/idempotency.interceptor';
 import { PageQuery } from '../../http/page-query';
 import type { WebhookEndpoint } from '../webhook-endpoint';
 import { WebhookEndpointAnswerInterceptor } from './webhook-endpoint-answer.interceptor';
@@ -19,9 +15,7 @@ import { WebhookEndpointsController, type WebhooksOf } from './webhook-endpoints
 /** The endpoints of the request's tenant. */
 @Controller('tenant/webhooks')
 @RequireScopes('webhooks:write')
-@UseGuards(PrincipalCallerGuard, AcceptedGuard)
-@UseInterceptors(IdempotencyInterceptor, FieldsInterceptor)
-@UsePipes(ApiValidationPipe)
+@TenantRoutes()
 export class TenantWebhooksController extends WebhookEndpointsController {
   constructor(endpoints: WebhookEndpoints) {
     super(endpoints);
@@ -42,8 +36,7 @@ export class TenantWebhooksController extends WebhookEndpointsController {
   }
 
   protected webhooksOf(request: ApiRequest): WebhooksOf {
-    const principal = principalOf(request);
-    if (principal?.tenantId === undefined) throw new TenantRequiredError();
-    return { tenantId: principal.tenantId, actor: principal.name };
+    const { tenantId, name } = inTenant(principalOf(request));
+    return { tenantId, actor: name };
   }
 }
