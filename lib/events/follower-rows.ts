@@ -1,14 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { orUnavailable } from '../common/outage';
-import { quoteIdentifier } from '../common/sql';
 import { thisProcess } from '../common/this-process';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
-import { registrySchema } from '../registry/registry-schema';
 import { EVENT_COLUMNS, type EventRow, toEvent } from '../registry/events/event-trail';
 import { NOBODY } from '../registry/events/event-tables';
 import type { TenantEvent } from '../registry/events/tenant-event';
+import { askRegistry } from '../registry/store/registry-transaction';
 import { type CheckedFollowOptions, PAGE_SIZE } from './follow.options';
 import { likePatterns } from './type-patterns';
 
@@ -251,12 +249,8 @@ export class FollowerRows {
     return count !== 0;
   }
 
-  async #query<Row>(sql: (schema: string) => string, values: unknown[]): Promise<Row[]> {
-    try {
-      return await this.registry.query<Row[]>(sql(quoteIdentifier(registrySchema(this.registry))), values);
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
+  #query<Row>(sql: (schema: string) => string, values: unknown[]): Promise<Row[]> {
+    return askRegistry(this.registry, sql, values);
   }
 }
 

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { orUnavailable } from '../common/outage';
 import { quoteIdentifier } from '../common/sql';
 import { thisProcess } from '../common/this-process';
 import { recordEventsSql } from '../registry/events/event-sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
+import { askRegistry, inRegistry } from '../registry/store/registry-transaction';
 import { isIdle, type TimerDecision, type TimerState } from './timer-decision';
 import type { ClaimedRun, RunPosition } from './run-progress';
 import { MAX_FAILURES, type TenantTimerRun } from './timer-report';
@@ -69,24 +69,22 @@ export class TimerRows {
     leaseMs: number,
     decide: (state: TimerState) => TimerDecision,
   ): Promise<ClaimedRun | undefined> {
-    return this.#answer(() =>
-      this.registry.transaction('READ COMMITTED', async (manager) => {
-        await manager.query(`SELECT FROM ${this.#schema}.timers WHERE name = $1 FOR UPDATE`, [name]);
-        // A statement of its own: it sees what was committed while this one waited for the lock.
-        const rows = await manager.query<StateRow[]>(stateOf(this.#schema, 't.name = $1'), [name]);
-        if (rows.length === 0) return undefined;
-        const state = toState(rows[0]);
-        const decision = decide(state);
-        if (isIdle(decision, state)) return undefined;
-        const { decidedUntil, skipped, skippedAt } = decision;
-        await manager.query(
-          `UPDATE ${this.#schema}.timers SET decided_until = $2, skipped = skipped + $3,
-             skipped_at = coalesce($4, skipped_at) WHERE name = $1`,
-          [name, decidedUntil, skipped, skippedAt ?? null],
-        );
-        return this.#claim(manager, name, claimId, leaseMs, decision);
-      }),
-    );
+    return inRegistry(this.registry, async (manager) => {
+      await manager.query(`SELECT FROM ${this.#schema}.timers WHERE name = $1 FOR UPDATE`, [name]);
+      // A statement of its own: it sees what was committed while this one waited for the lock.
+      const rows = await manager.query<StateRow[]>(stateOf(this.#schema, 't.name = $1'), [name]);
+      if (rows.length === 0) return undefined;
+      const state = toState(rows[0]);
+      const decision = decide(state);
+      if (isIdle(decision, state)) return undefined;
+      const { decidedUntil, skipped, skippedAt } = decision;
+      await manager.query(
+        `UPDATE ${this.#schema}.timers SET decided_until = $2, skipped = skipped + $3,
+           skipped_at = coalesce($4, skipped_at) WHERE name = $1`,
+        [name, decidedUntil, skipped, skippedAt ?? null],
+      );
+      return this.#claim(manager, name, claimId, leaseMs, decision);
+    });
   }
 
   async #claim(
@@ -208,15 +206,7 @@ export class TimerRows {
   }
 
   #query<Row>(sql: (schema: string) => string, values: unknown[]): Promise<Row[]> {
-    return this.#answer(() => this.registry.query<Row[]>(sql(this.#schema), values));
-  }
-
-  async #answer<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
+    return askRegistry(this.registry, sql, values);
   }
 }
 

@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { orUnavailable } from '../common/outage';
-import { quoteIdentifier } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
-import { registrySchema } from '../registry/registry-schema';
+import { askRegistry } from '../registry/store/registry-transaction';
 import { monthWith, type UsageBatch, type UsageMonth } from './usage-batch';
 import { indexInMonth } from './usage-time';
 import type { Quota } from './usage.options';
@@ -124,13 +122,8 @@ export class UsageRows {
   }
 
   /** @throws TenancyUnavailableError when the registry cannot be reached */
-  async #run<Result>(sql: (schema: string) => string, parameters: unknown[] = []): Promise<Result> {
-    try {
-      const schema = quoteIdentifier(registrySchema(this.registry));
-      return await this.registry.query<Result>(sql(schema), parameters);
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
+  #run<Result>(sql: (schema: string) => string, parameters: unknown[] = []): Promise<Result> {
+    return askRegistry(this.registry, sql, parameters);
   }
 }
 

@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { orUnavailable } from '../../common/outage';
-import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
-import { registrySchema } from '../../registry/registry-schema';
+import { askRegistry } from '../../registry/store/registry-transaction';
 
 /** How far a follower is behind in all instances together, in milliseconds by PostgreSQL's clock; 0 when it is not. */
 export interface FollowerLag {
@@ -30,20 +28,12 @@ export interface EventLagReport {
 /** Reads how far the trail and its followers are behind. */
 @Injectable()
 export class EventLags {
-  readonly #sql: string;
-
-  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {
-    this.#sql = lags(quoteIdentifier(registrySchema(registry)));
-  }
+  constructor(@InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource) {}
 
   /** @throws TenancyUnavailableError */
   async read(): Promise<EventLagReport> {
-    try {
-      const [report] = await this.registry.query<EventLagReport[]>(this.#sql);
-      return report;
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
+    const [report] = await askRegistry<EventLagReport[]>(this.registry, lags);
+    return report;
   }
 }
 

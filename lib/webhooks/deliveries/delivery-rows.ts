@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { orUnavailable } from '../../common/outage';
 import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { registrySchema } from '../../registry/registry-schema';
+import { askRegistry, inRegistry } from '../../registry/store/registry-transaction';
 import type { WebhookAttempt, WebhookDelivery, WebhookDeliveryStatus } from '../webhook-delivery';
 import type { WebhookEndpoint } from '../webhook-endpoint';
 
@@ -271,25 +271,15 @@ export class DeliveryRows {
   }
 
   #query<Row>(sql: (schema: string) => string, values: unknown[]): Promise<Row[]> {
-    return this.#answer(() => this.registry.query<Row[]>(sql(this.#schema), values));
+    return askRegistry(this.registry, sql, values);
   }
 
   #inTransaction<T>(work: (manager: EntityManager, schema: string) => Promise<T>): Promise<T> {
-    return this.#answer(() =>
-      this.registry.transaction('READ COMMITTED', (manager) => work(manager, this.#schema)),
-    );
+    return inRegistry(this.registry, (manager) => work(manager, this.#schema));
   }
 
   get #schema(): string {
     return quoteIdentifier(registrySchema(this.registry));
-  }
-
-  async #answer<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
   }
 }
 

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { orUnavailable } from '../../common/outage';
 import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { registrySchema } from '../../registry/registry-schema';
+import { askRegistry, inRegistry } from '../../registry/store/registry-transaction';
 import { DISABLED_AFTER_MS, FAILING_AFTER } from './retry-schedule';
 
 /** The way to one endpoint, leased to this instance, and what is due there. */
@@ -98,33 +98,37 @@ export class WebhookLanes {
    * receiver that fails, a single one.
    */
   async claim({ token, leaseMs, lanes, failing, batch }: ClaimOptions): Promise<ClaimedLane[]> {
-    const free = (of: string, limit: string) => `
-      SELECT l.endpoint_id FROM ${this.#schema}.webhook_lanes l
+    const free = (schema: string, of: string, limit: string) => `
+      SELECT l.endpoint_id FROM ${schema}.webhook_lanes l
       WHERE l.next_at <= statement_timestamp() AND ${of}
         AND (l.lease_until IS NULL OR l.lease_until <= statement_timestamp()
           OR l.lease_until > statement_timestamp() + ${ms(LONGEST_LEASE_MS)})
       ORDER BY l.next_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`;
-    const [claimed] = await this.#query<[LaneRow[], number]>(
-      `WITH sound AS (${free(`l.failures < ${FAILING_AFTER}`, '$3')}),
-            failing AS (${free(`l.failures >= ${FAILING_AFTER}`, '$4')})
-       UPDATE ${this.#schema}.webhook_lanes l
-       SET lease_token = $1, lease_until = statement_timestamp() + ${ms('$2')}
-       WHERE l.endpoint_id IN (
-         SELECT endpoint_id FROM (SELECT * FROM failing UNION ALL SELECT * FROM sound) AS picked LIMIT $3)
-       RETURNING l.endpoint_id AS "endpointId", l.tenant_id AS "tenantId", l.failures`,
+    const [claimed] = await askRegistry<[LaneRow[], number]>(
+      this.registry,
+      (schema) => `
+        WITH sound AS (${free(schema, `l.failures < ${FAILING_AFTER}`, '$3')}),
+             failing AS (${free(schema, `l.failures >= ${FAILING_AFTER}`, '$4')})
+        UPDATE ${schema}.webhook_lanes l
+        SET lease_token = $1, lease_until = statement_timestamp() + ${ms('$2')}
+        WHERE l.endpoint_id IN (
+          SELECT endpoint_id FROM (SELECT * FROM failing UNION ALL SELECT * FROM sound) AS picked LIMIT $3)
+        RETURNING l.endpoint_id AS "endpointId", l.tenant_id AS "tenantId", l.failures`,
       [token, leaseMs, lanes, failing],
     );
     if (claimed.length === 0) return [];
     // A statement of its own: it sees what the instance that had the lane before has written.
-    const rows = await this.#query<DueRow[]>(
-      `SELECT e.id AS "endpointId", e.url, e.status = 'enabled' AS "isEnabled", d.id, d.event_id AS "eventId",
-         d.payload, d.attempt
-       FROM ${this.#schema}.webhook_endpoints e LEFT JOIN LATERAL (
-         SELECT * FROM ${this.#schema}.webhook_deliveries d
-         WHERE d.endpoint_id = e.id AND d.status = 'pending' AND d.next_attempt_at <= statement_timestamp()
-         ORDER BY d.next_attempt_at
-         LIMIT CASE WHEN e.id = ANY ($2::uuid[]) THEN 1 ELSE $3::int END) d ON e.status = 'enabled'
-       WHERE e.id = ANY ($1::uuid[]) ORDER BY d.next_attempt_at`,
+    const rows = await askRegistry<DueRow[]>(
+      this.registry,
+      (schema) => `
+        SELECT e.id AS "endpointId", e.url, e.status = 'enabled' AS "isEnabled", d.id, d.event_id AS "eventId",
+          d.payload, d.attempt
+        FROM ${schema}.webhook_endpoints e LEFT JOIN LATERAL (
+          SELECT * FROM ${schema}.webhook_deliveries d
+          WHERE d.endpoint_id = e.id AND d.status = 'pending' AND d.next_attempt_at <= statement_timestamp()
+          ORDER BY d.next_attempt_at
+          LIMIT CASE WHEN e.id = ANY ($2::uuid[]) THEN 1 ELSE $3::int END) d ON e.status = 'enabled'
+        WHERE e.id = ANY ($1::uuid[]) ORDER BY d.next_attempt_at`,
       [
         claimed.map(({ endpointId }) => endpointId),
         claimed.filter(({ failures }) => failures >= FAILING_AFTER).map(({ endpointId }) => endpointId),
@@ -147,22 +151,20 @@ export class WebhookLanes {
    * lane stays with the one that has it.
    */
   settle(outcomes: readonly LaneOutcome[], whenDisabled: WhenDisabled): Promise<void> {
-    return this.#answer(() =>
-      this.registry.transaction('READ COMMITTED', async (manager) => {
-        const ids = outcomes.map(({ endpointId }) => endpointId);
-        await this.#lock(manager, ids);
-        await this.#writeAttempts(
-          manager,
-          outcomes.flatMap(({ attempts }) => attempts),
-        );
-        await this.#writeHealth(
-          manager,
-          outcomes.filter(({ attempts }) => attempts.length > 0),
-          whenDisabled,
-        );
-        await this.#free(manager, outcomes);
-      }),
-    );
+    return inRegistry(this.registry, async (manager) => {
+      const ids = outcomes.map(({ endpointId }) => endpointId);
+      await this.#lock(manager, ids);
+      await this.#writeAttempts(
+        manager,
+        outcomes.flatMap(({ attempts }) => attempts),
+      );
+      await this.#writeHealth(
+        manager,
+        outcomes.filter(({ attempts }) => attempts.length > 0),
+        whenDisabled,
+      );
+      await this.#free(manager, outcomes);
+    });
   }
 
   /** In the order in which all lock them. What is added is noted in the lane, before or after this. */
@@ -239,18 +241,6 @@ export class WebhookLanes {
 
   get #schema(): string {
     return quoteIdentifier(registrySchema(this.registry));
-  }
-
-  #query<Answer>(sql: string, values: unknown[]): Promise<Answer> {
-    return this.#answer(() => this.registry.query<Answer>(sql, values));
-  }
-
-  async #answer<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
   }
 }
 

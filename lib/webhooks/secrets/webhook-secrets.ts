@@ -1,13 +1,12 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { orUnavailable } from '../../common/outage';
 import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { isTenancyCli } from '../../common/tenancy-cli';
 import { uuidV7 } from '../../common/uuid-v7';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { registrySchema } from '../../registry/registry-schema';
-import { inRegistry } from '../../registry/store/registry-transaction';
+import { askRegistry, inRegistry } from '../../registry/store/registry-transaction';
 import { standardWebhooks } from '../receiving/standard-webhooks';
 import { WebhookKeysMissingError } from '../webhooks.errors';
 import { type CheckedWebhooksOptions, WEBHOOKS_OPTIONS } from '../webhooks.options';
@@ -45,10 +44,9 @@ export class WebhookSecrets implements OnModuleInit {
   /** @throws WebhookKeysMissingError when secrets are encrypted with keys that the application does not have */
   async onModuleInit(): Promise<void> {
     if (isTenancyCli()) return;
-    const used = await inRegistry(this.registry, (transaction) =>
-      transaction.query<{ keyId: string }[]>(
-        `SELECT DISTINCT key_id AS "keyId" FROM ${this.#table} ORDER BY 1`,
-      ),
+    const used = await askRegistry<{ keyId: string }[]>(
+      this.registry,
+      (schema) => `SELECT DISTINCT key_id AS "keyId" FROM ${schema}.webhook_secrets ORDER BY 1`,
     );
     const missing = used
       .map(({ keyId }) => keyId)
@@ -63,21 +61,15 @@ export class WebhookSecrets implements OnModuleInit {
    * @throws WebhookSecretUnreadableError
    */
   async of(endpointId: string): Promise<string[]> {
-    const rows = await this.#valid(endpointId);
+    const rows = await askRegistry<SecretRow[]>(
+      this.registry,
+      (schema) => `
+        SELECT id, key_id AS "keyId", ciphertext FROM ${schema}.webhook_secrets
+        WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > pg_catalog.clock_timestamp())
+        ORDER BY created_at DESC, id DESC`,
+      [endpointId],
+    );
     return rows.map((row) => this.#box.open(row, row.id));
-  }
-
-  async #valid(endpointId: string): Promise<SecretRow[]> {
-    try {
-      return await this.registry.query<SecretRow[]>(
-        `SELECT id, key_id AS "keyId", ciphertext FROM ${this.#table}
-         WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > pg_catalog.clock_timestamp())
-         ORDER BY created_at DESC, id DESC`,
-        [endpointId],
-      );
-    } catch (error) {
-      throw orUnavailable('The tenant registry', error);
-    }
   }
 
   /**
