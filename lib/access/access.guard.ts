@@ -20,6 +20,7 @@ import {
 import { CurrentActor } from '../context/current-actor';
 import { ScopeMissingError } from '../common/scope.errors';
 import { missingScope } from '../common/scopes';
+import { TenancyError } from '../common/tenancy.errors';
 import { PUBLIC } from '../http/public-route.decorator';
 import { TENANT_NEED, type TenantNeed } from '../resolution/http/tenant-route.decorator';
 import { TenantMismatchError } from '../resolution/resolution.errors';
@@ -27,7 +28,7 @@ import { middlewareMissing } from '../resolution/http/tenant.guard';
 import { TenantResolution } from '../resolution/tenant-resolution';
 import { credentialsOf, type VerifiedCredential } from '../resolution/resolvers/verified-credential';
 import { CredentialsAmbiguousError, NotAMemberError, UnauthenticatedError } from './access.errors';
-import { type Membership, Memberships } from './memberships';
+import { Memberships } from './memberships';
 import { Principal } from './principal';
 import { setPrincipal } from './request-principal';
 import { REQUIRED_SCOPES } from './require-scopes.decorator';
@@ -96,12 +97,12 @@ export class AccessGuard implements CanActivate {
     const [credential, another] = credentialsOf(request);
     if (!credential) throw new UnauthenticatedError();
     if (another) throw new CredentialsAmbiguousError();
-    const isFree = this.#needs.of(context) === 'free';
+    const isFree = this.#isFree(context);
     // The subject of a token may ask for what is nobody's from wherever they are, such as where they belong.
     if (failure && !(isFree && this.#belongs(credential))) throw failure.error;
-    const membership = isFree ? undefined : await this.#membershipOf(credential, state);
-    if (membership === null) throw new NotAMemberError();
-    return this.#principalOf(credential, state, isFree, membership);
+    const principal = await this.#principalOf(credential, state, isFree);
+    if (principal instanceof TenancyError) throw principal;
+    return principal;
   }
 
   /** On a public route: sets the principal if there is exactly one credential and it is valid for the tenant. */
@@ -109,41 +110,31 @@ export class AccessGuard implements CanActivate {
     const state = getRequestState(request);
     const [credential, another] = credentialsOf(request);
     if (!state || state.failure || !credential || another) return;
-    const isFree = this.#needs.of(context) === 'free';
-    const membership = isFree ? undefined : await this.#membershipOf(credential, state);
-    if (membership === null || !(isFree || this.#isFor(credential, state))) return;
-    this.#admit(request, this.#principalOf(credential, state, isFree, membership));
+    const principal = await this.#principalOf(credential, state, this.#isFree(context));
+    if (principal instanceof Principal) this.#admit(request, principal);
   }
 
-  /**
-   * @throws TenantMismatchError when a token that names no tenant is used for a tenant of which no member is known: its
-   * holder could choose any
-   */
-  #principalOf(
-    credential: VerifiedCredential,
-    state: RequestState,
-    isFree: boolean,
-    membership: Membership | undefined,
-  ): Principal {
-    const { tenantId } = credential.details;
-    // Whether they belong to the tenant that the request names was not asked.
-    if (isFree && this.#belongs(credential)) return new Principal(credential, tenantId);
-    if (!this.#isFor(credential, state)) throw new TenantMismatchError();
-    return new Principal(credential, state.frame.tenant?.id ?? tenantId, membership);
-  }
-
-  /** `null` for one who does not belong to the request's tenant; `undefined` where that is not asked. */
-  async #membershipOf(
+  /** The principal, or why the credential does not count for the request's tenant. */
+  async #principalOf(
     credential: VerifiedCredential,
     { frame: { tenant } }: RequestState,
-  ): Promise<Membership | null | undefined> {
-    if (!tenant || !this.#belongs(credential)) return undefined;
-    const found = this.memberships!.find(credential.details, tenant);
-    return (found instanceof Promise ? await found : found) ?? null;
+    isFree: boolean,
+  ): Promise<Principal | TenantMismatchError | NotAMemberError> {
+    const { details } = credential;
+    if (!this.#belongs(credential)) {
+      // The holder of a token that names no tenant could choose any.
+      if (tenant && !details.namesTenant) return new TenantMismatchError();
+      return new Principal(credential, tenant?.id ?? details.tenantId);
+    }
+    // Where nothing is of a tenant, it is not asked whether they belong to one.
+    if (!tenant || isFree) return new Principal(credential, details.tenantId);
+    const found = this.memberships!.find(details, tenant);
+    const membership = found instanceof Promise ? await found : found;
+    return membership ? new Principal(credential, tenant.id, membership) : new NotAMemberError();
   }
 
-  #isFor(credential: VerifiedCredential, { frame }: RequestState): boolean {
-    return !frame.tenant || credential.details.namesTenant || this.#belongs(credential);
+  #isFree(context: ExecutionContext): boolean {
+    return this.#needs.of(context) === 'free';
   }
 
   /** Whether it is a membership, not the credential, that decides on what may be done. */

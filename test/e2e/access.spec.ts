@@ -242,6 +242,13 @@ describe.each(ADAPTERS)('With the access module on %s', (_platform, adapter) => 
         body: { subject: 'ann', tenantId: null },
       });
       await expect(app.call('GET /me', bearer(text))).resolves.toMatchObject({ body: { tenant: null } });
+      // Public routes are open to all, but its holder is nobody there.
+      const inAcme = { ...bearer(text), 'x-tenant-id': 'acme' };
+      await expect(app.call('GET /health', inAcme)).resolves.toMatchObject({ status: 200 });
+      await expect(app.call('GET /public', inAcme)).resolves.toEqual({
+        status: 200,
+        body: { slug: 'acme', subject: null },
+      });
     });
 
     it.each<[string, () => Promise<string>]>([
