@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
@@ -26,7 +25,7 @@ import { allowedIps } from '../http/allowed-ips';
 import { ApiKeyRows, type KeySecrets } from './api-key-rows';
 import { ApiKeyUses } from './api-key-uses';
 import { statusOf } from './api-key';
-import { type ParsedKey, parseKey } from './key-text';
+import { isKeyOf, type ParsedKey, parseKey } from './key-text';
 
 /** A key whose text was correct. */
 interface KnownKey {
@@ -38,9 +37,6 @@ interface KnownKey {
   readonly claim: RequestClaim;
   readonly details: CredentialDetails;
 }
-
-/** Compared with when the id is unknown, so that an unknown id and a wrong secret take the same time. */
-const NO_DIGEST = Buffer.alloc(32);
 
 /**
  * Finds the tenant of a key by the key's text. Answers are cached by the SHA-256 of the whole text, both for correct
@@ -109,14 +105,14 @@ export class ApiKeyAuthentication {
     const ids = keys.map(({ id }) => id);
     const rows = await inRegistry(this.registry, (transaction) => this.rows.findSecrets(transaction, ids));
     const byId = new Map(rows.map((row) => [row.id, row]));
-    return keys.map(({ id, digest }) => compare(byId.get(id), digest));
+    return keys.map((key) => compare(byId.get(key.id), key));
   }
 }
 
 /** Takes the same time for every input: it always compares with both texts. */
-function compare(secrets: KeySecrets | undefined, digest: Buffer): KnownKey | undefined {
-  const isCurrent = timingSafeEqual(secrets?.digest ?? NO_DIGEST, digest);
-  const isPrevious = timingSafeEqual(secrets?.previousDigest ?? NO_DIGEST, digest);
+function compare(secrets: KeySecrets | undefined, key: ParsedKey): KnownKey | undefined {
+  const isCurrent = isKeyOf(secrets?.digest, key);
+  const isPrevious = isKeyOf(secrets?.previousDigest, key);
   if (!secrets || !(isCurrent || isPrevious)) return undefined;
   const { id, tenantId, scopes } = secrets;
   return {

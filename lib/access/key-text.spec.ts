@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { isKeyPrefix, makeKey, parseKey } from './key-text';
+import { isKeyOf, isKeyPrefix, makeKey, parseKey } from './key-text';
 
 const ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 /** As docs/access.md gives it to scanners. */
@@ -14,6 +14,14 @@ describe('the text of a key', () => {
     expect(hint).toBe(text.slice(-4));
     expect(digest).toEqual(createHash('sha256').update(text).digest());
     expect(parseKey(text)).toEqual({ id: ID, digest });
+  });
+
+  it('is told from that of another key, and from that of none', () => {
+    const { text, digest } = makeKey('sk', ID);
+    const key = parseKey(text)!;
+    expect(isKeyOf(digest, key)).toBe(true);
+    for (const other of [makeKey('sk', ID).digest, null, undefined]) expect(isKeyOf(other, key)).toBe(false);
+    expect(isKeyOf(undefined, { id: ID, digest: Buffer.alloc(32) })).toBe(false);
   });
 
   it('is never the same, and its secret uses all of its digits', () => {

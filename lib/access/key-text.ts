@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -16,6 +16,9 @@ const KEY = new RegExp(
   `^(?<prefix>[a-z][a-z0-9_]{0,50})_(?<id>[0-9a-f]{32})_(?<secret>[0-9A-Za-z]{${SECRET_LENGTH}})(?<checksum>[0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
 const MAX_KEY_LENGTH = 51 + 1 + 32 + 1 + SECRET_LENGTH + CHECKSUM_LENGTH;
+
+/** Where the digest of an unknown id would be. */
+const NO_DIGEST = Buffer.alloc(32);
 
 /** A new key: the text is shown once, the rest is stored. */
 export interface NewKeyText {
@@ -53,6 +56,11 @@ export function parseKey(text: string): ParsedKey | undefined {
   const { id } = KEY.exec(text)?.groups ?? {};
   if (id === undefined || withChecksum(text.slice(0, -CHECKSUM_LENGTH)) !== text) return undefined;
   return { id: id.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'), digest: digestOf(text) };
+}
+
+/** Whether a key is the one with this digest. An unknown id and a wrong secret take the same time. */
+export function isKeyOf(digest: Buffer | null | undefined, key: ParsedKey): boolean {
+  return timingSafeEqual(digest ?? NO_DIGEST, key.digest) && digest != null;
 }
 
 function withChecksum(body: string): string {

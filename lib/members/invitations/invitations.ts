@@ -1,8 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { makeKey, parseKey } from '../../access/key-text';
+import { isKeyOf, makeKey, parseKey } from '../../access/key-text';
 import { checkArguments } from '../../common/options/check-options';
 import { isPlainObject, kind, text, versions } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
@@ -68,9 +67,6 @@ export interface Joined {
   readonly tenant: Tenant;
   readonly member: Member;
 }
-
-/** Where the digest of an unknown id would be, so that it is compared as well. */
-const NO_DIGEST = Buffer.alloc(32);
 
 /**
  * The invitations of tenants. Their secrets are kept as SHA-256. Each change is an event in the same transaction, without
@@ -265,12 +261,12 @@ export class Invitations {
     if (!parsed) throw new InvitationNotFoundError();
     return inRegistry(this.registry, async (manager) => {
       const found = await this.rows.findById(manager, parsed.id);
-      const isRight = timingSafeEqual(found?.digest ?? NO_DIGEST, parsed.digest);
+      const isRight = isKeyOf(found?.digest, parsed);
       if (!found || !isRight) throw new InvitationNotFoundError();
       const isThere = await this.memberRows.lock(manager, found.invitation.tenantId);
       // What another has changed since is seen now.
       const now = isThere ? await this.rows.findById(manager, parsed.id) : undefined;
-      if (!now || !timingSafeEqual(now.digest, parsed.digest)) throw new InvitationNotFoundError();
+      if (!now || !isKeyOf(now.digest, parsed)) throw new InvitationNotFoundError();
       return work(now.invitation, manager);
     });
   }

@@ -1,8 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { type ParsedKey, parseKey } from '../../access/key-text';
+import { isKeyOf, type ParsedKey, parseKey } from '../../access/key-text';
 import { freezeDeeply } from '../../common/freeze-deeply';
 import { type RegistryLookup, RegistryLookups } from '../../registry/cache/registry-lookup';
 import { LOOKUPS_DATA_SOURCE } from '../../registry/registry';
@@ -31,9 +30,6 @@ interface KnownSession {
   readonly claim: RequestClaim;
   readonly details: CredentialDetails;
 }
-
-/** Where the digest of an unknown id would be, so that it is compared as well. */
-const NO_DIGEST = Buffer.alloc(32);
 
 /** Finds the session of a credential, as those of API keys are found. What an outage leaves in the cache lets nobody in. */
 @Injectable()
@@ -89,12 +85,12 @@ export class SupportAuthentication {
     const ids = keys.map(({ id }) => id);
     const rows = await inRegistry(this.registry, (manager) => this.rows.findSecrets(manager, ids));
     const byId = new Map(rows.map((row) => [row.id, row]));
-    return keys.map(({ id, digest }) => compare(byId.get(id), digest));
+    return keys.map((key) => compare(byId.get(key.id), key));
   }
 }
 
-function compare(secrets: SupportSecrets | undefined, digest: Buffer): KnownSession | undefined {
-  const isRight = timingSafeEqual(secrets?.digest ?? NO_DIGEST, digest);
+function compare(secrets: SupportSecrets | undefined, key: ParsedKey): KnownSession | undefined {
+  const isRight = isKeyOf(secrets?.digest, key);
   if (!secrets || !isRight) return undefined;
   const { id, tenantId, actor, reason, scopes, firstUsedAt } = secrets;
   return {
