@@ -1,4 +1,6 @@
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { show } from './show-value';
+import type { FieldError } from './tenancy.errors';
 
 type Method<Args extends unknown[]> = (this: object, ...args: Args) => unknown;
 
@@ -35,4 +37,13 @@ export function decoratedMethods<Metadata, Args extends unknown[]>(
       return [{ where, metadata: metadata as Metadata, call }];
     });
   });
+}
+
+/** A problem for each name that several have, where all instances know each by its name. `what`: `timer`. */
+export function namesakes(what: string, names: readonly string[]): FieldError[] {
+  const twice = new Set(names.filter((name, index) => names.indexOf(name) !== index));
+  return [...twice].map((name) => ({
+    field: `the ${what} ${show(name)}`,
+    message: `is there ${names.filter((each) => each === name).length} times: give each a name of its own, and its class to one module`,
+  }));
 }

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { type DecoratedMethod, decoratedMethods } from '../common/decorated-methods';
+import { type DecoratedMethod, decoratedMethods, namesakes } from '../common/decorated-methods';
 import { problemsOf } from '../common/options/check-options';
-import { show } from '../common/show-value';
 import type { FieldError } from '../common/tenancy.errors';
 import type { TenantEvent } from '../registry/events/tenant-event';
 import { InvalidEventsOptionsError } from './events.errors';
@@ -35,7 +34,12 @@ export class DeclaredFollowers {
     const found: Found[] = decoratedMethods(ON_TENANT_EVENT, this.discovery, this.scanner);
     const problems = found.flatMap(problemsIn);
     const followers = problems.length > 0 ? [] : found.map(toFollower);
-    problems.push(...namesakes(followers.map(({ options }) => options.name)));
+    problems.push(
+      ...namesakes(
+        'follower',
+        followers.map(({ options }) => options.name),
+      ),
+    );
     if (problems.length > 0) throw new InvalidEventsOptionsError(problems);
     return followers;
   }
@@ -59,12 +63,4 @@ function toFollower({ where, metadata, call }: Found): DeclaredFollower {
     options: { ...options, name: follower, batch: 1 },
     handler: ([event], about) => call!(event, about),
   };
-}
-
-function namesakes(names: readonly string[]): FieldError[] {
-  const twice = new Set(names.filter((name, index) => names.indexOf(name) !== index));
-  return [...twice].map((name) => ({
-    field: `the follower ${show(name)}`,
-    message: `is there ${names.filter((each) => each === name).length} times: give each a name of its own, and its class to one module`,
-  }));
 }

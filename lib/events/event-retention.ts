@@ -10,7 +10,7 @@ import { backgroundClock, CLOCK, type Clock } from '../common/clock';
 import { SweepLoop, type SweepProblems } from '../common/sweep-loop';
 import { EventTrail } from '../registry/events/event-trail';
 import { TenantStore } from '../registry/store/tenant.store';
-import { CheckedEventsOptions, EVENTS_OPTIONS } from './events.options';
+import { CheckedEventsOptions, EVENTS_OPTIONS, isDays } from './events.options';
 
 const SWEEP_MS = 3_600_000;
 
@@ -74,8 +74,4 @@ export class EventRetention implements OnApplicationBootstrap, OnModuleDestroy {
     if (days === undefined || isDays(days)) return days;
     throw new RangeError(`retentionDays() returned ${String(days)}, which is no number of days from 1`);
   }
-}
-
-function isDays(value: unknown): boolean {
-  return typeof value === 'number' && value >= 1 && value <= 36_500;
 }

@@ -37,7 +37,7 @@ export class CheckedEventsOptions {
   @Option(
     kind<RetentionDays>(
       'give a number of days from 1 to 36,500, or a function of a tenant',
-      (value) => typeof value === 'function' || (typeof value === 'number' && value >= 1 && value <= 36_500),
+      (value) => typeof value === 'function' || isDays(value),
     ),
   )
   readonly retentionDays?: RetentionDays;
@@ -59,6 +59,10 @@ export class CheckedEventsExtras {
    */
   @Option(flag())
   readonly routes: boolean = false;
+}
+
+export function isDays(value: unknown): boolean {
+  return typeof value === 'number' && value >= 1 && value <= 36_500;
 }
 
 export type TenancyEventsExtras = Given<CheckedEventsExtras>;

@@ -9,6 +9,12 @@ const MAX_CONCURRENCY = 100;
 /** How many events of a tenant are read at once, which is as many as a call may be given. */
 export const PAGE_SIZE = 100;
 
+/** What followers are called. */
+export const FOLLOWER_NAME = text(
+  'give 1 to 100 characters, none of them a control character',
+  (name) => name.length > 0 && name.length <= 100 && !/[\p{Cc}\p{Cs}]/u.test(name),
+);
+
 /** What `@OnTenantEvent()` and `EventFollower.follow()` have in common. */
 export class FollowerOptions {
   /** Which types, such as `order.shipped`, or `order.*` for all that happens to orders; at most 50. Default all. */
@@ -35,9 +41,7 @@ export class FollowerOptions {
 /** Options of `EventFollower.follow()`. */
 export class CheckedFollowOptions extends FollowerOptions {
   /** What all instances know the follower by, and its position is kept under: 1 to 100 characters without control characters. */
-  @Option(text('give 1 to 100 characters, none of them a control character', isFollowerName), {
-    required: true,
-  })
+  @Option(FOLLOWER_NAME, { required: true })
   readonly name!: string;
 
   /** How many events of a tenant one call gets at most: an integer from 1 to 100. Default 1. */
@@ -58,8 +62,4 @@ export interface FollowCall {
   readonly attempts: number;
   /** Aborted when the work should end soon: at shutdown, or when another instance may have the tenant's events by now. */
   readonly signal: AbortSignal;
-}
-
-export function isFollowerName(name: string): boolean {
-  return name.length > 0 && name.length <= 100 && !/[\p{Cc}\p{Cs}]/u.test(name);
 }

@@ -1,8 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
-import { text } from '../common/options/kinds';
 import { type Given, Option } from '../common/options/option.decorator';
 import type { TenantEvent } from '../registry/events/tenant-event';
-import { type FollowCall, FollowerOptions, isFollowerName } from './follow.options';
+import { FOLLOWER_NAME, type FollowCall, FollowerOptions } from './follow.options';
 
 export const ON_TENANT_EVENT = 'nestjs-tenancy:on-tenant-event';
 
@@ -11,7 +10,7 @@ export class CheckedOnTenantEventOptions extends FollowerOptions {
    * What all instances know the follower by, and its position is kept under: 1 to 100 characters without control characters,
    * no other follower's. Default the names of class and method, `Invoices.send`: under another name it would begin anew.
    */
-  @Option(text('give 1 to 100 characters, none of them a control character', isFollowerName))
+  @Option(FOLLOWER_NAME)
   readonly follower?: string;
 }
 

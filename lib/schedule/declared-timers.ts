@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { type DecoratedMethod, decoratedMethods } from '../common/decorated-methods';
+import { type DecoratedMethod, decoratedMethods, namesakes } from '../common/decorated-methods';
 import { problemsOf } from '../common/options/check-options';
 import { show } from '../common/show-value';
 import type { FieldError } from '../common/tenancy.errors';
@@ -41,7 +41,12 @@ export class DeclaredTimers {
       problems.push(...own);
       return own.length > 0 ? [] : [toTimer(each, Time)];
     });
-    problems.push(...namesakes(timers.map(({ name }) => name)));
+    problems.push(
+      ...namesakes(
+        'timer',
+        timers.map(({ name }) => name),
+      ),
+    );
     if (problems.length > 0) throw new InvalidScheduleError(problems);
     return timers;
   }
@@ -89,12 +94,4 @@ function toTimer({ where, metadata, call }: Found, Time: CronTimeClass): Declare
     times: new CronTimes(Time, expression, options.timeZone),
     call: call!,
   };
-}
-
-function namesakes(names: readonly string[]): FieldError[] {
-  const twice = new Set(names.filter((name, index) => names.indexOf(name) !== index));
-  return [...twice].map((name) => ({
-    field: `the timer ${show(name)}`,
-    message: `is there ${names.filter((each) => each === name).length} times: give each a name of its own, and its class to one module`,
-  }));
 }
