@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../common/clock';
 import { SweepLoop, type SweepProblems } from '../common/sweep-loop';
+import { isTenancyCli } from '../common/tenancy-cli';
 import { EventTrail } from '../registry/events/event-trail';
 import { TenantStore } from '../registry/store/tenant.store';
 import { CheckedEventsOptions, EVENTS_OPTIONS, isDays } from './events.options';
@@ -36,7 +37,7 @@ export class EventRetention implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (this.options.retentionDays === undefined) return;
+    if (isTenancyCli() || this.options.retentionDays === undefined) return;
     this.#loop.startLater(SWEEP_MS, ({ problems }) => {
       for (const problem of problems) this.#logger.warn(problem);
     });

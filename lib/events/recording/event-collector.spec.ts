@@ -78,6 +78,18 @@ it('waits two seconds for a server that hangs, once, and for no other tenant', a
   expect(taken).toContain('far again');
 });
 
+it('visits all databases on its own, but not in the program `tenancy`', async () => {
+  const mark = Symbol.for('nestjs-tenancy:cli');
+  Object.assign(globalThis, { [mark]: true });
+  collector.onApplicationBootstrap();
+  Reflect.deleteProperty(globalThis, mark);
+  await clock.advance(0);
+  expect(begun).toEqual([]);
+  collector.onApplicationBootstrap();
+  await clock.advance(0);
+  expect(new Set(begun)).toEqual(new Set(['far', 'near']));
+});
+
 it('reads on when the store of the tenants is away', async () => {
   find = () => Promise.reject(new Error('no store'));
   await collector.fetch('near');

@@ -10,6 +10,7 @@ import {
 import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
 import { messageWithCause } from '../../common/error-message';
 import { quoteIdentifier } from '../../common/sql';
+import { isTenancyCli } from '../../common/tenancy-cli';
 import { NoAnswerError } from '../../common/within';
 import { Servers } from '../../connection/servers/servers';
 import { SystemTransactions } from '../../connection/typeorm/system-transactions';
@@ -74,8 +75,9 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
     };
   }
 
+  /** A command reads what it asks for, and visits no fleet beside. */
   onApplicationBootstrap(): void {
-    this.#next(0);
+    if (!isTenancyCli()) this.#next(0);
   }
 
   async onModuleDestroy(): Promise<void> {
