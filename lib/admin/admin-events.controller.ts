@@ -1,10 +1,8 @@
 import { Controller, Get, Query, type StreamableFile } from '@nestjs/common';
-import { eventExport, type EventPage, eventPage, type Whose } from '../events/event-pages';
+import { eventExport, type EventPage, eventPage, tenantIdOf, type Whose } from '../events/event-pages';
 import { Accepts } from '../http/accepted.guard';
-import { isUuid } from '../registry/claim';
 import { EventTrail } from '../registry/events/event-trail';
 import { TenantStore } from '../registry/store/tenant.store';
-import { TenantNotFoundError } from '../registry/tenant.errors';
 import { AdminRoutes } from './admin-routes.decorator';
 import { AdminEventsFilterQuery, AdminEventsQuery } from './admin-events.dto';
 
@@ -29,13 +27,9 @@ export class AdminEventsController {
     return eventExport(this.trail, await this.#whose(query.tenant), query);
   }
 
-  /** A purged tenant still has its events, by its id. */
   async #whose(reference: string | undefined): Promise<Whose> {
     if (reference === undefined) return {};
     if (reference === 'none') return { tenantId: null };
-    if (isUuid(reference)) return { tenantId: reference };
-    const tenant = await this.store.find({ by: 'slug', value: reference });
-    if (!tenant) throw new TenantNotFoundError();
-    return { tenantId: tenant.id };
+    return { tenantId: await tenantIdOf(this.store, reference) };
   }
 }

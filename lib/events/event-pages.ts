@@ -5,21 +5,33 @@ import { type FieldError, ValidationFailedError } from '../common/tenancy.errors
 import { decodeAuditCursor, encodeCursor, type Page } from '../http/cursor';
 import type { EventTrail } from '../registry/events/event-trail';
 import type { EventQuery, TenantEvent } from '../registry/events/tenant-event';
+import { isUuid } from '../registry/claim';
+import type { TenantStore } from '../registry/store/tenant.store';
+import { TenantNotFoundError } from '../registry/tenant.errors';
 import type { EventsFilterQuery, EventsQuery } from './events.dto';
 import { isTypePatterns, MAX_PATTERNS } from './type-patterns';
 
 /** Whose events are read; `undefined`: everybody's. */
 export type Whose = Pick<EventQuery, 'tenantId'>;
 
-/** An event as the APIs show it. */
-export type EventView = TenantEvent;
-
-export interface EventPage extends Page<EventView> {
+export interface EventPage extends Page<TenantEvent> {
   /**
    * With `order=asc`: send it as `cursor` at any later time to get what has come since; no event is passed over. `null` while
    * there has been none, and with `order=desc`.
    */
   readonly followCursor: string | null;
+}
+
+/**
+ * The id of the tenant that an id or a slug names. Each id is one: a tenant that was purged still has its events.
+ *
+ * @throws TenantNotFoundError
+ */
+export async function tenantIdOf(store: TenantStore, reference: string): Promise<string> {
+  if (isUuid(reference)) return reference;
+  const tenant = await store.find({ by: 'slug', value: reference });
+  if (!tenant) throw new TenantNotFoundError();
+  return tenant.id;
 }
 
 /** How many are read at once for an export, which is as much as it holds in memory. */

@@ -1,11 +1,9 @@
 import { Option } from 'nest-commander';
 import { messageOf } from '../../common/error-message';
-import { filterOf } from '../../events/event-pages';
+import { filterOf, tenantIdOf } from '../../events/event-pages';
 import { EventTrail } from '../../registry/events/event-trail';
 import type { EventQuery, TenantEvent } from '../../registry/events/tenant-event';
 import { TenantStore } from '../../registry/store/tenant.store';
-import { TenantNotFoundError } from '../../registry/tenant.errors';
-import { isUuid } from '../../registry/claim';
 import { CommandLineError } from '../cli.errors';
 import { type CommonOptions, TenancyCommand } from '../tenancy-command';
 
@@ -36,11 +34,8 @@ export abstract class EventsCommandBase<
       throw new CommandLineError(messageOf(error), { cause: error });
     }
     if (reference === undefined) return filter;
-    if (isUuid(reference)) return { ...filter, tenantId: reference };
     const store = await this.application.get(TenantStore, 'look', options);
-    const tenant = await store.find({ by: 'slug', value: reference });
-    if (!tenant) throw new TenantNotFoundError();
-    return { ...filter, tenantId: tenant.id };
+    return { ...filter, tenantId: await tenantIdOf(store, reference) };
   }
 
   @Option({ flags: '--type <types>', description: 'only these, such as order.*,tenant.suspended' })

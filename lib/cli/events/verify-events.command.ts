@@ -1,9 +1,8 @@
 import { Option, SubCommand } from 'nest-commander';
+import { tenantIdOf } from '../../events/event-pages';
 import { EventTrail } from '../../registry/events/event-trail';
 import type { EventProblem, EventVerification } from '../../registry/events/event-verification';
-import { isUuid } from '../../registry/claim';
 import { TenantStore } from '../../registry/store/tenant.store';
-import { TenantNotFoundError } from '../../registry/tenant.errors';
 import { CommandLineError } from '../cli.errors';
 import { EXIT } from '../exit-codes';
 import { type Answer, type CommonOptions, TenancyCommand } from '../tenancy-command';
@@ -59,11 +58,7 @@ export class VerifyEventsCommand extends TenancyCommand<VerifyOptions> {
   }
 
   async #idOf(reference: string, options: CommonOptions): Promise<string> {
-    if (isUuid(reference)) return reference;
-    const store = await this.application.get(TenantStore, 'look', options);
-    const tenant = await store.find({ by: 'slug', value: reference });
-    if (!tenant) throw new TenantNotFoundError();
-    return tenant.id;
+    return tenantIdOf(await this.application.get(TenantStore, 'look', options), reference);
   }
 }
 
