@@ -16,17 +16,7 @@ import { CreateNotes1700000000000 } from '../../support/notes';
 import type { TestApp } from '../../support/test-app';
 import { reversible } from '../migrations/written-migrations';
 import { startAppOn } from '../provisioning/app';
-import { startWorld, type World } from './world';
-
-/** Tables that say something only where the registry is. */
-const OF_REGISTRY = [
-  'tenants',
-  'tenant_domains',
-  'tenant_event_outbox',
-  'purges',
-  'migration_runs',
-  'servers',
-];
+import { expectNothingOfRegistry, startWorld, type World } from './world';
 
 const OLD = [CreateNotes1700000000000];
 
@@ -64,8 +54,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const app of apps) await app.close();
-  for (const table of OF_REGISTRY)
-    expect([table, await world.eu.query(`SELECT * FROM tenancy.${table}`)]).toEqual([table, []]);
+  await expectNothingOfRegistry(world);
   await world.close();
 });
 

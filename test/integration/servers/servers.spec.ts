@@ -17,25 +17,14 @@ import { testTenants } from '../../../lib/testing';
 import { createTestDatabase } from '../../support/database';
 import { Note } from '../../support/notes';
 import { startAppOn } from '../provisioning/app';
-import { startWorld, type World } from './world';
-
-/** Tables that say something only where the registry is. */
-const OF_REGISTRY = [
-  'tenants',
-  'tenant_domains',
-  'tenant_event_outbox',
-  'purges',
-  'migration_runs',
-  'servers',
-];
+import { expectNothingOfRegistry, startWorld, type World } from './world';
 
 let world: World;
 beforeAll(async () => {
   world = await startWorld({ sweeper: { intervalMs: 0, orphanAfterMs: 0 } });
 });
 afterAll(async () => {
-  for (const table of OF_REGISTRY)
-    expect([table, await world.eu.query(`SELECT * FROM tenancy.${table}`)]).toEqual([table, []]);
+  await expectNothingOfRegistry(world);
   await world.close();
 });
 

@@ -42,6 +42,22 @@ export async function startWorld(
   }
 }
 
+/** Tables that say something only where the registry is. */
+const OF_REGISTRY = [
+  'tenants',
+  'tenant_domains',
+  'tenant_event_outbox',
+  'purges',
+  'migration_runs',
+  'servers',
+];
+
+/** Fails when something is in `eu` that belongs into the registry. */
+export async function expectNothingOfRegistry({ eu }: World): Promise<void> {
+  for (const table of OF_REGISTRY)
+    expect([table, await eu.query(`SELECT * FROM tenancy.${table}`)]).toEqual([table, []]);
+}
+
 export async function startWay({ url }: TestDatabase): Promise<Way> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
