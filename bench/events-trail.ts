@@ -22,7 +22,7 @@ import { median, rounded } from './measure';
 const TENANTS = 64;
 const WRITERS = 64;
 /** Transactions of each writer in a round. */
-const EACH = 10;
+const EACH = 60;
 const FOLLOWED = 100_000;
 /** How often the heap is looked at while the follower works. */
 const LOOKS = 20;
