@@ -48,12 +48,8 @@ export {
   type NodemailerTransport,
 } from './invitations/nodemailer-mailer';
 export { fromSupportKey } from './support/from-support-key';
-export {
-  type EnterOptions,
-  type SupportChangeOptions,
-  type SupportInput,
-  SupportSessions,
-} from './support/support-sessions';
+export { type EnterOptions, type SupportChangeOptions, SupportSessions } from './support/support-sessions';
+export { type SupportInput } from './support/support-input';
 export {
   type ShownSupportSession,
   type SupportAccess,

@@ -1,5 +1,5 @@
+import { type FieldProblem, refuseProblems } from '../common/field-problems';
 import { isScope } from '../common/scopes';
-import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { foldEmail } from './email-address';
 import type { Member, MemberSubject } from './member';
 import { isRoleName } from './members.options';
@@ -44,13 +44,16 @@ export function checkMember({
   roles = ['member'],
   scopes = [],
 }: MemberInput): CheckedMember {
-  refuseBadFields([...subjectProblems({ subject, issuer }), ...problemsOf({ email, name, roles, scopes })]);
+  refuseProblems([
+    ...subjectProblems({ subject, issuer }),
+    ...memberProblems({ email, name, roles, scopes }),
+  ]);
   return { subject, issuer, email, name, roles: once(roles), scopes: once(scopes).sort() };
 }
 
 /** The fields that are given. @throws ValidationFailedError naming every bad one */
 export function checkMemberPatch({ email, name, roles, scopes }: MemberPatch): Partial<CheckedMember> {
-  refuseBadFields(problemsOf({ email, name, roles, scopes }));
+  refuseProblems(memberProblems({ email, name, roles, scopes }));
   return {
     ...(email === undefined ? {} : { email }),
     ...(name === undefined ? {} : { name }),
@@ -64,14 +67,7 @@ export function isSubject({ subject, issuer }: MemberSubject): boolean {
   return subjectProblems({ subject, issuer }).every(([, problem]) => problem === undefined);
 }
 
-type Problem = readonly [field: string, problem: string | undefined];
-
-function refuseBadFields(problems: readonly Problem[]): void {
-  const errors = problems.flatMap(([field, message]): FieldError[] => (message ? [{ field, message }] : []));
-  if (errors.length > 0) throw new ValidationFailedError(errors);
-}
-
-function subjectProblems({ subject, issuer }: MemberSubject): Problem[] {
+function subjectProblems({ subject, issuer }: MemberSubject): FieldProblem[] {
   return [
     [
       'subject',
@@ -88,7 +84,8 @@ function subjectProblems({ subject, issuer }: MemberSubject): Problem[] {
   ];
 }
 
-function problemsOf({ email, name, roles, scopes }: MemberPatch): Problem[] {
+/** What is wrong with the fields that are given. */
+export function memberProblems({ email, name, roles, scopes }: MemberPatch): FieldProblem[] {
   return [
     [
       'email',
@@ -98,7 +95,7 @@ function problemsOf({ email, name, roles, scopes }: MemberPatch): Problem[] {
     ],
     [
       'name',
-      name == null || isText(name, MAX_MEMBER_NAME_LENGTH)
+      name == null || isMemberName(name)
         ? undefined
         : `must be 1 to ${MAX_MEMBER_NAME_LENGTH} characters, not only white space, or null`,
     ],
@@ -117,6 +114,10 @@ function problemsOf({ email, name, roles, scopes }: MemberPatch): Problem[] {
   ];
 }
 
+export function isMemberName(name: unknown): name is string {
+  return isText(name, MAX_MEMBER_NAME_LENGTH);
+}
+
 function isText(text: unknown, max: number): boolean {
   if (typeof text !== 'string' || text.length > 2 * max || text.trim() === '') return false;
   return !UNSEEN.test(text) && [...text].length <= max;
@@ -126,6 +127,6 @@ function isListOf(list: unknown, max: number, check: (each: unknown) => boolean)
   return Array.isArray(list) && list.length <= max && list.every(check);
 }
 
-function once(list: readonly string[]): string[] {
+export function once(list: readonly string[]): string[] {
   return [...new Set(list)];
 }

@@ -1,6 +1,6 @@
+import { type FieldProblem, refuseProblems } from '../common/field-problems';
 import { anything } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
-import { type FieldError, ValidationFailedError } from '../common/tenancy.errors';
 import { normalizeDomain, normalizeWildcard } from '../registry/domain';
 import { metadataProblem } from '../registry/metadata';
 import { isSlug } from '../registry/claim';
@@ -50,7 +50,7 @@ export function checkNewTenant(
     ],
     ...(list ?? [])
       .slice(0, MAX_DOMAINS)
-      .map((domain, i): Problem => [`domains.${i}`, domainProblem(domain, wildcardDomains)]),
+      .map((domain, i): FieldProblem => [`domains.${i}`, domainProblem(domain, wildcardDomains)]),
   ]);
   refuseReserved(slug, reservedSlugs);
   const normalized = new Set(domains.map((domain) => domainOf(domain, wildcardDomains) as string));
@@ -103,13 +103,6 @@ export function checkActorAndReason({ actor, reason }: ActorAndReason): void {
 export function checkDomain(domain: string, wildcards: boolean): string {
   refuseProblems([['domain', domainProblem(domain, wildcards)]]);
   return domainOf(domain, wildcards) as string;
-}
-
-type Problem = readonly [field: string, problem: string | undefined];
-
-function refuseProblems(problems: readonly Problem[]): void {
-  const errors = problems.flatMap(([field, message]): FieldError[] => (message ? [{ field, message }] : []));
-  if (errors.length > 0) throw new ValidationFailedError(errors);
 }
 
 function refuseReserved(slug: string, reservedSlugs: readonly string[]): void {

@@ -1,6 +1,6 @@
-import { type FieldError, ValidationFailedError } from '../../common/tenancy.errors';
+import { refuseProblems } from '../../common/field-problems';
 import { foldEmail } from '../email-address';
-import { checkMemberPatch } from '../member-input';
+import { MAX_EMAIL_LENGTH, memberProblems, once } from '../member-input';
 import type { Invitation } from './invitation';
 
 /** Who is invited, and to what. */
@@ -20,20 +20,16 @@ export type CheckedInvitation = Pick<Invitation, 'email' | 'roles' | 'scopes' | 
 /** @throws ValidationFailedError naming every bad field */
 export function checkInvitation(input: InvitationInput): CheckedInvitation {
   const { email, anyEmail = false, roles = ['member'], scopes = [] } = input;
-  const errors: FieldError[] = [];
-  if (foldEmail(email) === undefined)
-    errors.push({
-      field: 'email',
-      message: 'must be an address such as ann@example.com, at most 254 characters',
-    });
-  if (typeof anyEmail !== 'boolean') errors.push({ field: 'anyEmail', message: 'must be true or false' });
-  try {
-    const checked = checkMemberPatch({ roles, scopes });
-    if (errors.length === 0)
-      return { email, anyEmail, roles: checked.roles ?? roles, scopes: checked.scopes ?? scopes };
-  } catch (error) {
-    if (!(error instanceof ValidationFailedError)) throw error;
-    errors.push(...error.errors);
-  }
-  throw new ValidationFailedError(errors);
+  const isAddress = foldEmail(email) !== undefined;
+  refuseProblems([
+    [
+      'email',
+      isAddress
+        ? undefined
+        : `must be an address such as ann@example.com, at most ${MAX_EMAIL_LENGTH} characters`,
+    ],
+    ['anyEmail', typeof anyEmail === 'boolean' ? undefined : 'must be true or false'],
+    ...memberProblems({ roles, scopes }),
+  ]);
+  return { email, anyEmail, roles: once(roles), scopes: once(scopes).sort() };
 }

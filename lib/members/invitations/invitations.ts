@@ -19,6 +19,7 @@ import { TenantNotFoundError } from '../../registry/tenant.errors';
 import { foldEmail } from '../email-address';
 import { KnownMembers } from '../known-members';
 import type { Member, MemberSubject } from '../member';
+import { isMemberName } from '../member-input';
 import { type Grantor, MemberRoles } from '../member-roles';
 import { MemberRows } from '../member-rows';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS } from '../members.options';
@@ -365,7 +366,5 @@ function userOf({ issuer, subject }: MemberSubject): EventActor {
 
 /** What the issuer calls them, if it is a name that a member can have. */
 function nameIn({ name }: Readonly<Record<string, unknown>>): string | null {
-  return typeof name === 'string' && /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,200}$/u.test(name) && name.trim() !== ''
-    ? name
-    : null;
+  return isMemberName(name) ? name : null;
 }

@@ -4,7 +4,7 @@ import { MAX_REASON_LENGTH } from '../../provisioning/tenant-input';
 import { MAX_SCOPES } from '../member-input';
 import { EnterBody, RecoverBody, RecoveryBody, SupportAccessBody } from '../support/support.dto';
 import { SUPPORT_ACCESS, SUPPORT_STATUSES } from '../support/support-session';
-import { DEFAULT_MINUTES, MAX_MINUTES } from '../support/support-sessions';
+import { DEFAULT_MINUTES, MAX_MINUTES } from '../support/support-input';
 
 /** What answers look like. In the code they are interfaces, which do not exist at run time. */
 export class SupportSessionModel {}

@@ -2,9 +2,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { isKeyOf, makeKey, parseKey } from '../../access/key-text';
+import { refuseProblems } from '../../common/field-problems';
 import { checkArguments } from '../../common/options/check-options';
-import { isInteger } from '../../common/options/kinds';
-import { type FieldError, ValidationFailedError } from '../../common/tenancy.errors';
 import { uuidV7 } from '../../common/uuid-v7';
 import { within } from '../../common/within';
 import { checkActorAndReason } from '../../provisioning/tenant-input';
@@ -21,7 +20,8 @@ import type { Member, MemberSubject } from '../member';
 import { MemberRows } from '../member-rows';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS, OWNER } from '../members.options';
 import { MembersService } from '../members.service';
-import { DEFAULT_MINUTES, EnterOptions, MAX_MINUTES } from '../support/support-sessions';
+import { DEFAULT_MINUTES, occasionProblems } from '../support/support-input';
+import { EnterOptions } from '../support/support-sessions';
 import { addressOfToken, subjectOfToken } from '../token-subject';
 import { type RecoveryKey, RecoveryRows } from './recovery-rows';
 import { RecoveryKeyExistsError, RecoveryKeyInvalidError, SubjectMissingError } from './recovery.errors';
@@ -71,7 +71,7 @@ export class RecoveryKeys {
     const { actor, id = uuidV7() } = checkArguments('RecoveryKeys.create()', EnterOptions, options);
     const { reason, minutes = DEFAULT_MINUTES } = input;
     checkActorAndReason({ actor, reason });
-    refuseBadFields({ reason, minutes });
+    refuseProblems(occasionProblems(reason, minutes));
     const { text, digest } = makeKey(this.options.support.recoveryPrefix, id);
     const made = await this.#locked(tenant.id, async (manager) => {
       const other = await this.rows.findOther(manager, tenant.id, id);
@@ -188,20 +188,4 @@ export class RecoveryKeys {
       return work(manager);
     });
   }
-}
-
-/** @throws ValidationFailedError naming every bad field */
-function refuseBadFields({ reason, minutes }: Required<RecoveryInput>): void {
-  const errors: (FieldError | false)[] = [
-    (typeof reason !== 'string' || reason.trim() === '') && {
-      field: 'reason',
-      message: 'must say why, in 1 to 500 characters',
-    },
-    !isInteger(minutes, 1, MAX_MINUTES) && {
-      field: 'minutes',
-      message: `must be an integer from 1 to ${MAX_MINUTES}`,
-    },
-  ];
-  const found = errors.filter((each) => each !== false);
-  if (found.length > 0) throw new ValidationFailedError(found);
 }

@@ -3,10 +3,10 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { makeKey } from '../../access/key-text';
 import { checkArguments } from '../../common/options/check-options';
-import { isInteger, isPlainObject, kind, text } from '../../common/options/kinds';
+import { isPlainObject, kind, text } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
-import { ALL_SCOPES, grants, isScope } from '../../common/scopes';
-import { type FieldError, ValidationFailedError } from '../../common/tenancy.errors';
+import { ALL_SCOPES, grants } from '../../common/scopes';
+import { ValidationFailedError } from '../../common/tenancy.errors';
 import { uuidV7 } from '../../common/uuid-v7';
 import { ActorAndReason, checkActorAndReason } from '../../provisioning/tenant-input';
 import { isUuid } from '../../registry/claim';
@@ -15,7 +15,6 @@ import { type EventActor, SYSTEM } from '../../registry/events/tenant-event';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { inRegistry } from '../../registry/store/registry-transaction';
 import { TenantNotFoundError } from '../../registry/tenant.errors';
-import { MAX_SCOPES } from '../member-input';
 import type { Grantor } from '../member-roles';
 import { MemberRows } from '../member-rows';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS } from '../members.options';
@@ -27,6 +26,7 @@ import {
   SupportNotApprovedError,
   SupportSessionNotFoundError,
 } from './support.errors';
+import { checkSupport, type SupportInput } from './support-input';
 import { type SupportQuery, SupportRows } from './support-rows';
 import {
   type ShownSupportSession,
@@ -34,19 +34,6 @@ import {
   type SupportAccess,
   type SupportSession,
 } from './support-session';
-
-export const DEFAULT_MINUTES = 60;
-export const MAX_MINUTES = 1_440;
-
-/** Why somebody wants to enter a tenant, for how long, and what they need. */
-export interface SupportInput {
-  /** 1 to 500 characters. The tenant reads it. */
-  readonly reason: string;
-  /** An integer from 1 to 1,440. Default 60. */
-  readonly minutes?: number;
-  /** What may be done: 1 to 100 scopes. */
-  readonly scopes: readonly string[];
-}
 
 export class EnterOptions {
   /** Who enters: 1 to 200 characters. The tenant reads it. */
@@ -100,9 +87,8 @@ export class SupportSessions {
    */
   async enter(tenantId: string, input: SupportInput, options: EnterOptions): Promise<ShownSupportSession> {
     const { actor, id = uuidV7() } = checkArguments('SupportSessions.enter()', EnterOptions, options);
-    const { reason, minutes = DEFAULT_MINUTES, scopes } = input;
-    checkActorAndReason({ actor, reason });
-    refuseBadFields({ reason, minutes, scopes });
+    checkActorAndReason({ actor, reason: input.reason });
+    const wanted = checkSupport(input);
     const { prefix } = this.options.support;
     const { text: credential, digest } = makeKey(prefix, id);
     const session = await this.#locked(tenantId, async (manager) => {
@@ -110,8 +96,8 @@ export class SupportSessions {
       if (access === 'never') throw new SupportForbiddenError();
       const isApproved = access === 'allowed';
       const made = await this.rows.insert(manager, {
-        ...{ id, tenantId, digest, actor, reason, minutes, isApproved },
-        scopes: [...new Set(scopes)].sort(),
+        ...wanted,
+        ...{ id, tenantId, digest, actor, isApproved },
       });
       if (!made) throw new SupportEndedError('revoked', 'change');
       await this.#record(manager, isApproved ? 'support.started' : 'support.requested', made, {
@@ -293,26 +279,4 @@ function requireOwner({ grantedBy }: SupportChangeOptions): void {
 
 function actorOf({ actor, grantedBy }: SupportChangeOptions): EventActor {
   return grantedBy?.member ? { type: 'user', id: actor ?? null } : actorNamed(actor);
-}
-
-/** @throws ValidationFailedError naming every bad field */
-function refuseBadFields({ reason, minutes, scopes }: Required<SupportInput>): void {
-  const isList =
-    Array.isArray(scopes) && scopes.length > 0 && scopes.length <= MAX_SCOPES && scopes.every(isScope);
-  const errors: (FieldError | false)[] = [
-    (typeof reason !== 'string' || reason.trim() === '') && {
-      field: 'reason',
-      message: 'must say why, in 1 to 500 characters',
-    },
-    !isInteger(minutes, 1, MAX_MINUTES) && {
-      field: 'minutes',
-      message: `must be an integer from 1 to ${MAX_MINUTES}`,
-    },
-    !isList && {
-      field: 'scopes',
-      message: `must be 1 to ${MAX_SCOPES} of resource:action or resource:*, in lower case`,
-    },
-  ];
-  const found = errors.filter((each) => each !== false);
-  if (found.length > 0) throw new ValidationFailedError(found);
 }

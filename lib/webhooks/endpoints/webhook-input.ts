@@ -1,5 +1,5 @@
+import { refuseProblems } from '../../common/field-problems';
 import { isInteger } from '../../common/options/kinds';
-import { type FieldError, ValidationFailedError } from '../../common/tenancy.errors';
 import type { WebhookClient } from '../client/webhook-client';
 import { WEBHOOK_ENDPOINT_STATUSES, type WebhookEndpointStatus } from '../webhook-endpoint';
 import { MAX_SECRET_OVERLAP_MS } from '../webhooks.options';
@@ -42,7 +42,7 @@ export function checkEndpointPatch(
   { url, types, description, status }: WebhookEndpointPatch,
   client: WebhookClient,
 ): WebhookEndpointPatch {
-  requireAll([
+  refuseProblems([
     [
       'url',
       url === undefined ? undefined : typeof url === 'string' ? client.urlProblem(url) : 'must be a text',
@@ -77,14 +77,7 @@ export function checkEndpointPatch(
 /** @throws ValidationFailedError unless it is an integer from 0 to 7 days */
 export function checkSecretOverlap(overlapMs: number): void {
   const ok = isInteger(overlapMs, 0, MAX_SECRET_OVERLAP_MS);
-  requireAll([['overlapMs', ok ? undefined : `must be an integer from 0 to ${MAX_SECRET_OVERLAP_MS}`]]);
-}
-
-function requireAll(checks: readonly (readonly [field: string, problem: string | undefined])[]): void {
-  const errors = checks.flatMap(([field, message]): FieldError[] =>
-    message === undefined ? [] : [{ field, message }],
-  );
-  if (errors.length > 0) throw new ValidationFailedError(errors);
+  refuseProblems([['overlapMs', ok ? undefined : `must be an integer from 0 to ${MAX_SECRET_OVERLAP_MS}`]]);
 }
 
 function isListOfTypes(types: unknown): boolean {
