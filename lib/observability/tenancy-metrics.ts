@@ -1,5 +1,6 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
-import type { Counter, Gauge, Metric, Registry } from 'prom-client';
+import type { Counter, Gauge, Metric } from 'prom-client';
+import { OwnMetrics } from '../common/own-metrics';
 import type { PoolReport, PoolStatistics } from '../connection/pool/pool-statistics';
 import type { TenantLookup } from '../registry/cache/tenant-lookup';
 import type { Tenant } from '../registry/tenant';
@@ -36,8 +37,7 @@ const STATUSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
  * Metrics of requests, connections, look-ups, spares, moves and timers. The number of labels does not grow with the number of tenants.
  */
 export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
-  readonly #registry: Registry;
-  readonly #byName = new Map<string, Metric>();
+  readonly #own: OwnMetrics;
   readonly #labels: TenantLabels;
   readonly #requests: Counter<'tenant' | 'status'>;
   readonly #seconds: Counter<'tenant'>;
@@ -60,19 +60,18 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
     private readonly servers: readonly string[],
     work: WorkSources,
   ) {
-    this.#registry = registry;
     this.#labels = new TenantLabels(maxTenants, (claim) => lookup.find(claim));
     // The first metric that is collected updates all of them.
     const collect = () => this.#collect();
-    const named = <T extends Metric>(name: string, make: (full: string) => T): T => {
-      const metric = make(prefix + name);
-      this.#byName.set(prefix + name, metric);
+    const own: Metric[] = [];
+    const noted = <T extends Metric>(metric: T): T => {
+      own.push(metric);
       return metric;
     };
     const counter = <Label extends string>(key: string, help: string, ...labelNames: Label[]) =>
-      named(key, (name) => new Counter({ name, help, labelNames, registers: [], collect }));
+      noted(new Counter({ name: prefix + key, help, labelNames, registers: [], collect }));
     const gauge = (key: string, help: string, ...labelNames: string[]) =>
-      named(key, (name) => new Gauge({ name, help, labelNames, registers: [], collect }));
+      noted(new Gauge({ name: prefix + key, help, labelNames, registers: [], collect }));
     // A single server needs no name, and a new label would make new series of the old ones.
     const byServer = servers.length > 1 ? ['server'] : [];
     this.#requests = counter('requests_total', 'Answered HTTP requests', 'tenant', 'status');
@@ -104,28 +103,19 @@ export class TenancyMetrics implements OnModuleInit, OnApplicationShutdown {
       spareDatabases: gauge('spare_databases', 'Spare databases: wanted, ready, stale', 'state', ...byServer),
     };
     this.#work = new WorkMetrics({ counter, gauge }, work);
+    this.#own = new OwnMetrics(registry, own);
   }
 
   /** Registers the metrics. The constructor would be too early: `tenancy doctor` makes an application that it never starts. */
   onModuleInit(): void {
-    // Ours are there when the start is tried again after another module has failed it.
-    const isOurs = ([name, metric]: [string, Metric]) => this.#registry.getSingleMetric(name) === metric;
-    const missing = [...this.#byName].filter((each) => !isOurs(each));
-    const taken = missing.find(([name]) => this.#registry.getSingleMetric(name));
-    if (taken) {
-      const message =
-        `already has ${taken[0]}, from another application of this process that is not closed, or from your own code: ` +
-        'close that one, even if its start failed, or give each application a Registry of its own, with forRootAsync()';
+    const message = this.#own.register();
+    if (message !== undefined)
       throw new InvalidObservabilityOptionsError([{ field: 'metrics.registry', message }]);
-    }
-    for (const [, metric] of missing) this.#registry.registerMetric(metric);
   }
 
-  /** Takes the metrics out of the registry, so that the next application of the process, as in tests, can use it. */
   onApplicationShutdown(): void {
     this.#work.stop();
-    for (const [name, metric] of this.#byName)
-      if (this.#registry.getSingleMetric(name) === metric) this.#registry.removeSingleMetric(name);
+    this.#own.remove();
   }
 
   /** Counts a request that was answered. */

@@ -13,6 +13,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { explainAbsent } from '../common/absent-package';
 import { checkedProviders } from '../common/module-check';
 import { optionsProvider } from '../common/options/options-provider';
+import { loadPromClient } from '../common/own-metrics';
 import { PoolStatistics } from '../connection/pool/pool-statistics';
 import { Servers } from '../connection/servers/servers';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
@@ -33,14 +34,6 @@ import { TenantSpanGuard } from './tenant-span.guard';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<TenancyObservabilityOptions>().setClassMethodName('forRoot').build();
-
-function loadPromClient(): typeof import('prom-client') {
-  try {
-    return require('prom-client') as typeof import('prom-client');
-  } catch (error) {
-    throw explainAbsent(error, 'prom-client', '`metrics`');
-  }
-}
 
 function loadOpenTelemetry(): typeof import('@opentelemetry/api') {
   try {
@@ -84,7 +77,10 @@ const providers: Provider[] = checkedProviders(
         mover: TenantMover,
       ) =>
         metrics &&
-        new TenancyMetrics(loadPromClient(), metrics, pool, lookup, spares, names, { ended, mover }),
+        new TenancyMetrics(loadPromClient('`metrics`'), metrics, pool, lookup, spares, names, {
+          ended,
+          mover,
+        }),
     },
     {
       provide: APP_GUARD,

@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Metric, Registry } from 'prom-client';
-import { explainAbsent } from '../../common/absent-package';
+import { loadPromClient, OwnMetrics } from '../../common/own-metrics';
 import { within } from '../../common/within';
+import { InvalidEventsOptionsError } from '../events.errors';
 import { type CheckedEventsOptions, EVENTS_OPTIONS } from '../events.options';
 import { type EventLagReport, EventLags } from './event-lags';
 import { TurnMeter } from './turn-meter';
@@ -15,7 +16,7 @@ const MAX_WAIT_MS = 1_000;
 @Injectable()
 export class EventsMetrics implements OnModuleInit, OnApplicationShutdown {
   readonly #registry: Registry | undefined;
-  #metrics: Metric[] = [];
+  #metrics: OwnMetrics | undefined;
   #reading: Promise<EventLagReport | undefined> | undefined;
 
   constructor(
@@ -26,10 +27,21 @@ export class EventsMetrics implements OnModuleInit, OnApplicationShutdown {
     this.#registry = metricsRegistry;
   }
 
+  /** @throws InvalidEventsOptionsError when the registry has metrics of these names */
   onModuleInit(): void {
     if (!this.#registry) return;
-    const { Counter, Gauge } = loadPromClient();
-    const common = { registers: [this.#registry] };
+    this.#metrics ??= new OwnMetrics(this.#registry, this.#make());
+    const message = this.#metrics.register();
+    if (message !== undefined) throw new InvalidEventsOptionsError([{ field: 'metricsRegistry', message }]);
+  }
+
+  onApplicationShutdown(): void {
+    this.#metrics?.remove();
+  }
+
+  #make(): Metric[] {
+    const { Counter, Gauge } = loadPromClient('`metricsRegistry`');
+    const common = { registers: [] };
     const { meter } = this;
     const read = () => this.#read();
     const unsealed = new Gauge({
@@ -78,13 +90,7 @@ export class EventsMetrics implements OnModuleInit, OnApplicationShutdown {
           for (const [result, count] of Object.entries(counts)) this.inc({ follower, result }, count);
       },
     });
-    this.#metrics = [unsealed, behind, tenants, turns] as Metric[];
-  }
-
-  /** The next application of the process, as in tests, can use the registry. */
-  onApplicationShutdown(): void {
-    for (const { name } of this.#metrics as unknown as { name: string }[])
-      this.#registry?.removeSingleMetric(name);
+    return [unsealed, behind, tenants, turns] as Metric[];
   }
 
   /** All metrics are collected at once, and share one look. `undefined` while the registry is away: a scrape must not fail for it. */
@@ -93,13 +99,5 @@ export class EventsMetrics implements OnModuleInit, OnApplicationShutdown {
       .catch(() => undefined)
       .finally(() => (this.#reading = undefined));
     return this.#reading;
-  }
-}
-
-function loadPromClient(): typeof import('prom-client') {
-  try {
-    return require('prom-client') as typeof import('prom-client');
-  } catch (error) {
-    throw explainAbsent(error, 'prom-client', '`metricsRegistry`');
   }
 }

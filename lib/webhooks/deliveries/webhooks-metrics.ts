@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Metric, Registry } from 'prom-client';
-import { explainAbsent } from '../../common/absent-package';
+import { loadPromClient, OwnMetrics } from '../../common/own-metrics';
 import { within } from '../../common/within';
+import { InvalidWebhooksOptionsError } from '../webhooks.errors';
 import { type CheckedWebhooksOptions, WEBHOOKS_OPTIONS } from '../webhooks.options';
 import { DeliveryMeter } from './delivery-meter';
 import { DeliveryRows } from './delivery-rows';
@@ -15,7 +16,7 @@ const MAX_WAIT_MS = 1_000;
 @Injectable()
 export class WebhooksMetrics implements OnModuleInit, OnApplicationShutdown {
   readonly #registry: Registry | undefined;
-  #metrics: Metric[] = [];
+  #metrics: OwnMetrics | undefined;
 
   constructor(
     @Inject(WEBHOOKS_OPTIONS) { deliveries }: CheckedWebhooksOptions,
@@ -25,10 +26,22 @@ export class WebhooksMetrics implements OnModuleInit, OnApplicationShutdown {
     this.#registry = deliveries.metricsRegistry;
   }
 
+  /** @throws InvalidWebhooksOptionsError when the registry has metrics of these names */
   onModuleInit(): void {
     if (!this.#registry) return;
-    const { Counter, Gauge } = loadPromClient();
-    const common = { registers: [this.#registry] };
+    this.#metrics ??= new OwnMetrics(this.#registry, this.#make());
+    const message = this.#metrics.register();
+    if (message !== undefined)
+      throw new InvalidWebhooksOptionsError([{ field: 'deliveries.metricsRegistry', message }]);
+  }
+
+  onApplicationShutdown(): void {
+    this.#metrics?.remove();
+  }
+
+  #make(): Metric[] {
+    const { Counter, Gauge } = loadPromClient('`deliveries.metricsRegistry`');
+    const common = { registers: [] };
     const { meter, rows } = this;
     const waiting = new Gauge({
       ...common,
@@ -64,20 +77,6 @@ export class WebhooksMetrics implements OnModuleInit, OnApplicationShutdown {
           this.inc({ result }, count);
       },
     });
-    this.#metrics = [waiting, inFlight, attempts] as Metric[];
-  }
-
-  /** The next application of the process, as in tests, can use the registry. */
-  onApplicationShutdown(): void {
-    for (const { name } of this.#metrics as unknown as { name: string }[])
-      this.#registry?.removeSingleMetric(name);
-  }
-}
-
-function loadPromClient(): typeof import('prom-client') {
-  try {
-    return require('prom-client') as typeof import('prom-client');
-  } catch (error) {
-    throw explainAbsent(error, 'prom-client', '`deliveries.metricsRegistry`');
+    return [waiting, inFlight, attempts] as Metric[];
   }
 }
