@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { backgroundClock, CLOCK, type Clock } from '../../common/clock';
 import { messageWithCause } from '../../common/error-message';
+import { SharedRuns } from '../../common/shared-runs';
 import { quoteIdentifier } from '../../common/sql';
 import { isTenancyCli } from '../../common/tenancy-cli';
 import { NoAnswerError } from '../../common/within';
@@ -34,6 +35,17 @@ const MAX_WAIT_MS = 2_000;
 /** How often all databases are visited for what an instance that was killed has left. */
 const ROUND_MS = 300_000;
 
+/** A database in which events may wait. */
+interface Visited {
+  readonly visits: SharedRuns<void>;
+  /** It has all that it takes to record. */
+  isPrepared: boolean;
+  /** It could not be reached the last time, which is told once. */
+  isAway: boolean;
+  /** It was waited for too long, and its visit has not ended since. */
+  isLate: boolean;
+}
+
 /** Fetches what was recorded in the databases of other servers, and in databases of tenants' own. */
 @Injectable()
 @OnTransition()
@@ -42,15 +54,8 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
   readonly #outbox: string;
   /** Databases of tenants' own in which something was recorded. */
   readonly #expected = new Map<string, Site>();
-  /** Databases that have all that it takes to record. */
-  readonly #prepared = new Set<string>();
-  /** Those that could not be reached the last time, so that each is told of once. */
-  readonly #away = new Set<string>();
-  /** One visit to each at a time, by its name; and the one after that, for those who came when it had begun. */
-  readonly #visits = new Map<string, Promise<void>>();
-  readonly #nextVisits = new Map<string, Promise<void>>();
-  /** Those that were waited for too long, until their visit ends. */
-  readonly #late = new Set<string>();
+  /** By the names of the databases. */
+  readonly #visited = new Map<string, Visited>();
   #round: Promise<void> | undefined;
   #callOff: (() => void) | undefined;
   #isClosing = false;
@@ -84,7 +89,7 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
     this.#isClosing = true;
     this.#callOff?.();
     await this.#round;
-    await this.#inTime(Promise.all(this.#visits.values()));
+    await this.#inTime(Promise.all([...this.#visited.values()].map(({ visits }) => visits.ended())));
   }
 
   /** Something was recorded where the tenant is. */
@@ -104,7 +109,7 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
   async #fetchOf(tenantId: string): Promise<void> {
     try {
       const tenant = await this.store.find({ by: 'id', value: tenantId });
-      if (tenant && !isBesideRegistry(tenant)) await this.#visitOnce(siteOf(tenant));
+      if (tenant) await this.#visitWhereItIs(tenant);
     } catch (error) {
       this.#warn(`the database of the tenant ${tenantId}`, error);
     }
@@ -112,7 +117,11 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
 
   /** A purge drops the database, with what waits in it. */
   async onTransition(tenant: Tenant, step: TenantStep): Promise<void> {
-    if (step === 'purge' && !isBesideRegistry(tenant)) await this.#visitOnce(siteOf(tenant));
+    if (step === 'purge') await this.#visitWhereItIs(tenant);
+  }
+
+  async #visitWhereItIs(tenant: Tenant): Promise<void> {
+    if (!isBesideRegistry(tenant)) await this.#visitedAt(siteOf(tenant)).visits.next();
   }
 
   /** Visits every database, and makes what is missing in those that were made by an earlier version. */
@@ -136,11 +145,11 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
 
   /** A visit that has taken too long goes on beside, and nobody waits for it again. */
   async #visitInTime(site: Site): Promise<void> {
-    const name = nameOf(site);
-    const visit = this.#visitOnce(site);
-    if (this.#late.has(name) || (await this.#inTime(visit)) || this.#late.has(name)) return;
-    this.#late.add(name);
-    this.#warn(name, new NoAnswerError(MAX_WAIT_MS));
+    const visited = this.#visitedAt(site);
+    const visit = visited.visits.next();
+    if (visited.isLate || (await this.#inTime(visit)) || visited.isLate) return;
+    visited.isLate = true;
+    this.#warn(nameOf(site), new NoAnswerError(MAX_WAIT_MS));
   }
 
   /** Whether the work has ended in time. */
@@ -152,47 +161,35 @@ export class EventCollector implements EventSource, OnModuleInit, OnApplicationB
     return Promise.race([work.then(() => true), late]).finally(callOff);
   }
 
-  /** Takes all that waits there now. A visit that has begun may have looked already, so the caller has the next. */
-  #visitOnce(site: Site): Promise<void> {
-    const name = nameOf(site);
-    const running = this.#visits.get(name);
-    if (!running) return this.#begin(site, name);
-    let next = this.#nextVisits.get(name);
-    if (!next) {
-      next = running.then(() => {
-        this.#nextVisits.delete(name);
-        return this.#begin(site, name);
-      });
-      this.#nextVisits.set(name, next);
-    }
-    return next;
+  #visitedAt(site: Site): Visited {
+    const known = this.#visited.get(nameOf(site));
+    if (known) return known;
+    const visited: Visited = {
+      visits: new SharedRuns(() => this.#tryVisit(site, visited)),
+      ...{ isPrepared: false, isAway: false, isLate: false },
+    };
+    this.#visited.set(nameOf(site), visited);
+    return visited;
   }
 
-  #begin(site: Site, name: string): Promise<void> {
-    const visit = this.#tryVisit(site).then(() => {
-      if (this.#visits.get(name) === visit) this.#visits.delete(name);
-      this.#late.delete(name);
-    });
-    this.#visits.set(name, visit);
-    return visit;
-  }
-
-  async #tryVisit(site: Site): Promise<void> {
+  async #tryVisit(site: Site, visited: Visited): Promise<void> {
     const name = nameOf(site);
     try {
       this.#expected.delete(name);
-      await this.#visit(site, name);
-      this.#away.delete(name);
+      if (!visited.isPrepared) await this.#prepare(site);
+      visited.isPrepared = true;
+      await this.#visit(site);
+      visited.isAway = false;
     } catch (error) {
       if (site.database !== undefined) this.#expected.set(name, site);
-      if (!this.#away.has(name)) this.#warn(name, error);
-      this.#away.add(name);
+      if (!visited.isAway) this.#warn(name, error);
+      visited.isAway = true;
     }
+    visited.isLate = false;
   }
 
-  async #visit(site: Site, name: string): Promise<void> {
-    if (!this.#prepared.has(name)) await this.#prepare(site);
-    this.#prepared.add(name);
+  /** Takes all that waits there now. */
+  async #visit(site: Site): Promise<void> {
     for (;;) {
       const waiting = await this.transactions.run(
         (manager) =>

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { messageWithCause } from '../../common/error-message';
+import { SharedRuns } from '../../common/shared-runs';
 import { quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry';
 import { registrySchema } from '../registry-schema';
@@ -59,10 +60,7 @@ type SealedRow = StoredEvent & { readonly n: string; readonly hash: string };
 export class EventSealer {
   readonly #logger = new Logger('Tenancy');
   readonly #schema: string;
-  /** `running` may have looked before the caller came, so the caller waits for `next`. */
-  #running: Promise<number> | undefined;
-  #next: Promise<number> | undefined;
-
+  readonly #seals = new SharedRuns(() => this.#sealAll());
   readonly #sources = new Set<EventSource>();
   #isStoreAway = false;
   /** The role of a tenant that is in a store of the application's. While that cannot be told, the tenant's events wait. */
@@ -85,7 +83,7 @@ export class EventSealer {
    */
   async seal(tenantId?: string | null): Promise<number> {
     await this.fetch(tenantId);
-    return (this.#next ??= this.#after(this.#running));
+    return this.#seals.next();
   }
 
   /** Takes along what waits in other databases, as far as it concerns the tenant and can be reached. */
@@ -113,13 +111,6 @@ export class EventSealer {
         [JSON.stringify(events)],
       );
     });
-  }
-
-  async #after(running: Promise<number> | undefined): Promise<number> {
-    await running?.catch(() => undefined);
-    this.#running = this.#sealAll();
-    this.#next = undefined;
-    return this.#running;
   }
 
   async #sealAll(): Promise<number> {
