@@ -4,7 +4,7 @@ import { PageQuery } from '../http/page-query';
 /** A day, or a time with its zone. What is no date by the calendar is refused where it is read. */
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
-/** Which events. `EventPages` checks what the fields mean. */
+/** Which events. `filterOf()` checks what the fields mean. */
 export class EventsFilterQuery {
   @IfGiven()
   @Matches(/^[a-z0-9.*,-]{1,2000}$/, {

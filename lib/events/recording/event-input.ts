@@ -3,7 +3,7 @@ import {
   faultOfJson,
   faultOfSubject,
   faultOfType,
-  isStorable,
+  isUnstorable,
   UNSTORABLE,
 } from '../../registry/events/event-rules';
 import type { EventActor } from '../../registry/events/tenant-event';
@@ -44,8 +44,7 @@ function refuse(fault: string | undefined): void {
 function toJson(data: unknown): string | undefined {
   try {
     return JSON.stringify(data, (key, value: unknown) => {
-      if (!isStorable(key) || (typeof value === 'string' && !isStorable(value)))
-        throw new EventRefusedError(`its data ${UNSTORABLE}`);
+      if (isUnstorable(key) || isUnstorable(value)) throw new EventRefusedError(`its data ${UNSTORABLE}`);
       return value;
     });
   } catch (error) {

@@ -22,7 +22,7 @@ export interface RecordEventOptions {
   readonly manager?: EntityManager;
 }
 
-/** SQLSTATE undefined_table and undefined_function. */
+/** SQLSTATE undefined_table, undefined_function and invalid_schema_name. */
 const MISSING = ['42P01', '42883', '3F000'];
 
 /** Records what happens to the current tenant, in its own transaction. */
@@ -52,14 +52,16 @@ export class TenantEventLog {
    * @throws EventOutsideTransactionError, EventRefusedError, TenantRequiredError
    */
   async record(type: string, data: unknown = {}, options: RecordEventOptions = {}): Promise<string> {
-    const values = [checkType(type), checkSubject(options.subject), checkData(data)];
+    checkType(type);
+    const subject = checkSubject(options.subject);
+    const json = checkData(data);
     const executor = this.connection.inTransaction(options.manager);
     if (!executor) throw new EventOutsideTransactionError(type);
     const tenant = this.context.tenant();
     const actor = checkActor(options.actor ?? this.currentActor.find() ?? SYSTEM);
     const id = uuidV7();
     try {
-      await executor.query(this.#sql, [id, tenant.id, values[0], actor.type, actor.id, values[1], values[2]]);
+      await executor.query(this.#sql, [id, tenant.id, type, actor.type, actor.id, subject, json]);
     } catch (error) {
       if (MISSING.includes(sqlStateOf(error) ?? '')) throw new EventOutboxMissingError({ cause: error });
       throw error;

@@ -1,3 +1,5 @@
+import { storableText } from '../../common/storable';
+
 /** How long the JSON text of an event's data may be, in bytes. What is longer belongs in a table that the event names. */
 export const MAX_EVENT_BYTES = 65_536;
 
@@ -63,14 +65,14 @@ export function faultOfActor(type: unknown, id: unknown): string | undefined {
   if (id === null) return undefined;
   if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ACTOR_ID_LENGTH)
     return `its actor's id is neither null nor a text of 1 to ${MAX_ACTOR_ID_LENGTH} characters`;
-  return isStorable(id) ? undefined : `its actor's id ${UNSTORABLE}`;
+  return isUnstorable(id) ? `its actor's id ${UNSTORABLE}` : undefined;
 }
 
 export function faultOfSubject(subject: unknown): string | undefined {
   if (subject === null) return undefined;
   if (typeof subject !== 'string' || subject.length === 0 || subject.length > MAX_SUBJECT_LENGTH)
     return `its subject is not a text of 1 to ${MAX_SUBJECT_LENGTH} characters`;
-  return isStorable(subject) ? undefined : `its subject ${UNSTORABLE}`;
+  return isUnstorable(subject) ? `its subject ${UNSTORABLE}` : undefined;
 }
 
 /** Of the size and the shape of a JSON text. */
@@ -87,8 +89,7 @@ export function faultOfJson(json: string): string | undefined {
 function faultOfTexts(json: string): string | undefined {
   let fault: string | undefined;
   JSON.parse(json, (key, value: unknown) => {
-    if (!isStorable(key) || (typeof value === 'string' && !isStorable(value)))
-      fault = `its data ${UNSTORABLE}`;
+    if (isUnstorable(key) || isUnstorable(value)) fault = `its data ${UNSTORABLE}`;
     return value;
   });
   return fault;
@@ -96,7 +97,9 @@ function faultOfTexts(json: string): string | undefined {
 
 export const UNSTORABLE = 'holds a NUL or half of a surrogate pair, which PostgreSQL keeps in no JSON';
 
-export const isStorable = (text: string): boolean => !/\0|\p{Surrogate}/u.test(text);
+/** Only texts can be. */
+export const isUnstorable = (value: unknown): boolean =>
+  typeof value === 'string' && storableText(value) !== value;
 
 function depthOf(json: string): number {
   let depth = 0;
