@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { lockUntilEnd, quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { findIdentity } from '../registry/server-identity';
@@ -128,10 +128,7 @@ export class ApiKeyRows {
    * transaction ends, so of two requests for the last place the second counts the first's key.
    */
   async countOthers(executor: SqlExecutor, tenantId: string, id: string): Promise<number> {
-    await executor.query(
-      'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
-      [`${this.#schema}.api_keys ${tenantId}`],
-    );
+    await lockUntilEnd(executor, `${this.#schema}.api_keys ${tenantId}`);
     const [{ count }] = (await executor.query(
       `SELECT pg_catalog.count(*)::integer AS count FROM ${this.#schema}.api_keys
        WHERE tenant_id = $1 AND id <> $2 AND revoked_at IS NULL`,

@@ -5,6 +5,14 @@ export interface SqlExecutor {
   query(sql: string, parameters?: any[]): Promise<any>;
 }
 
+/** Waits until no other transaction has the lock of this name; it is held until the end of this one. */
+export async function lockUntilEnd(transaction: SqlExecutor, name: string): Promise<void> {
+  await transaction.query(
+    'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
+    [name],
+  );
+}
+
 /** NAMEDATALEN - 1, in bytes. PostgreSQL cuts longer names silently, so two tenants could share one schema. */
 export const MAX_IDENTIFIER_BYTES = 63;
 

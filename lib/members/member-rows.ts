@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { quoteIdentifier, type SqlExecutor } from '../common/sql';
+import { lockUntilEnd, quoteIdentifier, type SqlExecutor } from '../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
 import { registrySchema } from '../registry/registry-schema';
 import { recordEvent } from '../registry/events/event-outbox';
@@ -64,10 +64,7 @@ export class MemberRows {
       `SELECT status FROM ${this.#schema}.tenants WHERE id = $1 FOR KEY SHARE`,
       [tenantId],
     )) as { status: string }[];
-    await transaction.query(
-      'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
-      [`${this.#members} ${tenantId}`],
-    );
+    await lockUntilEnd(transaction, `${this.#members} ${tenantId}`);
     // Tenants of another store are not in these tables.
     return tenant?.status !== 'purged';
   }

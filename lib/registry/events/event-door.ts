@@ -1,4 +1,4 @@
-import { MAX_IDENTIFIER_BYTES, quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { lockUntilEnd, MAX_IDENTIFIER_BYTES, quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { MAX_ACTOR_ID_LENGTH, MAX_EVENT_BYTES, MAX_SUBJECT_LENGTH, MAX_TYPE_LENGTH } from './event-rules';
 import { NOBODY } from './event-tables';
 
@@ -29,10 +29,7 @@ export async function makeEventDoor(transaction: SqlExecutor, registrySchema: st
   };
   if (await isThere()) return;
   // Several instances may start at once.
-  await transaction.query(
-    'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
-    [`${schema}.record`],
-  );
+  await lockUntilEnd(transaction, `${schema}.record`);
   if (await isThere()) return;
   await transaction.query(`
     CREATE SCHEMA IF NOT EXISTS ${schema};

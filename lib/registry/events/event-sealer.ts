@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { messageWithCause } from '../../common/error-message';
 import { SharedRuns } from '../../common/shared-runs';
-import { quoteIdentifier } from '../../common/sql';
+import { lockUntilEnd, quoteIdentifier } from '../../common/sql';
 import { REGISTRY_DATA_SOURCE } from '../registry';
 import { registrySchema } from '../registry-schema';
 import { roleOfSchemaSql } from '../tenant-role';
@@ -160,10 +160,8 @@ export class EventSealer {
     return sealed.length;
   }
 
-  async #lock(manager: EntityManager): Promise<void> {
-    await manager.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))', [
-      `${this.#schema}.tenant_events`,
-    ]);
+  #lock(manager: EntityManager): Promise<void> {
+    return lockUntilEnd(manager, `${this.#schema}.tenant_events`);
   }
 
   #waiting(): string {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { quoteIdentifier, type SqlExecutor } from '../../common/sql';
+import { lockUntilEnd, quoteIdentifier, type SqlExecutor } from '../../common/sql';
 import { actorNamed } from '../../registry/events/audit-events';
 import { recordEvent } from '../../registry/events/event-outbox';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
@@ -67,10 +67,7 @@ export class EndpointRows {
    * of two requests for the last place the second counts the first's endpoint.
    */
   async countOthers(executor: SqlExecutor, tenantId: string, id: string): Promise<number> {
-    await executor.query(
-      'SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))',
-      [`${this.#schema}.webhook_endpoints ${tenantId}`],
-    );
+    await lockUntilEnd(executor, `${this.#schema}.webhook_endpoints ${tenantId}`);
     const [{ count }] = (await executor.query(
       `SELECT pg_catalog.count(*)::integer AS count FROM ${this.#schema}.webhook_endpoints
        WHERE tenant_id = $1 AND id <> $2`,
