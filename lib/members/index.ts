@@ -18,7 +18,8 @@ export { type Member, type MemberStatus, type MemberSubject } from './member';
 export { CurrentMember } from './current-member.decorator';
 export { type MemberInput, type MemberPatch } from './member-input';
 export { type MemberQuery } from './member-rows';
-export { type Grantor, MemberRoles, type Role } from './member-roles';
+export { type Grantor } from './grantor';
+export { MemberRoles, type Role } from './member-roles';
 export {
   type AddMemberOptions,
   type MemberChangeOptions,

@@ -4,6 +4,7 @@ import { ScopeMissingError } from '../common/scope.errors';
 import { ValidationFailedError } from '../common/tenancy.errors';
 import type { Tenant } from '../registry/tenant';
 import { TenantPlans } from '../registry/tenant-plans';
+import type { Grantor } from './grantor';
 import type { Member } from './member';
 import {
   type CheckedMembersOptions,
@@ -14,13 +15,6 @@ import {
   type Roles,
 } from './members.options';
 import { RoleMissingError, RoleNotInPlanError } from './members.errors';
-
-/** Who gives rights to others. A `Principal` is one. */
-export interface Grantor {
-  readonly scopes: readonly string[];
-  /** The membership; keys have none, and then only their scopes count. */
-  readonly member?: { readonly roles: readonly string[] };
-}
 
 export interface Role {
   readonly name: string;

@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { ManagerElsewhereError } from '../access/access.errors';
 import { checkArguments } from '../common/options/check-options';
-import { isPlainObject, kind, text, versions, withMethod } from '../common/options/kinds';
+import { text, versions, withMethod } from '../common/options/kinds';
 import { Option } from '../common/options/option.decorator';
 import { uuidV7 } from '../common/uuid-v7';
 import { ResourceMeter } from '../context/resource-meter';
@@ -12,16 +12,16 @@ import { ActorAndReason, checkActorAndReason } from '../provisioning/tenant-inpu
 import { isUuid } from '../registry/claim';
 import { TenantLookup } from '../registry/cache/tenant-lookup';
 import { REGISTRY_DATA_SOURCE } from '../registry/registry';
-import { actorNamed } from '../registry/events/audit-events';
 import { registrySchema } from '../registry/registry-schema';
 import { isSameServer } from '../registry/server-identity';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
 import { TenantNotFoundError } from '../registry/tenant.errors';
+import { actorOf, type Grantor, grantor } from './grantor';
 import type { Member, MemberStatus, MemberSubject } from './member';
 import { KnownMembers } from './known-members';
 import { checkMember, checkMemberPatch, type MemberInput, type MemberPatch } from './member-input';
-import { type Grantor, MemberRoles } from './member-roles';
+import { MemberRoles } from './member-roles';
 import { type MemberQuery, MemberRows, type MemberValues } from './member-rows';
 import {
   LastOwnerError,
@@ -37,12 +37,7 @@ export class MemberWriteOptions extends ActorAndReason {
    * Who does it: a `Principal`, or `{ scopes }`. They can give no role and no scope that they lack, and change no member
    * who has more than they. Default: the application, which may do everything.
    */
-  @Option(
-    kind<Grantor>(
-      'give a principal, or { scopes }',
-      (value) => isPlainObject(value) && Array.isArray(value.scopes),
-    ),
-  )
+  @Option(grantor())
   readonly grantedBy?: Grantor;
 
   /**
@@ -256,11 +251,11 @@ export class MembersService {
     manager: EntityManager,
     type: string,
     { tenantId, id }: Member,
-    { actor, reason, grantedBy }: MemberWriteOptions,
-    data: Readonly<Record<string, unknown>>,
+    given: MemberWriteOptions,
+    more: Readonly<Record<string, unknown>>,
   ): Promise<void> {
-    const by = grantedBy?.member ? { type: 'user', id: actor ?? null } : actorNamed(actor);
-    await this.rows.record(manager, { tenantId, type, actor: by, subject: id, data: { ...data, reason } });
+    const data = { ...more, reason: given.reason };
+    await this.rows.record(manager, { tenantId, type, actor: actorOf(given), subject: id, data });
   }
 
   async #keepOwner(manager: EntityManager, before: Member): Promise<void> {

@@ -3,24 +3,24 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { isKeyOf, makeKey, parseKey } from '../../access/key-text';
 import { checkArguments } from '../../common/options/check-options';
-import { isPlainObject, kind, text, versions } from '../../common/options/kinds';
+import { text, versions } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
 import { uuidV7 } from '../../common/uuid-v7';
 import { within } from '../../common/within';
 import { ActorAndReason, checkActorAndReason } from '../../provisioning/tenant-input';
 import { isUuid } from '../../registry/claim';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
-import { actorNamed } from '../../registry/events/audit-events';
 import type { EventActor } from '../../registry/events/tenant-event';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { inRegistry } from '../../registry/store/registry-transaction';
 import type { Tenant } from '../../registry/tenant';
 import { TenantNotFoundError } from '../../registry/tenant.errors';
 import { foldEmail } from '../email-address';
+import { actorOf, type Grantor, grantor, userOf } from '../grantor';
 import { KnownMembers } from '../known-members';
-import type { Member, MemberSubject } from '../member';
+import type { Member } from '../member';
 import { isMemberName } from '../member-input';
-import { type Grantor, MemberRoles } from '../member-roles';
+import { MemberRoles } from '../member-roles';
 import { MemberRows } from '../member-rows';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS } from '../members.options';
 import { MembersService } from '../members.service';
@@ -42,12 +42,7 @@ export class InvitationWriteOptions extends ActorAndReason {
    * Who does it: a `Principal`, or `{ scopes }`. They can invite to no role and no scope that they lack. Default: the
    * application, which may do everything.
    */
-  @Option(
-    kind<Grantor>(
-      'give a principal, or { scopes }',
-      (value) => isPlainObject(value) && Array.isArray(value.scopes),
-    ),
-  )
+  @Option(grantor())
   readonly grantedBy?: Grantor;
 }
 
@@ -319,11 +314,11 @@ export class Invitations {
     manager: EntityManager,
     type: string,
     { id, tenantId, roles, scopes, memberId }: Invitation,
-    { actor, reason, grantedBy }: InvitationWriteOptions,
-    by: EventActor = grantedBy?.member ? { type: 'user', id: actor ?? null } : actorNamed(actor),
+    given: InvitationWriteOptions,
+    actor: EventActor = actorOf(given),
   ): Promise<void> {
-    const data = { roles, scopes, ...(memberId ? { member: memberId } : {}), reason };
-    await this.rows.record(manager, { tenantId, type, actor: by, subject: id, data });
+    const data = { roles, scopes, ...(memberId ? { member: memberId } : {}), reason: given.reason };
+    await this.rows.record(manager, { tenantId, type, actor, subject: id, data });
   }
 
   /** Has the mail sent, once the invitation is there. */
@@ -358,10 +353,6 @@ function idOf(tenant: Tenant | string): string {
 
 function requirePending({ status }: { readonly status: InvitationStatus }): void {
   if (status !== 'pending') throw new InvitationEndedError(status);
-}
-
-function userOf({ issuer, subject }: MemberSubject): EventActor {
-  return { type: 'user', id: `${issuer} ${subject}`.trim() };
 }
 
 /** What the issuer calls them, if it is a name that a member can have. */

@@ -15,6 +15,7 @@ import { inRegistry } from '../../registry/store/registry-transaction';
 import type { Tenant } from '../../registry/tenant';
 import { TenantNotFoundError } from '../../registry/tenant.errors';
 import type { Joined } from '../invitations/invitations';
+import { userOf } from '../grantor';
 import { KnownMembers } from '../known-members';
 import type { Member, MemberSubject } from '../member';
 import { MemberRows } from '../member-rows';
@@ -133,7 +134,7 @@ export class RecoveryKeys {
       await this.rows.use(manager, parsed.id, owner.id);
       await this.rows.record(manager, {
         ...{ tenantId, type: 'recovery-key.used', subject: parsed.id },
-        actor: { type: 'user', id: `${subject.issuer} ${subject.subject}`.trim() },
+        actor: userOf(subject),
         data: { member: owner.id, reason: now.key.reason },
       });
       return { tenant: known, member: owner, owners: before, reason: now.key.reason };

@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { makeKey } from '../../access/key-text';
 import { checkArguments } from '../../common/options/check-options';
-import { isPlainObject, kind, text } from '../../common/options/kinds';
+import { text } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
 import { ALL_SCOPES, grants } from '../../common/scopes';
 import { ValidationFailedError } from '../../common/tenancy.errors';
@@ -15,7 +15,7 @@ import { type EventActor, SYSTEM } from '../../registry/events/tenant-event';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { inRegistry } from '../../registry/store/registry-transaction';
 import { TenantNotFoundError } from '../../registry/tenant.errors';
-import type { Grantor } from '../member-roles';
+import { actorOf, type Grantor, grantor } from '../grantor';
 import { MemberRows } from '../member-rows';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS } from '../members.options';
 import { SupportAuthentication } from './support-authentication';
@@ -47,12 +47,7 @@ export class EnterOptions {
 
 export class SupportChangeOptions extends ActorAndReason {
   /** Who does it: a `Principal`, or `{ scopes }`. Default: the application, which may do everything. */
-  @Option(
-    kind<Grantor>(
-      'give a principal, or { scopes }',
-      (value) => isPlainObject(value) && Array.isArray(value.scopes),
-    ),
-  )
+  @Option(grantor())
   readonly grantedBy?: Grantor;
 }
 
@@ -275,8 +270,4 @@ export class SupportSessions {
 
 function requireOwner({ grantedBy }: SupportChangeOptions): void {
   if (grantedBy && !grants(grantedBy.scopes, ALL_SCOPES)) throw new OwnerRequiredError();
-}
-
-function actorOf({ actor, grantedBy }: SupportChangeOptions): EventActor {
-  return grantedBy?.member ? { type: 'user', id: actor ?? null } : actorNamed(actor);
 }
