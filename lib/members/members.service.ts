@@ -23,6 +23,7 @@ import { KnownMembers } from './known-members';
 import { checkMember, checkMemberPatch, type MemberInput, type MemberPatch } from './member-input';
 import { MemberRoles } from './member-roles';
 import { type MemberQuery, MemberRows, type MemberValues } from './member-rows';
+import { MembersLock } from './members-lock';
 import {
   LastOwnerError,
   MemberExistsError,
@@ -76,6 +77,7 @@ export class MembersService {
   constructor(
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: MemberRows,
+    private readonly lock: MembersLock,
     private readonly roles: MemberRoles,
     private readonly known: KnownMembers,
     private readonly tenants: TenantLookup,
@@ -210,7 +212,6 @@ export class MembersService {
     });
   }
 
-  /** One change of a tenant's members at a time: what is counted in it cannot be changed by another. */
   async #change<T>(
     tenant: Tenant,
     { actor, reason, manager }: MemberWriteOptions,
@@ -224,11 +225,7 @@ export class MembersService {
     // A stricter one would count the members that there were before it waited for others.
     if (manager && !(await this.rows.isReadCommitted(manager)))
       throw new TypeError('MembersService needs the manager of a transaction under READ COMMITTED.');
-    const locked = async (transaction: EntityManager) => {
-      if (!(await this.rows.lock(transaction, tenant.id))) throw new TenantNotFoundError();
-      return work(transaction);
-    };
-    const done = await (manager ? locked(manager) : inRegistry(this.registry, locked));
+    const done = await this.lock.hold(tenant.id, work, manager);
     this.known.forget(tenant.id);
     return done;
   }

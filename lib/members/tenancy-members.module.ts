@@ -24,6 +24,7 @@ import { KnownMembers } from './known-members';
 import { MemberRoles } from './member-roles';
 import { MemberRows } from './member-rows';
 import { MemberUses } from './member-uses';
+import { MembersLock } from './members-lock';
 import { InvalidMembersOptionsError } from './members.errors';
 import {
   CheckedMembersExtras,
@@ -99,6 +100,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       }),
       MemberRoles,
       MemberRows,
+      MembersLock,
       MemberUses,
       KnownMembers,
       { provide: Memberships, useExisting: KnownMembers },

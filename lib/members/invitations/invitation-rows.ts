@@ -7,6 +7,7 @@ import { registrySchema } from '../../registry/registry-schema';
 import { recordEvent } from '../../registry/events/event-outbox';
 import type { NewEvent } from '../../registry/events/tenant-event';
 import { foldEmail } from '../email-address';
+import type { Keyed } from '../members-lock';
 import type { Invitation, InvitationStatus } from './invitation';
 
 export interface InvitationQuery {
@@ -58,17 +59,14 @@ export class InvitationRows {
   }
 
   /** That with its digest, whatever the tenant. */
-  async findById(
-    executor: SqlExecutor,
-    id: string,
-  ): Promise<{ readonly invitation: Invitation; readonly digest: Buffer } | undefined> {
+  async findById(executor: SqlExecutor, id: string): Promise<Keyed<Invitation> | undefined> {
     const [row] = (await executor.query(
       `SELECT ${COLUMNS}, i.digest FROM ${this.#invitations} i WHERE i.id = $1`,
       [id],
     )) as (Invitation & { digest: Buffer })[];
     if (!row) return undefined;
     const { digest, ...invitation } = row;
-    return { invitation, digest };
+    return { row: invitation, digest };
   }
 
   async list(executor: SqlExecutor, tenantId: string, query: InvitationQuery): Promise<Invitation[]> {

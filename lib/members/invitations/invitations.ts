@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { isKeyOf, makeKey, parseKey } from '../../access/key-text';
+import { makeKey } from '../../access/key-text';
 import { checkArguments } from '../../common/options/check-options';
 import { text, versions } from '../../common/options/kinds';
 import { Option } from '../../common/options/option.decorator';
@@ -22,6 +22,7 @@ import type { Member } from '../member';
 import { isMemberName } from '../member-input';
 import { MemberRoles } from '../member-roles';
 import { MemberRows } from '../member-rows';
+import { MembersLock } from '../members-lock';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS } from '../members.options';
 import { MembersService } from '../members.service';
 import { addressOfToken, subjectOfToken } from '../token-subject';
@@ -79,6 +80,7 @@ export class Invitations {
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: InvitationRows,
     private readonly memberRows: MemberRows,
+    private readonly lock: MembersLock,
     private readonly members: MembersService,
     private readonly known: KnownMembers,
     private readonly roles: MemberRoles,
@@ -106,7 +108,7 @@ export class Invitations {
     this.roles.refuseBeyond(grantedBy, wanted);
     const { prefix, ttlMs } = this.options.invitations;
     const secret = makeKey(prefix, id);
-    const made = await this.#locked(known, async (manager) => {
+    const made = await this.lock.hold(known.id, async (manager) => {
       await this.rows.tidy(manager, known.id);
       await this.#refuseSecond(manager, known, { id, email: wanted.email });
       const { digest } = secret;
@@ -248,23 +250,12 @@ export class Invitations {
     if (address?.folded !== foldEmail(email)) throw new InvitationNotYoursError();
   }
 
-  /** Finds the invitation of a secret, with its tenant's members locked. */
-  async #withSecret<T>(
+  #withSecret<T>(
     secret: string,
     work: (invitation: Invitation, manager: EntityManager) => Promise<T>,
   ): Promise<T> {
-    const parsed = typeof secret === 'string' ? parseKey(secret) : undefined;
-    if (!parsed) throw new InvitationNotFoundError();
-    return inRegistry(this.registry, async (manager) => {
-      const found = await this.rows.findById(manager, parsed.id);
-      const isRight = isKeyOf(found?.digest, parsed);
-      if (!found || !isRight) throw new InvitationNotFoundError();
-      const isThere = await this.memberRows.lock(manager, found.invitation.tenantId);
-      // What another has changed since is seen now.
-      const now = isThere ? await this.rows.findById(manager, parsed.id) : undefined;
-      if (!now || !isKeyOf(now.digest, parsed)) throw new InvitationNotFoundError();
-      return work(now.invitation, manager);
-    });
+    const find = (manager: EntityManager, id: string) => this.rows.findById(manager, id);
+    return this.lock.holdBy(secret, { find, Refusal: InvitationNotFoundError }, work);
   }
 
   async #change<T>(
@@ -274,19 +265,11 @@ export class Invitations {
     work: (before: Invitation, manager: EntityManager) => Promise<T>,
   ): Promise<T> {
     checkActorAndReason({ actor, reason });
-    return this.#locked(tenant, async (manager) => {
+    return this.lock.hold(tenant.id, async (manager) => {
       const before = await this.#find(manager, tenant.id, id);
       this.roles.refuseBeyond(grantedBy, before);
       if (ifVersion && !ifVersion.includes(before.version)) throw new InvitationVersionError();
       return work(before, manager);
-    });
-  }
-
-  /** One change at a time for a tenant, members included. */
-  #locked<T>(tenant: Tenant, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return inRegistry(this.registry, async (manager) => {
-      if (!(await this.memberRows.lock(manager, tenant.id))) throw new TenantNotFoundError();
-      return work(manager);
     });
   }
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager } from 'typeorm';
-import { isKeyOf, makeKey, parseKey } from '../../access/key-text';
+import type { EntityManager } from 'typeorm';
+import { makeKey } from '../../access/key-text';
 import { refuseProblems } from '../../common/field-problems';
 import { checkArguments } from '../../common/options/check-options';
 import { uuidV7 } from '../../common/uuid-v7';
@@ -10,15 +9,13 @@ import { checkActorAndReason } from '../../provisioning/tenant-input';
 import { isUuid } from '../../registry/claim';
 import { TenantLookup } from '../../registry/cache/tenant-lookup';
 import { actorNamed } from '../../registry/events/audit-events';
-import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
-import { inRegistry } from '../../registry/store/registry-transaction';
 import type { Tenant } from '../../registry/tenant';
-import { TenantNotFoundError } from '../../registry/tenant.errors';
 import type { Joined } from '../invitations/invitations';
 import { userOf } from '../grantor';
 import { KnownMembers } from '../known-members';
 import type { Member, MemberSubject } from '../member';
 import { MemberRows } from '../member-rows';
+import { MembersLock } from '../members-lock';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS, OWNER } from '../members.options';
 import { MembersService } from '../members.service';
 import { DEFAULT_MINUTES, occasionProblems } from '../support/support-input';
@@ -53,9 +50,9 @@ export class RecoveryKeys {
   readonly #logger = new Logger('Tenancy');
 
   constructor(
-    @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: RecoveryRows,
     private readonly memberRows: MemberRows,
+    private readonly lock: MembersLock,
     private readonly members: MembersService,
     private readonly known: KnownMembers,
     private readonly tenants: TenantLookup,
@@ -74,7 +71,7 @@ export class RecoveryKeys {
     checkActorAndReason({ actor, reason });
     refuseProblems(occasionProblems(reason, minutes));
     const { text, digest } = makeKey(this.options.support.recoveryPrefix, id);
-    const made = await this.#locked(tenant.id, async (manager) => {
+    const made = await this.lock.hold(tenant.id, async (manager) => {
       const other = await this.rows.findOther(manager, tenant.id, id);
       if (other) throw new RecoveryKeyExistsError(other.id);
       const key = await this.rows.insert(manager, {
@@ -95,9 +92,9 @@ export class RecoveryKeys {
   /** Ends a key. @throws RecoveryKeyInvalidError when the tenant has no such key that counts */
   async revoke(tenant: Tenant, id: string, { actor }: Pick<EnterOptions, 'actor'>): Promise<void> {
     checkActorAndReason({ actor });
-    await this.#locked(tenant.id, async (manager) => {
+    await this.lock.hold(tenant.id, async (manager) => {
       const found = isUuid(id) ? await this.rows.findById(manager, id) : undefined;
-      if (found?.key.tenantId !== tenant.id) throw new RecoveryKeyInvalidError();
+      if (found?.row.tenantId !== tenant.id) throw new RecoveryKeyInvalidError();
       await this.rows.revoke(manager, id);
       await this.rows.record(manager, {
         ...{ tenantId: tenant.id, type: 'recovery-key.revoked' },
@@ -117,27 +114,20 @@ export class RecoveryKeys {
   async use(text: string, claims: Readonly<Record<string, unknown>>): Promise<Joined> {
     const subject = subjectOfToken(claims, this.options);
     if (!subject) throw new SubjectMissingError();
-    const parsed = typeof text === 'string' ? parseKey(text) : undefined;
-    if (!parsed) throw new RecoveryKeyInvalidError();
-    const { tenant, member, owners, reason } = await inRegistry(this.registry, async (manager) => {
-      const found = await this.rows.findById(manager, parsed.id);
-      const isRight = isKeyOf(found?.digest, parsed);
-      if (!found || !isRight) throw new RecoveryKeyInvalidError();
-      const { tenantId } = found.key;
-      const isThere = await this.memberRows.lock(manager, tenantId);
-      // Another may have used it since.
-      const now = isThere ? await this.rows.findById(manager, parsed.id) : undefined;
-      if (!now || !isKeyOf(now.digest, parsed)) throw new RecoveryKeyInvalidError();
+    const find = (manager: EntityManager, id: string) => this.rows.findById(manager, id);
+    const keys = { find, Refusal: RecoveryKeyInvalidError };
+    const { tenant, member, owners, reason } = await this.lock.holdBy(text, keys, async (key, manager) => {
+      const { id, tenantId } = key;
       const known = await this.tenants.findActive({ by: 'id', value: tenantId });
       const before = await this.memberRows.listOwners(manager, tenantId, MAX_TOLD);
-      const owner = await this.#makeOwner(manager, known, subject, claims, `recovery key ${parsed.id}`);
-      await this.rows.use(manager, parsed.id, owner.id);
+      const owner = await this.#makeOwner(manager, known, subject, claims, `recovery key ${id}`);
+      await this.rows.use(manager, id, owner.id);
       await this.rows.record(manager, {
-        ...{ tenantId, type: 'recovery-key.used', subject: parsed.id },
+        ...{ tenantId, type: 'recovery-key.used', subject: id },
         actor: userOf(subject),
-        data: { member: owner.id, reason: now.key.reason },
+        data: { member: owner.id, reason: key.reason },
       });
-      return { tenant: known, member: owner, owners: before, reason: now.key.reason };
+      return { tenant: known, member: owner, owners: before, reason: key.reason };
     });
     this.known.forget(tenant.id);
     await this.#tell(tenant, owners, { what: 'used', actor: subject.subject, reason });
@@ -181,12 +171,5 @@ export class RecoveryKeys {
         `${failed.length} of ${addresses.length} owners of ${slug} could not be told that a recovery key was ${what}.`,
         failed[0].status === 'rejected' ? failed[0].reason : undefined,
       );
-  }
-
-  #locked<T>(tenantId: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return inRegistry(this.registry, async (manager) => {
-      if (!(await this.memberRows.lock(manager, tenantId))) throw new TenantNotFoundError();
-      return work(manager);
-    });
   }
 }

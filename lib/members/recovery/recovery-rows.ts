@@ -6,6 +6,7 @@ import { recordEvent } from '../../registry/events/event-outbox';
 import type { NewEvent } from '../../registry/events/tenant-event';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { registrySchema } from '../../registry/registry-schema';
+import type { Keyed } from '../members-lock';
 
 /** A key with which somebody becomes an owner of a tenant. */
 export interface RecoveryKey {
@@ -50,17 +51,14 @@ export class RecoveryRows {
   }
 
   /** That with its digest, if it counts. */
-  async findById(
-    executor: SqlExecutor,
-    id: string,
-  ): Promise<{ readonly key: RecoveryKey; readonly digest: Buffer } | undefined> {
+  async findById(executor: SqlExecutor, id: string): Promise<Keyed<RecoveryKey> | undefined> {
     const [row] = (await executor.query(
       `SELECT ${COLUMNS}, k.digest FROM ${this.#keys} k WHERE k.id = $1 AND ${COUNTS}`,
       [id],
     )) as (RecoveryKey & { digest: Buffer })[];
     if (!row) return undefined;
     const { digest, ...key } = row;
-    return { key, digest };
+    return { row: key, digest };
   }
 
   /** If the id exists, an earlier attempt of the same request made it, and its text was never shown. */

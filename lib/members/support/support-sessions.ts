@@ -14,9 +14,8 @@ import { actorNamed } from '../../registry/events/audit-events';
 import { type EventActor, SYSTEM } from '../../registry/events/tenant-event';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { inRegistry } from '../../registry/store/registry-transaction';
-import { TenantNotFoundError } from '../../registry/tenant.errors';
 import { actorOf, type Grantor, grantor } from '../grantor';
-import { MemberRows } from '../member-rows';
+import { MembersLock } from '../members-lock';
 import { type CheckedMembersOptions, MEMBERS_OPTIONS } from '../members.options';
 import { SupportAuthentication } from './support-authentication';
 import {
@@ -68,7 +67,7 @@ export class SupportSessions {
   constructor(
     @InjectDataSource(REGISTRY_DATA_SOURCE) private readonly registry: DataSource,
     private readonly rows: SupportRows,
-    private readonly members: MemberRows,
+    private readonly lock: MembersLock,
     private readonly authentication: SupportAuthentication,
     @Inject(MEMBERS_OPTIONS) private readonly options: CheckedMembersOptions,
   ) {}
@@ -86,7 +85,7 @@ export class SupportSessions {
     const wanted = checkSupport(input);
     const { prefix } = this.options.support;
     const { text: credential, digest } = makeKey(prefix, id);
-    const session = await this.#locked(tenantId, async (manager) => {
+    const session = await this.lock.hold(tenantId, async (manager) => {
       const access = await this.#accessOf(manager, tenantId);
       if (access === 'never') throw new SupportForbiddenError();
       const isApproved = access === 'allowed';
@@ -160,7 +159,7 @@ export class SupportSessions {
       throw new ValidationFailedError([
         { field: 'supportAccess', message: `must be one of ${SUPPORT_ACCESS.join(', ')}` },
       ]);
-    await this.#locked(tenantId, async (manager) => {
+    await this.lock.hold(tenantId, async (manager) => {
       const before = await this.#accessOf(manager, tenantId);
       await this.rows.setAccess(manager, tenantId, access);
       if (access === 'never')
@@ -237,14 +236,6 @@ export class SupportSessions {
     );
     this.authentication.forget(tenantId);
     return changed;
-  }
-
-  /** What the tenant says cannot change meanwhile. */
-  #locked<T>(tenantId: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return inRegistry(this.registry, async (manager) => {
-      if (!isUuid(tenantId) || !(await this.members.lock(manager, tenantId))) throw new TenantNotFoundError();
-      return work(manager);
-    });
   }
 
   async #accessOf(manager: EntityManager, tenantId: string): Promise<SupportAccess> {
