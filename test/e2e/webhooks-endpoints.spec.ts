@@ -154,7 +154,7 @@ describe('an endpoint', () => {
     const { headers: sent, body: text } = await receive(body.id);
     expect(verifyWebhook(sent, text, secret)).toMatchObject({ type: 'webhook.test' });
     const rows = await database.query<{ row: string }>(
-      "SELECT s::text || convert_from(ciphertext, 'LATIN1') AS row FROM tenancy.webhook_secrets s",
+      "SELECT s::text || encode(ciphertext, 'escape') AS row FROM tenancy.webhook_secrets s",
     );
     expect(rows.map(({ row }) => row).join()).not.toContain(secret.slice(6, 20));
   });
