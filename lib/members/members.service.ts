@@ -16,7 +16,7 @@ import { registrySchema } from '../registry/registry-schema';
 import { isSameServer } from '../registry/server-identity';
 import { inRegistry } from '../registry/store/registry-transaction';
 import type { Tenant } from '../registry/tenant';
-import { TenantNotFoundError } from '../registry/tenant.errors';
+import { idOf, tenantOf } from './given-tenant';
 import { actorOf, type Grantor, grantor } from './grantor';
 import type { Member, MemberStatus, MemberSubject } from './member';
 import { KnownMembers } from './known-members';
@@ -97,7 +97,7 @@ export class MembersService {
     const given = checkArguments('MembersService.add()', AddMemberOptions, options);
     const { id = uuidV7(), grantedBy } = given;
     const wanted = checkMember(input);
-    const known = await this.#tenant(tenant);
+    const known = await tenantOf(tenant, this.tenants);
     this.roles.refuseUnusable(known, wanted.roles);
     this.roles.refuseBeyond(grantedBy, wanted);
     return this.#change(known, given, async (manager) => {
@@ -157,32 +157,42 @@ export class MembersService {
   ): Promise<Member> {
     const given = checkArguments('MembersService.update()', MemberChangeOptions, options);
     const wanted = checkMemberPatch(patch);
-    return this.#changeOne(await this.#tenant(tenant), id, given, 'member.changed', (before, known) => {
-      const { roles = before.roles, scopes = before.scopes } = wanted;
-      this.roles.refuseUnusable(known, roles, before.roles);
-      this.roles.refuseBeyond(given.grantedBy, { roles, scopes });
-      return wanted;
-    });
+    return this.#changeOne(
+      await tenantOf(tenant, this.tenants),
+      id,
+      given,
+      'member.changed',
+      (before, known) => {
+        const { roles = before.roles, scopes = before.scopes } = wanted;
+        this.roles.refuseUnusable(known, roles, before.roles);
+        this.roles.refuseBeyond(given.grantedBy, { roles, scopes });
+        return wanted;
+      },
+    );
   }
 
   /** Refuses their requests until they are unblocked. They still take a seat. */
   async block(tenant: Tenant | string, id: string, options: MemberChangeOptions = {}): Promise<Member> {
     const given = checkArguments('MembersService.block()', MemberChangeOptions, options);
     const status: MemberStatus = 'blocked';
-    return this.#changeOne(await this.#tenant(tenant), id, given, 'member.blocked', () => ({ status }));
+    return this.#changeOne(await tenantOf(tenant, this.tenants), id, given, 'member.blocked', () => ({
+      status,
+    }));
   }
 
   /** Lets a blocked member in again. */
   async unblock(tenant: Tenant | string, id: string, options: MemberChangeOptions = {}): Promise<Member> {
     const given = checkArguments('MembersService.unblock()', MemberChangeOptions, options);
     const status: MemberStatus = 'active';
-    return this.#changeOne(await this.#tenant(tenant), id, given, 'member.unblocked', () => ({ status }));
+    return this.#changeOne(await tenantOf(tenant, this.tenants), id, given, 'member.unblocked', () => ({
+      status,
+    }));
   }
 
   /** Ends the membership, and forgets the person. The same subject may join again, as a new member. */
   async remove(tenant: Tenant | string, id: string, options: MemberChangeOptions = {}): Promise<void> {
     const given = checkArguments('MembersService.remove()', MemberChangeOptions, options);
-    const known = await this.#tenant(tenant);
+    const known = await tenantOf(tenant, this.tenants);
     await this.#change(known, given, async (manager) => {
       const before = await this.#changeable(manager, known, id, given);
       await this.#keepOwner(manager, before);
@@ -271,20 +281,6 @@ export class MembersService {
     if (!member) throw new MemberNotFoundError();
     return member;
   }
-
-  /** As the cache has it. One that is given may be so new that only its own transaction sees it. */
-  async #tenant(tenant: Tenant | string): Promise<Tenant> {
-    if (typeof tenant !== 'string') return tenant;
-    const known = await this.tenants.find({ by: 'id', value: tenant });
-    if (!known) throw new TenantNotFoundError();
-    return known;
-  }
-}
-
-function idOf(tenant: Tenant | string): string {
-  const id = typeof tenant === 'string' ? tenant : tenant.id;
-  if (!isUuid(id)) throw new TenantNotFoundError();
-  return id;
 }
 
 function isOwner({ roles, status }: Pick<Member, 'roles' | 'status'>): boolean {

@@ -14,8 +14,8 @@ import type { EventActor } from '../../registry/events/tenant-event';
 import { REGISTRY_DATA_SOURCE } from '../../registry/registry';
 import { inRegistry } from '../../registry/store/registry-transaction';
 import type { Tenant } from '../../registry/tenant';
-import { TenantNotFoundError } from '../../registry/tenant.errors';
 import { foldEmail } from '../email-address';
+import { idOf, tenantOf } from '../given-tenant';
 import { actorOf, type Grantor, grantor, userOf } from '../grantor';
 import { KnownMembers } from '../known-members';
 import type { Member } from '../member';
@@ -103,7 +103,7 @@ export class Invitations {
     const { id = uuidV7(), grantedBy, actor, reason } = given;
     checkActorAndReason({ actor, reason });
     const wanted = checkInvitation(input);
-    const known = await this.#tenant(tenant);
+    const known = await tenantOf(tenant, this.tenants);
     this.roles.refuseUnusable(known, wanted.roles);
     this.roles.refuseBeyond(grantedBy, wanted);
     const { prefix, ttlMs } = this.options.invitations;
@@ -149,7 +149,7 @@ export class Invitations {
     options: InvitationChangeOptions = {},
   ): Promise<ShownInvitation> {
     const given = checkArguments('Invitations.resend()', InvitationChangeOptions, options);
-    const known = await this.#tenant(tenant);
+    const known = await tenantOf(tenant, this.tenants);
     const { prefix, ttlMs } = this.options.invitations;
     const secret = makeKey(prefix, id);
     const renewed = await this.#change(known, id, given, async (before, manager) => {
@@ -175,7 +175,7 @@ export class Invitations {
     options: InvitationChangeOptions = {},
   ): Promise<Invitation> {
     const given = checkArguments('Invitations.revoke()', InvitationChangeOptions, options);
-    return this.#change(await this.#tenant(tenant), id, given, async (before, manager) => {
+    return this.#change(await tenantOf(tenant, this.tenants), id, given, async (before, manager) => {
       if (before.status === 'revoked') return before;
       if (!['pending', 'expired'].includes(before.status)) throw new InvitationEndedError(before.status);
       const after = await this.rows.end(manager, id, 'revoked');
@@ -319,19 +319,6 @@ export class Invitations {
       return { ...invitation, secret, isMailed: false };
     }
   }
-
-  async #tenant(tenant: Tenant | string): Promise<Tenant> {
-    if (typeof tenant !== 'string') return tenant;
-    const known = await this.tenants.find({ by: 'id', value: tenant });
-    if (!known) throw new TenantNotFoundError();
-    return known;
-  }
-}
-
-function idOf(tenant: Tenant | string): string {
-  const id = typeof tenant === 'string' ? tenant : tenant.id;
-  if (!isUuid(id)) throw new TenantNotFoundError();
-  return id;
 }
 
 function requirePending({ status }: { readonly status: InvitationStatus }): void {
